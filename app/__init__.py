@@ -1,0 +1,1 @@
+"""HTTP around a model. Never imports `training`."""

@@ -1,0 +1,53 @@
+"""What routes ask for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from starlette.requests import ClientDisconnect
+
+from app.registry import ServedModel
+from app.settings import Settings
+
+T = TypeVar("T")
+
+
+async def _served_model(request: Request) -> ServedModel:
+    model: ServedModel = request.app.state.model
+    return model
+
+
+async def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+Model = Annotated[ServedModel, Depends(_served_model)]
+Limits = Annotated[Settings, Depends(_settings)]
+
+
+async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled if the client hangs up first. The request's body
+    must have been read.
+
+    Raises:
+        ClientDisconnect: if the client hung up.
+    """
+    answer = asyncio.create_task(work)
+    hang_up = asyncio.create_task(_hang_up(request))
+    try:
+        await asyncio.wait((answer, hang_up), return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        raise ClientDisconnect
+    finally:
+        answer.cancel()
+        hang_up.cancel()
+
+
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,166 @@
+"""What goes wrong while serving, and how it is told to the caller.
+
+Seq2SeqError
+├── InputError
+│   └── InvalidField     a field of the request is out of bounds
+├── Overloaded           the queue is full
+├── DeadlineExceeded     no answer within the time that a request has
+└── Unavailable          the server stops, or its worker has died
+
+One table turns an error into a `Fault`; a protocol with a body of its own renders a `Fault` anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from app.schemas.error import ErrorAnswer, ErrorDetail
+from model.errors import EngineError, InputError, Seq2SeqError
+
+RETRY_AFTER_SECONDS = 1
+_LONGEST_MESSAGE = 500
+_LONGEST_FIELD = 100
+
+
+class InvalidField(InputError):
+    """A field of the request holds what this server or this model does not take.
+
+    Args:
+        field: its path, as in `messages.2`.
+        reason: what is allowed, and what was received.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+
+
+class Overloaded(Seq2SeqError):
+    """Too many requests wait already."""
+
+
+class DeadlineExceeded(Seq2SeqError):
+    """The answer was not ready in time."""
+
+
+class Unavailable(Seq2SeqError):
+    """Nobody works on requests: the server is stopping, or its worker has died."""
+
+
+class BodyTooLarge(HTTPException):
+    """More bytes than `max_body_bytes`. (FastAPI passes only this class on from reading a body.)"""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        super().__init__(413, f"body: must be at most {max_body_bytes} bytes")
+
+
+#: Error class -> status and code. The nearest class of an error decides; no class: a plain 500.
+STATUS: dict[type[Exception], tuple[int, str]] = {
+    InputError: (422, "invalid_input"),
+    RequestValidationError: (422, "invalid_input"),
+    BodyTooLarge: (413, "body_too_large"),
+    Overloaded: (503, "overloaded"),
+    Unavailable: (503, "unavailable"),
+    DeadlineExceeded: (504, "deadline_exceeded"),
+    EngineError: (500, "engine_failed"),
+    ClientDisconnect: (499, "client_disconnected"),  # nobody reads it; it is for the access log
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a caller is told.
+
+    Attributes:
+        status: of HTTP.
+        code: a word for programs.
+        message: a sentence for people; names the field.
+        field: path of the field at fault, None if it is no field's fault.
+        headers: to send along.
+    """
+
+    status: int
+    code: str
+    message: str
+    field: str | None = None
+    headers: Mapping[str, str] | None = None
+
+
+def to_fault(error: Exception) -> Fault:
+    """Describes any error without its traceback. The message is fit to be encoded and printed."""
+    found = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+    if isinstance(error, RequestValidationError):
+        return _from_validation(error.errors())
+    if isinstance(error, HTTPException):
+        status, code = found or (error.status_code, _code_of(error.status_code))
+        return Fault(status, code, _printable(str(error.detail)), headers=error.headers)
+    if found is None:
+        return Fault(500, "internal_error", "the server failed; its log says why")
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if found[0] == 503 else None
+    field = error.field if isinstance(error, InvalidField) else None
+    return Fault(*found, _printable(str(error)), field, headers)
+
+
+def to_response(fault: Fault) -> JSONResponse:
+    """`fault` in the shape of this project's own protocol."""
+    detail = ErrorDetail(code=fault.code, message=fault.message, field=fault.field)
+    content = ErrorAnswer(error=detail).model_dump()
+    return JSONResponse(content, fault.status, headers=fault.headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Every error of `app` is answered by `to_fault`. What nobody expected is logged by the
+    server that runs `app`: Starlette raises it again after the answer."""
+    for kind in (*STATUS, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> JSONResponse:
+    return to_response(to_fault(error))
+
+
+def _from_validation(faults: Sequence[Any]) -> Fault:
+    fields = [_path(fault["loc"]) for fault in faults]
+    reasons = [_reason(fault) for fault in faults]
+    message = "; ".join(f"{field}: {reason}" for field, reason in zip(fields, reasons, strict=True))
+    status, code = STATUS[RequestValidationError]
+    return Fault(status, code, _printable(message), fields[0])
+
+
+def _path(location: Sequence[str | int]) -> str:
+    """`("body", "messages", 0, "<turn>", "role")` -> `messages.0.role`. Names in angle brackets
+    tag the members of a union; numbers after `body` alone are places in broken JSON."""
+    parts = [str(part) for part in location[1:] if not str(part).startswith("<")]
+    is_field = len(location) > 1 and isinstance(location[1], str)
+    return _printable(".".join(parts), _LONGEST_FIELD) if is_field else str(location[0])
+
+
+def _reason(fault: Any) -> str:
+    kind, received = fault["type"], fault["input"]
+    if kind == "json_invalid":
+        return f"is not JSON ({fault['ctx']['error']} at character {fault['loc'][-1]})"
+    if kind == "model_attributes_type" and len(fault["loc"]) == 1:
+        return "must be a JSON object, sent with 'Content-Type: application/json'"
+    if kind == "extra_forbidden":
+        return "unknown field"
+    is_number = isinstance(received, int | float) and not isinstance(received, bool)
+    return f"{fault['msg']}. Received: {received}" if is_number else str(fault["msg"])
+
+
+def _printable(text: str, longest: int = _LONGEST_MESSAGE) -> str:
+    """`text` without control characters and lone surrogates, and not endless."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:longest])
+    return shown if len(text) <= longest else shown + "..."
+
+
+def _code_of(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "_")

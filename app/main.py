@@ -1,0 +1,50 @@
+"""The application: wiring, no logic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.responses import RedirectResponse
+
+from app.errors import install_error_handlers
+from app.middleware import BodyLimit
+from app.registry import load_model, serve_model
+from app.routes import health, reply
+from app.settings import Settings
+from model.generator import Generator
+
+
+def create_app(
+    settings: Settings, *, load: Callable[[Settings], Generator] = load_model
+) -> FastAPI:
+    """The server's application. It loads its model before it takes the first request.
+
+    Args:
+        settings: limits, and where the model lies.
+        load: opens the model.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        generator = await asyncio.to_thread(load, settings)
+        app.state.model = serve_model(generator, settings)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(app.state.model.scheduler.close)
+
+    app = FastAPI(title="seq2seq", description="Replies by a neural network.", lifespan=lifespan)
+    app.state.settings = settings
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    install_error_handlers(app)
+    app.include_router(reply.router)
+    app.include_router(health.router)
+    app.add_api_route("/", _to_docs, include_in_schema=False)
+    return app
+
+
+async def _to_docs() -> RedirectResponse:
+    return RedirectResponse("/docs")

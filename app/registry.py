@@ -1,0 +1,52 @@
+"""The model that is served: loaded, warmed up, with its scheduler. One for now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.scheduler import Scheduler
+from app.settings import Settings
+from model.config import ModelConfig, SearchOptions
+from model.generator import Generator
+from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, Tokenizer
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model in service.
+
+    Attributes:
+        config: its document; `config.name` is what callers know it by.
+        tokenizer: text to ids and back; quick enough for the event loop.
+        scheduler: the only way to its engine.
+    """
+
+    config: ModelConfig
+    tokenizer: Tokenizer
+    scheduler: Scheduler
+
+
+def load_model(settings: Settings) -> Generator:
+    """Opens the model folder and lets its engine compile what the first callers will need.
+
+    Raises:
+        FolderError: if the folder is absent or broken.
+        EngineError: if the engine cannot run here.
+    """
+    generator = Generator.load(settings.model, settings.engine)
+    for beam_size in sorted({1, generator.config.search.beam_size}):
+        options = SearchOptions(beam_size=beam_size, max_tokens=2)
+        generator.search([(EOS_ID,), (UNK_ID, EOS_ID)], options)
+    return generator
+
+
+def serve_model(generator: Generator, settings: Settings) -> ServedModel:
+    """Starts a scheduler for a loaded model."""
+    scheduler = Scheduler(
+        generator.engine,
+        bos_id=BOS_ID,
+        eos_id=EOS_ID,
+        max_rows=settings.max_rows,
+        max_queue=settings.max_queue,
+    )
+    return ServedModel(generator.config, generator.tokenizer, scheduler)

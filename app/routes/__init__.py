@@ -1,0 +1,1 @@
+"""One file for each protocol: what a request becomes, and what it gets back."""

@@ -1,0 +1,75 @@
+"""What an operator may set, through environment variables `SEQ2SEQ_*`. Every limit is finite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.engine import EngineName
+from model.errors import ConfigError
+
+ENV_PREFIX = "SEQ2SEQ_"
+
+
+class Settings(BaseSettings):
+    """Settings of the server. Made by the caller of `create_app`, never at import."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    model: Path = Field(Path("models/default"), description="the model folder that is served")
+    engine: EngineName = Field("auto", description="what runs the network; auto takes the best")
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
+    max_body_bytes: int = Field(65_536, ge=1, le=2**30, description="largest request body")
+    max_message_characters: int = Field(4_000, ge=1, le=10**6, description="longest message")
+    max_messages: int = Field(64, ge=1, le=10_000, description="most messages of one dialogue")
+    max_beam_size: int = Field(16, ge=1, le=64, description="widest beam that a caller may ask for")
+    max_tokens: int = Field(256, ge=1, le=1024, description="longest reply that a caller may get")
+    max_rows: int = Field(
+        64, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"
+    )
+    max_queue: int = Field(128, ge=1, le=10_000, description="requests that wait for free rows")
+    request_timeout_seconds: float = Field(
+        30.0, gt=0, le=3600, description="a request that takes longer is given up"
+    )
+
+    @model_validator(mode="after")
+    def _check_beam_fits_rows(self) -> Self:
+        if self.max_beam_size > self.max_rows:
+            raise ValueError(
+                "max_beam_size must not exceed max_rows. Received: "
+                f"max_beam_size={self.max_beam_size}, max_rows={self.max_rows}"
+            )
+        return self
+
+
+def read_settings() -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        ConfigError: one line for each fault, which names the environment variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigError("\n".join(_describe(fault) for fault in error.errors())) from None
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """Environment variable, default and meaning of every setting, for `--help` and the docs."""
+    return [
+        (ENV_PREFIX + name.upper(), str(field.default), str(field.description))
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _describe(fault: object) -> str:
+    location, message = fault["loc"], fault["msg"].removeprefix("Value error, ")  # type: ignore[index]
+    if not location:
+        return f"settings: {message}"
+    return f"{ENV_PREFIX}{str(location[0]).upper()}: {message}. Received: {fault['input']!r}"  # type: ignore[index]

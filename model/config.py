@@ -1,0 +1,152 @@
+"""Frozen documents: what a network is, how text is read, how a search runs. They open no file."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from model.errors import ConfigError
+
+FORMAT_VERSION = 1
+
+Task = Literal["reply", "translate"]
+Cell = Literal["gru", "lstm"]
+Attention = Literal["additive", "dot", "general"]
+
+
+class Document(BaseModel):
+    """A frozen document in which every key is checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @classmethod
+    def parse(cls, values: Any, *, where: str) -> Self:
+        """Validates `values`.
+
+        Raises:
+            ConfigError: one line per fault, each with `where`, the key and what is allowed; an
+                unknown key names its nearest neighbour.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            faults = (_describe_fault(cls, fault) for fault in error.errors())
+            raise ConfigError("\n".join(f"{where}: {fault}" for fault in faults)) from None
+
+
+class NetworkShape(Document):
+    """Sizes and parts of a token model, without what its tokenizer decides."""
+
+    embedding_units: int = Field(256, ge=1)
+    cell: Cell = "gru"
+    encoder_layers: int = Field(1, ge=1)
+    encoder_units: int = Field(256, ge=1, description="of each direction")
+    bidirectional: bool = True
+    decoder_layers: int = Field(1, ge=1)
+    decoder_units: int = Field(512, ge=1)
+    attention: Attention = "general"
+    input_feeding: bool = False
+    share_embeddings: bool = Field(
+        False, description="one table for source and target; needs one joint vocabulary"
+    )
+    tie_output: bool = Field(True, description="the output projection is the embedding transposed")
+    dropout: float = Field(0.2, ge=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _check_widths_agree(self) -> Self:
+        if self.attention == "dot" and self.encoder_width != self.decoder_units:
+            raise ValueError(
+                "attention='dot' needs encoder outputs as wide as the decoder. Received: "
+                f"{self.encoder_width} and {self.decoder_units}; use attention='general'"
+            )
+        return self
+
+    @property
+    def encoder_width(self) -> int:
+        """Size of one encoder output."""
+        return self.encoder_units * (2 if self.bidirectional else 1)
+
+
+class NetworkConfig(NetworkShape):
+    """A token model, whole."""
+
+    source_vocab_size: int = Field(ge=4)
+    target_vocab_size: int = Field(ge=4)
+
+    @model_validator(mode="after")
+    def _check_vocabularies_agree(self) -> Self:
+        if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
+            raise ValueError(
+                "share_embeddings needs one vocabulary. Received: "
+                f"source_vocab_size={self.source_vocab_size}, "
+                f"target_vocab_size={self.target_vocab_size}"
+            )
+        return self
+
+
+class TextConfig(Document):
+    """How a text becomes tokens, the same in training and in serving."""
+
+    lowercase_source: bool = False
+    plain_punctuation: bool = Field(
+        False, description="straight quotes, no space before , . ? ! and inside contractions"
+    )
+    context_turns: int = Field(1, ge=1, le=16, description="turns of a dialogue that a source holds")
+    max_source_tokens: int = Field(128, ge=2, description="longer sources lose their oldest part")
+    shared_vocabulary: bool = Field(True, description="one tokenizer for source and target")
+
+
+class SearchOptions(Document):
+    """How the best hypotheses are looked for. `beam_size=1` is greedy search.
+
+    `score = logprob / ((5 + tokens) / 6) ** length_penalty` (Wu et al. 2016, arXiv:1609.08144,
+    eq. 14), where `tokens` counts the end-of-sentence token.
+    """
+
+    beam_size: int = Field(1, ge=1, le=64)
+    n_best: int = Field(1, ge=1, le=64)
+    length_penalty: float = Field(0.6, ge=0.0, le=5.0)
+    min_tokens: int = Field(0, ge=0, le=1024)
+    max_tokens: int = Field(64, ge=1, le=1024)
+
+    @model_validator(mode="after")
+    def _check_sizes_agree(self) -> Self:
+        if self.n_best > self.beam_size:
+            raise ValueError(
+                f"n_best must not exceed beam_size. Received: n_best={self.n_best}, "
+                f"beam_size={self.beam_size}"
+            )
+        if self.min_tokens > self.max_tokens:
+            raise ValueError(
+                f"min_tokens must not exceed max_tokens. Received: min_tokens={self.min_tokens}, "
+                f"max_tokens={self.max_tokens}"
+            )
+        return self
+
+
+class ModelConfig(Document):
+    """`config.json`: all that a reader of the folder must know, and the sum of every other file."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    name: str = Field(min_length=1, max_length=100)
+    task: Task
+    languages: tuple[str, ...] = Field((), description="(source, target), or one for a dialogue")
+    network: NetworkConfig
+    text: TextConfig
+    search: SearchOptions = SearchOptions()
+    training: dict[str, Any] = Field({}, description="recipe, corpus, versions, metrics")
+    sha256: dict[str, str] = Field({}, description="file name -> hex digest")
+
+
+def _describe_fault(document: type[BaseModel], fault: Any) -> str:
+    path = ".".join(str(part) for part in fault["loc"]) or "document"
+    if fault["type"] != "extra_forbidden":
+        return f"{path}: {fault['msg'].removeprefix('Value error, ')}"
+    *parents, key = fault["loc"]
+    for name in (part for part in parents if isinstance(part, str)):
+        annotation = document.model_fields[name].annotation
+        document = next(iter(get_args(annotation)), annotation)  # tuple[X, ...] -> X
+    nearest = difflib.get_close_matches(str(key), document.model_fields, n=1)
+    return f"{path}: unknown key" + (f"; did you mean '{nearest[0]}'?" if nearest else "")

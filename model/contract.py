@@ -1,0 +1,50 @@
+"""The decoding contract: everything that generates text goes through `encode` and `step`.
+
+A network is known to nothing but its engine; a search knows nothing but this file. NumPy only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int32 = NDArray[np.int32]
+Float32 = NDArray[np.float32]
+
+#: What an engine carries from step to step. Opaque; its rows lie along the first axis.
+State = Any
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step says of every row.
+
+    Attributes:
+        tokens: int32 `(rows, top_k)`, the likeliest next tokens, best first.
+        logprobs: float32 `(rows, top_k)`, their log-probabilities in nats.
+        attention_weights: float32 `(rows, source_len)`, rows sum to 1, 0 at padding.
+        state: the state after this step, one row for each input row.
+    """
+
+    tokens: Int32
+    logprobs: Float32
+    attention_weights: Float32
+    state: State
+
+
+class Engine(Protocol):
+    """Runs a network. Every method is pure: it returns a new state and changes none."""
+
+    def encode(self, source_ids: Int32, source_lengths: Int32) -> State:
+        """Reads sources. `source_ids` is `(batch, source_len)`, `source_lengths` `(batch,)` >= 1;
+        what stands beyond a row's length changes nothing. Returns a state of `batch` rows."""
+
+    def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+        """Feeds one token to each row. `parents` `(rows,)` names the row of `state` that each new
+        row continues, in any order and number; `tokens` `(rows,)` is what it reads next."""
+
+    def concatenate(self, states: list[State]) -> State:
+        """Joins states: the rows of the first, then those of the second, and so on."""

@@ -1,0 +1,165 @@
+"""Read, verify and write a model folder. Knows no framework: weights are bytes here.
+
+    my-model/
+      config.json        a ModelConfig, with the sha256 of every other file
+      model.weights.h5   Keras weights: numbers only, no code
+      source.spm         the source tokenizer, [target.spm] the target's
+      README.md          the model's card
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.config import FORMAT_VERSION, ModelConfig
+from model.errors import ConfigError, FolderError, TokenizerError
+from model.tokenizer import Tokenizer
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.weights.h5"
+SOURCE_TOKENIZER_FILE = "source.spm"
+TARGET_TOKENIZER_FILE = "target.spm"
+CARD_FILE = "README.md"
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder that has been verified.
+
+    Attributes:
+        path: where it lies.
+        config: its document.
+        tokenizer: ready to use; its vocabularies are those of the network.
+    """
+
+    path: Path
+    config: ModelConfig
+    tokenizer: Tokenizer
+
+
+def load_folder(path: str | Path) -> ModelFolder:
+    """Reads a folder and checks every file against `config.json`.
+
+    Raises:
+        FolderError: if it is absent, partial, altered, from a newer format, or its parts do not
+            belong together; the message names every fault.
+    """
+    path = Path(path)
+    config = _read_config(path)
+    faults = [fault for name in sorted(config.sha256) if (fault := _check_file(path, name, config))]
+    needed = (WEIGHTS_FILE, SOURCE_TOKENIZER_FILE)
+    faults += [f"{CONFIG_FILE}: has no sha256 of {name}" for name in needed if name not in config.sha256]
+    if faults:
+        raise FolderError("\n".join(f"{path}/{fault}" for fault in faults))
+    try:
+        tokenizer = _read_tokenizer(path, config)
+    except TokenizerError as error:
+        raise FolderError(f"{path}: {error}") from None
+    network = config.network
+    sizes = (tokenizer.source_vocab_size, tokenizer.target_vocab_size)
+    if sizes != (network.source_vocab_size, network.target_vocab_size):
+        raise FolderError(
+            f"{path}: the tokenizers have {sizes} pieces, the network was built for "
+            f"{(network.source_vocab_size, network.target_vocab_size)}. Export the folder anew."
+        )
+    return ModelFolder(path, config, tokenizer)
+
+
+def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes]) -> None:
+    """Writes a folder beside `path` and moves it there when it is complete.
+
+    Args:
+        path: where it shall lie; a folder that lies there is replaced.
+        config: its document; the sums are filled in here.
+        files: name -> contents of every other file.
+
+    Raises:
+        FolderError: if the disk refuses.
+    """
+    path = Path(path)
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    document = config.model_copy(update={"sha256": sums}).model_dump_json(indent=2) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
+        try:
+            for name, content in {**files, CONFIG_FILE: document.encode()}.items():
+                _write_durably(partial / name, content)
+            partial.chmod(0o755)
+            _replace(partial, path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise FolderError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def _read_config(path: Path) -> ModelConfig:
+    file = path / CONFIG_FILE
+    if not path.is_dir():
+        raise FolderError(f"{path}: there is no such model folder. Train one, or set its path.")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FolderError(f"{path}: no {CONFIG_FILE} in it; this is no model folder.") from None
+    except (OSError, ValueError) as error:
+        raise FolderError(f"{file}: cannot be read as JSON ({error}). Copy it again.") from None
+    version = values.get("format_version") if isinstance(values, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise FolderError(
+            f"{file}: has format {version}, this release reads up to {FORMAT_VERSION}. Upgrade."
+        )
+    try:
+        return ModelConfig.parse(values, where=str(file))
+    except ConfigError as error:
+        raise FolderError(str(error)) from None
+
+
+def _check_file(path: Path, name: str, config: ModelConfig) -> str | None:
+    if Path(name).name != name:
+        return f"{CONFIG_FILE}: names a file outside of the folder: {name!r}"
+    try:
+        found = hashlib.sha256((path / name).read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return f"{name}: is missing. Copy the folder again or export it anew."
+    except OSError as error:
+        return f"{name}: cannot be read ({error.strerror})."
+    expected = config.sha256[name]
+    if found == expected:
+        return None
+    return (
+        f"{name}: contents differ from {CONFIG_FILE} (sha256 {expected[:8]}.. expected, "
+        f"{found[:8]}.. found). Copy the folder again or export it anew."
+    )
+
+
+def _read_tokenizer(path: Path, config: ModelConfig) -> Tokenizer:
+    target = TARGET_TOKENIZER_FILE in config.sha256
+    return Tokenizer(
+        config.text,
+        (path / SOURCE_TOKENIZER_FILE).read_bytes(),
+        (path / TARGET_TOKENIZER_FILE).read_bytes() if target else None,
+    )
+
+
+def _write_durably(file: Path, content: bytes) -> None:
+    with file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _replace(partial: Path, path: Path) -> None:
+    """Moves a complete folder into place; what lay there is gone only afterwards."""
+    if not path.exists():
+        partial.rename(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent))
+    path.rename(old / path.name)
+    partial.rename(path)
+    shutil.rmtree(old)

@@ -1,0 +1,1 @@
+"""Layers over tensors, in `keras.ops` only: they know nothing of text, files or search."""

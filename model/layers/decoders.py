@@ -1,0 +1,179 @@
+"""A stack of recurrent layers that attends to a source, over a whole target or step by step."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from model.layers.attention import build_attention
+from model.layers.encoders import build_recurrent, drop_features
+
+Tensor = Any
+
+
+class Memory(NamedTuple):
+    """What a decoder reads of a source.
+
+    Attributes:
+        keys: `(batch, source_len, key_units)`, projected once.
+        values: encoder outputs, `(batch, source_len, encoder_units)`.
+        mask: bool, `(batch, source_len)`, True at real tokens.
+    """
+
+    keys: Tensor
+    values: Tensor
+    mask: Tensor
+
+
+class AttentionDecoder(keras.layers.Layer):
+    """Recurrent layers, attention from the top one, and a readout of both.
+
+        s_t = layers(input_t, s_{t-1});  context_vector_t = attention(s_t, memory)
+        readout_t = tanh(W [context_vector_t; s_t] + b)
+
+    With input feeding, input_t is `[embedded_t; readout_{t-1}]`, so training runs step by step;
+    without it, the layers run over the whole target and attention once over all steps.
+
+    Args:
+        units: size of each layer, >= 1.
+        readout_units: size of what the output projection reads, >= 1.
+        layers: how many, >= 1.
+        cell: `gru` or `lstm`.
+        attention: `additive`, `dot` or `general`.
+        input_feeding: see above.
+        dropout: rate at each layer's input, one mask for all steps.
+
+    Call arguments:
+        embedded: `(batch, target_len, features)`.
+        memory: the source.
+        state: `initial_state(...)`.
+
+    Returns:
+        readouts `(batch, target_len, readout_units)`.
+
+    Reference: Luong et al. 2015, arXiv:1508.04025, sections 3.1 and 3.3.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        readout_units: int,
+        *,
+        layers: int = 1,
+        cell: str = "gru",
+        attention: str = "general",
+        input_feeding: bool = False,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.readout_units = readout_units
+        self.layers = layers
+        self.cell = cell
+        self.attention = attention
+        self.input_feeding = input_feeding
+        self.dropout = dropout
+        policy = self.dtype_policy
+        self.stack = [
+            build_recurrent(cell, units, name=f"recurrent_{i}", dtype=policy) for i in range(layers)
+        ]
+        self.attend = build_attention(attention, units, name="attention", dtype=policy)
+        self.readout = keras.layers.Dense(
+            readout_units, activation="tanh", name="readout", dtype=policy
+        )
+        self.state_names = ["h", "c"] if cell == "lstm" else ["h"]
+        self.bridges = [
+            keras.layers.Dense(units, activation="tanh", name=f"bridge_{i}_{name}", dtype=policy)
+            for i in range(layers)
+            for name in self.state_names
+        ]
+        self.noise = keras.layers.Dropout(dropout, name="noise", dtype=policy)
+
+    def build(self, embedded_shape: Any, values_shape: Any) -> None:
+        """`embedded_shape` and `values_shape` end in features and encoder_units."""
+        features = embedded_shape[-1] + (self.readout_units if self.input_feeding else 0)
+        for layer in self.stack:
+            layer.build((None, None, features))
+            features = self.units
+        self.attend.build((None, None, self.units), values_shape)
+        self.readout.build((None, None, self.units + values_shape[-1]))
+        for bridge in self.bridges:
+            bridge.build((None, values_shape[-1]))
+        self.built = True
+
+    def read_source(self, outputs: Tensor, mask: Tensor) -> Memory:
+        """What the steps need of encoder outputs `(batch, source_len, encoder_units)`."""
+        return Memory(self.attend.project_keys(outputs), outputs, mask)
+
+    def initial_state(self, encoder_states: list[Tensor]) -> list[Tensor]:
+        """The state before the first step, from the encoder's final states `(batch, width)`.
+
+        Returns `(batch, units)` for each layer's h (and c), then with input feeding the readout of
+        zeros, `(batch, readout_units)`.
+        """
+        kinds = [encoder_states[i % len(self.state_names)] for i in range(len(self.bridges))]
+        state = [bridge(kind) for bridge, kind in zip(self.bridges, kinds, strict=True)]
+        if self.input_feeding:
+            state.append(ops.zeros_like(state[0][:, :1]) + ops.zeros((1, self.readout_units)))
+        return state
+
+    def call(
+        self, embedded: Tensor, memory: Memory, state: list[Tensor], training: bool = False
+    ) -> Tensor:
+        if self.input_feeding:
+            return self._call_step_by_step(embedded, memory, state, training)
+        sequence, size = embedded, len(self.state_names)
+        for i, layer in enumerate(self.stack):
+            sequence = drop_features(self.noise, sequence, training)
+            initial = state[i * size : (i + 1) * size]
+            sequence, *_ = layer(sequence, initial_state=initial, training=training)
+        return self._read_out(sequence, memory)[0]
+
+    def step(
+        self,
+        embedded: Tensor,
+        memory: Memory,
+        state: list[Tensor],
+        noise: list[Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """One step: `embedded` is `(batch, features)`; `noise`, one dropout mask for each layer's
+        input. Returns the readout `(batch, readout_units)`, attention_weights
+        `(batch, source_len)` and the next state."""
+        output, size = embedded, len(self.state_names)
+        if self.input_feeding:
+            output = ops.concatenate([output, state[-1]], axis=-1)
+        next_state: list[Tensor] = []
+        for i, layer in enumerate(self.stack):
+            output = output if noise is None else output * noise[i]
+            output, states = layer.cell(output, state[i * size : (i + 1) * size])
+            next_state += states
+        readout, attention_weights = self._read_out(output, memory)
+        return readout, attention_weights, next_state + [readout] * self.input_feeding
+
+    def _read_out(self, output: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        context_vector, attention_weights = self.attend(output, *memory)
+        return self.readout(ops.concatenate([context_vector, output], -1)), attention_weights
+
+    def _call_step_by_step(
+        self, embedded: Tensor, memory: Memory, state: list[Tensor], training: bool
+    ) -> Tensor:
+        noise = self._draw_noise(embedded, state) if training and self.dropout else None
+
+        def advance(carry: list[Tensor], step_input: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+            _, _, carry = self.step(step_input, memory, carry, noise)
+            return carry, carry  # TensorFlow's scan wants outputs shaped like the carry
+
+        _, states = ops.scan(advance, state, ops.transpose(embedded, (1, 0, 2)))  # T B E
+        return ops.transpose(states[-1], (1, 0, 2))
+
+    def _draw_noise(self, embedded: Tensor, state: list[Tensor]) -> list[Tensor]:
+        first = ops.concatenate([embedded[:, 0], state[-1]], axis=-1)
+        inputs = [first] + [state[0]] * (self.layers - 1)
+        return [self.noise(ops.ones_like(each), training=True) for each in inputs]
+
+    def get_config(self) -> dict[str, Any]:
+        own = ("units", "readout_units", "layers", "cell", "attention", "input_feeding", "dropout")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -1,0 +1,48 @@
+"""Ids to vectors, and vectors back to scores over a vocabulary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+class OutputProjection(keras.layers.Layer):
+    """Scores of every word of a vocabulary: `logits = W readout + b`.
+
+    Args:
+        vocab_size: columns of the logits.
+        tied_to: an embedding whose table serves as W (Press and Wolf 2017, arXiv:1608.05859); its
+            units must be those of the readout. None: W is a weight of its own.
+
+    Call arguments:
+        readouts: `(..., units)`.
+
+    Returns:
+        logits `(..., vocab_size)`.
+    """
+
+    def __init__(
+        self, vocab_size: int, tied_to: keras.layers.Embedding | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.vocab_size = vocab_size
+        self.tied_to = tied_to
+
+    def build(self, readouts_shape: Any) -> None:
+        if self.tied_to is None:
+            self.kernel = self.add_weight(
+                shape=(self.vocab_size, readouts_shape[-1]),
+                initializer="glorot_uniform",
+                name="kernel",
+            )
+        self.bias = self.add_weight(shape=(self.vocab_size,), initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, readouts: Tensor) -> Tensor:
+        table = self.kernel if self.tied_to is None else self.tied_to.embeddings
+        table = ops.cast(table, readouts.dtype)
+        return ops.matmul(readouts, ops.transpose(table)) + ops.cast(self.bias, readouts.dtype)

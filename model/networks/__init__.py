@@ -1,0 +1,1 @@
+"""Networks: layers put together by a config."""

@@ -1,0 +1,117 @@
+"""TokenSeq2Seq: the encoder-decoder for text, from ids to logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from model.config import NetworkConfig
+from model.layers.decoders import AttentionDecoder, Memory
+from model.layers.embeddings import OutputProjection
+from model.layers.encoders import RecurrentEncoder
+
+Tensor = Any
+
+PAD_ID = 0
+
+
+class TokenSeq2Seq(keras.Model):
+    """Embeddings, recurrent encoder, attention decoder, output projection.
+
+    Args:
+        config: its sizes and parts.
+
+    Call arguments:
+        inputs: `{"source_ids": (batch, source_len), "target_ids": (batch, target_len)}`, int32,
+            padded at the right with `PAD_ID`; `target_ids` is what the decoder reads (teacher
+            forcing): it begins with the begin-of-sentence id.
+
+    Returns:
+        logits `(batch, target_len, target_vocab_size)`, float32.
+    """
+
+    def __init__(self, config: NetworkConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        units = config.embedding_units
+        self.source_embedding = keras.layers.Embedding(
+            config.source_vocab_size, units, name="source_embedding"
+        )
+        self.target_embedding = (
+            self.source_embedding
+            if config.share_embeddings
+            else keras.layers.Embedding(config.target_vocab_size, units, name="target_embedding")
+        )
+        self.encoder = RecurrentEncoder(
+            config.encoder_units,
+            layers=config.encoder_layers,
+            cell=config.cell,
+            bidirectional=config.bidirectional,
+            dropout=config.dropout,
+            name="encoder",
+        )
+        self.decoder = AttentionDecoder(
+            config.decoder_units,
+            units if config.tie_output else config.decoder_units,
+            layers=config.decoder_layers,
+            cell=config.cell,
+            attention=config.attention,
+            input_feeding=config.input_feeding,
+            dropout=config.dropout,
+            name="decoder",
+        )
+        self.readout_noise = keras.layers.Dropout(config.dropout, name="readout_noise")
+        self.projection = OutputProjection(
+            config.target_vocab_size,
+            tied_to=self.target_embedding if config.tie_output else None,
+            name="projection",
+        )
+        self._build_parts()
+
+    def _build_parts(self) -> None:
+        embedded = (None, None, self.config.embedding_units)
+        outputs = (None, None, self.encoder.width)
+        self.source_embedding.build(None)
+        if not self.config.share_embeddings:
+            self.target_embedding.build(None)
+        self.encoder.build(embedded)
+        self.decoder.build(embedded, outputs)
+        self.projection.build((None, None, self.decoder.readout_units))
+        self.built = True
+
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
+        source_ids = inputs["source_ids"]
+        memory, state = self.encode(source_ids, ops.not_equal(source_ids, PAD_ID), training)
+        embedded = self.target_embedding(inputs["target_ids"])
+        readouts = self.decoder(embedded, memory, state, training=training)
+        return self._logits(self.readout_noise(readouts, training=training))
+
+    def encode(
+        self, source_ids: Tensor, mask: Tensor, training: bool = False
+    ) -> tuple[Memory, list[Tensor]]:
+        """Reads sources `(batch, source_len)` with `mask` True at real tokens. Returns the memory
+        and the decoder's state before its first step."""
+        embedded = self.source_embedding(source_ids)
+        outputs, states = self.encoder(embedded, mask, training=training)
+        return self.decoder.read_source(outputs, mask), self.decoder.initial_state(states)
+
+    def step(
+        self, tokens: Tensor, memory: Memory, state: list[Tensor]
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Reads one token in each row, `(batch,)`. Returns logits `(batch, target_vocab_size)`,
+        attention_weights `(batch, source_len)` and the next state."""
+        embedded = self.target_embedding(tokens)
+        readout, attention_weights, state = self.decoder.step(embedded, memory, state)
+        return self._logits(readout), attention_weights, state
+
+    def _logits(self, readouts: Tensor) -> Tensor:
+        return ops.cast(self.projection(readouts), "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"config": self.config.model_dump(mode="json")}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TokenSeq2Seq:
+        return cls(NetworkConfig.parse(config["config"], where="TokenSeq2Seq"))

@@ -1,0 +1,1 @@
+"""Looks for the best hypotheses over the decoding contract. NumPy only: no network, no clock."""

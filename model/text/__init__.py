@@ -1,0 +1,1 @@
+"""Pure functions on strings, the same for training and serving. Standard library only."""

@@ -1,0 +1,106 @@
+"""Text to token ids and back, over SentencePiece. Reads no folder and knows no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sentencepiece
+
+from model.config import TextConfig
+from model.errors import InputError, TokenizerError
+from model.text.normalise import normalise, plain_punctuation
+from model.text.turns import recent_turns
+
+#: The first ids of every tokenizer, in this order; `<sep>` stands between two turns of a dialogue.
+SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")
+PAD_ID, UNK_ID, BOS_ID, EOS_ID, SEP_ID = range(5)
+
+
+class Tokenizer:
+    """A source and a target vocabulary, and the rules by which text is made plain before them.
+
+    Args:
+        text: the rules.
+        source_model: bytes of a SentencePiece model.
+        target_model: the same for the target; None if the source's serves both.
+
+    Raises:
+        TokenizerError: if the bytes are no SentencePiece model, or its first ids are not
+            `SPECIAL_PIECES`.
+    """
+
+    def __init__(
+        self, text: TextConfig, source_model: bytes, target_model: bytes | None = None
+    ) -> None:
+        self.text = text
+        self._source = _load(source_model, "source")
+        self._target = self._source if target_model is None else _load(target_model, "target")
+
+    @property
+    def source_vocab_size(self) -> int:
+        return int(self._source.get_piece_size())
+
+    @property
+    def target_vocab_size(self) -> int:
+        return int(self._target.get_piece_size())
+
+    def source_ids(self, turns: str | Sequence[str]) -> list[int]:
+        """Ids of a source, its end-of-sentence id last.
+
+        `turns` is one text, or a dialogue, oldest turn first: its last `context_turns` are read.
+        Beyond `max_source_tokens` the oldest tokens are left out.
+
+        Raises:
+            InputError: if nothing is left to read: no letters, only spaces or control characters.
+        """
+        texts = [turns] if isinstance(turns, str) else turns
+        plain = [normalise_source(text, self.text) for text in texts]
+        ids: list[int] = []
+        for turn in self._source.encode(list(recent_turns(plain, self.text.context_turns))):
+            ids += [SEP_ID, *turn] if ids else turn
+        if not ids:
+            raise InputError("the message holds no text: only spaces or control characters")
+        return [*ids[-(self.text.max_source_tokens - 1) :], EOS_ID]
+
+    def target_ids(self, text: str) -> list[int]:
+        """Ids of a target, without begin and end of sentence. May be empty."""
+        return list(self._target.encode(normalise_target(text, self.text)))
+
+    def target_text(self, ids: Sequence[int]) -> str:
+        """The text of target ids; special ids vanish."""
+        return str(self._target.decode([int(i) for i in ids if i >= len(SPECIAL_PIECES)]))
+
+    def source_pieces(self, ids: Sequence[int]) -> list[str]:
+        """The pieces of source ids, as an attention plot shows them."""
+        return [str(self._source.id_to_piece(int(i))) for i in ids]
+
+    def target_pieces(self, ids: Sequence[int]) -> list[str]:
+        """The pieces of target ids."""
+        return [str(self._target.id_to_piece(int(i))) for i in ids]
+
+
+def normalise_source(text: str, rules: TextConfig) -> str:
+    """`text` as the source tokenizer reads it."""
+    plain = normalise_target(text, rules)
+    return plain.lower() if rules.lowercase_source else plain
+
+
+def normalise_target(text: str, rules: TextConfig) -> str:
+    """`text` as the target tokenizer reads it."""
+    plain = normalise(text)
+    return normalise(plain_punctuation(plain)) if rules.plain_punctuation else plain
+
+
+def _load(model: bytes, side: str) -> sentencepiece.SentencePieceProcessor:
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    except RuntimeError as error:
+        raise TokenizerError(f"the {side} tokenizer is no SentencePiece model: {error}") from None
+    found = tuple(
+        processor.id_to_piece(i) for i in range(min(len(SPECIAL_PIECES), len(processor)))
+    )
+    if found != SPECIAL_PIECES:
+        raise TokenizerError(
+            f"the {side} tokenizer must begin with {SPECIAL_PIECES}. Received: {found}"
+        )
+    return processor

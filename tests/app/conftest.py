@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from app.main import create_app
+from app.settings import Settings
+from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
+from model.contract import Engine
+from model.generator import Generator
+from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
+from tests.app.fakes import PATIENCE_SECONDS, REPLY, Serve, TableEngine, chain
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tokenizer_model: bytes) -> Tokenizer:
+    """A real tokenizer of a few dozen pieces."""
+    return Tokenizer(TextConfig(context_turns=2), tokenizer_model)
+
+
+@pytest.fixture(scope="session")
+def table_engine(tokenizer: Tokenizer) -> TableEngine:
+    """Says `REPLY` to everything."""
+    pieces = tokenizer.target_ids(REPLY)
+    return TableEngine(chain(tokenizer.target_vocab_size, BOS_ID, *pieces, EOS_ID))
+
+
+@pytest.fixture(scope="session")
+def make_generator(tokenizer: Tokenizer) -> Callable[[Engine], Generator]:
+    """A generator over an engine of the test's choice."""
+    size = tokenizer.target_vocab_size
+    config = ModelConfig(
+        name="tiny",
+        task="reply",
+        network=NetworkConfig(source_vocab_size=size, target_vocab_size=size),
+        text=tokenizer.text,
+        search=SearchOptions(max_tokens=20),
+    )
+    return lambda engine: Generator(config, tokenizer, engine)
+
+
+@pytest.fixture(scope="session")
+def serve(make_generator: Callable[[Engine], Generator]) -> Serve:
+    """Runs a real server on a free port, and a client of it, for as long as a `with` lasts."""
+
+    @contextmanager
+    def run(engine: Engine, settings: Settings | None = None) -> Iterator[httpx.Client]:
+        app = create_app(settings or Settings(), load=lambda _: make_generator(engine))
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+        started = threading.Event()
+        thread = threading.Thread(target=_run, args=(server, started))
+        thread.start()
+        try:
+            assert started.wait(PATIENCE_SECONDS), "the server did not start"
+            port = server.servers[0].sockets[0].getsockname()[1]
+            with httpx.Client(
+                base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS
+            ) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+    return run
+
+
+def _run(server: uvicorn.Server, started: threading.Event) -> None:
+    startup = server.startup
+
+    async def announced_startup(*args: Any, **options: Any) -> None:
+        await startup(*args, **options)
+        started.set()
+
+    server.startup = announced_startup  # type: ignore[method-assign]
+    server.run()
+
+
+@pytest.fixture(scope="session")
+def client(serve: Serve, table_engine: TableEngine) -> Iterator[httpx.Client]:
+    """A client of a server that says `REPLY` to everything."""
+    with serve(table_engine) as client:
+        yield client

@@ -1,0 +1,105 @@
+"""Engines that a person can work out: what follows a token stands in a table."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from model.contract import Float32, Int32, State, StepResult
+from model.tokenizer import EOS_ID
+
+PATIENCE_SECONDS = 10.0
+
+#: What the server of the tests says to everything.
+REPLY = "i am fine, thank you"
+
+#: `serve(engine, settings)` runs a real server; `with` gives a client of it.
+Serve = Callable[..., AbstractContextManager[httpx.Client]]
+
+
+class TableEngine:
+    """Row t of `table` `(vocab, vocab)` holds the probabilities of what follows token t. Its state
+    is the source lengths."""
+
+    def __init__(self, table: NDArray[np.float64]) -> None:
+        with np.errstate(divide="ignore"):
+            self._logprobs = np.log(table).astype(np.float32)
+
+    def encode(self, source_ids: Int32, source_lengths: Int32) -> State:
+        return source_lengths
+
+    def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+        logprobs: Float32 = self._logprobs[tokens]
+        best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
+        return StepResult(
+            tokens=best,
+            logprobs=np.take_along_axis(logprobs, best, axis=1),
+            attention_weights=np.ones((len(tokens), 1), np.float32),
+            state=state[parents],
+        )
+
+    def concatenate(self, states: list[State]) -> State:
+        return np.concatenate(states)
+
+
+class SteppedEngine(TableEngine):
+    """Stands still before every step until it is told to `go`."""
+
+    def __init__(self, table: NDArray[np.float64]) -> None:
+        super().__init__(table)
+        self.failure: Exception | None = None
+        self._rows = 0
+        self._steps = 0
+        self._arrived = threading.Semaphore(0)
+        self._gate = threading.Semaphore(0)
+
+    def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+        self._rows = len(tokens)
+        self._steps += 1
+        self._arrived.release()
+        if not self._gate.acquire(timeout=PATIENCE_SECONDS):
+            raise TimeoutError("the test never let this step go")
+        if self.failure is not None:
+            raise self.failure
+        return super().step(state, parents, tokens, top_k)
+
+    @property
+    def steps(self) -> int:
+        """Steps begun so far."""
+        return self._steps
+
+    def go(self, steps: int = 1) -> None:
+        """Lets as many steps run."""
+        self._gate.release(steps)
+
+    def arrives(self, within_seconds: float = PATIENCE_SECONDS) -> bool:
+        """Waits until a step is about to run. False if none is."""
+        return self._arrived.acquire(timeout=within_seconds)
+
+    async def next_rows(self) -> int:
+        """Waits until a step is about to run; how many rows it has."""
+        assert await asyncio.to_thread(self.arrives), "no step came"
+        return self._rows
+
+
+def chain(vocab_size: int, *tokens: int) -> NDArray[np.float64]:
+    """A table in which each of `tokens` is followed by the next with probability 0.9, and every
+    other token by the end with 0.9; the rest is spread evenly over the others."""
+    table = np.full((vocab_size, vocab_size), 0.1 / (vocab_size - 1))
+    following = np.full(vocab_size, EOS_ID)
+    following[list(tokens[:-1])] = tokens[1:]
+    table[np.arange(vocab_size), following] = 0.9
+    return table
+
+
+def loop(vocab_size: int, token: int) -> NDArray[np.float64]:
+    """A table in which `token` follows everything: a hypothesis only ends by its length."""
+    table = np.full((vocab_size, vocab_size), 0.1 / (vocab_size - 1))
+    table[:, token] = 0.9
+    return table

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.settings import Settings
+from model.contract import State, StepResult
+from model.tokenizer import Tokenizer
+from tests.app.fakes import REPLY, Serve, SteppedEngine, TableEngine, loop
+
+JSON = {"Content-Type": "application/json"}
+
+
+def post(client: httpx.Client, body: str | bytes) -> httpx.Response:
+    """Posts bytes as they are, wrong ones too."""
+    return client.post("/reply", content=body, headers=JSON)
+
+
+def error_of(answer: httpx.Response) -> dict[str, Any]:
+    """The error, after a look at its shape: a field is named in the message too."""
+    error: dict[str, Any] = answer.json()["error"]
+    assert set(error) == {"code", "message", "field"}
+    assert error["field"] is None or error["message"].startswith(error["field"].split(".")[0])
+    return error
+
+
+def test_a_message_gets_a_reply(client: httpx.Client, tokenizer: Tokenizer) -> None:
+    answer = client.post("/reply", json={"message": "how are you today"})
+    assert answer.status_code == 200
+    body = answer.json()
+    pieces = tokenizer.target_pieces(tokenizer.target_ids(REPLY))
+    assert body["reply"] == body["candidates"][0]["text"] == REPLY
+    assert body["candidates"][0]["tokens"] == pieces
+    assert body["candidates"][0]["score"] < 0
+    assert body["model"] == "tiny"
+    assert body["finish_reason"] == "stop"
+    assert body["usage"] == {
+        "prompt_tokens": len(tokenizer.source_ids("how are you today")),
+        "completion_tokens": len(pieces),
+    }
+    assert body["latency_ms"] > 0
+
+
+def test_a_dialogue_may_mix_texts_and_turns(client: httpx.Client, tokenizer: Tokenizer) -> None:
+    turns = ["hello my friend", {"role": "user", "content": "how are you"}]
+    body = client.post("/reply", json={"messages": turns}).json()
+    expected = len(tokenizer.source_ids(["hello my friend", "how are you"]))
+    assert body["usage"]["prompt_tokens"] == expected
+
+
+def test_a_beam_gives_as_many_candidates_as_asked_for(client: httpx.Client) -> None:
+    wishes = {"message": "hello", "decoding": "beam", "n_best": 3, "length_penalty": 1}
+    candidates = client.post("/reply", json=wishes).json()["candidates"]
+    scores = [candidate["score"] for candidate in candidates]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_reply_is_cut_at_max_tokens(client: httpx.Client) -> None:
+    body = client.post("/reply", json={"message": "hello", "max_tokens": 1}).json()
+    assert body["finish_reason"] == "length"
+    assert body["usage"]["completion_tokens"] == 1
+
+
+WRONG_FIELDS = [
+    ({"message": 5}, "message"),
+    ({"message": ["hello"]}, "message"),
+    ({"message": ""}, "message"),
+    ({"message": " \n\t"}, "message"),
+    ({"message": "\x00\x1b\u200b"}, "message"),
+    ({"message": "\ud800"}, "message"),
+    ({"message": "x" * 4001}, "message"),
+    ({}, "message"),
+    ({"message": None}, "message"),
+    ({"messages": []}, "message"),
+    ({"message": "hello", "messages": ["hello"]}, "messages"),
+    ({"messages": "hello"}, "messages"),
+    ({"messages": ["hello"] * 65}, "messages"),
+    ({"messages": ["hello", 5]}, "messages.1"),
+    ({"messages": ["hello", " "]}, "messages.1"),
+    ({"messages": [{"role": "user"}]}, "messages.0.content"),
+    ({"messages": [{"role": "king", "content": "hello"}]}, "messages.0.role"),
+    ({"messages": [{"role": "user", "content": "hello", "name": "x"}]}, "messages.0.name"),
+    ({"message": "hello", "beam_size": 0}, "beam_size"),
+    ({"message": "hello", "beam_size": -1}, "beam_size"),
+    ({"message": "hello", "beam_size": 10_000}, "beam_size"),
+    ({"message": "hello", "beam_size": 10**4000}, "beam_size"),
+    ({"message": "hello", "beam_size": "4"}, "beam_size"),
+    ({"message": "hello", "beam_size": 4.0}, "beam_size"),
+    ({"message": "hello", "beam_size": True}, "beam_size"),
+    ({"message": "hello", "beam_size": float("nan")}, "beam_size"),
+    ({"message": "hello", "length_penalty": float("nan")}, "length_penalty"),
+    ({"message": "hello", "length_penalty": float("inf")}, "length_penalty"),
+    ({"message": "hello", "length_penalty": -0.1}, "length_penalty"),
+    ({"message": "hello", "decoding": "sampling"}, "decoding"),
+    ({"message": "hello", "decoding": "greedy", "beam_size": 4}, "beam_size"),
+    ({"message": "hello", "decoding": "greedy", "n_best": 2}, "n_best"),
+    ({"message": "hello", "n_best": 2}, "n_best"),
+    ({"message": "hello", "max_tokens": 0}, "max_tokens"),
+    ({"message": "hello", "max_tokens": 257}, "max_tokens"),
+    ({"message": "hello", "temperature": 1.0}, "temperature"),
+    ({"message": "hello", "\ud800": 1}, "body"),
+    ({"message": "hello", "a\x00": 1}, "a\ufffd"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), WRONG_FIELDS, ids=lambda value: repr(value)[:60])
+def test_a_wrong_field_is_named(client: httpx.Client, body: dict[str, Any], field: str) -> None:
+    answer = post(client, json.dumps(body))
+    error = error_of(answer)
+    assert (answer.status_code, error["code"]) == (422, "invalid_input")
+    assert error["field"] == field
+
+
+WRONG_BODIES: list[tuple[str, bytes, int]] = [
+    ("nothing", b"", 422),
+    ("no JSON", b"hello", 422),
+    ("half of it", b'{"message": "hel', 422),
+    ("a list", b"[]", 422),
+    ("a text", b'"hello"', 422),
+    ("null", b"null", 422),
+    ("no UTF-8", b'{"message": "\xff\xfe"}', 400),
+    ("nested too deep", b'{"message": ' + b"[" * 30_000, 400),
+    ("nested deep", b'{"message": ' + b"[" * 900 + b"]" * 900 + b"}", 422),
+    ("a number of 10,000 digits", b'{"beam_size": ' + b"9" * 10_000 + b"}", 400),
+    ("1 MB", json.dumps({"message": "x" * 10**6}).encode(), 413),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [case[1:] for case in WRONG_BODIES], ids=[case[0] for case in WRONG_BODIES]
+)
+def test_a_wrong_body_is_refused(client: httpx.Client, body: bytes, status: int) -> None:
+    answer = post(client, body)
+    assert answer.status_code == status
+    assert error_of(answer)["message"]
+
+
+def test_a_body_without_its_content_type_says_which_to_send(client: httpx.Client) -> None:
+    answer = client.post("/reply", content=b'{"message": "hello"}')
+    assert answer.status_code == 422
+    assert "Content-Type: application/json" in error_of(answer)["message"]
+
+
+def test_a_large_body_in_chunks_is_refused(client: httpx.Client) -> None:
+    answer = client.post("/reply", content=(b" " * 10_000 for _ in range(100)), headers=JSON)
+    assert (answer.status_code, error_of(answer)["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "hello\x00\x1b[31m",
+        "hello \ud800",
+        "\u304a\u5143\u6c17\u3067\u3059\u304b",
+        "\U0001f600",
+        "</s>",
+        "<sep>",
+    ],
+    ids=["control characters", "lone surrogate", "unseen script", "emoji", "end", "separator"],
+)
+def test_odd_text_gets_a_reply(client: httpx.Client, message: str) -> None:
+    answer = post(client, json.dumps({"message": message}))
+    assert (answer.status_code, answer.json()["reply"]) == (200, REPLY)
+
+
+@settings(deadline=None, max_examples=60)
+@given(message=st.text(st.characters(codec=None), max_size=50))
+def test_any_text_gets_a_reply_or_is_refused(client: httpx.Client, message: str) -> None:
+    answer = post(client, json.dumps({"message": message}))
+    assert answer.status_code in (200, 422)
+
+
+FIELDS = ("message", "messages", "decoding", "beam_size", "length_penalty", "n_best", "max_tokens")
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(("role", "content", "x")), inner)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(body=st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=3), VALUES, max_size=4))
+def test_any_json_gets_a_reply_or_is_refused(client: httpx.Client, body: dict[str, Any]) -> None:
+    answer = post(client, json.dumps(body))
+    assert answer.status_code in (200, 422)
+
+
+def test_callers_at_the_same_time_all_get_a_reply(client: httpx.Client) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        answers = pool.map(lambda _: client.post("/reply", json={"message": "hello"}), range(48))
+        assert {answer.json()["reply"] for answer in answers} == {REPLY}
+
+
+def test_a_late_reply_is_given_up(serve: Serve, tokenizer: Tokenizer) -> None:
+    engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
+    with serve(engine, Settings(request_timeout_seconds=0.05)) as client:
+        answer = client.post("/reply", json={"message": "hello"})
+        engine.go()
+    assert (answer.status_code, error_of(answer)["code"]) == (504, "deadline_exceeded")
+
+
+def test_a_full_queue_turns_callers_away(serve: Serve, tokenizer: Tokenizer) -> None:
+    engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
+    limits = Settings().model_copy(update={"max_queue": 0})  # full at all times
+    with serve(engine, limits) as client:
+        answer = client.post("/reply", json={"message": "hello"})
+    assert (answer.status_code, error_of(answer)["code"]) == (503, "overloaded")
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_request_whose_client_hung_up_is_dropped(serve: Serve, tokenizer: Tokenizer) -> None:
+    engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
+    limits = Settings(max_tokens=1024)
+    with serve(engine, limits) as client:
+        body = b'{"message": "hello", "max_tokens": 1024}'
+        head = b"POST /reply HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            assert engine.arrives()
+        engine.go()
+        while engine.arrives(within_seconds=0.2):
+            engine.go()
+    assert engine.steps < 1024
+
+
+class BrokenEngine(TableEngine):
+    """Fails at every step."""
+
+    def step(self, state: State, *args: Any, **options: Any) -> StepResult:
+        raise RuntimeError("a secret")
+
+
+def test_a_broken_engine_gives_a_plain_500(
+    serve: Serve, tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve(BrokenEngine(loop(tokenizer.target_vocab_size, 7))) as client:
+        answer = client.post("/reply", json={"message": "hello"})
+    assert (answer.status_code, error_of(answer)["code"]) == (500, "engine_failed")
+    assert "secret" not in answer.text
+    assert "a secret" in caplog.text

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.types import Message
+
+from app.errors import install_error_handlers
+from app.middleware import BodyLimit
+
+LIMIT = 100
+
+
+def send(chunks: list[bytes], headers: list[tuple[bytes, bytes]]) -> tuple[list[Message], int]:
+    """Posts chunks to an application that counts bytes. What it sent; chunks that were read."""
+    app = FastAPI()
+    app.add_middleware(BodyLimit, max_body_bytes=LIMIT)
+    install_error_handlers(app)
+
+    @app.post("/")
+    async def count(request: Request) -> int:
+        return len(await request.body())
+
+    waiting, sent = list(chunks), list[Message]()
+
+    async def receive() -> Message:
+        body = waiting.pop(0)
+        return {"type": "http.request", "body": body, "more_body": bool(waiting)}
+
+    async def collect(message: Message) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "query_string": b"",
+        "headers": headers,
+    }
+    asyncio.run(app(scope, receive, collect))
+    return sent, len(chunks) - len(waiting)
+
+
+def test_a_body_of_exactly_the_limit_passes() -> None:
+    sent, _ = send([b"x" * 60, b"x" * 40], [])
+    assert sent[0]["status"] == 200
+    assert sent[1]["body"] == b"100"
+
+
+def test_a_body_that_tells_its_size_is_refused_unread() -> None:
+    sent, chunks_read = send([b"x" * 101], [(b"content-length", b"101")])
+    assert sent[0]["status"] == 413
+    assert chunks_read == 0
+
+
+def test_a_body_without_a_size_is_read_no_further_than_the_limit() -> None:
+    sent, chunks_read = send([b"x" * 60] * 50, [])
+    assert sent[0]["status"] == 413
+    assert chunks_read == 2
+
+
+def test_the_refusal_has_the_shape_of_other_errors() -> None:
+    sent, _ = send([b"x" * 101], [(b"content-length", b"101")])
+    error = json.loads(sent[1]["body"])["error"]
+    assert error == {
+        "code": "body_too_large",
+        "message": "body: must be at most 100 bytes",
+        "field": None,
+    }

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+import numpy as np
+import pytest
+
+from app.errors import DeadlineExceeded, Overloaded, Unavailable
+from app.scheduler import Hypotheses, Scheduler
+from model.config import SearchOptions
+from model.errors import EngineError
+from model.tokenizer import BOS_ID, EOS_ID
+from tests.app.fakes import PATIENCE_SECONDS, SteppedEngine, TableEngine, loop
+
+VOCAB_SIZE, TOKEN = 12, 7
+
+Submit = Callable[..., "asyncio.Task[Hypotheses]"]
+
+
+@pytest.fixture
+def engine() -> Iterator[SteppedEngine]:
+    engine = SteppedEngine(loop(VOCAB_SIZE, TOKEN))
+    yield engine
+
+
+def with_scheduler(
+    engine: TableEngine,
+    scenario: Callable[[Scheduler, Submit], Awaitable[None]],
+    *,
+    max_rows: int = 4,
+    max_queue: int = 4,
+) -> None:
+    """Runs a scenario on a scheduler that is closed afterwards."""
+
+    async def run() -> None:
+        scheduler = Scheduler(
+            engine, bos_id=BOS_ID, eos_id=EOS_ID, max_rows=max_rows, max_queue=max_queue
+        )
+
+        def submit(
+            max_tokens: int = 1, beam_size: int = 1, timeout_seconds: float = PATIENCE_SECONDS
+        ) -> asyncio.Task[Hypotheses]:
+            options = SearchOptions(max_tokens=max_tokens, beam_size=beam_size)
+            return asyncio.create_task(
+                scheduler.submit((5, EOS_ID), options, timeout_seconds=timeout_seconds)
+            )
+
+        try:
+            await scenario(scheduler, submit)
+        finally:
+            if isinstance(engine, SteppedEngine):
+                engine.go(1000)
+            scheduler.close()
+
+    asyncio.run(run())
+
+
+async def started(*tasks: asyncio.Task[Hypotheses]) -> None:
+    """Lets new tasks run until they wait for their answers."""
+    await asyncio.sleep(0)
+
+
+def test_newcomers_join_while_others_are_decoded(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        long = submit(max_tokens=3)
+        assert await engine.next_rows() == 1
+        short = submit(max_tokens=1)
+        await started(short)
+        engine.go()
+        assert await engine.next_rows() == 2
+        engine.go()
+        assert (await short)[0].tokens == (TOKEN,)
+        assert not long.done()
+        assert await engine.next_rows() == 1
+        engine.go()
+        assert (await long)[0].tokens == (TOKEN,) * 3
+
+    with_scheduler(engine, scenario)
+
+
+def test_requests_get_the_same_answer_together_as_alone() -> None:
+    table = np.random.default_rng(3).dirichlet(np.full(VOCAB_SIZE, 0.3), VOCAB_SIZE) + 1e-6
+    sizes = [(1, 9), (4, 6), (2, 12), (3, 1), (1, 2), (4, 9)] * 3
+
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        alone = [await submit(max_tokens, beam_size) for beam_size, max_tokens in sizes]
+        tasks = [submit(max_tokens, beam_size) for beam_size, max_tokens in sizes]
+        assert await asyncio.gather(*tasks) == alone
+
+    with_scheduler(TableEngine(table), scenario, max_rows=8, max_queue=len(sizes))
+
+
+def test_a_cancelled_request_leaves_at_the_next_step(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        staying, leaving = submit(max_tokens=3), submit(max_tokens=3)
+        await started(staying, leaving)
+        if await engine.next_rows() == 1:  # the worker was quicker than the second request
+            engine.go()
+            assert await engine.next_rows() == 2
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        engine.go()
+        assert await engine.next_rows() == 1
+        engine.go(3)
+        assert (await staying)[0].tokens == (TOKEN,) * 3
+
+    with_scheduler(engine, scenario)
+
+
+def test_a_request_cancelled_in_the_queue_makes_room_there(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        submit(max_tokens=3)
+        await engine.next_rows()
+        waiting = submit()
+        await started(waiting)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        engine.go(4)
+        assert await submit()
+
+    with_scheduler(engine, scenario, max_rows=1, max_queue=1)
+
+
+def test_a_full_queue_refuses(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit()
+        await engine.next_rows()
+        waiting = submit()
+        with pytest.raises(Overloaded, match="1 requests wait"):
+            await submit()
+        engine.go(2)
+        assert await running and await waiting
+
+    with_scheduler(engine, scenario, max_rows=1, max_queue=1)
+
+
+def test_a_request_beyond_its_deadline_is_given_up(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        late = submit(max_tokens=5, timeout_seconds=0.02)
+        assert await engine.next_rows() == 1
+        with pytest.raises(DeadlineExceeded, match=r"0\.02 seconds"):
+            await late
+        other = submit(max_tokens=1)
+        await started(other)
+        engine.go()
+        assert await engine.next_rows() == 1  # the late one is not decoded on
+        engine.go()
+        assert await other
+
+    with_scheduler(engine, scenario)
+
+
+def test_a_wide_beam_at_the_head_of_the_queue_is_not_overtaken(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit(max_tokens=2)
+        await engine.next_rows()
+        wide, narrow = submit(beam_size=4), submit()
+        await started(wide, narrow)
+        engine.go()
+        assert await engine.next_rows() == 1
+        assert not narrow.done()
+        engine.go(10)
+        await asyncio.gather(running, wide, narrow)
+
+    with_scheduler(engine, scenario)
+
+
+def test_a_beam_wider_than_all_rows_is_refused_at_once(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        with pytest.raises(ValueError, match=r"Received: beam_size=5"):
+            await submit(beam_size=5)
+
+    with_scheduler(engine, scenario)
+
+
+def test_a_failing_step_fails_its_requests_and_not_the_worker(
+    engine: SteppedEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        engine.failure = MemoryError("all gone")
+        failing = submit()
+        await engine.next_rows()
+        waiting = submit()
+        await started(waiting)
+        engine.go()
+        with pytest.raises(EngineError, match="the model failed"):
+            await failing
+        engine.failure = None
+        engine.go()
+        assert (await waiting)[0].tokens == (TOKEN,)
+        assert scheduler.is_alive
+
+    with_scheduler(engine, scenario, max_rows=1)
+    assert "all gone" in caplog.text
+
+
+def test_closing_tells_everybody_who_waits(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit(max_tokens=5)
+        await engine.next_rows()
+        waiting = submit()
+        await started(waiting)
+        closing = asyncio.create_task(asyncio.to_thread(scheduler.close))
+        while scheduler.is_alive:
+            await asyncio.sleep(0.001)
+        engine.go()
+        await closing
+        for task in (running, waiting, submit()):
+            with pytest.raises(Unavailable):
+                await task
+
+    with_scheduler(engine, scenario, max_rows=1)
+
+
+def test_an_answer_after_the_event_loop_has_closed_harms_nobody(engine: SteppedEngine) -> None:
+    scheduler = Scheduler(engine, bos_id=BOS_ID, eos_id=EOS_ID, max_rows=1, max_queue=1)
+
+    async def leave() -> None:
+        options = SearchOptions(max_tokens=1)
+        task = asyncio.create_task(scheduler.submit((5,), options, timeout_seconds=1))
+        await engine.next_rows()
+        task.cancel()
+
+    asyncio.run(leave())
+    engine.go()
+    scheduler.close()
+    assert not scheduler.is_alive

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from app.settings import Settings, read_settings, settings_table
+from model.errors import ConfigError
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQ2SEQ_PORT", "9000")
+    assert read_settings().port == 9000
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQ2SEQ_PORT", "")
+    assert read_settings().port == 8000
+
+
+def test_every_wrong_variable_is_named_with_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQ2SEQ_PORT", "abc")
+    monkeypatch.setenv("SEQ2SEQ_REQUEST_TIMEOUT_SECONDS", "inf")
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    port, timeout = str(caught.value).splitlines()
+    assert port.startswith("SEQ2SEQ_PORT: ") and port.endswith("Received: 'abc'")
+    assert timeout.startswith("SEQ2SEQ_REQUEST_TIMEOUT_SECONDS: ")
+
+
+def test_a_beam_must_fit_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQ2SEQ_MAX_ROWS", "2")
+    with pytest.raises(ConfigError, match="max_beam_size=16, max_rows=2"):
+        read_settings()
+
+
+def test_every_setting_is_described() -> None:
+    table = settings_table()
+    assert len(table) == len(Settings.model_fields)
+    assert all(text != "None" for _, _, text in table)

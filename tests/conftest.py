@@ -1,0 +1,97 @@
+"""A tiny model folder that is trained once, and what else many tests share."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import sentencepiece
+
+from model.config import ModelConfig, NetworkConfig, TextConfig
+from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE, write_folder
+from model.tokenizer import Tokenizer
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+SENTENCES = (
+    "hello there",
+    "hello, how are you?",
+    "i am fine, thank you",
+    "what is your name?",
+    "my name is robin",
+    "where are you from?",
+    "i like films and music",
+    "do you like the film?",
+    "yes, it was great",
+    "goodbye and see you soon",
+)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The real corpora; tests that need them skip where they are absent."""
+    folder = Path(os.environ.get("SEQ2SEQ_DATA", "../shared/data")).absolute()
+    if not folder.is_dir():
+        pytest.skip(f"the corpora are not at {folder}: set SEQ2SEQ_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer_model() -> bytes:
+    """A SentencePiece model of a few dozen pieces."""
+    return train_sentencepiece(SENTENCES)
+
+
+@pytest.fixture(scope="session")
+def untrained_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_model: bytes) -> Path:
+    """A valid model folder whose weights are random: its answers are nonsense, but always the
+    same."""
+    import keras
+
+    from model.networks.tokens import TokenSeq2Seq
+
+    text = TextConfig(lowercase_source=True, plain_punctuation=True, context_turns=2)
+    size = Tokenizer(text, tokenizer_model).source_vocab_size
+    keras.utils.set_random_seed(7)
+    config = NetworkConfig(
+        source_vocab_size=size,
+        target_vocab_size=size,
+        embedding_units=16,
+        encoder_units=12,
+        decoder_units=24,
+        share_embeddings=True,
+    )
+    network = TokenSeq2Seq(config)
+    for weight in network.weights:  # sharper than an initial network, so that answers differ
+        weight.assign(weight * 4.0)
+    path = tmp_path_factory.mktemp("models") / "untrained"
+    weights = path.parent / f"w.{WEIGHTS_FILE}"
+    network.save_weights(weights)
+    document = ModelConfig(
+        name="untrained", task="reply", languages=("en",), network=config, text=text
+    )
+    files = {SOURCE_TOKENIZER_FILE: tokenizer_model, WEIGHTS_FILE: weights.read_bytes()}
+    write_folder(path, document, files)
+    return path
+
+
+def train_sentencepiece(sentences: Iterable[str]) -> bytes:
+    """Bytes of a small SentencePiece model with the special pieces that a tokenizer needs."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences),
+        model_writer=model,
+        vocab_size=80,
+        hard_vocab_limit=False,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        control_symbols=["<sep>"],
+        normalization_rule_name="identity",
+        minloglevel=2,
+    )
+    return model.getvalue()

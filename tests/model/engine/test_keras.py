@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.config import SearchOptions
+from model.engine import load_engine
+from model.engine.keras import KerasEngine
+from model.folder import load_folder
+from model.generator import Generator
+
+
+@pytest.fixture(scope="module")
+def engine(untrained_folder: Path) -> KerasEngine:
+    return load_engine(load_folder(untrained_folder))  # type: ignore[return-value]
+
+
+SOURCES = np.array([[6, 7, 8, 9, 3], [10, 11, 3, 0, 0], [12, 3, 0, 0, 0]], np.int32)
+LENGTHS = np.array([5, 3, 2], np.int32)
+ALL = np.arange(3, dtype=np.int32)
+BOS = np.full(3, 2, np.int32)
+
+
+def test_a_step_gives_the_likeliest_tokens_best_first(engine: KerasEngine) -> None:
+    result = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=4)
+    assert result.tokens.shape == result.logprobs.shape == (3, 4)
+    assert (np.diff(result.logprobs, axis=1) <= 0).all()
+    assert result.attention_weights.shape == (3, 5)
+    assert not result.attention_weights[2, 2:].any()
+
+
+def test_all_of_the_vocabulary_is_a_distribution(engine: KerasEngine) -> None:
+    result = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=10_000)
+    np.testing.assert_allclose(np.exp(result.logprobs).sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_parents_reorder_repeat_and_drop_rows(engine: KerasEngine) -> None:
+    state = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=1).state
+    tokens = np.array([5, 6, 7], np.int32)
+    straight = engine.step(state, ALL, tokens, top_k=3)
+    parents = np.array([2, 0, 0, 2], np.int32)
+    moved = engine.step(state, parents, tokens[parents], top_k=3)
+    np.testing.assert_array_equal(moved.tokens, straight.tokens[parents])
+    np.testing.assert_allclose(moved.logprobs, straight.logprobs[parents], atol=1e-5)
+    again = engine.step(moved.state, np.array([3, 1], np.int32), tokens[:2], top_k=3)
+    expected = engine.step(straight.state, np.array([2, 0], np.int32), tokens[:2], top_k=3)
+    np.testing.assert_array_equal(again.tokens, expected.tokens)
+
+
+def test_joined_states_step_as_they_did_apart(engine: KerasEngine) -> None:
+    long = engine.step(engine.encode(SOURCES[:1], LENGTHS[:1]), ALL[:1], BOS[:1], 3).state
+    short = engine.encode(SOURCES[1:, :3], LENGTHS[1:])
+    tokens = np.array([5, 2, 2], np.int32)
+    joined = engine.step(engine.concatenate([long, short]), ALL, tokens, top_k=3)
+    apart = [
+        engine.step(long, ALL[:1], tokens[:1], top_k=3).tokens,
+        engine.step(short, ALL[:2], tokens[1:], top_k=3).tokens,
+    ]
+    np.testing.assert_array_equal(joined.tokens, np.concatenate(apart))
+
+
+def test_what_lies_beyond_a_length_is_not_read(engine: KerasEngine) -> None:
+    dirty = SOURCES.copy()
+    dirty[2, 2:] = 13
+    clean = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=3)
+    found = engine.step(engine.encode(dirty, LENGTHS), ALL, BOS, top_k=3)
+    np.testing.assert_array_equal(found.logprobs, clean.logprobs)
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_batches_change_no_answer(untrained_folder: Path, beam_size: int) -> None:
+    generator = Generator.load(untrained_folder)
+    options = SearchOptions(beam_size=beam_size, max_tokens=12)
+    words = "hello there how are you what is your name my films music".split()
+    draw = np.random.default_rng(0)
+    sources = [" ".join(draw.choice(words, draw.integers(1, 9))) for _ in range(40)]
+    alone = [generator.generate([source], options)[0][0].tokens for source in sources]
+    for batch_size in (7, 64):
+        together = generator.generate(sources, options, batch_size=batch_size)
+        assert [candidates[0].tokens for candidates in together] == alone

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from model.config import NetworkConfig
+from model.errors import ConfigError
+from model.layers.decoders import Memory
+from model.networks.tokens import TokenSeq2Seq
+
+PARTS = list(
+    itertools.product(["gru", "lstm"], ["additive", "dot", "general"], [False, True], [1, 2])
+)
+
+
+def build(**parts: object) -> TokenSeq2Seq:
+    keras.utils.set_random_seed(1)
+    sizes = {"source_vocab_size": 30, "target_vocab_size": 40, "embedding_units": 8}
+    widths = {"encoder_units": 6, "decoder_units": 12, "dropout": 0.0}
+    network = TokenSeq2Seq(NetworkConfig.parse({**sizes, **widths, **parts}, where="test"))
+    for weight in network.weights:
+        weight.assign(weight * 3.0)
+    return network
+
+
+@pytest.fixture
+def inputs() -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(0)
+    source_ids = draw.integers(5, 30, (3, 7)).astype("int32")
+    source_ids[1, 4:] = 0
+    return {"source_ids": source_ids, "target_ids": draw.integers(5, 40, (3, 5)).astype("int32")}
+
+
+def logits_of(network: TokenSeq2Seq, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    return ops.convert_to_numpy(network(inputs))
+
+
+@pytest.mark.parametrize(("cell", "attention", "input_feeding", "layers"), PARTS)
+def test_steps_say_what_the_whole_target_says(
+    cell: str, attention: str, input_feeding: bool, layers: int, inputs: dict[str, np.ndarray]
+) -> None:
+    network = build(
+        cell=cell,
+        attention=attention,
+        input_feeding=input_feeding,
+        encoder_layers=layers,
+        decoder_layers=layers,
+    )
+    source_ids = ops.convert_to_tensor(inputs["source_ids"])
+    memory, state = network.encode(source_ids, ops.not_equal(source_ids, 0))
+    steps = []
+    for tokens in inputs["target_ids"].T:
+        logits, weights, state = network.step(ops.convert_to_tensor(tokens), memory, state)
+        steps.append(ops.convert_to_numpy(logits))
+        np.testing.assert_allclose(ops.convert_to_numpy(weights).sum(-1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(np.stack(steps, 1), logits_of(network, inputs), atol=1e-4)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_padding_of_a_source_changes_nothing(
+    cell: str, bidirectional: bool, inputs: dict[str, np.ndarray]
+) -> None:
+    network = build(cell=cell, bidirectional=bidirectional, encoder_layers=2)
+    longer = {**inputs, "source_ids": np.pad(inputs["source_ids"], ((0, 0), (0, 6)))}
+    np.testing.assert_allclose(
+        logits_of(network, longer), logits_of(network, inputs), atol=1e-5
+    )
+
+
+def test_later_targets_change_no_earlier_logits(inputs: dict[str, np.ndarray]) -> None:
+    network = build()
+    changed = {**inputs, "target_ids": inputs["target_ids"].copy()}
+    changed["target_ids"][:, 3:] = 9
+    before, after = logits_of(network, inputs), logits_of(network, changed)
+    np.testing.assert_allclose(after[:, :3], before[:, :3], atol=1e-6)
+    assert np.abs(after[:, 3:] - before[:, 3:]).max() > 1e-3
+
+
+def test_tied_and_shared_tables_exist_once() -> None:
+    free = build(tie_output=False).count_params()
+    tied = build(tie_output=True).count_params()
+    assert tied < free
+    both = build(share_embeddings=True, source_vocab_size=40).count_params()
+    apart = build(share_embeddings=False, source_vocab_size=40).count_params()
+    assert apart - both == 40 * 8
+
+
+@pytest.mark.parametrize("input_feeding", [False, True])
+def test_it_learns_with_dropout(input_feeding: bool, inputs: dict[str, np.ndarray]) -> None:
+    network = build(dropout=0.1, input_feeding=input_feeding, decoder_layers=2)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss)
+    first = float(network.train_on_batch(inputs, inputs["target_ids"]))
+    for _ in range(30):
+        network.reset_metrics()
+        last = float(network.train_on_batch(inputs, inputs["target_ids"]))
+    assert last < 0.7 * first
+
+
+def test_parts_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ConfigError, match="general"):
+        build(attention="dot", decoder_units=11)
+    with pytest.raises(ConfigError, match="one vocabulary"):
+        build(share_embeddings=True)
+
+
+def test_memory_is_projected_once(inputs: dict[str, np.ndarray]) -> None:
+    network = build(attention="general")
+    source_ids = ops.convert_to_tensor(inputs["source_ids"])
+    memory, _ = network.encode(source_ids, ops.not_equal(source_ids, 0))
+    assert isinstance(memory, Memory)
+    assert memory.keys.shape == (3, 7, 12)

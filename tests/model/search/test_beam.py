@@ -1,0 +1,219 @@
+"""Search over tables of transition probabilities that a person can work out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.config import SearchOptions
+from model.contract import Float32, Int32, StepResult
+from model.errors import EngineError
+from model.search.beam import Hypothesis, Search, SearchRequest, penalty
+
+A, B, EOS, BOS = range(4)
+
+
+class TableEngine:
+    """An engine whose next token depends on the last one only, by a table `(V, V)`; a source
+    shifts nothing, unless `by_source` is set: then its first id picks the table."""
+
+    def __init__(self, *tables: Sequence[Sequence[float]]) -> None:
+        with np.errstate(divide="ignore"):
+            self.logprobs = np.log(np.array(tables, np.float32))
+
+    def encode(self, source_ids: Int32, source_lengths: Int32) -> Int32:
+        return source_ids[:, 0]
+
+    def step(self, state: Int32, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+        logprobs: Float32 = self.logprobs[state[parents], tokens]
+        best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
+        attention = np.ones((len(tokens), 1), np.float32)
+        return StepResult(
+            best, np.take_along_axis(logprobs, best, axis=1), attention, state[parents]
+        )
+
+    def concatenate(self, states: list[Int32]) -> Int32:
+        return np.concatenate(states)
+
+
+# From BOS: A 0.6, B 0.4. A ends with 0.4 (or goes on to A 0.3, B 0.3); B ends with 0.9.
+# Greedy takes A; a beam of 2 finds "B" with 0.4 * 0.9 = 0.36, above "A" with 0.6 * 0.4 = 0.24.
+GARDEN_PATH = [
+    [0.3, 0.3, 0.4, 0.0],
+    [0.05, 0.05, 0.9, 0.0],
+    [0.0, 0.0, 1.0, 0.0],
+    [0.6, 0.4, 0.0, 0.0],
+]
+# Says A for ever: ends with 0.1 at each step.
+CHATTERBOX = [
+    [0.9, 0.0, 0.1, 0.0],
+    [0.0, 0.0, 1.0, 0.0],
+    [0.0, 0.0, 1.0, 0.0],
+    [1.0, 0.0, 0.0, 0.0],
+]
+
+
+def run(
+    engine: TableEngine,
+    requests: Sequence[SearchRequest],
+    joining: Callable[[], int] = lambda: 1000,
+) -> dict[object, tuple[Hypothesis, ...]]:
+    """Runs a search; before every step `joining()` of the waiting requests join."""
+    search, waiting, answers = Search(engine, bos_id=BOS, eos_id=EOS), list(requests), {}
+    while waiting or not search.is_idle:
+        count = joining()
+        search.add(waiting[:count])
+        del waiting[:count]
+        answers.update(search.step())
+    assert search.active_rows == 0
+    return answers
+
+
+def answer(table: Sequence[Sequence[float]], **options: float) -> tuple[Hypothesis, ...]:
+    request = SearchRequest("only", (0,), SearchOptions(**{"length_penalty": 0.0, **options}))
+    return run(TableEngine(table), [request])["only"]
+
+
+def test_greedy_takes_the_likeliest_token_at_each_step() -> None:
+    (best,) = answer(GARDEN_PATH)
+    assert best.tokens == (A,)
+    assert best.finish_reason == "stop"
+    assert math.exp(best.logprob) == pytest.approx(0.24, rel=1e-5)
+
+
+def test_a_beam_finds_what_greedy_misses() -> None:
+    first, second = answer(GARDEN_PATH, beam_size=2, n_best=2)
+    assert (first.tokens, second.tokens) == ((B,), (A,))
+    assert math.exp(first.score) == pytest.approx(0.36, rel=1e-5)
+
+
+def test_a_length_penalty_divides_the_logprob() -> None:
+    (best,) = answer(GARDEN_PATH, length_penalty=1.0)
+    assert best.score == pytest.approx(best.logprob / ((5 + 2) / 6))
+
+
+def test_a_length_penalty_favours_longer_hypotheses() -> None:
+    def longest(alpha: float) -> int:
+        found = answer(CHATTERBOX, beam_size=4, length_penalty=alpha, max_tokens=40)
+        return len(found[0].tokens)
+
+    assert longest(0.0) == 1
+    assert longest(5.0) == 3  # each end takes a place of the four
+
+
+def test_max_tokens_cuts_and_says_so() -> None:
+    (best,) = answer(CHATTERBOX, max_tokens=7)
+    assert best.tokens == (A,) * 7
+    assert best.finish_reason == "length"
+
+
+def test_min_tokens_holds_the_end_back() -> None:
+    table = [[0.2, 0.0, 0.8, 0.0]] * 4
+    assert answer(table)[0].tokens == ()
+    assert answer(table, min_tokens=3)[0].tokens == (A, A, A)
+
+
+def test_hypotheses_that_ended_themselves_come_before_cut_ones() -> None:
+    found = answer(CHATTERBOX, beam_size=2, n_best=2, max_tokens=3)
+    assert [each.finish_reason for each in found] == ["stop", "length"]
+
+
+def test_a_table_of_not_a_number_is_an_error() -> None:
+    with pytest.raises(EngineError, match="not a number"):
+        answer([[float("nan")] * 4] * 4)
+
+
+def test_a_removed_request_leaves_and_the_others_go_on() -> None:
+    search = Search(TableEngine(CHATTERBOX), bos_id=BOS, eos_id=EOS)
+    options = SearchOptions(max_tokens=5)
+    search.add([SearchRequest(key, (0,), options) for key in ("stays", "leaves")])
+    search.step()
+    assert search.active_rows == 2
+    search.remove({"leaves", "never came"})
+    assert search.active_rows == 1
+    answers = [pair for _ in range(10) for pair in search.step()]
+    assert [key for key, _ in answers] == ["stays"]
+
+
+def exhaustive(table: Float32, options: SearchOptions) -> tuple[tuple[int, ...], float]:
+    """The best hypothesis of all that end within `max_tokens`, by trying each."""
+    best: tuple[tuple[int, ...], float] = ((), -math.inf)
+    stack = [((), 0.0, BOS)]
+    while stack:
+        tokens, logprob, last = stack.pop()
+        for token, step in enumerate(table[last].tolist()):
+            length = len(tokens) + 1
+            if token == EOS:
+                score = (logprob + step) / float(
+                    penalty(np.array([length], np.int32), options.length_penalty)[0]
+                )
+                best = max(best, (tokens, score), key=lambda each: each[1])
+            elif length < options.max_tokens and math.isfinite(step):
+                stack.append(((*tokens, token), logprob + step, token))
+    return best
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), alpha=st.sampled_from([0.0, 0.6, 1.5]))
+def test_a_beam_that_holds_everything_is_exhaustive(seed: int, alpha: float) -> None:
+    draw = np.random.default_rng(seed)
+    table = draw.dirichlet(np.ones(4), size=4)
+    options = SearchOptions(beam_size=64, length_penalty=alpha, max_tokens=3)
+    tokens, score = exhaustive(np.log(table.astype(np.float32)), options)
+    best = run(TableEngine(table), [SearchRequest(0, (0,), options)])[0][0]
+    assert best.score == pytest.approx(score, rel=1e-5)
+    assert best.tokens == tokens
+
+
+requests = st.lists(
+    st.builds(
+        lambda source, beam, n_best, alpha, least, most: (
+            source,
+            SearchOptions(
+                beam_size=beam,
+                n_best=min(n_best, beam),
+                length_penalty=alpha,
+                min_tokens=min(least, most),
+                max_tokens=most,
+            ),
+        ),
+        st.integers(0, 2),
+        st.integers(1, 5),
+        st.integers(1, 5),
+        st.sampled_from([0.0, 0.6, 1.0]),
+        st.integers(0, 3),
+        st.integers(1, 12),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(requests=requests, seed=st.integers(0, 1000))
+def test_company_never_changes_an_answer(
+    requests: list[tuple[int, SearchOptions]], seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    engine = TableEngine(*(draw.dirichlet(np.ones(9) / 2, size=9) for _ in range(3)))
+    wanted = [SearchRequest(i, (source,), options) for i, (source, options) in enumerate(requests)]
+    alone = {request.key: run(engine, [request])[request.key] for request in wanted}
+    assert run(engine, wanted) == alone
+    assert run(engine, wanted, joining=lambda: int(draw.integers(0, 4))) == alone
+
+
+def test_greedy_is_a_beam_of_one_step_by_step() -> None:
+    draw = np.random.default_rng(5)
+    for _ in range(20):
+        table = draw.dirichlet(np.ones(8) / 2, size=8).astype(np.float32)
+        expected, last = [], BOS
+        while len(expected) < 20 and (last := int(table[last].argmax())) != EOS:
+            expected.append(last)
+        options = SearchOptions(beam_size=1, max_tokens=20)
+        found = run(TableEngine(table), [SearchRequest(0, (0,), options)])[0][0]
+        assert found.tokens == tuple(expected)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from model.engine import load_engine
+from model.errors import EngineError, FolderError
+from model.folder import load_folder, write_folder
+
+
+@pytest.fixture
+def folder(untrained_folder: Path, tmp_path: Path) -> Path:
+    """A copy that a test may break."""
+    return Path(shutil.copytree(untrained_folder, tmp_path / "model"))
+
+
+def edit(folder: Path, **changes: object) -> None:
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def test_a_whole_folder_loads(folder: Path) -> None:
+    loaded = load_folder(folder)
+    assert loaded.config.name == "untrained"
+    assert loaded.tokenizer.source_vocab_size == loaded.config.network.source_vocab_size
+
+
+def test_an_absent_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match=r"nowhere: there is no such model folder"):
+        load_folder(tmp_path / "nowhere")
+
+
+def test_a_folder_without_config_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match=r"no config\.json"):
+        load_folder(tmp_path)
+
+
+def test_every_fault_is_told_at_once(folder: Path) -> None:
+    (folder / "source.spm").unlink()
+    with (folder / "model.weights.h5").open("r+b") as file:
+        file.seek(500)
+        file.write(b"altered")
+    with pytest.raises(FolderError) as error:
+        load_folder(folder)
+    assert "source.spm: is missing" in str(error.value)
+    assert "model.weights.h5: contents differ" in str(error.value)
+
+
+def test_a_newer_format_is_refused(folder: Path) -> None:
+    edit(folder, format_version=99)
+    with pytest.raises(FolderError, match=r"format 99.*Upgrade"):
+        load_folder(folder)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format_version": 1}'])
+def test_a_broken_config_is_refused(folder: Path, content: str) -> None:
+    (folder / "config.json").write_text(content)
+    with pytest.raises(FolderError, match=r"config\.json"):
+        load_folder(folder)
+
+
+def test_no_file_outside_of_the_folder_is_read(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    edit(folder, sha256={**config["sha256"], "../secret": "0"})
+    with pytest.raises(FolderError, match="outside"):
+        load_folder(folder)
+
+
+def test_a_tokenizer_of_another_size_is_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    network = {**config["network"], "source_vocab_size": 9, "target_vocab_size": 9}
+    edit(folder, network=network)
+    with pytest.raises(FolderError, match="pieces"):
+        load_folder(folder)
+
+
+def test_weights_of_other_shapes_are_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    edit(folder, network={**config["network"], "decoder_units": 40})
+    with pytest.raises(FolderError, match=r"model\.weights\.h5: does not fit"):
+        load_engine(load_folder(folder))
+
+
+def test_an_unknown_engine_is_named(folder: Path) -> None:
+    with pytest.raises(EngineError, match="abacus"):
+        load_engine(load_folder(folder), "abacus")  # type: ignore[arg-type]
+
+
+def test_writing_replaces_a_folder_whole(folder: Path) -> None:
+    loaded = load_folder(folder)
+    files = {
+        name: (folder / name).read_bytes() for name in ("source.spm", "model.weights.h5")
+    }
+    write_folder(folder, loaded.config.model_copy(update={"name": "second"}), files)
+    assert load_folder(folder).config.name == "second"
+    assert [each.name for each in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_failed_write_leaves_what_was_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = load_folder(folder).config
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(FolderError, match="No space left"):
+        write_folder(folder, before, {"source.spm": b""})
+    monkeypatch.undo()
+    assert load_folder(folder).config == before

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.config import TextConfig
+from model.errors import InputError, TokenizerError
+from model.tokenizer import EOS_ID, SEP_ID, SPECIAL_PIECES, Tokenizer
+
+
+def build(model: bytes, **rules: object) -> Tokenizer:
+    return Tokenizer(TextConfig.parse(rules, where="test"), model)
+
+
+def test_a_source_ends_with_the_end_of_sentence(tokenizer_model: bytes) -> None:
+    ids = build(tokenizer_model).source_ids("hello there")
+    assert ids[-1] == EOS_ID
+    assert all(i >= len(SPECIAL_PIECES) for i in ids[:-1])
+
+
+def test_turns_are_parted_and_the_oldest_left_out(tokenizer_model: bytes) -> None:
+    tokenizer = build(tokenizer_model, context_turns=2)
+    turns = ["hello", "how are you?", "fine"]
+    ids = tokenizer.source_ids(turns)
+    assert ids.count(SEP_ID) == 1
+    assert ids == tokenizer.source_ids(turns[1:])
+    assert ids != tokenizer.source_ids(turns[2:])
+
+
+def test_a_long_source_keeps_its_end(tokenizer_model: bytes) -> None:
+    whole = build(tokenizer_model).source_ids("hello there how are you")
+    assert build(tokenizer_model, max_source_tokens=4).source_ids(
+        "hello there how are you"
+    ) == whole[-4:]
+
+
+def test_case_and_spacing_of_a_source_do_not_matter(tokenizer_model: bytes) -> None:
+    tokenizer = build(tokenizer_model, lowercase_source=True, plain_punctuation=True)
+    assert tokenizer.source_ids("WHAT is Your name ?") == tokenizer.source_ids("what is your name?")
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\x00\x1b", "\ud800"])
+def test_a_source_without_text_is_refused(tokenizer_model: bytes, text: str) -> None:
+    with pytest.raises(InputError, match="no text"):
+        build(tokenizer_model).source_ids(text)
+
+
+def test_special_pieces_cannot_be_typed(tokenizer_model: bytes) -> None:
+    ids = build(tokenizer_model).source_ids("<sep></s><s><pad>")
+    assert SEP_ID not in ids
+    assert ids.count(EOS_ID) == 1
+
+
+def test_a_target_comes_back_as_it_was(tokenizer_model: bytes) -> None:
+    tokenizer = build(tokenizer_model)
+    text = "my name is robin"
+    assert tokenizer.target_text([2, *tokenizer.target_ids(text), EOS_ID]) == text
+
+
+@given(st.text(st.characters(codec=None), max_size=60))
+def test_any_text_gives_ids_or_a_clear_refusal(tokenizer_model: bytes, text: str) -> None:
+    tokenizer = build(tokenizer_model, lowercase_source=True, plain_punctuation=True)
+    try:
+        ids = tokenizer.source_ids(text)
+    except InputError:
+        return
+    assert all(0 <= i < tokenizer.source_vocab_size for i in ids)
+
+
+def test_bytes_that_are_no_tokenizer_are_refused() -> None:
+    with pytest.raises(TokenizerError, match="source"):
+        build(b"not a model")

@@ -1,0 +1,1 @@
+"""From files to a model folder. May import `model`, never `app`."""

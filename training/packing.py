@@ -1,0 +1,87 @@
+"""From weights and a recipe to a model folder with its card."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+from model.config import ModelConfig, NetworkConfig, TextConfig
+from model.folder import CARD_FILE, WEIGHTS_FILE, write_folder
+from training.corpus.prepare import PreparedCorpus
+from training.recipe import Recipe
+
+Metrics = dict[str, Any]
+
+
+def write_model(
+    path: Path,
+    recipe: Recipe,
+    corpus: PreparedCorpus,
+    weights: Path,
+    metrics: Metrics,
+    samples: list[tuple[str, str]] | None = None,
+) -> None:
+    """Writes the model folder at `path`, replacing one that lies there.
+
+    Args:
+        path: where.
+        recipe, corpus: what it was trained on.
+        weights: a Keras weights file.
+        metrics: name -> value, for config and card.
+        samples: (source, answer) pairs for the card.
+
+    Raises:
+        FolderError: if the disk refuses.
+    """
+    config = ModelConfig(
+        name=recipe.name,
+        task=recipe.task,
+        languages=recipe.languages,
+        network=network_config(recipe, corpus),
+        text=TextConfig(**recipe.tokenizer.model_dump(include=set(TextConfig.model_fields))),
+        search=recipe.search,
+        training={
+            "recipe": recipe.model_dump(mode="json"),
+            "corpus_fingerprint": corpus.fingerprint,
+            "versions": _versions(),
+            "metrics": metrics,
+        },
+    )
+    card = _card(recipe, corpus, metrics, samples or [])
+    files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights.read_bytes(), CARD_FILE: card.encode()}
+    write_folder(path, config, files)
+
+
+def network_config(recipe: Recipe, corpus: PreparedCorpus) -> NetworkConfig:
+    """The recipe's network with the sizes of the corpus' vocabularies.
+
+    Raises:
+        ConfigError: if they do not go together.
+    """
+    sizes = {
+        "source_vocab_size": corpus.tokenizer.source_vocab_size,
+        "target_vocab_size": corpus.tokenizer.target_vocab_size,
+    }
+    return NetworkConfig.parse({**recipe.network.model_dump(), **sizes}, where="[network]")
+
+
+def _versions() -> dict[str, str]:
+    names = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "sentencepiece", "numpy")
+    found = {each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}
+    return {name: found[name] for name in names if name in found}
+
+
+def _card(
+    recipe: Recipe, corpus: PreparedCorpus, metrics: Metrics, samples: list[tuple[str, str]]
+) -> str:
+    rows = "\n".join(f"| {name.replace('_', ' ')} | {value} |" for name, value in metrics.items())
+    said = "\n".join(f"| {source} | {answer} |" for source, answer in samples)
+    dialogue = f"\n## Samples\n\n| source | answer |\n|---|---|\n{said}\n" if samples else ""
+    files = "\n".join(f"- `{source.path}`" for source in recipe.corpus.sources)
+    return (
+        f"# {recipe.name}\n\n{recipe.description or f'A model for the task {recipe.task}.'}\n\n"
+        f"## Data\n\n{files}\n\n{len(corpus.train):,} training examples. "
+        f"Licence: {recipe.licence or 'not stated in the recipe'}\n\n"
+        f"## Scores\n\n| | |\n|---|---|\n{rows}\n{dialogue}"
+    )

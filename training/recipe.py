@@ -1,0 +1,119 @@
+"""Recipe: one frozen document that describes a run, from raw files to a model folder."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
+from model.errors import ConfigError
+from training.errors import RecipeError
+
+Format = Literal["cornell", "exchanges", "jsonl", "lines", "yaml", "srt", "bitext", "pairs", "scan"]
+DIALOGUE_FORMATS = ("cornell", "exchanges", "jsonl", "lines", "yaml", "srt")
+
+
+class SourceConfig(Document):
+    """Files of one format. A relative path is looked up beside the recipe, then in the data folder.
+
+    Formats: dialogues: `cornell` (movie_lines.txt beside movie_conversations.txt), `exchanges`
+    (message TAB reply), `jsonl` (`{"turns": [...]}`), `lines` (one turn a line, a blank line ends
+    a conversation), `yaml` (`conversations: [[turn, ...], ...]`), `srt`. Pairs: `bitext` (`path`
+    and `target_path`, line-aligned), `pairs` (source TAB target), `scan` (`IN: ... OUT: ...`).
+    """
+
+    format: Format
+    path: str = Field(min_length=1, description="a file, a folder or a glob; .gz is unpacked")
+    target_path: str = Field("", description="the other side, for `bitext`")
+    split: Literal["auto", "train", "dev", "test"] = "auto"
+    repeat: int = Field(1, ge=1, le=1000, description="times that its training part is seen")
+    swap: bool = Field(False, description="read the target as the source")
+
+    @model_validator(mode="after")
+    def _check_paths(self) -> Self:
+        if (self.format == "bitext") != bool(self.target_path):
+            raise ValueError("`target_path` goes with format 'bitext', and with no other")
+        return self
+
+
+class CorpusConfig(Document):
+    """What is read, and which of it is kept."""
+
+    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    max_source_tokens: int = Field(64, ge=2, description="longer examples are left out")
+    max_target_tokens: int = Field(64, ge=2)
+    dev_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of conversations or sources")
+    test_fraction: float = Field(0.01, ge=0.0, le=0.5)
+
+
+class TokenizerConfig(TextConfig):
+    """The tokenizer to train."""
+
+    vocab_size: int = Field(8000, ge=16, description="an upper bound: small corpora give less")
+    type: Literal["unigram", "bpe", "word"] = "unigram"
+
+
+class FitConfig(Document):
+    """How the network is trained."""
+
+    batch_tokens: int = Field(2048, ge=16, description="target tokens of a batch, padding counted")
+    epochs: int = Field(10, ge=1)
+    learning_rate: float = Field(1e-3, gt=0.0)
+    warmup_steps: int = Field(0, ge=0)
+    decay: Literal["none", "cosine", "inverse_sqrt"] = "cosine"
+    clip_norm: float = Field(1.0, gt=0.0)
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
+    patience: int = Field(5, ge=1, description="epochs without a better dev loss before it stops")
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    seed: int = Field(1, ge=0)
+
+
+class Recipe(Document):
+    """One run."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.-]+$")
+    task: Task
+    languages: tuple[str, ...] = ()
+    description: str = Field("", description="what the model is, for its card")
+    licence: str = Field("", description="of the data, for the model's card")
+    output: str = Field(description="the folder that receives data, checkpoints and the model")
+    corpus: CorpusConfig
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    network: NetworkShape = NetworkShape()
+    fit: FitConfig = FitConfig()
+    search: SearchOptions = SearchOptions()
+
+    @model_validator(mode="after")
+    def _check_formats_fit_the_task(self) -> Self:
+        for source in self.corpus.sources:
+            if (source.format in DIALOGUE_FORMATS) != (self.task == "reply"):
+                raise ValueError(f"format '{source.format}' is not one of task '{self.task}'")
+        return self
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Reads and checks a recipe.
+
+    Raises:
+        RecipeError: if the file is missing, is no TOML, or any key is wrong.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not a TOML file: {error}") from None
+    try:
+        return Recipe.parse(values, where=str(path))
+    except ConfigError as error:
+        raise RecipeError(str(error)) from None
+
+
+def data_folder() -> Path:
+    """Where corpora lie: `SEQ2SEQ_DATA`, else `../shared/data`."""
+    return Path(os.environ.get("SEQ2SEQ_DATA", "../shared/data"))
