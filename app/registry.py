@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.limits import search_options
 from app.scheduler import Scheduler
 from app.settings import Settings
 from model.config import ModelConfig, SearchOptions
@@ -34,9 +35,7 @@ def load_model(settings: Settings) -> Generator:
         EngineError: if the engine cannot run here.
     """
     generator = Generator.load(settings.model, settings.engine)
-    for beam_size in sorted({1, generator.config.search.beam_size}):
-        options = SearchOptions(beam_size=beam_size, max_tokens=2)
-        generator.search([(EOS_ID,), (UNK_ID, EOS_ID)], options)
+    _warm_up(generator, settings)
     return generator
 
 
@@ -50,3 +49,12 @@ def serve_model(generator: Generator, settings: Settings) -> ServedModel:
         max_queue=settings.max_queue,
     )
     return ServedModel(generator.config, generator.tokenizer, scheduler)
+
+
+def _warm_up(generator: Generator, settings: Settings) -> None:
+    """Searches in each of the usual ways, alone and in company: engines compile by shape."""
+    for decoding in ("greedy", "beam", None):
+        usual = search_options(generator.config.search, settings, decoding=decoding)
+        options = SearchOptions(beam_size=usual.beam_size, max_tokens=3)
+        for sources in ([(UNK_ID, EOS_ID)], [(UNK_ID, EOS_ID), (UNK_ID, UNK_ID, EOS_ID)]):
+            generator.search(sources, options)

@@ -44,7 +44,8 @@ class Engine(Protocol):
 
     def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
         """Feeds one token to each row. `parents` `(rows,)` names the row of `state` that each new
-        row continues, in any order and number; `tokens` `(rows,)` is what it reads next."""
+        row continues, in any order and number; `tokens` `(rows,)` is what it reads next. At least
+        `top_k` tokens of each row are told, or all that there are."""
 
     def concatenate(self, states: list[State]) -> State:
         """Joins states: the rows of the first, then those of the second, and so on."""

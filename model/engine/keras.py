@@ -71,7 +71,7 @@ class KerasEngine:
         memory, sources = state.memory, state.sources[parents]
         if not np.array_equal(sources, state.sources):
             memory = Memory(*self._select(list(memory), _tensor(parents)))
-        top_k = min(top_k, self._network.config.target_vocab_size)
+        top_k = min(next_power_of_two(top_k), self._network.config.target_vocab_size)
         *found, recurrent = self._step(
             list(memory), state.recurrent, _tensor(parents), _tensor(tokens), top_k
         )
@@ -122,6 +122,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
         return torch.no_grad()(function)  # type: ignore[no-any-return]
     return function
+
+
+def next_power_of_two(count: int) -> int:
+    """The smallest power of two that is at least `count` >= 1: few sizes, few compiled graphs."""
+    return 1 << (count - 1).bit_length()
 
 
 def _tensor(array: Any) -> Tensor:
