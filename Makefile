@@ -1,0 +1,68 @@
+# The one door: people and CI go through it. Needs Python 3.11 or newer and a package registry.
+
+PYTHON ?= python3
+PORT ?= 8000
+HOST ?= 127.0.0.1
+MODEL ?= models/default
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
+BIN := .venv/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help run setup test check format bench docs size lock clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: .venv/cpu ## serve MODEL on PORT
+	SEQ2SEQ_MODEL=$(MODEL) SEQ2SEQ_HOST=$(HOST) SEQ2SEQ_PORT=$(PORT) $(BIN)/python -m app
+
+setup: .venv/dev ## install what training, tests and checks need
+
+test: .venv/dev ## run the tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/dev ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy app model training docs/generate.py
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/dev ## rewrite in the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/dev ## print the tables of docs/benchmarks.md
+	$(BIN)/python -m benchmarks.decode
+
+docs: .venv/dev ## fill the generated tables
+	$(BIN)/python -m docs.generate
+
+size: ## lines of Python
+	@for room in app model training tests benchmarks; do \
+	  printf '%-12s %s\n' $$room $$(find $$room -name '*.py' | xargs cat | wc -l); done
+
+lock: .venv/dev ## pin every dependency anew
+	for name in dev cpu gpu; do \
+	  case $$name in \
+	    dev) extras="--extra cpu --extra server --extra training --extra dev";; \
+	    *) extras="--extra $$name --extra server -c requirements/dev.txt";; \
+	  esac; \
+	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml $$extras \
+	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --quiet --output-file requirements/$$name.txt || exit 1; \
+	done
+
+clean: ## remove the environment and all caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# An environment is made once, and a lock is installed when it changed.
+.venv/dev .venv/cpu: .venv/%: requirements/%.txt | .venv/bin/python
+	@echo "installing requirements/$*.txt into .venv (some minutes, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv

@@ -1,0 +1,146 @@
+"""Decoding speed: this project's engine beside two plain Keras loops over the same weights.
+
+    python benchmarks/decode.py [--model models/default] [--repeats 5]
+
+Every hypothesis is made to have exactly 20 tokens, every source has 20; one search drives all
+engines, so they do the same work and differ only in how a step is computed:
+
+- `model(...)`: what tutorials do. Calls the Keras model on the source and all tokens so far, for
+  each new token.
+- `eager step`: encodes once and calls the network's own `step` for each token, uncompiled.
+
+Runs are interleaved (each engine in turn, again and again); figures are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from keras import ops
+
+from model.config import SearchOptions
+from model.contract import Engine, Int32, StepResult
+from model.engine.keras import KerasEngine
+from model.folder import WEIGHTS_FILE, load_folder
+from model.networks.tokens import TokenSeq2Seq
+from model.search.beam import Search, SearchRequest
+from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
+
+TOKENS = 20
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """All that `model(...)` needs: sources `(rows, source_len)` and what was said so far."""
+
+    source_ids: Int32
+    target_ids: Int32
+
+
+class ModelCallEngine:
+    """Calls the model on the whole prefix for every token."""
+
+    def __init__(self, network: TokenSeq2Seq) -> None:
+        self._network = network
+
+    def encode(self, source_ids: Int32, source_lengths: Int32) -> Prefix:
+        return Prefix(source_ids, np.zeros((len(source_ids), 0), np.int32))
+
+    def step(self, state: Prefix, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+        said = np.concatenate([state.target_ids[parents], tokens[:, None]], axis=1)
+        prefix = Prefix(state.source_ids[parents], said)
+        logits = self._network({"source_ids": prefix.source_ids, "target_ids": said})[:, -1]
+        logprobs, best = ops.top_k(ops.log_softmax(logits), top_k)
+        found = [ops.convert_to_numpy(each) for each in (ops.cast(best, "int32"), logprobs)]
+        attention_weights = np.zeros(prefix.source_ids.shape, np.float32)
+        return StepResult(*found, attention_weights, prefix)
+
+    def concatenate(self, states: list[Prefix]) -> Prefix:
+        raise NotImplementedError("requests of this benchmark never join a search that runs")
+
+
+class EagerStepEngine(KerasEngine):
+    """Ours, without compiled graphs."""
+
+    def __init__(self, network: TokenSeq2Seq) -> None:
+        super().__init__(network)
+        self._encode, self._select = self._run_encode, self._run_select
+        self._step = self._run_step
+
+
+def decode(engine: Engine, sources: Int32, beam_size: int) -> None:
+    """Answers `sources` `(batch, source_len)` as one batch, `TOKENS` tokens each."""
+    options = SearchOptions(beam_size=beam_size, min_tokens=TOKENS, max_tokens=TOKENS)
+    search = Search(engine, bos_id=BOS_ID, eos_id=EOS_ID)
+    search.add([SearchRequest(i, row.tolist(), options) for i, row in enumerate(sources)])
+    while not search.is_idle:
+        search.step()
+
+
+def median_ms(runs: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
+    """Median milliseconds of each run, in turn, after one that does not count."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(repeats + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if turn:
+                times[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="models/default")
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+
+    folder = load_folder(arguments.model)
+    network = TokenSeq2Seq(folder.config.network)
+    network.load_weights(folder.path / WEIGHTS_FILE)
+    engines = {
+        "ours": KerasEngine(network),
+        "eager step": EagerStepEngine(network),
+        "model(...)": ModelCallEngine(network),
+    }
+    draw = np.random.default_rng(0)
+    size = folder.config.network.source_vocab_size
+    sources = draw.integers(len(SPECIAL_PIECES), size, (32, TOKENS)).astype(np.int32)
+
+    print(f"{folder.config.name}: {network.count_params():,} weights, vocabulary {size:,}, float32")
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}"
+    )
+    print(f"\n{TOKENS} source and {TOKENS} target tokens, median of {arguments.repeats}\n")
+    print("| batch | search | x model(...) | x eager step | ours | sentences/s | eager | model(...) |")
+    print("|---|---|---|---|---|---|---|---|")
+    for batch in (1, 32):
+        for beam_size in (1, 4):
+            runs = {
+                name: lambda engine=engine: decode(engine, sources[:batch], beam_size)
+                for name, engine in engines.items()
+            }
+            ms = median_ms(runs, arguments.repeats)
+            ours = ms["ours"]
+            print(
+                f"| {batch} | {'greedy' if beam_size == 1 else f'beam {beam_size}'} "
+                f"| {ms['model(...)'] / ours:.0f}x | {ms['eager step'] / ours:.1f}x "
+                f"| {ours:.1f} ms | {1000 * batch / ours:.0f} | {ms['eager step']:.0f} ms "
+                f"| {ms['model(...)']:.0f} ms |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

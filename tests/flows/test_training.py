@@ -1,0 +1,144 @@
+"""From raw files to a model that answers, through the commands that people type."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from model.folder import WEIGHTS_FILE
+from model.generator import Generator
+
+RECIPE = """
+name = "echo"
+task = "translate"
+output = "{output}"
+
+[corpus]
+dev_fraction = 0.1
+test_fraction = 0.1
+sources = [{{ format = "pairs", path = "pairs.tsv" }}]
+
+[tokenizer]
+type = "word"
+vocab_size = 64
+
+[network]
+embedding_units = 16
+encoder_units = 16
+decoder_units = 32
+dropout = 0.1
+
+[fit]
+batch_tokens = 128
+epochs = {epochs}
+learning_rate = 0.01
+checkpoint_every = 5
+
+[search]
+max_tokens = 16
+"""
+WORDS = "one two three four five six seven eight".split()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A corpus whose targets are its sources backwards."""
+    draw = random.Random(0)
+    sources = [draw.choices(WORDS, k=draw.randint(1, 5)) for _ in range(400)]
+    lines = [f"{' '.join(words)}\t{' '.join(reversed(words))}\n" for words in sources]
+    (tmp_path / "pairs.tsv").write_text("".join(lines))
+    return tmp_path
+
+
+def write_recipe(folder: Path, name: str, *, epochs: int) -> Path:
+    recipe = folder / f"{name}.toml"
+    recipe.write_text(RECIPE.format(output=folder / name, epochs=epochs))
+    return recipe
+
+
+def start(step: str, recipe: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training", step, str(recipe)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+
+
+def run(step: str, recipe: Path) -> str:
+    process = start(step, recipe)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_fit_ends_with_the_weights_of_an_undisturbed_one(folder: Path) -> None:
+    weights = []
+    for name in ("undisturbed", "killed"):
+        recipe = write_recipe(folder, name, epochs=6)
+        run("prepare", recipe)
+        if name == "killed":
+            kill_after_a_checkpoint(recipe, folder / name / "checkpoints" / "checkpoint.h5")
+        run("fit", recipe)
+        weights.append(read_arrays(folder / name / "model" / WEIGHTS_FILE))
+    undisturbed, killed = weights
+    assert undisturbed.keys() == killed.keys()
+    for name, array in undisturbed.items():
+        np.testing.assert_array_equal(killed[name], array, err_msg=name)
+
+
+@pytest.mark.timeout(600)
+def test_three_commands_make_a_model_that_answers(folder: Path) -> None:
+    recipe = write_recipe(folder, "echo", epochs=12)
+    assert "train" in run("prepare", recipe)
+    assert "dev perplexity" in run("fit", recipe)
+    assert "test_greedy_exact_match" in run("evaluate", recipe)
+    assert "BLEU" in (folder / "echo" / "report.md").read_text()
+
+    generator = Generator.load(folder / "echo" / "model")
+    assert generator.config.training["metrics"]["test_perplexity"] < 4.0
+    (candidates,) = generator.generate(["one two"])
+    assert set(candidates[0].text.split()) <= set(WORDS)
+
+
+def test_a_step_out_of_order_says_what_to_do(folder: Path) -> None:
+    process = start("fit", write_recipe(folder, "early", epochs=1))
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Run `prepare` first" in output
+    assert "Traceback" not in output
+
+
+def read_arrays(weights: Path) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
+    with h5py.File(weights) as file:
+        file.visititems(
+            lambda name, each: (
+                arrays.update({name: each[()]}) if isinstance(each, h5py.Dataset) else None
+            )
+        )
+    return arrays
+
+
+def kill_after_a_checkpoint(recipe: Path, checkpoint: Path) -> None:
+    """Starts `fit` and kills it a random moment after its first checkpoint."""
+    process = start("fit", recipe)
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(random.random() * 0.7)
+    process.send_signal(signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, f"it ended before it was killed: {output}"
+    assert checkpoint.exists()
