@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
+from app.errors import Unavailable
 from app.registry import ServedModel
 from app.settings import Settings
 
@@ -16,7 +17,9 @@ T = TypeVar("T")
 
 
 async def _served_model(request: Request) -> ServedModel:
-    model: ServedModel = request.app.state.model
+    model: ServedModel | None = getattr(request.app.state, "model", None)
+    if model is None:
+        raise Unavailable("the model is not loaded yet; try again later")
     return model
 
 

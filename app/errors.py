@@ -29,6 +29,7 @@ from model.errors import EngineError, InputError, Seq2SeqError
 RETRY_AFTER_SECONDS = 1
 _LONGEST_MESSAGE = 500
 _LONGEST_FIELD = 100
+_UNION_TAGS = ("<text>", "<turn>")
 
 
 class InvalidField(InputError):
@@ -102,7 +103,11 @@ def to_fault(error: Exception) -> Fault:
         return _from_validation(error.errors())
     if isinstance(error, HTTPException):
         status, code = found or (error.status_code, _code_of(error.status_code))
-        return Fault(status, code, _printable(str(error.detail)), headers=error.headers)
+        if status == 400:  # FastAPI, of a body that fails in json with anything but bad syntax
+            reason = "cannot be read as JSON: no UTF-8, nested too deeply, or too long a number"
+            return Fault(status, code, f"body: {reason}", "body")
+        field = "body" if status == 413 else None
+        return Fault(status, code, _printable(str(error.detail)), field, error.headers)
     if found is None:
         return Fault(500, "internal_error", "the server failed; its log says why")
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if found[0] == 503 else None
@@ -118,9 +123,8 @@ def to_response(fault: Fault) -> JSONResponse:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Every error of `app` is answered by `to_fault`. What nobody expected is logged by the
-    server that runs `app`: Starlette raises it again after the answer."""
-    for kind in (*STATUS, HTTPException, Exception):
+    """Every expected error of `app` is answered by `to_fault`; `ErrorBoundary` has the rest."""
+    for kind in (*STATUS, HTTPException):
         app.add_exception_handler(kind, _answer)
 
 
@@ -137,9 +141,9 @@ def _from_validation(faults: Sequence[Any]) -> Fault:
 
 
 def _path(location: Sequence[str | int]) -> str:
-    """`("body", "messages", 0, "<turn>", "role")` -> `messages.0.role`. Names in angle brackets
-    tag the members of a union; numbers after `body` alone are places in broken JSON."""
-    parts = [str(part) for part in location[1:] if not str(part).startswith("<")]
+    """`("body", "messages", 0, "<turn>", "role")` -> `messages.0.role`. A number straight after
+    `body` is a place in broken JSON."""
+    parts = [str(part) for part in location[1:] if part not in _UNION_TAGS]
     is_field = len(location) > 1 and isinstance(location[1], str)
     return _printable(".".join(parts), _LONGEST_FIELD) if is_field else str(location[0])
 

@@ -59,10 +59,11 @@ def search_options(
         _check_at_most("beam_size", beam_size, 1, "with decoding 'greedy'")
         _check_at_most("n_best", n_best, 1, "with decoding 'greedy'")
     _check_at_most("beam_size", beam_size, limits.max_beam_size, "on this server")
-    _check_at_most("max_tokens", max_tokens, limits.max_tokens, "on this server")
-    beam_size = beam_size or _usual_beam_size(decoding, defaults, limits)
+    _check_at_most("max_tokens", max_tokens, limits.max_reply_tokens, "on this server")
+    usual_beam_size = _usual_beam_size(decoding, n_best or 1, defaults)
+    beam_size = beam_size or min(usual_beam_size, limits.max_beam_size)
     _check_at_most("n_best", n_best, beam_size, "(the beam_size)")
-    max_tokens = max_tokens or min(defaults.max_tokens, limits.max_tokens)
+    max_tokens = max_tokens or min(defaults.max_tokens, limits.max_reply_tokens)
     return SearchOptions(
         beam_size=beam_size,
         n_best=n_best or min(defaults.n_best, beam_size),
@@ -72,9 +73,11 @@ def search_options(
     )
 
 
-def _usual_beam_size(decoding: str | None, defaults: SearchOptions, limits: Settings) -> int:
-    usual = {"greedy": 1, "beam": max(defaults.beam_size, USUAL_BEAM_SIZE)}
-    return min(usual.get(decoding or "", defaults.beam_size), limits.max_beam_size)
+def _usual_beam_size(decoding: str | None, n_best: int, defaults: SearchOptions) -> int:
+    """The beam of a caller who names no size: wide enough for `n_best`."""
+    if decoding == "greedy":
+        return 1
+    return max(defaults.beam_size, USUAL_BEAM_SIZE if decoding == "beam" else 1, n_best)
 
 
 def _check_at_most(field: str, wish: int | None, limit: int, where: str) -> None:

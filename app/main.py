@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
 from app.errors import install_error_handlers
-from app.middleware import BodyLimit
+from app.middleware import BodyLimit, ErrorBoundary
 from app.registry import load_model, serve_model
 from app.routes import health, reply
 from app.settings import Settings
@@ -39,6 +39,7 @@ def create_app(
     app = FastAPI(title="seq2seq", description="Replies by a neural network.", lifespan=lifespan)
     app.state.settings = settings
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(ErrorBoundary)  # the last one added is the outermost
     install_error_handlers(app)
     app.include_router(reply.router)
     app.include_router(health.router)

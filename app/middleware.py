@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, to_fault, to_response
+
+logger = logging.getLogger(__name__)
+
+
+class ErrorBoundary:
+    """Answers 500 to errors that nobody expected. The text of such an error may quote a caller, so
+    the log gets its class and the lines that it passed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("unexpected %s, raised at\n%s", type(error).__name__, trace)
+            if not has_started:
+                await to_response(to_fault(error))(scope, receive, send)
 
 
 class BodyLimit:

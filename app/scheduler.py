@@ -136,11 +136,13 @@ class Scheduler:
             self._waiting.remove(job)
 
     def _work(self) -> None:
-        """The worker's life. An error fails the requests in search and nothing else."""
+        """The worker's life. An error fails the requests concerned and nothing else."""
         try:
             while self._has_work():
                 try:
-                    self._advance()
+                    self._drop_abandoned()
+                    self._admit(self._next_in_line())
+                    self._step()
                 except Exception:
                     logger.exception("a step failed with %d requests in search", len(self._running))
                     self._fail(self._running.values(), EngineError, "the model failed")
@@ -158,15 +160,6 @@ class Scheduler:
             self._wake.wait_for(lambda: self._is_closing or self._waiting or self._running)
             return not self._is_closing
 
-    def _advance(self) -> None:
-        """One step of the decoder, with whoever is there for it."""
-        self._drop_abandoned()
-        newcomers = self._next_in_line()
-        self._running.update((job.request.key, job) for job in newcomers)
-        self._search.add([job.request for job in newcomers])
-        for key, hypotheses in self._search.step():
-            self._running.pop(key).settle(hypotheses)
-
     def _drop_abandoned(self) -> None:
         gone = {key for key, job in self._running.items() if job.is_abandoned}
         if gone:
@@ -182,6 +175,20 @@ class Scheduler:
                 newcomers.append(self._waiting.popleft())
                 free_rows -= newcomers[-1].rows
         return newcomers
+
+    def _admit(self, newcomers: Sequence[_Job]) -> None:
+        """Lets requests join the search. If their sources cannot be read, only they fail."""
+        try:
+            self._search.add([job.request for job in newcomers])
+        except Exception:
+            logger.exception("%d requests could not join the search", len(newcomers))
+            self._fail(newcomers, EngineError, "the model failed")
+        else:
+            self._running.update((job.request.key, job) for job in newcomers)
+
+    def _step(self) -> None:
+        for key, hypotheses in self._search.step():
+            self._running.pop(key).settle(hypotheses)
 
     def _new_search(self) -> Search:
         return Search(self._engine, bos_id=self._bos_id, eos_id=self._eos_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.engine import EngineName
@@ -29,7 +30,9 @@ class Settings(BaseSettings):
     max_message_characters: int = Field(4_000, ge=1, le=10**6, description="longest message")
     max_messages: int = Field(64, ge=1, le=10_000, description="most messages of one dialogue")
     max_beam_size: int = Field(16, ge=1, le=64, description="widest beam that a caller may ask for")
-    max_tokens: int = Field(256, ge=1, le=1024, description="longest reply that a caller may get")
+    max_reply_tokens: int = Field(
+        256, ge=1, le=1024, description="longest reply that a caller may ask for"
+    )
     max_rows: int = Field(
         64, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"
     )
@@ -68,8 +71,8 @@ def settings_table() -> list[tuple[str, str, str]]:
     ]
 
 
-def _describe(fault: object) -> str:
-    location, message = fault["loc"], fault["msg"].removeprefix("Value error, ")  # type: ignore[index]
+def _describe(fault: ErrorDetails) -> str:
+    location, message = fault["loc"], fault["msg"].removeprefix("Value error, ")
     if not location:
         return f"settings: {message}"
-    return f"{ENV_PREFIX}{str(location[0]).upper()}: {message}. Received: {fault['input']!r}"  # type: ignore[index]
+    return f"{ENV_PREFIX}{str(location[0]).upper()}: {message}. Received: {fault['input']!r}"

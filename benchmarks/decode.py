@@ -21,6 +21,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -123,12 +124,14 @@ def main() -> None:
         f"{platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}"
     )
     print(f"\n{TOKENS} source and {TOKENS} target tokens, median of {arguments.repeats}\n")
-    print("| batch | search | x model(...) | x eager step | ours | sentences/s | eager | model(...) |")
+    print(
+        "| batch | search | x model(...) | x eager step | ours | sentences/s | eager | model(...) |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for batch in (1, 32):
         for beam_size in (1, 4):
             runs = {
-                name: lambda engine=engine: decode(engine, sources[:batch], beam_size)
+                name: partial(decode, engine, sources[:batch], beam_size)
                 for name, engine in engines.items()
             }
             ms = median_ms(runs, arguments.repeats)

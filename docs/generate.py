@@ -1,4 +1,4 @@
-"""Fills the generated tables of the docs: `python -m docs.generate`. `tests/test_docs.py` checks them."""
+"""Fills the generated tables of the docs: `python -m docs.generate`, or `make docs`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,12 @@ def _document_of(field: FieldInfo) -> type[Document] | None:
 def _default_of(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    return f"`{field.default!r}`".replace("'", '"').replace("`()`", "`[]`").replace("True", "true").replace("False", "false")
+    return (
+        f"`{field.default!r}`".replace("'", '"')
+        .replace("`()`", "`[]`")
+        .replace("True", "true")
+        .replace("False", "false")
+    )
 
 
 def _meaning_of(field: FieldInfo) -> str:

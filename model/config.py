@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from model.errors import ConfigError
 
+#: The newest folder that this release reads.
 FORMAT_VERSION = 1
 
 Task = Literal["reply", "translate"]
@@ -93,7 +94,9 @@ class TextConfig(Document):
     plain_punctuation: bool = Field(
         False, description="straight quotes, no space before , . ? ! and inside contractions"
     )
-    context_turns: int = Field(1, ge=1, le=16, description="turns of a dialogue that a source holds")
+    context_turns: int = Field(
+        1, ge=1, le=16, description="turns of a dialogue that a source holds"
+    )
     max_source_tokens: int = Field(128, ge=2, description="longer sources lose their oldest part")
     shared_vocabulary: bool = Field(True, description="one tokenizer for source and target")
 
@@ -129,7 +132,7 @@ class SearchOptions(Document):
 class ModelConfig(Document):
     """`config.json`: all that a reader of the folder must know, and the sum of every other file."""
 
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1] = 1
     name: str = Field(min_length=1, max_length=100)
     task: Task
     languages: tuple[str, ...] = Field((), description="(source, target), or one for a dialogue")
@@ -146,7 +149,7 @@ def _describe_fault(document: type[BaseModel], fault: Any) -> str:
         return f"{path}: {fault['msg'].removeprefix('Value error, ')}"
     *parents, key = fault["loc"]
     for name in (part for part in parents if isinstance(part, str)):
-        annotation = document.model_fields[name].annotation
+        annotation: Any = document.model_fields[name].annotation
         document = next(iter(get_args(annotation)), annotation)  # tuple[X, ...] -> X
     nearest = difflib.get_close_matches(str(key), document.model_fields, n=1)
     return f"{path}: unknown key" + (f"; did you mean '{nearest[0]}'?" if nearest else "")

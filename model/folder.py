@@ -1,10 +1,10 @@
 """Read, verify and write a model folder. Knows no framework: weights are bytes here.
 
-    my-model/
-      config.json        a ModelConfig, with the sha256 of every other file
-      model.weights.h5   Keras weights: numbers only, no code
-      source.spm         the source tokenizer, [target.spm] the target's
-      README.md          the model's card
+my-model/
+  config.json        a ModelConfig, with the sha256 of every other file
+  model.weights.h5   Keras weights: numbers only, no code
+  source.spm         the source tokenizer, [target.spm] the target's
+  README.md          the model's card
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def load_folder(path: str | Path) -> ModelFolder:
     config = _read_config(path)
     faults = [fault for name in sorted(config.sha256) if (fault := _check_file(path, name, config))]
     needed = (WEIGHTS_FILE, SOURCE_TOKENIZER_FILE)
-    faults += [f"{CONFIG_FILE}: has no sha256 of {name}" for name in needed if name not in config.sha256]
+    faults += [
+        f"{CONFIG_FILE}: has no sha256 of {name}" for name in needed if name not in config.sha256
+    ]
     if faults:
         raise FolderError("\n".join(f"{path}/{fault}" for fault in faults))
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,19 +79,21 @@ class Generator:
     ) -> list[tuple[Hypothesis, ...]]:
         """The same from ids to hypotheses. Longer sources go first, so that a batch pads little."""
         waiting = sorted(range(len(sources)), key=lambda i: len(sources[i]))
-        answers: list[tuple[Hypothesis, ...]] = [()] * len(sources)
+        answers: dict[Hashable, tuple[Hypothesis, ...]] = {}
         search = Search(self.engine, bos_id=BOS_ID, eos_id=EOS_ID)
         in_search = 0
         while waiting or in_search:
-            # Joining costs a copy of all states: newcomers wait until a quarter of the batch is free.
+            # Joining copies all states: newcomers wait until a quarter of the batch is free.
             if waiting and in_search <= batch_size * 3 // 4:
-                newcomers = [waiting.pop() for _ in range(min(len(waiting), batch_size - in_search))]
+                newcomers = [
+                    waiting.pop() for _ in range(min(len(waiting), batch_size - in_search))
+                ]
                 search.add([SearchRequest(i, sources[i], options) for i in newcomers])
                 in_search += len(newcomers)
             for key, hypotheses in search.step():
-                answers[key] = hypotheses  # type: ignore[index]
+                answers[key] = hypotheses
                 in_search -= 1
-        return answers
+        return [answers[i] for i in range(len(sources))]
 
     def _candidate(self, hypothesis: Hypothesis) -> Candidate:
         return Candidate(

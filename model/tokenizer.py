@@ -96,9 +96,7 @@ def _load(model: bytes, side: str) -> sentencepiece.SentencePieceProcessor:
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     except RuntimeError as error:
         raise TokenizerError(f"the {side} tokenizer is no SentencePiece model: {error}") from None
-    found = tuple(
-        processor.id_to_piece(i) for i in range(min(len(SPECIAL_PIECES), len(processor)))
-    )
+    found = tuple(processor.id_to_piece(i) for i in range(min(len(SPECIAL_PIECES), len(processor))))
     if found != SPECIAL_PIECES:
         raise TokenizerError(
             f"the {side} tokenizer must begin with {SPECIAL_PIECES}. Received: {found}"

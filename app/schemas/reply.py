@@ -16,7 +16,9 @@ class _Strict(BaseModel):
 class Turn(_Strict):
     """One turn of a dialogue. Its place, not its role, says what the model makes of it."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant"] = Field(
+        description="the models here take no instructions: `system` is refused"
+    )
     content: str
 
 
@@ -44,7 +46,9 @@ class ReplyRequest(_Strict):
     length_penalty: float | None = Field(
         None, ge=0.0, le=5.0, description="0 prefers short replies, more prefers longer ones"
     )
-    n_best: int | None = Field(None, ge=1, description="candidates to return, at most beam_size")
+    n_best: int | None = Field(
+        None, ge=1, description="candidates to return; widens the beam if no beam_size is given"
+    )
     max_tokens: int | None = Field(None, ge=1, description="tokens after which a reply is cut")
 
 

@@ -36,12 +36,16 @@ class KerasState:
 
 
 class KerasEngine:
-    """Runs a `TokenSeq2Seq`. See `model.contract.Engine`."""
+    """Runs a network. See `model.contract.Engine`.
+
+    Args:
+        network: with its weights.
+    """
 
     def __init__(self, network: TokenSeq2Seq) -> None:
         self._network = network
         self._encode = compiled(self._run_encode)
-        self._select = compiled(lambda memory, rows: [ops.take(each, rows, 0) for each in memory])
+        self._select = compiled(self._run_select)
         self._step = compiled(self._run_step)
 
     @classmethod
@@ -94,6 +98,9 @@ class KerasEngine:
         memory, recurrent = self._network.encode(source_ids, mask)
         return list(memory), recurrent
 
+    def _run_select(self, memory: list[Tensor], rows: Tensor) -> list[Tensor]:
+        return [ops.take(each, rows, axis=0) for each in memory]
+
     def _run_step(
         self,
         memory: list[Tensor],
@@ -116,11 +123,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, reduce_retracing=True)  # type: ignore[no-any-return]
+        return tf.function(function, reduce_retracing=True)
     if keras.backend.backend() == "torch":
         import torch
 
-        return torch.no_grad()(function)  # type: ignore[no-any-return]
+        return torch.no_grad()(function)
     return function
 
 

@@ -7,9 +7,9 @@ the contract and `SearchOptions`; no network, no text, no clock. Every token's w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,12 +107,12 @@ class Beams:
         width = max(self.logprobs.shape[1], newcomers.logprobs.shape[1])
         length = max(self.tokens.shape[2], newcomers.tokens.shape[2])
         both = [beams._padded(width, length) for beams in (self, newcomers)]
-        return Beams(*(np.concatenate(pair) for pair in zip(*map(_fields, both), strict=True)))
+        return _each_field(lambda *pair: np.concatenate(pair), *both)
 
     def keep(self, requests: NDArray[np.bool_]) -> Beams:
         """Only the requests that are True in `requests` `(G,)`, without unused columns."""
-        kept = Beams(*(field[requests] for field in _fields(self)))
-        live_columns = np.isfinite(kept.logprobs).any(axis=0).nonzero()[0]
+        kept = _each_field(lambda field: field[requests], self)
+        live_columns = np.flatnonzero(np.isfinite(kept.logprobs).any(axis=0))
         width = max([1, *kept.widths, *(live_columns + 1)])
         length = 1 + kept.lengths.max(initial=0)
         return replace(
@@ -186,9 +186,7 @@ class Search:
         options = [request.options for request in requests]
         newcomers = Beams.start(options, first_row=self._state_rows, bos_id=self._bos_id)
         self._beams = self._beams.join(newcomers)
-        self._state = (
-            encoded if self.is_idle else self._engine.concatenate([self._state, encoded])
-        )
+        self._state = encoded if self.is_idle else self._engine.concatenate([self._state, encoded])
         self._state_rows += len(requests)
         self._open += [_Open(request, []) for request in requests]
 
@@ -207,7 +205,8 @@ class Search:
         done = ~np.isfinite(bounds) | (bounds <= beams.worst_kept)
         self._beams = beams
         answers = [
-            (entry.request.key, _best(entry)) for entry, is_done in zip(self._open, done, strict=True)
+            (entry.request.key, _best(entry))
+            for entry, is_done in zip(self._open, done, strict=True)
             if is_done
         ]
         self._retain(~done)
@@ -292,9 +291,7 @@ class Search:
             self._state, self._state_rows = None, 0
 
 
-def penalty(
-    lengths: NDArray[np.int32], alpha: NDArray[np.float64] | float
-) -> NDArray[np.float64]:
+def penalty(lengths: NDArray[np.int32], alpha: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """GNMT's length penalty `((5 + length) / 6) ** alpha` (Wu et al. 2016, eq. 14)."""
     return np.asarray(((5.0 + lengths) / 6.0) ** alpha, np.float64)
 
@@ -305,5 +302,6 @@ def _best(entry: _Open) -> tuple[Hypothesis, ...]:
     return tuple(ranked[: entry.request.options.n_best])
 
 
-def _fields(beams: Beams) -> tuple[NDArray[np.generic], ...]:
-    return tuple(vars(beams).values())
+def _each_field(function: Callable[..., NDArray[Any]], *beams: Beams) -> Beams:
+    """`function` of each field of all `beams`."""
+    return Beams(**{name: function(*(getattr(b, name) for b in beams)) for name in vars(beams[0])})

@@ -54,10 +54,16 @@ class SteppedEngine(TableEngine):
     def __init__(self, table: NDArray[np.float64]) -> None:
         super().__init__(table)
         self.failure: Exception | None = None
+        self.unreadable = False
         self._rows = 0
         self._steps = 0
         self._arrived = threading.Semaphore(0)
         self._gate = threading.Semaphore(0)
+
+    def encode(self, source_ids: Int32, source_lengths: Int32) -> State:
+        if self.unreadable:
+            raise ValueError("no such source")
+        return super().encode(source_ids, source_lengths)
 
     def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
         self._rows = len(tokens)

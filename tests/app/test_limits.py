@@ -10,7 +10,7 @@ from app.settings import Settings
 from model.config import SearchOptions
 from model.tokenizer import Tokenizer
 
-LIMITS = Settings(max_beam_size=8, max_tokens=100, max_message_characters=10, max_messages=2)
+LIMITS = Settings(max_beam_size=8, max_reply_tokens=100, max_message_characters=10, max_messages=2)
 
 
 def test_without_wishes_the_models_defaults_hold() -> None:
@@ -32,6 +32,8 @@ def test_defaults_beyond_the_servers_limits_are_cut() -> None:
         ({"decoding": "beam"}, 4),
         ({"decoding": "beam", "beam_size": 2}, 2),
         ({"beam_size": 3}, 3),
+        ({"n_best": 3}, 3),
+        ({"decoding": "beam", "n_best": 6}, 6),
         ({}, 2),
     ],
 )
@@ -46,6 +48,7 @@ def test_decoding_and_beam_size_agree_on_a_beam(wishes: dict[str, Any], beam_siz
         ({"decoding": "greedy", "n_best": 2}, "n_best"),
         ({"beam_size": 9}, "beam_size"),
         ({"beam_size": 2, "n_best": 3}, "n_best"),
+        ({"n_best": 9}, "n_best"),
         ({"max_tokens": 101}, "max_tokens"),
     ],
 )

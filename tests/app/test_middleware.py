@@ -4,11 +4,13 @@ import asyncio
 import json
 from typing import Any
 
+import httpx
+import pytest
 from fastapi import FastAPI, Request
 from starlette.types import Message
 
 from app.errors import install_error_handlers
-from app.middleware import BodyLimit
+from app.middleware import BodyLimit, ErrorBoundary
 
 LIMIT = 100
 
@@ -67,5 +69,27 @@ def test_the_refusal_has_the_shape_of_other_errors() -> None:
     assert error == {
         "code": "body_too_large",
         "message": "body: must be at most 100 bytes",
-        "field": None,
+        "field": "body",
     }
+
+
+def test_an_unexpected_error_is_answered_and_logged_without_its_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = FastAPI()
+    app.add_middleware(ErrorBoundary)
+    message = "a secret".upper()
+
+    @app.get("/")
+    async def fail() -> None:
+        raise KeyError(message)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/")
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert "unexpected KeyError" in caplog.text and "in fail" in caplog.text
+    assert message not in caplog.text and message not in answer.text

@@ -195,6 +195,22 @@ def test_a_failing_step_fails_its_requests_and_not_the_worker(
     assert "all gone" in caplog.text
 
 
+def test_newcomers_that_cannot_be_read_fail_alone(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit(max_tokens=2)
+        await engine.next_rows()
+        engine.unreadable = True
+        newcomer = submit()
+        await started(newcomer)
+        engine.go()
+        with pytest.raises(EngineError, match="the model failed"):
+            await newcomer
+        engine.go()
+        assert (await running)[0].tokens == (TOKEN,) * 2
+
+    with_scheduler(engine, scenario)
+
+
 def test_closing_tells_everybody_who_waits(engine: SteppedEngine) -> None:
     async def scenario(scheduler: Scheduler, submit: Submit) -> None:
         running = submit(max_tokens=5)

@@ -91,9 +91,7 @@ def test_an_unknown_engine_is_named(folder: Path) -> None:
 
 def test_writing_replaces_a_folder_whole(folder: Path) -> None:
     loaded = load_folder(folder)
-    files = {
-        name: (folder / name).read_bytes() for name in ("source.spm", "model.weights.h5")
-    }
+    files = {name: (folder / name).read_bytes() for name in ("source.spm", "model.weights.h5")}
     write_folder(folder, loaded.config.model_copy(update={"name": "second"}), files)
     assert load_folder(folder).config.name == "second"
     assert [each.name for each in folder.parent.iterdir()] == ["model"]

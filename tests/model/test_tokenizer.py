@@ -30,9 +30,10 @@ def test_turns_are_parted_and_the_oldest_left_out(tokenizer_model: bytes) -> Non
 
 def test_a_long_source_keeps_its_end(tokenizer_model: bytes) -> None:
     whole = build(tokenizer_model).source_ids("hello there how are you")
-    assert build(tokenizer_model, max_source_tokens=4).source_ids(
-        "hello there how are you"
-    ) == whole[-4:]
+    assert (
+        build(tokenizer_model, max_source_tokens=4).source_ids("hello there how are you")
+        == whole[-4:]
+    )
 
 
 def test_case_and_spacing_of_a_source_do_not_matter(tokenizer_model: bytes) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
 
 from app import registry
+from app.main import create_app
 from app.scheduler import Scheduler
+from app.settings import Settings
 from tests.app.fakes import Serve, TableEngine
 
 
@@ -18,6 +21,16 @@ def test_a_running_process_is_live(client: httpx.Client) -> None:
 def test_a_loaded_model_is_ready(client: httpx.Client) -> None:
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+
+
+def test_without_its_model_a_server_is_not_ready() -> None:
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(create_app(Settings()))  # its lifespan does not begin
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/health/ready")
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
 
 
 def test_a_dead_worker_is_not_ready(

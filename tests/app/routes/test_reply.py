@@ -86,7 +86,7 @@ WRONG_FIELDS = [
     ({"messages": ["hello", 5]}, "messages.1"),
     ({"messages": ["hello", " "]}, "messages.1"),
     ({"messages": [{"role": "user"}]}, "messages.0.content"),
-    ({"messages": [{"role": "king", "content": "hello"}]}, "messages.0.role"),
+    ({"messages": [{"role": "system", "content": "be kind"}]}, "messages.0.role"),
     ({"messages": [{"role": "user", "content": "hello", "name": "x"}]}, "messages.0.name"),
     ({"message": "hello", "beam_size": 0}, "beam_size"),
     ({"message": "hello", "beam_size": -1}, "beam_size"),
@@ -102,10 +102,12 @@ WRONG_FIELDS = [
     ({"message": "hello", "decoding": "sampling"}, "decoding"),
     ({"message": "hello", "decoding": "greedy", "beam_size": 4}, "beam_size"),
     ({"message": "hello", "decoding": "greedy", "n_best": 2}, "n_best"),
-    ({"message": "hello", "n_best": 2}, "n_best"),
+    ({"message": "hello", "n_best": 17}, "n_best"),
+    ({"message": "hello", "beam_size": 2, "n_best": 3}, "n_best"),
     ({"message": "hello", "max_tokens": 0}, "max_tokens"),
     ({"message": "hello", "max_tokens": 257}, "max_tokens"),
     ({"message": "hello", "temperature": 1.0}, "temperature"),
+    ({"message": "hello", "<temperature>": 1.0}, "<temperature>"),
     ({"message": "hello", "\ud800": 1}, "body"),
     ({"message": "hello", "a\x00": 1}, "a\ufffd"),
 ]
@@ -140,7 +142,7 @@ WRONG_BODIES: list[tuple[str, bytes, int]] = [
 def test_a_wrong_body_is_refused(client: httpx.Client, body: bytes, status: int) -> None:
     answer = post(client, body)
     assert answer.status_code == status
-    assert error_of(answer)["message"]
+    assert error_of(answer)["field"] == ("message" if b"[]" in body[12:] else "body")
 
 
 def test_a_body_without_its_content_type_says_which_to_send(client: httpx.Client) -> None:
@@ -221,7 +223,7 @@ def test_a_full_queue_turns_callers_away(serve: Serve, tokenizer: Tokenizer) -> 
 
 def test_a_request_whose_client_hung_up_is_dropped(serve: Serve, tokenizer: Tokenizer) -> None:
     engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
-    limits = Settings(max_tokens=1024)
+    limits = Settings(max_reply_tokens=1024)
     with serve(engine, limits) as client:
         body = b'{"message": "hello", "max_tokens": 1024}'
         head = b"POST /reply HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

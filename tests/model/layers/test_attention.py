@@ -19,7 +19,9 @@ def softmax(energies: np.ndarray) -> np.ndarray:
 
 
 def expected_energies(score: str, layer: keras.layers.Layer, query, values) -> np.ndarray:
-    weights = {each.path.split("/", 1)[-1]: np.array(ops.convert_to_numpy(each)) for each in layer.weights}
+    weights = {
+        each.path.split("/", 1)[-1]: np.array(ops.convert_to_numpy(each)) for each in layer.weights
+    }
     if score == "dot":
         return np.einsum("btu,bsu->bts", query, values)
     keys = values @ weights["key_projection/kernel"]

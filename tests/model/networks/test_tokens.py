@@ -67,9 +67,7 @@ def test_padding_of_a_source_changes_nothing(
 ) -> None:
     network = build(cell=cell, bidirectional=bidirectional, encoder_layers=2)
     longer = {**inputs, "source_ids": np.pad(inputs["source_ids"], ((0, 0), (0, 6)))}
-    np.testing.assert_allclose(
-        logits_of(network, longer), logits_of(network, inputs), atol=1e-5
-    )
+    np.testing.assert_allclose(logits_of(network, longer), logits_of(network, inputs), atol=1e-5)
 
 
 def test_later_targets_change_no_earlier_logits(inputs: dict[str, np.ndarray]) -> None:
