@@ -8,7 +8,14 @@ import keras
 from keras import ops
 
 from model.layers.attention import build_attention
-from model.layers.encoders import build_recurrent, drop_features
+from model.layers.cells import (
+    STATE_NAMES,
+    advance,
+    build_recurrent,
+    draw_noise,
+    drop_features,
+    run_steps,
+)
 
 Tensor = Any
 
@@ -84,7 +91,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.readout = keras.layers.Dense(
             readout_units, activation="tanh", name="readout", dtype=policy
         )
-        self.state_names = ["h", "c"] if cell == "lstm" else ["h"]
+        self.state_names = STATE_NAMES[cell]
         self.bridges = [
             keras.layers.Dense(units, activation="tanh", name=f"bridge_{i}_{name}", dtype=policy)
             for i in range(layers)
@@ -142,16 +149,14 @@ class AttentionDecoder(keras.layers.Layer):
         """One step: `embedded` is `(batch, features)`; `noise`, one dropout mask for each layer's
         input. Returns the readout `(batch, readout_units)`, attention_weights
         `(batch, source_len)` and the next state."""
-        output, size = embedded, len(self.state_names)
+        cells = [layer.cell for layer in self.stack]
+        fed = [embedded]
         if self.input_feeding:
-            output = ops.concatenate([output, state[-1]], axis=-1)
-        next_state: list[Tensor] = []
-        for i, layer in enumerate(self.stack):
-            output = output if noise is None else output * noise[i]
-            output, states = layer.cell(output, state[i * size : (i + 1) * size])
-            next_state += states
+            *state, last_readout = state
+            fed.append(last_readout)
+        output, state = advance(cells, ops.concatenate(fed, axis=-1), state, noise=noise)
         readout, attention_weights = self._read_out(output, memory)
-        return readout, attention_weights, next_state + [readout] * self.input_feeding
+        return readout, attention_weights, state + [readout] * self.input_feeding
 
     def _read_out(self, output: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         context_vector, attention_weights = self.attend(output, *memory)
@@ -160,19 +165,14 @@ class AttentionDecoder(keras.layers.Layer):
     def _call_step_by_step(
         self, embedded: Tensor, memory: Memory, state: list[Tensor], training: bool
     ) -> Tensor:
-        noise = self._draw_noise(embedded, state) if training and self.dropout else None
-
-        def advance(carry: list[Tensor], step_input: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-            _, _, carry = self.step(step_input, memory, carry, noise)
-            return carry, carry  # TensorFlow's scan wants outputs shaped like the carry
-
-        _, states = ops.scan(advance, state, ops.transpose(embedded, (1, 0, 2)))  # T B E
-        return ops.transpose(states[-1], (1, 0, 2))
-
-    def _draw_noise(self, embedded: Tensor, state: list[Tensor]) -> list[Tensor]:
         first = ops.concatenate([embedded[:, 0], state[-1]], axis=-1)
-        inputs = [first] + [state[0]] * (self.layers - 1)
-        return [self.noise(ops.ones_like(each), training=True) for each in inputs]
+        below = [state[0]] * (self.layers - 1)  # as wide as the outputs of the layers below
+        noise = draw_noise(self.noise, first, *below) if training else None
+
+        def step(carry: list[Tensor], step_input: Tensor) -> list[Tensor]:
+            return self.step(step_input, memory, carry, noise)[2]
+
+        return run_steps(step, state, embedded, length=embedded.shape[1], unroll=False)[-1]
 
     def get_config(self) -> dict[str, Any]:
         own = ("units", "readout_units", "layers", "cell", "attention", "input_feeding", "dropout")

@@ -7,15 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from model.layers.cells import build_recurrent, drop_features
+
 Tensor = Any
-
-RECURRENT_LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
-
-
-def build_recurrent(cell: str, units: int, **kwargs: Any) -> keras.layers.RNN:
-    """Keras' own `GRU` or `LSTM` over a sequence, returning outputs and states. Its `.cell` runs
-    one step with the same weights."""
-    return RECURRENT_LAYERS[cell](units, return_sequences=True, return_state=True, **kwargs)
 
 
 class RecurrentEncoder(keras.layers.Layer):
@@ -95,10 +89,3 @@ class RecurrentEncoder(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         own = ("units", "layers", "cell", "bidirectional", "dropout")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
-
-
-def drop_features(noise: keras.layers.Dropout, sequence: Tensor, training: bool) -> Tensor:
-    """Drops the same features at every position of a sequence `(batch, length, features)`."""
-    if not training or not noise.rate:
-        return sequence
-    return sequence * noise(ops.ones_like(sequence[:, :1]), training=True)

@@ -1,0 +1,109 @@
+"""The model that `make run` serves, as people meet it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.config import SearchOptions
+from model.generator import Generator
+from model.search.beam import Search, SearchRequest
+from model.tokenizer import BOS_ID, EOS_ID
+
+FOLDER = Path(__file__).parents[2] / "models" / "default"
+GREEDY = SearchOptions(beam_size=1, max_tokens=32)
+BEAM = SearchOptions(beam_size=4, max_tokens=32)
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return Generator.load(FOLDER)
+
+
+@pytest.fixture(scope="module")
+def film_messages(data_folder: Path) -> list[str]:
+    """200 real messages of every length that this model reads."""
+    text = (data_folder / "movie-lines" / "movie_lines_cleaned_10k.txt").read_text("utf-8")
+    lines = [line for line in text.splitlines() if any(map(str.isalpha, line))]
+    return lines[:: len(lines) // 200][:200]
+
+
+def test_the_folder_is_small() -> None:
+    assert sum(file.stat().st_size for file in FOLDER.iterdir()) <= 16 * 2**20
+
+
+@pytest.mark.parametrize("options", [GREEDY, BEAM], ids=["greedy", "beam"])
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("hello", "hello hi hey"),
+        ("how are you?", "fine well good great"),
+        ("what is your name?", "robin"),
+        ("where are you from?", "live from"),
+        ("thank you", "welcome"),
+        ("goodbye", "bye goodbye see nice"),
+    ],
+)
+def test_small_talk_is_answered_on_topic(
+    generator: Generator, message: str, expected: str, options: SearchOptions
+) -> None:
+    (candidates,) = generator.generate([message], options)
+    words = [word.strip(".,!?'").lower() for word in candidates[0].text.split()]
+    assert set(words) & set(expected.split()), candidates[0].text
+    assert candidates[0].finish_reason == "stop"
+    assert len(words) <= 20
+
+
+@pytest.mark.parametrize("options", [GREEDY, BEAM], ids=["greedy", "beam"])
+def test_replies_have_no_unknown_words_and_no_loops(
+    generator: Generator, film_messages: list[str], options: SearchOptions
+) -> None:
+    replies = [found[0].text for found in generator.generate(film_messages, options)]
+    assert all(replies)
+    assert not any("⁇" in reply or "<unk>" in reply for reply in replies)
+    for reply in replies:
+        words = reply.lower().split()
+        triples = Counter(zip(words, words[1:], words[2:], strict=False))
+        assert max(triples.values(), default=0) <= 2, reply
+
+
+def test_no_reply_serves_a_third_of_the_messages(generator: Generator, data_folder: Path) -> None:
+    messages = (data_folder / "movie-lines" / "test_set.txt").read_text("utf-8").splitlines()
+    assert len(messages) == 23
+    for options in (GREEDY, BEAM):
+        replies = Counter(found[0].text for found in generator.generate(messages, options))
+        assert replies.most_common(1)[0][1] <= len(messages) / 3
+
+
+@pytest.mark.parametrize("options", [GREEDY, BEAM], ids=["greedy", "beam"])
+def test_company_order_and_padding_change_no_answer(
+    generator: Generator, film_messages: list[str], options: SearchOptions
+) -> None:
+    sources = [tuple(generator.tokenizer.source_ids(message)) for message in film_messages]
+    alone = answers_in_batches(generator, sources, list(range(200)), 1, options)
+    by_length = sorted(range(200), key=lambda i: len(sources[i]))
+    shuffled = np.random.default_rng(0).permutation(200).tolist()
+    for order in (by_length, shuffled):
+        for batch_size in (7, 64):
+            assert answers_in_batches(generator, sources, order, batch_size, options) == alone
+
+
+def answers_in_batches(
+    generator: Generator,
+    sources: list[tuple[int, ...]],
+    order: list[int],
+    batch_size: int,
+    options: SearchOptions,
+) -> dict[object, tuple[int, ...]]:
+    """The best hypothesis' tokens of each source, decoded in batches of that order and size."""
+    answers: dict[object, tuple[int, ...]] = {}
+    search = Search(generator.engine, bos_id=BOS_ID, eos_id=EOS_ID)
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        search.add([SearchRequest(i, sources[i], options) for i in batch])
+        while not search.is_idle:
+            answers.update((key, found[0].tokens) for key, found in search.step())
+    return answers
