@@ -63,9 +63,7 @@ def rows_of_a_batch(target_len: int, batch_tokens: int) -> int:
     return max(1, batch_tokens // target_len)
 
 
-def read_batches(
-    shard: Shard, plan: list[NDArray[np.int64]], batch_tokens: int
-) -> Iterator[Batch]:
+def read_batches(shard: Shard, plan: list[NDArray[np.int64]], batch_tokens: int) -> Iterator[Batch]:
     """The batches of a plan, each of the full number of rows for its shape."""
     for indices in plan:
         yield make_batch(shard.source_ids(indices), shard.target_ids(indices), batch_tokens)

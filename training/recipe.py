@@ -44,7 +44,9 @@ class CorpusConfig(Document):
     """What is read, and which of it is kept."""
 
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
-    max_source_tokens: int = Field(64, ge=2, description="longer examples are left out")
+    max_source_tokens: int = Field(
+        64, ge=2, description="longer examples are left out; of a dialogue, counted as it is read"
+    )
     max_target_tokens: int = Field(64, ge=2)
     dev_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of conversations or sources")
     test_fraction: float = Field(0.01, ge=0.0, le=0.5)
@@ -93,6 +95,12 @@ class Recipe(Document):
         for source in self.corpus.sources:
             if (source.format in DIALOGUE_FORMATS) != (self.task == "reply"):
                 raise ValueError(f"format '{source.format}' is not one of task '{self.task}'")
+        return self
+
+    @model_validator(mode="after")
+    def _check_vocabulary_can_be_shared(self) -> Self:
+        if self.network.share_embeddings and not self.tokenizer.shared_vocabulary:
+            raise ValueError("network.share_embeddings needs tokenizer.shared_vocabulary = true")
         return self
 
 

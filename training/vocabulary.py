@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import sentencepiece
 
@@ -12,42 +13,66 @@ from model.tokenizer import BOS_ID, EOS_ID, PAD_ID, SPECIAL_PIECES, UNK_ID
 from training.errors import CorpusError
 from training.recipe import TokenizerConfig
 
+MOST_SENTENCES = 2_000_000
+#: SentencePiece leaves out longer ones with a warning for each.
+MOST_BYTES = 4192
+
 _SMALLER_SIZE = re.compile(r"<= (\d+)")
 
 
 def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig) -> bytes:
     """A SentencePiece model (Kudo and Richardson 2018, arXiv:1808.06226) of at most
-    `config.vocab_size` pieces, `SPECIAL_PIECES` first.
+    `config.vocab_size` pieces, `SPECIAL_PIECES` first. The same text gives the same bytes.
 
     Args:
-        sentences: plain text, as `model.tokenizer` makes it; read once.
+        sentences: plain text, as `model.tokenizer` makes it; read once. Of more than
+            `MOST_SENTENCES`, as many are drawn.
         config: size and type.
 
     Raises:
-        CorpusError: if the text is too small for any tokenizer.
+        CorpusError: if there is no text, or it has more characters than `config.vocab_size`.
     """
-    kept = list(sentences)
+    drawn = draw_sentences(sentences, MOST_SENTENCES)
+    if not drawn:
+        raise CorpusError("there is no text to train a tokenizer on: nothing is left for train")
     size = config.vocab_size
     while True:
         try:
-            return _train(kept, config.type, size)
+            return _train(drawn, config.type, size)
         except RuntimeError as error:
             # Too little text for so many pieces: SentencePiece says how many it is good for.
-            found = _SMALLER_SIZE.search(str(error))
-            smaller = int(found[1]) if found else size // 2
-            if not kept or smaller >= size or smaller <= len(SPECIAL_PIECES):
-                raise CorpusError(f"no tokenizer can be trained on this text: {error}") from None
-            size = smaller
+            most = _SMALLER_SIZE.search(str(error))
+            if not most or not len(SPECIAL_PIECES) < int(most[1]) < size:
+                raise CorpusError(
+                    f"no {config.type} tokenizer of {size} pieces can be trained on "
+                    f"{len(drawn):,} texts: {error}. Change tokenizer.vocab_size or the corpus."
+                ) from None
+            size = int(most[1])
+
+
+def draw_sentences(sentences: Iterable[str], most: int) -> list[str]:
+    """At most `most` of `sentences`, each with the same chance (Vitter 1985, algorithm R); the
+    same ones for the same text. Empty and very long ones are left out."""
+    chance = random.Random(1)
+    drawn: list[str] = []
+    fitting = (text for text in sentences if 0 < len(text.encode()) <= MOST_BYTES)
+    for number, sentence in enumerate(fitting):
+        if number < most:
+            drawn.append(sentence)
+        elif (place := chance.randrange(number + 1)) < most:
+            drawn[place] = sentence
+    return drawn
 
 
 def _train(sentences: list[str], kind: str, size: int) -> bytes:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=_short_enough(sentences),
+        sentence_iterator=iter(sentences),
         model_writer=model,
         model_type=kind,
         vocab_size=size,
         hard_vocab_limit=False,
+        byte_fallback=False,
         character_coverage=0.9995,
         pad_id=PAD_ID,
         unk_id=UNK_ID,
@@ -55,14 +80,7 @@ def _train(sentences: list[str], kind: str, size: int) -> bytes:
         eos_id=EOS_ID,
         control_symbols=[SPECIAL_PIECES[-1]],
         normalization_rule_name="identity",
-        input_sentence_size=2_000_000,
-        shuffle_input_sentence=True,
         num_threads=1,
         minloglevel=2,
     )
     return model.getvalue()
-
-
-def _short_enough(sentences: Iterable[str]) -> Iterator[str]:
-    """SentencePiece leaves out longer sentences with a warning for each; they teach nothing new."""
-    return (sentence for sentence in sentences if 0 < len(sentence.encode()) <= 4192)

@@ -1,9 +1,9 @@
 """`prepare`: files -> examples -> splits -> tokenizers -> shards, with a report of what was left.
 
-    <output>/data/
-      train.arrow dev.arrow test.arrow     see shards.py
-      source.spm [target.spm]              tokenizers, trained on the training part only
-      report.json                          counts by source, by rule, faults with their place
+<output>/data/
+  train.arrow dev.arrow test.arrow     see shards.py
+  source.spm [target.spm]              tokenizers, trained on the training part only
+  report.json                          counts by source, by rule, faults with their place
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from model.errors import InputError
+from model.errors import InputError, TokenizerError
 from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE
-from model.tokenizer import EOS_ID, Tokenizer, normalise_source, normalise_target
+from model.tokenizer import Tokenizer, normalise_source, normalise_target
+from training.corpus.cleaning import Cleaner
 from training.corpus.files import find_files
 from training.corpus.readers import SUFFIXES, read_source
 from training.corpus.records import Example, Fault
+from training.corpus.report import SourceReport, summarise
 from training.corpus.shards import Row, Shard, write_shard
 from training.corpus.splits import SPLITS, Split, fraction_of, split_of
 from training.errors import CorpusError
@@ -32,7 +34,15 @@ from training.recipe import Recipe, SourceConfig, data_folder
 from training.vocabulary import train_tokenizer
 
 REPORT_FILE = "report.json"
-FAULTS_SHOWN = 20
+UNLIMITED = 1_000_000
+
+#: Where examples of a source may fall, by its `split`.
+POSSIBLE_PARTS: dict[str, tuple[Split, ...]] = {
+    "auto": SPLITS,
+    "train": ("train", "dev"),
+    "dev": ("dev",),
+    "test": ("test",),
+}
 
 
 @dataclass(frozen=True)
@@ -57,37 +67,19 @@ class PreparedCorpus:
     report: dict[str, Any]
 
 
-@dataclass
-class Report:
-    """What became of every record."""
-
-    kept: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    samples: dict[str, list[str]] = field(default_factory=dict)
-    fault_count: int = 0
-    faults: list[Fault] = field(default_factory=list)
-
-    def drop(self, rule: str, example: Example) -> None:
-        """Counts an example that `rule` refuses, and shows the first few."""
-        self.dropped[rule] += 1
-        shown = self.samples.setdefault(rule, [])
-        if len(shown) < FAULTS_SHOWN:
-            shown.append(f"{example.origin}: {example.source[-1][:80]} => {example.target[:80]}")
-
-    def fault(self, fault: Fault) -> None:
-        """Counts a record that could not be read, and shows the first few."""
-        self.fault_count += 1
-        if len(self.faults) < FAULTS_SHOWN:
-            self.faults.append(fault)
-
-
 @dataclass(frozen=True)
 class _Input:
-    """A source of the recipe and the files that it means."""
+    """A source of the recipe and the files that it means, below `root`."""
 
     source: SourceConfig
+    root: Path
     files: list[Path]
     targets: list[Path]
+
+    @property
+    def counted_with(self) -> Split:
+        """The part in whose pass its faults are counted: each source is read several times."""
+        return POSSIBLE_PARTS[self.source.split][0]
 
 
 def prepare(recipe: Recipe, recipe_path: Path) -> PreparedCorpus:
@@ -104,25 +96,25 @@ def prepare(recipe: Recipe, recipe_path: Path) -> PreparedCorpus:
     made_from = _describe_inputs(recipe, inputs)
     path = Path(recipe.output) / "data"
     if _made_from(path) == made_from:
-        return open_prepared(recipe)
+        with suppress(CorpusError, TokenizerError):  # broken: made again
+            return open_prepared(recipe)
     partial = path.with_name("data.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    tokenizer = _train_tokenizers(recipe, inputs, partial)
-    report = _write_parts(recipe, inputs, tokenizer, partial)
-    summary = {
+    tokenizer_files = _train_tokenizers(recipe, inputs)
+    for name, content in tokenizer_files.items():
+        (partial / name).write_bytes(content)
+    reports = _write_parts(recipe, inputs, tokenizer_files, partial)
+    parts = {part: Shard(partial / f"{part}.arrow") for part in SPLITS}
+    report = {
         "made_from": made_from,
         "fingerprint": _fingerprint(partial),
-        "kept": dict(report.kept),
-        "dropped": dict(report.dropped),
-        "dropped_samples": report.samples,
-        "faults": report.fault_count,
-        "fault_samples": [f"{fault.origin}: {fault.reason}" for fault in report.faults],
+        **summarise(reports, parts),
     }
     for part in ("train", "dev"):
-        if not report.kept[part]:
-            raise CorpusError(f"{recipe_path}: nothing is left for {part}. {dict(report.dropped)}")
-    (partial / REPORT_FILE).write_text(json.dumps(summary, indent=2, ensure_ascii=True))
+        if not report["kept"][part]:
+            raise CorpusError(f"{recipe_path}: nothing is left for {part}. {_reasons(report)}")
+    (partial / REPORT_FILE).write_text(json.dumps(report, indent=2))
     shutil.rmtree(path, ignore_errors=True)
     partial.rename(path)
     return open_prepared(recipe)
@@ -132,48 +124,62 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
     """Opens what `prepare` made.
 
     Raises:
-        CorpusError: if it is not there or not whole.
+        CorpusError: if it is not there, not whole, or made for another corpus or tokenizer.
     """
     path = Path(recipe.output) / "data"
     try:
         report = json.loads((path / REPORT_FILE).read_text())
+        fingerprint, made_from = report["fingerprint"], report["made_from"]
         names = [SOURCE_TOKENIZER_FILE]
         names += [] if recipe.tokenizer.shared_vocabulary else [TARGET_TOKENIZER_FILE]
         tokenizer_files = {name: (path / name).read_bytes() for name in names}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorpusError(f"{path}: not prepared ({error}). Run `prepare` first.") from None
+    changed = [key for key, value in _describe(recipe).items() if made_from.get(key) != value]
+    if changed:
+        raise CorpusError(
+            f"{path}: was made before the recipe's {' and '.join(changed)} changed. "
+            "Run `prepare` again."
+        )
     return PreparedCorpus(
         path=path,
         tokenizer=Tokenizer(recipe.tokenizer, *tokenizer_files.values()),
         tokenizer_files=tokenizer_files,
         **{part: Shard(path / f"{part}.arrow") for part in SPLITS},
-        fingerprint=report["fingerprint"],
+        fingerprint=fingerprint,
         report=report,
     )
 
 
 def _find(source: SourceConfig, recipe_path: Path) -> _Input:
-    roots = [recipe_path.parent.absolute(), data_folder().absolute()]
-    files = find_files(source.path, roots)
+    roots = [recipe_path.parent.resolve(), data_folder().resolve()]
+    root, files = find_files(source.path, roots)
     wanted = SUFFIXES[source.format]
     if len(files) > 1 and wanted:
         files = [file for file in files if file.name.removesuffix(".gz").endswith(wanted)]
     if not files:
-        raise CorpusError(f"{source.path}: holds no file of format '{source.format}' {wanted}")
-    targets = find_files(source.target_path, roots) if source.target_path else []
+        raise CorpusError(f"{root / source.path}: holds no file that ends in {' or '.join(wanted)}")
+    targets = find_files(source.target_path, roots)[1] if source.target_path else []
     if targets and len(targets) != len(files):
-        raise CorpusError(f"{source.path}: {len(files)} files, but {len(targets)} targets")
-    return _Input(source, files, targets)
+        raise CorpusError(
+            f"{source.path} has {len(files)} files, but {source.target_path} {len(targets)}"
+        )
+    return _Input(source, root, files, targets)
+
+
+def _describe(recipe: Recipe) -> dict[str, Any]:
+    """The part of a recipe that the data depends on."""
+    return {
+        "corpus": recipe.corpus.model_dump(mode="json"),
+        "tokenizer": recipe.tokenizer.model_dump(mode="json"),
+    }
 
 
 def _describe_inputs(recipe: Recipe, inputs: list[_Input]) -> dict[str, Any]:
     """All that the data depends on: the recipe's part in it, and each file's place, size, time."""
     files = [file for each in inputs for file in (*each.files, *each.targets)]
-    return {
-        "corpus": recipe.corpus.model_dump(mode="json"),
-        "tokenizer": recipe.tokenizer.model_dump(mode="json"),
-        "files": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
-    }
+    stamps = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    return {**_describe(recipe), "files": stamps}
 
 
 def _made_from(path: Path) -> Any:
@@ -183,129 +189,139 @@ def _made_from(path: Path) -> Any:
         return None
 
 
-def _examples(
-    recipe: Recipe, each: _Input, on_fault: Callable[[Fault], None]
-) -> Iterator[tuple[Split, Example]]:
-    """Examples of one source with the part that each belongs to."""
+def _read_part(recipe: Recipe, each: _Input, wanted: Split) -> Iterator[Example | Fault]:
+    """Examples of one source that belong to `wanted`, and its faults."""
     source, corpus = each.source, recipe.corpus
+    if wanted not in POSSIBLE_PARTS[source.split]:
+        return
     explicit = {other.split for other in corpus.sources}
     dev = 0.0 if "dev" in explicit else corpus.dev_fraction
-    test = 0.0 if "test" in explicit else corpus.test_fraction
-    for record in read_source(source, each.files, each.targets):
+    test = 0.0 if "test" in explicit or source.split == "train" else corpus.test_fraction
+    for record in read_source(source, each.root, each.files, each.targets):
         if isinstance(record, Fault):
-            on_fault(record)
+            yield record
             continue
-        if source.swap:
-            record = Example((record.target,), record.source[-1], record.target, record.origin)
-        if source.split in ("dev", "test"):
-            yield source.split, record
-        else:
-            part = split_of(record.group, dev, test if source.split == "auto" else 0.0)
-            yield part, _with_drawn_context(record, recipe.tokenizer.context_turns)
+        example = _swap(record, recipe) if source.swap else record
+        if source.split == wanted != "train":
+            yield example
+        elif split_of(example.group, dev, test) == wanted:
+            yield _with_drawn_context(example, recipe.tokenizer.context_turns)
+
+
+def _swap(example: Example, recipe: Recipe) -> Example:
+    """What stands in the target is the source. A pair's group follows its source."""
+    group = example.target if recipe.task == "translate" else example.group
+    return Example((example.target,), example.source[-1], group, example.origin)
 
 
 def _with_drawn_context(example: Example, most_turns: int) -> Example:
     """`example` with its last 1 to `most_turns` turns of context, drawn by its origin: a model must
     answer a message with and without a history."""
-    turns = 1 + int(fraction_of(example.origin, "context") * most_turns)
+    turns = 1 + int(fraction_of(example.origin, "context") * most_turns) if most_turns > 1 else 1
     return Example(example.source[-turns:], example.target, example.group, example.origin)
 
 
-def _train_tokenizers(recipe: Recipe, inputs: list[_Input], folder: Path) -> Tokenizer:
+def _train_tokenizers(recipe: Recipe, inputs: list[_Input]) -> dict[str, bytes]:
+    """File name -> contents. They see the training part only."""
     rules = recipe.tokenizer
 
-    def texts(side: str) -> Iterator[str]:
-        for each in inputs:
-            for part, example in _examples(recipe, each, on_fault=lambda _: None):
-                if part == "train" and side == "source":
-                    yield normalise_source(example.source[-1], rules)
-                if part == "train" and side == "target":
-                    yield normalise_target(example.target, rules)
+    def texts(*sides: str) -> Iterator[str]:
+        for example in _train_examples(recipe, inputs):
+            if "source" in sides:
+                yield normalise_source(example.source[-1], rules)
+            if "target" in sides:
+                yield normalise_target(example.target, rules)
 
     if rules.shared_vocabulary:
-        both = (text for side in ("source", "target") for text in texts(side))
-        models = [train_tokenizer(tqdm(both, desc="tokenizer", unit=" texts", disable=None), rules)]
-    else:
-        models = [
-            train_tokenizer(tqdm(texts(side), desc=f"{side} tokenizer", unit=" texts", disable=None), rules)
-            for side in ("source", "target")
-        ]
-    names = (SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE)
-    for name, model in zip(names, models, strict=False):
-        (folder / name).write_bytes(model)
-    return Tokenizer(rules, *models)
+        joint = train_tokenizer(_watched(texts("source", "target"), "tokenizer"), rules)
+        return {SOURCE_TOKENIZER_FILE: joint}
+    return {
+        SOURCE_TOKENIZER_FILE: train_tokenizer(_watched(texts("source"), "source"), rules),
+        TARGET_TOKENIZER_FILE: train_tokenizer(_watched(texts("target"), "target"), rules),
+    }
+
+
+def _train_examples(recipe: Recipe, inputs: list[_Input]) -> Iterator[Example]:
+    for each in inputs:
+        for record in _read_part(recipe, each, "train"):
+            if isinstance(record, Example):
+                yield record
 
 
 def _write_parts(
-    recipe: Recipe, inputs: list[_Input], tokenizer: Tokenizer, folder: Path
-) -> Report:
+    recipe: Recipe, inputs: list[_Input], tokenizer_files: dict[str, bytes], folder: Path
+) -> list[SourceReport]:
     """Writes train first: an example of a drawn dev or test part that also stands there, word for
     word, is left out of them."""
-    report = Report()
-    seen: set[bytes] = set()
+    reports = [SourceReport(each.source) for each in inputs]
+    cleaner = Cleaner(recipe)
+    unlimited = recipe.tokenizer.model_copy(update={"max_source_tokens": UNLIMITED})
+    tokenise = _Tokenise(recipe, Tokenizer(unlimited, *tokenizer_files.values()))
     for part in SPLITS:
-        rows = _rows(recipe, inputs, tokenizer, part, seen, report)
-        progress = tqdm(rows, desc=part, unit=" examples", disable=None)
-        report.kept[part] = write_shard(folder / f"{part}.arrow", progress)
-    return report
+        rows = (
+            row
+            for each, report in zip(inputs, reports, strict=True)
+            for row in _rows_of(recipe, each, part, tokenise, cleaner, report)
+        )
+        write_shard(folder / f"{part}.arrow", _watched(rows, part))
+    return reports
 
 
-def _rows(
+@dataclass(frozen=True)
+class _Tokenise:
+    """From an example to a row."""
+
+    recipe: Recipe
+    tokenizer: Tokenizer  # with no limit
+
+    def __call__(self, example: Example) -> tuple[Row, int]:
+        """The row as a model will read it, and the source tokens that count for the limit: all
+        of a text to translate, as many as are read of a dialogue."""
+        try:
+            whole = self.tokenizer.source_ids(example.source)
+        except InputError:
+            whole = []
+        source_ids = whole[-self.recipe.tokenizer.max_source_tokens :]
+        target_ids = self.tokenizer.target_ids(example.target)
+        row = Row(source_ids, target_ids, example.source, example.target, example.origin)
+        return row, len(whole if self.recipe.task == "translate" else source_ids)
+
+
+def _rows_of(
     recipe: Recipe,
-    inputs: list[_Input],
-    tokenizer: Tokenizer,
-    wanted: Split,
-    seen: set[bytes],
-    report: Report,
+    each: _Input,
+    part: Split,
+    tokenise: _Tokenise,
+    cleaner: Cleaner,
+    report: SourceReport,
 ) -> Iterator[Row]:
-    on_fault = report.fault if wanted == "train" else lambda _: None
-    for each in inputs:
-        is_published = each.source.split == wanted != "train"
-        for part, example in _examples(recipe, each, on_fault):
-            if part != wanted:
-                continue
-            row = _tokenise(example, tokenizer)
-            rule = _refusing_rule(row, recipe, seen, wanted) if row else "no text"
-            if row is None or (rule and not is_published):
-                report.drop(f"{wanted}: {rule}", example)
-                continue
-            if wanted == "train":
-                seen.add(_digest(row))
-            yield from [row] * (each.source.repeat if wanted == "train" else 1)
+    is_published = each.source.split == part != "train"
+    for record in _read_part(recipe, each, part):
+        if isinstance(record, Fault):
+            if part == each.counted_with:
+                report.fault(record)
+            continue
+        row, source_len = tokenise(record)
+        rule = cleaner.refusal(row, part, source_len=source_len, is_published=is_published)
+        if rule:
+            report.drop(part, rule, record)
+            continue
+        report.keep(part)
+        yield from [row] * (each.source.repeat if part == "train" else 1)
 
 
-def _tokenise(example: Example, tokenizer: Tokenizer) -> Row | None:
-    try:
-        source_ids = tokenizer.source_ids(example.source)
-    except InputError:
-        return None
-    target_ids = tokenizer.target_ids(example.target)
-    if not target_ids:
-        return None
-    return Row(source_ids, target_ids, example.source, example.target, example.origin)
+def _watched(items: Iterator[Any], name: str) -> Iterator[Any]:
+    yield from tqdm(items, desc=name, unit=" texts", disable=None)
 
 
-def _refusing_rule(row: Row, recipe: Recipe, seen: set[bytes], part: Split) -> str | None:
-    """The rule by which `row` is left out, or None. Published dev and test sets know no rules."""
-    corpus = recipe.corpus
-    if len(row.source_ids) > corpus.max_source_tokens:
-        return "source too long"
-    if len(row.target_ids) > corpus.max_target_tokens:
-        return "target too long"
-    if part != "train" and _digest(row) in seen:
-        return "also in train"
-    if recipe.task == "translate" and part == "train" and _digest(row) in seen:
-        return "duplicate"
-    return None
-
-
-def _digest(row: Row) -> bytes:
-    ids = (*row.source_ids, EOS_ID, *row.target_ids)
-    return hashlib.blake2b(repr(ids).encode(), digest_size=8).digest()
+def _reasons(report: dict[str, Any]) -> str:
+    dropped = (f"{count} {rule}" for rule, count in report["dropped"].items())
+    return "Left out: " + ", ".join([*dropped, f"{report['faults']} unreadable"]) + "."
 
 
 def _fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -33,3 +34,7 @@ class Fault:
 
     origin: str
     reason: str
+
+
+#: What every reader yields.
+Records = Iterator[Example | Fault]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -46,24 +46,19 @@ class Row:
 
 
 class _Sequences:
-    """A column of id lists as two flat arrays."""
+    """A column of id lists, as views on its chunks; all of them but the last are equally long."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        chunks = column.chunks
-        self._starts = np.concatenate(
-            [np.asarray(chunk.offsets)[:-1] + base for chunk, base in _with_bases(chunks)]
-            or [np.zeros(0, np.int64)]
-        )
-        self.lengths = np.concatenate(
-            [np.diff(np.asarray(chunk.offsets)) for chunk in chunks] or [np.zeros(0, np.int32)]
-        ).astype(np.int32)
-        self._values = np.concatenate(
-            [np.asarray(chunk.values) for chunk in chunks] or [np.zeros(0, np.int32)]
-        )
+        self._offsets: list[Int32] = [np.asarray(chunk.offsets) for chunk in column.chunks]
+        self._values: list[Int32] = [np.asarray(chunk.values) for chunk in column.chunks]
+        lengths = [np.diff(offsets) for offsets in self._offsets]
+        self.lengths: Int32 = np.concatenate([np.zeros(0, np.int32), *lengths], dtype=np.int32)
+        self._rows_of_a_chunk = len(lengths[0]) if lengths else 1
 
     def __getitem__(self, index: int) -> Int32:
-        start = self._starts[index]
-        return self._values[start : start + self.lengths[index]]
+        chunk, row = divmod(int(index), self._rows_of_a_chunk)
+        start, end = self._offsets[chunk][row : row + 2]
+        return self._values[chunk][start:end]
 
 
 class Shard:
@@ -130,10 +125,3 @@ def write_shard(path: Path, rows: Iterable[Row]) -> int:
             writer.write_batch(pa.record_batch(arrays, schema=SCHEMA))
             count += len(chunk)
     return count
-
-
-def _with_bases(chunks: list[pa.ListArray]) -> Iterator[tuple[pa.ListArray, int]]:
-    base = 0
-    for chunk in chunks:
-        yield chunk, base
-        base += len(chunk.values)

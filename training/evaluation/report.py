@@ -85,9 +85,7 @@ def _answer(generator: Generator, sources: Sequence[Any], beam_size: int) -> Ans
     return Answers("greedy" if beam_size == 1 else f"beam{beam_size}", tuple(texts))
 
 
-def _prediction_scores(
-    generator: Generator, weights: Path, test: Shard, recipe: Recipe
-) -> Metrics:
+def _prediction_scores(generator: Generator, weights: Path, test: Shard, recipe: Recipe) -> Metrics:
     network = TokenSeq2Seq(generator.config.network)
     network.load_weights(weights)
     score = Scorer(network, recipe.fit.batch_tokens)(test)

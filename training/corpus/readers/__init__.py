@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
-from training.corpus.readers.conversations import (
-    read_cornell,
-    read_exchanges,
-    read_jsonl,
-    read_turn_lines,
-    read_yaml,
-)
+from training.corpus.readers.cornell import read_cornell
+from training.corpus.readers.dialogue import read_exchanges, read_turn_lines
+from training.corpus.readers.jsonl import read_jsonl
 from training.corpus.readers.pairs import read_bitext, read_pairs, read_scan
 from training.corpus.readers.subtitles import read_subtitles
-from training.corpus.records import Example, Fault
+from training.corpus.readers.yaml import read_yaml
+from training.corpus.records import Example, Fault, Records
 from training.recipe import SourceConfig
-
-Records = Iterator[Example | Fault]
 
 READERS: dict[str, Callable[[Path], Records]] = {
     "cornell": read_cornell,
@@ -43,9 +40,28 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "bitext": (),
 }
 
+_NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
 
-def read_source(source: SourceConfig, files: list[Path], targets: list[Path]) -> Records:
-    """Records of all files of a recipe's source; `targets` are the other sides of a bitext."""
+
+def read_source(
+    source: SourceConfig, root: Path, files: list[Path], targets: list[Path]
+) -> Records:
+    """Records of all files of a recipe's source; `targets` are the other sides of a bitext.
+
+    Files are named relative to `root`, so that the same corpus is split in the same way wherever
+    it lies. A record with bytes that are no text becomes a fault.
+    """
+    for record in _read_files(source, files, targets):
+        origin = _name(record.origin, root)
+        if isinstance(record, Fault):
+            yield Fault(origin, record.reason)
+        elif any(_NO_TEXT.search(text) for text in (*record.source, record.target)):
+            yield Fault(origin, "holds bytes that are no UTF-8 text")
+        else:
+            yield Example(record.source, record.target, _name(record.group, root), origin)
+
+
+def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) -> Records:
     if source.format == "bitext":
         for source_file, target_file in zip(files, targets, strict=True):
             yield from read_bitext(source_file, target_file)
@@ -54,4 +70,10 @@ def read_source(source: SourceConfig, files: list[Path], targets: list[Path]) ->
         yield from READERS[source.format](file)
 
 
-__all__ = ["READERS", "SUFFIXES", "Records", "read_source"]
+def _name(place: str, root: Path) -> str:
+    """`place`, a file's path with what follows it, as seen from `root`; always valid Unicode."""
+    name = place.removeprefix(f"{root}{os.sep}")
+    return name if name.isascii() else name.encode("utf-8", "replace").decode()
+
+
+__all__ = ["READERS", "SUFFIXES", "read_source"]

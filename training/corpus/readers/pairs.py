@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
 from training.corpus.files import read_lines
-from training.corpus.records import Example, Fault
+from training.corpus.records import Example, Fault, Records
 from training.errors import CorpusError
-
-Records = Iterator[Example | Fault]
 
 
 def read_bitext(source_path: Path, target_path: Path) -> Records:
@@ -22,11 +19,10 @@ def read_bitext(source_path: Path, target_path: Path) -> Records:
     pairs = zip_longest(read_lines(source_path), read_lines(target_path))
     for number, (source, target) in enumerate(pairs, start=1):
         if source is None or target is None:
-            shorter = source_path if source is None else target_path
-            raise CorpusError(
-                f"{source_path} and {target_path}: {shorter.name} ends after {number - 1} lines, "
-                "the other goes on; they must be line-aligned"
+            counts = (
+                f"{path} has {_count_lines(path)} lines" for path in (source_path, target_path)
             )
+            raise CorpusError(f"{', but '.join(counts)}. Both sides must be line-aligned.")
         yield Example((source[1],), target[1], source[1], f"{source_path}:{number}")
 
 
@@ -49,3 +45,7 @@ def read_scan(path: Path) -> Records:
             yield Example((source,), actions, source, f"{path}:{number}")
         elif line.strip():
             yield Fault(f"{path}:{number}", "expected `IN: ... OUT: ...`")
+
+
+def _count_lines(path: Path) -> int:
+    return sum(1 for _ in read_lines(path))

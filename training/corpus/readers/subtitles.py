@@ -10,21 +10,22 @@ import pysubs2
 from charset_normalizer import from_bytes
 
 from training.corpus.files import read_bytes
-from training.corpus.readers.conversations import exchanges_of
-from training.corpus.records import Example, Fault
+from training.corpus.readers.dialogue import exchanges_of
+from training.corpus.records import Fault, Records
 
 #: A silence of this length ends a scene: what follows answers nothing before it.
 SCENE_PAUSE_MS = 4000
 #: Cues closer than this are one turn, if the first does not end a sentence.
 TURN_PAUSE_MS = 500
+#: So few other bytes are the dashes and quotes of a Western text: too little to guess by.
+NEARLY_ASCII = 0.005
 
-_NOTE = re.compile(r"\[[^\]]*\]|\([^)]*\)|♪[^♪]*♪?|#[^#]*#")
-_SPEAKER_LABEL = re.compile(r"^[A-Z][A-Za-z.' ]{0,20}:\s+")
-_DASH = re.compile(r"^\s*[-–—]\s*")
+_NOTE = re.compile(r"\[[^\]]*\]|\([^)]*\)|♪[^♪]*♪?|^#.*#$", re.MULTILINE)
+#: `MAN 2:`, `Anna:`, `Mrs. Smith:`; but not `Here is the thing:`.
+_SPEAKER_LABEL = re.compile(r"^([A-Z][A-Z0-9.' ]{0,20}|[A-Z][\w.']*( [A-Z][\w.']*)?):\s+")
+_DASH = re.compile(r"^\s*[-\u2010-\u2015]\s*")
 _ADVERT = re.compile(r"www\.|https?://|subtitles? by|downloaded from|sync(ed)? by", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.?!…\"')]$")
-
-Records = Iterator[Example | Fault]
 
 
 def read_subtitles(path: Path) -> Records:
@@ -33,17 +34,27 @@ def read_subtitles(path: Path) -> Records:
     try:
         cues = pysubs2.SSAFile.from_string(_decode(read_bytes(path)))
     except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
-        yield Fault(str(path), f"not a subtitle file: {error}")
+        yield Fault(f"{path}:1", f"not a subtitle file: {error}")
         return
     for scene in _scenes(cues):
         yield from exchanges_of(scene, group=str(path), origin=str(path))
 
 
 def _decode(content: bytes) -> str:
-    match = from_bytes(content).best()
-    if match is None:
+    """UTF-8 if it can be; cp1252 if it is nearly ASCII; else what its bytes look like most."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        others = sum(byte >= 0x80 or byte == 0 for byte in content)
+    if others < NEARLY_ASCII * len(content):
+        return content.decode("cp1252", errors="replace")
+    matches = list(from_bytes(content))
+    if not matches:
         raise ValueError("its encoding is not known")
-    return str(match)
+    # Of guesses that are as good as the first, the most common encoding counts.
+    first = (matches[0].chaos, matches[0].coherence)
+    equal = [match for match in matches if (match.chaos, match.coherence) == first]
+    return str(next((match for match in equal if match.encoding == "cp1252"), equal[0]))
 
 
 def _scenes(cues: pysubs2.SSAFile) -> Iterator[list[tuple[int, str]]]:
@@ -71,10 +82,10 @@ def _scenes(cues: pysubs2.SSAFile) -> Iterator[list[tuple[int, str]]]:
 def _speeches(text: str) -> Iterator[tuple[str, bool]]:
     """What each speaker of a cue says, and whether a dash or a label marks a new one."""
     speeches: list[tuple[str, bool]] = []
-    for line in _NOTE.sub(" ", text).split("\n"):
+    for line in map(str.strip, _NOTE.sub(" ", text).split("\n")):
         without_dash = _DASH.sub("", line)
         plain = _SPEAKER_LABEL.sub("", without_dash).strip()
-        is_marked = plain != line.strip()
+        is_marked = plain != line
         if not plain:
             continue
         if speeches and not is_marked:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from training.corpus.readers.jsonl import read_jsonl
+from training.corpus.records import Example, Fault
+
+
+def read(path: Path, *records: object) -> list[Example | Fault]:
+    path.write_text("\n".join(json.dumps(record) for record in records), encoding="utf-8")
+    return list(read_jsonl(path))
+
+
+def test_turns_become_exchanges_of_one_group(tmp_path: Path) -> None:
+    path = tmp_path / "talks.jsonl"
+    assert read(path, {"id": 1, "turns": ["a", "b", "c"]}) == [
+        Example(("a",), "b", f"{path}:1", f"{path}:1:2"),
+        Example(("a", "b"), "c", f"{path}:1", f"{path}:1:3"),
+    ]
+
+
+def test_messages_of_the_system_are_left_out(tmp_path: Path) -> None:
+    messages = [
+        {"role": "system", "content": "be kind"},
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "hello"},
+    ]
+    [example] = read(tmp_path / "talks.jsonl", {"messages": messages})
+    assert isinstance(example, Example)
+    assert (example.source, example.target) == (("hi",), "hello")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        5,
+        "turns",
+        ["turns"],
+        {},
+        {"turns": "abc"},
+        {"turns": {"a": "b"}},
+        {"turns": ["a", 5]},
+        {"turns": []},
+        {"messages": ["a", "b"]},
+        {"messages": [{"role": "user"}, {"content": "b"}]},
+        {"messages": [{"content": [{"type": "text", "text": "parts"}]}]},
+    ],
+)
+def test_another_shape_is_a_fault_and_the_next_line_is_read(tmp_path: Path, record: object) -> None:
+    fault, example = read(tmp_path / "talks.jsonl", record, {"turns": ["a", "b"]})
+    assert isinstance(fault, Fault)
+    assert fault.origin == f"{tmp_path / 'talks.jsonl'}:1"
+    assert isinstance(example, Example)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(content=st.binary(max_size=200))
+def test_wild_bytes_are_faults_at_worst(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "wild.jsonl"
+    path.write_bytes(content)
+    assert all(isinstance(record, Example | Fault) for record in read_jsonl(path))

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from training.corpus.readers.yaml import read_yaml
+from training.corpus.records import Example, Fault
+
+TALK = """\
+categories:
+- food
+conversations:
+- - do you eat?
+  - no
+- - what is 2 + 2?
+  - 4
+  - thanks
+"""
+
+
+def read(path: Path, text: str) -> list[Example | Fault]:
+    path.write_text(text, encoding="utf-8")
+    return list(read_yaml(path))
+
+
+def test_every_scalar_is_a_text_and_has_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "food.yml"
+    assert read(path, TALK) == [
+        Example(("do you eat?",), "no", "do you eat?", f"{path}:5"),
+        Example(("what is 2 + 2?",), "4", "what is 2 + 2?", f"{path}:7"),
+        Example(("what is 2 + 2?", "4"), "thanks", "what is 2 + 2?", f"{path}:8"),
+    ]
+
+
+def test_a_turn_that_is_no_text_makes_its_conversation_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "talk.yml"
+    text = "conversations:\n- - a\n  - key: value\n- b\n- - c\n  - d\n"
+    assert read(path, text) == [
+        Fault(f"{path}:2", "expected a list of texts"),
+        Fault(f"{path}:4", "expected a list of texts"),
+        Example(("c",), "d", "c", f"{path}:6"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a: [b", "- a\n- b\n", "conversations: none\n", "[" * 5000, "? [a]\n: b\n"]
+)
+def test_another_document_is_one_fault(tmp_path: Path, text: str) -> None:
+    [fault] = read(tmp_path / "talk.yml", text)
+    assert isinstance(fault, Fault)
+    assert fault.origin.endswith("talk.yml:1")
+
+
+def test_a_conversation_that_holds_itself_is_a_fault(tmp_path: Path) -> None:
+    [fault] = read(tmp_path / "talk.yml", "conversations: &a\n- *a\n")
+    assert isinstance(fault, Fault)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(content=st.binary(max_size=200))
+def test_wild_bytes_are_faults_at_worst(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "wild.yml"
+    path.write_bytes(b"conversations:\n- - a\n  - " + content)
+    assert all(isinstance(record, Example | Fault) for record in read_yaml(path))

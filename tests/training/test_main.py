@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from training import __main__ as command
+from training.__main__ import main
+from training.errors import CheckpointError
+
+RECIPE = """
+name = "words"
+task = "translate"
+output = "{output}"
+
+[corpus]
+dev_fraction = 0.3
+sources = [{{ format = "pairs", path = "{path}" }}]
+
+[tokenizer]
+type = "word"
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "pairs.tsv").write_text("".join(f"word {i}\tWort {i}\n" for i in range(40)))
+    path = tmp_path / "words.toml"
+    path.write_text(RECIPE.format(output=(tmp_path / "run").as_posix(), path="pairs.tsv"))
+    return path
+
+
+def test_prepare_says_what_it_made(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", str(recipe)]) == 0
+    captured = capsys.readouterr()
+    assert "train" in captured.out
+    assert captured.out.count("\n") == 1
+    assert (recipe.parent / "run" / "data" / "report.json").exists()
+
+
+def test_an_error_is_one_line_on_stderr(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe.write_text(RECIPE.format(output=(tmp_path / "run").as_posix(), path="none.tsv"))
+    assert main(["prepare", str(recipe)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: none.tsv")
+    assert captured.err.count("\n") == 1
+
+
+def test_a_missing_recipe_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "none.toml"]) == 1
+    assert capsys.readouterr().err.startswith("error: none.toml")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [(CheckpointError("broken"), 1, "error: broken\n"), (KeyboardInterrupt(), 130, "stopped")],
+)
+def test_an_interrupt_and_an_error_end_without_a_traceback(
+    recipe: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    raised: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    def stop(*_: object) -> str:
+        raise raised
+
+    monkeypatch.setattr(command, "prepare", stop)
+    assert main(["prepare", str(recipe)]) == code
+    assert capsys.readouterr().err.startswith(said)
+
+
+@pytest.mark.parametrize("arguments", [[], ["cook", "a.toml"], ["prepare"]])
+def test_a_wrong_command_shows_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: python -m training" in capsys.readouterr().err

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.errors import ConfigError
+from training.errors import RecipeError
+from training.recipe import Recipe, data_folder, read_recipe
+
+RECIPES = sorted(Path("recipes").glob("*.toml"))
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    source = {"format": "pairs", "path": "a.tsv"}
+    start = {"name": "a", "task": "translate", "output": "runs/a", "corpus": {"sources": [source]}}
+    return {**start, **changes}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_of_ours_is_right(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.output == f"runs/{path.stem}"
+    assert recipe.description
+    assert recipe.licence
+
+
+def test_a_recipe_survives_a_round_trip() -> None:
+    recipe = Recipe.parse(values(), where="test")
+    assert Recipe.parse(recipe.model_dump(mode="json"), where="test") == recipe
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"fit": {"epoch": 3}}, "fit.epoch: unknown key; did you mean 'epochs'?"),
+        ({"name": "a b"}, "name: "),
+        ({"task": "reply"}, "format 'pairs' is not one of task 'reply'"),
+        ({"corpus": {"sources": []}}, "corpus.sources: "),
+        ({"corpus": {"sources": [{"format": "bitext", "path": "a"}]}}, "target_path"),
+        (
+            {"corpus": {"sources": [{"format": "pairs", "path": "a", "target_path": "b"}]}},
+            "target_path",
+        ),
+        (
+            {"network": {"share_embeddings": True}, "tokenizer": {"shared_vocabulary": False}},
+            "share_embeddings needs tokenizer.shared_vocabulary",
+        ),
+    ],
+)
+def test_a_wrong_key_is_named(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Recipe.parse(values(**changes), where="a.toml")
+    assert said in str(caught.value)
+    assert "a.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b'name = "a"'])
+def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(content)
+    with pytest.raises(RecipeError, match=r"a\.toml"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("name", ["none.toml", "."])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        read_recipe(tmp_path / name)
+
+
+def test_the_data_folder_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQ2SEQ_DATA", "elsewhere")
+    assert data_folder() == Path("elsewhere")
+    monkeypatch.delenv("SEQ2SEQ_DATA")
+    assert data_folder() == Path("../shared/data")
+
+
+def test_small_talk_holds_no_message_of_the_held_out_test() -> None:
+    held_out = {
+        "what", "why", "who", "yeah", "what is it", "why not", "really", "huh", "yes",
+        "what's that", "what are you doing", "what are you talking about", "what happened",
+        "where", "how", "excuse me", "who are you", "what do you want", "what's wrong", "so",
+    }  # fmt: skip
+    lines = Path("recipes/smalltalk.tsv").read_text(encoding="utf-8").splitlines()
+    messages = {line.split("\t")[0].lower().strip(" ?.!") for line in lines}
+    assert not messages & held_out
+    assert all(line.count("\t") == 1 for line in lines)
