@@ -14,7 +14,7 @@ FORMAT_VERSION = 1
 
 Task = Literal["reply", "translate"]
 Cell = Literal["gru", "lstm"]
-Attention = Literal["additive", "dot", "general"]
+Attention = Literal["additive", "concat", "dot", "general", "multihead"]
 
 
 class Document(BaseModel):

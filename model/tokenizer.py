@@ -56,7 +56,7 @@ class Tokenizer:
         texts = [turns] if isinstance(turns, str) else turns
         plain = [normalise_source(text, self.text) for text in texts]
         ids: list[int] = []
-        for turn in self._source.encode(list(recent_turns(plain, self.text.context_turns))):
+        for turn in map(self._source.encode, recent_turns(plain, self.text.context_turns)):
             ids += [SEP_ID, *turn] if ids else turn
         if not ids:
             raise InputError("the message holds no text: only spaces or control characters")

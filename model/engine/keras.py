@@ -19,17 +19,24 @@ from model.networks.tokens import PAD_ID, TokenSeq2Seq
 Tensor = Any
 
 
+#: Rows that a step computes at least. A matrix product of one row takes another path than one of
+#: several, and rounds differently: a request alone would not get what it gets in company.
+FEWEST_ROWS = 2
+
+
 @dataclass(frozen=True)
 class KerasState:
-    """What a step continues.
+    """What a step continues. Its tensors may have more rows than are real.
 
     Attributes:
+        rows: real rows.
         memory: the sources, one row for each row that was asked for last.
-        sources: int32 `(rows,)`, which encoded source each row reads: rows whose sources stay in
-            place (all of a beam, mostly) need no copy of the memory.
-        recurrent: the decoder's state, each `(rows, units)`.
+        sources: int32, which encoded source each row reads: rows whose sources stay in place (all
+            of a beam, mostly) need no copy of the memory.
+        recurrent: the decoder's state, each `(at least rows, units)`.
     """
 
+    rows: int
     memory: Memory
     sources: Int32
     recurrent: list[Tensor]
@@ -39,11 +46,12 @@ class KerasEngine:
     """Runs a network. See `model.contract.Engine`.
 
     Args:
-        network: with its weights.
+        network: with its weights, which must not change any more.
     """
 
     def __init__(self, network: TokenSeq2Seq) -> None:
         self._network = network
+        self._projection = network.projection.matrix()
         self._encode = compiled(self._run_encode)
         self._select = compiled(self._run_select)
         self._step = compiled(self._run_step)
@@ -68,10 +76,13 @@ class KerasEngine:
     def encode(self, source_ids: Int32, source_lengths: Int32) -> KerasState:
         inside = np.arange(source_ids.shape[1]) < source_lengths[:, None]
         padded = np.where(inside, source_ids, PAD_ID).astype(np.int32)
-        memory, recurrent = self._encode(_tensor(padded), _tensor(inside))
-        return KerasState(Memory(*memory), np.arange(len(source_ids), dtype=np.int32), recurrent)
+        memory, recurrent = self._encode(_tensor(at_least(padded)), _tensor(at_least(inside)))
+        rows = len(source_ids)
+        sources = at_least(np.arange(rows, dtype=np.int32))
+        return KerasState(rows, Memory(*memory), sources, recurrent)
 
     def step(self, state: KerasState, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+        rows, parents, tokens = len(parents), at_least(parents), at_least(tokens)
         memory, sources = state.memory, state.sources[parents]
         if not np.array_equal(sources, state.sources):
             memory = Memory(*self._select(list(memory), _tensor(parents)))
@@ -79,19 +90,24 @@ class KerasEngine:
         *found, recurrent = self._step(
             list(memory), state.recurrent, _tensor(parents), _tensor(tokens), top_k
         )
-        best, logprobs, attention_weights = (ops.convert_to_numpy(each) for each in found)
-        return StepResult(best, logprobs, attention_weights, KerasState(memory, sources, recurrent))
+        best, logprobs, attention_weights = (ops.convert_to_numpy(each)[:rows] for each in found)
+        return StepResult(
+            best, logprobs, attention_weights, KerasState(rows, memory, sources, recurrent)
+        )
 
     def concatenate(self, states: list[KerasState]) -> KerasState:
         longest = max(state.memory.mask.shape[1] for state in states)
-        memories = zip(*(_lengthened(state.memory, longest) for state in states), strict=True)
-        recurrent = zip(*(state.recurrent for state in states), strict=True)
-        offsets = np.cumsum([0, *(state.sources.max(initial=-1) + 1 for state in states)])
-        sources = [state.sources + offset for state, offset in zip(states, offsets, strict=False)]
+        memories = [_lengthened(state.memory, longest) for state in states]
+        sources, first = [], 0
+        for state in states:
+            sources.append(state.sources[: state.rows] + first)
+            first += int(state.sources.max()) + 1
+        counts = [state.rows for state in states]
         return KerasState(
-            Memory(*(ops.concatenate(each, axis=0) for each in memories)),
+            sum(counts),
+            Memory(*_join([list(memory) for memory in memories], counts)),
             np.concatenate(sources).astype(np.int32),
-            [ops.concatenate(each, axis=0) for each in recurrent],
+            _join([state.recurrent for state in states], counts),
         )
 
     def _run_encode(self, source_ids: Tensor, mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -111,7 +127,7 @@ class KerasEngine:
     ) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
         continued = [ops.take(each, parents, axis=0) for each in recurrent]
         logits, attention_weights, recurrent = self._network.step(
-            tokens, Memory(*memory), continued
+            tokens, Memory(*memory), continued, self._projection
         )
         best_logits, best = ops.top_k(logits, top_k)
         logprobs = best_logits - ops.logsumexp(logits, axis=-1, keepdims=True)
@@ -134,6 +150,18 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def next_power_of_two(count: int) -> int:
     """The smallest power of two that is at least `count` >= 1: few sizes, few compiled graphs."""
     return 1 << (count - 1).bit_length()
+
+
+def at_least(array: Any) -> Any:
+    """`array`, its first row repeated where it has fewer than `FEWEST_ROWS`."""
+    missing = FEWEST_ROWS - len(array)
+    return array if missing <= 0 else np.concatenate([array, *[array[:1]] * missing])
+
+
+def _join(tensors: list[list[Tensor]], rows: list[int]) -> list[Tensor]:
+    """Joins the first rows of each, tensor by tensor."""
+    real = [[each[:count] for each in part] for part, count in zip(tensors, rows, strict=True)]
+    return [ops.concatenate(each, axis=0) for each in zip(*real, strict=True)]
 
 
 def _tensor(array: Any) -> Tensor:

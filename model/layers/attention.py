@@ -5,6 +5,8 @@ Keys are projected once for a source (`project_keys`) and given to every call: n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -20,7 +22,7 @@ class Attention(keras.layers.Layer):
         query: decoder states, `(batch, decoder_units)` or `(batch, target_len, decoder_units)`.
         keys: `project_keys(values)`, once for a source, `(batch, source_len, key_units)`.
         values: encoder outputs, `(batch, source_len, encoder_units)`.
-        mask: bool, `(batch, source_len)`, True at real tokens, at least one in each row.
+        mask: bool, `(batch, source_len)`, True at real tokens, at least one in each row. None: all.
 
     Returns:
         context_vector `(batch, [target_len,] encoder_units)`; attention_weights
@@ -31,27 +33,45 @@ class Attention(keras.layers.Layer):
         """`query_shape` and `values_shape` end in decoder_units and encoder_units."""
         self.built = True
 
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """A context vector has no padding of its own."""
+
     def project_keys(self, values: Tensor) -> Tensor:
         """Keys of `values`, `(batch, source_len, key_units)`."""
         return values
+
+    def context_units(self, values_units: int) -> int:
+        """Size of the context vector for values of `values_units`."""
+        return values_units
 
     def energies(self, query: Tensor, keys: Tensor) -> Tensor:
         """Scores before the softmax, `(batch, target_len, source_len)`."""
         raise NotImplementedError
 
     def call(
-        self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor
+        self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        single = len(query.shape) == 2
-        energies = self.energies(ops.expand_dims(query, 1) if single else query, keys)  # B T S
-        energies = ops.cast(energies, "float32")
-        lowest = ops.full_like(energies, -1e9)
-        attention_weights = ops.softmax(ops.where(mask[:, None, :], energies, lowest), axis=-1)
-        attention_weights = ops.cast(attention_weights, values.dtype)
-        context_vector = ops.matmul(attention_weights, values)  # B T E
-        if single:
-            return ops.squeeze(context_vector, 1), ops.squeeze(attention_weights, 1)
-        return context_vector, attention_weights
+        if len(query.shape) == 3:
+            return self.attend(query, keys, values, mask)
+        context_vector, attention_weights = self.attend(query[:, None], keys, values, mask)
+        return ops.squeeze(context_vector, 1), ops.squeeze(attention_weights, 1)
+
+    def attend(
+        self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """What `call` does, for a query `(batch, target_len, decoder_units)`."""
+        energies = self.energies(query, keys)  # B T S
+        attention_weights = masked_softmax(energies, None if mask is None else mask[:, None])
+        return ops.matmul(attention_weights, values), attention_weights
+
+
+def masked_softmax(energies: Tensor, mask: Tensor | None) -> Tensor:
+    """Softmax over the last axis, in float32, with 0 where the bool `mask`, which broadcasts to
+    `energies`, is False."""
+    exact = ops.cast(energies, "float32")
+    if mask is not None:
+        exact = ops.where(mask, exact, ops.full_like(exact, -1e9))
+    return ops.cast(ops.softmax(exact, axis=-1), energies.dtype)
 
 
 class DotAttention(Attention):
@@ -95,8 +115,12 @@ class GeneralAttention(Attention):
 class AdditiveAttention(Attention):
     """energy_j = v . tanh(W query + b + U values_j).
 
+    Without b this is Luong's "concat" score (2015, arXiv:1508.04025, eq. 8): v . tanh(W [query;
+    values_j]) with W in two parts.
+
     Args:
         units: size of the space in which query and keys meet, >= 1.
+        use_bias: whether there is b.
 
     Raises:
         ValueError: if `units` < 1.
@@ -104,18 +128,19 @@ class AdditiveAttention(Attention):
     Reference: Bahdanau et al. 2015, arXiv:1409.0473, appendix A.1.2.
     """
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
+    def __init__(self, units: int, *, use_bias: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if units < 1:
             raise ValueError(f"units must be at least 1. Received: units={units}")
         self.units = units
+        self.use_bias = use_bias
 
     def build(self, query_shape: Any, values_shape: Any) -> None:
         self.key_projection = keras.layers.Dense(
             self.units, use_bias=False, name="key_projection", dtype=self.dtype_policy
         )
         self.query_projection = keras.layers.Dense(
-            self.units, name="query_projection", dtype=self.dtype_policy
+            self.units, use_bias=self.use_bias, name="query_projection", dtype=self.dtype_policy
         )
         self.key_projection.build((None, None, values_shape[-1]))
         self.query_projection.build((None, None, query_shape[-1]))
@@ -133,19 +158,89 @@ class AdditiveAttention(Attention):
         return ops.sum(ops.tanh(meeting) * vector, axis=-1)  # B T S U -> B T S
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}
+        return {**super().get_config(), "units": self.units, "use_bias": self.use_bias}
+
+
+class MultiHeadAttention(Attention):
+    """`heads` scaled dot products side by side, each in a space of `units / heads`.
+
+    energy_hj = (Q_h query) . (K_h values_j) / sqrt(units / heads);
+    context_vector = O [head_1; ...; head_H],  head_h = sum_j weights_hj V_h values_j
+
+    The attention weights that it returns are the mean over heads.
+
+    Args:
+        units: size of all heads together, and of the context vector.
+        heads: divides `units`.
+
+    Raises:
+        ValueError: if `heads` does not divide `units`.
+
+    Reference: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.
+    """
+
+    def __init__(self, units: int, *, heads: int = 4, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if units < 1 or heads < 1 or units % heads:
+            raise ValueError(f"heads must divide units. Received: units={units}, heads={heads}")
+        self.units = units
+        self.heads = heads
+
+    def build(self, query_shape: Any, values_shape: Any) -> None:
+        def projection(name: str, features: int) -> keras.layers.Dense:
+            layer = keras.layers.Dense(self.units, name=name, dtype=self.dtype_policy)
+            layer.build((None, None, features))
+            return layer
+
+        self.query_projection = projection("query_projection", query_shape[-1])
+        self.key_projection = projection("key_projection", values_shape[-1])
+        self.value_projection = projection("value_projection", values_shape[-1])
+        self.output_projection = projection("output_projection", self.units)
+        super().build(query_shape, values_shape)
+
+    def context_units(self, values_units: int) -> int:
+        return self.units
+
+    def project_keys(self, values: Tensor) -> Tensor:
+        """Keys and values of all heads, `(batch, source_len, 2 * units)`."""
+        return ops.concatenate([self.key_projection(values), self.value_projection(values)], -1)
+
+    def attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Any:
+        keys, projected = ops.split(keys, 2, axis=-1)
+        seen, keys, projected = (
+            self._parted(each) for each in (self.query_projection(query), keys, projected)
+        )
+        energies = ops.matmul(seen, ops.transpose(keys, (0, 1, 3, 2)))  # B H T S
+        energies = energies / (self.units // self.heads) ** 0.5
+        attention_weights = masked_softmax(energies, None if mask is None else mask[:, None, None])
+        heads = ops.transpose(ops.matmul(attention_weights, projected), (0, 2, 1, 3))  # B T H U
+        joined = ops.reshape(heads, (*ops.shape(heads)[:2], self.units))
+        return self.output_projection(joined), ops.mean(attention_weights, axis=1)
+
+    def _parted(self, sequence: Tensor) -> Tensor:
+        """`(batch, length, units)` -> `(batch, heads, length, units / heads)`."""
+        shape = (*ops.shape(sequence)[:2], self.heads, self.units // self.heads)
+        return ops.transpose(ops.reshape(sequence, shape), (0, 2, 1, 3))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units, "heads": self.heads}
 
 
 def build_attention(score: str, units: int, **kwargs: Any) -> Attention:
-    """The attention of that score: `additive` (in a space of `units`), `dot` or `general`.
+    """The attention of that score; `units` is the space that it works in, where it has one.
 
     Raises:
         ValueError: if there is no such score.
     """
-    if score == "additive":
-        return AdditiveAttention(units, **kwargs)
-    if score == "dot":
-        return DotAttention(**kwargs)
-    if score == "general":
-        return GeneralAttention(**kwargs)
-    raise ValueError(f"attention must be additive, dot or general. Received: attention={score!r}")
+    if score not in SCORES:
+        raise ValueError(f"attention must be one of {', '.join(SCORES)}. Received: {score!r}")
+    return SCORES[score](units, **kwargs)
+
+
+SCORES: dict[str, Callable[..., Attention]] = {
+    "additive": AdditiveAttention,
+    "concat": partial(AdditiveAttention, use_bias=False),
+    "dot": lambda units, **kwargs: DotAttention(**kwargs),
+    "general": lambda units, **kwargs: GeneralAttention(**kwargs),
+    "multihead": MultiHeadAttention,
+}

@@ -51,12 +51,12 @@ def advance(
     return output, next_state
 
 
-def draw_noise(dropout: keras.layers.Dropout, *inputs: Tensor) -> list[Tensor] | None:
-    """A mask for each of `inputs` `(batch, features)`, to serve at every step (Gal and Ghahramani
-    2016, arXiv:1512.05287); None at rate 0."""
+def draw_noise(dropout: keras.layers.Dropout, like: Tensor, *widths: int) -> list[Tensor] | None:
+    """A mask `(batch, width)` for each width, to serve at every step (Gal and Ghahramani 2016,
+    arXiv:1512.05287); None at rate 0. `like` `(batch, ...)` has the batch and the dtype."""
     if not dropout.rate:
         return None
-    return [dropout(ops.ones_like(each), training=True) for each in inputs]
+    return [dropout(zeros_like(like, width) + 1, training=True) for width in widths]
 
 
 def drop_features(dropout: keras.layers.Dropout, sequence: Tensor, training: bool) -> Tensor:
@@ -98,43 +98,47 @@ def run_steps(
     return [ops.transpose(each, (1, 0, 2)) for each in states]
 
 
-class CellStack(keras.layers.Layer):
-    """Cells one above the other, as one cell for `keras.layers.RNN`.
+class Carried:
+    """The state that a stateful layer keeps from one batch to the next.
 
     Args:
-        units: size of each cell, >= 1.
-        depth: how many, >= 1.
-        cell: `gru` or `lstm`.
-        share_state: see `advance`.
+        layer: owns the variables.
+        count: tensors of its state.
+        units: size of each.
+        batch_size: fixed.
+
+    Raises:
+        ValueError: if there is no batch size.
     """
 
     def __init__(
-        self, units: int, depth: int, *, cell: str, share_state: bool = False, **kwargs: Any
+        self, layer: keras.layers.Layer, count: int, units: int, batch_size: int | None
     ) -> None:
-        super().__init__(**kwargs)
-        self.units = units
-        self.depth = depth
-        self.cell = cell
-        self.share_state = share_state
-        self.cells = [
-            CELLS[cell](units, name=f"cell_{i}", dtype=self.dtype_policy) for i in range(depth)
+        if batch_size is None:
+            raise ValueError(
+                "a stateful model needs a fixed batch size. Give batch_size, or batch_input_shape"
+            )
+        self._variables = [
+            layer.add_weight(
+                shape=(batch_size, units), initializer="zeros", trainable=False, name=f"carried_{i}"
+            )
+            for i in range(count)
         ]
-        self.output_size = units
-        states = len(STATE_NAMES[cell]) * (1 if share_state else depth)
-        self.state_size = [units] * states
 
-    def build(self, inputs_shape: Any, states_shape: Any = None) -> None:
-        features = inputs_shape[-1]
-        for cell in self.cells:
-            cell.build((None, features))
-            features = self.units
-        self.built = True
+    def read(self) -> list[Tensor]:
+        """The state to begin with, each `(batch, units)`."""
+        return [ops.convert_to_tensor(variable) for variable in self._variables]
 
-    def call(
-        self, inputs: Tensor, states: list[Tensor], training: bool = False
-    ) -> tuple[Tensor, list[Tensor]]:
-        return advance(self.cells, inputs, list(states), share_state=self.share_state)
+    def write(self, state: list[Tensor]) -> None:
+        """Keeps `state` for the next batch."""
+        for variable, value in zip(self._variables, state, strict=True):
+            variable.assign(value)
 
-    def get_config(self) -> dict[str, Any]:
-        own = ("units", "depth", "cell", "share_state")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+    def reset(self) -> None:
+        """Begins with zeros again."""
+        self.write([ops.zeros_like(variable) for variable in self._variables])
+
+
+def zeros_like(like: Tensor, units: int) -> Tensor:
+    """Zeros `(batch, units)`, batch and dtype as in `like` `(batch, features)`."""
+    return ops.repeat(ops.zeros_like(like[:, :1]), units, axis=1)

@@ -15,6 +15,7 @@ from model.layers.cells import (
     draw_noise,
     drop_features,
     run_steps,
+    zeros_like,
 )
 
 Tensor = Any
@@ -48,7 +49,7 @@ class AttentionDecoder(keras.layers.Layer):
         readout_units: size of what the output projection reads, >= 1.
         layers: how many, >= 1.
         cell: `gru` or `lstm`.
-        attention: `additive`, `dot` or `general`.
+        attention: the score, see `build_attention`.
         input_feeding: see above.
         dropout: rate at each layer's input, one mask for all steps.
 
@@ -106,7 +107,8 @@ class AttentionDecoder(keras.layers.Layer):
             layer.build((None, None, features))
             features = self.units
         self.attend.build((None, None, self.units), values_shape)
-        self.readout.build((None, None, self.units + values_shape[-1]))
+        context_units = self.attend.context_units(values_shape[-1])
+        self.readout.build((None, None, self.units + context_units))
         for bridge in self.bridges:
             bridge.build((None, values_shape[-1]))
         self.built = True
@@ -124,7 +126,7 @@ class AttentionDecoder(keras.layers.Layer):
         kinds = [encoder_states[i % len(self.state_names)] for i in range(len(self.bridges))]
         state = [bridge(kind) for bridge, kind in zip(self.bridges, kinds, strict=True)]
         if self.input_feeding:
-            state.append(ops.zeros_like(state[0][:, :1]) + ops.zeros((1, self.readout_units)))
+            state.append(zeros_like(state[0], self.readout_units))
         return state
 
     def call(
@@ -165,9 +167,9 @@ class AttentionDecoder(keras.layers.Layer):
     def _call_step_by_step(
         self, embedded: Tensor, memory: Memory, state: list[Tensor], training: bool
     ) -> Tensor:
-        first = ops.concatenate([embedded[:, 0], state[-1]], axis=-1)
-        below = [state[0]] * (self.layers - 1)  # as wide as the outputs of the layers below
-        noise = draw_noise(self.noise, first, *below) if training else None
+        first = embedded.shape[-1] + self.readout_units
+        widths = [first, *[self.units] * (self.layers - 1)]
+        noise = draw_noise(self.noise, embedded[:, 0], *widths) if training else None
 
         def step(carry: list[Tensor], step_input: Tensor) -> list[Tensor]:
             return self.step(step_input, memory, carry, noise)[2]

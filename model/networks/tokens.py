@@ -98,16 +98,21 @@ class TokenSeq2Seq(keras.Model):
         return self.decoder.read_source(outputs, mask), self.decoder.initial_state(states)
 
     def step(
-        self, tokens: Tensor, memory: Memory, state: list[Tensor]
+        self,
+        tokens: Tensor,
+        memory: Memory,
+        state: list[Tensor],
+        projection: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Reads one token in each row, `(batch,)`. Returns logits `(batch, target_vocab_size)`,
-        attention_weights `(batch, source_len)` and the next state."""
+        """Reads one token in each row, `(batch,)`; `projection` is `self.projection.matrix()`, for
+        a caller of many steps. Returns logits `(batch, target_vocab_size)`, attention_weights
+        `(batch, source_len)` and the next state."""
         embedded = self.target_embedding(tokens)
         readout, attention_weights, state = self.decoder.step(embedded, memory, state)
-        return self._logits(readout), attention_weights, state
+        return self._logits(readout, projection), attention_weights, state
 
-    def _logits(self, readouts: Tensor) -> Tensor:
-        return ops.cast(self.projection(readouts), "float32")
+    def _logits(self, readouts: Tensor, projection: Tensor | None = None) -> Tensor:
+        return ops.cast(self.projection(readouts, projection), "float32")
 
     def get_config(self) -> dict[str, Any]:
         return {"config": self.config.model_dump(mode="json")}

@@ -13,7 +13,12 @@ from model.layers.decoders import Memory
 from model.networks.tokens import TokenSeq2Seq
 
 PARTS = list(
-    itertools.product(["gru", "lstm"], ["additive", "dot", "general"], [False, True], [1, 2])
+    itertools.product(
+        ["gru", "lstm"],
+        ["additive", "concat", "dot", "general", "multihead"],
+        [False, True],
+        [1, 2],
+    )
 )
 
 

@@ -1,0 +1,195 @@
+"""A decoder of vectors that reads its own last output, with or without attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from model.layers.attention import build_attention
+from model.layers.cells import (
+    CELLS,
+    STATE_NAMES,
+    Carried,
+    advance,
+    draw_noise,
+    run_steps,
+    zeros_like,
+)
+
+Tensor = Any
+
+
+class FeedbackDecoder(keras.layers.Layer):
+    """Recurrent cells that read y_{t-1}, the output before:
+
+        s_t = cells(s_{t-1}, [y_{t-1}; peeked; v_t]),   y_t = W s_t + b
+
+    `peeked` is a vector that is seen at every step; v_t the context vector of attention with the
+    top cell's h_{t-1} as query. Each is there only if it was asked for.
+
+    Args:
+        output_dim: size of y, >= 1.
+        hidden_dim: size of each cell, >= 1.
+        output_length: steps, >= 1.
+        depth: cells one above the other, >= 1.
+        cell: `lstm` or `gru`.
+        share_state: all cells share one state, see `model.layers.cells.advance`.
+        attention: the score, see `build_attention`; None for a decoder without attention.
+        dropout: rate at each cell's input while training, one mask for all steps.
+        unroll: whether each step becomes a piece of graph of its own.
+        stateful: begin where the last batch ended, where no state is given.
+
+    Call arguments:
+        first_output: y before the first step, `(batch, output_dim)`.
+        state: h (and c) of each cell, `(batch, hidden_dim)`; None begins with zeros.
+        peeked: `(batch, features)`, or None.
+        values: what is attended to, `(batch, source_len, features)`, or None.
+        mask: bool, `(batch, source_len)`, True at real values; None if all are.
+        teacher: y that is read instead of its own while training, `(batch, output_length,
+            output_dim)`, or None.
+
+    Returns:
+        outputs `(batch, output_length, output_dim)`; attention_weights
+        `(batch, output_length, source_len)`, or None without attention.
+    """
+
+    def __init__(
+        self,
+        output_dim: int,
+        hidden_dim: int,
+        output_length: int,
+        *,
+        depth: int = 1,
+        cell: str = "lstm",
+        share_state: bool = False,
+        attention: str | None = None,
+        dropout: float = 0.0,
+        unroll: bool = False,
+        stateful: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_dim = output_dim
+        self.hidden_dim = hidden_dim
+        self.output_length = output_length
+        self.depth = depth
+        self.cell = cell
+        self.share_state = share_state
+        self.attention = attention
+        self.dropout = dropout
+        self.unroll = unroll
+        self.stateful = stateful
+        policy = self.dtype_policy
+        self.cells = [CELLS[cell](hidden_dim, name=f"cell_{i}", dtype=policy) for i in range(depth)]
+        self.attend = (
+            build_attention(attention, hidden_dim, name="attention", dtype=policy)
+            if attention
+            else None
+        )
+        self.projection = keras.layers.Dense(output_dim, name="projection", dtype=policy)
+        self.noise = keras.layers.Dropout(dropout, name="noise", dtype=policy)
+        self.carried: Carried | None = None
+
+    @property
+    def state_count(self) -> int:
+        """How many tensors a state has."""
+        return len(STATE_NAMES[self.cell]) * (1 if self.share_state else self.depth)
+
+    def build(
+        self,
+        first_output_shape: Any,
+        peeked_shape: Any = None,
+        values_shape: Any = None,
+    ) -> None:
+        features = self.output_dim
+        if self.attend is not None:
+            self.attend.build((None, self.hidden_dim), values_shape)
+            features += self.attend.context_units(values_shape[-1])
+        if peeked_shape is not None:
+            features += peeked_shape[-1]
+        self.features = features
+        for i, cell in enumerate(self.cells):
+            cell.build((None, self.hidden_dim if i else features))
+        self.projection.build((None, self.hidden_dim))
+        if self.stateful:
+            self.carried = Carried(self, self.state_count, self.hidden_dim, first_output_shape[0])
+        self.built = True
+
+    def call(
+        self,
+        first_output: Tensor,
+        state: list[Tensor] | None = None,
+        peeked: Tensor | None = None,
+        values: Tensor | None = None,
+        mask: Tensor | None = None,
+        teacher: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        keys = None if self.attend is None else self.attend.project_keys(values)
+        state = self._begin(first_output) if state is None else state
+        widths = [self.features, *[self.hidden_dim] * (self.depth - 1)]
+        noise = draw_noise(self.noise, first_output, *widths) if training else None
+
+        def look(query: Tensor) -> Any:
+            return None if self.attend is None else self.attend(query, keys, values, mask)
+
+        def step(carry: list[Tensor], given: Tensor | None) -> list[Tensor]:
+            last, *state = carry
+            seen = [last if given is None else given]
+            seen += [] if peeked is None else [peeked]
+            seen += [] if self.attend is None else [look(self._query(state))[0]]
+            inputs = ops.concatenate(seen, axis=-1)
+            top, state = advance(
+                self.cells, inputs, state, noise=noise, share_state=self.share_state
+            )
+            return [self.projection(top), *state]
+
+        given = None
+        if training and teacher is not None:  # y_0 .. y_{T-1}, one step late
+            given = ops.concatenate([first_output[:, None], teacher[:, :-1]], axis=1)
+        outputs, *states = run_steps(
+            step, [first_output, *state], given, length=self.output_length, unroll=self.unroll
+        )
+        if self.carried is not None:
+            self.carried.write([history[:, -1] for history in states])
+        if self.attend is None:
+            return outputs, None
+        before = [
+            ops.concatenate([first[:, None], history[:, :-1]], axis=1)
+            for first, history in zip(state, states, strict=True)
+        ]
+        return outputs, look(self._query(before))[1]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """Every output is real."""
+
+    def reset_state(self) -> None:
+        """Lets a stateful decoder begin with zeros again."""
+        if self.carried is not None:
+            self.carried.reset()
+
+    def _begin(self, first_output: Tensor) -> list[Tensor]:
+        if self.carried is not None:
+            return self.carried.read()
+        return [zeros_like(first_output, self.hidden_dim)] * self.state_count
+
+    def _query(self, state: list[Tensor]) -> Tensor:
+        """The top cell's h."""
+        return state[-len(STATE_NAMES[self.cell])]
+
+    def get_config(self) -> dict[str, Any]:
+        own = (
+            "output_dim",
+            "hidden_dim",
+            "output_length",
+            "depth",
+            "cell",
+            "share_state",
+            "attention",
+            "dropout",
+            "unroll",
+            "stateful",
+        )
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
