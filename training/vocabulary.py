@@ -17,6 +17,11 @@ MOST_SENTENCES = 2_000_000
 #: SentencePiece leaves out longer ones with a warning for each.
 MOST_BYTES = 4192
 
+#: An alphabet that fills no more of the vocabulary than this is kept whole.
+SMALL_ALPHABET = 0.1
+#: Of a larger one (Chinese, or with stray emoji) the rarest characters become unknown.
+LARGE_ALPHABET_COVERAGE = 0.9995
+
 _SMALLER_SIZE = re.compile(r"<= (\d+)")
 
 
@@ -33,12 +38,13 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig) -> bytes:
         CorpusError: if there is no text, or it has more characters than `config.vocab_size`.
     """
     drawn = draw_sentences(sentences, MOST_SENTENCES)
+    coverage = coverage_of(drawn, config)
     if not drawn:
         raise CorpusError("there is no text to train a tokenizer on: nothing is left for train")
     size = config.vocab_size
     while True:
         try:
-            return _train(drawn, config.type, size)
+            return _train(drawn, config.type, size, coverage)
         except RuntimeError as error:
             # Too little text for so many pieces: SentencePiece says how many it is good for.
             most = _SMALLER_SIZE.search(str(error))
@@ -64,7 +70,17 @@ def draw_sentences(sentences: Iterable[str], most: int) -> list[str]:
     return drawn
 
 
-def _train(sentences: list[str], kind: str, size: int) -> bytes:
+def coverage_of(sentences: list[str], config: TokenizerConfig) -> float:
+    """The share of characters that get a piece of their own. All do where they are few: rare
+    capitals, digits and umlauts would be lost otherwise, and whole words with them."""
+    if config.type == "word":
+        return 1.0  # its pieces are words, so characters take no room
+    alphabet = set().union(*sentences)
+    is_small = len(alphabet) <= SMALL_ALPHABET * config.vocab_size
+    return 1.0 if is_small else LARGE_ALPHABET_COVERAGE
+
+
+def _train(sentences: list[str], kind: str, size: int, coverage: float) -> bytes:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(sentences),
@@ -73,7 +89,7 @@ def _train(sentences: list[str], kind: str, size: int) -> bytes:
         vocab_size=size,
         hard_vocab_limit=False,
         byte_fallback=False,
-        character_coverage=0.9995,
+        character_coverage=coverage,
         pad_id=PAD_ID,
         unk_id=UNK_ID,
         bos_id=BOS_ID,

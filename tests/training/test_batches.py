@@ -18,7 +18,13 @@ def shard(tmp_path: Path) -> Shard:
         return draw.integers(5, 50, length).tolist()
 
     rows = [
-        Row([*ids(draw.integers(1, 30)), EOS_ID], ids(draw.integers(1, 40)), ("a",), "b", "f:1")
+        Row(
+            [*ids(int(draw.integers(1, 30))), EOS_ID],
+            ids(int(draw.integers(1, 40))),
+            ("a",),
+            "b",
+            "f:1",
+        )
         for _ in range(500)
     ]
     write_shard(tmp_path / "train.arrow", rows)

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import sentencepiece
 
-from model.tokenizer import SPECIAL_PIECES, Tokenizer
+from model.tokenizer import SPECIAL_PIECES, UNK_ID, Tokenizer
 from training.errors import CorpusError
 from training.recipe import TokenizerConfig
-from training.vocabulary import draw_sentences, train_tokenizer
+from training.vocabulary import coverage_of, draw_sentences, train_tokenizer
 
 TEXTS = tuple(
     f"the {colour} {thing} is {place} the house"
@@ -59,6 +59,20 @@ def test_text_is_taken_as_it_is() -> None:
     model = train_tokenizer([*TEXTS, *[text] * 20], config(vocab_size=200))
     pieces = sentencepiece.SentencePieceProcessor(model_proto=model)
     assert pieces.decode(pieces.encode(text)) == text
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "word"])
+def test_a_rare_letter_of_a_small_alphabet_is_known(kind: str) -> None:
+    texts = [*TEXTS * 50, "the \u00c4Q dog"]
+    tokenizer = Tokenizer(config(), train_tokenizer(texts, config(type=kind, vocab_size=400)))
+    assert UNK_ID not in tokenizer.target_ids("the \u00c4Q dog")
+
+
+def test_the_rarest_letters_of_a_large_alphabet_are_given_up() -> None:
+    many = ["".join(chr(0x4E00 + i) for i in range(100))]
+    assert coverage_of(many, config(vocab_size=1000)) == 1.0
+    assert coverage_of(many, config(vocab_size=999)) < 1.0
+    assert coverage_of(many, config(vocab_size=999, type="word")) == 1.0
 
 
 def test_the_separator_in_a_text_is_not_the_separator() -> None:

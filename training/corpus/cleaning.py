@@ -39,18 +39,23 @@ class Cleaner:
             return "source too long"
         if len(row.target_ids) > self._corpus.max_target_tokens:
             return "target too long"
-        digest = digest_of(row)
         if part != "train":
-            return "also in train" if digest in self._train else None
-        if self._is_bilingual and digest in self._train:
+            return "also in train" if self.is_in_train(row) else None
+        if self._is_bilingual and self.is_in_train(row):
             return "duplicate"
-        self._train.add(digest)
+        self._train.add(digest_of(row))
         return None
+
+    def is_in_train(self, row: Row) -> bool:
+        """An example of train that was kept has the same tokens."""
+        return digest_of(row) in self._train
 
 
 def is_empty(row: Row) -> bool:
-    """Nothing but the end of sentence is left of a side."""
-    return len(row.source_ids) < 2 or not row.target_ids
+    """Nothing but the end of sentence is left of a side, or of the turn that is answered: its reply
+    would pass for one to the turn before."""
+    is_unsaid = not row.source_turns[-1].strip()
+    return is_unsaid or len(row.source_ids) < 2 or not row.target_ids
 
 
 def digest_of(row: Row) -> bytes:

@@ -306,7 +306,7 @@ def _rows_of(
         if rule:
             report.drop(part, rule, record)
             continue
-        report.keep(part)
+        report.keep(part, is_in_train=is_published and cleaner.is_in_train(row))
         yield from [row] * (each.source.repeat if part == "train" else 1)
 
 

@@ -27,13 +27,17 @@ class SourceReport:
         self._source = source
         self.kept: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
+        self.also_in_train: Counter[str] = Counter()
         self.dropped_samples: dict[str, list[str]] = {}
         self.faults = 0
         self.fault_samples: list[str] = []
 
-    def keep(self, part: Split) -> None:
-        """Counts an example of `part`."""
+    def keep(self, part: Split, *, is_in_train: bool = False) -> None:
+        """Counts an example of `part`; `is_in_train` tells one of a given dev or test set, which
+        stays whole, that train has word for word."""
         self.kept[part] += 1
+        if is_in_train:
+            self.also_in_train[part] += 1
 
     def drop(self, part: Split, rule: str, example: Example) -> None:
         """Counts an example that `rule` leaves out of `part`."""
@@ -56,6 +60,7 @@ class SourceReport:
             "source": self._source.model_dump(mode="json"),
             "kept": dict(self.kept),
             "dropped": dict(self.dropped),
+            "also_in_train": dict(self.also_in_train),
             "dropped_samples": self.dropped_samples,
             "faults": self.faults,
             "fault_samples": self.fault_samples,

@@ -17,8 +17,8 @@ def cleaner(task: str = "translate") -> Cleaner:
     return Cleaner(Recipe.parse(values, where="test"))
 
 
-def row(source_ids: list[int], target_ids: list[int]) -> Row:
-    return Row(source_ids, target_ids, ("",), "", "file:1")
+def row(source_ids: list[int], target_ids: list[int], *turns: str) -> Row:
+    return Row(source_ids, target_ids, turns or ("a",), "b", "file:1")
 
 
 def refusal(judge: Cleaner, each: Row, part: Split, **given: Any) -> str | None:
@@ -31,6 +31,12 @@ def test_an_empty_side_is_refused_everywhere(each: Row) -> None:
     assert is_empty(each)
     assert refusal(cleaner(), each, "train") == "empty side"
     assert refusal(cleaner(), each, "test", is_published=True) == "empty side"
+
+
+@pytest.mark.parametrize("said", ["", " \t"])
+def test_an_unsaid_turn_has_no_reply_though_one_before_it_is_read(said: str) -> None:
+    assert refusal(cleaner("reply"), row([7, 3], [8], "hi", said), "train") == "empty side"
+    assert refusal(cleaner("reply"), row([7, 3], [8], said, "hi"), "train") is None
 
 
 def test_limits_count_tokens_and_are_kept_when_just_met() -> None:
@@ -51,6 +57,8 @@ def test_a_published_set_stays_whole() -> None:
     short = row([7, 3], [8])
     assert refusal(judge, short, "train") is None
     assert refusal(judge, short, "test", is_published=True) is None
+    assert judge.is_in_train(short)
+    assert not judge.is_in_train(pair)
 
 
 def test_a_drawn_set_holds_nothing_of_train() -> None:

@@ -116,6 +116,18 @@ def test_a_published_test_set_stays_whole_and_train_gives_nothing_to_it(folder: 
     assert len(corpus.train) + len(corpus.dev) == len(pairs())
 
 
+def test_what_a_published_test_set_shares_with_train_is_counted(folder: Path) -> None:
+    write_tsv(folder / "dev.tsv", [("a pink dog", "one dog that is pink")])
+    write_tsv(folder / "test.tsv", [*pairs()[:5], ("a pink cat", "one cat that is pink")])
+    corpus = made(
+        folder,
+        {**PAIRS, "split": "train"},
+        {**PAIRS, "path": "dev.tsv", "split": "dev"},
+        {**PAIRS, "path": "test.tsv", "split": "test"},
+    )
+    assert [each["also_in_train"] for each in corpus.report["sources"]] == [{}, {}, {"test": 5}]
+
+
 def test_dev_is_drawn_unless_it_is_given(folder: Path) -> None:
     write_tsv(folder / "dev.tsv", pairs()[:3])
     dev = {**PAIRS, "path": "dev.tsv", "split": "dev"}

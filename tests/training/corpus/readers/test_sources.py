@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from training.corpus.readers import READERS, SUFFIXES, read_source
 from training.corpus.records import Example, Fault
@@ -52,3 +54,25 @@ def test_files_are_read_one_after_the_other(tmp_path: Path) -> None:
     files = [tmp_path / "a.tsv", tmp_path / "b.tsv.gz"]
     records = read_source(SourceConfig(format="exchanges", path="."), tmp_path, files, [])
     assert [record.origin for record in records] == ["a.tsv:1", "b.tsv.gz:1"]
+
+
+@pytest.mark.parametrize("form", ["cornell", "exchanges", "lines", "pairs", "scan", "bitext"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(
+    pieces=st.lists(
+        st.binary(max_size=20)
+        | st.sampled_from([b"\t", b"\n", b"\r\n", b"IN: a OUT: b", b" +++$+++ ", b"['L1', 'L2']"])
+    )
+)
+def test_wild_bytes_are_faults_at_worst(tmp_path: Path, form: Format, pieces: list[bytes]) -> None:
+    file, other = tmp_path / "movie_conversations.txt", tmp_path / "movie_lines.txt"
+    for each in (file, other):
+        each.write_bytes(b"".join(pieces))
+    is_bitext = form == "bitext"
+    source = SourceConfig(format=form, path=file.name, target_path=other.name if is_bitext else "")
+    records = list(read_source(source, tmp_path, [file], [other] if is_bitext else []))
+    assert all(isinstance(record, Example | Fault) for record in records)
+    for record in records:
+        record.origin.encode()
+        if isinstance(record, Example):
+            "".join((*record.source, record.target, record.group)).encode()
