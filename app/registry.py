@@ -9,7 +9,7 @@ from app.scheduler import Scheduler
 from app.settings import Settings
 from model.config import ModelConfig, SearchOptions
 from model.generator import Generator
-from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, Tokenizer
+from model.tokenizer import EOS_ID, UNK_ID, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,7 @@ def load_model(settings: Settings) -> Generator:
 def serve_model(generator: Generator, settings: Settings) -> ServedModel:
     """Starts a scheduler for a loaded model."""
     scheduler = Scheduler(
-        generator.engine,
-        bos_id=BOS_ID,
-        eos_id=EOS_ID,
-        max_rows=settings.max_rows,
-        max_queue=settings.max_queue,
+        generator.new_search, max_rows=settings.max_rows, max_queue=settings.max_queue
     )
     return ServedModel(generator.config, generator.tokenizer, scheduler)
 

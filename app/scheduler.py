@@ -12,13 +12,12 @@ import itertools
 import logging
 import threading
 from collections import deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from model.config import SearchOptions
-from model.contract import Engine
 from model.errors import EngineError
 from model.search.beam import Hypothesis, Search, SearchRequest
 
@@ -56,19 +55,14 @@ class Scheduler:
     """Searches for many callers at a time.
 
     Args:
-        engine: runs the network; from now on only this scheduler's worker calls it.
-        bos_id: what every hypothesis reads first.
-        eos_id: what ends it.
+        new_search: makes a search without requests. Only this scheduler's worker calls it, and
+            the engine below it, from now on.
         max_rows: rows decoded together. A request takes as many as its beam is wide.
         max_queue: requests that may wait for rows to become free.
     """
 
-    def __init__(
-        self, engine: Engine, *, bos_id: int, eos_id: int, max_rows: int, max_queue: int
-    ) -> None:
-        self._engine = engine
-        self._bos_id = bos_id
-        self._eos_id = eos_id
+    def __init__(self, new_search: Callable[[], Search], *, max_rows: int, max_queue: int) -> None:
+        self._new_search = new_search
         self._max_rows = max_rows
         self._max_queue = max_queue
         self._keys = itertools.count()
@@ -189,9 +183,6 @@ class Scheduler:
     def _step(self) -> None:
         for key, hypotheses in self._search.step():
             self._running.pop(key).settle(hypotheses)
-
-    def _new_search(self) -> Search:
-        return Search(self._engine, bos_id=self._bos_id, eos_id=self._eos_id)
 
     @staticmethod
     def _fail(jobs: Iterable[_Job], kind: type[Exception], message: str) -> None:

@@ -11,7 +11,7 @@ from model.contract import Engine
 from model.engine import EngineName, load_engine
 from model.folder import load_folder
 from model.search.beam import FinishReason, Hypothesis, Search, SearchRequest
-from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
+from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class Generator:
         folder = load_folder(path)
         return cls(folder.config, folder.tokenizer, load_engine(folder, engine))
 
+    def new_search(self) -> Search:
+        """A search of the model's engine, in which no answer holds the unknown word."""
+        return Search(self.engine, bos_id=BOS_ID, eos_id=EOS_ID, blocked_ids=(UNK_ID,))
+
     def generate(
         self,
         sources: Sequence[str | Sequence[str]],
@@ -80,7 +84,7 @@ class Generator:
         """The same from ids to hypotheses. Longer sources go first, so that a batch pads little."""
         waiting = sorted(range(len(sources)), key=lambda i: len(sources[i]))
         answers: dict[Hashable, tuple[Hypothesis, ...]] = {}
-        search = Search(self.engine, bos_id=BOS_ID, eos_id=EOS_ID)
+        search = self.new_search()
         in_search = 0
         while waiting or in_search:
             # Joining copies all states: newcomers wait until a quarter of the batch is free.

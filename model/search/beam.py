@@ -153,12 +153,16 @@ class Search:
         engine: runs the network.
         bos_id: what every hypothesis reads first.
         eos_id: what ends it.
+        blocked_ids: what no hypothesis may hold, as the unknown word.
     """
 
-    def __init__(self, engine: Engine, *, bos_id: int, eos_id: int) -> None:
+    def __init__(
+        self, engine: Engine, *, bos_id: int, eos_id: int, blocked_ids: Collection[int] = ()
+    ) -> None:
         self._engine = engine
         self._bos_id = bos_id
         self._eos_id = eos_id
+        self._blocked_ids = np.array(sorted(blocked_ids), np.int32)
         self._state: State = None
         self._state_rows = 0
         self._open: list[_Open] = []
@@ -226,7 +230,8 @@ class Search:
             self._state,
             parents=beams.rows[live],
             tokens=beams.tokens[:, :, -1][live],
-            top_k=width + int(too_short.any()),  # one more where the end is not allowed
+            # as many more as may have to be left out
+            top_k=width + len(self._blocked_ids) + int(too_short.any()),
         )
         if np.isnan(result.logprobs).any():
             raise EngineError("the network's output is not a number; its weights are broken")
@@ -236,6 +241,7 @@ class Search:
         logprobs = np.full(candidates.shape, -np.inf)
         logprobs[live] = beams.logprobs[live][:, None] + result.logprobs
         logprobs[too_short[:, None, None] & (candidates == self._eos_id)] = -np.inf
+        logprobs[np.isin(candidates, self._blocked_ids)] = -np.inf
 
         flat = logprobs.reshape(len(logprobs), -1)
         order = np.argsort(-flat, axis=1, kind="stable")[:, :width]

@@ -30,4 +30,5 @@ def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(
     engine = RecordingEngine(vocab_size=20)
     monkeypatch.setattr(Generator, "load", lambda *_: make_generator(engine))
     load_model(Settings())
-    assert {(1, 1), (2, 1), (4, 4), (8, 4)} <= engine.asked
+    rows = {rows for rows, _ in engine.asked}
+    assert {1, 2, 4, 8} <= rows

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from app.scheduler import Hypotheses, Scheduler
 from model.config import SearchOptions
 from model.errors import EngineError
+from model.search.beam import Search
 from model.tokenizer import BOS_ID, EOS_ID
 from tests.app.fakes import PATIENCE_SECONDS, SteppedEngine, TableEngine, loop
 
@@ -24,6 +26,10 @@ def engine() -> Iterator[SteppedEngine]:
     yield engine
 
 
+def search_over(engine: TableEngine) -> Callable[[], Search]:
+    return partial(Search, engine, bos_id=BOS_ID, eos_id=EOS_ID)
+
+
 def with_scheduler(
     engine: TableEngine,
     scenario: Callable[[Scheduler, Submit], Awaitable[None]],
@@ -34,9 +40,7 @@ def with_scheduler(
     """Runs a scenario on a scheduler that is closed afterwards."""
 
     async def run() -> None:
-        scheduler = Scheduler(
-            engine, bos_id=BOS_ID, eos_id=EOS_ID, max_rows=max_rows, max_queue=max_queue
-        )
+        scheduler = Scheduler(search_over(engine), max_rows=max_rows, max_queue=max_queue)
 
         def submit(
             max_tokens: int = 1, beam_size: int = 1, timeout_seconds: float = PATIENCE_SECONDS
@@ -230,7 +234,7 @@ def test_closing_tells_everybody_who_waits(engine: SteppedEngine) -> None:
 
 
 def test_an_answer_after_the_event_loop_has_closed_harms_nobody(engine: SteppedEngine) -> None:
-    scheduler = Scheduler(engine, bos_id=BOS_ID, eos_id=EOS_ID, max_rows=1, max_queue=1)
+    scheduler = Scheduler(search_over(engine), max_rows=1, max_queue=1)
 
     async def leave() -> None:
         options = SearchOptions(max_tokens=1)

@@ -10,8 +10,7 @@ import pytest
 
 from model.config import SearchOptions
 from model.generator import Generator
-from model.search.beam import Search, SearchRequest
-from model.tokenizer import BOS_ID, EOS_ID
+from model.search.beam import SearchRequest
 
 FOLDER = Path(__file__).parents[2] / "models" / "default"
 GREEDY = SearchOptions(beam_size=1, max_tokens=32)
@@ -100,7 +99,7 @@ def answers_in_batches(
 ) -> dict[object, tuple[int, ...]]:
     """The best hypothesis' tokens of each source, decoded in batches of that order and size."""
     answers: dict[object, tuple[int, ...]] = {}
-    search = Search(generator.engine, bos_id=BOS_ID, eos_id=EOS_ID)
+    search = generator.new_search()
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         search.add([SearchRequest(i, sources[i], options) for i in batch])

@@ -59,6 +59,11 @@ def evaluate(recipe: Recipe) -> str:
         raise CorpusError(f"{corpus.path}: has no test part. Set test_fraction, prepare again.")
     path = Path(recipe.output) / "model"
     generator = Generator.load(path)
+    if generator.config.training.get("corpus_fingerprint") != corpus.fingerprint:
+        raise CorpusError(
+            f"{path}: was trained on another corpus than lies in {corpus.path}, so that its test "
+            "part may hold what the model has learnt. Run `fit` again."
+        )
     count = min(len(corpus.test), MOST_ANSWERS)
     sources = [corpus.test.source_turns(i) for i in range(count)]
     references = [

@@ -128,6 +128,13 @@ def test_a_table_of_not_a_number_is_an_error() -> None:
         answer([[float("nan")] * 4] * 4)
 
 
+def test_a_blocked_token_is_never_said() -> None:
+    search = Search(TableEngine(GARDEN_PATH), bos_id=BOS, eos_id=EOS, blocked_ids=(A,))
+    search.add([SearchRequest("only", (0,), SearchOptions(max_tokens=4))])
+    answers = [pair for _ in range(5) for pair in search.step()]
+    assert [hypotheses[0].tokens for _, hypotheses in answers] == [(B,)]
+
+
 def test_a_removed_request_leaves_and_the_others_go_on() -> None:
     search = Search(TableEngine(CHATTERBOX), bos_id=BOS, eos_id=EOS)
     options = SearchOptions(max_tokens=5)
