@@ -31,4 +31,5 @@ def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(
     monkeypatch.setattr(Generator, "load", lambda *_: make_generator(engine))
     load_model(Settings())
     rows = {rows for rows, _ in engine.asked}
-    assert {1, 2, 4, 8} <= rows
+    assert {1, 2} <= rows  # greedy, alone and in company
+    assert max(rows) > 4  # the beams of two requests
