@@ -5,11 +5,13 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 MODEL ?= models/default
 PYTEST_ARGS ?= -n 2 --dist loadfile
+BACKENDS ?= tensorflow jax torch
+MATRIX_TESTS := tests/model/layers tests/model/networks tests/model/engine
 
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help run setup test check format bench docs size lock clean
+.PHONY: help run setup test matrix check format bench docs size lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,6 +23,13 @@ setup: .venv/dev ## install what training, tests and checks need
 
 test: .venv/dev ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+matrix: .venv/dev ## the tests of layers and networks on each Keras backend (installs JAX and PyTorch)
+	$(BIN)/python -m pip install --quiet jax torch
+	for backend in $(BACKENDS); do \
+	  echo "backend: $$backend"; \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(PYTEST_ARGS) $(MATRIX_TESTS) || exit 1; \
+	done
 
 check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

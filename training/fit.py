@@ -20,7 +20,7 @@ from training.batches import Batch, plan_batches, read_batches
 from training.checkpoints import Progress, load_checkpoint, save_checkpoint
 from training.corpus.prepare import PreparedCorpus, open_prepared
 from training.losses import TokenCrossEntropy
-from training.packing import network_config, write_model
+from training.packing import network_config, weights_of, write_model
 from training.recipe import Recipe
 from training.schedules import WarmUpAndDecay
 from training.scoring import Scorer
@@ -52,7 +52,7 @@ def fit(recipe: Recipe) -> str:
         "epochs": run.progress.epoch,
     }
     path = Path(recipe.output) / "model"
-    write_model(path, recipe, corpus, run.folder / BEST_WEIGHTS_FILE, metrics)
+    write_model(path, recipe, corpus, weights_of(run.network), metrics)
     return f"{path}: dev perplexity {score.perplexity:.2f} after {run.progress.step} steps"
 
 

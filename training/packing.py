@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from model.config import ModelConfig, NetworkConfig, TextConfig
 from model.folder import CARD_FILE, WEIGHTS_FILE, write_folder
+from model.networks.tokens import TokenSeq2Seq
 from training.corpus.prepare import PreparedCorpus
 from training.recipe import Recipe
 
@@ -18,7 +20,7 @@ def write_model(
     path: Path,
     recipe: Recipe,
     corpus: PreparedCorpus,
-    weights: Path,
+    weights: bytes,
     metrics: Metrics,
     samples: list[tuple[str, str]] | None = None,
 ) -> None:
@@ -27,7 +29,7 @@ def write_model(
     Args:
         path: where.
         recipe, corpus: what it was trained on.
-        weights: a Keras weights file.
+        weights: what `weights_of` a network are.
         metrics: name -> value, for config and card.
         samples: (source, answer) pairs for the card.
 
@@ -49,8 +51,17 @@ def write_model(
         },
     )
     card = _card(recipe, corpus, metrics, samples or [])
-    files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights.read_bytes(), CARD_FILE: card.encode()}
+    files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
     write_folder(path, config, files)
+
+
+def weights_of(network: TokenSeq2Seq) -> bytes:
+    """A Keras weights file of `network`, without the state of its optimizer."""
+    plain = TokenSeq2Seq(network.config)
+    plain.set_weights(network.get_weights())
+    with tempfile.TemporaryDirectory() as folder:
+        plain.save_weights(Path(folder) / WEIGHTS_FILE)
+        return (Path(folder) / WEIGHTS_FILE).read_bytes()
 
 
 def network_config(recipe: Recipe, corpus: PreparedCorpus) -> NetworkConfig:

@@ -79,7 +79,8 @@ def evaluate(recipe: Recipe) -> str:
     samples = _samples(sources, answered[0].texts)
     report = _report(recipe, corpus, metrics, sources, references, answered)
     (Path(recipe.output) / "report.md").write_text(report, encoding="utf-8")
-    write_model(path, recipe, corpus, path / WEIGHTS_FILE, metrics, samples)
+    weights = (path / WEIGHTS_FILE).read_bytes()
+    write_model(path, recipe, corpus, weights, metrics, samples)
     return "\n".join(f"{name}: {value}" for name, value in metrics.items())
 
 
