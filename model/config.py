@@ -40,20 +40,24 @@ class Document(BaseModel):
 class NetworkShape(Document):
     """Sizes and parts of a token model, without what its tokenizer decides."""
 
-    embedding_units: int = Field(256, ge=1)
-    cell: Cell = "gru"
-    encoder_layers: int = Field(1, ge=1)
+    embedding_units: int = Field(256, ge=1, description="size of a token's vector")
+    cell: Cell = Field("gru", description="of encoder and decoder")
+    encoder_layers: int = Field(1, ge=1, description="one above the other")
     encoder_units: int = Field(256, ge=1, description="of each direction")
-    bidirectional: bool = True
-    decoder_layers: int = Field(1, ge=1)
-    decoder_units: int = Field(512, ge=1)
-    attention: Attention = "general"
-    input_feeding: bool = False
+    bidirectional: bool = Field(True, description="the encoder reads both ways")
+    decoder_layers: int = Field(1, ge=1, description="one above the other")
+    decoder_units: int = Field(512, ge=1, description="of each layer")
+    attention: Attention = Field("general", description="the score of its energies")
+    input_feeding: bool = Field(
+        False, description="the last readout is part of the next input; slower to train"
+    )
     share_embeddings: bool = Field(
         False, description="one table for source and target; needs one joint vocabulary"
     )
     tie_output: bool = Field(True, description="the output projection is the embedding transposed")
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
+    dropout: float = Field(
+        0.2, ge=0.0, lt=1.0, description="of the input of each layer, and of readouts"
+    )
 
     @model_validator(mode="after")
     def _check_widths_agree(self) -> Self:
@@ -90,7 +94,7 @@ class NetworkConfig(NetworkShape):
 class TextConfig(Document):
     """How a text becomes tokens, the same in training and in serving."""
 
-    lowercase_source: bool = False
+    lowercase_source: bool = Field(False, description="read sources without capitals")
     plain_punctuation: bool = Field(
         False, description="straight quotes, no space before , . ? ! and inside contractions"
     )
@@ -108,11 +112,13 @@ class SearchOptions(Document):
     eq. 14), where `tokens` counts the end-of-sentence token.
     """
 
-    beam_size: int = Field(1, ge=1, le=64)
-    n_best: int = Field(1, ge=1, le=64)
-    length_penalty: float = Field(0.6, ge=0.0, le=5.0)
-    min_tokens: int = Field(0, ge=0, le=1024)
-    max_tokens: int = Field(64, ge=1, le=1024)
+    beam_size: int = Field(1, ge=1, le=64, description="1 is greedy search")
+    n_best: int = Field(1, ge=1, le=64, description="hypotheses to answer, at most `beam_size`")
+    length_penalty: float = Field(
+        0.6, ge=0.0, le=5.0, description="0 favours short hypotheses, 1 weighs all alike"
+    )
+    min_tokens: int = Field(0, ge=0, le=1024, description="none ends earlier")
+    max_tokens: int = Field(64, ge=1, le=1024, description="every one ends here")
 
     @model_validator(mode="after")
     def _check_sizes_agree(self) -> Self:

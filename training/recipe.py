@@ -21,15 +21,18 @@ class SourceConfig(Document):
     """Files of one format. A relative path is looked up beside the recipe, then in the data folder.
 
     Formats: dialogues: `cornell` (movie_lines.txt beside movie_conversations.txt), `exchanges`
-    (message TAB reply), `jsonl` (`{"turns": [...]}`), `lines` (one turn a line, a blank line ends
-    a conversation), `yaml` (`conversations: [[turn, ...], ...]`), `srt`. Pairs: `bitext` (`path`
-    and `target_path`, line-aligned), `pairs` (source TAB target), `scan` (`IN: ... OUT: ...`).
+    (turn TAB ... TAB reply), `jsonl` (`{"turns": [...]}`), `lines` (one turn a line, a blank line
+    ends a conversation), `yaml` (`conversations: [[turn, ...], ...]`), `srt`. Pairs: `bitext`
+    (`path` and `target_path`, line-aligned), `pairs` (source TAB target), `scan`
+    (`IN: ... OUT: ...`).
     """
 
     format: Format
     path: str = Field(min_length=1, description="a file, a folder or a glob; .gz is unpacked")
     target_path: str = Field("", description="the other side, for `bitext`")
-    split: Literal["auto", "train", "dev", "test"] = "auto"
+    split: Literal["auto", "train", "dev", "test"] = Field(
+        "auto", description="the part that it belongs to; `auto` draws"
+    )
     repeat: int = Field(1, ge=1, le=1000, description="times that its training part is seen")
     swap: bool = Field(False, description="read the target as the source")
 
@@ -47,40 +50,48 @@ class CorpusConfig(Document):
     max_source_tokens: int = Field(
         64, ge=2, description="longer examples are left out; of a dialogue, counted as it is read"
     )
-    max_target_tokens: int = Field(64, ge=2)
+    max_target_tokens: int = Field(64, ge=2, description="longer examples are left out")
     dev_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of conversations or sources")
-    test_fraction: float = Field(0.01, ge=0.0, le=0.5)
+    test_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of the same")
 
 
 class TokenizerConfig(TextConfig):
     """The tokenizer to train."""
 
     vocab_size: int = Field(8000, ge=16, description="an upper bound: small corpora give less")
-    type: Literal["unigram", "bpe", "word"] = "unigram"
+    type: Literal["unigram", "bpe", "word"] = Field("unigram", description="of its pieces")
 
 
 class FitConfig(Document):
     """How the network is trained."""
 
     batch_tokens: int = Field(2048, ge=16, description="target tokens of a batch, padding counted")
-    epochs: int = Field(10, ge=1)
-    learning_rate: float = Field(1e-3, gt=0.0)
-    warmup_steps: int = Field(0, ge=0)
-    decay: Literal["none", "cosine", "inverse_sqrt"] = "cosine"
-    clip_norm: float = Field(1.0, gt=0.0)
-    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    epochs: int = Field(10, ge=1, description="at most")
+    learning_rate: float = Field(1e-3, gt=0.0, description="of Adam, at its highest")
+    warmup_steps: int = Field(0, ge=0, description="steps until the highest rate")
+    decay: Literal["none", "cosine", "inverse_sqrt"] = Field(
+        "cosine", description="of the rate afterwards"
+    )
+    clip_norm: float = Field(1.0, gt=0.0, description="of all gradients together")
+    label_smoothing: float = Field(
+        0.0, ge=0.0, lt=1.0, description="probability that is spread over all tokens"
+    )
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
     patience: int = Field(5, ge=1, description="epochs without a better dev loss before it stops")
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    seed: int = Field(1, ge=0)
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32", description="of the layers' arithmetic"
+    )
+    seed: int = Field(1, ge=0, description="of weights, order and dropout")
 
 
 class Recipe(Document):
     """One run."""
 
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.-]+$")
-    task: Task
-    languages: tuple[str, ...] = ()
+    name: str = Field(
+        min_length=1, max_length=100, pattern=r"^[\w.-]+$", description="of the model"
+    )
+    task: Task = Field(description="what the model does")
+    languages: tuple[str, ...] = Field((), description="source and target, or one for replies")
     description: str = Field("", description="what the model is, for its card")
     licence: str = Field("", description="of the data, for the model's card")
     output: str = Field(description="the folder that receives data, checkpoints and the model")

@@ -98,6 +98,12 @@ def run_steps(
     return [ops.transpose(each, (1, 0, 2)) for each in states]
 
 
+def learns_in_xla(*, unroll: bool) -> bool:
+    """Whether XLA can compile the gradient of `run_steps`: Keras' scan on TensorFlow sets no bound
+    on its loop, which XLA needs. Layers give it to Keras as `supports_jit`."""
+    return unroll or keras.backend.backend() != "tensorflow"
+
+
 class Carried:
     """The state that a stateful layer keeps from one batch to the next.
 

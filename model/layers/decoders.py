@@ -14,6 +14,7 @@ from model.layers.cells import (
     build_recurrent,
     draw_noise,
     drop_features,
+    learns_in_xla,
     run_steps,
     zeros_like,
 )
@@ -83,6 +84,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.cell = cell
         self.attention = attention
         self.input_feeding = input_feeding
+        self.supports_jit = not input_feeding or learns_in_xla(unroll=False)
         self.dropout = dropout
         policy = self.dtype_policy
         self.stack = [

@@ -15,6 +15,7 @@ from model.layers.cells import (
     build_recurrent,
     draw_noise,
     drop_features,
+    learns_in_xla,
     run_steps,
     zeros_like,
 )
@@ -165,6 +166,7 @@ class ContextEncoder(keras.layers.Layer):
         self.share_state = share_state
         self.dropout = dropout
         self.unroll = unroll
+        self.supports_jit = learns_in_xla(unroll=unroll)
         self.stateful = stateful
         policy = self.dtype_policy
         self.cells = [CELLS[cell](units, name=f"cell_{i}", dtype=policy) for i in range(depth)]

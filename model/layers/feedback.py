@@ -14,6 +14,7 @@ from model.layers.cells import (
     Carried,
     advance,
     draw_noise,
+    learns_in_xla,
     run_steps,
     zeros_like,
 )
@@ -80,6 +81,7 @@ class FeedbackDecoder(keras.layers.Layer):
         self.attention = attention
         self.dropout = dropout
         self.unroll = unroll
+        self.supports_jit = learns_in_xla(unroll=unroll)
         self.stateful = stateful
         policy = self.dtype_policy
         self.cells = [CELLS[cell](hidden_dim, name=f"cell_{i}", dtype=policy) for i in range(depth)]

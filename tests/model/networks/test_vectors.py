@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from model import AttentionSeq2Seq, Seq2Seq, SimpleSeq2Seq, attention_weights
+from model import AttentionSeq2Seq, Seq2Seq, SimpleSeq2Seq, attention_weights, plot_attention
 
 MODELS = [SimpleSeq2Seq, Seq2Seq, AttentionSeq2Seq]
 SIZES = {"input_dim": 3, "hidden_dim": 4, "output_dim": 2, "output_length": 5}
@@ -218,6 +218,32 @@ def test_a_state_is_handed_over_only_if_asked(source: np.ndarray) -> None:
     without = Seq2Seq(**SIZES, broadcast_state=False)
     without.set_weights(with_state.get_weights())
     assert np.abs(run(with_state, source) - run(without, source)).max() > 1e-4
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="torch.compile needs a compiler")
+@every_model
+def test_it_learns_in_xla(kind: Any, source: np.ndarray) -> None:
+    model = kind(**SIZES, depth=2, unroll=True, input_length=7)
+    expected = run(model, source)
+    model.compile(optimizer="adam", loss="mse", jit_compile=True)
+    np.testing.assert_allclose(model.predict(source, verbose=0), expected, atol=1e-5)
+    model.fit(source, np.ones((6, 5, 2)), verbose=0)
+    assert np.abs(model.predict(source, verbose=0) - expected).max() > 0
+
+
+@pytest.mark.parametrize("kind", [Seq2Seq, AttentionSeq2Seq])
+def test_xla_is_not_chosen_where_it_cannot_learn(kind: Any) -> None:
+    can_learn = keras.backend.backend() != "tensorflow"
+    assert kind(**SIZES).decoder.supports_jit == can_learn
+    assert kind(**SIZES, unroll=True, input_length=7).decoder.supports_jit
+
+
+def test_an_alignment_is_drawn(source: np.ndarray) -> None:
+    weights = attention_weights(AttentionSeq2Seq(**SIZES), source)[0]
+    axes = plot_attention(weights, source=list("abcdefg"), target=list("vwxyz"))
+    assert [each.get_text() for each in axes.get_xticklabels()] == list("abcdefg")
+    assert [each.get_text() for each in axes.get_yticklabels()] == list("vwxyz")
+    np.testing.assert_allclose(axes.images[0].get_array(), weights)
 
 
 @pytest.mark.parametrize("attention", ["additive", "dot", "general", "concat", "multihead"])

@@ -27,11 +27,11 @@ def exchanges_of(turns: Iterable[Turn], *, group: str, origin: str) -> Iterator[
 
 
 def read_exchanges(path: Path) -> Records:
-    """`message TAB reply`, one exchange a line; further columns are left alone."""
+    """`turn TAB ... TAB reply`, one exchange a line: the last column answers those before it."""
     for number, line in read_lines(path):
-        message, tab, rest = line.partition("\t")
-        if tab:
-            yield Example((message,), rest.split("\t")[0], message, f"{path}:{number}")
+        *context, reply = line.split("\t")
+        if context:
+            yield Example(tuple(context), reply, context[0], f"{path}:{number}")
         elif line.strip():
             yield Fault(f"{path}:{number}", "expected message TAB reply")
 
