@@ -6,12 +6,12 @@ HOST ?= 127.0.0.1
 MODEL ?= models/default
 PYTEST_ARGS ?= -n 2 --dist loadfile
 BACKENDS ?= tensorflow jax torch
-MATRIX_TESTS := tests/model/layers tests/model/networks tests/model/engine
+MATRIX_TESTS ?= tests/model/layers tests/model/networks tests/model/engine
 
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help run setup test matrix check format bench docs size lock clean
+.PHONY: help run setup test matrix smoke check format bench docs size lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,12 +24,15 @@ setup: .venv/dev ## install what training, tests and checks need
 test: .venv/dev ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-matrix: .venv/dev ## the tests of layers and networks on each Keras backend (installs JAX and PyTorch)
-	$(BIN)/python -m pip install --quiet jax torch
+matrix: .venv/backends ## the tests of layers, networks and engines on TensorFlow, JAX and PyTorch
 	for backend in $(BACKENDS); do \
 	  echo "backend: $$backend"; \
 	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(PYTEST_ARGS) $(MATRIX_TESTS) || exit 1; \
 	done
+
+smoke: ## a part of matrix that takes a minute
+	$(MAKE) matrix BACKENDS="jax torch" \
+	  MATRIX_TESTS="tests/model/layers tests/model/networks/test_backends.py"
 
 check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -69,6 +72,11 @@ clean: ## remove the environment and all caches
 .venv/dev .venv/cpu: .venv/%: requirements/%.txt | .venv/bin/python
 	@echo "installing requirements/$*.txt into .venv (some minutes, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# The other backends are for tests only. PyTorch's default build is large; any build will do.
+.venv/backends: .venv/dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check jax==0.10.2 torch==2.13.0
 	@touch $@
 
 .venv/bin/python:

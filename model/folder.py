@@ -5,6 +5,7 @@ my-model/
   model.weights.h5   Keras weights: numbers only, no code
   source.spm         the source tokenizer, [target.spm] the target's
   README.md          the model's card
+  *.onnx             [the network as graphs for ONNX Runtime]
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ WEIGHTS_FILE = "model.weights.h5"
 SOURCE_TOKENIZER_FILE = "source.spm"
 TARGET_TOKENIZER_FILE = "target.spm"
 CARD_FILE = "README.md"
+#: Precision -> encoder and step, as `python -m training export` writes them.
+GRAPH_FILES = {
+    "float32": ("encoder.onnx", "step.onnx"),
+    "int8": ("encoder.int8.onnx", "step.int8.onnx"),
+}
 
 
 @dataclass(frozen=True)

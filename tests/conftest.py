@@ -11,7 +11,7 @@ import pytest
 import sentencepiece
 
 from model.config import ModelConfig, NetworkConfig, TextConfig
-from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE, write_folder
+from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE, load_folder, write_folder
 from model.tokenizer import Tokenizer
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -75,6 +75,21 @@ def untrained_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_model: 
     )
     files = {SOURCE_TOKENIZER_FILE: tokenizer_model, WEIGHTS_FILE: weights.read_bytes()}
     write_folder(path, document, files)
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported_folder(tmp_path_factory: pytest.TempPathFactory, untrained_folder: Path) -> Path:
+    """`untrained_folder` with graphs of both precisions."""
+    from model.engine.keras import load_network
+    from training.export import graph_files
+
+    folder = load_folder(untrained_folder)
+    network = load_network(folder)
+    files = {name: (untrained_folder / name).read_bytes() for name in folder.config.sha256}
+    graphs = {**graph_files(network, "float32"), **graph_files(network, "int8")}
+    path = tmp_path_factory.mktemp("models") / "exported"
+    write_folder(path, folder.config, {**files, **graphs})
     return path
 
 

@@ -15,6 +15,7 @@ import keras
 from tensorboard.summary import Writer
 from tqdm import tqdm
 
+from model.folder import WEIGHTS_FILE
 from model.networks.tokens import TokenSeq2Seq
 from training.batches import Batch, plan_batches, read_batches
 from training.checkpoints import Progress, load_checkpoint, save_checkpoint
@@ -52,7 +53,7 @@ def fit(recipe: Recipe) -> str:
         "epochs": run.progress.epoch,
     }
     path = Path(recipe.output) / "model"
-    write_model(path, recipe, corpus, weights_of(run.network), metrics)
+    write_model(path, recipe, corpus, {WEIGHTS_FILE: weights_of(run.network)}, metrics)
     return f"{path}: dev perplexity {score.perplexity:.2f} after {run.progress.step} steps"
 
 

@@ -20,7 +20,7 @@ def write_model(
     path: Path,
     recipe: Recipe,
     corpus: PreparedCorpus,
-    weights: bytes,
+    network_files: dict[str, bytes],
     metrics: Metrics,
     samples: list[tuple[str, str]] | None = None,
 ) -> None:
@@ -29,7 +29,7 @@ def write_model(
     Args:
         path: where.
         recipe, corpus: what it was trained on.
-        weights: what `weights_of` a network are.
+        network_files: file name -> contents of the network: its weights, and graphs of it.
         metrics: name -> value, for config and card.
         samples: (source, answer) pairs for the card.
 
@@ -51,7 +51,7 @@ def write_model(
         },
     )
     card = _card(recipe, corpus, metrics, samples or [])
-    files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
+    files = {**corpus.tokenizer_files, **network_files, CARD_FILE: card.encode()}
     write_folder(path, config, files)
 
 

@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, get_args
 
 from model.contract import Engine
 from model.errors import EngineError
-from model.folder import ModelFolder
+from model.folder import GRAPH_FILES, ModelFolder
 
-EngineName = Literal["auto", "keras"]
+EngineName = Literal["auto", "keras", "onnx", "onnx-int8"]
 
 
 def load_engine(folder: ModelFolder, name: EngineName = "auto") -> Engine:
-    """Builds the engine `name` over the weights of `folder`. `auto` takes the best there is.
+    """Builds the engine `name` over `folder`.
+
+    `auto` takes Keras where there is an NVIDIA GPU, else ONNX Runtime where the folder has graphs
+    (int8 before float32), else Keras.
 
     Raises:
         EngineError: if that engine, or what it needs, is not here.
-        FolderError: if the weights do not fit the network.
+        FolderError: if weights or graphs do not fit.
     """
-    if name not in ("auto", "keras"):
-        raise EngineError(f"engine must be auto or keras. Received: engine={name!r}")
+    if name not in get_args(EngineName):
+        names = ", ".join(get_args(EngineName))
+        raise EngineError(f"engine must be one of {names}. Received: engine={name!r}")
+    if name == "auto":
+        name = _best_engine(folder)
     try:
-        from model.engine.keras import KerasEngine
+        if name == "keras":
+            from model.engine.keras import KerasEngine
+
+            return KerasEngine.load(folder)
+        from model.engine.onnx import OnnxEngine
+
+        return OnnxEngine.load(folder, "int8" if name == "onnx-int8" else "float32")
     except ModuleNotFoundError as error:
         raise EngineError(
-            f"the keras engine needs the package '{error.name}'; install the extra 'cpu' or 'gpu'"
+            f"the {name} engine needs the package '{error.name}'; install the extra 'cpu' or 'gpu'"
         ) from None
-    return KerasEngine.load(folder)
+
+
+def _best_engine(folder: ModelFolder) -> EngineName:
+    has_gpu = any(Path("/dev").glob("nvidia[0-9]*"))
+    if not has_gpu and find_spec("onnxruntime"):
+        if set(GRAPH_FILES["int8"]) <= set(folder.config.sha256):
+            return "onnx-int8"
+        if set(GRAPH_FILES["float32"]) <= set(folder.config.sha256):
+            return "onnx"
+    return "keras"

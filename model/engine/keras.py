@@ -11,17 +11,13 @@ import numpy as np
 from keras import ops
 
 from model.contract import Int32, StepResult
+from model.engine.rows import at_least
 from model.errors import FolderError
 from model.folder import WEIGHTS_FILE, ModelFolder
 from model.layers.decoders import Memory
 from model.networks.tokens import PAD_ID, TokenSeq2Seq
 
 Tensor = Any
-
-
-#: Rows that a step computes at least. A matrix product of one row takes another path than one of
-#: several, and rounds differently: a request alone would not get what it gets in company.
-FEWEST_ROWS = 2
 
 
 @dataclass(frozen=True)
@@ -63,15 +59,7 @@ class KerasEngine:
         Raises:
             FolderError: if the weights do not fit the network that config.json describes.
         """
-        network = TokenSeq2Seq(folder.config.network)
-        try:
-            network.load_weights(folder.path / WEIGHTS_FILE)
-        except (ValueError, KeyError, OSError) as error:
-            raise FolderError(
-                f"{folder.path / WEIGHTS_FILE}: does not fit the network in config.json. "
-                f"Export the folder anew. ({error})"
-            ) from None
-        return cls(network)
+        return cls(load_network(folder))
 
     def encode(self, source_ids: Int32, source_lengths: Int32) -> KerasState:
         inside = np.arange(source_ids.shape[1]) < source_lengths[:, None]
@@ -134,6 +122,23 @@ class KerasEngine:
         return ops.cast(best, "int32"), logprobs, attention_weights, recurrent
 
 
+def load_network(folder: ModelFolder) -> TokenSeq2Seq:
+    """The network of a verified folder, with its weights.
+
+    Raises:
+        FolderError: if the weights do not fit the network that config.json describes.
+    """
+    network = TokenSeq2Seq(folder.config.network)
+    try:
+        network.load_weights(folder.path / WEIGHTS_FILE)
+    except (ValueError, KeyError, OSError) as error:
+        raise FolderError(
+            f"{folder.path / WEIGHTS_FILE}: does not fit the network in config.json. "
+            f"Export the folder anew. ({error})"
+        ) from None
+    return network
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` without Python at run time, where the backend has a graph compiler."""
     if keras.backend.backend() == "tensorflow":
@@ -150,12 +155,6 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def next_power_of_two(count: int) -> int:
     """The smallest power of two that is at least `count` >= 1: few sizes, few compiled graphs."""
     return 1 << (count - 1).bit_length()
-
-
-def at_least(array: Any) -> Any:
-    """`array`, its first row repeated where it has fewer than `FEWEST_ROWS`."""
-    missing = FEWEST_ROWS - len(array)
-    return array if missing <= 0 else np.concatenate([array, *[array[:1]] * missing])
 
 
 def _join(tensors: list[list[Tensor]], rows: list[int]) -> list[Tensor]:

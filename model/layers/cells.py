@@ -17,6 +17,9 @@ STATE_NAMES = {"gru": ("h",), "lstm": ("h", "c")}
 def build_recurrent(cell: str, units: int, **kwargs: Any) -> keras.layers.RNN:
     """Keras' own `GRU` or `LSTM` over a sequence, returning outputs and states. Its `.cell` runs
     one step with the same weights."""
+    if keras.backend.backend() == "torch":
+        # Loops are unrolled there in any case, and Keras 3.15 fails to with a mask going backwards.
+        kwargs["unroll"] = False
     return RECURRENT_LAYERS[cell](units, return_sequences=True, return_state=True, **kwargs)
 
 

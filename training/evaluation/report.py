@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.config import SearchOptions
-from model.folder import WEIGHTS_FILE
+from model.folder import GRAPH_FILES, WEIGHTS_FILE
 from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import normalise_target
@@ -79,9 +79,13 @@ def evaluate(recipe: Recipe) -> str:
     samples = _samples(sources, answered[0].texts)
     report = _report(recipe, corpus, metrics, sources, references, answered)
     (Path(recipe.output) / "report.md").write_text(report, encoding="utf-8")
-    weights = (path / WEIGHTS_FILE).read_bytes()
-    write_model(path, recipe, corpus, weights, metrics, samples)
+    write_model(path, recipe, corpus, _network_files(path), metrics, samples)
     return "\n".join(f"{name}: {value}" for name, value in metrics.items())
+
+
+def _network_files(path: Path) -> dict[str, bytes]:
+    names = (WEIGHTS_FILE, *(name for pair in GRAPH_FILES.values() for name in pair))
+    return {name: (path / name).read_bytes() for name in names if (path / name).exists()}
 
 
 def _answer(generator: Generator, sources: Sequence[Any], beam_size: int) -> Answers:

@@ -1,3 +1,5 @@
+"""What a search relies on, for every engine."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,15 +8,17 @@ import numpy as np
 import pytest
 
 from model.config import SearchOptions
-from model.engine import load_engine
-from model.engine.keras import KerasEngine
+from model.contract import Engine
+from model.engine import EngineName, load_engine
 from model.folder import load_folder
 from model.generator import Generator
 
+ENGINES = ["keras", "onnx", "onnx-int8"]
 
-@pytest.fixture(scope="module")
-def engine(untrained_folder: Path) -> KerasEngine:
-    return load_engine(load_folder(untrained_folder))  # type: ignore[return-value]
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest, exported_folder: Path) -> Engine:
+    return load_engine(load_folder(exported_folder), request.param)
 
 
 SOURCES = np.array([[6, 7, 8, 9, 3], [10, 11, 3, 0, 0], [12, 3, 0, 0, 0]], np.int32)
@@ -23,7 +27,7 @@ ALL = np.arange(3, dtype=np.int32)
 BOS = np.full(3, 2, np.int32)
 
 
-def test_a_step_gives_the_likeliest_tokens_best_first(engine: KerasEngine) -> None:
+def test_a_step_gives_the_likeliest_tokens_best_first(engine: Engine) -> None:
     result = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=4)
     assert result.tokens.shape == result.logprobs.shape == (3, 4)
     assert (np.diff(result.logprobs, axis=1) <= 0).all()
@@ -31,12 +35,12 @@ def test_a_step_gives_the_likeliest_tokens_best_first(engine: KerasEngine) -> No
     assert not result.attention_weights[2, 2:].any()
 
 
-def test_all_of_the_vocabulary_is_a_distribution(engine: KerasEngine) -> None:
+def test_all_of_the_vocabulary_is_a_distribution(engine: Engine) -> None:
     result = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=10_000)
     np.testing.assert_allclose(np.exp(result.logprobs).sum(axis=1), 1.0, rtol=1e-5)
 
 
-def test_parents_reorder_repeat_and_drop_rows(engine: KerasEngine) -> None:
+def test_parents_reorder_repeat_and_drop_rows(engine: Engine) -> None:
     state = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=1).state
     tokens = np.array([5, 6, 7], np.int32)
     straight = engine.step(state, ALL, tokens, top_k=3)
@@ -49,7 +53,7 @@ def test_parents_reorder_repeat_and_drop_rows(engine: KerasEngine) -> None:
     np.testing.assert_array_equal(again.tokens, expected.tokens)
 
 
-def test_joined_states_step_as_they_did_apart(engine: KerasEngine) -> None:
+def test_joined_states_step_as_they_did_apart(engine: Engine) -> None:
     long = engine.step(engine.encode(SOURCES[:1], LENGTHS[:1]), ALL[:1], BOS[:1], 3).state
     short = engine.encode(SOURCES[1:, :3], LENGTHS[1:])
     tokens = np.array([5, 2, 2], np.int32)
@@ -61,7 +65,7 @@ def test_joined_states_step_as_they_did_apart(engine: KerasEngine) -> None:
     np.testing.assert_array_equal(joined.tokens, np.concatenate(apart))
 
 
-def test_what_lies_beyond_a_length_is_not_read(engine: KerasEngine) -> None:
+def test_what_lies_beyond_a_length_is_not_read(engine: Engine) -> None:
     dirty = SOURCES.copy()
     dirty[2, 2:] = 13
     clean = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=3)
@@ -70,8 +74,9 @@ def test_what_lies_beyond_a_length_is_not_read(engine: KerasEngine) -> None:
 
 
 @pytest.mark.parametrize("beam_size", [1, 4])
-def test_batches_change_no_answer(untrained_folder: Path, beam_size: int) -> None:
-    generator = Generator.load(untrained_folder)
+@pytest.mark.parametrize("name", ENGINES)
+def test_batches_change_no_answer(exported_folder: Path, name: EngineName, beam_size: int) -> None:
+    generator = Generator.load(exported_folder, name)
     options = SearchOptions(beam_size=beam_size, max_tokens=12)
     words = "hello there how are you what is your name my films music".split()
     draw = np.random.default_rng(0)

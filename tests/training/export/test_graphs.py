@@ -1,0 +1,82 @@
+"""Graphs say what the network says, for every part that a network may have."""
+
+from __future__ import annotations
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from model.config import NetworkConfig
+from model.engine.keras import KerasEngine
+from model.engine.onnx import OnnxEngine, Precision
+from model.networks.tokens import TokenSeq2Seq
+from training.export.export import Agreement, compare, graph_files
+from training.export.products import quantise_columns
+
+SCORES = ["additive", "concat", "dot", "general", "multihead"]
+PARTS = [
+    *itertools.product(["gru", "lstm"], SCORES, [False], [1], [True]),
+    ("gru", "general", True, 2, True),
+    ("lstm", "additive", True, 2, False),
+    ("gru", "multihead", True, 1, False),
+]
+
+
+def build(
+    cell: str, attention: str, input_feeding: bool, layers: int, bidirectional: bool
+) -> TokenSeq2Seq:
+    keras.utils.set_random_seed(1)
+    network = TokenSeq2Seq(
+        NetworkConfig(
+            source_vocab_size=30,
+            target_vocab_size=40,
+            embedding_units=8,
+            encoder_units=8 if bidirectional else 16,
+            decoder_units=16,
+            encoder_layers=layers,
+            decoder_layers=layers,
+            cell=cell,  # type: ignore[arg-type]
+            attention=attention,  # type: ignore[arg-type]
+            input_feeding=input_feeding,
+            bidirectional=bidirectional,
+            tie_output=False,
+        )
+    )
+    draw = np.random.default_rng(2)
+    for weight in network.trainable_weights:
+        weight.assign(draw.normal(scale=0.6, size=weight.shape))
+    return network
+
+
+def compared(network: TokenSeq2Seq, precision: Precision) -> Agreement:
+    draw = np.random.default_rng(3)
+    sources = [draw.integers(5, 30, size).astype(np.int32) for size in (7, 3, 1, 5)]
+    graphs = OnnxEngine(*graph_files(network, precision).values())
+    return compare(KerasEngine(network), graphs, sources)
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=lambda parts: "-".join(map(str, parts)))
+def test_float32_graphs_say_what_the_network_says(parts: tuple[str, str, bool, int, bool]) -> None:
+    network = build(*parts)
+    found = compared(network, "float32")
+    assert found.share == 1.0
+    assert found.difference < 1e-5
+    rough = compared(network, "int8")
+    assert 1e-5 < rough.difference < 0.15
+
+
+def test_another_network_disagrees() -> None:
+    one, other = build(*PARTS[0]), build(*PARTS[0])
+    for weight in other.decoder.trainable_weights:
+        weight.assign(-weight)
+    graphs = OnnxEngine(*graph_files(other, "float32").values())
+    assert compare(KerasEngine(one), graphs, [np.array([5, 6, 7], np.int32)]).share < 0.9
+
+
+def test_columns_keep_their_own_scale() -> None:
+    matrix = np.array([[1.0, 0.001, 0.0], [-0.5, 0.002, 0.0]])
+    scales, steps = quantise_columns(matrix)
+    assert (np.abs(scales * steps - matrix) <= 1e-2 * np.abs(matrix).max(axis=0)).all()
+    assert np.abs(steps).max() <= 63

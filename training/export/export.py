@@ -1,0 +1,130 @@
+"""Writes graphs, and refuses to where they disagree with the network that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from model.contract import Engine, Int32
+from model.engine.keras import KerasEngine, load_network
+from model.engine.onnx import OnnxEngine, Precision
+from model.errors import EngineError
+from model.folder import GRAPH_FILES, load_folder, write_folder
+from model.networks.tokens import TokenSeq2Seq
+from model.tokenizer import BOS_ID, EOS_ID
+from training.corpus.prepare import open_prepared
+from training.errors import CorpusError
+from training.export.networks import encoder_graph, step_graph
+from training.recipe import Recipe
+
+#: Sources that both engines answer.
+SAMPLE = 256
+MOST_STEPS = 30
+BATCH = 32
+#: Candidates whose log-probabilities are closer than this may change places.
+TIE = 1e-3
+#: The share of steps in which graphs of a precision must name the network's own next token.
+LEAST_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "int8": 0.95}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How graphs compare with their network over the same prefixes.
+
+    Attributes:
+        steps: how many were compared.
+        share: of them, in how many both name the same next token.
+        difference: the mean distance between their log-probabilities of the network's token.
+    """
+
+    steps: int
+    share: float
+    difference: float
+
+
+def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
+    """Adds graphs of those precisions to the model that `fit` wrote; others are taken away.
+
+    Returns:
+        one line for each precision.
+
+    Raises:
+        FolderError: if there is no model yet.
+        CorpusError: if the corpus has no dev or test part to compare engines on.
+        EngineError: if graphs disagree with the network; nothing is written then.
+    """
+    path = Path(recipe.output) / "model"
+    folder = load_folder(path)
+    corpus = open_prepared(recipe)
+    shard = corpus.dev if len(corpus.dev) else corpus.test
+    if not len(shard):
+        raise CorpusError(f"{corpus.path}: has neither dev nor test part to compare engines on.")
+    spread = np.linspace(0, len(shard) - 1, min(SAMPLE, len(shard))).astype(np.int64)
+    sources = shard.source_ids(spread)
+    network = load_network(folder)
+    lines, files = [], _other_files(path, folder.config.sha256)
+    for precision in precisions:
+        graphs = graph_files(network, precision)
+        engine = OnnxEngine(*graphs.values())
+        found = compare(KerasEngine(network), engine, sources, name=precision)
+        if found.share < LEAST_AGREEMENT[precision]:
+            raise EngineError(
+                f"{path}: the {precision} graphs name another token than the network in "
+                f"{1 - found.share:.2%} of {found.steps:,} steps; at most "
+                f"{1 - LEAST_AGREEMENT[precision]:.0%} is allowed. Nothing was written."
+            )
+        files |= graphs
+        size = sum(map(len, graphs.values())) / 2**20
+        lines.append(
+            f"{path}: {precision}, {size:.1f} MiB; the network's next token in {found.share:.2%} "
+            f"of {found.steps:,} steps, log-probabilities {found.difference:.1e} apart"
+        )
+    write_folder(path, folder.config, files)
+    return "\n".join(lines)
+
+
+def graph_files(network: TokenSeq2Seq, precision: Precision) -> dict[str, bytes]:
+    """File name -> contents of encoder and step."""
+    encoder, step = GRAPH_FILES[precision]
+    return {encoder: encoder_graph(network, precision), step: step_graph(network, precision)}
+
+
+def compare(
+    network: Engine, graphs: Engine, sources: Sequence[Int32], *, name: str = "compare"
+) -> Agreement:
+    """Feeds both engines the tokens that `network` finds best, and compares what they say next."""
+    steps, agreeing, distance = 0, 0, 0.0
+    for start in tqdm(range(0, len(sources), BATCH), desc=name, leave=False):
+        batch = sources[start : start + BATCH]
+        lengths = np.array([len(source) for source in batch], np.int32)
+        padded = np.zeros((len(batch), lengths.max()), np.int32)
+        for row, source in zip(padded, batch, strict=True):
+            row[: len(source)] = source
+        states = [engine.encode(padded, lengths) for engine in (network, graphs)]
+        parents = np.arange(len(batch), dtype=np.int32)
+        tokens = np.full(len(batch), BOS_ID, np.int32)
+        is_open = np.ones(len(batch), bool)
+        for _ in range(MOST_STEPS):
+            wanted = network.step(states[0], parents, tokens, 2)
+            found = graphs.step(states[1], parents, tokens, 2)
+            tokens = wanted.tokens[:, 0]
+            is_tie = wanted.logprobs[:, 0] - wanted.logprobs[:, 1] < TIE
+            agrees = is_tie | (found.tokens[:, 0] == tokens)
+            apart = np.abs(found.logprobs[:, 0] - wanted.logprobs[:, 0])
+            steps += int(is_open.sum())
+            agreeing += int((agrees & is_open).sum())
+            distance += float(apart[agrees & is_open].sum())
+            is_open &= tokens != EOS_ID
+            if not is_open.any():
+                break
+            states = [wanted.state, found.state]
+    return Agreement(steps, agreeing / steps, distance / max(agreeing, 1))
+
+
+def _other_files(path: Path, names: dict[str, str]) -> dict[str, bytes]:
+    graphs = {name for pair in GRAPH_FILES.values() for name in pair}
+    return {name: (path / name).read_bytes() for name in names if name not in graphs}
