@@ -1,9 +1,10 @@
-"""Decoding speed: this project's engine beside two plain Keras loops over the same weights.
+"""Decoding speed: this project's engines beside two plain Keras loops over the same weights.
 
-    python benchmarks/decode.py [--model models/default] [--repeats 5]
+    python -m benchmarks.decode [--model models/default] [--repeats 5]
 
 Every hypothesis is made to have exactly 20 tokens, every source has 20; one search drives all
-engines, so they do the same work and differ only in how a step is computed:
+engines, so they do the same work and differ only in how a step is computed. Beside ours
+(`onnx-int8`, `onnx`, `keras`) stand:
 
 - `model(...)`: what tutorials do. Calls the Keras model on the source and all tokens so far, for
   each new token.
@@ -27,15 +28,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import onnxruntime
 from keras import ops
 
 from model.config import SearchOptions
 from model.contract import Engine, Int32, StepResult
-from model.engine.keras import KerasEngine
-from model.folder import WEIGHTS_FILE, load_folder
+from model.engine.keras import KerasEngine, load_network
+from model.engine.onnx import OnnxEngine
+from model.folder import load_folder
 from model.networks.tokens import TokenSeq2Seq
 from model.search.beam import Search, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
+from training.export import graph_files
 
 TOKENS = 20
 
@@ -107,42 +111,43 @@ def main() -> None:
     arguments = parser.parse_args()
 
     folder = load_folder(arguments.model)
-    network = TokenSeq2Seq(folder.config.network)
-    network.load_weights(folder.path / WEIGHTS_FILE)
-    engines = {
-        "ours": KerasEngine(network),
-        "eager step": EagerStepEngine(network),
-        "model(...)": ModelCallEngine(network),
+    network = load_network(folder)
+    ours = {
+        "onnx-int8": OnnxEngine(*graph_files(network, "int8").values()),
+        "onnx": OnnxEngine(*graph_files(network, "float32").values()),
+        "keras": KerasEngine(network),
     }
+    peers = {"eager step": EagerStepEngine(network), "model(...)": ModelCallEngine(network)}
     draw = np.random.default_rng(0)
     size = folder.config.network.source_vocab_size
     sources = draw.integers(len(SPECIAL_PIECES), size, (32, TOKENS)).astype(np.int32)
 
-    print(f"{folder.config.name}: {network.count_params():,} weights, vocabulary {size:,}, float32")
+    print(f"{folder.config.name}: {network.count_params():,} weights, vocabulary {size:,}")
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}"
+        f"{platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}, "
+        f"ONNX Runtime {onnxruntime.__version__}"
     )
     print(f"\n{TOKENS} source and {TOKENS} target tokens, median of {arguments.repeats}\n")
-    print(
-        "| batch | search | x model(...) | x eager step | ours | sentences/s | eager | model(...) |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    print("| batch | search | engine | x model(...) | x eager step | ms | sentences/s |")
+    print("|---|---|---|---|---|---|---|")
     for batch in (1, 32):
         for beam_size in (1, 4):
             runs = {
                 name: partial(decode, engine, sources[:batch], beam_size)
-                for name, engine in engines.items()
+                for name, engine in {**ours, **peers}.items()
             }
             ms = median_ms(runs, arguments.repeats)
-            ours = ms["ours"]
-            print(
-                f"| {batch} | {'greedy' if beam_size == 1 else f'beam {beam_size}'} "
-                f"| {ms['model(...)'] / ours:.0f}x | {ms['eager step'] / ours:.1f}x "
-                f"| {ours:.1f} ms | {1000 * batch / ours:.0f} | {ms['eager step']:.0f} ms "
-                f"| {ms['model(...)']:.0f} ms |",
-                flush=True,
-            )
+            search = "greedy" if beam_size == 1 else f"beam {beam_size}"
+            for name, own in ms.items():
+                ratios = " | ".join(
+                    f"{ms[peer] / own:.1f}x" for peer in ("model(...)", "eager step")
+                )
+                print(
+                    f"| {batch} | {search} | {name} | {ratios} | {own:.1f} "
+                    f"| {1000 * batch / own:.0f} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

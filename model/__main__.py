@@ -1,0 +1,95 @@
+"""`python -m model reply|translate MODEL < sources > answers`: one line in, one line out.
+
+A line of `reply` may hold several turns of a dialogue, parted by tabs, the oldest first. A line
+without text gets an empty answer, so that answers stand beside their sources. Memory does not grow
+with the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import get_args
+
+from tqdm import tqdm
+
+from model.config import SearchOptions, Task
+from model.engine import EngineName
+from model.errors import ConfigError, InputError, Seq2SeqError
+from model.generator import Generator
+
+#: Lines that are read before they are sorted by length and answered.
+WINDOW = 4096
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Answers standard input. Returns the exit code."""
+    chosen = _parse(arguments)
+    try:
+        generator = Generator.load(chosen.model, chosen.engine)
+        if generator.config.task != chosen.task:
+            task = generator.config.task
+            raise ConfigError(f"{chosen.model}: this model's task is '{task}', not '{chosen.task}'")
+        options = _options(generator.config.search, chosen)
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+        lines = (line.rstrip("\r\n") for line in sys.stdin)
+        watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=None)
+        for answer in answer_lines(generator, watched, options, batch_size=chosen.batch_size):
+            print(answer)
+        sys.stdout.flush()
+    except Seq2SeqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def answer_lines(
+    generator: Generator, lines: Iterable[str], options: SearchOptions, *, batch_size: int = 64
+) -> Iterator[str]:
+    """The best answer to each line, in the order of the lines; `""` where a line holds no text."""
+    remaining = iter(lines)
+    while window := list(islice(remaining, WINDOW)):
+        sources: dict[int, list[int]] = {}
+        for place, line in enumerate(window):
+            with suppress(InputError):
+                sources[place] = generator.tokenizer.source_ids(line.split("\t"))
+        found = generator.search(list(sources.values()), options, batch_size=batch_size)
+        answers = dict(zip(sources, found, strict=True))
+        for place in range(len(window)):
+            best = answers[place][0].tokens if place in answers else ()
+            yield generator.tokenizer.target_text(best)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m model",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("task", choices=get_args(Task))
+    parser.add_argument("model", help="a model folder")
+    parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
+    parser.add_argument("--beam-size", type=int, help="1 is greedy search")
+    parser.add_argument("--length-penalty", type=float)
+    parser.add_argument("--max-tokens", type=int)
+    parser.add_argument("--batch-size", type=int, default=64, help="sources in search at a time")
+    return parser.parse_args(arguments)
+
+
+def _options(defaults: SearchOptions, chosen: argparse.Namespace) -> SearchOptions:
+    names = ("beam_size", "length_penalty", "max_tokens")
+    given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
+    values = {**defaults.model_dump(), "n_best": 1, **given}
+    return SearchOptions.parse(values, where="options")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
