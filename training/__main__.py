@@ -1,39 +1,31 @@
-"""`python -m training prepare|fit|evaluate|export RECIPE`: parses, calls, prints."""
+"""`python -m training prepare|fit|evaluate|export RECIPE`, and `mine FILE...`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 from model.errors import Seq2SeqError
+from training.corpus.mining import MiningOptions, mine
 from training.corpus.prepare import prepare
-from training.recipe import Recipe, read_recipe
+from training.corpus.records import Fault
+from training.errors import CorpusError
+from training.recipe import read_recipe
+
+PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one step. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    steps = {
-        "prepare": ("read, split and tokenise the corpus", _prepare),
-        "fit": ("train, or go on training, and write the model folder", _fit),
-        "evaluate": ("score the model on the test part and complete its card", _evaluate),
-        "export": ("add graphs for ONNX Runtime, much faster on a CPU, to the model", _export),
-    }
-    commands = parser.add_subparsers(dest="step", required=True)
-    for name, (description, _) in steps.items():
-        command = commands.add_parser(name, help=description, description=description)
-        command.add_argument("recipe", type=Path, help="a recipe, for example recipes/scan.toml")
-        if name == "export":
-            command.add_argument(
-                "--precision",
-                choices=("float32", "int8"),
-                action="append",
-                help="of the graphs; once for each; both by default",
-            )
-    chosen = parser.parse_args(arguments)
+    """Runs one command. Returns the exit code."""
+    chosen = _parser().parse_args(arguments)
     try:
-        print(steps[chosen.step][1](read_recipe(chosen.recipe), chosen))
+        summary = chosen.run(chosen)
+        print(summary, file=sys.stderr if chosen.command == "mine" else sys.stdout)
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -43,30 +35,86 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _prepare(recipe: Recipe, chosen: argparse.Namespace) -> str:
-    corpus = prepare(recipe, chosen.recipe)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, run, description in (
+        ("prepare", _prepare, "read, split and tokenise the corpus"),
+        ("fit", _fit, "train, or go on training, and write the model folder"),
+        ("evaluate", _evaluate, "score the model on the test part and complete its card"),
+        ("export", _export, "add graphs for ONNX Runtime, much faster on a CPU, to the model"),
+    ):
+        command = commands.add_parser(name, help=description, description=description)
+        command.add_argument("recipe", type=Path, help="a recipe, for example recipes/scan.toml")
+        command.set_defaults(run=run)
+    command.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        action="append",
+        help="of the graphs; once for each; both by default",
+    )
+    description = "print the exchanges of subtitle files, one JSON object a line"
+    command = commands.add_parser("mine", help=description, description=description)
+    command.add_argument(
+        "paths", nargs="*", help="files, folders or globs; none: a list of them on standard input"
+    )
+    command.add_argument("-o", "--output", type=Path, help="a file instead of standard output")
+    command.add_argument("--context-turns", type=int, help="the most turns of a context")
+    command.add_argument("--scene-pause", type=float, help="seconds of silence that end a scene")
+    command.add_argument("--turn-pause", type=float, help="seconds between cues of one turn")
+    command.set_defaults(run=_mine)
+    return parser
+
+
+def _prepare(chosen: argparse.Namespace) -> str:
+    corpus = prepare(read_recipe(chosen.recipe), chosen.recipe)
     parts = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test"
     faults = corpus.report["faults"]
     dropped = sum(corpus.report["dropped"].values())
     return f"{corpus.path}: {parts}; {dropped:,} left out, {faults:,} unreadable (report.json)"
 
 
-def _fit(recipe: Recipe, chosen: argparse.Namespace) -> str:
+def _fit(chosen: argparse.Namespace) -> str:
     from training.fit import fit  # loads the framework
 
-    return fit(recipe)
+    return fit(read_recipe(chosen.recipe))
 
 
-def _evaluate(recipe: Recipe, chosen: argparse.Namespace) -> str:
+def _evaluate(chosen: argparse.Namespace) -> str:
     from training.evaluation.report import evaluate  # loads the framework
 
-    return evaluate(recipe)
+    return evaluate(read_recipe(chosen.recipe))
 
 
-def _export(recipe: Recipe, chosen: argparse.Namespace) -> str:
+def _export(chosen: argparse.Namespace) -> str:
     from training.export import export  # loads the framework
 
-    return export(recipe, chosen.precision or ["float32", "int8"])
+    return export(read_recipe(chosen.recipe), chosen.precision or PRECISIONS)
+
+
+def _mine(chosen: argparse.Namespace) -> str:
+    names = (field.name for field in fields(MiningOptions))
+    given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
+    paths: Iterable[str] = chosen.paths or (line.rstrip("\n") for line in sys.stdin)
+    exchanges, faults, files = 0, 0, set()
+    with ExitStack() as stack:
+        try:
+            output = (
+                stack.enter_context(chosen.output.open("w", encoding="utf-8"))
+                if chosen.output
+                else sys.stdout
+            )
+        except OSError as error:
+            raise CorpusError(f"{chosen.output}: cannot be written ({error.strerror}).") from None
+        for found in mine(paths, MiningOptions(**given)):
+            if isinstance(found, Fault):
+                faults += 1
+                print(f"left out: {found.origin}: {found.reason}", file=sys.stderr)
+            else:
+                exchanges += 1
+                files.add(found.file)
+                print(found.to_json(), file=output)
+    return f"{exchanges:,} exchanges of {len(files):,} files; {faults:,} could not be read"
 
 
 if __name__ == "__main__":

@@ -100,14 +100,15 @@ def test_a_killed_fit_ends_with_the_weights_of_an_undisturbed_one(folder: Path) 
 
 @pytest.mark.timeout(600)
 def test_three_commands_make_a_model_that_answers(folder: Path) -> None:
-    recipe = write_recipe(folder, "echo", epochs=12)
+    recipe = write_recipe(folder, "echo", epochs=15)
     assert "train" in run("prepare", recipe)
     assert "dev perplexity" in run("fit", recipe)
     assert "test_greedy_exact_match" in run("evaluate", recipe)
+    assert "int8" in run("export", recipe)
     assert "BLEU" in (folder / "echo" / "report.md").read_text()
 
     generator = Generator.load(folder / "echo" / "model")
-    assert generator.config.training["metrics"]["test_perplexity"] < 4.0
+    assert generator.config.training["metrics"]["test_perplexity"] < 6.0  # by chance: 8
     (candidates,) = generator.generate(["one two"])
     assert set(candidates[0].text.split()) <= set(WORDS)
 

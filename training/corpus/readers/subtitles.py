@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pysubs2
@@ -12,6 +13,7 @@ from charset_normalizer import from_bytes
 from training.corpus.files import read_bytes
 from training.corpus.readers.dialogue import exchanges_of
 from training.corpus.records import Fault, Records
+from training.errors import CorpusError
 
 #: A silence of this length ends a scene: what follows answers nothing before it.
 SCENE_PAUSE_MS = 4000
@@ -28,16 +30,51 @@ _ADVERT = re.compile(r"www\.|https?://|subtitles? by|downloaded from|sync(ed)? b
 _SENTENCE_END = re.compile(r"[.?!…\"')]$")
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What one person says at a time.
+
+    Attributes:
+        start, end: of its cues, in milliseconds.
+        text: without tags, notes and speaker labels.
+        is_open: whether its last cue ends within a sentence.
+    """
+
+    start: int
+    end: int
+    text: str
+    is_open: bool
+
+
 def read_subtitles(path: Path) -> Records:
     """Exchanges of a `.srt`, `.vtt`, `.ass` or `.ssa` file in any encoding. Its film is the group;
     `origin` is the file and the second at which the reply begins."""
     try:
+        for scene in read_scenes(path):
+            turns = ((turn.start // 1000, turn.text) for turn in scene)
+            yield from exchanges_of(turns, group=str(path), origin=str(path))
+    except CorpusError as error:
+        yield Fault(f"{path}:1", str(error))
+
+
+def read_scenes(
+    path: Path, *, scene_pause: int = SCENE_PAUSE_MS, turn_pause: int = TURN_PAUSE_MS
+) -> Iterator[list[Turn]]:
+    """The turns of each scene of a subtitle file.
+
+    Args:
+        path: the file.
+        scene_pause: milliseconds of silence that end a scene.
+        turn_pause: cues closer than this are one turn, if the first does not end a sentence.
+
+    Raises:
+        CorpusError: if it is no subtitle file.
+    """
+    try:
         cues = pysubs2.SSAFile.from_string(_decode(read_bytes(path)))
     except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
-        yield Fault(f"{path}:1", f"not a subtitle file: {error}")
-        return
-    for scene in _scenes(cues):
-        yield from exchanges_of(scene, group=str(path), origin=str(path))
+        raise CorpusError(f"not a subtitle file: {error}") from None
+    yield from _scenes(cues, scene_pause, turn_pause)
 
 
 def _decode(content: bytes) -> str:
@@ -57,23 +94,26 @@ def _decode(content: bytes) -> str:
     return str(next((match for match in equal if match.encoding == "cp1252"), equal[0]))
 
 
-def _scenes(cues: pysubs2.SSAFile) -> Iterator[list[tuple[int, str]]]:
-    """Turns of each scene, with the second at which each begins."""
-    scene: list[tuple[int, str]] = []
-    last_end, is_open = 0, False
+def _scenes(cues: pysubs2.SSAFile, scene_pause: int, turn_pause: int) -> Iterator[list[Turn]]:
+    scene: list[Turn] = []
+    last_end = 0
     for cue in sorted(cues, key=lambda each: each.start):
         if cue.is_comment or _ADVERT.search(cue.plaintext):
             continue
-        if scene and cue.start - last_end > SCENE_PAUSE_MS:
+        if scene and cue.start - last_end > scene_pause:
             yield scene
-            scene, is_open = [], False
+            scene = []
         for text, is_new_speaker in _speeches(cue.plaintext):
-            goes_on = is_open and not is_new_speaker and cue.start - last_end < TURN_PAUSE_MS
-            if goes_on and scene:
-                scene[-1] = (scene[-1][0], f"{scene[-1][1]} {text}")
-            else:
-                scene.append((cue.start // 1000, text))
-            is_open = not _SENTENCE_END.search(text)
+            start = cue.start
+            if (
+                scene
+                and scene[-1].is_open
+                and not is_new_speaker
+                and cue.start - last_end < turn_pause
+            ):
+                begun = scene.pop()
+                start, text = begun.start, f"{begun.text} {text}"
+            scene.append(Turn(start, cue.end, text, not _SENTENCE_END.search(text)))
         last_end = max(last_end, cue.end)
     if scene:
         yield scene
