@@ -145,7 +145,7 @@ class Carried:
 
     def reset(self) -> None:
         """Begins with zeros again."""
-        self.write([ops.zeros_like(variable) for variable in self._variables])
+        self.write([ops.zeros(each.shape, each.dtype) for each in self._variables])
 
 
 def zeros_like(like: Tensor, units: int) -> Tensor:
