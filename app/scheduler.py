@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from model.config import SearchOptions
 from model.errors import EngineError
-from model.search.beam import Hypothesis, Search, SearchRequest
+from model.search.beam import Search
+from model.search.requests import Hypothesis, SearchRequest
 
 logger = logging.getLogger(__name__)
 

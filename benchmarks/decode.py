@@ -37,7 +37,8 @@ from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine
 from model.folder import load_folder
 from model.networks.tokens import TokenSeq2Seq
-from model.search.beam import Search, SearchRequest
+from model.search.beam import Search
+from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
 from training.export import graph_files
 

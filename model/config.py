@@ -108,8 +108,9 @@ class TextConfig(Document):
 class SearchOptions(Document):
     """How the best hypotheses are looked for. `beam_size=1` is greedy search.
 
-    `score = logprob / ((5 + tokens) / 6) ** length_penalty` (Wu et al. 2016, arXiv:1609.08144,
-    eq. 14), where `tokens` counts the end-of-sentence token.
+    `score = logprob / ((5 + tokens) / 6) ** length_penalty + coverage_penalty * coverage` (Wu et
+    al. 2016, arXiv:1609.08144, eq. 14), where `tokens` counts the end-of-sentence token and
+    `coverage = sum_i log(min(sum_j alpha_ij, 1))` over source positions i.
     """
 
     beam_size: int = Field(1, ge=1, le=64, description="1 is greedy search")
@@ -119,6 +120,29 @@ class SearchOptions(Document):
     )
     min_tokens: int = Field(0, ge=0, le=1024, description="none ends earlier")
     max_tokens: int = Field(64, ge=1, le=1024, description="every one ends here")
+    coverage_penalty: float = Field(
+        0.0, ge=0.0, le=10.0, description="weight of source tokens that attention left out"
+    )
+    diversity: float = Field(
+        0.0,
+        ge=0.0,
+        le=10.0,
+        description="nats that each better continuation of the same hypothesis costs",
+    )
+    no_repeat_ngram: int = Field(0, ge=0, le=64, description="no n tokens come twice; 0: they may")
+    repetition_penalty: float = Field(
+        1.0, ge=1.0, le=10.0, description="multiplies the log-probability of tokens said before"
+    )
+    temperature: float = Field(
+        0.0, ge=0.0, le=10.0, description="above 0: `beam_size` hypotheses are drawn at random"
+    )
+    top_k: int = Field(50, ge=0, description="draws are among so many of the likeliest; 0: all")
+    top_p: float = Field(
+        1.0, gt=0.0, le=1.0, description="draws are among the likeliest that reach this share"
+    )
+    seed: int | None = Field(
+        None, ge=0, lt=2**64, description="repeats the same draws; none: others each time"
+    )
 
     @model_validator(mode="after")
     def _check_sizes_agree(self) -> Self:

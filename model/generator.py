@@ -10,7 +10,8 @@ from model.config import ModelConfig, SearchOptions
 from model.contract import Engine
 from model.engine import EngineName, load_engine
 from model.folder import load_folder
-from model.search.beam import FinishReason, Hypothesis, Search, SearchRequest
+from model.search.beam import Search
+from model.search.requests import FinishReason, Hypothesis, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, Tokenizer
 
 

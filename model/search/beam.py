@@ -1,136 +1,24 @@
-"""Greedy and beam search over any number of requests that come and go.
+"""Greedy search, beam search and sampling over any number of requests that come and go.
 
 `Search` drives an engine: `add` lets requests join, `step` moves every one of them by one token and
 returns those that are done. Which rows decode together never changes what a request gets. Knows
-the contract and `SearchOptions`; no network, no text, no clock. Every token's work is on arrays.
+the contract and its options; no network, no text, no clock. Every token's work is on arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.config import SearchOptions
 from model.contract import Engine, State
 from model.errors import EngineError
-
-FinishReason = Literal["stop", "length"]
-
-
-@dataclass(frozen=True)
-class SearchRequest:
-    """One source to answer.
-
-    Attributes:
-        key: names the request; unique among those in search.
-        source_ids: what the encoder reads, at least one id.
-        options: how to search.
-    """
-
-    key: Hashable
-    source_ids: Sequence[int]
-    options: SearchOptions
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One answer.
-
-    Attributes:
-        tokens: target ids without the end-of-sentence id.
-        logprob: sum of the log-probabilities of all its tokens, the end included, in nats.
-        score: `logprob` after the length penalty; hypotheses are ordered by it.
-        finish_reason: `stop` if it ended itself, `length` if `max_tokens` cut it.
-    """
-
-    tokens: tuple[int, ...]
-    logprob: float
-    score: float
-    finish_reason: FinishReason
-
-
-@dataclass(frozen=True)
-class Beams:
-    """The live hypotheses of all requests: G requests, W the widest beam.
-
-    A hypothesis that does not exist has logprob -inf. Histories begin with the begin-of-sentence id
-    and stand at the right: request g's own tokens are the last `lengths[g]` columns.
-
-    Attributes:
-        logprobs: float64 `(G, W)`.
-        rows: int32 `(G, W)`, the row of the engine's state that each hypothesis continues.
-        tokens: int32 `(G, W, 1 + the longest history)`.
-        lengths: int32 `(G,)`, tokens that each request's hypotheses have.
-        widths: int32 `(G,)`, hypotheses that may still live: the beam size less the finished.
-        worst_kept: float64 `(G,)`, score of the n-th best finished hypothesis, -inf before.
-        min_tokens, max_tokens: int32 `(G,)`.
-        length_penalty: float64 `(G,)`.
-    """
-
-    logprobs: NDArray[np.float64]
-    rows: NDArray[np.int32]
-    tokens: NDArray[np.int32]
-    lengths: NDArray[np.int32]
-    widths: NDArray[np.int32]
-    worst_kept: NDArray[np.float64]
-    min_tokens: NDArray[np.int32]
-    max_tokens: NDArray[np.int32]
-    length_penalty: NDArray[np.float64]
-
-    @classmethod
-    def start(cls, options: Sequence[SearchOptions], *, first_row: int, bos_id: int) -> Beams:
-        """One empty hypothesis for each request, in consecutive rows of the state."""
-        count = len(options)
-        width = max((option.beam_size for option in options), default=1)
-        logprobs = np.full((count, width), -np.inf)
-        logprobs[:, :1] = 0.0
-        rows = np.zeros((count, width), np.int32)
-        rows[:, 0] = first_row + np.arange(count)
-        return cls(
-            logprobs=logprobs,
-            rows=rows,
-            tokens=np.full((count, width, 1), bos_id, np.int32),
-            lengths=np.zeros(count, np.int32),
-            widths=np.array([option.beam_size for option in options], np.int32),
-            worst_kept=np.full(count, -np.inf),
-            min_tokens=np.array([option.min_tokens for option in options], np.int32),
-            max_tokens=np.array([option.max_tokens for option in options], np.int32),
-            length_penalty=np.array([option.length_penalty for option in options], np.float64),
-        )
-
-    def join(self, newcomers: Beams) -> Beams:
-        """Both sets of requests, the newcomers last."""
-        width = max(self.logprobs.shape[1], newcomers.logprobs.shape[1])
-        length = max(self.tokens.shape[2], newcomers.tokens.shape[2])
-        both = [beams._padded(width, length) for beams in (self, newcomers)]
-        return _each_field(lambda *pair: np.concatenate(pair), *both)
-
-    def keep(self, requests: NDArray[np.bool_]) -> Beams:
-        """Only the requests that are True in `requests` `(G,)`, without unused columns."""
-        kept = _each_field(lambda field: field[requests], self)
-        live_columns = np.flatnonzero(np.isfinite(kept.logprobs).any(axis=0))
-        width = max([1, *kept.widths, *(live_columns + 1)])
-        length = 1 + kept.lengths.max(initial=0)
-        return replace(
-            kept,
-            logprobs=kept.logprobs[:, :width],
-            rows=kept.rows[:, :width],
-            tokens=kept.tokens[:, :width, -length:],
-        )
-
-    def _padded(self, width: int, length: int) -> Beams:
-        wider = (0, width - self.logprobs.shape[1])
-        longer = (length - self.tokens.shape[2], 0)
-        return replace(
-            self,
-            logprobs=np.pad(self.logprobs, ((0, 0), wider), constant_values=-np.inf),
-            rows=np.pad(self.rows, ((0, 0), wider)),
-            tokens=np.pad(self.tokens, ((0, 0), wider, longer)),
-        )
+from model.search.beams import Beams
+from model.search.controls import Controls, Histories
+from model.search.requests import Hypothesis, SearchRequest
+from model.search.sampling import Sampler
 
 
 @dataclass
@@ -147,7 +35,8 @@ class Search:
     Beam search as in Sutskever et al. 2014: the `beam_size` likeliest continuations are kept; one
     that ends leaves the beam, which is narrower from then on. A request is done when its beam is
     empty, or when no live hypothesis can still overtake its n-th best finished one: stopping early
-    changes no answer. With `beam_size=1` this is greedy search.
+    changes no answer. With `beam_size=1` this is greedy search. With a `temperature`, `beam_size`
+    hypotheses are drawn instead, each by itself.
 
     Args:
         engine: runs the network.
@@ -162,16 +51,18 @@ class Search:
         self._engine = engine
         self._bos_id = bos_id
         self._eos_id = eos_id
-        self._blocked_ids = np.array(sorted(blocked_ids), np.int32)
+        self._blocked_ids = blocked_ids
         self._state: State = None
         self._state_rows = 0
         self._open: list[_Open] = []
         self._beams = Beams.start([], first_row=0, bos_id=bos_id)
+        self._sampler = Sampler()
+        self._controls = self._new_controls()
 
     @property
     def active_rows(self) -> int:
         """Rows that the next step computes."""
-        return int(np.isfinite(self._beams.logprobs).sum())
+        return int(self._beams.live.sum())
 
     @property
     def is_idle(self) -> bool:
@@ -187,12 +78,13 @@ class Search:
         for row, request in enumerate(requests):
             source_ids[row, : lengths[row]] = request.source_ids
         encoded = self._engine.encode(source_ids, lengths)
-        options = [request.options for request in requests]
-        newcomers = Beams.start(options, first_row=self._state_rows, bos_id=self._bos_id)
+        newcomers = Beams.start(requests, first_row=self._state_rows, bos_id=self._bos_id)
         self._beams = self._beams.join(newcomers)
         self._state = encoded if self.is_idle else self._engine.concatenate([self._state, encoded])
         self._state_rows += len(requests)
         self._open += [_Open(request, []) for request in requests]
+        self._sampler.add([request.options for request in requests])
+        self._controls = self._new_controls()
 
     def remove(self, keys: Collection[Hashable]) -> None:
         """Drops requests; their rows are free at the next step. Unknown keys change nothing."""
@@ -203,9 +95,8 @@ class Search:
         """Moves every request by one token. Returns those that are done, best hypothesis first."""
         if self.is_idle:
             return []
-        beams, tokens = self._advance()
-        beams = self._collect(beams, tokens)
-        bounds = beams.logprobs.max(axis=1) / penalty(beams.max_tokens, beams.length_penalty)
+        beams = self._collect(self._advance())
+        bounds = beams.upper_bounds()
         done = ~np.isfinite(bounds) | (bounds <= beams.worst_kept)
         self._beams = beams
         answers = [
@@ -216,69 +107,60 @@ class Search:
         self._retain(~done)
         return answers
 
-    def _advance(self) -> tuple[Beams, NDArray[np.int32]]:
-        """Steps the engine and keeps the likeliest continuations.
-
-        Returns:
-            beams, hypotheses that have just ended still in it; the tokens just read, `(G, W)`.
-        """
+    def _advance(self) -> Beams:
+        """Steps the engine and chooses continuations. Those that have just ended are among them."""
         beams = self._beams
-        live = np.isfinite(beams.logprobs)
-        width = beams.logprobs.shape[1]
-        too_short = beams.lengths < beams.min_tokens
+        live = beams.live
+        width = live.shape[1]
+        requests = np.nonzero(live)[0]
+        said = Histories(beams.tokens[live], beams.lengths[requests], requests)
+        verdict = self._controls.verdict(said)
         result = self._engine.step(
             self._state,
             parents=beams.rows[live],
-            tokens=beams.tokens[:, :, -1][live],
-            # as many more as may have to be left out
-            top_k=width + len(self._blocked_ids) + int(too_short.any()),
+            tokens=said.tokens[:, -1],
+            top_k=max(width, self._sampler.reach) + verdict.reach,
         )
         if np.isnan(result.logprobs).any():
             raise EngineError("the network's output is not a number; its weights are broken")
         top_k = result.tokens.shape[1]
         candidates = np.zeros((*live.shape, top_k), np.int32)
         candidates[live] = result.tokens
-        logprobs = np.full(candidates.shape, -np.inf)
-        logprobs[live] = beams.logprobs[live][:, None] + result.logprobs
-        logprobs[too_short[:, None, None] & (candidates == self._eos_id)] = -np.inf
-        logprobs[np.isin(candidates, self._blocked_ids)] = -np.inf
+        steps = np.full(candidates.shape, -np.inf)
+        steps[live] = verdict.judge(result.tokens, result.logprobs.astype(np.float64))
+        logprobs = beams.logprobs[:, :, None] + steps
 
-        flat = logprobs.reshape(len(logprobs), -1)
-        order = np.argsort(-flat, axis=1, kind="stable")[:, :width]
-        kept = np.take_along_axis(flat, order, axis=1)
-        kept[np.arange(width) >= beams.widths[:, None]] = -np.inf
-        parents = order // top_k
-        tokens = np.take_along_axis(candidates.reshape(flat.shape), order, axis=1)
-        state_rows = np.zeros(live.shape, np.int32)
-        state_rows[live] = np.arange(live.sum())
-        history = np.take_along_axis(beams.tokens, parents[:, :, None], axis=1)
-        self._state, self._state_rows = result.state, int(live.sum())
-        return replace(
-            beams,
-            logprobs=kept,
-            rows=np.take_along_axis(state_rows, parents, axis=1),
-            tokens=np.concatenate([history, tokens[:, :, None]], axis=2),
-            lengths=beams.lengths + 1,
-        ), tokens
+        chosen = _likeliest(logprobs, beams)
+        if beams.is_drawn.any():
+            drawn = self._sampler.draw(steps)
+            chosen = np.where(beams.is_drawn[:, None], drawn, chosen)
+        kept = np.take_along_axis(logprobs.reshape(len(live), -1), chosen, axis=1)
+        has_no_room = np.arange(width) >= beams.widths[:, None]
+        kept[has_no_room & ~beams.is_drawn[:, None]] = -np.inf
+        tokens = np.take_along_axis(candidates.reshape(len(live), -1), chosen, axis=1)
+        self._state, self._state_rows = result.state, len(requests)
+        return beams.continued(chosen // top_k, tokens, kept, result.attention_weights)
 
-    def _collect(self, beams: Beams, tokens: NDArray[np.int32]) -> Beams:
+    def _collect(self, beams: Beams) -> Beams:
         """Takes hypotheses that ended, or ran out of tokens, out of `beams`."""
-        live = np.isfinite(beams.logprobs)
-        ended = live & (tokens == self._eos_id)
-        cut = live & ~ended & (beams.lengths >= beams.max_tokens)[:, None]
+        ended = beams.live & (beams.tokens[:, :, -1] == self._eos_id)
+        cut = beams.live & ~ended & (beams.lengths >= beams.max_tokens)[:, None]
+        if not (ended | cut).any():
+            return beams
         logprobs, widths = beams.logprobs.copy(), beams.widths.copy()
         worst_kept = beams.worst_kept.copy()
-        scores = beams.logprobs / penalty(beams.lengths, beams.length_penalty)[:, None]
+        scores = beams.scores()
         for g, w in np.argwhere(ended | cut):
-            length = beams.lengths[g] - ended[g, w]
-            history = beams.tokens[g, w, -beams.lengths[g] :][:length]
-            entry = self._open[g]
+            entry, length = self._open[g], beams.lengths[g]
+            history = beams.tokens[g, w, -length:][: length - ended[g, w]]
+            looked = beams.attention_weights[g, w, -length:, : beams.source_lengths[g]]
             entry.finished.append(
                 Hypothesis(
                     tokens=tuple(history.tolist()),
                     logprob=float(beams.logprobs[g, w]),
                     score=float(scores[g, w]),
                     finish_reason="stop" if ended[g, w] else "length",
+                    attention_weights=looked.copy() if entry.request.wants_attention else None,
                 )
             )
             logprobs[g, w] = -np.inf
@@ -293,21 +175,31 @@ class Search:
             return
         self._beams = self._beams.keep(requests)
         self._open = [entry for entry, kept in zip(self._open, requests, strict=True) if kept]
+        self._sampler.keep(requests)
+        self._controls = self._new_controls()
         if not self._open:
             self._state, self._state_rows = None, 0
 
+    def _new_controls(self) -> Controls:
+        requests = [entry.request for entry in self._open]
+        return Controls(requests, eos_id=self._eos_id, blocked_ids=self._blocked_ids)
 
-def penalty(lengths: NDArray[np.int32], alpha: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """GNMT's length penalty `((5 + length) / 6) ** alpha` (Wu et al. 2016, eq. 14)."""
-    return np.asarray(((5.0 + lengths) / 6.0) ** alpha, np.float64)
+
+def _likeliest(logprobs: NDArray[np.float64], beams: Beams) -> NDArray[np.intp]:
+    """The W best continuations of each request as places in its W x K candidates, best first.
+
+    With `diversity`, the k-th best continuation of a hypothesis counts k times that less (Li,
+    Monroe and Jurafsky 2016, arXiv:1611.08562), so that fewer siblings fill the beam.
+    """
+    width = logprobs.shape[1]
+    if beams.diversity.any():
+        ranks = np.argsort(np.argsort(-logprobs, axis=2, kind="stable"), axis=2, kind="stable")
+        logprobs = logprobs - beams.diversity[:, None, None] * ranks
+    flat = logprobs.reshape(len(logprobs), -1)
+    return np.argsort(-flat, axis=1, kind="stable")[:, :width]
 
 
 def _best(entry: _Open) -> tuple[Hypothesis, ...]:
     """The n best finished hypotheses; those that ended themselves come first."""
     ranked = sorted(entry.finished, key=lambda each: (each.finish_reason == "length", -each.score))
     return tuple(ranked[: entry.request.options.n_best])
-
-
-def _each_field(function: Callable[..., NDArray[Any]], *beams: Beams) -> Beams:
-    """`function` of each field of all `beams`."""
-    return Beams(**{name: function(*(getattr(b, name) for b in beams)) for name in vars(beams[0])})

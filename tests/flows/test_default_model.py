@@ -10,7 +10,7 @@ import pytest
 
 from model.config import SearchOptions
 from model.generator import Generator
-from model.search.beam import SearchRequest
+from model.search.requests import SearchRequest
 
 FOLDER = Path(__file__).parents[2] / "models" / "default"
 GREEDY = SearchOptions(beam_size=1, max_tokens=32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,32 +14,42 @@ from hypothesis import strategies as st
 from model.config import SearchOptions
 from model.contract import Float32, Int32, StepResult
 from model.errors import EngineError
-from model.search.beam import Hypothesis, Search, SearchRequest, penalty
+from model.search.beam import Search
+from model.search.beams import penalty
+from model.search.requests import Hypothesis, SearchRequest
 
 A, B, EOS, BOS = range(4)
 
 
 class TableEngine:
-    """An engine whose next token depends on the last one only, by a table `(V, V)`; a source
-    shifts nothing, unless `by_source` is set: then its first id picks the table."""
+    """An engine whose next token depends on the last one only, by a table `(V, V)` that the first
+    id of the source picks. Token t looks at position t of its source, modulo its length."""
 
     def __init__(self, *tables: Sequence[Sequence[float]]) -> None:
         with np.errstate(divide="ignore"):
             self.logprobs = np.log(np.array(tables, np.float32))
 
-    def encode(self, source_ids: Int32, source_lengths: Int32) -> Int32:
-        return source_ids[:, 0]
+    def encode(self, source_ids: Int32, source_lengths: Int32) -> list[Int32]:
+        return [source_ids, source_lengths]
 
-    def step(self, state: Int32, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
-        logprobs: Float32 = self.logprobs[state[parents], tokens]
+    def step(self, state: list[Int32], parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+        source_ids, lengths = (each[parents] for each in state)
+        logprobs: Float32 = self.logprobs[source_ids[:, 0], tokens]
         best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
-        attention = np.ones((len(tokens), 1), np.float32)
+        looked = np.arange(source_ids.shape[1]) == (tokens % lengths)[:, None]
         return StepResult(
-            best, np.take_along_axis(logprobs, best, axis=1), attention, state[parents]
+            best,
+            np.take_along_axis(logprobs, best, axis=1),
+            looked.astype(np.float32),
+            [source_ids, lengths],
         )
 
-    def concatenate(self, states: list[Int32]) -> Int32:
-        return np.concatenate(states)
+    def concatenate(self, states: list[list[Int32]]) -> list[Int32]:
+        longest = max(source_ids.shape[1] for source_ids, _ in states)
+        return [
+            np.concatenate([np.pad(s, ((0, 0), (0, longest - s.shape[1]))) for s, _ in states]),
+            np.concatenate([lengths for _, lengths in states]),
+        ]
 
 
 # From BOS: A 0.6, B 0.4. A ends with 0.4 (or goes on to A 0.3, B 0.3); B ends with 0.9.
@@ -177,41 +188,50 @@ def test_a_beam_that_holds_everything_is_exhaustive(seed: int, alpha: float) -> 
     assert best.tokens == tokens
 
 
-requests = st.lists(
-    st.builds(
-        lambda source, beam, n_best, alpha, least, most: (
-            source,
-            SearchOptions(
-                beam_size=beam,
-                n_best=min(n_best, beam),
-                length_penalty=alpha,
-                min_tokens=min(least, most),
-                max_tokens=most,
-            ),
-        ),
-        st.integers(0, 2),
-        st.integers(1, 5),
-        st.integers(1, 5),
-        st.sampled_from([0.0, 0.6, 1.0]),
-        st.integers(0, 3),
-        st.integers(1, 12),
-    ),
-    min_size=1,
-    max_size=12,
-)
+@st.composite
+def search_requests(draw: st.DrawFn) -> SearchRequest:
+    """A request with any options; its key stands for nothing yet."""
+    beam_size, max_tokens = draw(st.integers(1, 5)), draw(st.integers(1, 12))
+    options = SearchOptions(
+        beam_size=beam_size,
+        n_best=draw(st.integers(1, beam_size)),
+        length_penalty=draw(st.sampled_from([0.0, 0.6, 1.0])),
+        min_tokens=draw(st.integers(0, min(3, max_tokens))),
+        max_tokens=max_tokens,
+        coverage_penalty=draw(st.sampled_from([0.0, 0.0, 0.5])),
+        diversity=draw(st.sampled_from([0.0, 0.0, 0.7])),
+        no_repeat_ngram=draw(st.sampled_from([0, 0, 1, 2, 3])),
+        repetition_penalty=draw(st.sampled_from([1.0, 1.0, 1.5])),
+        temperature=draw(st.sampled_from([0.0, 0.0, 0.8, 2.0])),
+        top_k=draw(st.sampled_from([0, 1, 3, 50])),
+        top_p=draw(st.sampled_from([0.5, 1.0])),
+        seed=draw(st.integers(0, 99)),
+    )
+    tokens = st.integers(4, 8)
+    return SearchRequest(
+        key=None,
+        source_ids=draw(st.lists(st.integers(0, 2), min_size=1, max_size=4)),
+        options=options,
+        prefix_ids=draw(st.lists(tokens, max_size=3)),
+        blocked=draw(st.lists(st.lists(tokens, min_size=1, max_size=3), max_size=2)),
+        wants_attention=draw(st.booleans()),
+    )
 
 
-@settings(max_examples=100, deadline=None)
-@given(requests=requests, seed=st.integers(0, 1000))
-def test_company_never_changes_an_answer(
-    requests: list[tuple[int, SearchOptions]], seed: int
-) -> None:
+@settings(max_examples=150, deadline=None)
+@given(requests=st.lists(search_requests(), min_size=1, max_size=12), seed=st.integers(0, 1000))
+def test_company_never_changes_an_answer(requests: list[SearchRequest], seed: int) -> None:
     draw = np.random.default_rng(seed)
     engine = TableEngine(*(draw.dirichlet(np.ones(9) / 2, size=9) for _ in range(3)))
-    wanted = [SearchRequest(i, (source,), options) for i, (source, options) in enumerate(requests)]
+    wanted = [replace(request, key=i) for i, request in enumerate(requests)]
     alone = {request.key: run(engine, [request])[request.key] for request in wanted}
-    assert run(engine, wanted) == alone
+    together = run(engine, wanted)
+    assert together == alone
     assert run(engine, wanted, joining=lambda: int(draw.integers(0, 4))) == alone
+    for request in wanted:
+        for one, other in zip(alone[request.key], together[request.key], strict=True):
+            assert (one.attention_weights is None) == (not request.wants_attention)
+            np.testing.assert_array_equal(one.attention_weights, other.attention_weights)
 
 
 def test_greedy_is_a_beam_of_one_step_by_step() -> None:
