@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from app.errors import InvalidField
 from app.settings import Settings
@@ -11,8 +11,13 @@ from model.config import SearchOptions
 from model.errors import InputError
 from model.tokenizer import Tokenizer
 
+Decoding = Literal["greedy", "beam", "sample"]
+
 #: The beam of a caller who asks for "beam" and names no size, unless the model has a wider one.
 USUAL_BEAM_SIZE = 4
+
+#: Of a caller who asks for "sample" and names none, unless the model has one.
+USUAL_TEMPERATURE = 1.0
 
 
 def source_ids_of(
@@ -44,42 +49,103 @@ def search_options(
     defaults: SearchOptions,
     limits: Settings,
     *,
-    decoding: Literal["greedy", "beam"] | None = None,
-    beam_size: int | None = None,
-    length_penalty: float | None = None,
-    n_best: int | None = None,
-    max_tokens: int | None = None,
+    decoding: Decoding | None = None,
+    **wishes: Any,
 ) -> SearchOptions:
-    """Options of one search; what is None comes from `defaults`, within `limits`.
+    """Options of one search.
+
+    Args:
+        defaults: the model's own, for what is not wished, within `limits`.
+        limits: the server's.
+        decoding: how to search; by default as `wishes` and `defaults` have it.
+        wishes: fields of `SearchOptions`; None is no wish.
 
     Raises:
         InvalidField: if a wish is beyond a limit, or two of them contradict each other.
     """
+    wishes = {name: value for name, value in wishes.items() if value is not None}
+    _check_decoding(decoding, wishes)
+    _check_at_most("beam_size", wishes, limits.max_beam_size, "on this server")
+    _check_at_most("max_tokens", wishes, limits.max_reply_tokens, "on this server")
+    own = defaults.model_dump()
+    temperature = wishes.get("temperature", defaults.temperature)
+    if decoding == "sample":
+        own["temperature"] = temperature or USUAL_TEMPERATURE
+    elif decoding is not None:
+        own["temperature"] = 0.0
+    usual = _usual_beam_size(decoding, wishes, defaults)
+    own["beam_size"] = beam_size = wishes.get("beam_size") or min(usual, limits.max_beam_size)
+    own["max_tokens"] = min(defaults.max_tokens, limits.max_reply_tokens)
+    _check_at_most("n_best", wishes, beam_size, "(the beam_size)")
+    own["n_best"] = min(defaults.n_best, beam_size)
+    max_tokens = wishes.get("max_tokens", own["max_tokens"])
+    _check_at_most("min_tokens", wishes, max_tokens, "(the max_tokens)")
+    own["min_tokens"] = min(defaults.min_tokens, max_tokens)
+    return SearchOptions(**{**own, **wishes})
+
+
+def prefix_ids_of(prefix: str | None, tokenizer: Tokenizer, max_tokens: int) -> list[int]:
+    """Ids that every hypothesis begins with.
+
+    Raises:
+        InvalidField: if they leave no room for more.
+    """
+    ids = tokenizer.target_ids(prefix or "")
+    if len(ids) >= max_tokens:
+        raise InvalidField(
+            "prefix", f"must be shorter than max_tokens={max_tokens}. Received: {len(ids)} tokens"
+        )
+    return ids
+
+
+def blocked_ids_of(
+    words: Sequence[str] | None, tokenizer: Tokenizer, limits: Settings
+) -> list[list[int]]:
+    """Sequences of ids that no hypothesis may hold: each word as it is, in small letters and with a
+    capital.
+
+    Raises:
+        InvalidField: if there are too many words, or one holds no text.
+    """
+    if words and len(words) > limits.max_blocked_words:
+        raise InvalidField(
+            "blocked_words", f"must be at most {limits.max_blocked_words}. Received: {len(words)}"
+        )
+    sequences = {}
+    for place, word in enumerate(words or ()):
+        for form in (word, word.lower(), word.capitalize()):
+            ids = tokenizer.target_ids(form)
+            if not ids:
+                raise InvalidField(f"blocked_words.{place}", "holds no text")
+            sequences[tuple(ids)] = ids
+    return list(sequences.values())
+
+
+def _check_decoding(decoding: Decoding | None, wishes: dict[str, Any]) -> None:
+    """That `wishes` do not contradict `decoding`."""
+    where = f"with decoding {decoding!r}"
     if decoding == "greedy":
-        _check_at_most("beam_size", beam_size, 1, "with decoding 'greedy'")
-        _check_at_most("n_best", n_best, 1, "with decoding 'greedy'")
-    _check_at_most("beam_size", beam_size, limits.max_beam_size, "on this server")
-    _check_at_most("max_tokens", max_tokens, limits.max_reply_tokens, "on this server")
-    usual_beam_size = _usual_beam_size(decoding, n_best or 1, defaults)
-    beam_size = beam_size or min(usual_beam_size, limits.max_beam_size)
-    _check_at_most("n_best", n_best, beam_size, "(the beam_size)")
-    max_tokens = max_tokens or min(defaults.max_tokens, limits.max_reply_tokens)
-    return SearchOptions(
-        beam_size=beam_size,
-        n_best=n_best or min(defaults.n_best, beam_size),
-        length_penalty=defaults.length_penalty if length_penalty is None else length_penalty,
-        min_tokens=min(defaults.min_tokens, max_tokens),
-        max_tokens=max_tokens,
-    )
+        _check_at_most("beam_size", wishes, 1, where)
+        _check_at_most("n_best", wishes, 1, where)
+    if decoding in ("greedy", "beam"):
+        _check_at_most("temperature", wishes, 0.0, where)
+    if decoding == "sample" and wishes.get("temperature") == 0.0:
+        raise InvalidField("temperature", f"must be above 0 {where}. Received: 0.0")
 
 
-def _usual_beam_size(decoding: str | None, n_best: int, defaults: SearchOptions) -> int:
+def _usual_beam_size(
+    decoding: Decoding | None, wishes: dict[str, Any], defaults: SearchOptions
+) -> int:
     """The beam of a caller who names no size: wide enough for `n_best`."""
+    n_best = int(wishes.get("n_best", 1))
     if decoding == "greedy":
         return 1
+    if decoding == "sample" or wishes.get("temperature"):
+        return n_best
     return max(defaults.beam_size, USUAL_BEAM_SIZE if decoding == "beam" else 1, n_best)
 
 
-def _check_at_most(field: str, wish: int | None, limit: int, where: str) -> None:
+def _check_at_most(field: str, wishes: dict[str, Any], limit: float, where: str) -> None:
+    wish = wishes.get(field)
     if wish is not None and wish > limit:
-        raise InvalidField(field, f"must be at most {limit} {where}. Received: {wish}")
+        raise InvalidField(field, f"must be at most {limit:g} {where}. Received: {wish}")

@@ -14,10 +14,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
-from model.config import SearchOptions
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.requests import Hypothesis, SearchRequest
@@ -80,11 +79,9 @@ class Scheduler:
         """Whether requests are being worked on."""
         return self._worker.is_alive() and not self._is_closing
 
-    async def submit(
-        self, source_ids: Sequence[int], options: SearchOptions, *, timeout_seconds: float
-    ) -> Hypotheses:
+    async def submit(self, request: SearchRequest, *, timeout_seconds: float) -> Hypotheses:
         """Waits for the answer to one request, best hypothesis first. If the caller is cancelled,
-        the request leaves the search at its next step.
+        the request leaves the search at its next step. Its key is not looked at.
 
         Raises:
             Overloaded: if the queue is full.
@@ -93,12 +90,12 @@ class Scheduler:
             Unavailable: if the scheduler is closed.
             ValueError: if its beam is wider than `max_rows`.
         """
-        if options.beam_size > self._max_rows:
+        if request.options.beam_size > self._max_rows:
             raise ValueError(
                 f"beam_size must not exceed max_rows={self._max_rows}. "
-                f"Received: beam_size={options.beam_size}"
+                f"Received: beam_size={request.options.beam_size}"
             )
-        request = SearchRequest(next(self._keys), tuple(source_ids), options)
+        request = replace(request, key=next(self._keys))
         job = _Job(request, asyncio.get_running_loop().create_future())
         self._enqueue(job)
         try:

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     max_reply_tokens: int = Field(
         256, ge=1, le=1024, description="longest reply that a caller may ask for"
     )
+    max_blocked_words: int = Field(64, ge=0, le=10_000, description="most words to be blocked")
     max_rows: int = Field(
         64, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"
     )

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from app.schemas.reply import ReplyRequest
 from app.settings import settings_table
 from model.config import Document
 from training.recipe import Recipe
@@ -26,6 +27,33 @@ def recipe_rows() -> str:
     """Keys of a recipe."""
     rows = (f"| `{key}` | {default} | {text} |" for key, default, text in _keys(Recipe, ""))
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
+
+
+def request_rows() -> str:
+    """Fields of a body of `POST /reply`."""
+    properties = ReplyRequest.model_json_schema()["properties"]
+    rows = (
+        f"| `{name}` | {_type_of(schema)} | {schema.get('description', '')} |"
+        for name, schema in properties.items()
+    )
+    return "\n".join(["| field | type | meaning |", "|---|---|---|", *rows])
+
+
+def _type_of(schema: dict[str, Any]) -> str:
+    """A JSON schema's type in a few words."""
+    kinds = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
+    (kind,) = kinds
+    if "enum" in kind:
+        return ", ".join(f"`{value}`" for value in kind["enum"])
+    if kind["type"] == "array":
+        of_texts = kind["items"].get("type") == "string"
+        return "list of strings" if of_texts else "list of strings or turns"
+    least, most = kind.get("minimum", kind.get("exclusiveMinimum")), kind.get("maximum")
+    above = "above " if "exclusiveMinimum" in kind else ""
+    bounds = [f"{above}{least:.9g}" if least is not None else "", f"{most:.9g}" if most else ""]
+    if all(bounds):
+        return f"{kind['type']}, {' to '.join(bounds)}"
+    return f"{kind['type']}, from {bounds[0]}" if bounds[0] else str(kind["type"])
 
 
 def _keys(document: type[Document], prefix: str) -> Iterator[tuple[str, str, str]]:
@@ -61,6 +89,7 @@ def _meaning_of(field: FieldInfo) -> str:
 
 
 TABLES = {
+    "api.md": ("request", request_rows),
     "serve.md": ("settings", settings_rows),
     "train.md": ("recipe", recipe_rows),
 }

@@ -9,11 +9,13 @@ from fastapi import APIRouter, Body, Request
 
 from app.dependencies import Limits, Model, unless_hung_up
 from app.errors import InvalidField
-from app.limits import search_options, source_ids_of
+from app.limits import blocked_ids_of, prefix_ids_of, search_options, source_ids_of
 from app.registry import ServedModel
 from app.scheduler import Hypotheses
 from app.schemas.error import ErrorAnswer
 from app.schemas.reply import EXAMPLES, Candidate, ReplyAnswer, ReplyRequest, Usage
+from model.config import SearchOptions
+from model.search.requests import SearchRequest
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": description}
@@ -28,7 +30,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 router = APIRouter(tags=["reply"])
 
 
-@router.post("/reply", responses=ERRORS)
+@router.post("/reply", responses=ERRORS, response_model_exclude_none=True)
 async def reply(
     request: Request,
     body: Annotated[ReplyRequest, Body(openapi_examples=EXAMPLES)],
@@ -38,21 +40,25 @@ async def reply(
     """Answers a message, or the last turn of a dialogue."""
     started = time.perf_counter()
     turns, fields = _turns(body)
-    source_ids = source_ids_of(turns, fields, model.tokenizer, limits)
     options = search_options(
         model.config.search,
         limits,
         decoding=body.decoding,
-        beam_size=body.beam_size,
-        length_penalty=body.length_penalty,
-        n_best=body.n_best,
-        max_tokens=body.max_tokens,
+        **body.model_dump(include=set(SearchOptions.model_fields)),
+    )
+    asked = SearchRequest(
+        key=None,
+        source_ids=source_ids_of(turns, fields, model.tokenizer, limits),
+        options=options,
+        prefix_ids=prefix_ids_of(body.prefix, model.tokenizer, options.max_tokens),
+        blocked=blocked_ids_of(body.blocked_words, model.tokenizer, limits),
+        wants_attention=body.with_attention,
     )
     hypotheses = await unless_hung_up(
         request,
-        model.scheduler.submit(source_ids, options, timeout_seconds=limits.request_timeout_seconds),
+        model.scheduler.submit(asked, timeout_seconds=limits.request_timeout_seconds),
     )
-    return _answer(model, len(source_ids), hypotheses, started)
+    return _answer(model, asked, hypotheses, started)
 
 
 def _turns(body: ReplyRequest) -> tuple[list[str], list[str]]:
@@ -68,22 +74,29 @@ def _turns(body: ReplyRequest) -> tuple[list[str], list[str]]:
 
 
 def _answer(
-    model: ServedModel, prompt_tokens: int, hypotheses: Hypotheses, started: float
+    model: ServedModel, asked: SearchRequest, hypotheses: Hypotheses, started: float
 ) -> ReplyAnswer:
+    tokenizer = model.tokenizer
     candidates = [
         Candidate(
-            text=model.tokenizer.target_text(hypothesis.tokens),
+            text=tokenizer.target_text(hypothesis.tokens),
             score=hypothesis.score,
-            tokens=model.tokenizer.target_pieces(hypothesis.tokens),
+            tokens=tokenizer.target_pieces(hypothesis.tokens),
+            attention_weights=(
+                None
+                if hypothesis.attention_weights is None
+                else hypothesis.attention_weights.round(4).tolist()
+            ),
         )
         for hypothesis in hypotheses
     ]
     return ReplyAnswer(
         reply=candidates[0].text,
         candidates=candidates,
+        source_tokens=tokenizer.source_pieces(asked.source_ids) if asked.wants_attention else None,
         model=model.config.name,
         usage=Usage(
-            prompt_tokens=prompt_tokens,
+            prompt_tokens=len(asked.source_ids),
             completion_tokens=sum(len(hypothesis.tokens) for hypothesis in hypotheses),
         ),
         finish_reason=hypotheses[0].finish_reason,

@@ -39,17 +39,51 @@ class ReplyRequest(_Strict):
     messages: list[Message] | None = Field(
         None, description="a dialogue, oldest turn first; its last turn is answered"
     )
-    decoding: Literal["greedy", "beam"] | None = Field(
-        None, description="greedy takes the likeliest token each time, beam looks further"
-    )
-    beam_size: int | None = Field(None, ge=1, description="hypotheses followed at a time")
-    length_penalty: float | None = Field(
-        None, ge=0.0, le=5.0, description="0 prefers short replies, more prefers longer ones"
+    decoding: Literal["greedy", "beam", "sample"] | None = Field(
+        None,
+        description="greedy takes the likeliest token each time, beam looks further, sample draws",
     )
     n_best: int | None = Field(
         None, ge=1, description="candidates to return; widens the beam if no beam_size is given"
     )
+    beam_size: int | None = Field(
+        None, ge=1, description="hypotheses followed at a time, or drawn by sample"
+    )
+    length_penalty: float | None = Field(
+        None, ge=0.0, le=5.0, description="0 prefers short replies, more prefers longer ones"
+    )
+    coverage_penalty: float | None = Field(
+        None, ge=0.0, le=10.0, description="what it costs to leave words of the message unread"
+    )
+    diversity: float | None = Field(
+        None, ge=0.0, le=10.0, description="holds candidates back that differ in their end only"
+    )
+    min_tokens: int | None = Field(None, ge=0, description="no reply ends earlier")
     max_tokens: int | None = Field(None, ge=1, description="tokens after which a reply is cut")
+    no_repeat_ngram: int | None = Field(
+        None, ge=0, le=64, description="no n tokens of a reply come twice; 0: they may"
+    )
+    repetition_penalty: float | None = Field(
+        None, ge=1.0, le=10.0, description="above 1, words said before are less likely"
+    )
+    temperature: float | None = Field(
+        None, ge=0.0, le=10.0, description="of sample: below 1 more sober, above 1 wilder"
+    )
+    top_k: int | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        description="sample draws among so many of the likeliest tokens; 0: all",
+    )
+    top_p: float | None = Field(
+        None, gt=0.0, le=1.0, description="sample draws among the likeliest that reach this share"
+    )
+    seed: int | None = Field(None, ge=0, lt=2**63, description="repeats the same draws")
+    prefix: str | None = Field(None, description="what every candidate begins with")
+    blocked_words: list[str] | None = Field(
+        None, description="words, or phrases, that no candidate may hold"
+    )
+    with_attention: bool = Field(False, description="tell where the model looked")
 
 
 class Candidate(BaseModel):
@@ -58,6 +92,9 @@ class Candidate(BaseModel):
     text: str
     score: float = Field(description="log-probability after the length penalty, in nats")
     tokens: list[str] = Field(description="its pieces, as the tokenizer cut it")
+    attention_weights: list[list[float]] | None = Field(
+        None, description="of each piece, and of the end, on each piece of `source_tokens`"
+    )
 
 
 class Usage(BaseModel):
@@ -72,6 +109,9 @@ class ReplyAnswer(BaseModel):
 
     reply: str
     candidates: list[Candidate]
+    source_tokens: list[str] | None = Field(
+        None, description="what the model read; with `with_attention` only"
+    )
     model: str = Field(description="name of the model that answered")
     usage: Usage
     finish_reason: Literal["stop", "length"] = Field(
@@ -95,5 +135,15 @@ EXAMPLES: dict[str, Any] = {
     "candidates": {
         "summary": "Three candidates of a beam",
         "value": {"message": "How are you?", "decoding": "beam", "beam_size": 4, "n_best": 3},
+    },
+    "draws": {
+        "summary": "Three draws",
+        "value": {
+            "message": "How are you?",
+            "decoding": "sample",
+            "n_best": 3,
+            "temperature": 0.7,
+            "seed": 1,
+        },
     },
 }

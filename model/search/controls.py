@@ -196,6 +196,8 @@ class Controls:
         for place, words in self._blocked:
             before = words[:-1]
             (rows,) = np.nonzero((said.requests == place) & (said.lengths >= len(before)))
+            if not rows.size:
+                continue
             ends = said.tokens[rows, said.tokens.shape[1] - len(before) :]
             rows = rows[(ends == before).all(axis=1)]
             yield Pairs(rows, np.full(rows.shape, words[-1], np.int32))

@@ -25,7 +25,7 @@ Serve = Callable[..., AbstractContextManager[httpx.Client]]
 
 class TableEngine:
     """Row t of `table` `(vocab, vocab)` holds the probabilities of what follows token t. Its state
-    is the source lengths."""
+    is the source lengths; it looks at all of a source alike."""
 
     def __init__(self, table: NDArray[np.float64]) -> None:
         with np.errstate(divide="ignore"):
@@ -37,10 +37,11 @@ class TableEngine:
     def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
         logprobs: Float32 = self._logprobs[tokens]
         best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
+        lengths = state[parents][:, None]
         return StepResult(
             tokens=best,
             logprobs=np.take_along_axis(logprobs, best, axis=1),
-            attention_weights=np.ones((len(tokens), 1), np.float32),
+            attention_weights=(np.arange(state.max()) < lengths).astype(np.float32) / lengths,
             state=state[parents],
         )
 

@@ -34,11 +34,34 @@ def test_defaults_beyond_the_servers_limits_are_cut() -> None:
         ({"beam_size": 3}, 3),
         ({"n_best": 3}, 3),
         ({"decoding": "beam", "n_best": 6}, 6),
+        ({"decoding": "sample"}, 1),
+        ({"decoding": "sample", "n_best": 3}, 3),
+        ({"temperature": 0.5}, 1),
         ({}, 2),
     ],
 )
 def test_decoding_and_beam_size_agree_on_a_beam(wishes: dict[str, Any], beam_size: int) -> None:
     assert search_options(SearchOptions(beam_size=2), LIMITS, **wishes).beam_size == beam_size
+
+
+@pytest.mark.parametrize(
+    ("wishes", "temperature"),
+    [
+        ({}, 0.7),
+        ({"decoding": "sample"}, 0.7),
+        ({"decoding": "sample", "temperature": 2.0}, 2.0),
+        ({"temperature": 0.0}, 0.0),
+        ({"decoding": "beam"}, 0.0),
+        ({"decoding": "greedy"}, 0.0),
+    ],
+)
+def test_decoding_and_temperature_agree(wishes: dict[str, Any], temperature: float) -> None:
+    options = search_options(SearchOptions(temperature=0.7), LIMITS, **wishes)
+    assert options.temperature == temperature
+
+
+def test_who_samples_and_names_no_temperature_gets_the_usual_one() -> None:
+    assert search_options(SearchOptions(), LIMITS, decoding="sample").temperature == 1.0
 
 
 @pytest.mark.parametrize(

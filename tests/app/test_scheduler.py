@@ -12,6 +12,7 @@ from app.scheduler import Hypotheses, Scheduler
 from model.config import SearchOptions
 from model.errors import EngineError
 from model.search.beam import Search
+from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID
 from tests.app.fakes import PATIENCE_SECONDS, SteppedEngine, TableEngine, loop
 
@@ -47,7 +48,9 @@ def with_scheduler(
         ) -> asyncio.Task[Hypotheses]:
             options = SearchOptions(max_tokens=max_tokens, beam_size=beam_size)
             return asyncio.create_task(
-                scheduler.submit((5, EOS_ID), options, timeout_seconds=timeout_seconds)
+                scheduler.submit(
+                    SearchRequest(None, (5, EOS_ID), options), timeout_seconds=timeout_seconds
+                )
             )
 
         try:
@@ -238,7 +241,9 @@ def test_an_answer_after_the_event_loop_has_closed_harms_nobody(engine: SteppedE
 
     async def leave() -> None:
         options = SearchOptions(max_tokens=1)
-        task = asyncio.create_task(scheduler.submit((5,), options, timeout_seconds=1))
+        task = asyncio.create_task(
+            scheduler.submit(SearchRequest(None, (5,), options), timeout_seconds=1)
+        )
         await engine.next_rows()
         task.cancel()
 

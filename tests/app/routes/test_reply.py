@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,6 +47,38 @@ def test_a_message_gets_a_reply(client: httpx.Client, tokenizer: Tokenizer) -> N
         "completion_tokens": len(pieces),
     }
     assert body["latency_ms"] > 0
+
+
+def test_a_prefix_begins_every_candidate(client: httpx.Client) -> None:
+    wishes = {"message": "hello", "prefix": "thank you", "n_best": 2, "max_tokens": 16}
+    body = client.post("/reply", json=wishes).json()
+    assert all(each["text"].startswith("thank you") for each in body["candidates"])
+
+
+@pytest.mark.parametrize("word", ["thank", "Thank", "THANK"])
+def test_a_blocked_word_is_not_said(client: httpx.Client, word: str) -> None:
+    wishes = {"message": "hello", "blocked_words": [word], "max_tokens": 16}
+    assert "thank" not in client.post("/reply", json=wishes).json()["reply"]
+
+
+def test_a_seed_repeats_what_was_drawn(client: httpx.Client) -> None:
+    wishes = {"message": "hello", "decoding": "sample", "temperature": 5.0, "n_best": 8, "seed": 3}
+    first, again = (client.post("/reply", json=wishes).json()["candidates"] for _ in range(2))
+    assert first == again
+    assert len({each["text"] for each in first}) > 1
+
+
+def test_attention_is_told_to_who_asks(client: httpx.Client, tokenizer: Tokenizer) -> None:
+    wishes = {"message": "hello my friend", "with_attention": True}
+    body = client.post("/reply", json=wishes).json()
+    (candidate,) = body["candidates"]
+    assert body["source_tokens"] == tokenizer.source_pieces(tokenizer.source_ids("hello my friend"))
+    weights = np.array(candidate["attention_weights"])
+    assert weights.shape == (len(candidate["tokens"]) + 1, len(body["source_tokens"]))
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-3)
+    plain = client.post("/reply", json={"message": "hello"}).json()
+    assert "source_tokens" not in plain
+    assert "attention_weights" not in plain["candidates"][0]
 
 
 def test_a_dialogue_may_mix_texts_and_turns(client: httpx.Client, tokenizer: Tokenizer) -> None:
@@ -106,7 +139,20 @@ WRONG_FIELDS = [
     ({"message": "hello", "beam_size": 2, "n_best": 3}, "n_best"),
     ({"message": "hello", "max_tokens": 0}, "max_tokens"),
     ({"message": "hello", "max_tokens": 257}, "max_tokens"),
-    ({"message": "hello", "temperature": 1.0}, "temperature"),
+    ({"message": "hello", "decoding": "greedy", "temperature": 1.0}, "temperature"),
+    ({"message": "hello", "decoding": "sample", "temperature": 0.0}, "temperature"),
+    ({"message": "hello", "temprature": 1.0}, "temprature"),
+    ({"message": "hello", "top_k": 10**40}, "top_k"),
+    ({"message": "hello", "top_p": 0.0}, "top_p"),
+    ({"message": "hello", "seed": -1}, "seed"),
+    ({"message": "hello", "seed": 2**63}, "seed"),
+    ({"message": "hello", "min_tokens": 5, "max_tokens": 4}, "min_tokens"),
+    ({"message": "hello", "repetition_penalty": 0.5}, "repetition_penalty"),
+    ({"message": "hello", "no_repeat_ngram": 65}, "no_repeat_ngram"),
+    ({"message": "hello", "prefix": "i am fine, thank you", "max_tokens": 2}, "prefix"),
+    ({"message": "hello", "blocked_words": ["fine", " "]}, "blocked_words.1"),
+    ({"message": "hello", "blocked_words": ["fine"] * 65}, "blocked_words"),
+    ({"message": "hello", "blocked_words": "fine"}, "blocked_words"),
     ({"message": "hello", "<temperature>": 1.0}, "<temperature>"),
     ({"message": "hello", "\ud800": 1}, "body"),
     ({"message": "hello", "a\x00": 1}, "a\ufffd"),

@@ -213,7 +213,7 @@ def search_requests(draw: st.DrawFn) -> SearchRequest:
         source_ids=draw(st.lists(st.integers(0, 2), min_size=1, max_size=4)),
         options=options,
         prefix_ids=draw(st.lists(tokens, max_size=3)),
-        blocked=draw(st.lists(st.lists(tokens, min_size=1, max_size=3), max_size=2)),
+        blocked=draw(st.lists(st.lists(tokens, min_size=1, max_size=6), max_size=2)),
         wants_attention=draw(st.booleans()),
     )
 
