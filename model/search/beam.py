@@ -8,14 +8,14 @@ the contract and its options; no network, no text, no clock. Every token's work 
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.contract import Engine, State
 from model.errors import EngineError
-from model.search.beams import Beams
+from model.search.beams import Beams, along
 from model.search.controls import Controls, Histories
 from model.search.requests import Hypothesis, SearchRequest
 from model.search.sampling import Sampler
@@ -95,19 +95,15 @@ class Search:
         """Moves every request by one token. Returns those that are done, best hypothesis first."""
         if self.is_idle:
             return []
-        beams = self._collect(self._advance())
-        bounds = beams.upper_bounds()
-        done = ~np.isfinite(bounds) | (bounds <= beams.worst_kept)
-        self._beams = beams
-        answers = [
-            (entry.request.key, _best(entry))
-            for entry, is_done in zip(self._open, done, strict=True)
-            if is_done
-        ]
+        self._advance()
+        self._collect()
+        bounds = self._beams.upper_bounds()
+        done = ~np.isfinite(bounds) | (bounds <= self._beams.worst_kept)
+        answers = [(self._open[g].request.key, _best(self._open[g])) for g in np.flatnonzero(done)]
         self._retain(~done)
         return answers
 
-    def _advance(self) -> Beams:
+    def _advance(self) -> None:
         """Steps the engine and chooses continuations. Those that have just ended are among them."""
         beams = self._beams
         live = beams.live
@@ -131,24 +127,24 @@ class Search:
         logprobs = beams.logprobs[:, :, None] + steps
 
         chosen = _likeliest(logprobs, beams)
+        has_room = np.arange(width) < beams.widths[:, None]
         if beams.is_drawn.any():
-            drawn = self._sampler.draw(steps)
-            chosen = np.where(beams.is_drawn[:, None], drawn, chosen)
-        kept = np.take_along_axis(logprobs.reshape(len(live), -1), chosen, axis=1)
-        has_no_room = np.arange(width) >= beams.widths[:, None]
-        kept[has_no_room & ~beams.is_drawn[:, None]] = -np.inf
-        tokens = np.take_along_axis(candidates.reshape(len(live), -1), chosen, axis=1)
+            is_drawn = beams.is_drawn[:, None]
+            chosen = np.where(is_drawn, self._sampler.draw(steps), chosen)
+            has_room |= is_drawn
+        kept = along(logprobs.reshape(len(live), -1), chosen)
+        kept[~has_room] = -np.inf
+        tokens = along(candidates.reshape(len(live), -1), chosen)
+        beams.advance(chosen // top_k, tokens, kept, result.attention_weights)
         self._state, self._state_rows = result.state, len(requests)
-        return beams.continued(chosen // top_k, tokens, kept, result.attention_weights)
 
-    def _collect(self, beams: Beams) -> Beams:
-        """Takes hypotheses that ended, or ran out of tokens, out of `beams`."""
+    def _collect(self) -> None:
+        """Takes hypotheses that ended, or ran out of tokens, out of the beams."""
+        beams = self._beams
         ended = beams.live & (beams.tokens[:, :, -1] == self._eos_id)
         cut = beams.live & ~ended & (beams.lengths >= beams.max_tokens)[:, None]
         if not (ended | cut).any():
-            return beams
-        logprobs, widths = beams.logprobs.copy(), beams.widths.copy()
-        worst_kept = beams.worst_kept.copy()
+            return
         scores = beams.scores()
         for g, w in np.argwhere(ended | cut):
             entry, length = self._open[g], beams.lengths[g]
@@ -163,12 +159,11 @@ class Search:
                     attention_weights=looked.copy() if entry.request.wants_attention else None,
                 )
             )
-            logprobs[g, w] = -np.inf
-            widths[g] -= 1
+            beams.logprobs[g, w] = -np.inf
+            beams.widths[g] -= 1
             best = _best(entry)
             if len(best) == entry.request.options.n_best and best[-1].finish_reason == "stop":
-                worst_kept[g] = best[-1].score
-        return replace(beams, logprobs=logprobs, widths=widths, worst_kept=worst_kept)
+                beams.worst_kept[g] = best[-1].score
 
     def _retain(self, requests: NDArray[np.bool_]) -> None:
         if requests.all():

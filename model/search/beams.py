@@ -15,7 +15,7 @@ from model.search.requests import SearchRequest
 LEAST_COVERAGE = 1e-9
 
 
-@dataclass(frozen=True)
+@dataclass
 class Beams:
     """The live hypotheses of all requests: G requests, W the widest beam.
 
@@ -31,6 +31,7 @@ class Beams:
         widths: int32 `(G,)`, hypotheses that may still live: the beam size less the finished.
         worst_kept: float64 `(G,)`, score of the n-th best finished hypothesis, -inf before.
         max_tokens: int32 `(G,)`.
+        greatest_penalty: float64 `(G,)`, the length penalty of `max_tokens`.
         length_penalty, coverage_penalty, diversity: float64 `(G,)`.
         is_drawn: bool `(G,)`, whether hypotheses are drawn at random.
         source_lengths: int32 `(G,)`.
@@ -46,6 +47,7 @@ class Beams:
     widths: NDArray[np.int32]
     worst_kept: NDArray[np.float64]
     max_tokens: NDArray[np.int32]
+    greatest_penalty: NDArray[np.float64]
     length_penalty: NDArray[np.float64]
     coverage_penalty: NDArray[np.float64]
     diversity: NDArray[np.float64]
@@ -61,6 +63,8 @@ class Beams:
         sizes = np.array([each.beam_size for each in options], np.int32)
         is_drawn = np.array([each.temperature > 0 for each in options], bool)
         count, width = len(requests), sizes.max(initial=1)
+        max_tokens = np.array([each.max_tokens for each in options], np.int32)
+        length_penalty = np.array([each.length_penalty for each in options], np.float64)
         exists = np.arange(width) < np.where(is_drawn, sizes, 1)[:, None]
         return cls(
             follows_attention=np.array([each.follows_attention for each in requests], bool),
@@ -70,8 +74,9 @@ class Beams:
             lengths=np.zeros(count, np.int32),
             widths=sizes,
             worst_kept=np.full(count, -np.inf),
-            max_tokens=np.array([each.max_tokens for each in options], np.int32),
-            length_penalty=np.array([each.length_penalty for each in options], np.float64),
+            max_tokens=max_tokens,
+            greatest_penalty=penalty(max_tokens, length_penalty),
+            length_penalty=length_penalty,
             coverage_penalty=np.array([each.coverage_penalty for each in options], np.float64),
             diversity=np.array([each.diversity for each in options], np.float64),
             is_drawn=is_drawn,
@@ -111,14 +116,14 @@ class Beams:
             ),
         )
 
-    def continued(
+    def advance(
         self,
         parents: NDArray[np.intp],
         tokens: NDArray[np.int32],
         logprobs: NDArray[np.float64],
         attention_weights: NDArray[np.float32],
-    ) -> Beams:
-        """One token more.
+    ) -> None:
+        """One token more, in place.
 
         Args:
             parents: `(G, W)`, the column of the hypothesis that each new one continues.
@@ -127,26 +132,18 @@ class Beams:
             attention_weights: `(live rows, source_len)`, where each parent looked.
         """
         live = self.live
-        rows = np.zeros(live.shape, np.int32)
-        rows[live] = np.arange(live.sum())
-        history = np.take_along_axis(self.tokens, parents[:, :, None], axis=1)
-        followed = self.attention_weights
         if self.follows_attention.any():
             looked = np.zeros((*live.shape, 1, attention_weights.shape[1]), np.float32)
             looked[live] = attention_weights[:, None]
             steps, source_len = self.tokens.shape[2] - 1, attention_weights.shape[1]
-            before = _grown(followed, steps, source_len)
-            followed = np.take_along_axis(
-                np.concatenate([before, looked], axis=2), parents[:, :, None, None], axis=1
-            )
-        return replace(
-            self,
-            logprobs=logprobs,
-            rows=np.take_along_axis(rows, parents, axis=1),
-            tokens=np.concatenate([history, tokens[:, :, None]], axis=2),
-            lengths=self.lengths + 1,
-            attention_weights=followed,
-        )
+            before = _grown(self.attention_weights, steps, source_len)
+            self.attention_weights = along(np.concatenate([before, looked], axis=2), parents)
+        rows = np.zeros(live.shape, np.int32)
+        rows[live] = np.arange(np.count_nonzero(live))
+        self.rows = along(rows, parents)
+        self.tokens = np.concatenate([along(self.tokens, parents), tokens[:, :, None]], axis=2)
+        self.lengths = self.lengths + 1
+        self.logprobs = logprobs
 
     def scores(self) -> NDArray[np.float64]:
         """What each hypothesis would be worth if it ended here, `(G, W)`."""
@@ -160,7 +157,7 @@ class Beams:
 
     def upper_bounds(self) -> NDArray[np.float64]:
         """No end of a live hypothesis of each request can be worth more, `(G,)`."""
-        return self.logprobs.max(axis=1) / penalty(self.max_tokens, self.length_penalty)
+        return np.asarray(self.logprobs.max(axis=1) / self.greatest_penalty)
 
     def _padded(self, width: int, length: int, steps: int, source_len: int) -> Beams:
         wider = (0, width - self.logprobs.shape[1])
@@ -174,6 +171,11 @@ class Beams:
                 _grown(self.attention_weights, steps, source_len), ((0, 0), wider, (0, 0), (0, 0))
             ),
         )
+
+
+def along(array: NDArray[Any], columns: NDArray[np.intp]) -> NDArray[Any]:
+    """`array[g, columns[g, w]]` at `[g, w]`."""
+    return np.asarray(array[np.arange(len(array))[:, None], columns])
 
 
 def penalty(lengths: NDArray[np.int32], alpha: NDArray[np.float64] | float) -> NDArray[np.float64]:

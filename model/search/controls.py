@@ -7,7 +7,7 @@ it must tell, so that the outcome is that over the whole vocabulary.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,17 +70,19 @@ class Verdict:
     Attributes:
         eos_id: comes where nothing else may.
         blocked_ids: what must not come anywhere.
-        forced: int32 `(rows,)`, the only token that may come, -1 where any may.
+        too_early: bool `(rows,)`, whether the end must not come.
         forbidden: what must not come.
         repeated: whose log-probability is multiplied by `repetition_penalty` `(rows,)`.
+        forced: int32 `(rows,)`, the only token that may come, -1 where any may.
     """
 
     eos_id: int
-    blocked_ids: Ints
-    forced: Ints | None = None
+    blocked_ids: tuple[int, ...]
+    too_early: NDArray[np.bool_] | None = None
     forbidden: Pairs | None = None
     repeated: Pairs | None = None
     repetition_penalty: Floats | None = None
+    forced: Ints | None = None
 
     @property
     def reach(self) -> int:
@@ -88,21 +90,23 @@ class Verdict:
         if self.forced is not None and (self.forced >= 0).any():
             return EVERY_TOKEN
         pairs = (self.forbidden, self.repeated)
-        return len(self.blocked_ids) + sum(each.most_in_a_row for each in pairs if each)
+        of_all = len(self.blocked_ids) + (self.too_early is not None)
+        return of_all + sum(each.most_in_a_row for each in pairs if each)
 
     def judge(self, candidates: Ints, logprobs: Floats) -> Floats:
         """`logprobs` `(rows, n)` of `candidates`, -inf where one must not come."""
-        judged = logprobs
+        judged = logprobs.copy()
         if self.repeated is not None and self.repetition_penalty is not None:
             price = np.where(self.repeated.among(candidates), self.repetition_penalty[:, None], 1.0)
-            judged = judged * price
-        if self.blocked_ids.size:
-            judged = np.where(np.isin(candidates, self.blocked_ids), -np.inf, judged)
+            judged *= price
+        for token in self.blocked_ids:
+            judged[candidates == token] = -np.inf
+        if self.too_early is not None:
+            judged[(candidates == self.eos_id) & self.too_early[:, None]] = -np.inf
         if self.forbidden is not None:
-            judged = np.where(self.forbidden.among(candidates), -np.inf, judged)
-            may_end = np.where(candidates == self.eos_id, logprobs, -np.inf)
-            may_go_on = np.isfinite(judged).any(axis=1, keepdims=True)
-            judged = np.where(may_go_on, judged, may_end)
+            judged[self.forbidden.among(candidates)] = -np.inf
+            stuck = ~np.isfinite(judged).any(axis=1)
+            judged[stuck] = np.where(candidates == self.eos_id, logprobs, -np.inf)[stuck]
         if self.forced is not None:
             forced = self.forced[:, None]
             says_it = np.where(candidates == forced, logprobs, -np.inf)
@@ -124,7 +128,7 @@ class Controls:
     ) -> None:
         options = [request.options for request in requests]
         self._eos_id = eos_id
-        self._blocked_ids = np.array(sorted(blocked_ids), np.int32)
+        self._blocked_ids = tuple(sorted(blocked_ids))
         self._min_tokens = np.array([each.min_tokens for each in options], np.int32)
         self._ngrams = np.array([each.no_repeat_ngram for each in options], np.int32)
         self._repetition_penalty = np.array([each.repetition_penalty for each in options], float)
@@ -140,28 +144,27 @@ class Controls:
         self._forbids = [
             rule
             for rule, in_use in (
-                (self._too_early, self._min_tokens.any()),
                 (self._ends_of_ngrams, self._ngrams.any()),
                 (self._ends_of_blocked, self._blocked),
             )
             if in_use
         ]
+        self._uses_min_tokens = bool(self._min_tokens.any())
+        self._uses_repetition_penalty = bool((self._repetition_penalty != 1.0).any())
 
     def verdict(self, said: Histories) -> Verdict:
         """What holds for the next token of each history."""
-        verdict = Verdict(self._eos_id, self._blocked_ids)
-        if self._prefixes.size:
-            verdict = replace(verdict, forced=self._forced(said))
-        if self._forbids:
-            forbidden = Pairs.union(pairs for rule in self._forbids for pairs in rule(said))
-            verdict = replace(verdict, forbidden=forbidden)
-        if (self._repetition_penalty != 1.0).any():
-            verdict = replace(
-                verdict,
-                repeated=self._repeated(said),
-                repetition_penalty=self._repetition_penalty[said.requests],
-            )
-        return verdict
+        forbidden = (pairs for rule in self._forbids for pairs in rule(said))
+        penalty = self._repetition_penalty[said.requests] if self._uses_repetition_penalty else None
+        return Verdict(
+            self._eos_id,
+            self._blocked_ids,
+            too_early=self._too_early(said) if self._uses_min_tokens else None,
+            forbidden=Pairs.union(forbidden) if self._forbids else None,
+            repeated=self._repeated(said) if self._uses_repetition_penalty else None,
+            repetition_penalty=penalty,
+            forced=self._forced(said) if self._prefixes.size else None,
+        )
 
     def _forced(self, said: Histories) -> Ints:
         """The next token of each prefix."""
@@ -171,10 +174,9 @@ class Controls:
         forced[within] = self._prefixes[said.requests[within], said.lengths[within]]
         return forced
 
-    def _too_early(self, said: Histories) -> Iterator[Pairs]:
-        """The end, before `min_tokens`."""
-        (rows,) = np.nonzero(said.lengths < self._min_tokens[said.requests])
-        yield Pairs(rows, np.full(rows.shape, self._eos_id, np.int32))
+    def _too_early(self, said: Histories) -> NDArray[np.bool_]:
+        """Whether `min_tokens` are still to come."""
+        return said.lengths < self._min_tokens[said.requests]
 
     def _ends_of_ngrams(self, said: Histories) -> Iterator[Pairs]:
         """What followed when the last n - 1 tokens were said before."""
