@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ class Graph:
     def __init__(self, name: str) -> None:
         self._name = name
         self._nodes: list[onnx.NodeProto] = []
+        self._made = 0
         self._constants: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
@@ -51,11 +52,36 @@ class Graph:
         self, kind: str, *inputs: Value, count: int, domain: str = "", **attributes: Any
     ) -> list[Value]:
         """The first `count` results of an operator. An input of `""` is left out."""
-        outputs = [f"{kind}_{len(self._nodes)}_{i}" for i in range(count)]
+        self._made += 1
+        outputs = [f"{kind}_{self._made}_{i}" for i in range(count)]
         self._nodes.append(
             onnx.helper.make_node(kind, inputs, outputs, domain=domain, **attributes)
         )
         return outputs
+
+    def either(
+        self,
+        condition: Value,
+        then: Callable[[], Sequence[Value]],
+        otherwise: Callable[[], Sequence[Value]],
+        dtypes: Sequence[str],
+    ) -> list[Value]:
+        """What `then` or `otherwise` computes, as the scalar `condition` is true or not. Both give
+        one value of each of `dtypes`, and may read every value made before."""
+        branches = {
+            "then_branch": self._branch("then", then, dtypes),
+            "else_branch": self._branch("otherwise", otherwise, dtypes),
+        }
+        return self.ops("If", condition, count=len(dtypes), **branches)
+
+    def _branch(
+        self, name: str, build: Callable[[], Sequence[Value]], dtypes: Sequence[str]
+    ) -> onnx.GraphProto:
+        outside, self._nodes = self._nodes, []
+        values = build()
+        inside, self._nodes = self._nodes, outside
+        outputs = [_tensor_info(*each, None) for each in zip(values, dtypes, strict=True)]
+        return onnx.helper.make_graph(inside, name, [], outputs)
 
     def to_bytes(self) -> bytes:
         """The checked graph as a file."""
@@ -71,7 +97,7 @@ class Graph:
         return bytes(model.SerializeToString(deterministic=True))
 
 
-def _tensor_info(name: str, dtype: str, shape: Sequence[str | int]) -> onnx.ValueInfoProto:
+def _tensor_info(name: str, dtype: str, shape: Sequence[str | int] | None) -> onnx.ValueInfoProto:
     kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     return onnx.helper.make_tensor_value_info(name, kind, shape)
 

@@ -80,3 +80,25 @@ def test_columns_keep_their_own_scale() -> None:
     scales, steps = quantise_columns(matrix)
     assert (np.abs(scales * steps - matrix) <= 1e-2 * np.abs(matrix).max(axis=0)).all()
     assert np.abs(steps).max() <= 63
+
+
+@pytest.mark.parametrize("top_k", [1, 3, 70, 150, 1000])
+def test_few_rows_and_many_choose_the_same_tokens(top_k: int) -> None:
+    keras.utils.set_random_seed(4)
+    network = TokenSeq2Seq(
+        NetworkConfig(source_vocab_size=30, target_vocab_size=150, tie_output=False)
+    )
+    # Tokens 7, 70 and 140 are equals everywhere; they lie in different blocks.
+    for weight in (network.projection.matrix(), network.projection.bias):
+        values = keras.ops.convert_to_numpy(weight).copy()
+        values[..., [70, 140]] = values[..., [7]]
+        weight.assign(values)
+    graphs = OnnxEngine(*graph_files(network, "float32").values())
+    state = graphs.encode(np.array([[5, 6, 7]], np.int32), np.array([3], np.int32))
+    few = graphs.step(state, np.zeros(2, np.int32), np.full(2, 9, np.int32), top_k)
+    many = graphs.step(state, np.zeros(12, np.int32), np.full(12, 9, np.int32), top_k)
+    assert few.tokens.shape == (2, min(top_k, 150))
+    np.testing.assert_array_equal(many.tokens, np.repeat(few.tokens[:1], 12, axis=0))
+    np.testing.assert_array_equal(many.logprobs, np.repeat(few.logprobs[:1], 12, axis=0))
+    places = [few.tokens[0].tolist().index(each) for each in (7, 70, 140) if top_k >= 150]
+    assert places == sorted(places)
