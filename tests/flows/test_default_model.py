@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from model.config import SearchOptions
+from model.engine import EngineName
+from model.folder import load_folder
 from model.generator import Generator
 from model.search.requests import SearchRequest
 
 FOLDER = Path(__file__).parents[2] / "models" / "default"
-GREEDY = SearchOptions(beam_size=1, max_tokens=32)
-BEAM = SearchOptions(beam_size=4, max_tokens=32)
+ITS_OWN = load_folder(FOLDER).config.search
+GREEDY = ITS_OWN.model_copy(update={"beam_size": 1})
+BEAM = ITS_OWN.model_copy(update={"beam_size": 4})
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +81,11 @@ def test_no_reply_serves_a_third_of_the_messages(generator: Generator, data_fold
 
 
 @pytest.mark.parametrize("options", [GREEDY, BEAM], ids=["greedy", "beam"])
+@pytest.mark.parametrize("engine", ["keras", "onnx-int8"])
 def test_company_order_and_padding_change_no_answer(
-    generator: Generator, film_messages: list[str], options: SearchOptions
+    film_messages: list[str], engine: EngineName, options: SearchOptions
 ) -> None:
+    generator = Generator.load(FOLDER, engine)
     sources = [tuple(generator.tokenizer.source_ids(message)) for message in film_messages]
     alone = answers_in_batches(generator, sources, list(range(200)), 1, options)
     by_length = sorted(range(200), key=lambda i: len(sources[i]))
