@@ -13,7 +13,6 @@ from collections import Counter
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from model.config import SearchOptions
 from model.generator import Generator
 from training.recipe import data_folder
 
@@ -26,7 +25,7 @@ def main() -> None:
     messages = file.read_text("utf-8").splitlines()
     columns = []
     for beam_size in (1, 4):
-        options = SearchOptions(beam_size=beam_size, max_tokens=32)
+        options = generator.config.search.model_copy(update={"beam_size": beam_size})
         columns.append([found[0].text for found in generator.generate(messages, options)])
     print("| message | greedy | beam 4 |\n|---|---|---|")
     for row in zip(messages, *columns, strict=True):

@@ -15,7 +15,7 @@ from training.corpus.mining import MiningOptions, mine
 from training.corpus.prepare import prepare
 from training.corpus.records import Fault
 from training.errors import CorpusError
-from training.recipe import read_recipe
+from training.recipe import read_complete_recipe
 
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare(chosen: argparse.Namespace) -> str:
-    corpus = prepare(read_recipe(chosen.recipe), chosen.recipe)
+    corpus = prepare(read_complete_recipe(chosen.recipe), chosen.recipe)
     parts = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test"
     faults = corpus.report["faults"]
     dropped = sum(corpus.report["dropped"].values())
@@ -77,19 +77,19 @@ def _prepare(chosen: argparse.Namespace) -> str:
 def _fit(chosen: argparse.Namespace) -> str:
     from training.fit import fit  # loads the framework
 
-    return fit(read_recipe(chosen.recipe))
+    return fit(read_complete_recipe(chosen.recipe))
 
 
 def _evaluate(chosen: argparse.Namespace) -> str:
     from training.evaluation.report import evaluate  # loads the framework
 
-    return evaluate(read_recipe(chosen.recipe))
+    return evaluate(read_complete_recipe(chosen.recipe))
 
 
 def _export(chosen: argparse.Namespace) -> str:
     from training.export import export  # loads the framework
 
-    return export(read_recipe(chosen.recipe), chosen.precision or PRECISIONS)
+    return export(read_complete_recipe(chosen.recipe), chosen.precision or PRECISIONS)
 
 
 def _mine(chosen: argparse.Namespace) -> str:

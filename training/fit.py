@@ -15,14 +15,14 @@ import keras
 from tensorboard.summary import Writer
 from tqdm import tqdm
 
-from model.folder import WEIGHTS_FILE
+from model.folder import WEIGHTS_FILE, ModelFolder
 from model.networks.tokens import TokenSeq2Seq
 from training.batches import Batch, plan_batches, read_batches
 from training.checkpoints import Progress, load_checkpoint, save_checkpoint
 from training.corpus.prepare import PreparedCorpus, open_prepared
 from training.losses import TokenCrossEntropy
 from training.packing import network_config, weights_of, write_model
-from training.recipe import Recipe
+from training.recipe import Recipe, start_of
 from training.schedules import WarmUpAndDecay
 from training.scoring import Scorer
 
@@ -74,11 +74,14 @@ class Run:
         _be_deterministic(recipe.fit.seed)
         keras.mixed_precision.set_dtype_policy(recipe.fit.precision)
         self.network = TokenSeq2Seq(network_config(recipe, corpus))
+        start = start_of(recipe)
+        if start:
+            self.network.load_weights(start.path / WEIGHTS_FILE)
         plan = plan_batches(corpus.train, self.options.batch_tokens, seed=0, epoch=0)
         self.steps_per_epoch = len(plan)
         self._compile()
         self.scorer = Scorer(self.network, self.options.batch_tokens)
-        self.progress = Progress(run=_fingerprint(recipe, corpus))
+        self.progress = Progress(run=_fingerprint(recipe, corpus, start))
         if (folder / CHECKPOINT_FILE).exists():
             self.progress = load_checkpoint(
                 folder / CHECKPOINT_FILE, self.network, self.progress.run
@@ -168,9 +171,11 @@ def _be_deterministic(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _fingerprint(recipe: Recipe, corpus: PreparedCorpus) -> str:
-    """What makes two runs the same: network, options and data; names and defaults do not count."""
-    parts = (recipe.network.model_dump_json(), recipe.fit.model_dump_json(), corpus.fingerprint)
+def _fingerprint(recipe: Recipe, corpus: PreparedCorpus, start: ModelFolder | None) -> str:
+    """What makes two runs the same: network, options, data and the weights that they start from;
+    names and defaults do not count."""
+    parts = [recipe.network.model_dump_json(), recipe.fit.model_dump_json(), corpus.fingerprint]
+    parts += [start.config.sha256[WEIGHTS_FILE]] if start else []
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
 from model.errors import ConfigError
+from model.folder import ModelFolder, load_folder
 from training.errors import RecipeError
 
 Format = Literal["cornell", "exchanges", "jsonl", "lines", "yaml", "srt", "bitext", "pairs", "scan"]
@@ -33,7 +34,12 @@ class SourceConfig(Document):
     split: Literal["auto", "train", "dev", "test"] = Field(
         "auto", description="the part that it belongs to; `auto` draws"
     )
-    repeat: int = Field(1, ge=1, le=1000, description="times that its training part is seen")
+    repeat: float = Field(
+        1.0,
+        gt=0.0,
+        le=1000.0,
+        description="times that its training part is seen in an epoch; 0.2 draws a fifth of it",
+    )
     swap: bool = Field(False, description="read the target as the source")
 
     @model_validator(mode="after")
@@ -95,6 +101,9 @@ class Recipe(Document):
     description: str = Field("", description="what the model is, for its card")
     licence: str = Field("", description="of the data, for the model's card")
     output: str = Field(description="the folder that receives data, checkpoints and the model")
+    start_from: str = Field(
+        "", description="a model folder to fine-tune; its tokenizer and network are taken over"
+    )
     corpus: CorpusConfig
     tokenizer: TokenizerConfig = TokenizerConfig()
     network: NetworkShape = NetworkShape()
@@ -131,6 +140,48 @@ def read_recipe(path: Path) -> Recipe:
         return Recipe.parse(values, where=str(path))
     except ConfigError as error:
         raise RecipeError(str(error)) from None
+
+
+def read_complete_recipe(path: Path) -> Recipe:
+    """A recipe, with the tokenizer and the network of the model that it starts from, if any.
+
+    Raises:
+        RecipeError: as `read_recipe`; or if it describes another tokenizer, network or task.
+        FolderError: if the model that it starts from is absent or broken.
+    """
+    recipe = read_recipe(path)
+    start = start_of(recipe)
+    return _continued(recipe, start, path) if start else recipe
+
+
+def start_of(recipe: Recipe) -> ModelFolder | None:
+    """The model that `recipe` starts from.
+
+    Raises:
+        FolderError: if it is absent or broken.
+    """
+    return load_folder(recipe.start_from) if recipe.start_from else None
+
+
+def _continued(recipe: Recipe, start: ModelFolder, path: Path) -> Recipe:
+    for section in ("tokenizer", "network"):
+        if section in recipe.model_fields_set:
+            raise RecipeError(
+                f"{path}: [{section}] is taken over from {start.path}. Leave it out, or start_from."
+            )
+    config = start.config
+    if config.task != recipe.task:
+        raise RecipeError(
+            f"{path}: start_from = '{start.path}' is a model of task '{config.task}', "
+            f"but task = '{recipe.task}'"
+        )
+    shape = config.network.model_dump(include=set(NetworkShape.model_fields))
+    size = max(16, config.network.source_vocab_size, config.network.target_vocab_size)
+    sections = {
+        "tokenizer": TokenizerConfig(**config.text.model_dump(), vocab_size=size),
+        "network": NetworkShape(**shape),
+    }
+    return recipe.model_copy(update=sections)
 
 
 def data_folder() -> Path:

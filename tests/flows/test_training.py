@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from model.folder import WEIGHTS_FILE
+from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE, load_folder
 from model.generator import Generator
 
 RECIPE = """
@@ -111,6 +112,26 @@ def test_three_commands_make_a_model_that_answers(folder: Path) -> None:
     assert generator.config.training["metrics"]["test_perplexity"] < 6.0  # by chance: 8
     (candidates,) = generator.generate(["one two"])
     assert set(candidates[0].text.split()) <= set(WORDS)
+
+
+@pytest.mark.timeout(600)
+def test_a_run_can_start_from_a_model(folder: Path) -> None:
+    first = write_recipe(folder, "first", epochs=2)
+    run("prepare", first)
+    run("fit", first)
+    text = re.sub(r"\[(tokenizer|network)\]\n(\w.*\n)+", "", first.read_text())
+    text = text.replace("epochs = 2", "epochs = 1").replace("rate = 0.01", "rate = 1e-9")
+    text = text.replace("[corpus]", f'start_from = "{folder}/first/model"\n\n[corpus]')
+    second = folder / "second.toml"
+    second.write_text(text.replace(f'output = "{folder}/first"', f'output = "{folder}/second"'))
+    run("prepare", second)
+    run("fit", second)
+    started, tuned = (load_folder(folder / name / "model") for name in ("first", "second"))
+    assert (
+        tuned.config.sha256[SOURCE_TOKENIZER_FILE] == started.config.sha256[SOURCE_TOKENIZER_FILE]
+    )
+    scores = [each.config.training["metrics"]["dev_loss"] for each in (started, tuned)]
+    assert scores[1] == pytest.approx(scores[0], abs=1e-3)  # the rate is as good as none
 
 
 def test_a_step_out_of_order_says_what_to_do(folder: Path) -> None:

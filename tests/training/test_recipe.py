@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from model.config import TextConfig
 from model.errors import ConfigError
 from model.tokenizer import normalise_source
 from training.errors import RecipeError
-from training.recipe import Recipe, data_folder, read_recipe
+from training.recipe import Recipe, data_folder, read_complete_recipe, read_recipe
 
 RECIPES = sorted(Path("recipes").glob("*.toml"))
 
@@ -64,6 +65,27 @@ def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, content: bytes) -> No
     path.write_bytes(content)
     with pytest.raises(RecipeError, match=r"a\.toml"):
         read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ('task = "translate"\n', "is a model of task 'reply'"),
+        ('task = "reply"\n[tokenizer]\ntype = "bpe"\n', "[tokenizer] is taken over"),
+        ('task = "reply"\n[network]\ndropout = 0.3\n', "[network] is taken over"),
+    ],
+)
+def test_what_a_model_to_start_from_decides_cannot_be_changed(
+    tmp_path: Path, changes: str, said: str
+) -> None:
+    format_ = "pairs" if "translate" in changes else "exchanges"
+    path = tmp_path / "a.toml"
+    path.write_text(
+        f'name = "a"\noutput = "a"\nstart_from = "models/default"\n{changes}'
+        f'[corpus]\nsources = [{{ format = "{format_}", path = "a.tsv" }}]\n'
+    )
+    with pytest.raises(RecipeError, match=re.escape(said)):
+        read_complete_recipe(path)
 
 
 @pytest.mark.parametrize("name", ["none.toml", "."])

@@ -30,7 +30,7 @@ from training.corpus.report import SourceReport, summarise
 from training.corpus.shards import Row, Shard, write_shard
 from training.corpus.splits import SPLITS, Split, fraction_of, split_of
 from training.errors import CorpusError
-from training.recipe import Recipe, SourceConfig, data_folder
+from training.recipe import Recipe, SourceConfig, data_folder, start_of
 from training.vocabulary import train_tokenizer
 
 REPORT_FILE = "report.json"
@@ -101,7 +101,12 @@ def prepare(recipe: Recipe, recipe_path: Path) -> PreparedCorpus:
     partial = path.with_name("data.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    tokenizer_files = _train_tokenizers(recipe, inputs)
+    start = start_of(recipe)
+    tokenizer_files = (
+        {name: (start.path / name).read_bytes() for name in _tokenizer_names(recipe)}
+        if start
+        else _train_tokenizers(recipe, inputs)
+    )
     for name, content in tokenizer_files.items():
         (partial / name).write_bytes(content)
     reports = _write_parts(recipe, inputs, tokenizer_files, partial)
@@ -130,9 +135,7 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
     try:
         report = json.loads((path / REPORT_FILE).read_text())
         fingerprint, made_from = report["fingerprint"], report["made_from"]
-        names = [SOURCE_TOKENIZER_FILE]
-        names += [] if recipe.tokenizer.shared_vocabulary else [TARGET_TOKENIZER_FILE]
-        tokenizer_files = {name: (path / name).read_bytes() for name in names}
+        tokenizer_files = {name: (path / name).read_bytes() for name in _tokenizer_names(recipe)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorpusError(f"{path}: not prepared ({error}). Run `prepare` first.") from None
     changed = [key for key, value in _describe(recipe).items() if made_from.get(key) != value]
@@ -172,12 +175,15 @@ def _describe(recipe: Recipe) -> dict[str, Any]:
     return {
         "corpus": recipe.corpus.model_dump(mode="json"),
         "tokenizer": recipe.tokenizer.model_dump(mode="json"),
+        "start_from": recipe.start_from,
     }
 
 
 def _describe_inputs(recipe: Recipe, inputs: list[_Input]) -> dict[str, Any]:
     """All that the data depends on: the recipe's part in it, and each file's place, size, time."""
     files = [file for each in inputs for file in (*each.files, *each.targets)]
+    start = Path(recipe.start_from)
+    files += [start / name for name in _tokenizer_names(recipe)] if recipe.start_from else []
     stamps = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
     return {**_describe(recipe), "files": stamps}
 
@@ -219,6 +225,11 @@ def _with_drawn_context(example: Example, most_turns: int) -> Example:
     answer a message with and without a history."""
     turns = 1 + int(fraction_of(example.origin, "context") * most_turns) if most_turns > 1 else 1
     return Example(example.source[-turns:], example.target, example.group, example.origin)
+
+
+def _tokenizer_names(recipe: Recipe) -> list[str]:
+    is_joint = recipe.tokenizer.shared_vocabulary
+    return [SOURCE_TOKENIZER_FILE] if is_joint else [SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE]
 
 
 def _train_tokenizers(recipe: Recipe, inputs: list[_Input]) -> dict[str, bytes]:
@@ -307,7 +318,14 @@ def _rows_of(
             report.drop(part, rule, record)
             continue
         report.keep(part, is_in_train=is_published and cleaner.is_in_train(row))
-        yield from [row] * (each.source.repeat if part == "train" else 1)
+        yield from [row] * (_times(record, each.source.repeat) if part == "train" else 1)
+
+
+def _times(example: Example, repeat: float) -> int:
+    """How often `example` is seen: what is left of `repeat` beyond whole times is its chance of
+    being seen once more."""
+    times = int(repeat)
+    return times + (fraction_of(example.origin, "repeat") < repeat - times)
 
 
 def _watched(items: Iterator[Any], name: str) -> Iterator[Any]:

@@ -145,6 +145,14 @@ def test_repeats_are_seen_in_train_only(folder: Path) -> None:
     assert len(often.test) == len(once.test)
 
 
+def test_a_part_of_a_source_is_drawn(folder: Path) -> None:
+    whole = made(folder, PAIRS)
+    half = made(folder, {**PAIRS, "repeat": 0.5})
+    assert 0.2 < len(half.train) / len(whole.train) < 0.8
+    assert set(sources_of(half.train)) < set(sources_of(whole.train))
+    assert len(half.dev) == len(whole.dev)
+
+
 def test_a_swapped_source_is_read_backwards(folder: Path) -> None:
     corpus = made(folder, {**PAIRS, "swap": True})
     assert all(source.startswith("one ") for source in sources_of(corpus.train))
