@@ -146,7 +146,7 @@ def main() -> None:
                 )
                 print(
                     f"| {batch} | {search} | {name} | {ratios} | {own:.1f} "
-                    f"| {1000 * batch / own:.0f} |",
+                    f"| {1000 * batch / own:.3g} |",
                     flush=True,
                 )
 
