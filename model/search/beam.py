@@ -7,18 +7,22 @@ the contract and its options; no network, no text, no clock. Every token's work 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import Engine, State
+from model.contract import Engine, State, StepResult
 from model.errors import EngineError
-from model.search.beams import Beams, along
-from model.search.controls import Controls, Histories
+from model.search.beams import Beams
+from model.search.controls import Controls, Floats, Histories, Ints, Verdict
 from model.search.requests import Hypothesis, SearchRequest
 from model.search.sampling import Sampler
+
+Places = NDArray[np.intp]
 
 
 @dataclass
@@ -79,7 +83,7 @@ class Search:
             source_ids[row, : lengths[row]] = request.source_ids
         encoded = self._engine.encode(source_ids, lengths)
         newcomers = Beams.start(requests, first_row=self._state_rows, bos_id=self._bos_id)
-        self._beams = self._beams.join(newcomers)
+        self._beams = newcomers if self.is_idle else self._beams.join(newcomers)
         self._state = encoded if self.is_idle else self._engine.concatenate([self._state, encoded])
         self._state_rows += len(requests)
         self._open += [_Open(request, []) for request in requests]
@@ -96,9 +100,13 @@ class Search:
         if self.is_idle:
             return []
         self._advance()
-        self._collect()
-        bounds = self._beams.upper_bounds()
-        done = ~np.isfinite(bounds) | (bounds <= self._beams.worst_kept)
+        some_ended = self._collect()
+        beams = self._beams
+        if not some_ended and not beams.may_be_done():
+            return []
+        bounds = beams.upper_bounds()
+        _check_numbers(bounds)
+        done = ~(bounds > beams.worst_kept)
         answers = [(self._open[g].request.key, _best(self._open[g])) for g in np.flatnonzero(done)]
         self._retain(~done)
         return answers
@@ -106,64 +114,85 @@ class Search:
     def _advance(self) -> None:
         """Steps the engine and chooses continuations. Those that have just ended are among them."""
         beams = self._beams
-        live = beams.live
-        width = live.shape[1]
-        requests = np.nonzero(live)[0]
-        said = Histories(beams.tokens[live], beams.lengths[requests], requests)
-        verdict = self._controls.verdict(said)
+        width = beams.logprobs.shape[1]
+        last = beams.flat(beams.tokens[:, :, -1])
+        verdict = self._controls.verdict(self._histories)
         result = self._engine.step(
             self._state,
-            parents=beams.rows[live],
-            tokens=said.tokens[:, -1],
+            parents=beams.flat(beams.rows),
+            tokens=last,
             top_k=max(width, self._sampler.reach) + verdict.reach,
         )
-        if np.isnan(result.logprobs).any():
-            raise EngineError("the network's output is not a number; its weights are broken")
-        top_k = result.tokens.shape[1]
-        candidates = np.zeros((*live.shape, top_k), np.int32)
-        candidates[live] = result.tokens
-        steps = np.full(candidates.shape, -np.inf)
-        steps[live] = verdict.judge(result.tokens, result.logprobs.astype(np.float64))
-        logprobs = beams.logprobs[:, :, None] + steps
+        self._state, self._state_rows = result.state, len(last)
+        if width == 1 and not beams.has_draws:
+            tokens, steps = verdict.likeliest(result.tokens, result.logprobs)
+            logprobs = beams.logprobs + steps[:, None]
+            beams.advance(None, tokens[:, None], logprobs, result.attention_weights)
+        else:
+            chosen = self._choose(verdict, result)
+            beams.advance(*chosen, result.attention_weights)
 
+    def _histories(self) -> Histories:
+        beams = self._beams
+        if beams.logprobs.shape[1] == 1:
+            return Histories(beams.tokens[:, 0], beams.lengths, beams.first_places[:, 0])
+        requests = np.nonzero(beams.live)[0]
+        return Histories(beams.flat(beams.tokens), beams.lengths[requests], requests)
+
+    def _choose(self, verdict: Verdict, result: StepResult) -> tuple[Places, Ints, Floats]:
+        """The parent, token and log-probability of each hypothesis from now on, `(G, W)` each."""
+        beams = self._beams
+        width = beams.logprobs.shape[1]
+        top_k = result.tokens.shape[1]
+        _check_numbers(result.logprobs[:, 0])
+        judged = verdict.judge(result.tokens, result.logprobs)
+        steps = beams.spread(judged, -np.inf)
+        candidates = beams.spread(result.tokens, 0)
+        logprobs = beams.logprobs[:, :, None] + steps
         chosen = _likeliest(logprobs, beams)
         has_room = np.arange(width) < beams.widths[:, None]
-        if beams.is_drawn.any():
+        if beams.has_draws:
             is_drawn = beams.is_drawn[:, None]
             chosen = np.where(is_drawn, self._sampler.draw(steps), chosen)
             has_room |= is_drawn
-        kept = along(logprobs.reshape(len(live), -1), chosen)
-        kept[~has_room] = -np.inf
-        tokens = along(candidates.reshape(len(live), -1), chosen)
-        beams.advance(chosen // top_k, tokens, kept, result.attention_weights)
-        self._state, self._state_rows = result.state, len(requests)
+        places = chosen + beams.first_places * top_k
+        kept = np.where(has_room, logprobs.take(places), -np.inf)
+        return chosen // top_k, candidates.take(places), kept
 
-    def _collect(self) -> None:
-        """Takes hypotheses that ended, or ran out of tokens, out of the beams."""
+    def _collect(self) -> bool:
+        """Takes hypotheses that ended, or ran out of tokens, out of the beams. Tells whether there
+        were any."""
         beams = self._beams
-        ended = beams.live & (beams.tokens[:, :, -1] == self._eos_id)
+        ended = beams.tokens[:, :, -1] == self._eos_id
+        if beams.steps_left > 0 and not np.count_nonzero(ended):
+            return False
+        ended &= beams.live
         cut = beams.live & ~ended & (beams.lengths >= beams.max_tokens)[:, None]
-        if not (ended | cut).any():
-            return
+        requests, columns = np.nonzero(ended | cut)
         scores = beams.scores()
-        for g, w in np.argwhere(ended | cut):
-            entry, length = self._open[g], beams.lengths[g]
-            history = beams.tokens[g, w, -length:][: length - ended[g, w]]
+        for g, w in zip(requests.tolist(), columns.tolist(), strict=True):
+            entry, length, is_ended = self._open[g], int(beams.lengths[g]), bool(ended[g, w])
+            first = beams.tokens.shape[2] - length
+            tokens = beams.tokens[g, w, first:].tolist()
             looked = beams.attention_weights[g, w, -length:, : beams.source_lengths[g]]
             entry.finished.append(
                 Hypothesis(
-                    tokens=tuple(history.tolist()),
+                    tokens=tuple(tokens[:-1] if is_ended else tokens),
                     logprob=float(beams.logprobs[g, w]),
                     score=float(scores[g, w]),
-                    finish_reason="stop" if ended[g, w] else "length",
+                    finish_reason="stop" if is_ended else "length",
                     attention_weights=looked.copy() if entry.request.wants_attention else None,
                 )
             )
-            beams.logprobs[g, w] = -np.inf
-            beams.widths[g] -= 1
-            best = _best(entry)
-            if len(best) == entry.request.options.n_best and best[-1].finish_reason == "stop":
-                beams.worst_kept[g] = best[-1].score
+            beams.drop(g, w)
+        for g in set(requests.tolist()):
+            best = _best(self._open[g])
+            if len(best) == self._open[g].request.options.n_best:
+                beams.worst_kept[g] = (
+                    best[-1].score if best[-1].finish_reason == "stop" else -np.inf
+                )
+                beams.some_have_enough = True
+        return bool(len(requests))
 
     def _retain(self, requests: NDArray[np.bool_]) -> None:
         if requests.all():
@@ -180,18 +209,22 @@ class Search:
         return Controls(requests, eos_id=self._eos_id, blocked_ids=self._blocked_ids)
 
 
-def _likeliest(logprobs: NDArray[np.float64], beams: Beams) -> NDArray[np.intp]:
+def _check_numbers(logprobs: NDArray[np.floating[Any]]) -> None:
+    if math.isnan(logprobs.sum()):
+        raise EngineError("the network's output is not a number; its weights are broken")
+
+
+def _likeliest(logprobs: Floats, beams: Beams) -> Places:
     """The W best continuations of each request as places in its W x K candidates, best first.
 
     With `diversity`, the k-th best continuation of a hypothesis counts k times that less (Li,
     Monroe and Jurafsky 2016, arXiv:1611.08562), so that fewer siblings fill the beam.
     """
-    width = logprobs.shape[1]
-    if beams.diversity.any():
+    count, width, _ = logprobs.shape
+    if beams.has_diversity:
         ranks = np.argsort(np.argsort(-logprobs, axis=2, kind="stable"), axis=2, kind="stable")
         logprobs = logprobs - beams.diversity[:, None, None] * ranks
-    flat = logprobs.reshape(len(logprobs), -1)
-    return np.argsort(-flat, axis=1, kind="stable")[:, :width]
+    return np.argsort(-logprobs.reshape(count, -1), axis=1, kind="stable")[:, :width]
 
 
 def _best(entry: _Open) -> tuple[Hypothesis, ...]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.search.requests import SearchRequest
+
+#: More steps than any request takes.
+NEVER = 2**30
 
 #: The coverage of a source position that nothing looked at: its logarithm stays finite.
 LEAST_COVERAGE = 1e-9
@@ -20,7 +25,9 @@ class Beams:
     """The live hypotheses of all requests: G requests, W the widest beam.
 
     A hypothesis that does not exist has logprob -inf. Histories begin with the begin-of-sentence id
-    and stand at the right: request g's own tokens are the last `lengths[g]` columns.
+    and stand at the right: request g's own tokens are the last `lengths[g]` columns. Every request
+    has a live hypothesis: who has none leaves. What does not change while nobody comes or goes is
+    worked out once.
 
     Attributes:
         follows_attention: bool `(G,)`, whether a request needs what `attention_weights` holds.
@@ -37,6 +44,10 @@ class Beams:
         source_lengths: int32 `(G,)`.
         attention_weights: float32 `(G, W, the longest history, the longest source)`, steps at the
             right, sources at the left; without steps where no request needs them.
+        steps_left: tokens until `max_tokens` cuts the first of the requests.
+        live: bool `(G, W)`, which hypotheses exist. Row r of a step belongs to the r-th of them.
+        is_full: whether all of them do.
+        some_have_enough: whether some request has finished as many hypotheses as it answers.
     """
 
     follows_attention: NDArray[np.bool_]
@@ -54,6 +65,15 @@ class Beams:
     is_drawn: NDArray[np.bool_]
     source_lengths: NDArray[np.int32]
     attention_weights: NDArray[np.float32]
+    steps_left: int = field(init=False)
+    live: NDArray[np.bool_] = field(init=False)
+    is_full: bool = field(init=False)
+    some_have_enough: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps_left = int((self.max_tokens - self.lengths).min(initial=NEVER))
+        self.some_have_enough = bool((self.worst_kept > -np.inf).any())
+        self._count_live()
 
     @classmethod
     def start(cls, requests: Sequence[SearchRequest], *, first_row: int, bos_id: int) -> Beams:
@@ -84,16 +104,32 @@ class Beams:
             attention_weights=np.zeros((count, width, 0, 0), np.float32),
         )
 
-    @property
-    def live(self) -> NDArray[np.bool_]:
-        """Which hypotheses exist, `(G, W)`. Row r of a step belongs to the r-th of them."""
-        return np.isfinite(self.logprobs)
+    @cached_property
+    def first_places(self) -> NDArray[np.intp]:
+        """Where each request's hypotheses begin, counted through all requests: `(G, 1)`."""
+        count, width = self.logprobs.shape
+        return np.arange(count)[:, None] * width
+
+    @cached_property
+    def has_draws(self) -> bool:
+        """Whether some request's hypotheses are drawn at random."""
+        return bool(self.is_drawn.any())
+
+    @cached_property
+    def has_diversity(self) -> bool:
+        """Whether some request holds siblings back."""
+        return bool(self.diversity.any())
+
+    @cached_property
+    def follows_any_attention(self) -> bool:
+        """Whether some request needs attention weights."""
+        return bool(self.follows_attention.any())
 
     def join(self, newcomers: Beams) -> Beams:
         """Both sets of requests, the newcomers last."""
         both = (self, newcomers)
         shapes = [(*each.tokens.shape[1:], *each.attention_weights.shape[2:]) for each in both]
-        common = np.max(shapes, axis=0)
+        common = tuple(map(max, *shapes))
         return _each_field(lambda *pair: np.concatenate(pair), *(b._padded(*common) for b in both))
 
     def keep(self, requests: NDArray[np.bool_]) -> Beams:
@@ -102,7 +138,7 @@ class Beams:
         live_columns = np.flatnonzero(kept.live.any(axis=0))
         width = max([1, *kept.widths, *(live_columns + 1)])
         length = kept.lengths.max(initial=0)
-        first = kept.tokens.shape[2] - 1 - length if kept.follows_attention.any() else None
+        first = kept.tokens.shape[2] - 1 - length if kept.follows_any_attention else None
         source_len = kept.source_lengths.max(initial=0)
         return replace(
             kept,
@@ -118,7 +154,7 @@ class Beams:
 
     def advance(
         self,
-        parents: NDArray[np.intp],
+        parents: NDArray[np.intp] | None,
         tokens: NDArray[np.int32],
         logprobs: NDArray[np.float64],
         attention_weights: NDArray[np.float32],
@@ -126,24 +162,59 @@ class Beams:
         """One token more, in place.
 
         Args:
-            parents: `(G, W)`, the column of the hypothesis that each new one continues.
+            parents: `(G, W)`, the column of the hypothesis that each new one continues; None: each
+                continues itself, and all live.
             tokens: `(G, W)`, what it says.
             logprobs: `(G, W)`, its own.
             attention_weights: `(live rows, source_len)`, where each parent looked.
         """
-        live = self.live
-        if self.follows_attention.any():
-            looked = np.zeros((*live.shape, 1, attention_weights.shape[1]), np.float32)
-            looked[live] = attention_weights[:, None]
-            steps, source_len = self.tokens.shape[2] - 1, attention_weights.shape[1]
-            before = _grown(self.attention_weights, steps, source_len)
-            self.attention_weights = along(np.concatenate([before, looked], axis=2), parents)
-        rows = np.zeros(live.shape, np.int32)
-        rows[live] = np.arange(np.count_nonzero(live))
-        self.rows = along(rows, parents)
-        self.tokens = np.concatenate([along(self.tokens, parents), tokens[:, :, None]], axis=2)
+        if self.follows_any_attention:
+            self.attention_weights = self._looked(attention_weights)
+        if parents is None:
+            self.rows = self.first_places.astype(np.int32)
+        else:
+            places = self.first_places + parents
+            rows = places if self.is_full else (np.cumsum(self.live) - 1).take(places)
+            self.rows = rows.astype(np.int32)
+            self.tokens = moved(self.tokens, places)
+            if self.follows_any_attention:
+                self.attention_weights = moved(self.attention_weights, places)
+        self.tokens = np.concatenate([self.tokens, tokens[:, :, None]], axis=2)
         self.lengths = self.lengths + 1
+        self.steps_left -= 1
         self.logprobs = logprobs
+        if logprobs.shape[1] > 1:
+            self._count_live()
+
+    def drop(self, request: int, column: int) -> None:
+        """Takes a hypothesis that is finished out of its beam, which is narrower from now on."""
+        self.logprobs[request, column] = -np.inf
+        self.live[request, column] = False
+        self.widths[request] -= 1
+        self.is_full = False
+
+    def _count_live(self) -> None:
+        self.live = np.isfinite(self.logprobs)
+        self.is_full = np.count_nonzero(self.live) == self.live.size
+
+    def flat(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Of `array` `(G, W, ...)`, a row for each live hypothesis."""
+        return array.reshape(-1, *array.shape[2:]) if self.is_full else array[self.live]
+
+    def spread(self, rows: NDArray[Any], fill: float) -> NDArray[Any]:
+        """The opposite of `flat`: `(G, W, ...)`, with `fill` where no hypothesis lives."""
+        if self.is_full:
+            return rows.reshape(*self.live.shape, *rows.shape[1:])
+        spread = np.full((*self.live.shape, *rows.shape[1:]), fill, rows.dtype)
+        spread[self.live] = rows
+        return spread
+
+    def _looked(self, attention_weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What was looked at before and now."""
+        looked = self.spread(attention_weights[:, None], 0.0)
+        steps, source_len = self.tokens.shape[2] - 1, attention_weights.shape[1]
+        before = _grown(self.attention_weights, steps, source_len)
+        return np.concatenate([before, looked], axis=2)
 
     def scores(self) -> NDArray[np.float64]:
         """What each hypothesis would be worth if it ended here, `(G, W)`."""
@@ -159,6 +230,12 @@ class Beams:
         """No end of a live hypothesis of each request can be worth more, `(G,)`."""
         return np.asarray(self.logprobs.max(axis=1) / self.greatest_penalty)
 
+    def may_be_done(self) -> bool:
+        """Whether `upper_bounds` can tell that some request is done, or broken."""
+        if self.logprobs.shape[1] == 1:
+            return not math.isfinite(self.logprobs.sum())
+        return self.some_have_enough or not (self.is_full or self.live.any(axis=1).all())
+
     def _padded(self, width: int, length: int, steps: int, source_len: int) -> Beams:
         wider = (0, width - self.logprobs.shape[1])
         longer = (length - self.tokens.shape[2], 0)
@@ -173,9 +250,10 @@ class Beams:
         )
 
 
-def along(array: NDArray[Any], columns: NDArray[np.intp]) -> NDArray[Any]:
-    """`array[g, columns[g, w]]` at `[g, w]`."""
-    return np.asarray(array[np.arange(len(array))[:, None], columns])
+def moved(array: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
+    """Of `array` `(G, W, ...)`, what stands at `places`, counted through both axes."""
+    flat = array.reshape(-1, *array.shape[2:])
+    return np.asarray(flat.take(places, axis=0))
 
 
 def penalty(lengths: NDArray[np.int32], alpha: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -194,4 +272,5 @@ def _grown(
 
 def _each_field(function: Callable[..., NDArray[Any]], *beams: Beams) -> Beams:
     """`function` of each field of all `beams`."""
-    return Beams(**{name: function(*(getattr(b, name) for b in beams)) for name in vars(beams[0])})
+    names = [each.name for each in fields(Beams) if each.init]
+    return Beams(**{name: function(*(getattr(b, name) for b in beams)) for name in names})

@@ -6,8 +6,9 @@ it must tell, so that the outcome is that over the whole vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +60,10 @@ class Pairs:
 
     def among(self, candidates: Ints) -> NDArray[np.bool_]:
         """Which of `candidates` `(rows, n)` are in the set."""
-        own = np.arange(len(candidates), dtype=np.int64)[:, None] << 32
-        return np.isin(own | candidates, (self.rows.astype(np.int64) << 32) | self.tokens)
+        found = np.zeros(candidates.shape, bool)
+        which, place = np.nonzero(candidates[self.rows] == self.tokens[:, None])
+        found[self.rows[which], place] = True
+        return found
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Verdict:
     repetition_penalty: Floats | None = None
     forced: Ints | None = None
 
-    @property
+    @cached_property
     def reach(self) -> int:
         """How many tokens may be left out or overtaken: so many more must be looked at."""
         if self.forced is not None and (self.forced >= 0).any():
@@ -93,20 +96,41 @@ class Verdict:
         of_all = len(self.blocked_ids) + (self.too_early is not None)
         return of_all + sum(each.most_in_a_row for each in pairs if each)
 
-    def judge(self, candidates: Ints, logprobs: Floats) -> Floats:
+    @cached_property
+    def depends_on_rows(self) -> bool:
+        """Whether it is more than tokens that are blocked for all."""
+        return any(
+            each is not None
+            for each in (self.too_early, self.forbidden, self.repeated, self.forced)
+        )
+
+    def likeliest(self, candidates: Ints, logprobs: NDArray[np.float32]) -> tuple[Ints, Floats]:
+        """The best candidate of each row and its log-probability, `(rows,)` each; the first of
+        equals. `candidates` `(rows, n)` come best first."""
+        first = candidates[:, 0]
+        if not self.depends_on_rows and not any(
+            np.count_nonzero(first == token) for token in self.blocked_ids
+        ):
+            return first, logprobs[:, 0].astype(np.float64)
+        judged = self.judge(candidates, logprobs)
+        best = np.arange(len(judged)), judged.argmax(axis=1)
+        return candidates[best], judged[best]
+
+    def judge(self, candidates: Ints, logprobs: NDArray[np.float32]) -> Floats:
         """`logprobs` `(rows, n)` of `candidates`, -inf where one must not come."""
-        judged = logprobs.copy()
+        judged = logprobs.astype(np.float64)
         if self.repeated is not None and self.repetition_penalty is not None:
             price = np.where(self.repeated.among(candidates), self.repetition_penalty[:, None], 1.0)
             judged *= price
         for token in self.blocked_ids:
-            judged[candidates == token] = -np.inf
+            np.putmask(judged, candidates == token, -np.inf)
         if self.too_early is not None:
             judged[(candidates == self.eos_id) & self.too_early[:, None]] = -np.inf
         if self.forbidden is not None:
             judged[self.forbidden.among(candidates)] = -np.inf
             stuck = ~np.isfinite(judged).any(axis=1)
-            judged[stuck] = np.where(candidates == self.eos_id, logprobs, -np.inf)[stuck]
+            if stuck.any():
+                judged[stuck] = np.where(candidates == self.eos_id, logprobs, -np.inf)[stuck]
         if self.forced is not None:
             forced = self.forced[:, None]
             says_it = np.where(candidates == forced, logprobs, -np.inf)
@@ -141,57 +165,80 @@ class Controls:
         self._prefixes = np.full((len(requests), longest), -1, np.int32)
         for place, request in enumerate(requests):
             self._prefixes[place, : len(request.prefix_ids)] = request.prefix_ids
+        self._lengths_of_ngrams = [int(n) for n in np.unique(self._ngrams) if n]
         self._forbids = [
             rule
             for rule, in_use in (
-                (self._ends_of_ngrams, self._ngrams.any()),
+                (self._ends_of_ngrams, self._lengths_of_ngrams),
                 (self._ends_of_blocked, self._blocked),
             )
             if in_use
         ]
         self._uses_min_tokens = bool(self._min_tokens.any())
         self._uses_repetition_penalty = bool((self._repetition_penalty != 1.0).any())
-
-    def verdict(self, said: Histories) -> Verdict:
-        """What holds for the next token of each history."""
-        forbidden = (pairs for rule in self._forbids for pairs in rule(said))
-        penalty = self._repetition_penalty[said.requests] if self._uses_repetition_penalty else None
-        return Verdict(
-            self._eos_id,
-            self._blocked_ids,
-            too_early=self._too_early(said) if self._uses_min_tokens else None,
-            forbidden=Pairs.union(forbidden) if self._forbids else None,
-            repeated=self._repeated(said) if self._uses_repetition_penalty else None,
-            repetition_penalty=penalty,
-            forced=self._forced(said) if self._prefixes.size else None,
+        self._read_histories = bool(
+            self._forbids
+            or self._uses_min_tokens
+            or self._uses_repetition_penalty
+            or self._prefixes.size
         )
+        self._standing = Verdict(self._eos_id, self._blocked_ids)
 
-    def _forced(self, said: Histories) -> Ints:
+    def verdict(self, histories: Callable[[], Histories]) -> Verdict:
+        """What holds for the next token of each of `histories`, which are not asked for in vain."""
+        if not self._read_histories:
+            return self._standing
+        said = histories()
+        found = [pairs for rule in self._forbids for pairs in rule(said)]
+        too_early = self._too_early(said) if self._uses_min_tokens else None
+        forced = self._forced(said) if self._prefixes.size else None
+        if not found and too_early is None and forced is None and not self._uses_repetition_penalty:
+            return self._standing
+        verdict = replace(
+            self._standing,
+            too_early=too_early,
+            forbidden=Pairs.union(found) if found else None,
+            forced=forced,
+        )
+        if not self._uses_repetition_penalty:
+            return verdict
+        penalty = self._repetition_penalty[said.requests]
+        return replace(verdict, repeated=self._repeated(said), repetition_penalty=penalty)
+
+    def _forced(self, said: Histories) -> Ints | None:
         """The next token of each prefix."""
         longest = self._prefixes.shape[1]
-        forced = np.full(len(said.lengths), -1, np.int32)
         within = said.lengths < longest
+        if not within.any():
+            return None
+        forced = np.full(len(said.lengths), -1, np.int32)
         forced[within] = self._prefixes[said.requests[within], said.lengths[within]]
         return forced
 
-    def _too_early(self, said: Histories) -> NDArray[np.bool_]:
+    def _too_early(self, said: Histories) -> NDArray[np.bool_] | None:
         """Whether `min_tokens` are still to come."""
-        return said.lengths < self._min_tokens[said.requests]
+        early: NDArray[np.bool_] = said.lengths < self._min_tokens[said.requests]
+        return early if early.any() else None
 
     def _ends_of_ngrams(self, said: Histories) -> Iterator[Pairs]:
         """What followed when the last n - 1 tokens were said before."""
-        for n in np.unique(self._ngrams[self._ngrams > 0]):
-            (rows,) = np.nonzero((self._ngrams[said.requests] == n) & (said.lengths >= n))
-            if not rows.size:
+        longest = said.tokens.shape[1]
+        for n in self._lengths_of_ngrams:
+            starts = longest - n + 1
+            if starts < 1:
                 continue
-            tokens = said.tokens[rows]
-            windows = np.lib.stride_tricks.sliding_window_view(tokens, n, axis=1)
-            starts = np.arange(windows.shape[1])
-            own = starts >= (tokens.shape[1] - said.lengths[rows])[:, None]
-            last = tokens[:, None, tokens.shape[1] - n + 1 :]
-            again = own & (windows[:, :, :-1] == last).all(axis=2)
-            which, start = np.nonzero(again)
-            yield Pairs(rows[which], windows[which, start, -1])
+            again: NDArray[np.bool_] | np.bool_ = np.True_
+            for i in range(n - 1):
+                last = said.tokens[:, longest - n + 1 + i, None]
+                again = again & (said.tokens[:, i : i + starts] == last)
+            if not np.count_nonzero(again):
+                continue
+            rows, start = np.nonzero(np.broadcast_to(again, (len(said.tokens), starts)))
+            own = start >= longest - said.lengths[rows]
+            own &= self._ngrams[said.requests[rows]] == n
+            rows, start = rows[own], start[own]
+            if rows.size:
+                yield Pairs(rows, said.tokens[rows, start + n - 1])
 
     def _ends_of_blocked(self, said: Histories) -> Iterator[Pairs]:
         """The last token of a blocked sequence whose others have just been said."""
@@ -202,7 +249,8 @@ class Controls:
                 continue
             ends = said.tokens[rows, said.tokens.shape[1] - len(before) :]
             rows = rows[(ends == before).all(axis=1)]
-            yield Pairs(rows, np.full(rows.shape, words[-1], np.int32))
+            if rows.size:
+                yield Pairs(rows, np.full(rows.shape, words[-1], np.int32))
 
     def _repeated(self, said: Histories) -> Pairs:
         """Every token that was said, where that has a price."""

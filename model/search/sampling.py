@@ -19,24 +19,23 @@ class Sampler:
 
     def __init__(self) -> None:
         self._options: list[SearchOptions] = []
-        self._streams: list[np.random.Generator] = []
-
-    @property
-    def reach(self) -> int:
-        """How many of the likeliest tokens some request draws among."""
-        drawn = [each for each in self._options if each.temperature > 0]
-        return max((each.top_k or EVERY_TOKEN for each in drawn), default=0)
+        self._streams: list[np.random.Generator | None] = []  # None: draws nothing
+        self._read_options()
 
     def add(self, options: Sequence[SearchOptions]) -> None:
         """Lets requests join, last."""
         self._options += options
-        self._streams += [np.random.default_rng(each.seed) for each in options]
+        self._streams += [
+            np.random.default_rng(each.seed) if each.temperature > 0 else None for each in options
+        ]
+        self._read_options()
 
     def keep(self, requests: NDArray[np.bool_]) -> None:
         """Keeps those that are True in `requests` `(G,)`."""
         places = np.flatnonzero(requests)
         self._options = [self._options[place] for place in places]
         self._streams = [self._streams[place] for place in places]
+        self._read_options()
 
     def draw(self, logprobs: Floats) -> NDArray[np.intp]:
         """One continuation of each hypothesis, from `logprobs` `(G, W, K)` of its next tokens.
@@ -48,20 +47,24 @@ class Sampler:
         count, width, top_k = logprobs.shape
         uniform = np.zeros((count, width))
         for place, (stream, options) in enumerate(zip(self._streams, self._options, strict=True)):
-            if options.temperature > 0:
+            if stream is not None:
                 uniform[place, : options.beam_size] = stream.random(options.beam_size)[:width]
         places = draw(
             logprobs.reshape(-1, top_k),
             uniform.ravel(),
-            temperature=self._of_each_row("temperature", width, 1.0),
-            top_k=self._of_each_row("top_k", width, 0),
-            top_p=self._of_each_row("top_p", width, 1.0),
+            temperature=np.repeat(self._temperature, width),
+            top_k=np.repeat(self._top_k, width),
+            top_p=np.repeat(self._top_p, width),
         )
         return np.arange(width) * top_k + places.reshape(count, width)
 
-    def _of_each_row(self, name: str, width: int, instead: float) -> NDArray[np.float64]:
-        """An option, once for each hypothesis; 0 becomes `instead`."""
-        return np.repeat([float(getattr(o, name)) or instead for o in self._options], width)
+    def _read_options(self) -> None:
+        """`reach`: how many of the likeliest tokens some request draws among."""
+        drawn = [each for each in self._options if each.temperature > 0]
+        self.reach = max((each.top_k or EVERY_TOKEN for each in drawn), default=0)
+        self._temperature = np.array([each.temperature or 1.0 for each in self._options])
+        self._top_k = np.array([each.top_k for each in self._options], float)
+        self._top_p = np.array([each.top_p for each in self._options])
 
 
 def draw(

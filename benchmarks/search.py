@@ -1,0 +1,89 @@
+"""What the search itself costs: microseconds of a step over an engine that takes none.
+
+    python -m benchmarks.search [--repeats 5] [--tokens 40]
+
+The engine answers every step with numbers that were made beforehand, so what is left is the
+search: who sits in which row, what may come, what is kept. Sources have 20 tokens, hypotheses
+exactly `--tokens`. Figures are medians of whole searches, without `add`, divided by their steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+
+import numpy as np
+
+from model.config import SearchOptions
+from model.contract import Int32, State, StepResult
+from model.search.beam import Search
+from model.search.requests import SearchRequest
+
+BOS, EOS, VOCAB = 2, 3, 8000
+SOURCE_TOKENS = 20
+
+CASES: dict[str, dict[str, float]] = {
+    "greedy": {},
+    "greedy, no_repeat_ngram 3": {"no_repeat_ngram": 3},
+    "greedy, repetition_penalty 1.2": {"repetition_penalty": 1.2},
+    "beam 4": {"beam_size": 4},
+    "beam 4, no_repeat_ngram 3": {"beam_size": 4, "no_repeat_ngram": 3},
+    "sample": {"temperature": 1.0, "seed": 1},
+}
+
+
+class FreeEngine:
+    """Says random tokens, best first, that were drawn when it was made. Its state counts steps."""
+
+    def __init__(self, rows: int, steps: int = 64, most: int = 64) -> None:
+        draw = np.random.default_rng(0)
+        self._tokens = draw.integers(4, VOCAB, (steps, rows, most)).astype(np.int32)
+        logprobs = -np.sort(draw.exponential(2.0, (rows, most)), axis=1)
+        self._logprobs = logprobs.astype(np.float32)
+        self._looked = np.full((rows, SOURCE_TOKENS), 1 / SOURCE_TOKENS, np.float32)
+
+    def encode(self, source_ids: Int32, source_lengths: Int32) -> State:
+        return 0
+
+    def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+        rows = len(parents)
+        said = self._tokens[state % len(self._tokens), :rows, :top_k]
+        return StepResult(said, self._logprobs[:rows, :top_k], self._looked[:rows], state + 1)
+
+    def concatenate(self, states: list[State]) -> State:
+        return max(states)
+
+
+def step_us(engine: FreeEngine, batch: int, options: SearchOptions) -> float:
+    """Microseconds of one step of `batch` requests."""
+    search = Search(engine, bos_id=BOS, eos_id=EOS, blocked_ids=(1,))
+    source = tuple(range(4, 4 + SOURCE_TOKENS))
+    search.add([SearchRequest(i, source, options) for i in range(batch)])
+    steps, start = 0, time.perf_counter()
+    while not search.is_idle:
+        search.step()
+        steps += 1
+    return 1e6 * (time.perf_counter() - start) / steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=40)
+    chosen = parser.parse_args()
+    print(f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}\n")
+    print("| search | 1 request, us a step | 64 requests, us a step |\n|---|---|---|")
+    engine = FreeEngine(64 * 4)
+    for name, own in CASES.items():
+        options = SearchOptions(max_tokens=chosen.tokens, **own)
+        columns = []
+        for batch in (1, 64):
+            turns = [step_us(engine, batch, options) for _ in range(chosen.repeats + 1)]
+            columns.append(statistics.median(turns[1:]))
+        print(f"| {name} | {columns[0]:.0f} | {columns[1]:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
