@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from app.errors import Unavailable
@@ -16,20 +16,22 @@ from app.settings import Settings
 T = TypeVar("T")
 
 
-async def _served_model(request: Request) -> ServedModel:
+def served_model(request: Request) -> ServedModel:
+    """The model that answers.
+
+    Raises:
+        Unavailable: if it is not loaded yet.
+    """
     model: ServedModel | None = getattr(request.app.state, "model", None)
     if model is None:
         raise Unavailable("the model is not loaded yet; try again later")
     return model
 
 
-async def _settings(request: Request) -> Settings:
+def settings_of(request: Request) -> Settings:
+    """What the operator has set."""
     settings: Settings = request.app.state.settings
     return settings
-
-
-Model = Annotated[ServedModel, Depends(_served_model)]
-Limits = Annotated[Settings, Depends(_settings)]
 
 
 async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -115,10 +115,14 @@ def to_fault(error: Exception) -> Fault:
     return Fault(*found, _printable(str(error)), field, headers)
 
 
-def to_response(fault: Fault) -> JSONResponse:
+def to_error_answer(fault: Fault) -> ErrorAnswer:
     """`fault` in the shape of this project's own protocol."""
-    detail = ErrorDetail(code=fault.code, message=fault.message, field=fault.field)
-    content = ErrorAnswer(error=detail).model_dump()
+    return ErrorAnswer(error=ErrorDetail(code=fault.code, message=fault.message, field=fault.field))
+
+
+def to_response(fault: Fault) -> JSONResponse:
+    """The whole answer of this project's own protocol."""
+    content = to_error_answer(fault).model_dump()
     return JSONResponse(content, fault.status, headers=fault.headers)
 
 

@@ -1,8 +1,9 @@
 """Decodes the requests of many callers together, on one thread that belongs to one model.
 
 Continuous batching: between any two steps of the decoder finished and abandoned requests leave and
-waiting ones join, in the order in which they came. The event loop only ever waits for a future.
-Knows no HTTP and no text.
+waiting ones join. The event loop takes no lock and waits for nothing but futures: what it tells the
+worker goes through a queue without bounds and through flags; what the worker tells it comes in one
+call after each step. Knows no HTTP and no text.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import asyncio
 import itertools
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import Any
 
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
+from app.waiting import Line
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.requests import Hypothesis, SearchRequest
@@ -24,6 +27,7 @@ from model.search.requests import Hypothesis, SearchRequest
 logger = logging.getLogger(__name__)
 
 Hypotheses = tuple[Hypothesis, ...]
+Tokens = tuple[int, ...]
 
 
 @dataclass(eq=False)
@@ -32,12 +36,16 @@ class _Job:
 
     Attributes:
         request: what to search; its key is unique.
-        answer: belongs to the caller's event loop; only `settle` touches it from elsewhere.
+        answer: belongs to the caller's event loop, as does `on_tokens`.
+        on_tokens: called with tokens that have become certain; None: nobody wants to know.
+        tokens_told: how many of them were told. The worker's own.
         is_abandoned: nobody waits any more. Set by the event loop, read by the worker.
     """
 
     request: SearchRequest
     answer: asyncio.Future[Hypotheses]
+    on_tokens: Callable[[Tokens], None] | None = None
+    tokens_told: int = 0
     is_abandoned: bool = False
 
     @property
@@ -46,9 +54,36 @@ class _Job:
         return self.request.options.beam_size
 
     def settle(self, outcome: Hypotheses | Exception) -> None:
-        """Answers the caller, from the worker's thread."""
-        with suppress(RuntimeError):  # its event loop is closed: nobody is there to be told
-            self.answer.get_loop().call_soon_threadsafe(_settle, self.answer, outcome)
+        """Answers the caller, on its event loop."""
+        if self.answer.done():  # cancelled
+            return
+        if isinstance(outcome, Exception):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
+
+
+class _Outbox:
+    """Calls that event loops are to make: all those of one loop at once, when they are sent."""
+
+    def __init__(self) -> None:
+        self._calls: dict[asyncio.AbstractEventLoop, list[tuple[Callable[[Any], None], Any]]] = {}
+
+    def put(self, job: _Job, call: Callable[[Any], None], value: Any) -> None:
+        """Adds a call in the event loop of `job`."""
+        self._calls.setdefault(job.answer.get_loop(), []).append((call, value))
+
+    def send(self) -> None:
+        """Has all calls made."""
+        calls, self._calls = self._calls, {}
+        for loop, own in calls.items():
+            with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+                loop.call_soon_threadsafe(_make, own)
+
+
+def _make(calls: list[tuple[Callable[[Any], None], Any]]) -> None:
+    for call, value in calls:
+        call(value)
 
 
 class Scheduler:
@@ -66,10 +101,15 @@ class Scheduler:
         self._max_rows = max_rows
         self._max_queue = max_queue
         self._keys = itertools.count()
-        self._wake = threading.Condition()  # guards the two that follow
-        self._waiting: deque[_Job] = deque()
+        self._inbox: SimpleQueue[_Job | None] = SimpleQueue()  # None wakes the worker to close
+        self._waiting: set[Hashable] = set()  # keys; both sides only add and discard
         self._is_closing = False
-        self._running: dict[Hashable, _Job] = {}  # the worker's own, as is the search
+        self._rows_in_use = 0
+        self._steps = 0
+        # The worker's own:
+        self._line: Line[_Job] = Line()
+        self._running: dict[Hashable, _Job] = {}
+        self._outbox = _Outbox()
         self._search = self._new_search()
         self._worker = threading.Thread(target=self._work, name="scheduler", daemon=True)
         self._worker.start()
@@ -79,9 +119,36 @@ class Scheduler:
         """Whether requests are being worked on."""
         return self._worker.is_alive() and not self._is_closing
 
-    async def submit(self, request: SearchRequest, *, timeout_seconds: float) -> Hypotheses:
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for rows."""
+        return len(self._waiting)
+
+    @property
+    def rows_in_use(self) -> int:
+        """Rows that requests in search may fill."""
+        return self._rows_in_use
+
+    @property
+    def steps(self) -> int:
+        """Steps begun so far."""
+        return self._steps
+
+    async def submit(
+        self,
+        request: SearchRequest,
+        *,
+        timeout_seconds: float,
+        on_tokens: Callable[[Tokens], None] | None = None,
+    ) -> Hypotheses:
         """Waits for the answer to one request, best hypothesis first. If the caller is cancelled,
         the request leaves the search at its next step. Its key is not looked at.
+
+        Args:
+            request: what to search.
+            timeout_seconds: after which it is given up.
+            on_tokens: called on the event loop, between steps, with further tokens that every
+                possible answer begins with. The last ones come with the answer only.
 
         Raises:
             Overloaded: if the queue is full.
@@ -96,7 +163,7 @@ class Scheduler:
                 f"Received: beam_size={request.options.beam_size}"
             )
         request = replace(request, key=next(self._keys))
-        job = _Job(request, asyncio.get_running_loop().create_future())
+        job = _Job(request, asyncio.get_running_loop().create_future(), on_tokens)
         self._enqueue(job)
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -104,28 +171,24 @@ class Scheduler:
         except TimeoutError:
             raise DeadlineExceeded(f"no answer within {timeout_seconds:g} seconds") from None
         finally:
-            self._abandon(job)
+            job.is_abandoned = True
+            self._waiting.discard(request.key)
 
     def close(self) -> None:
         """Stops after the step that is running. Who still waits gets `Unavailable`."""
-        with self._wake:
-            self._is_closing = True
-            self._wake.notify()
+        self._is_closing = True
+        self._inbox.put(None)
         self._worker.join()
 
     def _enqueue(self, job: _Job) -> None:
-        with self._wake:
-            if not self.is_alive:
-                raise Unavailable("the server is not working on requests; try again later")
-            if len(self._waiting) >= self._max_queue:
-                raise Overloaded(f"{len(self._waiting)} requests wait already; try again later")
-            self._waiting.append(job)
-            self._wake.notify()
-
-    def _abandon(self, job: _Job) -> None:
-        job.is_abandoned = True
-        with self._wake, suppress(ValueError):
-            self._waiting.remove(job)
+        if len(self._waiting) >= self._max_queue:
+            raise Overloaded(f"{len(self._waiting)} requests wait already; try again later")
+        self._waiting.add(job.request.key)
+        self._inbox.put(job)
+        if not self.is_alive:  # now, not before: whoever closes empties the inbox afterwards
+            self._waiting.discard(job.request.key)
+            job.answer.cancel()
+            raise Unavailable("the server is not working on requests; try again later")
 
     def _work(self) -> None:
         """The worker's life. An error fails the requests concerned and nothing else."""
@@ -133,65 +196,77 @@ class Scheduler:
             while self._has_work():
                 try:
                     self._drop_abandoned()
-                    self._admit(self._next_in_line())
-                    self._step()
+                    self._admit(self._line.next(self._max_rows - self._rows_in_use))
+                    if self._running:
+                        self._step()
                 except Exception:
                     logger.exception("a step failed with %d requests in search", len(self._running))
                     self._fail(self._running.values(), EngineError, "the model failed")
                     self._running.clear()
                     self._search = self._new_search()
+                self._count_rows()
+                self._outbox.send()
         finally:
-            with self._wake:
-                self._is_closing = True
-                left_over = [*self._running.values(), *self._waiting]
+            self._is_closing = True
+            self._empty_inbox()
+            left_over = [*self._running.values(), *self._line.clear()]
             self._fail(left_over, Unavailable, "the server is stopping; try again later")
+            self._outbox.send()
 
     def _has_work(self) -> bool:
         """Sleeps until there is some. False if there will be none any more."""
-        with self._wake:
-            self._wake.wait_for(lambda: self._is_closing or self._waiting or self._running)
-            return not self._is_closing
+        if not (self._running or self._line):
+            self._stand_in_line(self._inbox.get())
+        self._empty_inbox()
+        return not self._is_closing
+
+    def _empty_inbox(self) -> None:
+        while not self._inbox.empty():  # nobody else takes anything out
+            self._stand_in_line(self._inbox.get())
+
+    def _stand_in_line(self, job: _Job | None) -> None:
+        if job is not None:
+            self._line.add(job)
 
     def _drop_abandoned(self) -> None:
         gone = {key for key, job in self._running.items() if job.is_abandoned}
         if gone:
             self._search.remove(gone)
             self._running = {k: job for k, job in self._running.items() if k not in gone}
+            self._count_rows()
 
-    def _next_in_line(self) -> list[_Job]:
-        """Takes those that fit off the queue. One that does not fit is not overtaken."""
-        free_rows = self._max_rows - sum(job.rows for job in self._running.values())
-        newcomers = []
-        with self._wake:
-            while self._waiting and self._waiting[0].rows <= free_rows:
-                newcomers.append(self._waiting.popleft())
-                free_rows -= newcomers[-1].rows
-        return newcomers
+    def _count_rows(self) -> None:
+        self._rows_in_use = sum(job.rows for job in self._running.values())
 
     def _admit(self, newcomers: Sequence[_Job]) -> None:
         """Lets requests join the search. If their sources cannot be read, only they fail."""
+        self._waiting.difference_update([job.request.key for job in newcomers])
         try:
             self._search.add([job.request for job in newcomers])
         except Exception:
             logger.exception("%d requests could not join the search", len(newcomers))
             self._fail(newcomers, EngineError, "the model failed")
+            self._outbox.send()
         else:
             self._running.update((job.request.key, job) for job in newcomers)
+            self._count_rows()
 
     def _step(self) -> None:
+        self._steps += 1
         for key, hypotheses in self._search.step():
-            self._running.pop(key).settle(hypotheses)
+            job = self._running.pop(key)
+            self._outbox.put(job, job.settle, hypotheses)
+        self._tell_tokens()
 
-    @staticmethod
-    def _fail(jobs: Iterable[_Job], kind: type[Exception], message: str) -> None:
-        for job in jobs:
-            job.settle(kind(message))  # one error each: a raised error remembers its raiser
+    def _tell_tokens(self) -> None:
+        """Tells those who listen what has become certain of their answers."""
+        told = {key: job.tokens_told for key, job in self._running.items() if job.on_tokens}
+        for key, tokens in self._search.agreed(told).items() if told else ():
+            job = self._running[key]
+            job.tokens_told += len(tokens)
+            if job.on_tokens:
+                self._outbox.put(job, job.on_tokens, tokens)
 
-
-def _settle(answer: asyncio.Future[Hypotheses], outcome: Hypotheses | Exception) -> None:
-    if answer.done():  # cancelled
-        return
-    if isinstance(outcome, Exception):
-        answer.set_exception(outcome)
-    else:
-        answer.set_result(outcome)
+    def _fail(self, jobs: Iterable[_Job], kind: type[Exception], message: str) -> None:
+        for job in jobs:  # one error each: a raised error remembers its raiser
+            self._outbox.put(job, job.settle, kind(message))

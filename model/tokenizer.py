@@ -79,6 +79,32 @@ class Tokenizer:
         return [str(self._target.id_to_piece(int(i))) for i in ids]
 
 
+class GrowingText:
+    """The text of target ids that come bit by bit, as far as it is certain.
+
+    The first bytes of a character that came as several pieces are held back until it is whole.
+
+    Args:
+        tokenizer: whose ids they are.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._ids: list[int] = []
+        self._told = ""
+
+    def add(self, ids: Sequence[int]) -> str:
+        """The text that `ids` add to what was told before; it is never taken back."""
+        self._ids += ids
+        return self.rest(self._tokenizer.target_text(self._ids).rstrip("\N{REPLACEMENT CHARACTER}"))
+
+    def rest(self, text: str) -> str:
+        """What `text` adds to what was told before."""
+        further = text[len(self._told) :] if text.startswith(self._told) else ""
+        self._told += further
+        return further
+
+
 def normalise_source(text: str, rules: TextConfig) -> str:
     """`text` as the source tokenizer reads it."""
     plain = normalise_target(text, rules)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from app.dependencies import Model
+from app.dependencies import served_model
 from app.errors import Unavailable
+from app.schemas.health import Readiness
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -17,8 +18,11 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/ready")
-async def ready(model: Model) -> dict[str, str]:
+async def ready(request: Request) -> Readiness:
     """The model is loaded and its worker takes requests; 503 otherwise."""
-    if not model.scheduler.is_alive:
+    scheduler = served_model(request).scheduler
+    if not scheduler.is_alive:
         raise Unavailable("the model's worker has stopped; restart the server")
-    return {"status": "ready"}
+    return Readiness(
+        waiting=scheduler.waiting, rows_in_use=scheduler.rows_in_use, steps=scheduler.steps
+    )

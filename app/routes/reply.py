@@ -2,43 +2,86 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Request, Response
 
-from app.dependencies import Limits, Model, unless_hung_up
+from app.dependencies import served_model, settings_of, unless_hung_up
 from app.errors import InvalidField
+from app.events import EVENT_STREAM, event, event_stream
 from app.limits import blocked_ids_of, prefix_ids_of, search_options, source_ids_of
 from app.registry import ServedModel
-from app.scheduler import Hypotheses
+from app.routing import JsonRoute
+from app.scheduler import Hypotheses, Tokens
 from app.schemas.error import ErrorAnswer
-from app.schemas.reply import EXAMPLES, Candidate, ReplyAnswer, ReplyRequest, Usage
+from app.schemas.reply import EXAMPLES, Candidate, Delta, ReplyAnswer, ReplyRequest, Usage
+from app.settings import Settings
 from model.config import SearchOptions
 from model.search.requests import SearchRequest
+from model.tokenizer import GrowingText
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorAnswer, "description": description}
-    for status, description in {
-        413: "The body is too large.",
-        422: "The request is wrong; `field` says where.",
-        503: "Too many requests wait already; `Retry-After` says when to try again.",
-        504: "No answer in time.",
-    }.items()
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {EVENT_STREAM: {}}},
+    **{
+        status: {"model": ErrorAnswer, "description": description}
+        for status, description in {
+            413: "The body is too large.",
+            422: "The request is wrong; `field` says where.",
+            503: "Too many requests wait already; `Retry-After` says when to try again.",
+            504: "No answer in time.",
+        }.items()
+    },
 }
 
-router = APIRouter(tags=["reply"])
+router = APIRouter(tags=["reply"], route_class=JsonRoute)
 
 
-@router.post("/reply", responses=ERRORS, response_model_exclude_none=True)
+@router.post("/reply", responses=RESPONSES, response_model=ReplyAnswer)
 async def reply(
-    request: Request,
-    body: Annotated[ReplyRequest, Body(openapi_examples=EXAMPLES)],
-    model: Model,
-    limits: Limits,
-) -> ReplyAnswer:
+    request: Request, body: Annotated[ReplyRequest, Body(openapi_examples=EXAMPLES)]
+) -> ReplyAnswer | Response:
     """Answers a message, or the last turn of a dialogue."""
     started = time.perf_counter()
+    model, limits = served_model(request), settings_of(request)
+    asked = _search_request(body, model, limits)
+    if body.stream:
+        return await event_stream(request, _events(asked, model, limits, started))
+    hypotheses = await unless_hung_up(
+        request,
+        model.scheduler.submit(asked, timeout_seconds=limits.request_timeout_seconds),
+    )
+    return _answer(model, asked, hypotheses, started)
+
+
+async def _events(
+    asked: SearchRequest, model: ServedModel, limits: Settings, started: float
+) -> AsyncGenerator[bytes, None]:
+    """The reply bit by bit, then the whole answer."""
+    text, arrived = GrowingText(model.tokenizer), asyncio.Queue[Tokens]()
+    search = asyncio.create_task(
+        model.scheduler.submit(
+            asked,
+            timeout_seconds=limits.request_timeout_seconds,
+            on_tokens=arrived.put_nowait,
+        )
+    )
+    search.add_done_callback(lambda _: arrived.put_nowait(()))
+    try:
+        while not search.done():
+            if further := text.add(await arrived.get()):
+                yield event("delta", Delta(text=further))
+        answer = _answer(model, asked, search.result(), started)
+        if further := text.rest(answer.reply):
+            yield event("delta", Delta(text=further))
+        yield event("answer", answer)
+    finally:
+        search.cancel()
+
+
+def _search_request(body: ReplyRequest, model: ServedModel, limits: Settings) -> SearchRequest:
     turns, fields = _turns(body)
     options = search_options(
         model.config.search,
@@ -46,7 +89,7 @@ async def reply(
         decoding=body.decoding,
         **body.model_dump(include=set(SearchOptions.model_fields)),
     )
-    asked = SearchRequest(
+    return SearchRequest(
         key=None,
         source_ids=source_ids_of(turns, fields, model.tokenizer, limits),
         options=options,
@@ -54,11 +97,6 @@ async def reply(
         blocked=blocked_ids_of(body.blocked_words, model.tokenizer, limits),
         wants_attention=body.with_attention,
     )
-    hypotheses = await unless_hung_up(
-        request,
-        model.scheduler.submit(asked, timeout_seconds=limits.request_timeout_seconds),
-    )
-    return _answer(model, asked, hypotheses, started)
 
 
 def _turns(body: ReplyRequest) -> tuple[list[str], list[str]]:

@@ -84,6 +84,7 @@ class ReplyRequest(_Strict):
         None, description="words, or phrases, that no candidate may hold"
     )
     with_attention: bool = Field(False, description="tell where the model looked")
+    stream: bool = Field(False, description="tell the reply while it is made, as events")
 
 
 class Candidate(BaseModel):
@@ -102,6 +103,12 @@ class Usage(BaseModel):
 
     prompt_tokens: int = Field(description="tokens of the source, its end included")
     completion_tokens: int = Field(description="tokens of all candidates together")
+
+
+class Delta(BaseModel):
+    """What a streamed reply has become longer by."""
+
+    text: str
 
 
 class ReplyAnswer(BaseModel):

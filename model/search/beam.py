@@ -7,8 +7,9 @@ the contract and its options; no network, no text, no clock. Every token's work 
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +111,25 @@ class Search:
         answers = [(self._open[g].request.key, _best(self._open[g])) for g in np.flatnonzero(done)]
         self._retain(~done)
         return answers
+
+    def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
+        """What is certain of the answers of some requests in search: the tokens on which all their
+        hypotheses agree, beyond the first `after[key]`. Only those that have any are told."""
+        told = {}
+        for place, entry in enumerate(self._open):
+            known = after.get(entry.request.key)
+            if known is not None and (tokens := self._agreed(place, known)):
+                told[entry.request.key] = tokens
+        return told
+
+    def _agreed(self, place: int, known: int) -> tuple[int, ...]:
+        beams = self._beams
+        first = beams.tokens.shape[2] - int(beams.lengths[place]) + known
+        live = beams.tokens[place, beams.live[place], first:].tolist()
+        ended = [each.tokens[known:] for each in _best(self._open[place])]
+        places = zip(*live, *ended, strict=False)
+        agree = itertools.takewhile(lambda each: len(set(each)) == 1, places)
+        return tuple(each[0] for each in agree)
 
     def _advance(self) -> None:
         """Steps the engine and chooses continuations. Those that have just ended are among them."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
-from app.scheduler import Hypotheses, Scheduler
+from app.scheduler import Hypotheses, Scheduler, Tokens
 from model.config import SearchOptions
 from model.errors import EngineError
 from model.search.beam import Search
@@ -44,12 +44,17 @@ def with_scheduler(
         scheduler = Scheduler(search_over(engine), max_rows=max_rows, max_queue=max_queue)
 
         def submit(
-            max_tokens: int = 1, beam_size: int = 1, timeout_seconds: float = PATIENCE_SECONDS
+            max_tokens: int = 1,
+            beam_size: int = 1,
+            timeout_seconds: float = PATIENCE_SECONDS,
+            on_tokens: Callable[[Tokens], None] | None = None,
         ) -> asyncio.Task[Hypotheses]:
             options = SearchOptions(max_tokens=max_tokens, beam_size=beam_size)
             return asyncio.create_task(
                 scheduler.submit(
-                    SearchRequest(None, (5, EOS_ID), options), timeout_seconds=timeout_seconds
+                    SearchRequest(None, (5, EOS_ID), options),
+                    timeout_seconds=timeout_seconds,
+                    on_tokens=on_tokens,
                 )
             )
 
@@ -158,19 +163,72 @@ def test_a_request_beyond_its_deadline_is_given_up(engine: SteppedEngine) -> Non
     with_scheduler(engine, scenario)
 
 
-def test_a_wide_beam_at_the_head_of_the_queue_is_not_overtaken(engine: SteppedEngine) -> None:
+def test_rows_that_a_wide_beam_cannot_use_yet_are_lent_to_others(engine: SteppedEngine) -> None:
     async def scenario(scheduler: Scheduler, submit: Submit) -> None:
         running = submit(max_tokens=2)
         await engine.next_rows()
         wide, narrow = submit(beam_size=4), submit()
         await started(wide, narrow)
         engine.go()
-        assert await engine.next_rows() == 1
-        assert not narrow.done()
-        engine.go(10)
-        await asyncio.gather(running, wide, narrow)
+        assert await engine.next_rows() == 2  # running and narrow
+        assert (scheduler.waiting, scheduler.rows_in_use) == (1, 2)
+        engine.go()
+        await asyncio.gather(running, narrow)
+        assert await engine.next_rows() == 1  # the wide one begins with one hypothesis
+        assert (scheduler.waiting, scheduler.rows_in_use) == (0, 4)
+        engine.go()
+        await wide
 
     with_scheduler(engine, scenario)
+
+
+def test_rows_in_use_return_to_zero_at_the_step_after_all_callers_have_gone(
+    engine: SteppedEngine,
+) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        leaving = [submit(max_tokens=9), submit(max_tokens=9), submit(max_tokens=9, beam_size=2)]
+        await started(*leaving)
+        while await engine.next_rows() < len(leaving):
+            engine.go()
+        assert scheduler.rows_in_use == 4
+        steps = scheduler.steps
+        for task in leaving:
+            task.cancel()
+        await asyncio.wait(leaving)
+        engine.go()
+        while scheduler.rows_in_use:
+            await asyncio.sleep(0.001)
+        assert scheduler.steps == steps
+
+    with_scheduler(engine, scenario)
+
+
+def test_tokens_are_told_as_soon_as_they_are_certain(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        told: list[Tokens] = []
+        task = submit(max_tokens=3, on_tokens=told.append)
+        for count in range(3):
+            await engine.next_rows()
+            assert told == [(TOKEN,)] * count
+            engine.go()
+        assert (await task)[0].tokens == (TOKEN,) * 3
+
+    with_scheduler(engine, scenario)
+
+
+def test_what_is_told_of_a_beam_is_how_all_its_answers_begin() -> None:
+    table = np.random.default_rng(5).dirichlet(np.full(VOCAB_SIZE, 0.2), VOCAB_SIZE) + 1e-6
+
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        lengths = []
+        for beam_size in range(1, 5):
+            told: list[int] = []
+            answer = await submit(max_tokens=12, beam_size=beam_size, on_tokens=told.extend)
+            lengths.append(len(told))
+            assert answer[0].tokens[: len(told)] == tuple(told)
+        assert lengths[0] >= len(answer[0].tokens) - 1 > 0
+
+    with_scheduler(TableEngine(table), scenario)
 
 
 def test_a_beam_wider_than_all_rows_is_refused_at_once(engine: SteppedEngine) -> None:

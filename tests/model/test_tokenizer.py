@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
+
 import pytest
+import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.config import TextConfig
 from model.errors import InputError, TokenizerError
-from model.tokenizer import EOS_ID, SEP_ID, SPECIAL_PIECES, Tokenizer
+from model.tokenizer import EOS_ID, SEP_ID, SPECIAL_PIECES, GrowingText, Tokenizer
 
 
 def build(model: bytes, **rules: object) -> Tokenizer:
@@ -72,3 +75,38 @@ def test_any_text_gives_ids_or_a_clear_refusal(tokenizer_model: bytes, text: str
 def test_bytes_that_are_no_tokenizer_are_refused() -> None:
     with pytest.raises(TokenizerError, match="source"):
         build(b"not a model")
+
+
+@given(data=st.data())
+def test_a_growing_text_is_never_taken_back(data: st.DataObject, tokenizer_model: bytes) -> None:
+    tokenizer = Tokenizer(TextConfig(), tokenizer_model)
+    ids = data.draw(st.lists(st.integers(0, tokenizer.target_vocab_size - 1), max_size=12))
+    text, told = GrowingText(tokenizer), ""
+    for each in ids:
+        told += text.add([each])
+        assert tokenizer.target_text(ids).startswith(told)
+    assert told + text.rest(tokenizer.target_text(ids)) == tokenizer.target_text(ids)
+
+
+def test_a_character_of_several_pieces_comes_whole() -> None:
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["hello there"]),
+        model_writer=model,
+        vocab_size=280,
+        hard_vocab_limit=False,
+        byte_fallback=True,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        control_symbols=["<sep>"],
+        minloglevel=2,
+    )
+    tokenizer = Tokenizer(TextConfig(), model.getvalue())
+    ids = tokenizer.target_ids("hello \u4f60 t")
+    text = GrowingText(tokenizer)
+    told = [text.add([each]) for each in ids]
+    assert "".join(told) == "hello \u4f60 t"
+    assert not any("\N{REPLACEMENT CHARACTER}" in each for each in told)
+    assert told.count("\u4f60") == 1

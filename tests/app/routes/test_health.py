@@ -20,7 +20,9 @@ def test_a_running_process_is_live(client: httpx.Client) -> None:
 
 def test_a_loaded_model_is_ready(client: httpx.Client) -> None:
     answer = client.get("/health/ready")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+    assert answer.status_code == 200
+    busy = {name: answer.json()[name] for name in ("waiting", "rows_in_use")}
+    assert answer.json()["status"] == "ready" and busy == {"waiting": 0, "rows_in_use": 0}
 
 
 def test_without_its_model_a_server_is_not_ready() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,8 +14,16 @@ from hypothesis import strategies as st
 
 from app.settings import Settings
 from model.contract import State, StepResult
-from model.tokenizer import Tokenizer
-from tests.app.fakes import REPLY, Serve, SteppedEngine, TableEngine, loop
+from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
+from tests.app.fakes import (
+    PATIENCE_SECONDS,
+    REPLY,
+    Serve,
+    SteppedEngine,
+    TableEngine,
+    chain,
+    loop,
+)
 
 JSON = {"Content-Type": "application/json"}
 
@@ -269,12 +278,8 @@ def test_a_full_queue_turns_callers_away(serve: Serve, tokenizer: Tokenizer) -> 
 
 def test_a_request_whose_client_hung_up_is_dropped(serve: Serve, tokenizer: Tokenizer) -> None:
     engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
-    limits = Settings(max_reply_tokens=1024)
-    with serve(engine, limits) as client:
-        body = b'{"message": "hello", "max_tokens": 1024}'
-        head = b"POST /reply HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
-            connection.sendall(head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    with serve(engine, Settings(max_reply_tokens=1024)) as client:
+        with hold(client, {"message": "hello", "max_tokens": 1024}):
             assert engine.arrives()
         engine.go()
         while engine.arrives(within_seconds=0.2):
@@ -297,3 +302,110 @@ def test_a_broken_engine_gives_a_plain_500(
     assert (answer.status_code, error_of(answer)["code"]) == (500, "engine_failed")
     assert "secret" not in answer.text
     assert "a secret" in caplog.text
+
+
+def events_of(answer: httpx.Response) -> list[tuple[str, dict[str, Any]]]:
+    """Names and data of server-sent events."""
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    blocks = [block.split("\n") for block in answer.text.removesuffix("\n\n").split("\n\n")]
+    return [
+        (name.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
+        for name, data in blocks
+    ]
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {"decoding": "greedy"},
+        {"decoding": "beam", "n_best": 3},
+        {"decoding": "sample", "temperature": 2.0, "seed": 5},
+        {"prefix": "i am"},
+        {"max_tokens": 3},
+    ],
+    ids=str,
+)
+def test_a_streamed_reply_grows_into_the_whole_answer(
+    client: httpx.Client, wishes: dict[str, Any]
+) -> None:
+    body = {"message": "hello", **wishes}
+    whole = client.post("/reply", json=body).json()
+    *deltas, (last, answer) = events_of(client.post("/reply", json={**body, "stream": True}))
+    assert {name for name, _ in deltas} <= {"delta"} and last == "answer"
+    assert "".join(each["text"] for _, each in deltas) == answer["reply"]
+    del whole["latency_ms"], answer["latency_ms"]
+    assert answer == whole
+
+
+def test_a_greedy_reply_is_streamed_token_by_token(serve: Serve, tokenizer: Tokenizer) -> None:
+    pieces = tokenizer.target_ids(REPLY)
+    engine = SteppedEngine(chain(tokenizer.target_vocab_size, BOS_ID, *pieces, EOS_ID))
+    with serve(engine) as client:
+        engine.go()  # an answer begins with its first event
+        with client.stream("POST", "/reply", json={"message": "hello", "stream": True}) as answer:
+            lines, told = answer.iter_lines(), ""
+            for place in range(len(pieces)):
+                assert next(lines) == "event: delta"
+                told += json.loads(next(lines).removeprefix("data: "))["text"]
+                assert next(lines) == ""
+                assert told == tokenizer.target_text(pieces[: place + 1])
+                engine.go()
+            assert next(lines) == "event: answer"
+
+
+def test_a_streamed_request_that_is_wrong_has_its_own_status(client: httpx.Client) -> None:
+    answer = client.post("/reply", json={"message": " ", "stream": True})
+    assert (answer.status_code, error_of(answer)["code"]) == (422, "invalid_input")
+
+
+def test_a_stream_that_fails_ends_with_an_error(serve: Serve, tokenizer: Tokenizer) -> None:
+    engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
+    with serve(engine) as client:
+        engine.go()
+        with client.stream("POST", "/reply", json={"message": "hello", "stream": True}) as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "event: delta"
+            engine.failure = MemoryError("a secret")
+            engine.go()
+            *_, name, data, _ = lines
+    assert name == "event: error"
+    error = json.loads(data.removeprefix("data: "))["error"]
+    assert (error["code"], error["message"]) == ("engine_failed", "the model failed")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_rows_of_clients_that_hang_up_are_free_two_steps_later(
+    serve: Serve, tokenizer: Tokenizer, stream: bool
+) -> None:
+    engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
+    clients, rows_each = 20, 3
+    limits = Settings(max_reply_tokens=1024)
+    body = {"message": "hello", "max_tokens": 1024, "beam_size": rows_each, "stream": stream}
+    with serve(engine, limits) as client:
+
+        def busy() -> tuple[int, int]:
+            state = client.get("/health/ready").json()
+            return state["rows_in_use"], state["steps"]
+
+        connections = [hold(client, body) for _ in range(clients)]
+        while busy()[0] < clients * rows_each:
+            engine.go()
+        for connection in connections:
+            connection.close()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        before = busy()[1]
+        while busy()[0] and time.monotonic() < deadline:
+            engine.go()
+            time.sleep(0.05)
+        rows, steps = busy()
+    assert rows == 0
+    assert steps - before <= 2
+
+
+def hold(client: httpx.Client, body: dict[str, Any]) -> socket.socket:
+    """A connection that has asked and does not wait."""
+    content = json.dumps(body).encode()
+    head = b"POST /reply HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    connection = socket.create_connection((client.base_url.host, client.base_url.port or 80))
+    connection.sendall(head + b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
+    return connection

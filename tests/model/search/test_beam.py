@@ -244,3 +244,34 @@ def test_greedy_is_a_beam_of_one_step_by_step() -> None:
         options = SearchOptions(beam_size=1, max_tokens=20)
         found = run(TableEngine(table), [SearchRequest(0, (0,), options)])[0][0]
         assert found.tokens == tuple(expected)
+
+
+def test_agreed_tokens_are_how_every_answer_begins() -> None:
+    """Whatever the table: at each step, of each request, together with others."""
+    draw = np.random.default_rng(11)
+    engine = TableEngine(*draw.dirichlet(np.full(4, 0.2), (6, 4)) + 1e-6)
+    requests = [
+        SearchRequest(
+            place,
+            (place, 0),
+            SearchOptions(
+                beam_size=size,
+                n_best=size if place % 2 else 1,
+                max_tokens=8,
+                temperature=heat,
+                seed=1,
+            ),
+        )
+        for place, (size, heat) in enumerate([(1, 0.0), (2, 0.0), (4, 0.0), (3, 2.0), (1, 1.0)])
+    ]
+    search, answers = Search(engine, bos_id=BOS, eos_id=EOS), {}
+    told: dict[object, tuple[int, ...]] = {request.key: () for request in requests}
+    search.add(requests)
+    while not search.is_idle:
+        answers.update(search.step())
+        for key, tokens in search.agreed({key: len(own) for key, own in told.items()}).items():
+            told[key] += tokens
+    for key, hypotheses in answers.items():
+        assert all(each.tokens[: len(told[key])] == told[key] for each in hypotheses)
+    assert len(told[0]) >= len(answers[0][0].tokens) - 1
+    assert any(told.values())

@@ -1,0 +1,16 @@
+"""Bodies of `/health`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class Readiness(BaseModel):
+    """The model takes requests; how busy it is."""
+
+    status: Literal["ready"] = "ready"
+    waiting: int = Field(description="requests that wait for rows")
+    rows_in_use: int = Field(description="rows that requests in search may fill")
+    steps: int = Field(description="steps of the decoder since the start")

@@ -1,0 +1,78 @@
+"""Who waits for rows of a search, and who is next. Knows no thread and no clock, only steps."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, Protocol, TypeVar
+
+#: Steps during which the first in line may be overtaken by others that fit beside it.
+PATIENCE_STEPS = 16
+
+
+class Waiting(Protocol):
+    """What stands in line."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that it needs."""
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody waits for it any more."""
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+class Line(Generic[W]):
+    """First come, first served, with an exception.
+
+    A request that needs more rows than are free lets those behind it that fit go ahead, so that no
+    row stands empty for its sake; but only for `patience` steps. Then all rows that become free are
+    kept for it. So one that is first waits for `patience` steps and the longest reply in search at
+    most, and the others wait for its sake only until it has its rows.
+    """
+
+    def __init__(self, patience: int = PATIENCE_STEPS) -> None:
+        self._patience = patience
+        self._waiting: deque[W] = deque()
+        self._first: W | None = None
+        self._steps_first = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, request: W) -> None:
+        """Lets one more stand at the end."""
+        self._waiting.append(request)
+
+    def next(self, free_rows: int) -> list[W]:
+        """Takes off the line who joins the search at this step, and who has gone away. To be called
+        once a step."""
+        chosen: list[W] = []
+        if free_rows:
+            staying: deque[W] = deque()
+            for request in self._waiting:
+                if request.is_abandoned:
+                    continue
+                if request.rows <= free_rows and not (staying and self._keeps_rows(staying[0])):
+                    chosen.append(request)
+                    free_rows -= request.rows
+                else:
+                    staying.append(request)
+            self._waiting = staying
+        self._count_step()
+        return chosen
+
+    def clear(self) -> list[W]:
+        """Takes all off the line."""
+        left, self._waiting = list(self._waiting), deque()
+        return left
+
+    def _keeps_rows(self, first: W) -> bool:
+        return first is self._first and self._steps_first >= self._patience
+
+    def _count_step(self) -> None:
+        first = self._waiting[0] if self._waiting else None
+        self._steps_first = self._steps_first + 1 if first is self._first else 1
+        self._first = first
