@@ -139,6 +139,8 @@ def _open(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Each graph has threads of its own: if they spin, they take the cores from one another.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
