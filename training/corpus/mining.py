@@ -9,8 +9,9 @@ from pathlib import Path
 
 from training.corpus.files import find_files
 from training.corpus.readers import SUFFIXES
-from training.corpus.readers.subtitles import Turn, read_scenes
+from training.corpus.readers.subtitles import read_scenes
 from training.corpus.records import Fault
+from training.corpus.turns import Pauses, Turn
 from training.errors import CorpusError
 
 
@@ -23,6 +24,8 @@ class Exchange:
         start, end: of the reply, in seconds.
         context: the turns before it in its scene, oldest first.
         reply: what is said then.
+        speakers: who says each turn of the context and the reply, "" where the file does not tell;
+            empty if it tells none of them.
     """
 
     file: str
@@ -30,10 +33,12 @@ class Exchange:
     end: float
     context: tuple[str, ...]
     reply: str
+    speakers: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """One line."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        """One line; without `speakers` if none is known."""
+        known = {name: value for name, value in asdict(self).items() if value != ()}
+        return json.dumps(known, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,20 @@ class MiningOptions:
     Attributes:
         context_turns: the most turns of a context, >= 1.
         scene_pause: seconds of silence after which nothing answers what came before.
-        turn_pause: cues closer than this, in seconds, are one turn if the first does not end a
-            sentence.
+        turn_pause: cues closer than this, in seconds, are one turn if they are one sentence, or if
+            the file leaves a longer pause between speakers.
     """
 
     context_turns: int = 4
     scene_pause: float = 4.0
-    turn_pause: float = 0.5
+    turn_pause: float = 0.25
+
+    @property
+    def pauses(self) -> Pauses:
+        """The same in milliseconds."""
+        return Pauses(
+            turn_ms=round(1000 * self.turn_pause), scene_ms=round(1000 * self.scene_pause)
+        )
 
 
 def mine(paths: Iterable[str], options: MiningOptions) -> Iterator[Exchange | Fault]:
@@ -66,18 +78,23 @@ def mine(paths: Iterable[str], options: MiningOptions) -> Iterator[Exchange | Fa
 
 
 def _mine_file(path: Path, options: MiningOptions) -> Iterator[Exchange | Fault]:
-    pauses = {
-        "scene_pause": round(1000 * options.scene_pause),
-        "turn_pause": round(1000 * options.turn_pause),
-    }
-    try:
-        for scene in read_scenes(path, **pauses):
+    for scene in read_scenes(path, options.pauses):
+        if isinstance(scene, Fault):
+            yield scene
+        else:
             yield from _exchanges(path, scene, options.context_turns)
-    except CorpusError as error:
-        yield Fault(str(path), str(error))
 
 
 def _exchanges(path: Path, scene: list[Turn], context_turns: int) -> Iterator[Exchange]:
     for place, turn in enumerate(scene[1:], start=1):
-        context = tuple(each.text for each in scene[max(0, place - context_turns) : place])
-        yield Exchange(str(path), turn.start / 1000, turn.end / 1000, context, turn.text)
+        turns = scene[max(0, place - context_turns) : place + 1]
+        *context, reply = (each.text for each in turns)
+        speakers = tuple(each.speaker for each in turns)
+        yield Exchange(
+            file=str(path),
+            start=turn.start_ms / 1000,
+            end=turn.end_ms / 1000,
+            context=tuple(context),
+            reply=reply,
+            speakers=speakers if any(speakers) else (),
+        )

@@ -24,11 +24,29 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Cue:
+    """What a subtitle file shows at a time.
+
+    Attributes:
+        start_ms, end_ms: from the beginning of the film, in milliseconds; start <= end.
+        text: without markup, with the line breaks of the file.
+        line: of the file, from 1, where its time stands.
+        speaker: who says it, if the file's format tells (a voice of WebVTT, a name of SubStation).
+    """
+
+    start_ms: int
+    end_ms: int
+    text: str
+    line: int
+    speaker: str = ""
+
+
+@dataclass(frozen=True)
 class Fault:
     """A record that could not be read: counted, shown, skipped.
 
     Attributes:
-        origin: `file:line`.
+        origin: `file:line`, or a file that cannot be read at all.
         reason: what was expected.
     """
 

@@ -34,7 +34,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "jsonl": (".jsonl", ".json"),
     "lines": (".txt",),
     "yaml": (".yml", ".yaml"),
-    "srt": (".srt", ".vtt", ".ass", ".ssa"),
+    "srt": (".srt", ".vtt", ".ass", ".ssa", ".sub"),
     "pairs": (".tsv", ".txt"),
     "scan": (".txt",),
     "bitext": (),

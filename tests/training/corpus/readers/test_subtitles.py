@@ -125,7 +125,7 @@ def test_another_file_is_one_fault(tmp_path: Path) -> None:
     path.write_text("nothing of a film")
     [fault] = read_subtitles(path)
     assert isinstance(fault, Fault)
-    assert fault.origin == f"{path}:1"
+    assert fault.origin == str(path)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)

@@ -1,0 +1,133 @@
+"""From bytes in some encoding to text. It knows no file and no format.
+
+The order is that of certainty: a byte-order mark; zero bytes, which only UTF-16 and UTF-32 have;
+UTF-8, whose rules other text breaks; and then a guess by how letters follow each other.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+import chardet
+
+#: What a guess chooses from: the encodings that subtitles are found in. Of those that differ in a
+#: few signs only, the larger is here (cp1252, not latin-1; gb18030, not gb2312).
+GUESSED = (
+    "cp1250",
+    "cp1251",
+    "cp1252",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp1257",
+    "cp1258",
+    "cp874",
+    "iso8859-2",
+    "iso8859-5",
+    "iso8859-7",
+    "iso8859-9",
+    "iso8859-15",
+    "koi8-r",
+    "koi8-u",
+    "big5hkscs",
+    "cp949",
+    "cp932",
+    "euc_jis_2004",
+    "gb18030",
+    "iso2022_jp_2",
+)
+#: UTF-32 first: its little-endian mark begins with that of UTF-16.
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+#: UTF-8 with a few damaged bytes is still UTF-8: so many sound characters for each of them.
+SOUND_FOR_EACH_DAMAGED = 10
+
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+#: Control characters in ISO 8859, but quotes and dashes in the Windows code pages.
+_CONTROLS_OF_ISO = re.compile(b"[\x80-\x9f]")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A text and the encoding that it was in.
+
+    Attributes:
+        text: without a byte-order mark; bytes that mean nothing are U+FFFD.
+        encoding: Python's name of it.
+    """
+
+    text: str
+    encoding: str
+
+
+def decode(content: bytes) -> Decoded:
+    """The text of a file.
+
+    Raises:
+        ValueError: if it is no text in any encoding known here.
+    """
+    marked = encoding_of_mark(content)
+    if marked:
+        mark, encoding = marked
+        return Decoded(content[len(mark) :].decode(encoding, errors="replace"), encoding)
+    if b"\0" in content:
+        return _decode_wide(content)
+    return _decode_utf8(content) or _decode_by_guess(content)
+
+
+def encoding_of_mark(content: bytes) -> tuple[bytes, str] | None:
+    """The byte-order mark that `content` begins with, and the encoding that it tells."""
+    return next((pair for pair in MARKS if content.startswith(pair[0])), None)
+
+
+def _decode_wide(content: bytes) -> Decoded:
+    """Of the ways to read it in units of 2 or 4 bytes, the one with most ASCII: lines, digits and
+    spaces are in every text, and swapped bytes make rare signs of them."""
+    readings = []
+    for encoding in WIDE:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if text and "\0" not in text:
+            readings.append((len(_BEYOND_ASCII.sub("", text)) / len(text), text, encoding))
+    if not readings:
+        raise ValueError("it holds zero bytes, as no text does")
+    _, text, encoding = max(readings)
+    return Decoded(text, encoding)
+
+
+def _decode_utf8(content: bytes) -> Decoded | None:
+    try:
+        return Decoded(content.decode("utf-8"), "utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("utf-8", errors="replace")
+    damaged = text.count("\ufffd")
+    sound = len(_BEYOND_ASCII.findall(text)) - damaged
+    return Decoded(text, "utf-8") if sound >= SOUND_FOR_EACH_DAMAGED * damaged else None
+
+
+def _decode_by_guess(content: bytes) -> Decoded:
+    is_iso = not _CONTROLS_OF_ISO.search(content)
+    choices = [each for each in GUESSED if is_iso or not each.startswith("iso8859")]
+    found = chardet.detect(
+        content,
+        max_bytes=len(content),
+        compat_names=False,
+        include_encodings=choices,
+        no_match_encoding="cp1252",
+    )
+    encoding = found["encoding"]
+    if encoding is None:
+        kind = found.get("mime_type") or "unknown bytes"
+        raise ValueError(f"its encoding is not known ({kind})")
+    return Decoded(content.decode(encoding, errors="replace"), encoding)

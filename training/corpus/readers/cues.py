@@ -1,0 +1,194 @@
+"""Subtitle files to cues. Who says what is the business of `training.corpus.turns`.
+
+A file is cut into blocks, one for each cue, so that each has a line and a bad one costs no other;
+pysubs2 reads them. WebVTT is read by `webvtt.py`. The format is told by the content.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pysubs2
+
+from training.corpus.encodings import decode
+from training.corpus.files import read_bytes
+from training.corpus.readers.webvtt import ARROW, parse_webvtt
+from training.corpus.records import Cue, Fault
+from training.errors import CorpusError
+
+#: Frames a second of a MicroDVD file that does not tell: that of films on discs.
+FRAME_RATE = 23.976
+
+Block = tuple[int, str]  # the line where it begins, and its lines
+Blocks = Iterator[Block | Fault]
+Found = Iterator[Cue | Fault]
+
+_STAMP = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}(?:[.,]\d+(?:\.\d+)?)?"
+_TIMES = re.compile(rf"^[ \t]*({_STAMP})\s*(?:-->|,)\s*({_STAMP})(?![\d:.,])", re.MULTILINE)
+_EVENT = re.compile(r"^[ \t]*(?:Dialogue|Comment):(.*)", re.MULTILINE)
+_FRAMES = re.compile(r"^[ \t]*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}(.*)", re.MULTILINE)
+_TENTHS = re.compile(r"^[ \t]*\[\d+\]\s*\[\d+\](.*)", re.MULTILINE)
+_FRAME_RATE = re.compile(r"\s*\{[01]\}\s*\{[01]\}\s*(\d{1,3}(?:[.,]\d+)?)\s*$")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,30});")
+_WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
+
+
+def read_cues(path: Path) -> Iterator[Cue | Fault]:
+    """The cues of a subtitle file (SubRip, WebVTT, SubStation, MicroDVD, MPL2 or SubViewer) in
+    any encoding, in the file's order. A cue that cannot be read is a fault.
+
+    Raises:
+        CorpusError: if it is no subtitle file.
+    """
+    try:
+        text = decode(read_bytes(path)).text
+        found = parse_cues(text, str(path))
+    except ValueError as error:
+        raise CorpusError(f"{path}: no subtitles: {error}.") from None
+    for each in found:
+        if isinstance(each, Cue) and "\ufffd" in each.text:
+            yield Fault(f"{path}:{each.line}", "holds bytes that are no text")
+        else:
+            yield each
+
+
+def parse_cues(text: str, origin: str) -> Iterator[Cue | Fault]:
+    """The cues of a subtitle file's text.
+
+    Args:
+        text: all of it, with any line breaks.
+        origin: what a fault's line belongs to.
+
+    Raises:
+        ValueError: if it is of no known format; the message tells what it is instead, if known.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.startswith("WEBVTT"):
+        return parse_webvtt(text, origin)
+    if _EVENT.search(text) or "[Script Info]" in text:
+        return _substation(text, origin)
+    first: dict[int, Callable[[str, str], Found]] = {
+        match.start(): parse
+        for pattern, parse in ((_TIMES, _subrip), (_FRAMES, _microdvd), (_TENTHS, _mpl2))
+        if (match := pattern.search(text))
+    }
+    if not first:
+        raise ValueError(_what_it_is(text))
+    return first[min(first)](text, origin)
+
+
+def _what_it_is(text: str) -> str:
+    if not text.strip():
+        return "it is empty"
+    if _WEB_PAGE.match(text):
+        return "it is a web page or XML"
+    return "it holds no time that a subtitle format has (00:00:01,000 --> 00:00:02,000, ...)"
+
+
+def _subrip(text: str, origin: str) -> Found:
+    """SubRip and SubViewer: a line of two times, and lines of text."""
+    return _parse(_timed_blocks(text, origin), "srt", origin)
+
+
+def _substation(text: str, origin: str) -> Found:
+    form = "ssa" if re.search(r"\[V4 Styles", text, re.IGNORECASE) else "ass"
+    return _parse(_line_blocks(text, origin, _EVENT, least_commas=9), form, origin)
+
+
+def _microdvd(text: str, origin: str) -> Found:
+    declared = next(filter(None, map(_FRAME_RATE.match, text.strip().split("\n", 1)[:1])), None)
+    rate = float(declared[1].replace(",", ".")) if declared else 0.0
+    blocks = _line_blocks(text, origin, _FRAMES)
+    if rate:
+        next(blocks)
+    return _parse(blocks, "microdvd", origin, fps=rate or FRAME_RATE)
+
+
+def _mpl2(text: str, origin: str) -> Found:
+    return _parse(_line_blocks(text, origin, _TENTHS), "mpl2", origin)
+
+
+def _timed_blocks(text: str, origin: str) -> Blocks:
+    block: list[str] = []
+    start = 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        times = _TIMES.match(line)
+        if not times and ARROW not in line:
+            block.append(line.replace("[br]", "\n"))
+            continue
+        if start:
+            yield start, "\n".join(block)
+        start, block = 0, []
+        if times:
+            start, block = number, [f"{_complete(times[1])} --> {_complete(times[2])}"]
+        else:
+            yield Fault(f"{origin}:{number}", "expected hh:mm:ss,mmm --> hh:mm:ss,mmm")
+    if start:
+        yield start, "\n".join(block)
+
+
+def _complete(stamp: str) -> str:
+    """With hours and milliseconds, as pysubs2 insists on. Some programs write `1,69.5234375`, in
+    which the milliseconds are a number of their own."""
+    whole, _, fraction = stamp.replace(",", ".", 1).partition(".")
+    milliseconds, is_number, _ = fraction.partition(".")
+    digits = milliseconds.rjust(3, "0") if is_number else milliseconds.ljust(3, "0")
+    return f"{'' if whole.count(':') == 2 else '0:'}{whole},{digits[:3]}"
+
+
+def _line_blocks(
+    text: str, origin: str, pattern: re.Pattern[str], *, least_commas: int = 0
+) -> Blocks:
+    """Each line that `pattern` matches."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        match = pattern.match(line)
+        if match and match[1].count(",") >= least_commas:
+            yield number, line
+        elif match:
+            yield Fault(f"{origin}:{number}", f"expected {least_commas + 1} fields")
+
+
+def _parse(found: Blocks, form: str, origin: str, *, fps: float | None = None) -> Found:
+    """Reads all blocks at once; one by one if any is bad, so that it costs no other."""
+    each = list(found)
+    blocks = [block for block in each if not isinstance(block, Fault)]
+    events = _events("\n".join(text for _, text in blocks), form, fps)
+    if isinstance(events, str) or len(events) != len(blocks):
+        parsed = iter([_events(text, form, fps) for _, text in blocks])
+    else:
+        parsed = iter([[event] for event in events])
+    for block in each:
+        if isinstance(block, Fault):
+            yield block
+        else:
+            yield from _cues_of(next(parsed), block[0], origin)
+
+
+def _events(text: str, form: str, fps: float | None) -> list[pysubs2.SSAEvent] | str:
+    """What pysubs2 reads in `text`, or why it cannot."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return pysubs2.SSAFile.from_string(text, format_=form, fps=fps).events
+    except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
+        return f"not {form}: {error}"
+
+
+def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Found:
+    if isinstance(events, str):
+        yield Fault(f"{origin}:{line}", events)
+        return
+    for event in events:
+        if event.is_comment or event.is_drawing:
+            continue
+        if event.end < event.start:
+            yield Fault(f"{origin}:{line}", "ends before it starts")
+        elif text := _unescape(event.plaintext).strip():
+            yield Cue(event.start, event.end, text, line, event.name.strip())
+
+
+def _unescape(text: str) -> str:
+    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)

@@ -1,0 +1,84 @@
+"""WebVTT to cues: webvtt-py reads the blocks; here they get their lines, and no bad one is silent.
+
+Specification: https://www.w3.org/TR/webvtt1/ (sections 4 and 6).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+import webvtt
+
+from training.corpus.records import Cue, Fault
+
+ARROW = "-->"
+
+Block = tuple[int, list[str]]  # the line where it begins, and its lines
+
+#: Blocks that show nothing.
+_OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION|WEBVTT|Region:)(?:\s|$)|Region:")
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>|</v>")
+_TAG = re.compile(r"<[^>]*(?:>|$)")
+
+
+def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
+    """The cues of a WebVTT file's text, one for each voice in them.
+
+    Args:
+        text: with LF as line break.
+        origin: what a fault's line belongs to.
+    """
+    for line, block in blocks_of(text):
+        captions = captions_of(block, is_first=line == 1)
+        arrows = [line + place for place, each in enumerate(block) if ARROW in each]
+        if len(captions) < len(arrows):
+            yield Fault(f"{origin}:{arrows[0]}", "expected a cue, mm:ss.mmm --> mm:ss.mmm")
+        elif not arrows and line > 1 and not _OTHER_BLOCK.match(block[0]):
+            yield Fault(f"{origin}:{line}", "text outside of a cue")
+        for caption, place in zip(captions, arrows, strict=False):
+            yield from _cues_of(caption, place, origin)
+
+
+def blocks_of(text: str) -> Iterator[Block]:
+    """Lines between empty lines."""
+    start, block = 1, list[str]()
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line:
+            block.append(line)
+            continue
+        if block:
+            yield start, block
+        start, block = number + 1, []
+    if block:
+        yield start, block
+
+
+def captions_of(block: list[str], *, is_first: bool) -> list[webvtt.Caption]:
+    """The cues of a block, mostly one or none. A file's first block is its header."""
+    lines = block if is_first else ["WEBVTT", "", *block]
+    try:
+        return list(webvtt.from_string("\n".join(lines) + "\n").captions)
+    except webvtt.errors.MalformedFileError:
+        return []
+
+
+def _cues_of(caption: webvtt.Caption, line: int, origin: str) -> Iterator[Cue | Fault]:
+    start = caption.start_time.in_milliseconds()
+    end = caption.end_time.in_milliseconds()
+    if end < start:
+        yield Fault(f"{origin}:{line}", "ends before it starts")
+        return
+    speaker, spoken_to = "", 0
+    raw = caption.raw_text
+    for tag in [*_VOICE.finditer(raw), None]:
+        text = _plain(raw[spoken_to : tag.start() if tag else None])
+        if text:
+            yield Cue(start, end, text, line, speaker)
+        if tag:
+            speaker, spoken_to = " ".join((tag[1] or "").split()), tag.end()
+
+
+def _plain(text: str) -> str:
+    return html.unescape(_TAG.sub("", text)).strip()

@@ -1,0 +1,124 @@
+"""What is said in a cue, and by whom: without notes for the hard of hearing, songs and credits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from training.corpus.records import Cue
+
+_NOTE = re.compile(r"\[[^\]]*\]|\([^)]*\)|（[^）]*）|【[^】]*】|［[^］]*］")
+#: Between notes, or what stands for notes where the encoding has none: ¶, #, a lone question mark.
+_SONG = re.compile(
+    r"[♪♫♩♬¶][^♪♫♩♬¶]*[♪♫♩♬¶]|^.*[♪♫♩♬¶].*$|^\s*#.*#\s*$|^\s*\*.*\*\s*$|^\s*\?\s.*\s\?\s*$",
+    re.MULTILINE,
+)
+#: A dash, or the two arrows of American closed captions, before what another person says.
+_DASH = re.compile(r"^\s*(?:[-\u2010-\u2015\u2212]|>>+)\s*")
+_DASH_WITHIN = re.compile(r"(?<=[.?!…\"'”’])\s+[-\u2010-\u2015\u2212]\s*(?=\w)")
+_LABEL = re.compile(r"^([^\W\d_][\w.'’ -]{0,30}?)\s*:(?:\s+|$)")
+#: Words before a colon that are said, not the name of who says them.
+_NO_NAMES = frozenset(
+    "also answer because but example first fact finally here hint imagine listen look no note now "
+    "okay or question remember rule second so still then therefore think third well yes yet".split()
+)
+_SENTENCE_END = re.compile(r"[.?!…。．！？｡؟۔।][\"'”’»)\]」』]*\s*$")
+_SPACES = re.compile(r"[ \t]+")
+#: A word or a pair of words that the end of a line parted.
+_HYPHEN = re.compile(r"\w--?$")
+_ADVERT = re.compile(
+    r"""
+    www\.|https?://|\bopen ?subtitles\b|addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
+    | \b(?:subtitle[sd]?|subs|caption(?:s|ed|ing)|transcri(?:pts?|bed)|translated|re-?synced
+      |sync(?:ed|hroni[sz]ed)?|corrected|corrections|ripped|encoded|timed)
+      (?:\ *(?:and|&|,)\ *\w+)*\ by\b
+    | ^\W*(?:subtitles|subs|captions|translation|sync|timing|corrections)\ *:
+    | \bdownload(?:ed)?\ from\b|\badvertise\ your\ product\b|\bbecome\ (?:a\ )?vip\b
+    | \bcaptioning\ (?:sponsored|made\ possible)\b
+    | ^\W*(?:directed|written|produced|screenplay|story|music|edited|photography)\ by\b
+    | \b(?:untertitel(?:ung)?|sous-?titr(?:es|age)|subtítulos|sottotitoli|legendas|napisy
+      |ondertitel(?:s|ing)|undertekster|titulky|titlovi|feliratok|traduction|traducción|traduzione)
+      \ *(?:von\b|par\b|por\b|di\b|by\b|od\b|door\b|af\b|:)
+    | (?:субтитры|перевод)\ *:|字幕(?:组|組|制作|製作|翻译|翻譯)|(?:翻译|翻譯|校对|校對)[:：]
+    """,
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
+_SITE = re.compile(
+    r"^\W*[\w-]{3,}(?:\.[\w-]+)*\.(?:com|org|net|info|tv|me|ru|cn)\W*$", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What one person says in one cue.
+
+    Attributes:
+        text: on one line, not empty.
+        is_marked: whether a dash or a name tells that somebody else speaks than before.
+        speaker: the name, if there is one.
+    """
+
+    text: str
+    is_marked: bool
+    speaker: str
+
+
+def is_advert(text: str) -> bool:
+    """Whether a cue names who made the subtitles or the film, or sells something."""
+    return bool(_ADVERT.search(text) or _SITE.search(text))
+
+
+def speeches_of(cue: Cue) -> Iterator[Speech]:
+    """What each person of a cue says."""
+    parts: list[Speech] = []
+    name, is_marked = cue.speaker, False
+    for line in _lines_of(cue.text):
+        text = _DASH.sub("", line)
+        if text != line:
+            name, is_marked = cue.speaker, True
+        can_begin = text != line or not parts or is_ended(parts[-1].text)
+        label, text = _name_and_text(text) if can_begin else ("", text)
+        if label:
+            name, is_marked = label, True
+        if not any(map(str.isalnum, text)):
+            continue
+        if parts and not is_marked:
+            parts[-1] = replace(parts[-1], text=joined(parts[-1].text, text))
+        else:
+            parts.append(Speech(text, is_marked, name))
+        is_marked = False
+    yield from parts
+
+
+def is_ended(text: str) -> bool:
+    """Whether it ends with the end of a sentence."""
+    return bool(_SENTENCE_END.search(text))
+
+
+def joined(first: str, second: str) -> str:
+    """Two parts of a text; a word that a hyphen parted is whole again."""
+    return f"{first}{'' if _HYPHEN.search(first) else ' '}{second}"
+
+
+def _lines_of(text: str) -> Iterator[str]:
+    """Lines as they are said; of `- Well? - Yes.`, two."""
+    for line in _NOTE.sub(" ", _SONG.sub(" ", text)).split("\n"):
+        line = _SPACES.sub(" ", line).strip()
+        yield from _DASH_WITHIN.sub("\n- ", line).split("\n") if _DASH.match(line) else [line]
+
+
+def _name_and_text(line: str) -> tuple[str, str]:
+    """The name that a line begins with (`ANNA:`, `Mrs. Smith:`), or none, and the rest."""
+    label = _LABEL.match(line)
+    if not label or not _is_name(label[1]):
+        return "", line
+    return label[1], line[label.end() :]
+
+
+def _is_name(text: str) -> bool:
+    """Whether all of it is in capitals, or it is one or two words with a capital each."""
+    words = text.split()
+    if words[0].lower() in _NO_NAMES:
+        return False
+    return text.isupper() or (len(words) <= 2 and all(word[0].isupper() for word in words))
