@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from app.schemas.reply import ReplyRequest
 from app.settings import settings_table
 from model.config import Document
+from training.formats import FORMATS, FormatInfo
 from training.recipe import Recipe
 
 DOCS = Path(__file__).parent
@@ -27,6 +28,32 @@ def recipe_rows() -> str:
     """Keys of a recipe."""
     rows = (f"| `{key}` | {default} | {text} |" for key, default, text in _keys(Recipe, ""))
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
+
+
+def format_rows() -> str:
+    """Formats of corpora."""
+    rows = (
+        f"| `{name}` | {', '.join(info.tasks)} | {_files_of(info)} "
+        f"| {info.meaning}{_keys_of(info)} | {_example(info.example)} |"
+        for name, info in FORMATS.items()
+    )
+    head = ["| format | task | files | what stands in it | example |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows])
+
+
+def _files_of(info: FormatInfo) -> str:
+    return " ".join(f"`{suffix}`" for suffix in info.suffixes) or "any"
+
+
+def _keys_of(info: FormatInfo) -> str:
+    keys = [f"needs `{key}`" for key in info.needs] + [f"takes `{key}`" for key in info.takes]
+    return f" ({', '.join(keys)})" if keys else ""
+
+
+def _example(text: str) -> str:
+    """A tiny file in one cell of a table."""
+    lines = text.replace("|", "\\|").replace("\t", " ⇥ ").split("\n")
+    return "<br>".join(f"`{line}`" if line else "" for line in lines)
 
 
 def request_rows() -> str:
@@ -89,17 +116,19 @@ def _meaning_of(field: FieldInfo) -> str:
 
 
 TABLES = {
-    "api.md": ("request", request_rows),
-    "serve.md": ("settings", settings_rows),
-    "train.md": ("recipe", recipe_rows),
+    "api.md": {"request": request_rows},
+    "serve.md": {"settings": settings_rows},
+    "train.md": {"formats": format_rows, "recipe": recipe_rows},
 }
 
 
 def filled(page: Path) -> str:
-    """The text of `page` with its table as it should be."""
-    name, rows = TABLES[page.name]
-    between = re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-    return between.sub(lambda found: f"{found[1]}{rows()}\n{found[2]}", page.read_text())
+    """The text of `page` with its tables as they should be."""
+    text = page.read_text()
+    for name, rows in TABLES[page.name].items():
+        before, begin, rest = re.split(rf"(<!-- {name}: .*? -->\n)", text)
+        text = f"{before}{begin}{rows()}\n{rest[rest.index(f'<!-- /{name} -->') :]}"
+    return text
 
 
 if __name__ == "__main__":

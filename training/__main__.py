@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +17,7 @@ from training.corpus.records import Fault
 from training.errors import CorpusError
 from training.recipe import read_complete_recipe
 
+STRICT = "stop at the first record or file that cannot be read, instead of leaving it out"
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
 
@@ -56,12 +57,16 @@ def _parser() -> argparse.ArgumentParser:
     description = "print the exchanges of subtitle files, one JSON object a line"
     command = commands.add_parser("mine", help=description, description=description)
     command.add_argument(
-        "paths", nargs="*", help="files, folders or globs; none: a list of them on standard input"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="files, folders, globs or archives; -: a list of them on standard input",
     )
     command.add_argument("-o", "--output", type=Path, help="a file instead of standard output")
     command.add_argument("--context-turns", type=int, help="the most turns of a context")
     command.add_argument("--scene-pause", type=float, help="seconds of silence that end a scene")
     command.add_argument("--turn-pause", type=float, help="seconds between cues of one turn")
+    command.add_argument("--strict", action="store_true", help=STRICT)
     command.set_defaults(run=_mine)
     return parser
 
@@ -92,10 +97,15 @@ def _export(chosen: argparse.Namespace) -> str:
     return export(read_complete_recipe(chosen.recipe), chosen.precision or PRECISIONS)
 
 
+def _listed(paths: Iterable[str]) -> Iterator[str]:
+    """Paths, and those that standard input lists where one is `-`."""
+    for path in paths:
+        yield from filter(None, map(str.strip, sys.stdin)) if path == "-" else [path]
+
+
 def _mine(chosen: argparse.Namespace) -> str:
     names = (field.name for field in fields(MiningOptions))
     given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
-    paths: Iterable[str] = chosen.paths or (line.rstrip("\n") for line in sys.stdin)
     exchanges, faults, files = 0, 0, set()
     with ExitStack() as stack:
         try:
@@ -106,8 +116,10 @@ def _mine(chosen: argparse.Namespace) -> str:
             )
         except OSError as error:
             raise CorpusError(f"{chosen.output}: cannot be written ({error.strerror}).") from None
-        for found in mine(paths, MiningOptions(**given)):
+        for found in mine(_listed(chosen.paths), MiningOptions(**given)):
             if isinstance(found, Fault):
+                if chosen.strict:
+                    raise CorpusError(f"{found.origin}: {found.reason}")
                 faults += 1
                 print(f"left out: {found.origin}: {found.reason}", file=sys.stderr)
             else:

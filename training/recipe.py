@@ -13,24 +13,36 @@ from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
 from model.errors import ConfigError
 from model.folder import ModelFolder, load_folder
 from training.errors import RecipeError
-
-Format = Literal["cornell", "exchanges", "jsonl", "lines", "yaml", "srt", "bitext", "pairs", "scan"]
-DIALOGUE_FORMATS = ("cornell", "exchanges", "jsonl", "lines", "yaml", "srt")
+from training.formats import FORMATS, Format
 
 
 class SourceConfig(Document):
-    """Files of one format. A relative path is looked up beside the recipe, then in the data folder.
-
-    Formats: dialogues: `cornell` (movie_lines.txt beside movie_conversations.txt), `exchanges`
-    (turn TAB ... TAB reply), `jsonl` (`{"turns": [...]}`), `lines` (one turn a line, a blank line
-    ends a conversation), `yaml` (`conversations: [[turn, ...], ...]`), `srt`. Pairs: `bitext`
-    (`path` and `target_path`, line-aligned), `pairs` (source TAB target), `scan`
-    (`IN: ... OUT: ...`).
-    """
+    """Files of one format (`training.formats` tells what stands in them). A relative path is looked
+    up beside the recipe, then in the data folder."""
 
     format: Format
-    path: str = Field(min_length=1, description="a file, a folder or a glob; .gz is unpacked")
+    path: str = Field(
+        min_length=1,
+        description="a file, a folder or a glob; .gz, .xz, .zst and .zip are unpacked",
+    )
     target_path: str = Field("", description="the other side, for `bitext`")
+    languages: tuple[str, ...] = Field(
+        (), description="codes of source and target, for `moses` and `tmx`"
+    )
+    columns: tuple[str, ...] = Field(
+        (),
+        description="of a `table`, by name or by number from 1: source and target; or turns, the "
+        "last of which is the reply; or the only one with text, where each row is a turn",
+    )
+    group_column: str = Field(
+        "", description="of a `table`: rows with the same value are one conversation or film"
+    )
+    scene_pause: float = Field(
+        4.0, gt=0.0, description="seconds of silence that end a scene of `subtitles`"
+    )
+    turn_pause: float = Field(
+        0.25, ge=0.0, description="seconds; cues of `subtitles` that are closer can be one turn"
+    )
     split: Literal["auto", "train", "dev", "test"] = Field(
         "auto", description="the part that it belongs to; `auto` draws"
     )
@@ -43,10 +55,26 @@ class SourceConfig(Document):
     swap: bool = Field(False, description="read the target as the source")
 
     @model_validator(mode="after")
-    def _check_paths(self) -> Self:
-        if (self.format == "bitext") != bool(self.target_path):
-            raise ValueError("`target_path` goes with format 'bitext', and with no other")
+    def _check_keys_fit_the_format(self) -> Self:
+        info = FORMATS[self.format]
+        for key in sorted({key for each in FORMATS.values() for key in (*each.needs, *each.takes)}):
+            is_given = getattr(self, key) != type(self).model_fields[key].default
+            if is_given and key not in (*info.needs, *info.takes):
+                homes = " and ".join(f for f, i in FORMATS.items() if key in (*i.needs, *i.takes))
+                raise ValueError(f"`{key}` goes with format {homes}, not with {self.format}")
+            if key in info.needs and not is_given:
+                raise ValueError(f"format '{self.format}' needs `{key}`")
+        if self.languages and len(self.languages) != 2:
+            raise ValueError("`languages` are two codes, of source and target")
+        if len(self.columns) == 1 and not self.group_column:
+            raise ValueError("a single column of turns needs `group_column`, or give two `columns`")
         return self
+
+    @property
+    def language_pair(self) -> tuple[str, str]:
+        """`languages` of a format that needs them."""
+        source, target = self.languages
+        return source, target
 
 
 class CorpusConfig(Document):
@@ -113,8 +141,10 @@ class Recipe(Document):
     @model_validator(mode="after")
     def _check_formats_fit_the_task(self) -> Self:
         for source in self.corpus.sources:
-            if (source.format in DIALOGUE_FORMATS) != (self.task == "reply"):
+            if self.task not in FORMATS[source.format].tasks:
                 raise ValueError(f"format '{source.format}' is not one of task '{self.task}'")
+            if self.task == "translate" and source.columns and len(source.columns) != 2:
+                raise ValueError("`columns` to translate are two: source and target")
         return self
 
     @model_validator(mode="after")

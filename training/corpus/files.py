@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import glob
-import gzip
-import zlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from training.corpus.encodings import encoding_of_mark
+from training.corpus.packed import is_file, open_unpacked
 from training.errors import CorpusError
 
 GLOB_CHARACTERS = frozenset("*?[")
+#: What is read at once is no larger: no subtitle file is, but a packed one may claim to be.
+LARGEST_BYTES = 256 * 2**20
+#: No text has longer lines; a packed file of zeros may.
+LONGEST_LINE = 2**24
 
 
 def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
-    """Files that `path` (a file, a folder with all below it, or a glob) means, in sorted order.
+    """Files that `path` means, in sorted order: a file, a folder with all below it, a glob, or a
+    file in an archive (`corpus.zip/train.en`).
 
     A relative path is looked up in each of `roots`; the first where it means anything counts.
 
@@ -38,39 +44,43 @@ def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The contents of a file, unpacked if it ends in `.gz`.
+    """The contents of a file, unpacked.
 
     Raises:
-        CorpusError: if it cannot be read or is not what it says.
+        CorpusError: if it cannot be read, is not what it says or is larger than `LARGEST_BYTES`.
     """
-    try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(f"{path}: cannot be read ({error}).") from None
+    with open_unpacked(path) as file:
+        content = file.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        raise CorpusError(f"{path}: has more than {LARGEST_BYTES // 2**20} MiB. Cut it in pieces.")
+    return content
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number from 1, line) of a text file in UTF-8, `.gz` or not, as a stream.
+    """(line number from 1, line) of a text file, packed or not, as a stream. It is in UTF-8, or in
+    what its byte-order mark tells.
 
-    Bytes that are no UTF-8 become U+FFFD, by which `read_source` knows a bad record.
+    Bytes that are no text become U+FFFD, by which `read_source` knows a bad record.
 
     Raises:
-        CorpusError: if it cannot be read or is not what it says.
+        CorpusError: if it cannot be read, is not what it says or has a line of `LONGEST_LINE`.
     """
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="\n") as file:
-            for number, line in enumerate(file, start=1):
+    with open_unpacked(path) as file:
+        mark, encoding = encoding_of_mark(file.peek(4)) or (b"", "utf-8")
+        file.read(len(mark))
+        with io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="\n") as lines:
+            number = 0
+            while line := lines.readline(LONGEST_LINE):
+                number += 1
+                if len(line) == LONGEST_LINE:
+                    raise CorpusError(f"{path}:{number}: a line of {LONGEST_LINE:,} characters.")
                 yield number, line.rstrip("\r\n")
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(f"{path}: cannot be read ({error}).") from None
 
 
 def _files_below(path: Path) -> list[Path]:
     if path.is_dir():
         return [file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path)]
-    return [path] if path.is_file() else []
+    return [path] if is_file(path) else []
 
 
 def _is_hidden(file: Path, folder: Path) -> bool:

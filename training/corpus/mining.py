@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from training.corpus.files import find_files
-from training.corpus.readers import SUFFIXES
+from training.corpus.readers import wanted_files, wanted_members
 from training.corpus.readers.subtitles import read_scenes
 from training.corpus.records import Fault
 from training.corpus.turns import Pauses, Turn
 from training.errors import CorpusError
+from training.formats import FORMATS
+
+SUFFIXES = FORMATS["subtitles"].suffixes
 
 
 @dataclass(frozen=True)
@@ -59,25 +62,31 @@ class MiningOptions:
     @property
     def pauses(self) -> Pauses:
         """The same in milliseconds."""
-        return Pauses(
-            turn_ms=round(1000 * self.turn_pause), scene_ms=round(1000 * self.scene_pause)
-        )
+        return Pauses.of_seconds(turn=self.turn_pause, scene=self.scene_pause)
 
 
 def mine(paths: Iterable[str], options: MiningOptions) -> Iterator[Exchange | Fault]:
-    """Exchanges of files, folders and globs, as a stream; what cannot be read becomes a fault."""
+    """Exchanges of files, folders, globs and archives, as a stream; what cannot be read becomes a
+    fault."""
     for path in paths:
         try:
             _, files = find_files(path, [Path()])
         except CorpusError as error:
-            yield Fault(path, str(error))
+            yield Fault(path, str(error).removeprefix(f"{path}: "))
             continue
-        for file in files:
-            if len(files) == 1 or file.suffix.lower() in SUFFIXES["srt"]:
-                yield from _mine_file(file, options)
+        for file in wanted_files(files, SUFFIXES):
+            yield from _mine_file(file, options)
 
 
-def _mine_file(path: Path, options: MiningOptions) -> Iterator[Exchange | Fault]:
+def _mine_file(file: Path, options: MiningOptions) -> Iterator[Exchange | Fault]:
+    try:
+        for member in wanted_members(file, SUFFIXES):
+            yield from _mine_member(member, options)
+    except CorpusError as error:
+        yield Fault(str(file), str(error).removeprefix(f"{file}: "))
+
+
+def _mine_member(path: Path, options: MiningOptions) -> Iterator[Exchange | Fault]:
     for scene in read_scenes(path, options.pauses):
         if isinstance(scene, Fault):
             yield scene

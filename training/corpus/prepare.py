@@ -24,7 +24,8 @@ from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE
 from model.tokenizer import Tokenizer, normalise_source, normalise_target
 from training.corpus.cleaning import Cleaner
 from training.corpus.files import find_files
-from training.corpus.readers import SUFFIXES, read_source
+from training.corpus.packed import stat_of
+from training.corpus.readers import read_source, suffixes_of, wanted_files
 from training.corpus.records import Example, Fault
 from training.corpus.report import SourceReport, summarise
 from training.corpus.shards import Row, Shard, write_shard
@@ -157,9 +158,8 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
 def _find(source: SourceConfig, recipe_path: Path) -> _Input:
     roots = [recipe_path.parent.resolve(), data_folder().resolve()]
     root, files = find_files(source.path, roots)
-    wanted = SUFFIXES[source.format]
-    if len(files) > 1 and wanted:
-        files = [file for file in files if file.name.removesuffix(".gz").endswith(wanted)]
+    wanted = suffixes_of(source)
+    files = wanted_files(files, wanted)
     if not files:
         raise CorpusError(f"{root / source.path}: holds no file that ends in {' or '.join(wanted)}")
     targets = find_files(source.target_path, roots)[1] if source.target_path else []
@@ -184,7 +184,8 @@ def _describe_inputs(recipe: Recipe, inputs: list[_Input]) -> dict[str, Any]:
     files = [file for each in inputs for file in (*each.files, *each.targets)]
     start = Path(recipe.start_from)
     files += [start / name for name in _tokenizer_names(recipe)] if recipe.start_from else []
-    stamps = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    stats = ((file, stat_of(file)) for file in files)
+    stamps = [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in stats]
     return {**_describe(recipe), "files": stamps}
 
 

@@ -38,6 +38,11 @@ class Pauses:
     turn_ms: int = 250
     scene_ms: int = 4000
 
+    @classmethod
+    def of_seconds(cls, *, turn: float, scene: float) -> Pauses:
+        """The same, of seconds."""
+        return cls(turn_ms=round(1000 * turn), scene_ms=round(1000 * scene))
+
 
 DEFAULT_PAUSES = Pauses()
 

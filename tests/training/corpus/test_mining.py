@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from training.__main__ import main
+from training.corpus.mining import Exchange, MiningOptions, mine
+from training.corpus.records import Fault
 
 SRT = """1
 00:00:01,000 --> 00:00:02,000
@@ -74,11 +78,46 @@ def test_pauses_and_context_can_be_set(films: Path, capsys: pytest.CaptureFixtur
 def test_a_list_of_paths_is_read_and_faults_are_named(
     films: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("films/one.srt\nfilms/notes.txt\nnone.srt\n"))
-    assert main(["mine", "-o", "exchanges.jsonl"]) == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO("films/one.srt\n\nfilms/notes.txt\nnone.srt\n"))
+    assert main(["mine", "-", "-o", "exchanges.jsonl"]) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "left out: films/notes.txt: no subtitles" in captured.err
-    assert "left out: none.srt: none.srt: no such file" in captured.err
+    assert "left out: none.srt: no such file" in captured.err
     assert captured.err.endswith("3 exchanges of 1 files; 2 could not be read\n")
     assert len(lines(Path("exchanges.jsonl").read_text())) == 3
+
+
+def test_strict_makes_a_fault_an_error(films: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (films / "two.srt").write_text(SRT.replace("00:00:05,000", "00:00:5x"))
+    assert main(["mine", "films", "--strict"]) == 1
+    assert "error: films/two.srt:11: expected hh:mm:ss,mmm" in capsys.readouterr().err
+    assert main(["mine", "films/one.srt", "--strict"]) == 0
+
+
+def test_an_archive_is_a_folder(films: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with zipfile.ZipFile("films.zip", "w") as archive:
+        for name in ("a/one.srt", "two.vtt", "readme.nfo"):
+            archive.writestr(name, SRT)
+    Path("three.srt.gz").write_bytes(gzip.compress(SRT.encode("utf-16")))
+    assert main(["mine", "films.zip", "three.srt.gz"]) == 0
+    files = [each["file"] for each in lines(capsys.readouterr().out)]
+    assert set(files) == {"films.zip/a/one.srt", "films.zip/two.vtt", "three.srt.gz"}
+
+
+def test_speakers_are_told_where_the_file_names_them(films: Path) -> None:
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Ann>Hello.\n\n00:03.000 --> 00:04.000\nBOB: Hi.\n"
+    (films / "one.vtt").write_text(text + "\n00:05.000 --> 00:06.000\nFine?\n")
+    one, two = (each for each in mine(["films/one.vtt"], MiningOptions()))
+    assert isinstance(one, Exchange) and isinstance(two, Exchange)
+    assert (one.context, one.reply, one.speakers) == (("Hello.",), "Hi.", ("Ann", "BOB"))
+    assert json.loads(two.to_json())["speakers"] == ["Ann", "BOB", ""]
+
+
+def test_nothing_answers_what_could_not_be_read(films: Path) -> None:
+    (films / "one.srt").write_text(SRT.replace("00:00:05,000", "00:00:5x"))
+    fault, *found = mine(["films/one.srt"], MiningOptions())
+    assert isinstance(fault, Fault)
+    assert [each.reply for each in found if isinstance(each, Exchange)] == [
+        "It is me, your brother."
+    ]

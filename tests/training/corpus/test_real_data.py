@@ -13,7 +13,7 @@ import pytest
 
 from training.corpus.encodings import decode
 from training.corpus.files import find_files
-from training.corpus.readers import SUFFIXES, read_source
+from training.corpus.readers import read_source, suffixes_of, wanted_files
 from training.corpus.readers.cues import read_cues
 from training.corpus.readers.subtitles import read_subtitles
 from training.corpus.records import Cue, Example, Fault
@@ -24,8 +24,7 @@ RECIPES = sorted(Path("recipes").glob("*.toml"))
 
 def records_of(source: SourceConfig, roots: list[Path]) -> Iterator[Example | Fault]:
     root, files = find_files(source.path, roots)
-    if len(files) > 1:
-        files = [file for file in files if file.name.endswith(SUFFIXES[source.format])]
+    files = wanted_files(files, suffixes_of(source))
     targets = find_files(source.target_path, roots)[1] if source.target_path else []
     return read_source(source, root, files, targets)
 

@@ -7,37 +7,37 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from training.corpus.packed import is_archive, members_of, plain_name
 from training.corpus.readers.cornell import read_cornell
 from training.corpus.readers.dialogue import read_exchanges, read_turn_lines
 from training.corpus.readers.jsonl import read_jsonl
+from training.corpus.readers.moses import read_moses
 from training.corpus.readers.pairs import read_bitext, read_pairs, read_scan
 from training.corpus.readers.subtitles import read_subtitles
+from training.corpus.readers.tables import read_table
+from training.corpus.readers.tmx import read_tmx
 from training.corpus.readers.yaml import read_yaml
 from training.corpus.records import Example, Fault, Records
+from training.corpus.turns import Pauses
+from training.errors import CorpusError
+from training.formats import FORMATS
 from training.recipe import SourceConfig
 
-READERS: dict[str, Callable[[Path], Records]] = {
-    "cornell": read_cornell,
-    "exchanges": read_exchanges,
-    "jsonl": read_jsonl,
-    "lines": read_turn_lines,
-    "yaml": read_yaml,
-    "srt": read_subtitles,
-    "pairs": read_pairs,
-    "scan": read_scan,
-}
-
-#: Files that a reader takes out of a folder; others in it are somebody else's.
-SUFFIXES: dict[str, tuple[str, ...]] = {
-    "cornell": ("movie_conversations.txt",),
-    "exchanges": (".tsv", ".txt"),
-    "jsonl": (".jsonl", ".json"),
-    "lines": (".txt",),
-    "yaml": (".yml", ".yaml"),
-    "srt": (".srt", ".vtt", ".ass", ".ssa", ".sub"),
-    "pairs": (".tsv", ".txt"),
-    "scan": (".txt",),
-    "bitext": (),
+#: Readers of a single file; `bitext` has two.
+READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
+    "cornell": lambda path, _: read_cornell(path),
+    "exchanges": lambda path, _: read_exchanges(path),
+    "jsonl": lambda path, _: read_jsonl(path),
+    "lines": lambda path, _: read_turn_lines(path),
+    "moses": lambda path, source: read_moses(path, source.language_pair),
+    "pairs": lambda path, _: read_pairs(path),
+    "scan": lambda path, _: read_scan(path),
+    "subtitles": lambda path, source: read_subtitles(
+        path, Pauses.of_seconds(turn=source.turn_pause, scene=source.scene_pause)
+    ),
+    "table": lambda path, source: read_table(path, source.columns, source.group_column),
+    "tmx": lambda path, source: read_tmx(path, source.language_pair),
+    "yaml": lambda path, _: read_yaml(path),
 }
 
 _NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
@@ -49,7 +49,11 @@ def read_source(
     """Records of all files of a recipe's source; `targets` are the other sides of a bitext.
 
     Files are named relative to `root`, so that the same corpus is split in the same way wherever
-    it lies. A record with bytes that are no text becomes a fault.
+    it lies. A record with bytes that are no text becomes a fault, and so does a file that is not
+    what it says.
+
+    Raises:
+        CorpusError: if the sides of a bitext differ in length: none of its lines can be trusted.
     """
     for record in _read_files(source, files, targets):
         origin = _name(record.origin, root)
@@ -61,13 +65,45 @@ def read_source(
             yield Example(record.source, record.target, _name(record.group, root), origin)
 
 
+def suffixes_of(source: SourceConfig) -> tuple[str, ...]:
+    """Of the files that are taken out of a folder or an archive; others are somebody else's."""
+    if source.format == "moses":
+        return (f".{source.language_pair[0].lower()}",)
+    return FORMATS[source.format].suffixes
+
+
+def wanted_files(files: list[Path], suffixes: tuple[str, ...]) -> list[Path]:
+    """Those with one of the suffixes, and archives. One that was named by itself is wanted."""
+    if len(files) == 1 or not suffixes:
+        return files
+    return [file for file in files if plain_name(file).endswith(suffixes) or is_archive(file)]
+
+
+def wanted_members(file: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """A file; of an archive, those in it with one of the suffixes, or the only one.
+
+    Raises:
+        CorpusError: if the archive cannot be read or holds none.
+    """
+    members = members_of(file)
+    wanted = [each for each in members if plain_name(each).endswith(suffixes)]
+    if not wanted and len(members) != 1:
+        raise CorpusError(f"{file}: holds no file that ends in {' or '.join(suffixes)}.")
+    return wanted or members
+
+
 def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) -> Records:
     if source.format == "bitext":
         for source_file, target_file in zip(files, targets, strict=True):
             yield from read_bitext(source_file, target_file)
         return
+    read = READERS[source.format]
     for file in files:
-        yield from READERS[source.format](file)
+        try:
+            for member in wanted_members(file, suffixes_of(source)):
+                yield from read(member, source)
+        except CorpusError as error:
+            yield Fault(str(file), str(error).removeprefix(f"{file}: "))
 
 
 def _name(place: str, root: Path) -> str:
@@ -76,4 +112,4 @@ def _name(place: str, root: Path) -> str:
     return name if name.isascii() else name.encode("utf-8", "replace").decode()
 
 
-__all__ = ["READERS", "SUFFIXES", "read_source"]
+__all__ = ["READERS", "read_source", "suffixes_of", "wanted_files", "wanted_members"]

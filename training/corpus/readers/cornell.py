@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.corpus.files import read_bytes
+from training.corpus.packed import is_file
 from training.corpus.readers.dialogue import exchanges_of
 from training.corpus.records import Fault, Records
 from training.errors import CorpusError
@@ -20,7 +21,7 @@ def read_cornell(path: Path) -> Records:
         CorpusError: if the lines are not there.
     """
     lines_file = path.with_name(path.name.replace("conversations", "lines"))
-    if lines_file == path or not lines_file.exists():
+    if lines_file == path or not is_file(lines_file):
         raise CorpusError(f"{path}: expected movie_conversations.txt beside movie_lines.txt")
     texts = {}
     for number, columns in _read_columns(lines_file):

@@ -16,7 +16,8 @@ import pysubs2
 
 from training.corpus.encodings import decode
 from training.corpus.files import read_bytes
-from training.corpus.readers.webvtt import ARROW, parse_webvtt
+from training.corpus.packed import plain_name
+from training.corpus.readers.webvtt import ARROW, is_webvtt, parse_webvtt
 from training.corpus.records import Cue, Fault
 from training.errors import CorpusError
 
@@ -39,46 +40,45 @@ _WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
 
 def read_cues(path: Path) -> Iterator[Cue | Fault]:
     """The cues of a subtitle file (SubRip, WebVTT, SubStation, MicroDVD, MPL2 or SubViewer) in
-    any encoding, in the file's order. A cue that cannot be read is a fault.
+    any encoding, in the file's order. A cue that cannot be read is a fault, and so is a name that
+    promises another format.
 
     Raises:
         CorpusError: if it is no subtitle file.
     """
     try:
-        text = decode(read_bytes(path)).text
-        found = parse_cues(text, str(path))
+        text = decode(read_bytes(path)).text.replace("\r\n", "\n").replace("\r", "\n")
+        form = format_of(text)
     except ValueError as error:
         raise CorpusError(f"{path}: no subtitles: {error}.") from None
-    for each in found:
+    suffix = Path(plain_name(path)).suffix
+    if form not in FORMATS_OF_SUFFIX.get(suffix, PARSERS):
+        yield Fault(f"{path}:1", f"is {form}, though its name ends in {suffix}")
+    for each in PARSERS[form](text, str(path)):
         if isinstance(each, Cue) and "\ufffd" in each.text:
             yield Fault(f"{path}:{each.line}", "holds bytes that are no text")
         else:
             yield each
 
 
-def parse_cues(text: str, origin: str) -> Iterator[Cue | Fault]:
-    """The cues of a subtitle file's text.
-
-    Args:
-        text: all of it, with any line breaks.
-        origin: what a fault's line belongs to.
+def format_of(text: str) -> str:
+    """What a text with LF as line break is in: a key of `PARSERS`.
 
     Raises:
         ValueError: if it is of no known format; the message tells what it is instead, if known.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.startswith("WEBVTT"):
-        return parse_webvtt(text, origin)
+    if is_webvtt(text):
+        return "WebVTT"
     if _EVENT.search(text) or "[Script Info]" in text:
-        return _substation(text, origin)
-    first: dict[int, Callable[[str, str], Found]] = {
-        match.start(): parse
-        for pattern, parse in ((_TIMES, _subrip), (_FRAMES, _microdvd), (_TENTHS, _mpl2))
+        return "SubStation"
+    first = {
+        match.start(): form
+        for form, pattern in (("SubRip", _TIMES), ("MicroDVD", _FRAMES), ("MPL2", _TENTHS))
         if (match := pattern.search(text))
     }
     if not first:
         raise ValueError(_what_it_is(text))
-    return first[min(first)](text, origin)
+    return first[min(first)]
 
 
 def _what_it_is(text: str) -> str:
@@ -192,3 +192,20 @@ def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Fo
 
 def _unescape(text: str) -> str:
     return _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+
+
+#: From a text and its origin to cues. SubViewer is read as SubRip.
+PARSERS: dict[str, Callable[[str, str], Found]] = {
+    "SubRip": _subrip,
+    "WebVTT": parse_webvtt,
+    "SubStation": _substation,
+    "MicroDVD": _microdvd,
+    "MPL2": _mpl2,
+}
+FORMATS_OF_SUFFIX = {
+    ".srt": ("SubRip",),
+    ".vtt": ("WebVTT",),
+    ".ass": ("SubStation",),
+    ".ssa": ("SubStation",),
+    ".sub": ("MicroDVD", "MPL2", "SubRip"),
+}

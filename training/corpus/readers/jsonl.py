@@ -10,34 +10,47 @@ from training.corpus.files import read_lines
 from training.corpus.readers.dialogue import exchanges_of
 from training.corpus.records import Fault, Records
 
+#: Instructions and the answers of tools are no turns.
+NO_SPEAKERS = ("system", "developer", "tool", "function")
+
 
 def read_jsonl(path: Path) -> Records:
     """`{"turns": [text, ...]}` or `{"messages": [{"role": ..., "content": text}, ...]}`, one
-    conversation a line; system messages and other keys are left alone."""
+    conversation a line, as OpenAI's API has them; messages of `NO_SPEAKERS` and other keys are
+    left alone."""
     for number, line in read_lines(path):
         if not line.strip():
             continue
         place = f"{path}:{number}"
-        turns = _turns_of(line)
-        if turns is None:
-            yield Fault(place, 'expected {"turns": [text, ...]} or {"messages": [...]}')
+        try:
+            turns = _turns_of(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            yield Fault(place, f"no conversation: {error}")
         else:
             yield from exchanges_of(enumerate(turns, start=1), group=place, origin=place)
 
 
-def _turns_of(line: str) -> list[str] | None:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    turns = _listed_turns(record) if isinstance(record, dict) else None
-    return turns if turns and all(isinstance(turn, str) for turn in turns) else None
+def _turns_of(record: Any) -> list[str]:
+    """Raises ValueError if it is no conversation."""
+    if isinstance(record, dict) and isinstance(record.get("turns"), list):
+        turns = record["turns"]
+    elif isinstance(record, dict) and isinstance(record.get("messages"), list):
+        turns = [content for each in record["messages"] if (content := _content_of(each)) != ""]
+    else:
+        raise ValueError('expected {"turns": [text, ...]} or {"messages": [...]}')
+    if not turns or not all(isinstance(turn, str) for turn in turns):
+        raise ValueError("expected a list of texts")
+    return list(turns)
 
 
-def _listed_turns(record: dict[str, Any]) -> list[Any] | None:
-    if isinstance(record.get("turns"), list):
-        return list(record["turns"])
-    messages = record.get("messages")
-    if isinstance(messages, list) and all(isinstance(message, dict) for message in messages):
-        return [each.get("content") for each in messages if each.get("role") != "system"]
-    return None
+def _content_of(message: Any) -> Any:
+    """A message's text; empty if it is none of the conversation."""
+    if not isinstance(message, dict):
+        raise ValueError('expected messages of the form {"role": ..., "content": text}')
+    if message.get("role") in NO_SPEAKERS or "tool_calls" in message:
+        return ""
+    content = message.get("content")
+    if isinstance(content, list):  # parts: texts, pictures and the like
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        return " ".join(text for text in texts if isinstance(text, str))
+    return content

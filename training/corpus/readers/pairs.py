@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from training.corpus.files import read_lines
 from training.corpus.records import Example, Fault, Records
 from training.errors import CorpusError
+
+#: https://docs.ankiweb.net/importing/text-files.html
+_ANKI_HEADER = re.compile(
+    r"#(separator|html|tags|columns|notetype|deck|guid|(?:notetype|deck|tags|guid) column):(.*)"
+)
+_ANKI_SEPARATORS = {
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "space": " ",
+    "pipe": "|",
+    "colon": ":",
+}
+_TAG = re.compile(r"<[^>]*>")
 
 
 def read_bitext(source_path: Path, target_path: Path) -> Records:
@@ -27,11 +45,17 @@ def read_bitext(source_path: Path, target_path: Path) -> Records:
 
 
 def read_pairs(path: Path) -> Records:
-    """`source TAB target`, one pair a line; further columns are left alone."""
-    for number, line in read_lines(path):
-        source, tab, rest = line.partition("\t")
-        if tab:
-            yield Example((source,), rest.split("\t")[0], source, f"{path}:{number}")
+    """`source TAB target`, one pair a line; further columns are left alone. What Anki exports also
+    has header lines; they tell the separator, and whether fields hold HTML."""
+    lines = read_lines(path)
+    anki, first = _read_anki_header(lines)
+    for number, line in chain(first, lines):
+        source, found, rest = line.partition(anki.separator)
+        target = rest.partition(anki.separator)[0]
+        if anki.has_html:
+            source, target = _without_html(source), _without_html(target)
+        if found:
+            yield Example((source,), target, source, f"{path}:{number}")
         elif line.strip():
             yield Fault(f"{path}:{number}", "expected source TAB target")
 
@@ -45,6 +69,33 @@ def read_scan(path: Path) -> Records:
             yield Example((source,), actions, source, f"{path}:{number}")
         elif line.strip():
             yield Fault(f"{path}:{number}", "expected `IN: ... OUT: ...`")
+
+
+@dataclass(frozen=True)
+class _Anki:
+    """What the header of a file of Anki tells."""
+
+    separator: str = "\t"
+    has_html: bool = False
+
+
+def _read_anki_header(lines: Iterator[tuple[int, str]]) -> tuple[_Anki, list[tuple[int, str]]]:
+    """What it tells, and the first line that is none of it."""
+    anki = _Anki()
+    for number, line in lines:
+        header = _ANKI_HEADER.match(line)
+        if not header:
+            return anki, [(number, line)]
+        value = header[2].strip()
+        if header[1] == "separator" and value:
+            anki = replace(anki, separator=_ANKI_SEPARATORS.get(value.lower(), value))
+        elif header[1] == "html":
+            anki = replace(anki, has_html=value.lower() == "true")
+    return anki, []
+
+
+def _without_html(text: str) -> str:
+    return html.unescape(" ".join(_TAG.sub(" ", text).split()))
 
 
 def _count_lines(path: Path) -> int:

@@ -17,8 +17,9 @@ ARROW = "-->"
 
 Block = tuple[int, list[str]]  # the line where it begins, and its lines
 
+_SIGNATURE = re.compile(r"WEBVTT(?:[ \t\n]|$)")
 #: Blocks that show nothing.
-_OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION|WEBVTT|Region:)(?:\s|$)|Region:")
+_OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>|</v>")
 _TAG = re.compile(r"<[^>]*(?:>|$)")
 
@@ -39,6 +40,11 @@ def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
             yield Fault(f"{origin}:{line}", "text outside of a cue")
         for caption, place in zip(captions, arrows, strict=False):
             yield from _cues_of(caption, place, origin)
+
+
+def is_webvtt(text: str) -> bool:
+    """Whether a text begins as a WebVTT file must: with this word, then white space."""
+    return bool(_SIGNATURE.match(text))
 
 
 def blocks_of(text: str) -> Iterator[Block]:

@@ -48,7 +48,7 @@ def test_messages_of_the_system_are_left_out(tmp_path: Path) -> None:
         {"turns": []},
         {"messages": ["a", "b"]},
         {"messages": [{"role": "user"}, {"content": "b"}]},
-        {"messages": [{"content": [{"type": "text", "text": "parts"}]}]},
+        {"messages": [{"content": [{"type": "image_url"}]}]},
     ],
 )
 def test_another_shape_is_a_fault_and_the_next_line_is_read(tmp_path: Path, record: object) -> None:
@@ -64,3 +64,18 @@ def test_wild_bytes_are_faults_at_worst(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "wild.jsonl"
     path.write_bytes(content)
     assert all(isinstance(record, Example | Fault) for record in read_jsonl(path))
+
+
+def test_instructions_and_tools_are_no_turns_and_parts_are_one_text(tmp_path: Path) -> None:
+    record = {
+        "messages": [
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "What"}, {"type": "image_url"}]},
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+            {"role": "tool", "content": "12 degrees"},
+            {"role": "assistant", "content": "Cold."},
+        ]
+    }
+    [example] = read(tmp_path / "talks.jsonl", record)
+    assert isinstance(example, Example)
+    assert (example.source, example.target) == (("What",), "Cold.")

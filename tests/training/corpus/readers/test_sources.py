@@ -8,13 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training.corpus.readers import READERS, SUFFIXES, read_source
+from training.corpus.readers import READERS, read_source
 from training.corpus.records import Example, Fault
-from training.recipe import Format, SourceConfig
+from training.formats import FORMATS, Format
+from training.recipe import SourceConfig
 
 
 def test_every_format_of_a_recipe_has_a_reader() -> None:
-    assert set(SUFFIXES) == set(get_args(Format))
+    assert set(FORMATS) == set(get_args(Format))
     assert set(READERS) | {"bitext"} == set(get_args(Format))
 
 

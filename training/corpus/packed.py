@@ -1,0 +1,139 @@
+"""Packed files: `.gz`, `.xz`, `.zst` hold one file, `.zip` any number.
+
+A file in an archive has a path too: `corpus.zip/train.en`. So whatever reads a path reads that.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from training.errors import CorpusError
+
+ARCHIVE = ".zip"
+SINGLE = (".gz", ".xz", ".zst")
+
+#: What reading a file that is not what it says may raise; NotImplementedError: a method of
+#: compression that is not known; RuntimeError: a password is needed.
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+)
+
+
+@contextmanager
+def open_unpacked(path: Path) -> Iterator[io.BufferedReader]:
+    """The contents of a file, or of one in an archive, as a stream of bytes.
+
+    Raises:
+        CorpusError: if it cannot be read or is not what it says, now or while it is read.
+    """
+    try:
+        with ExitStack() as stack:
+            yield _open(path, stack)
+    except CorpusError:
+        raise
+    except _BROKEN as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(f"{path}: cannot be read ({reason}).") from None
+
+
+def members_of(path: Path) -> list[Path]:
+    """The files in an archive, in order of their names; of another file, itself.
+
+    Raises:
+        CorpusError: if it is no archive, though its name says so.
+    """
+    if not is_archive(path):
+        return [path]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [path / name for name in sorted(_entries(archive))]
+    except _BROKEN as error:
+        raise CorpusError(f"{path}: cannot be read ({error}).") from None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, on disk or in an archive."""
+    archive = archive_of(path)
+    return path in members_of(archive) if archive else path.is_file()
+
+
+def stat_of(path: Path) -> os.stat_result:
+    """Size and time of a file, or of the archive that it is in."""
+    return (archive_of(path) or path).stat()
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file's name says that it holds several."""
+    return path.suffix.lower() == ARCHIVE and path.is_file()
+
+
+def archive_of(path: Path) -> Path | None:
+    """The archive that a file is in, if it is in one."""
+    return next((each for each in path.parents if is_archive(each)), None)
+
+
+def plain_name(path: Path) -> str:
+    """A file's name without the suffix of its packing, in small letters."""
+    name = path.name.lower()
+    suffix = next((each for each in (*SINGLE, ARCHIVE) if name.endswith(each)), "")
+    return name.removesuffix(suffix)
+
+
+def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Files by name; none that is hidden, or that would lie outside of the archive."""
+    entries = {}
+    for entry in archive.infolist():
+        name = PurePosixPath(entry.filename)
+        is_ours = not name.is_absolute() and not any(part.startswith(".") for part in name.parts)
+        if is_ours and not entry.is_dir() and name.parts[:1] != ("__MACOSX",):
+            entries[name.as_posix()] = entry
+    return entries
+
+
+def _open(path: Path, stack: ExitStack) -> io.BufferedReader:
+    archive = archive_of(path)
+    if archive:
+        stream = _open_member(archive, path.relative_to(archive).as_posix(), stack)
+    elif is_archive(path):
+        stream = _open_member(path, "", stack)
+    else:
+        stream = stack.enter_context(path.open("rb"))
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=stream)))
+    elif suffix == ".xz":
+        stream = cast(BinaryIO, stack.enter_context(lzma.LZMAFile(stream)))
+    elif suffix == ".zst":
+        from pyarrow import input_stream  # takes a while, and is rarely needed
+
+        stream = stack.enter_context(input_stream(stream, compression="zstd"))
+    if isinstance(stream, io.BufferedReader):
+        return stream
+    return io.BufferedReader(cast(io.RawIOBase, stream))
+
+
+def _open_member(archive: Path, name: str, stack: ExitStack) -> BinaryIO:
+    """The file `name`, or the only one, of an archive."""
+    entries = _entries(opened := stack.enter_context(zipfile.ZipFile(archive)))
+    if not name and len(entries) == 1:
+        (name,) = entries
+    if name not in entries:
+        wanted = f"no file {name}" if name else f"{len(entries)} files, not one"
+        raise CorpusError(f"{archive}: holds {wanted}. Name one of it: {archive.name}/FILE.")
+    return cast(BinaryIO, stack.enter_context(opened.open(entries[name])))

@@ -1,0 +1,35 @@
+"""Moses pairs, as OPUS ships them: `NAME.de-en.de` beside `NAME.de-en.en`, mostly in a `.zip`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.corpus.packed import is_file, plain_name
+from training.corpus.readers.pairs import read_bitext
+from training.corpus.records import Records
+from training.errors import CorpusError
+
+
+def read_moses(path: Path, languages: tuple[str, str]) -> Records:
+    """A file that ends in the source's language code, with the target's file beside it. Other
+    files hold nothing (OPUS adds a licence, scores and the like).
+
+    Raises:
+        CorpusError: if the other side is absent, or has not as many lines.
+    """
+    source, target = (f".{language}" for language in languages)
+    if not plain_name(path).endswith(source.lower()):
+        return
+    stem, packing = _parted(path.name, source)
+    for suffix in dict.fromkeys((packing, "", ".gz", ".xz", ".zst")):
+        other = path.with_name(f"{stem}{target}{suffix}")
+        if is_file(other):
+            yield from read_bitext(path, other)
+            return
+    raise CorpusError(f"{path}: no {stem}{target} beside it")
+
+
+def _parted(name: str, language: str) -> tuple[str, str]:
+    """What is before the language's code, and after it."""
+    stem, _, packing = name.rpartition(language)
+    return stem, packing
