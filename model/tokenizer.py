@@ -55,16 +55,32 @@ class Tokenizer:
         """
         texts = [turns] if isinstance(turns, str) else turns
         plain = [normalise_source(text, self.text) for text in texts]
-        ids: list[int] = []
-        for turn in map(self._source.encode, recent_turns(plain, self.text.context_turns)):
-            ids += [SEP_ID, *turn] if ids else turn
+        turns = recent_turns(plain, self.text.context_turns)
+        ids = _joined([self._source.encode(turn) for turn in turns])
         if not ids:
             raise InputError("the message holds no text: only spaces or control characters")
-        return [*ids[-(self.text.max_source_tokens - 1) :], EOS_ID]
+        return ids[-self.text.max_source_tokens :]
 
     def target_ids(self, text: str) -> list[int]:
         """Ids of a target, without begin and end of sentence. May be empty."""
         return list(self._target.encode(normalise_target(text, self.text)))
+
+    def whole_source_ids(self, sources: Sequence[Sequence[str]]) -> list[list[int]]:
+        """Ids of many sources at once, as `source_ids` has them, but whole however long; an empty
+        list for a source that holds no text."""
+        recent = [
+            recent_turns(
+                [normalise_source(turn, self.text) for turn in turns], self.text.context_turns
+            )
+            for turns in sources
+        ]
+        each_turn = iter(self._source.encode([t for turns in recent for t in turns], num_threads=1))
+        return [_joined([next(each_turn) for _ in turns]) for turns in recent]
+
+    def many_target_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of many targets at once, as `target_ids` has them."""
+        plain = [normalise_target(text, self.text) for text in texts]
+        return list(self._target.encode(plain, num_threads=1))
 
     def target_text(self, ids: Sequence[int]) -> str:
         """The text of target ids; special ids vanish."""
@@ -115,6 +131,14 @@ def normalise_target(text: str, rules: TextConfig) -> str:
     """`text` as the target tokenizer reads it."""
     plain = normalise(text)
     return normalise(plain_punctuation(plain)) if rules.plain_punctuation else plain
+
+
+def _joined(turns: Sequence[list[int]]) -> list[int]:
+    """Turns with a separator between each two, and the end of sentence; empty if they are."""
+    ids: list[int] = []
+    for turn in turns:
+        ids += [SEP_ID, *turn] if ids else turn
+    return [*ids, EOS_ID] if ids else []
 
 
 def _load(model: bytes, side: str) -> sentencepiece.SentencePieceProcessor:

@@ -48,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument("recipe", type=Path, help="a recipe, for example recipes/scan.toml")
         command.set_defaults(run=run)
+        if name == "prepare":
+            command.add_argument(
+                "--workers", type=_count, help="processes; by default one for each core"
+            )
+            command.add_argument("--strict", action="store_true", help=STRICT)
     command.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -71,8 +76,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more. Received: {text}")
+    return count
+
+
 def _prepare(chosen: argparse.Namespace) -> str:
-    corpus = prepare(read_complete_recipe(chosen.recipe), chosen.recipe)
+    recipe = read_complete_recipe(chosen.recipe)
+    corpus = prepare(recipe, chosen.recipe, workers=chosen.workers, strict=chosen.strict)
     parts = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test"
     faults = corpus.report["faults"]
     dropped = sum(corpus.report["dropped"].values())

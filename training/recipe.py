@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
 from model.errors import ConfigError
 from model.folder import ModelFolder, load_folder
+from training.corpus.rules import Rule, default_rules, parse_rules
 from training.errors import RecipeError
 from training.formats import FORMATS, Format
 
@@ -81,12 +82,20 @@ class CorpusConfig(Document):
     """What is read, and which of it is kept."""
 
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    rules: tuple[SerializeAsAny[Rule], ...] | None = Field(
+        None, description="what drops an example; none: the default rules of the task"
+    )
     max_source_tokens: int = Field(
         64, ge=2, description="longer examples are left out; of a dialogue, counted as it is read"
     )
     max_target_tokens: int = Field(64, ge=2, description="longer examples are left out")
     dev_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of conversations or sources")
     test_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of the same")
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _parse_rules(cls, entries: Any) -> Any:
+        return parse_rules(entries)
 
 
 class TokenizerConfig(TextConfig):
@@ -137,6 +146,12 @@ class Recipe(Document):
     network: NetworkShape = NetworkShape()
     fit: FitConfig = FitConfig()
     search: SearchOptions = SearchOptions()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that are applied, in order."""
+        given = self.corpus.rules
+        return default_rules(self.task) if given is None else given
 
     @model_validator(mode="after")
     def _check_formats_fit_the_task(self) -> Self:

@@ -17,6 +17,8 @@ def normalise(text: str) -> str:
     invisible and unpaired surrogate code points. The result of a second call is the same."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
+    if text.isprintable():  # as no control, invisible and surrogate code point is
+        return " ".join(unicodedata.normalize("NFKC", text).split())
     spaced = (" " if character.isspace() else character for character in text)
     visible = "".join(character for character in spaced if _is_visible(character))
     return " ".join(unicodedata.normalize("NFKC", visible).split())

@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from model.tokenizer import BOS_ID, EOS_ID
 from training.batches import LENGTHS, make_batch, plan_batches, read_batches
-from training.corpus.shards import Row, Shard, write_shard
+from training.corpus.shards import SCHEMA, Shard, write_shard
 
 
 @pytest.fixture
@@ -18,16 +19,16 @@ def shard(tmp_path: Path) -> Shard:
         return draw.integers(5, 50, length).tolist()
 
     rows = [
-        Row(
-            [*ids(int(draw.integers(1, 30))), EOS_ID],
-            ids(int(draw.integers(1, 40))),
-            ("a",),
-            "b",
-            "f:1",
-        )
+        {
+            "source_ids": [*ids(int(draw.integers(1, 30))), EOS_ID],
+            "target_ids": ids(int(draw.integers(1, 40))),
+            "source_turns": ["a"],
+            "target_text": "b",
+            "origin": "f:1",
+        }
         for _ in range(500)
     ]
-    write_shard(tmp_path / "train.arrow", rows)
+    write_shard(tmp_path / "train.arrow", [pa.RecordBatch.from_pylist(rows, SCHEMA)])
     return Shard(tmp_path / "train.arrow")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,12 @@ sources = [{{ format = "pairs", path = "{path}" }}]
 type = "word"
 """
 
+WORDS = ["".join(word) for word in product("abcd", "efg", "hijk")]
+
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "pairs.tsv").write_text("".join(f"word {i}\tWort {i}\n" for i in range(40)))
+    (tmp_path / "pairs.tsv").write_text("".join(f"a {word} here\tein {word}\n" for word in WORDS))
     path = tmp_path / "words.toml"
     path.write_text(RECIPE.format(output=(tmp_path / "run").as_posix(), path="pairs.tsv"))
     return path
@@ -66,7 +69,7 @@ def test_an_interrupt_and_an_error_end_without_a_traceback(
     code: int,
     said: str,
 ) -> None:
-    def stop(*_: object) -> str:
+    def stop(*_: object, **__: object) -> str:
         raise raised
 
     monkeypatch.setattr(command, "prepare", stop)

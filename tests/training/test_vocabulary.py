@@ -8,7 +8,7 @@ import sentencepiece
 from model.tokenizer import SPECIAL_PIECES, UNK_ID, Tokenizer
 from training.errors import CorpusError
 from training.recipe import TokenizerConfig
-from training.vocabulary import coverage_of, draw_sentences, train_tokenizer
+from training.vocabulary import coverage_of, train_tokenizer
 
 TEXTS = tuple(
     f"the {colour} {thing} is {place} the house"
@@ -90,12 +90,3 @@ def test_more_characters_than_pieces_are_refused_with_what_to_change() -> None:
     many = ["".join(chr(0x4E00 + i) for i in range(500))]
     with pytest.raises(CorpusError, match=r"tokenizer\.vocab_size"):
         train_tokenizer(many, config(type="unigram", vocab_size=16))
-
-
-def test_of_many_texts_as_many_are_drawn_as_fit() -> None:
-    texts = [str(i) for i in range(1000)]
-    drawn = draw_sentences(iter(texts), 50)
-    assert len(set(drawn)) == 50
-    assert drawn == draw_sentences(iter(texts), 50)
-    assert max(map(int, drawn)) > 500
-    assert draw_sentences(texts, 1000) == texts

@@ -2,63 +2,259 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from training.corpus.shards import Row
-from training.corpus.splits import Split
+from training.corpus import rules
+from training.corpus.languages import (
+    can_identify,
+    identify,
+    same_language,
+    script_share,
+    width_of,
+)
+from training.corpus.rules import Rule
+from training.errors import RecipeError
 from training.recipe import Recipe
 
 
-class Cleaner:
-    """Decides on one example after the other; those of train come first.
+@dataclass(slots=True)
+class Sides:
+    """What rules look at.
 
-    Args:
-        recipe: limits and task.
+    Attributes:
+        source, target: plain, by `model.text.normalise`; of a dialogue, the turn that is answered.
+        raw_source, raw_target: as they stand in their file.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._corpus = recipe.corpus
-        self._is_bilingual = recipe.task == "translate"
-        self._train: set[bytes] = set()
+    source: str
+    target: str
+    raw_source: str
+    raw_target: str
 
-    def refusal(self, row: Row, part: Split, *, source_len: int, is_published: bool) -> str | None:
-        """The rule by which `row` is left out of `part`, or None.
 
-        Args:
-            row: the example; one of train that is kept is remembered.
-            part: where it would stand.
-            source_len: tokens of its source, those counted that no longer fit.
-            is_published: it belongs to a given dev or test set, which stays whole but for empty
-                sides.
-        """
-        if is_empty(row):
-            return "empty side"
-        if is_published:
-            return None
-        if source_len > self._corpus.max_source_tokens:
-            return "source too long"
-        if len(row.target_ids) > self._corpus.max_target_tokens:
-            return "target too long"
-        if part != "train":
-            return "also in train" if self.is_in_train(row) else None
-        if self._is_bilingual and self.is_in_train(row):
-            return "duplicate"
-        self._train.add(digest_of(row))
+#: True: the example is dropped.
+Check = Callable[[Sides], bool]
+
+_DAMAGED = re.compile(
+    "[\ufffd\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff]"
+    "|[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]"
+    "|\u00e2\u20ac."
+)
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+#: A separator before exactly three digits is one of thousands.
+_NUMBER = re.compile(r"\d+(?:[.,'\u2019\u00a0\u202f ]\d{3}(?!\d))*")
+#: Numbers in another unit on the other side: `28 тысяч` and `28,000`.
+_SCALED = re.compile(
+    r"\d\s*(?:[万萬億亿千百만억천백兆]|тыс|млн|млрд|миллион|миллиард|lakh|crore|thousand|[mb]illion"
+    r"|hundred|tausend|mio|mrd|milliard|mill[eo]n|mille?\b|mil\b|tys|mln|mld)",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"\d\s*[:.h]\s*\d\d(?!\d)|\d\s*[ap]\.?\s?m\b|\d\s*uhr\b", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+_LONGEST_PHRASE = 4
+
+_PROFANITY = (
+    "arsehole asshole bastard bitch bollocks bullshit cock cocksucker cunt dickhead fag faggot fuck"
+    " fucked fucker fuckers fuckin fucking fucks goddamn jackass motherfucker motherfuckers"
+    " motherfucking nigga nigger prick pussy shit shits shitty slut twat wanker whore"
+)
+
+
+class Cleaner:
+    """The rules of a recipe that look at one example alone.
+
+    Args:
+        chosen: rules, in order; those that compare examples are left to `duplicates.py`.
+        languages: of source and target.
+        is_explicit: the recipe names its rules itself: each of them must be applicable.
+
+    Attributes:
+        inactive: rule -> why it is not applied; only of default rules.
+
+    Raises:
+        RecipeError: if a rule that was asked for cannot be applied.
+    """
+
+    def __init__(
+        self, chosen: tuple[Rule, ...], languages: tuple[str, ...], *, is_explicit: bool
+    ) -> None:
+        self.inactive: dict[str, str] = {}
+        self._checks: list[tuple[str, Check]] = []
+        pair = (languages[0], languages[-1]) if languages else ("", "")
+        for rule in chosen:
+            if rule.rule not in _CHECKS:
+                continue
+            reason = _why_inactive(rule, pair)
+            if reason and is_explicit:
+                raise RecipeError(f"corpus.rules: '{rule.rule}' cannot be applied: {reason}")
+            if reason:
+                self.inactive[rule.rule] = reason
+            else:
+                self._checks.append((rule.rule, _CHECKS[rule.rule](rule, pair)))
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Cleaner:
+        """Of the rules that `recipe` names, or of those of its task."""
+        is_explicit = recipe.corpus.rules is not None
+        return cls(recipe.rules, recipe.languages, is_explicit=is_explicit)
+
+    def refusal(self, sides: Sides) -> str | None:
+        """The first rule that drops an example, or None."""
+        for name, drops in self._checks:
+            if drops(sides):
+                return name
         return None
 
-    def is_in_train(self, row: Row) -> bool:
-        """An example of train that was kept has the same tokens."""
-        return digest_of(row) in self._train
+
+def letters_of(text: str) -> str:
+    """The letters of `text` without case: equal for near duplicates."""
+    return _NO_LETTERS.sub("", text.casefold())
 
 
-def is_empty(row: Row) -> bool:
-    """Nothing but the end of sentence is left of a side, or of the turn that is answered: its reply
-    would pass for one to the turn before."""
-    is_unsaid = not row.source_turns[-1].strip()
-    return is_unsaid or len(row.source_ids) < 2 or not row.target_ids
+def _unicode(_rule: rules.UnicodeRule, _languages: tuple[str, str]) -> Check:
+    def drops(sides: Sides) -> bool:
+        return any(
+            not text.isascii() and _DAMAGED.search(text) is not None
+            for text in (sides.raw_source, sides.raw_target)
+        )
+
+    return drops
 
 
-def digest_of(row: Row) -> bytes:
-    """Equal for rows of equal tokens."""
-    ids = f"{row.source_ids} {row.target_ids}"
-    return hashlib.blake2b(ids.encode(), digest_size=8).digest()
+def _length(rule: rules.LengthRule, _languages: tuple[str, str]) -> Check:
+    least, most, most_characters = rule.least_words, rule.most_words, rule.most_characters
+
+    def is_wrong(text: str) -> bool:
+        return len(text) > most_characters or not least <= text.count(" ") + 1 <= most
+
+    return lambda sides: is_wrong(sides.source) or is_wrong(sides.target)
+
+
+def _ratio(rule: rules.RatioRule, _languages: tuple[str, str]) -> Check:
+    most, slack = rule.most, rule.slack
+
+    def drops(sides: Sides) -> bool:
+        source, target = width_of(sides.source) + slack, width_of(sides.target) + slack
+        return source > most * target or target > most * source
+
+    return drops
+
+
+def _repeats(rule: rules.RepeatsRule, _languages: tuple[str, str]) -> Check:
+    run = re.compile(rf"(.)\1{{{rule.most_characters}}}")
+
+    def is_wrong(text: str) -> bool:
+        if run.search(text):
+            return True
+        words = text.split()
+        if len(words) <= rule.most_phrases:
+            return False
+        words = text.casefold().split()
+        if len(words) - len(set(words)) < rule.most_phrases:
+            return False
+        return _longest_loop(words) > rule.most_phrases
+
+    return lambda sides: is_wrong(sides.source) or is_wrong(sides.target)
+
+
+def _longest_loop(words: list[str]) -> int:
+    """How often in a row the phrase comes that is said most often in a row."""
+    longest = 1
+    for size in range(1, _LONGEST_PHRASE + 1):
+        equal = 0
+        for word, later in zip(words, words[size:], strict=False):
+            equal = equal + 1 if word == later else 0
+            longest = max(longest, equal // size + 1)
+    return longest
+
+
+def _numbers(rule: rules.NumbersRule, _languages: tuple[str, str]) -> Check:
+    def drops(sides: Sides) -> bool:
+        if not (_DIGIT.search(sides.source) or _DIGIT.search(sides.target)):
+            return False
+        if _SCALED.search(sides.source) or _SCALED.search(sides.target):
+            return False
+        has_clock = any(_CLOCK.search(text) for text in (sides.source, sides.target))
+        source = _numbers_of(sides.source, has_clock)
+        target = _numbers_of(sides.target, has_clock)
+        missing, added = source - target, target - source
+        if missing and added:
+            return True
+        # `twenty` and 20; `a thousand` and 1,000
+        return any(number > rule.spelled and number % 100 for number in (missing or added))
+
+    return drops
+
+
+def _numbers_of(text: str, has_clock: bool) -> Counter[int]:
+    """Whole numbers in `text`; with a time of day in it, 14 is 2."""
+    numbers = (int("".join(_DIGIT.findall(found))) for found in _NUMBER.findall(text))
+    if has_clock:
+        return Counter(number - 12 if 12 < number <= 24 else number for number in numbers)
+    return Counter(numbers)
+
+
+def _copy(rule: rules.CopyRule, _languages: tuple[str, str]) -> Check:
+    def drops(sides: Sides) -> bool:
+        if sides.source[:1].casefold() != sides.target[:1].casefold():
+            return False
+        letters = letters_of(sides.source)
+        return len(letters) >= rule.least_letters and letters == letters_of(sides.target)
+
+    return drops
+
+
+def _profanity(rule: rules.ProfanityRule, _languages: tuple[str, str]) -> Check:
+    words = rule.words or tuple(_PROFANITY.split())
+    listed = re.compile(
+        rf"(?<!\w)(?:{'|'.join(re.escape(word.casefold()) for word in words)})(?!\w)"
+    )
+    return lambda sides: any(
+        listed.search(text.casefold()) is not None for text in (sides.source, sides.target)
+    )
+
+
+def _script(rule: rules.ScriptRule, languages: tuple[str, str]) -> Check:
+    source_share, target_share = map(script_share, languages)
+    return lambda sides: (
+        source_share(sides.source) < rule.share or target_share(sides.target) < rule.share
+    )
+
+
+def _language(rule: rules.LanguageRule, languages: tuple[str, str]) -> Check:
+    def is_wrong(text: str, expected: str) -> bool:
+        if width_of(text) < rule.least_letters:
+            return False
+        found, certainty = identify(text)
+        if certainty < rule.certainty or same_language(found, expected):
+            return False
+        return width_of(letters_of(text)) >= rule.least_letters
+
+    source, target = languages
+    return lambda sides: is_wrong(sides.source, source) or is_wrong(sides.target, target)
+
+
+def _why_inactive(rule: Rule, languages: tuple[str, str]) -> str:
+    if rule.rule not in ("language", "script"):
+        return ""
+    if not languages[0]:
+        return "the recipe names no `languages`"
+    unknown = [language for language in languages if not can_identify(language)]
+    return f"'{unknown[0]}' is no language that is known (ISO 639-1: \"en\")" if unknown else ""
+
+
+_CHECKS: dict[str, Callable[[Any, tuple[str, str]], Check]] = {
+    "unicode": _unicode,
+    "length": _length,
+    "ratio": _ratio,
+    "repeats": _repeats,
+    "numbers": _numbers,
+    "copy": _copy,
+    "profanity": _profanity,
+    "script": _script,
+    "language": _language,
+}

@@ -1,9 +1,13 @@
-"""`prepare`: files -> examples -> splits -> tokenizers -> shards, with a report of what was left.
+"""`prepare`: files -> examples -> parts -> tokenizers -> shards, with a report of what was left.
 
 <output>/data/
   train.arrow dev.arrow test.arrow     see shards.py
   source.spm [target.spm]              tokenizers, trained on the training part only
-  report.json                          counts by source, by rule, faults with their place
+  report.json report.html              counts by source, by rule, faults with their place
+
+Three passes over pieces of the corpus: selection.py (parts, rules), duplicates.py (what equals
+what) and tokenising.py. The first and the last leave a chunk for each piece in `data.partial`, so
+that a run that was killed goes on. Nothing depends on the number of processes.
 """
 
 from __future__ import annotations
@@ -17,33 +21,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from tqdm import tqdm
 
-from model.errors import InputError, TokenizerError
+from model.errors import TokenizerError
 from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE
 from model.tokenizer import Tokenizer, normalise_source, normalise_target
+from training.corpus.chunks import facts_of, open_chunk
 from training.corpus.cleaning import Cleaner
-from training.corpus.files import find_files
-from training.corpus.packed import stat_of
-from training.corpus.readers import read_source, suffixes_of, wanted_files
-from training.corpus.records import Example, Fault
-from training.corpus.report import SourceReport, summarise
-from training.corpus.shards import Row, Shard, write_shard
-from training.corpus.splits import SPLITS, Split, fraction_of, split_of
+from training.corpus.duplicates import KEPT, VERDICTS, Verdicts, judge
+from training.corpus.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
+from training.corpus.parallel import available_cores, run_all
+from training.corpus.report import totals_of
+from training.corpus.selection import Select
+from training.corpus.shards import Shard, write_shard
+from training.corpus.splits import SPLITS
+from training.corpus.tokenising import Candidates, Tokenise
 from training.errors import CorpusError
-from training.recipe import Recipe, SourceConfig, data_folder, start_of
-from training.vocabulary import train_tokenizer
+from training.recipe import Recipe, start_of
+from training.vocabulary import MOST_SENTENCES, train_tokenizer
 
 REPORT_FILE = "report.json"
-UNLIMITED = 1_000_000
-
-#: Where examples of a source may fall, by its `split`.
-POSSIBLE_PARTS: dict[str, tuple[Split, ...]] = {
-    "auto": SPLITS,
-    "train": ("train", "dev"),
-    "dev": ("dev",),
-    "test": ("test",),
-}
+#: Of the folder. Another release may need another one.
+FORMAT = 2
+#: Below this, starting processes takes longer than the work.
+SMALL_CORPUS_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -68,61 +71,50 @@ class PreparedCorpus:
     report: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class _Input:
-    """A source of the recipe and the files that it means, below `root`."""
-
-    source: SourceConfig
-    root: Path
-    files: list[Path]
-    targets: list[Path]
-
-    @property
-    def counted_with(self) -> Split:
-        """The part in whose pass its faults are counted: each source is read several times."""
-        return POSSIBLE_PARTS[self.source.split][0]
-
-
-def prepare(recipe: Recipe, recipe_path: Path) -> PreparedCorpus:
+def prepare(
+    recipe: Recipe, recipe_path: Path, *, workers: int | None = None, strict: bool = False
+) -> PreparedCorpus:
     """Makes the data that `recipe` describes, unless it is there already.
 
     Args:
         recipe: what to read and how.
         recipe_path: its file; paths in it are looked up beside it first.
+        workers: processes; by default as many as there are cores, or one for a small corpus.
+        strict: a record that cannot be read is an error, instead of being counted and left out.
 
     Raises:
-        CorpusError: if a file is missing or broken, or a part comes out empty.
+        CorpusError: if a file is missing or broken, a part comes out empty or, when strict, a
+            record cannot be read.
+        RecipeError: if a rule that the recipe names cannot be applied.
     """
-    inputs = [_find(source, recipe_path) for source in recipe.corpus.sources]
+    inputs = find_inputs(recipe, recipe_path)
+    inactive = Cleaner.of(recipe).inactive
     made_from = _describe_inputs(recipe, inputs)
     path = Path(recipe.output) / "data"
     if _made_from(path) == made_from:
+        shutil.rmtree(path / "work", ignore_errors=True)
         with suppress(CorpusError, TokenizerError):  # broken: made again
-            return open_prepared(recipe)
+            prepared = open_prepared(recipe)
+            if not (strict and prepared.report["faults"]):
+                return prepared
     partial = path.with_name("data.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    start = start_of(recipe)
-    tokenizer_files = (
-        {name: (start.path / name).read_bytes() for name in _tokenizer_names(recipe)}
-        if start
-        else _train_tokenizers(recipe, inputs)
-    )
-    for name, content in tokenizer_files.items():
-        (partial / name).write_bytes(content)
-    reports = _write_parts(recipe, inputs, tokenizer_files, partial)
-    parts = {part: Shard(partial / f"{part}.arrow") for part in SPLITS}
+    if _made_from(partial / "work") != made_from:
+        shutil.rmtree(partial, ignore_errors=True)
+        (partial / "work").mkdir(parents=True)
+        _write_json(partial / "work" / REPORT_FILE, {"made_from": made_from})
+    if workers is None:
+        workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
+    run = _Run(recipe, inputs, partial, workers, strict)
     report = {
+        "format": FORMAT,
         "made_from": made_from,
-        "fingerprint": _fingerprint(partial),
-        **summarise(reports, parts),
+        "inactive_rules": inactive,
+        **run.make(recipe_path),
     }
-    for part in ("train", "dev"):
-        if not report["kept"][part]:
-            raise CorpusError(f"{recipe_path}: nothing is left for {part}. {_reasons(report)}")
-    (partial / REPORT_FILE).write_text(json.dumps(report, indent=2))
+    _write_json(partial / REPORT_FILE, report)
     shutil.rmtree(path, ignore_errors=True)
     partial.rename(path)
+    shutil.rmtree(path / "work")
     return open_prepared(recipe)
 
 
@@ -130,14 +122,17 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
     """Opens what `prepare` made.
 
     Raises:
-        CorpusError: if it is not there, not whole, or made for another corpus or tokenizer.
+        CorpusError: if it is not there, not whole, made by another release, or for another corpus
+            or tokenizer.
     """
     path = Path(recipe.output) / "data"
     try:
         report = json.loads((path / REPORT_FILE).read_text())
+        if report.get("format") != FORMAT:
+            raise CorpusError(f"{path}: was made by another release. Run `prepare` again.")
         fingerprint, made_from = report["fingerprint"], report["made_from"]
-        tokenizer_files = {name: (path / name).read_bytes() for name in _tokenizer_names(recipe)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        tokenizer_files = {name: (path / name).read_bytes() for name in _tokenizer_sides(recipe)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}: not prepared ({error}). Run `prepare` first.") from None
     changed = [key for key, value in _describe(recipe).items() if made_from.get(key) != value]
     if changed:
@@ -155,38 +150,178 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
     )
 
 
-def _find(source: SourceConfig, recipe_path: Path) -> _Input:
-    roots = [recipe_path.parent.resolve(), data_folder().resolve()]
-    root, files = find_files(source.path, roots)
-    wanted = suffixes_of(source)
-    files = wanted_files(files, wanted)
-    if not files:
-        raise CorpusError(f"{root / source.path}: holds no file that ends in {' or '.join(wanted)}")
-    targets = find_files(source.target_path, roots)[1] if source.target_path else []
-    if targets and len(targets) != len(files):
-        raise CorpusError(
-            f"{source.path} has {len(files)} files, but {source.target_path} {len(targets)}"
+@dataclass(frozen=True)
+class _Run:
+    """The passes, each of which goes on from what lies in `folder`."""
+
+    recipe: Recipe
+    inputs: list[Input]
+    folder: Path
+    workers: int
+    is_strict: bool
+
+    def make(self, recipe_path: Path) -> dict[str, Any]:
+        """Writes shards and tokenizers. Returns the report on them."""
+        chunks = self._select()
+        rows = [facts_of(chunk)["rows"] for chunk in chunks]
+        verdicts, common = judge(
+            chunks,
+            rows,
+            self.folder / "work" / "verdicts",
+            is_bilingual=self.recipe.task == "translate",
+            rules=frozenset(rule.rule for rule in self.recipe.rules),
         )
-    return _Input(source, root, files, targets)
+        self._require_train(chunks, rows, verdicts, recipe_path)
+        tokenizers = self._tokenizers(chunks, rows, verdicts)
+        tokenised = self._tokenise(chunks, rows, verdicts, tokenizers)
+        totals = totals_of(self.inputs, [*chunks, *tokenised])
+        for part in SPLITS:
+            totals.count_rows(part, write_shard(self._shard(part), _batches(tokenised, part)))
+        report = {"fingerprint": self._fingerprint(), **totals.to_json(), "in_common": dict(common)}
+        for part in ("train", "dev"):
+            if not report["kept"][part]:
+                raise _nothing_left(part, report, recipe_path)
+        return report
+
+    def _require_train(
+        self, chunks: list[Path], rows: list[int], verdicts: Verdicts, recipe_path: Path
+    ) -> None:
+        """Says what dropped everything, rather than that a tokenizer needs text."""
+        for path, mine in _each_chunk(chunks, rows, verdicts):
+            if (mine[open_chunk(path).get_batch(0)["part"].to_numpy() == 0] == KEPT).any():
+                return
+        report = totals_of(self.inputs, chunks).to_json()
+        counts = np.bincount(verdicts, minlength=len(VERDICTS))
+        found = {name: int(n) for name, n in zip(VERDICTS[1:], counts[1:], strict=True) if n}
+        report["dropped"] |= found
+        raise _nothing_left("train", report, recipe_path)
+
+    def _select(self) -> list[Path]:
+        job = Select(self.recipe, self.inputs, self._work_folder("candidates"), self.is_strict)
+        numbers: list[int] = []
+
+        def pieces() -> Iterator[Any]:
+            for piece in pieces_of(self.inputs):
+                numbers.append(piece.number)
+                yield piece
+
+        self._run("read", job, pieces())
+        return [job.path_of(number) for number in numbers]
+
+    def _tokenise(
+        self,
+        chunks: list[Path],
+        rows: list[int],
+        verdicts: Verdicts,
+        tokenizers: dict[str, bytes],
+    ) -> list[Path]:
+        folder = self._work_folder("rows")
+        job = Tokenise(self.recipe, self.inputs, tuple(tokenizers.values()), folder)
+        tasks = (
+            Candidates(number, path, mine)
+            for number, (path, mine) in enumerate(_each_chunk(chunks, rows, verdicts))
+        )
+        self._run("tokenise", job, tasks)
+        return [job.path_of(number) for number in range(len(chunks))]
+
+    def _run(self, name: str, job: Any, tasks: Iterator[Any]) -> None:
+        with tqdm(desc=name, unit=" examples", disable=None) as bar:
+            for count in run_all(job, tasks, self.workers):
+                bar.update(count)
+
+    def _tokenizers(
+        self, chunks: list[Path], rows: list[int], verdicts: Verdicts
+    ) -> dict[str, bytes]:
+        """File name -> contents, written."""
+        start = start_of(self.recipe)
+        for name, sides in _tokenizer_sides(self.recipe).items():
+            path = self.folder / name
+            if path.exists():
+                continue
+            if start:
+                _write(path, (start.path / name).read_bytes())
+            else:
+                texts = _sample(self.recipe, chunks, rows, verdicts, sides)
+                _write(path, train_tokenizer(texts, self.recipe.tokenizer))
+        return {name: (self.folder / name).read_bytes() for name in _tokenizer_sides(self.recipe)}
+
+    def _work_folder(self, name: str) -> Path:
+        folder = self.folder / "work" / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _shard(self, part: str) -> Path:
+        return self.folder / f"{part}.arrow"
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        shards = [self._shard(part).name for part in SPLITS]
+        for name in sorted([*shards, *_tokenizer_sides(self.recipe)]):
+            with (self.folder / name).open("rb") as file:
+                digest.update(name.encode() + hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+
+def _sample(
+    recipe: Recipe,
+    chunks: list[Path],
+    rows: list[int],
+    verdicts: Verdicts,
+    sides: tuple[str, ...],
+) -> Iterator[str]:
+    """Texts of the training part, as tokenizers read them: all, or about `MOST_SENTENCES` that are
+    drawn by their keys."""
+    rules = recipe.tokenizer
+    share = min(1.0, MOST_SENTENCES / len(sides) / max(1, int((verdicts == KEPT).sum())))
+    for path, mine in _each_chunk(chunks, rows, verdicts):
+        table = open_chunk(path).get_batch(0)
+        is_drawn = table["key"].to_numpy() >> np.uint64(32) < share * 2**32
+        chosen = np.flatnonzero((table["part"].to_numpy() == 0) & (mine == KEPT) & is_drawn)
+        drawn = table.select(["source_turns", "target_text"]).take(pa.array(chosen))
+        for turns, target in zip(*(column.to_pylist() for column in drawn.columns), strict=True):
+            if "source" in sides:
+                yield normalise_source(turns[-1], rules)
+            if "target" in sides:
+                yield normalise_target(target, rules)
+
+
+def _each_chunk(
+    chunks: list[Path], rows: list[int], verdicts: Verdicts
+) -> Iterator[tuple[Path, Verdicts]]:
+    place = 0
+    for path, count in zip(chunks, rows, strict=True):
+        yield path, np.array(verdicts[place : place + count])
+        place += count
+
+
+def _batches(chunks: list[Path], part: str) -> Iterator[pa.RecordBatch]:
+    """Batches of one part, as often as they are to be seen."""
+    for path in chunks:
+        reader = open_chunk(path)
+        for number, (name, times) in enumerate(facts_of(path)["order"]):
+            if name == part:
+                for _ in range(times):
+                    yield reader.get_batch(number)
 
 
 def _describe(recipe: Recipe) -> dict[str, Any]:
     """The part of a recipe that the data depends on."""
+    rules = [rule.model_dump(mode="json") for rule in recipe.rules]
     return {
-        "corpus": recipe.corpus.model_dump(mode="json"),
+        "task": recipe.task,
+        "languages": list(recipe.languages),
+        "corpus": {**recipe.corpus.model_dump(mode="json"), "rules": rules},
         "tokenizer": recipe.tokenizer.model_dump(mode="json"),
         "start_from": recipe.start_from,
     }
 
 
-def _describe_inputs(recipe: Recipe, inputs: list[_Input]) -> dict[str, Any]:
+def _describe_inputs(recipe: Recipe, inputs: list[Input]) -> dict[str, Any]:
     """All that the data depends on: the recipe's part in it, and each file's place, size, time."""
-    files = [file for each in inputs for file in (*each.files, *each.targets)]
     start = Path(recipe.start_from)
-    files += [start / name for name in _tokenizer_names(recipe)] if recipe.start_from else []
-    stats = ((file, stat_of(file)) for file in files)
-    stamps = [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in stats]
-    return {**_describe(recipe), "files": stamps}
+    names = _tokenizer_sides(recipe) if recipe.start_from else []
+    stamps = stamps_of(inputs, [start / name for name in names])
+    return {"format": FORMAT, **_describe(recipe), "files": stamps}
 
 
 def _made_from(path: Path) -> Any:
@@ -196,151 +331,25 @@ def _made_from(path: Path) -> Any:
         return None
 
 
-def _read_part(recipe: Recipe, each: _Input, wanted: Split) -> Iterator[Example | Fault]:
-    """Examples of one source that belong to `wanted`, and its faults."""
-    source, corpus = each.source, recipe.corpus
-    if wanted not in POSSIBLE_PARTS[source.split]:
-        return
-    explicit = {other.split for other in corpus.sources}
-    dev = 0.0 if "dev" in explicit else corpus.dev_fraction
-    test = 0.0 if "test" in explicit or source.split == "train" else corpus.test_fraction
-    for record in read_source(source, each.root, each.files, each.targets):
-        if isinstance(record, Fault):
-            yield record
-            continue
-        example = _swap(record, recipe) if source.swap else record
-        if source.split == wanted != "train":
-            yield example
-        elif split_of(example.group, dev, test) == wanted:
-            yield _with_drawn_context(example, recipe.tokenizer.context_turns)
+def _tokenizer_sides(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+    """Files of tokenizers, and the sides of examples that each is for."""
+    if recipe.tokenizer.shared_vocabulary:
+        return {SOURCE_TOKENIZER_FILE: ("source", "target")}
+    return {SOURCE_TOKENIZER_FILE: ("source",), TARGET_TOKENIZER_FILE: ("target",)}
 
 
-def _swap(example: Example, recipe: Recipe) -> Example:
-    """What stands in the target is the source. A pair's group follows its source."""
-    group = example.target if recipe.task == "translate" else example.group
-    return Example((example.target,), example.source[-1], group, example.origin)
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    _write(path, json.dumps(values, indent=2).encode())
 
 
-def _with_drawn_context(example: Example, most_turns: int) -> Example:
-    """`example` with its last 1 to `most_turns` turns of context, drawn by its origin: a model must
-    answer a message with and without a history."""
-    turns = 1 + int(fraction_of(example.origin, "context") * most_turns) if most_turns > 1 else 1
-    return Example(example.source[-turns:], example.target, example.group, example.origin)
+def _write(path: Path, content: bytes) -> None:
+    """Writes a file: whole, or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
 
 
-def _tokenizer_names(recipe: Recipe) -> list[str]:
-    is_joint = recipe.tokenizer.shared_vocabulary
-    return [SOURCE_TOKENIZER_FILE] if is_joint else [SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE]
-
-
-def _train_tokenizers(recipe: Recipe, inputs: list[_Input]) -> dict[str, bytes]:
-    """File name -> contents. They see the training part only."""
-    rules = recipe.tokenizer
-
-    def texts(*sides: str) -> Iterator[str]:
-        for example in _train_examples(recipe, inputs):
-            if "source" in sides:
-                yield normalise_source(example.source[-1], rules)
-            if "target" in sides:
-                yield normalise_target(example.target, rules)
-
-    if rules.shared_vocabulary:
-        joint = train_tokenizer(_watched(texts("source", "target"), "tokenizer"), rules)
-        return {SOURCE_TOKENIZER_FILE: joint}
-    return {
-        SOURCE_TOKENIZER_FILE: train_tokenizer(_watched(texts("source"), "source"), rules),
-        TARGET_TOKENIZER_FILE: train_tokenizer(_watched(texts("target"), "target"), rules),
-    }
-
-
-def _train_examples(recipe: Recipe, inputs: list[_Input]) -> Iterator[Example]:
-    for each in inputs:
-        for record in _read_part(recipe, each, "train"):
-            if isinstance(record, Example):
-                yield record
-
-
-def _write_parts(
-    recipe: Recipe, inputs: list[_Input], tokenizer_files: dict[str, bytes], folder: Path
-) -> list[SourceReport]:
-    """Writes train first: an example of a drawn dev or test part that also stands there, word for
-    word, is left out of them."""
-    reports = [SourceReport(each.source) for each in inputs]
-    cleaner = Cleaner(recipe)
-    unlimited = recipe.tokenizer.model_copy(update={"max_source_tokens": UNLIMITED})
-    tokenise = _Tokenise(recipe, Tokenizer(unlimited, *tokenizer_files.values()))
-    for part in SPLITS:
-        rows = (
-            row
-            for each, report in zip(inputs, reports, strict=True)
-            for row in _rows_of(recipe, each, part, tokenise, cleaner, report)
-        )
-        write_shard(folder / f"{part}.arrow", _watched(rows, part))
-    return reports
-
-
-@dataclass(frozen=True)
-class _Tokenise:
-    """From an example to a row."""
-
-    recipe: Recipe
-    tokenizer: Tokenizer  # with no limit
-
-    def __call__(self, example: Example) -> tuple[Row, int]:
-        """The row as a model will read it, and the source tokens that count for the limit: all
-        of a text to translate, as many as are read of a dialogue."""
-        try:
-            whole = self.tokenizer.source_ids(example.source)
-        except InputError:
-            whole = []
-        source_ids = whole[-self.recipe.tokenizer.max_source_tokens :]
-        target_ids = self.tokenizer.target_ids(example.target)
-        row = Row(source_ids, target_ids, example.source, example.target, example.origin)
-        return row, len(whole if self.recipe.task == "translate" else source_ids)
-
-
-def _rows_of(
-    recipe: Recipe,
-    each: _Input,
-    part: Split,
-    tokenise: _Tokenise,
-    cleaner: Cleaner,
-    report: SourceReport,
-) -> Iterator[Row]:
-    is_published = each.source.split == part != "train"
-    for record in _read_part(recipe, each, part):
-        if isinstance(record, Fault):
-            if part == each.counted_with:
-                report.fault(record)
-            continue
-        row, source_len = tokenise(record)
-        rule = cleaner.refusal(row, part, source_len=source_len, is_published=is_published)
-        if rule:
-            report.drop(part, rule, record)
-            continue
-        report.keep(part, is_in_train=is_published and cleaner.is_in_train(row))
-        yield from [row] * (_times(record, each.source.repeat) if part == "train" else 1)
-
-
-def _times(example: Example, repeat: float) -> int:
-    """How often `example` is seen: what is left of `repeat` beyond whole times is its chance of
-    being seen once more."""
-    times = int(repeat)
-    return times + (fraction_of(example.origin, "repeat") < repeat - times)
-
-
-def _watched(items: Iterator[Any], name: str) -> Iterator[Any]:
-    yield from tqdm(items, desc=name, unit=" texts", disable=None)
-
-
-def _reasons(report: dict[str, Any]) -> str:
-    dropped = (f"{count} {rule}" for rule, count in report["dropped"].items())
-    return "Left out: " + ", ".join([*dropped, f"{report['faults']} unreadable"]) + "."
-
-
-def _fingerprint(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        with path.open("rb") as file:
-            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def _nothing_left(part: str, report: dict[str, Any], recipe_path: Path) -> CorpusError:
+    dropped = (f"{count:,} {rule}" for rule, count in report["dropped"].items())
+    reasons = ", ".join([*dropped, f"{report['faults']:,} unreadable"])
+    return CorpusError(f"{recipe_path}: nothing is left for {part}. Left out: {reasons}.")

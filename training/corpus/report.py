@@ -1,97 +1,133 @@
-"""What became of every record, for people: counts, and the first few of each kind."""
+"""What became of every record, as numbers: `report.json`. `page.py` shows them to people."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from training.corpus.records import Example, Fault
-from training.corpus.shards import Shard
-from training.corpus.splits import Split
-from training.recipe import SourceConfig
+from training.corpus.chunks import facts_of
+from training.corpus.inputs import Input
+from training.corpus.splits import SPLITS
+from training.corpus.tally import Tally
+from training.corpus.tokenising import unknown_share
 
-SAMPLES_SHOWN = 20
-LONGEST_SAMPLE = 80
+Int64 = NDArray[np.int64]
 
 
-class SourceReport:
-    """What became of the records of one source.
+class Totals:
+    """What the facts of all chunks add up to.
 
     Args:
-        source: the recipe's entry.
+        inputs: the sources of the recipe.
     """
 
-    def __init__(self, source: SourceConfig) -> None:
-        self._source = source
-        self.kept: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
-        self.also_in_train: Counter[str] = Counter()
-        self.dropped_samples: dict[str, list[str]] = {}
-        self.faults = 0
-        self.fault_samples: list[str] = []
+    def __init__(self, inputs: list[Input]) -> None:
+        self._inputs = inputs
+        self._tallies = [Tally() for _ in inputs]
+        self._rows: Counter[str] = Counter()
+        self._counts: dict[tuple[str, str, str], Int64] = {}
 
-    def keep(self, part: Split, *, is_in_train: bool = False) -> None:
-        """Counts an example of `part`; `is_in_train` tells one of a given dev or test set, which
-        stays whole, that train has word for word."""
-        self.kept[part] += 1
-        if is_in_train:
-            self.also_in_train[part] += 1
+    def add(self, facts: dict[str, Any]) -> None:
+        """Facts of a chunk of candidates or of rows."""
+        self._tallies[facts["input"]].merge(Tally.from_json(facts["tally"]))
+        for part, sides in facts.get("counts", {}).items():
+            for side, kinds in sides.items():
+                for kind, counts in kinds.items():
+                    place = (part, side, kind)
+                    self._counts[place] = _sum(self._counts.get(place), counts)
 
-    def drop(self, part: Split, rule: str, example: Example) -> None:
-        """Counts an example that `rule` leaves out of `part`."""
-        name = f"{part}: {rule}"
-        self.dropped[name] += 1
-        shown = self.dropped_samples.setdefault(name, [])
-        if len(shown) < SAMPLES_SHOWN:
-            source, target = example.source[-1][:LONGEST_SAMPLE], example.target[:LONGEST_SAMPLE]
-            shown.append(f"{example.origin}: {source} => {target}")
+    def count_rows(self, part: str, rows: int) -> None:
+        """Rows that a part has, repeats counted."""
+        self._rows[part] = rows
 
-    def fault(self, fault: Fault) -> None:
-        """Counts a record that could not be read."""
-        self.faults += 1
-        if len(self.fault_samples) < SAMPLES_SHOWN:
-            self.fault_samples.append(f"{fault.origin}: {fault.reason}")
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it, as JSON knows it."""
+    def to_json(self) -> dict[str, Any]:
+        """All of it. `kept` counts rows as they are trained on, a source's own `kept` counts each
+        example once."""
+        sources = [
+            {"source": each.source.model_dump(mode="json"), **_of_source(tally)}
+            for each, tally in zip(self._inputs, self._tallies, strict=True)
+        ]
         return {
-            "source": self._source.model_dump(mode="json"),
-            "kept": dict(self.kept),
-            "dropped": dict(self.dropped),
-            "also_in_train": dict(self.also_in_train),
-            "dropped_samples": self.dropped_samples,
-            "faults": self.faults,
-            "fault_samples": self.fault_samples,
+            "kept": {part: self._rows[part] for part in SPLITS},
+            "dropped": dict(sum((Counter(each["dropped"]) for each in sources), Counter())),
+            "faults": sum(each["faults"] for each in sources),
+            "tokens": {
+                part: {side: self._tokens(part, side) for side in ("source", "target")}
+                for part in SPLITS
+                if (part, "source", "lengths") in self._counts
+            },
+            "sources": sources,
+        }
+
+    def _tokens(self, part: str, side: str) -> dict[str, Any]:
+        lengths = self._counts[part, side, "lengths"]
+        pieces = self._counts[part, side, "pieces"]
+        reached = np.cumsum(lengths) / lengths.sum()
+        total = int(pieces.sum())
+        return {
+            "total": total,
+            "mean": round(total / int(lengths.sum()), 2),
+            "median": int(np.searchsorted(reached, 0.5)),
+            "percentile_95": int(np.searchsorted(reached, 0.95)),
+            "longest": int(np.flatnonzero(lengths)[-1]),
+            "lengths": lengths.tolist(),
+            "unknown_percent": round(100 * unknown_share(pieces.tolist()), 4),
+            "pieces": len(pieces),
+            "pieces_seen": int((pieces > 0).sum()),
+            "pieces_seen_100_times": int((pieces >= 100).sum()),
+            "coverage": _coverage(pieces),
         }
 
 
-def summarise(reports: list[SourceReport], parts: dict[Split, Shard]) -> dict[str, Any]:
-    """The whole report: `kept` counts rows as they are trained on, a source's own `kept` counts
-    each example once."""
+def totals_of(inputs: list[Input], chunks: Iterable[Path]) -> Totals:
+    """The facts of `chunks`, added up."""
+    totals = Totals(inputs)
+    for path in chunks:
+        totals.add(facts_of(path))
+    return totals
+
+
+def _of_source(tally: Tally) -> dict[str, Any]:
+    values = tally.to_json()
+    kinds = [kind for kind in values["counts"] if kind != "fault"]
+    kept = {kind.removesuffix(": kept"): values["counts"][kind] for kind in kinds if _is_kept(kind)}
+    samples = {
+        kind: [[origin, source, target] for _, origin, source, target in shown]
+        for kind, shown in values["samples"].items()
+        if kind != "fault"
+    }
     return {
-        "kept": {part: len(shard) for part, shard in parts.items()},
-        "dropped": dict(sum((report.dropped for report in reports), Counter())),
-        "faults": sum(report.faults for report in reports),
-        "tokens": {
-            part: {
-                "source": _lengths(shard.source_lengths),
-                "target": _lengths(shard.target_lengths),
-            }
-            for part, shard in parts.items()
-            if len(shard)
-        },
-        "sources": [report.as_dict() for report in reports],
+        "kept": kept,
+        "dropped": {kind: values["counts"][kind] for kind in kinds if not _is_kept(kind)},
+        "samples": samples,
+        "faults": values["counts"].get("fault", 0),
+        "fault_samples": [
+            f"{origin}: {reason}" for _, origin, reason, _ in values["samples"].get("fault", [])
+        ],
     }
 
 
-def _lengths(lengths: Any) -> dict[str, float]:
-    middle, most = np.percentile(lengths, [50, 95])
-    return {
-        "total": int(lengths.sum()),
-        "mean": round(float(lengths.mean()), 2),
-        "median": float(middle),
-        "percentile_95": float(most),
-        "longest": int(lengths.max()),
-    }
+def _is_kept(kind: str) -> bool:
+    return kind.endswith(": kept")
+
+
+def _sum(one: Int64 | None, other: list[int]) -> Int64:
+    added = np.array(other, np.int64)
+    if one is None:
+        return added
+    longer, shorter = (one, added) if len(one) >= len(added) else (added, one)
+    longer = longer.copy()
+    longer[: len(shorter)] += shorter
+    return longer
+
+
+def _coverage(pieces: Int64) -> list[list[float]]:
+    """Points (pieces, share of all tokens that the most frequent so many are), in percent."""
+    reached = np.cumsum(np.sort(pieces)[::-1]) / max(1, pieces.sum())
+    steps = np.unique(np.geomspace(1, len(pieces), 40).round().astype(int))
+    return [[int(step), round(100 * float(reached[step - 1]), 2)] for step in steps]

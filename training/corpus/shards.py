@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,52 +12,41 @@ from numpy.typing import NDArray
 
 from training.errors import CorpusError
 
-ROWS_OF_A_CHUNK = 20_000
 SCHEMA = pa.schema(
     {
-        "source_ids": pa.list_(pa.int32()),
-        "target_ids": pa.list_(pa.int32()),
-        "source_turns": pa.list_(pa.string()),
+        "source_ids": pa.list_(pa.int32()),  # what the encoder reads, the end of sentence last
+        "target_ids": pa.list_(pa.int32()),  # the target without begin and end of sentence
+        "source_turns": pa.list_(pa.string()),  # the texts they stand for
         "target_text": pa.string(),
-        "origin": pa.string(),
+        "origin": pa.string(),  # `file:line`
     }
 )
 
 Int32 = NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One example, tokenised.
-
-    Attributes:
-        source_ids: what the encoder reads, the end of sentence last.
-        target_ids: the target without begin and end of sentence.
-        source_turns, target_text: the texts they stand for.
-        origin: `file:line`.
-    """
-
-    source_ids: list[int]
-    target_ids: list[int]
-    source_turns: tuple[str, ...]
-    target_text: str
-    origin: str
-
-
 class _Sequences:
-    """A column of id lists, as views on its chunks; all of them but the last are equally long."""
+    """A column of id lists, as views on its batches."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
         self._offsets: list[Int32] = [np.asarray(chunk.offsets) for chunk in column.chunks]
         self._values: list[Int32] = [np.asarray(chunk.values) for chunk in column.chunks]
-        lengths = [np.diff(offsets) for offsets in self._offsets]
-        self.lengths: Int32 = np.concatenate([np.zeros(0, np.int32), *lengths], dtype=np.int32)
-        self._rows_of_a_chunk = len(lengths[0]) if lengths else 1
+        self._starts = np.cumsum([0, *map(len, column.chunks)], dtype=np.int64)[:-1]
 
-    def __getitem__(self, index: int) -> Int32:
-        chunk, row = divmod(int(index), self._rows_of_a_chunk)
-        start, end = self._offsets[chunk][row : row + 2]
-        return self._values[chunk][start:end]
+    @cached_property
+    def lengths(self) -> Int32:
+        """Of each list."""
+        lengths = [np.diff(offsets) for offsets in self._offsets]
+        return np.concatenate([np.zeros(0, np.int32), *lengths], dtype=np.int32)
+
+    def take(self, indices: NDArray[np.int64]) -> list[Int32]:
+        """The lists at `indices`."""
+        chunks = np.searchsorted(self._starts, indices, side="right") - 1
+        rows = indices - self._starts[chunks]
+        return [
+            self._values[chunk][slice(*self._offsets[chunk][row : row + 2])]
+            for chunk, row in zip(chunks.tolist(), rows.tolist(), strict=True)
+        ]
 
 
 class Shard:
@@ -76,6 +64,8 @@ class Shard:
             self._table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         except (OSError, pa.ArrowInvalid) as error:
             raise CorpusError(f"{path}: cannot be read ({error}). Prepare again.") from None
+        if not self._table.schema.equals(SCHEMA):
+            raise CorpusError(f"{path}: was written by another release. Prepare again.")
         self._sources = _Sequences(self._table["source_ids"])
         self._targets = _Sequences(self._table["target_ids"])
 
@@ -94,11 +84,11 @@ class Shard:
 
     def source_ids(self, indices: NDArray[np.int64]) -> list[Int32]:
         """Sources, in the order of `indices`."""
-        return [self._sources[i] for i in indices]
+        return self._sources.take(indices)
 
     def target_ids(self, indices: NDArray[np.int64]) -> list[Int32]:
         """Targets, in the order of `indices`."""
-        return [self._targets[i] for i in indices]
+        return self._targets.take(indices)
 
     def source_turns(self, index: int) -> list[str]:
         """The texts of a source, oldest turn first."""
@@ -113,15 +103,12 @@ class Shard:
         return str(self._table["origin"][index].as_py())
 
 
-def write_shard(path: Path, rows: Iterable[Row]) -> int:
-    """Writes `rows` as a stream. Returns how many there were."""
-    count, remaining = 0, iter(rows)
+def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
+    """Writes `batches` of `SCHEMA` as a stream. Returns how many rows there were."""
+    count = 0
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
-        while chunk := list(islice(remaining, ROWS_OF_A_CHUNK)):
-            columns = [[getattr(row, name) for row in chunk] for name in SCHEMA.names]
-            arrays = [
-                pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)
-            ]
-            writer.write_batch(pa.record_batch(arrays, schema=SCHEMA))
-            count += len(chunk)
+        for batch in batches:
+            if batch.num_rows:
+                writer.write_batch(batch.replace_schema_metadata(None))
+                count += batch.num_rows
     return count

@@ -104,7 +104,7 @@ def test_tokenizers_never_see_held_out_text(folder: Path) -> None:
     assert 1 not in np.concatenate(corpus.train.source_ids(np.arange(len(corpus.train))))
 
 
-def test_a_published_test_set_stays_whole_and_train_gives_nothing_to_it(folder: Path) -> None:
+def test_a_published_test_set_stays_whole_and_train_loses_what_it_holds(folder: Path) -> None:
     write_tsv(folder / "test.tsv", [*pairs()[:5], (" ".join(["a red dog"] * 40), "one dog")])
     corpus = made(
         folder,
@@ -113,11 +113,12 @@ def test_a_published_test_set_stays_whole_and_train_gives_nothing_to_it(folder: 
         max_source_tokens=16,
     )
     assert len(corpus.test) == 6
-    assert len(corpus.train) + len(corpus.dev) == len(pairs())
+    assert len(corpus.train) + len(corpus.dev) == len(pairs()) - 5
+    assert not set(sources_of(corpus.test)) & set(sources_of(corpus.train) + sources_of(corpus.dev))
 
 
-def test_what_a_published_test_set_shares_with_train_is_counted(folder: Path) -> None:
-    write_tsv(folder / "dev.tsv", [("a pink dog", "one dog that is pink")])
+def test_what_parts_have_in_common_is_counted(folder: Path) -> None:
+    write_tsv(folder / "dev.tsv", [*pairs()[4:6], ("a pink dog", "one dog that is pink")])
     write_tsv(folder / "test.tsv", [*pairs()[:5], ("a pink cat", "one cat that is pink")])
     corpus = made(
         folder,
@@ -125,11 +126,17 @@ def test_what_a_published_test_set_shares_with_train_is_counted(folder: Path) ->
         {**PAIRS, "path": "dev.tsv", "split": "dev"},
         {**PAIRS, "path": "test.tsv", "split": "test"},
     )
-    assert [each["also_in_train"] for each in corpus.report["sources"]] == [{}, {}, {"test": 5}]
+    assert corpus.report["in_common"] == {
+        "pairs: train and dev": 2,
+        "pairs: train and test": 5,
+        "pairs: dev and test": 1,
+    }
+    assert corpus.report["dropped"] == {"train: also in dev": 1, "train: also in test": 5}
+    assert corpus.report["kept"] == {"train": len(pairs()) - 6, "dev": 3, "test": 6}
 
 
 def test_dev_is_drawn_unless_it_is_given(folder: Path) -> None:
-    write_tsv(folder / "dev.tsv", pairs()[:3])
+    write_tsv(folder / "dev.tsv", [(f"a {colour} hat", "a hat") for colour in COLOURS[:3]])
     dev = {**PAIRS, "path": "dev.tsv", "split": "dev"}
     corpus = made(folder, {**PAIRS, "split": "train"}, dev)
     assert len(corpus.dev) == 3
@@ -218,7 +225,8 @@ def test_the_report_counts_every_record(folder: Path) -> None:
     assert sum(source["dropped"].values()) == 4
     assert sum(source["kept"].values()) == len(pairs())
     assert report["tokens"]["train"]["source"]["longest"] == 4
-    assert any("empty side" in rule for rule in source["dropped_samples"])
+    assert {rule.partition(": ")[2] for rule in source["dropped"]} == {"empty", "duplicate"}
+    assert source["dropped"].keys() < source["samples"].keys()
 
 
 def test_the_same_recipe_and_files_keep_the_data(folder: Path) -> None:

@@ -3,30 +3,40 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from training.corpus import shards
-from training.corpus.shards import Row, Shard, write_shard
+from training.corpus.shards import SCHEMA, Shard, write_shard
 from training.errors import CorpusError
 
 ROWS = [
-    Row([5 + i, 6, 3], list(range(7, 7 + i % 4)), ("hi", f"turn {i}"), f"caf\u00e9 {i}", f"f:{i}")
+    {
+        "source_ids": [5 + i, 6, 3],
+        "target_ids": list(range(7, 7 + i % 4)),
+        "source_turns": ["hi", f"turn {i}"],
+        "target_text": f"caf\u00e9 {i}",
+        "origin": f"f:{i}",
+    }
     for i in range(25)
+]
+#: Of any size; an empty one is left out.
+BATCHES = [
+    pa.RecordBatch.from_pylist(rows, SCHEMA)
+    for rows in (ROWS[:10], ROWS[10:11], [], ROWS[11:20], ROWS[20:])
 ]
 
 
 @pytest.fixture
-def shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shard:
-    monkeypatch.setattr(shards, "ROWS_OF_A_CHUNK", 10)  # three chunks, the last one shorter
-    assert write_shard(tmp_path / "train.arrow", iter(ROWS)) == len(ROWS)
+def shard(tmp_path: Path) -> Shard:
+    assert write_shard(tmp_path / "train.arrow", iter(BATCHES)) == len(ROWS)
     return Shard(tmp_path / "train.arrow")
 
 
 def test_ids_come_back_in_the_order_that_is_asked_for(shard: Shard) -> None:
     indices = np.array([24, 0, 9, 10, 10, 19, 20])
     for found, wanted in (
-        (shard.source_ids(indices), [ROWS[i].source_ids for i in indices]),
-        (shard.target_ids(indices), [ROWS[i].target_ids for i in indices]),
+        (shard.source_ids(indices), [ROWS[i]["source_ids"] for i in indices]),
+        (shard.target_ids(indices), [ROWS[i]["target_ids"] for i in indices]),
     ):
         assert [list(ids) for ids in found] == wanted
         assert all(ids.dtype == np.int32 for ids in found)
@@ -36,7 +46,7 @@ def test_lengths_are_known_without_reading_a_row(shard: Shard) -> None:
     assert len(shard) == len(ROWS)
     assert shard.source_lengths.dtype == shard.target_lengths.dtype == np.int32
     assert list(shard.source_lengths) == [3] * len(ROWS)
-    assert list(shard.target_lengths) == [len(row.target_ids) for row in ROWS]
+    assert list(shard.target_lengths) == [len(row["target_ids"]) for row in ROWS]
 
 
 def test_texts_come_back(shard: Shard) -> None:
@@ -64,7 +74,16 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path, content: bytes | None
 
 def test_a_file_that_was_cut_is_named(tmp_path: Path) -> None:
     path = tmp_path / "train.arrow"
-    write_shard(path, ROWS)
+    write_shard(path, BATCHES)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CorpusError, match=r"train\.arrow"):
+        Shard(path)
+
+
+def test_a_file_of_other_columns_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "train.arrow"
+    table = pa.table({"source_ids": [[1, 2]]})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(CorpusError, match="another release"):
         Shard(path)

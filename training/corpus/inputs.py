@@ -1,0 +1,130 @@
+"""The files that a recipe means, and the pieces that they are worked on in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from training.corpus.files import find_files
+from training.corpus.packed import ARCHIVE, SINGLE, stat_of
+from training.corpus.readers import read_source, suffixes_of, wanted_files
+from training.corpus.records import Example, Fault, Records
+from training.errors import CorpusError
+from training.recipe import Recipe, SourceConfig, data_folder
+
+#: Records of a piece of a large file.
+PIECE_RECORDS = 10_000
+#: Files of together so many bytes are a piece: one process reads them.
+PIECE_BYTES = 512 * 1024
+#: What a packed file may unpack to, at a guess.
+PACKED_TIMES = 4
+
+
+@dataclass(frozen=True)
+class Input:
+    """A source of the recipe and the files that it means, below `root`."""
+
+    source: SourceConfig
+    root: Path
+    files: list[Path]
+    targets: list[Path]
+
+    def size_of(self, index: int) -> int:
+        """Bytes of a file, about, unpacked."""
+        file = self.files[index]
+        size = stat_of(file).st_size
+        return size * PACKED_TIMES if file.suffix.lower() in (*SINGLE, ARCHIVE) else size
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one process works on at a time. Pieces depend on the files alone.
+
+    Attributes:
+        number: from 0, over all inputs.
+        input: number of the input.
+        files: numbers of the input's files that are to be read: from, to.
+        records: what was read of a large file, which can be read from its beginning only; None if
+            `files` are to be read.
+    """
+
+    number: int
+    input: int
+    files: tuple[int, int]
+    records: list[Example | Fault] | None = None
+
+    def read(self, inputs: list[Input]) -> Records:
+        """Its records."""
+        if self.records is not None:
+            return iter(self.records)
+        return _read(inputs[self.input], self.files)
+
+
+def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
+    """The files of each source of `recipe`; paths are looked up beside `recipe_path` first.
+
+    Raises:
+        CorpusError: if a source means no file, or the sides of a bitext differ in number.
+    """
+    roots = [recipe_path.parent.resolve(), data_folder().resolve()]
+    return [_find(source, roots) for source in recipe.corpus.sources]
+
+
+def stamps_of(inputs: list[Input], others: list[Path]) -> list[Any]:
+    """Place, size and time of each file that data depend on."""
+    files = [file for each in inputs for file in (*each.files, *each.targets)]
+    stats = ((file, stat_of(file)) for file in (*files, *others))
+    return [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in stats]
+
+
+def total_bytes(inputs: list[Input]) -> int:
+    """Of all files, about, unpacked."""
+    return sum(each.size_of(i) for each in inputs for i in range(len(each.files)))
+
+
+def pieces_of(inputs: list[Input]) -> Iterator[Piece]:
+    """All pieces, in order; large files are read as they are asked for."""
+    number = 0
+    for index, each in enumerate(inputs):
+        for files in _groups(each):
+            if each.size_of(files[0]) <= PIECE_BYTES:
+                yield Piece(number, index, files)
+                number += 1
+                continue
+            records = _read(each, files)
+            while some := list(islice(records, PIECE_RECORDS)):
+                yield Piece(number, index, files, some)
+                number += 1
+
+
+def _groups(each: Input) -> Iterator[tuple[int, int]]:
+    """Neighbouring small files, together; each large file alone."""
+    first, size = 0, 0
+    for i in range(len(each.files)):
+        if i > first and size + each.size_of(i) > PIECE_BYTES:
+            yield first, i
+            first, size = i, 0
+        size += each.size_of(i)
+    yield first, len(each.files)
+
+
+def _read(each: Input, files: tuple[int, int]) -> Records:
+    chosen = slice(*files)
+    return read_source(each.source, each.root, each.files[chosen], each.targets[chosen])
+
+
+def _find(source: SourceConfig, roots: list[Path]) -> Input:
+    root, files = find_files(source.path, roots)
+    wanted = suffixes_of(source)
+    files = wanted_files(files, wanted)
+    if not files:
+        raise CorpusError(f"{root / source.path}: holds no file that ends in {' or '.join(wanted)}")
+    targets = find_files(source.target_path, roots)[1] if source.target_path else []
+    if targets and len(targets) != len(files):
+        raise CorpusError(
+            f"{source.path} has {len(files)} files, but {source.target_path} {len(targets)}"
+        )
+    return Input(source, root, files, targets)

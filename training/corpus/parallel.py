@@ -1,0 +1,82 @@
+"""One job on many pieces, in several processes. Knows nothing of corpora."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from training.errors import CorpusError
+
+#: Pieces that wait for each process: enough that none is idle, few enough to keep in memory.
+_WAITING = 2
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_job: Callable[[Any], Any]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
+    """The result of `job` for each task, in order.
+
+    Args:
+        job: is sent to each process once; what it loads lazily stays there.
+        tasks: are read as processes become free, never far ahead.
+        workers: processes; 1 is this one.
+
+    Raises:
+        CorpusError: if a process was killed from outside, or what `job` raises.
+    """
+    if workers == 1:
+        yield from map(job, tasks)
+        return
+    # Not forked: threads of Arrow and others may hold locks.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _start, (job,))
+    pending: deque[Future[Result]] = deque()
+    try:
+        for task in tasks:
+            pending.append(pool.submit(_run, task))
+            if len(pending) > _WAITING * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    except BrokenProcessPool:
+        raise CorpusError(
+            "a process was killed, perhaps for want of memory. The same command goes on from "
+            "here; with fewer `--workers` it needs less."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start(job: Callable[[Any], Any]) -> None:
+    global _job
+    _job = job
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot say so, and this process would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _run(task: Any) -> Any:
+    return _job(task)
