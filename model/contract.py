@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 Int32 = NDArray[np.int32]
 Float32 = NDArray[np.float32]
 
+#: More tokens than any vocabulary has.
+EVERY_TOKEN = 2**30
+
 #: What an engine carries from step to step. Opaque; its rows lie along the first axis.
 State = Any
 
@@ -27,12 +30,15 @@ class StepResult:
         logprobs: float32 `(rows, top_k)`, their log-probabilities in nats.
         attention_weights: float32 `(rows, source_len)`, rows sum to 1, 0 at padding.
         state: the state after this step, one row for each input row.
+        wanted_logprobs: float32 `(rows, n)`, of the tokens that were asked for by name; None if
+            none were.
     """
 
     tokens: Int32
     logprobs: Float32
     attention_weights: Float32
     state: State
+    wanted_logprobs: Float32 | None = None
 
 
 class Engine(Protocol):
@@ -42,10 +48,18 @@ class Engine(Protocol):
         """Reads sources. `source_ids` is `(batch, source_len)`, `source_lengths` `(batch,)` >= 1;
         what stands beyond a row's length changes nothing. Returns a state of `batch` rows."""
 
-    def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+    def step(
+        self,
+        state: State,
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+    ) -> StepResult:
         """Feeds one token to each row. `parents` `(rows,)` names the row of `state` that each new
         row continues, in any order and number; `tokens` `(rows,)` is what it reads next. At least
-        `top_k` tokens of each row are told, or all that there are."""
+        `top_k` tokens of each row are told, or all that there are; and the log-probabilities of
+        the tokens `wanted` `(rows, n)`, however likely they are."""
 
     def concatenate(self, states: list[State]) -> State:
         """Joins states: the rows of the first, then those of the second, and so on."""

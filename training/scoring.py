@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from model.engine.keras import compiled
+from model.engine.compiled import compiled
 from training.batches import Batch, plan_batches, read_batches
 from training.corpus.shards import Shard
 from training.losses import TokenCrossEntropy
@@ -60,7 +60,7 @@ class Scorer:
             losses = cross_entropy.call(batch["labels"], logits)
             return ops.sum(losses * batch["weights"]), ops.sum(right * batch["weights"])
 
-        self._sums = compiled(sums)
+        self._sums = compiled(sums, network)
 
     def __call__(self, shard: Shard) -> TokenScore:
         """Scores every example of `shard`, at least one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +15,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     InvalidProtobuf,
 )
 
-from model.contract import Float32, Int32, StepResult
-from model.engine.rows import at_least
+from model.contract import EVERY_TOKEN, Float32, Int32, StepResult
+from model.engine.rows import at_least, pick
 from model.errors import EngineError, FolderError
 from model.folder import GRAPH_FILES, ModelFolder
 
@@ -92,7 +92,23 @@ class OnnxEngine:
         sources = at_least(np.arange(rows, dtype=np.int32))
         return OnnxState(rows, keys, values, mask, sources, recurrent)
 
-    def step(self, state: OnnxState, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+    def step(
+        self,
+        state: OnnxState,
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+    ) -> StepResult:
+        if wanted is not None:  # the graphs tell the likeliest only
+            result = self.step(state, parents, tokens, EVERY_TOKEN)
+            wanted_logprobs = pick(result.tokens, result.logprobs, wanted)
+            return replace(
+                result,
+                tokens=result.tokens[:, :top_k],
+                logprobs=result.logprobs[:, :top_k],
+                wanted_logprobs=wanted_logprobs,
+            )
         rows, parents, tokens = len(parents), at_least(parents), at_least(tokens)
         keys, values, mask, sources = state.keys, state.values, state.mask, state.sources[parents]
         if not np.array_equal(sources, state.sources):

@@ -29,7 +29,9 @@ class OutputProjection(keras.layers.Layer):
     def __init__(
         self, vocab_size: int, tied_to: keras.layers.Embedding | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            autocast=False, **kwargs
+        )  # a caller may want exact logits of rough readouts
         self.vocab_size = vocab_size
         self.tied_to = tied_to
 

@@ -109,7 +109,8 @@ class TokenSeq2Seq(keras.Model):
         `(batch, source_len)` and the next state."""
         embedded = self.target_embedding(tokens)
         readout, attention_weights, state = self.decoder.step(embedded, memory, state)
-        return self._logits(readout, projection), attention_weights, state
+        exact = ops.cast(readout, "float32")  # the sum over a vocabulary needs it
+        return self._logits(exact, projection), attention_weights, state
 
     def _logits(self, readouts: Tensor, projection: Tensor | None = None) -> Tensor:
         return ops.cast(self.projection(readouts, projection), "float32")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from model.errors import EngineError
 from model.search.beams import Beams
 from model.search.controls import Controls, Floats, Histories, Ints, Verdict
 from model.search.requests import Hypothesis, SearchRequest
+from model.search.required import Requirements, spread
 from model.search.sampling import Sampler
 
 Places = NDArray[np.intp]
@@ -62,7 +63,7 @@ class Search:
         self._open: list[_Open] = []
         self._beams = Beams.start([], first_row=0, bos_id=bos_id)
         self._sampler = Sampler()
-        self._controls = self._new_controls()
+        self._read_requests()
 
     @property
     def active_rows(self) -> int:
@@ -89,7 +90,7 @@ class Search:
         self._state_rows += len(requests)
         self._open += [_Open(request, []) for request in requests]
         self._sampler.add([request.options for request in requests])
-        self._controls = self._new_controls()
+        self._read_requests()
 
     def remove(self, keys: Collection[Hashable]) -> None:
         """Drops requests; their rows are free at the next step. Unknown keys change nothing."""
@@ -136,12 +137,11 @@ class Search:
         beams = self._beams
         width = beams.logprobs.shape[1]
         last = beams.flat(beams.tokens[:, :, -1])
-        verdict = self._controls.verdict(self._histories)
-        result = self._engine.step(
-            self._state,
-            parents=beams.flat(beams.rows),
-            tokens=last,
-            top_k=max(width, self._sampler.reach) + verdict.reach,
+        verdict = self._verdict()
+        result = self._step_engine(
+            last,
+            top_k=max(width, self._sampler.reach) + self._requirements.reach + verdict.reach,
+            wanted=self._wanted(verdict),
         )
         self._state, self._state_rows = result.state, len(last)
         if width == 1 and not beams.has_draws:
@@ -149,8 +149,46 @@ class Search:
             logprobs = beams.logprobs + steps[:, None]
             beams.advance(None, tokens[:, None], logprobs, result.attention_weights)
         else:
-            chosen = self._choose(verdict, result)
-            beams.advance(*chosen, result.attention_weights)
+            self._choose(verdict, result)
+
+    def _step_engine(self, tokens: Ints, top_k: int, wanted: Ints | None) -> StepResult:
+        """What the engine tells of each live row; `wanted` `(rows, n)`, -1 for none, comes last."""
+        parents = self._beams.flat(self._beams.rows)
+        if wanted is None:
+            return self._engine.step(self._state, parents, tokens, top_k)
+        named = wanted.clip(min=0)
+        result = self._engine.step(self._state, parents, tokens, top_k, wanted=named)
+        if result.wanted_logprobs is None:
+            raise EngineError("this engine tells only the likeliest tokens, not those asked for")
+        is_told = (wanted[:, :, None] == result.tokens[:, None]).any(axis=2)
+        is_told |= np.tril(wanted[:, :, None] == wanted[:, None], -1).any(axis=2)
+        logprobs = np.where(is_told | (wanted < 0), -np.inf, result.wanted_logprobs)
+        return replace(
+            result,
+            tokens=np.concatenate([result.tokens, named], axis=1),
+            logprobs=np.concatenate([result.logprobs, logprobs], axis=1),
+        )
+
+    def _verdict(self) -> Verdict:
+        verdict = self._controls.verdict(self._histories)
+        if not self._requirements.in_use:
+            return verdict
+        unmet = ~self._requirements.is_met(*self._progress())
+        return replace(
+            verdict, too_early=unmet if verdict.too_early is None else unmet | verdict.too_early
+        )
+
+    def _wanted(self, verdict: Verdict) -> Ints | None:
+        """Tokens of each live row that must be among its candidates, -1 for none."""
+        wanted = [] if verdict.forced is None else [verdict.forced[:, None]]
+        if self._requirements.in_use:
+            wanted.append(self._requirements.wanted(*self._progress()))
+        return np.concatenate(wanted, axis=1) if wanted else None
+
+    def _progress(self) -> tuple[Ints, Places]:
+        """How far each live row has come with what is required, and its request."""
+        beams = self._beams
+        return beams.flat(beams.progress), np.nonzero(beams.live)[0]
 
     def _histories(self) -> Histories:
         beams = self._beams
@@ -159,25 +197,37 @@ class Search:
         requests = np.nonzero(beams.live)[0]
         return Histories(beams.flat(beams.tokens), beams.lengths[requests], requests)
 
-    def _choose(self, verdict: Verdict, result: StepResult) -> tuple[Places, Ints, Floats]:
-        """The parent, token and log-probability of each hypothesis from now on, `(G, W)` each."""
+    def _choose(self, verdict: Verdict, result: StepResult) -> None:
+        """Continues the beams with the candidates of each request that are best, or drawn."""
         beams = self._beams
-        width = beams.logprobs.shape[1]
+        count, width = beams.logprobs.shape
         top_k = result.tokens.shape[1]
         _check_numbers(result.logprobs[:, 0])
-        judged = verdict.judge(result.tokens, result.logprobs)
-        steps = beams.spread(judged, -np.inf)
+        steps = beams.spread(verdict.judge(result.tokens, result.logprobs), -np.inf)
         candidates = beams.spread(result.tokens, 0)
         logprobs = beams.logprobs[:, :, None] + steps
-        chosen = _likeliest(logprobs, beams)
+        ranked = _with_diversity(logprobs, beams).reshape(count, -1)
+        chosen = np.argsort(-ranked, axis=1, kind="stable")[:, :width]
+        reached = None
+        if self._requirements.in_use:
+            asked = self._requirements.are_asked
+            after = self._requirements.after(*self._progress(), result.tokens)
+            reached = beams.spread(after, 0).reshape(count, -1, after.shape[2])
+            banks = reached.sum(axis=2)
+            chosen[asked] = spread(ranked[asked], banks[asked], width)
         has_room = np.arange(width) < beams.widths[:, None]
         if beams.has_draws:
             is_drawn = beams.is_drawn[:, None]
             chosen = np.where(is_drawn, self._sampler.draw(steps), chosen)
             has_room |= is_drawn
         places = chosen + beams.first_places * top_k
-        kept = np.where(has_room, logprobs.take(places), -np.inf)
-        return chosen // top_k, candidates.take(places), kept
+        beams.advance(
+            chosen // top_k,
+            candidates.take(places),
+            np.where(has_room, logprobs.take(places), -np.inf),
+            result.attention_weights,
+            None if reached is None else np.take_along_axis(reached, chosen[:, :, None], axis=1),
+        )
 
     def _collect(self) -> bool:
         """Takes hypotheses that ended, or ran out of tokens, out of the beams. Tells whether there
@@ -189,7 +239,7 @@ class Search:
         ended &= beams.live
         cut = beams.live & ~ended & (beams.lengths >= beams.max_tokens)[:, None]
         requests, columns = np.nonzero(ended | cut)
-        scores = beams.scores()
+        scores, stops = beams.scores(), ended & self._are_met()
         for g, w in zip(requests.tolist(), columns.tolist(), strict=True):
             entry, length, is_ended = self._open[g], int(beams.lengths[g]), bool(ended[g, w])
             first = beams.tokens.shape[2] - length
@@ -200,7 +250,7 @@ class Search:
                     tokens=tuple(tokens[:-1] if is_ended else tokens),
                     logprob=float(beams.logprobs[g, w]),
                     score=float(scores[g, w]),
-                    finish_reason="stop" if is_ended else "length",
+                    finish_reason="stop" if stops[g, w] else "length",
                     attention_weights=looked.copy() if entry.request.wants_attention else None,
                 )
             )
@@ -214,19 +264,27 @@ class Search:
                 beams.some_have_enough = True
         return bool(len(requests))
 
+    def _are_met(self) -> NDArray[np.bool_]:
+        """Which hypotheses hold all that is required of them, `(G, W)`."""
+        if not self._requirements.in_use:
+            return self._beams.live
+        return self._beams.spread(self._requirements.is_met(*self._progress()), False)
+
     def _retain(self, requests: NDArray[np.bool_]) -> None:
         if requests.all():
             return
         self._beams = self._beams.keep(requests)
         self._open = [entry for entry, kept in zip(self._open, requests, strict=True) if kept]
         self._sampler.keep(requests)
-        self._controls = self._new_controls()
+        self._read_requests()
         if not self._open:
             self._state, self._state_rows = None, 0
 
-    def _new_controls(self) -> Controls:
+    def _read_requests(self) -> None:
+        """What holds as long as nobody comes or goes."""
         requests = [entry.request for entry in self._open]
-        return Controls(requests, eos_id=self._eos_id, blocked_ids=self._blocked_ids)
+        self._controls = Controls(requests, eos_id=self._eos_id, blocked_ids=self._blocked_ids)
+        self._requirements = Requirements(requests)
 
 
 def _check_numbers(logprobs: NDArray[np.floating[Any]]) -> None:
@@ -234,17 +292,17 @@ def _check_numbers(logprobs: NDArray[np.floating[Any]]) -> None:
         raise EngineError("the network's output is not a number; its weights are broken")
 
 
-def _likeliest(logprobs: Floats, beams: Beams) -> Places:
-    """The W best continuations of each request as places in its W x K candidates, best first.
-
-    With `diversity`, the k-th best continuation of a hypothesis counts k times that less (Li,
-    Monroe and Jurafsky 2016, arXiv:1611.08562), so that fewer siblings fill the beam.
+def _with_diversity(logprobs: Floats, beams: Beams) -> Floats:
+    """`logprobs` `(G, W, K)` as candidates are ranked by: with `diversity`, the k-th best
+    continuation of a hypothesis counts k times that less (Li, Monroe and Jurafsky 2016,
+    arXiv:1611.08562), so that fewer siblings fill the beam. All those count alike of whom a beam
+    has no room for so many.
     """
-    count, width, _ = logprobs.shape
-    if beams.has_diversity:
-        ranks = np.argsort(np.argsort(-logprobs, axis=2, kind="stable"), axis=2, kind="stable")
-        logprobs = logprobs - beams.diversity[:, None, None] * ranks
-    return np.argsort(-logprobs.reshape(count, -1), axis=1, kind="stable")[:, :width]
+    if not beams.has_diversity:
+        return logprobs
+    ranks = np.argsort(np.argsort(-logprobs, axis=2, kind="stable"), axis=2, kind="stable")
+    ranks = np.minimum(ranks, beams.widths[:, None, None])
+    return logprobs - beams.diversity[:, None, None] * ranks
 
 
 def _best(entry: _Open) -> tuple[Hypothesis, ...]:

@@ -44,6 +44,9 @@ class Beams:
         source_lengths: int32 `(G,)`.
         attention_weights: float32 `(G, W, the longest history, the longest source)`, steps at the
             right, sources at the left; without steps where no request needs them.
+        phrases: int32 `(G,)`, how many each request requires.
+        progress: int32 `(G, W, P)`, how far each hypothesis has come with each; see
+            `model.search.required`.
         steps_left: tokens until `max_tokens` cuts the first of the requests.
         live: bool `(G, W)`, which hypotheses exist. Row r of a step belongs to the r-th of them.
         is_full: whether all of them do.
@@ -65,6 +68,8 @@ class Beams:
     is_drawn: NDArray[np.bool_]
     source_lengths: NDArray[np.int32]
     attention_weights: NDArray[np.float32]
+    phrases: NDArray[np.int32]
+    progress: NDArray[np.int32]
     steps_left: int = field(init=False)
     live: NDArray[np.bool_] = field(init=False)
     is_full: bool = field(init=False)
@@ -85,6 +90,7 @@ class Beams:
         count, width = len(requests), sizes.max(initial=1)
         max_tokens = np.array([each.max_tokens for each in options], np.int32)
         length_penalty = np.array([each.length_penalty for each in options], np.float64)
+        phrases = np.array([len(each.required) for each in requests], np.int32)
         exists = np.arange(width) < np.where(is_drawn, sizes, 1)[:, None]
         return cls(
             follows_attention=np.array([each.follows_attention for each in requests], bool),
@@ -102,6 +108,8 @@ class Beams:
             is_drawn=is_drawn,
             source_lengths=np.array([len(each.source_ids) for each in requests], np.int32),
             attention_weights=np.zeros((count, width, 0, 0), np.float32),
+            phrases=phrases,
+            progress=np.zeros((count, width, phrases.max(initial=0)), np.int32),
         )
 
     @cached_property
@@ -128,7 +136,10 @@ class Beams:
     def join(self, newcomers: Beams) -> Beams:
         """Both sets of requests, the newcomers last."""
         both = (self, newcomers)
-        shapes = [(*each.tokens.shape[1:], *each.attention_weights.shape[2:]) for each in both]
+        shapes = [
+            (*each.tokens.shape[1:], *each.attention_weights.shape[2:], each.progress.shape[2])
+            for each in both
+        ]
         common = tuple(map(max, *shapes))
         return _each_field(lambda *pair: np.concatenate(pair), *(b._padded(*common) for b in both))
 
@@ -150,6 +161,7 @@ class Beams:
                 if first is not None
                 else kept.attention_weights[:, :width, :0, :0]
             ),
+            progress=kept.progress[:, :width, : kept.phrases.max(initial=0)],
         )
 
     def advance(
@@ -158,6 +170,7 @@ class Beams:
         tokens: NDArray[np.int32],
         logprobs: NDArray[np.float64],
         attention_weights: NDArray[np.float32],
+        progress: NDArray[np.int32] | None = None,
     ) -> None:
         """One token more, in place.
 
@@ -167,6 +180,7 @@ class Beams:
             tokens: `(G, W)`, what it says.
             logprobs: `(G, W)`, its own.
             attention_weights: `(live rows, source_len)`, where each parent looked.
+            progress: `(G, W, P)`, how far each has come; None: nothing is required.
         """
         if self.follows_any_attention:
             self.attention_weights = self._looked(attention_weights)
@@ -180,6 +194,8 @@ class Beams:
             if self.follows_any_attention:
                 self.attention_weights = moved(self.attention_weights, places)
         self.tokens = np.concatenate([self.tokens, tokens[:, :, None]], axis=2)
+        if progress is not None:
+            self.progress = progress
         self.lengths = self.lengths + 1
         self.steps_left -= 1
         self.logprobs = logprobs
@@ -236,7 +252,7 @@ class Beams:
             return not math.isfinite(self.logprobs.sum())
         return self.some_have_enough or not (self.is_full or self.live.any(axis=1).all())
 
-    def _padded(self, width: int, length: int, steps: int, source_len: int) -> Beams:
+    def _padded(self, width: int, length: int, steps: int, source_len: int, phrases: int) -> Beams:
         wider = (0, width - self.logprobs.shape[1])
         longer = (length - self.tokens.shape[2], 0)
         return replace(
@@ -247,6 +263,7 @@ class Beams:
             attention_weights=np.pad(
                 _grown(self.attention_weights, steps, source_len), ((0, 0), wider, (0, 0), (0, 0))
             ),
+            progress=np.pad(self.progress, ((0, 0), wider, (0, phrases - self.progress.shape[2]))),
         )
 
 

@@ -18,9 +18,6 @@ from model.search.requests import SearchRequest
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
-#: More tokens than any vocabulary has.
-EVERY_TOKEN = 2**30
-
 
 @dataclass(frozen=True)
 class Histories:
@@ -73,7 +70,7 @@ class Verdict:
     Attributes:
         eos_id: comes where nothing else may.
         blocked_ids: what must not come anywhere.
-        too_early: bool `(rows,)`, whether the end must not come.
+        too_early: bool `(rows,)`, whether the end must not come yet.
         forbidden: what must not come.
         repeated: whose log-probability is multiplied by `repetition_penalty` `(rows,)`.
         forced: int32 `(rows,)`, the only token that may come, -1 where any may.
@@ -90,8 +87,6 @@ class Verdict:
     @cached_property
     def reach(self) -> int:
         """How many tokens may be left out or overtaken: so many more must be looked at."""
-        if self.forced is not None and (self.forced >= 0).any():
-            return EVERY_TOKEN
         pairs = (self.forbidden, self.repeated)
         of_all = len(self.blocked_ids) + (self.too_early is not None)
         return of_all + sum(each.most_in_a_row for each in pairs if each)

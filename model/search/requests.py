@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import SearchOptions
+from model.errors import ConfigError
 
 FinishReason = Literal["stop", "length"]
 
@@ -24,6 +25,10 @@ class SearchRequest:
         options: how to search.
         prefix_ids: what every hypothesis begins with; no other option applies to it.
         blocked: sequences of ids, none empty, that no hypothesis may hold.
+        required: sequences of ids, none empty, all of which a hypothesis holds that ends itself.
+            They need a beam of two at least; one with a place for each required token, and some
+            more, finds better ones. What cannot be said, as it is blocked too, is never done:
+            such hypotheses are cut.
         wants_attention: whether hypotheses tell their attention weights.
     """
 
@@ -32,7 +37,15 @@ class SearchRequest:
     options: SearchOptions
     prefix_ids: Sequence[int] = ()
     blocked: Sequence[Sequence[int]] = ()
+    required: Sequence[Sequence[int]] = ()
     wants_attention: bool = False
+
+    def __post_init__(self) -> None:
+        if self.required and (self.options.beam_size < 2 or self.options.temperature > 0):
+            raise ConfigError(
+                "required words need a beam: beam_size >= 2 and temperature = 0. Received: "
+                f"beam_size={self.options.beam_size}, temperature={self.options.temperature:g}"
+            )
 
     @property
     def follows_attention(self) -> bool:
@@ -48,7 +61,8 @@ class Hypothesis:
         tokens: target ids without the end-of-sentence id.
         logprob: sum of the log-probabilities of all its tokens, the end included, in nats.
         score: `logprob` after the length and coverage penalties; hypotheses are ordered by it.
-        finish_reason: `stop` if it ended itself, `length` if `max_tokens` cut it.
+        finish_reason: `stop` if it ended itself, `length` if `max_tokens` cut it, or if nothing was
+            left that it might say.
         attention_weights: float32 `(tokens, source_len)`, each row sums to 1, the end of sentence
             last if it ended itself; None unless asked for.
     """

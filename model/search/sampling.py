@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import SearchOptions
-from model.search.controls import EVERY_TOKEN
+from model.contract import EVERY_TOKEN
 
 Floats = NDArray[np.float64]
 

@@ -34,7 +34,14 @@ class TableEngine:
     def encode(self, source_ids: Int32, source_lengths: Int32) -> State:
         return source_lengths
 
-    def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+    def step(
+        self,
+        state: State,
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+    ) -> StepResult:
         logprobs: Float32 = self._logprobs[tokens]
         best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
         lengths = state[parents][:, None]
@@ -43,6 +50,9 @@ class TableEngine:
             logprobs=np.take_along_axis(logprobs, best, axis=1),
             attention_weights=(np.arange(state.max()) < lengths).astype(np.float32) / lengths,
             state=state[parents],
+            wanted_logprobs=(
+                None if wanted is None else np.take_along_axis(logprobs, wanted, axis=1)
+            ),
         )
 
     def concatenate(self, states: list[State]) -> State:
@@ -66,7 +76,14 @@ class SteppedEngine(TableEngine):
             raise ValueError("no such source")
         return super().encode(source_ids, source_lengths)
 
-    def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+    def step(
+        self,
+        state: State,
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+    ) -> StepResult:
         self._rows = len(tokens)
         self._steps += 1
         self._arrived.release()
@@ -74,7 +91,7 @@ class SteppedEngine(TableEngine):
             raise TimeoutError("the test never let this step go")
         if self.failure is not None:
             raise self.failure
-        return super().step(state, parents, tokens, top_k)
+        return super().step(state, parents, tokens, top_k, wanted)
 
     @property
     def steps(self) -> int:

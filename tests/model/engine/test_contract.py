@@ -40,6 +40,18 @@ def test_all_of_the_vocabulary_is_a_distribution(engine: Engine) -> None:
     np.testing.assert_allclose(np.exp(result.logprobs).sum(axis=1), 1.0, rtol=1e-5)
 
 
+def test_tokens_are_told_by_name_however_unlikely(engine: Engine) -> None:
+    state = engine.encode(SOURCES, LENGTHS)
+    everything = engine.step(state, ALL, BOS, top_k=10_000)
+    wanted = everything.tokens[:, [-1, 0, 7]]
+    result = engine.step(state, ALL, BOS, top_k=2, wanted=wanted)
+    assert result.wanted_logprobs is not None
+    np.testing.assert_allclose(
+        result.wanted_logprobs, everything.logprobs[:, [-1, 0, 7]], rtol=1e-5
+    )
+    np.testing.assert_array_equal(result.tokens[:, :2], everything.tokens[:, :2])
+
+
 def test_parents_reorder_repeat_and_drop_rows(engine: Engine) -> None:
     state = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=1).state
     tokens = np.array([5, 6, 7], np.int32)
@@ -80,8 +92,8 @@ def test_batches_change_no_answer(exported_folder: Path, name: EngineName, beam_
     options = SearchOptions(beam_size=beam_size, max_tokens=12)
     words = "hello there how are you what is your name my films music".split()
     draw = np.random.default_rng(0)
-    sources = [" ".join(draw.choice(words, draw.integers(1, 9))) for _ in range(40)]
+    sources = [" ".join(draw.choice(words, draw.integers(1, 9))) for _ in range(20)]
     alone = [generator.generate([source], options)[0][0].tokens for source in sources]
-    for batch_size in (7, 64):
+    for batch_size in (7, 20):
         together = generator.generate(sources, options, batch_size=batch_size)
         assert [candidates[0].tokens for candidates in together] == alone

@@ -32,7 +32,14 @@ class TableEngine:
     def encode(self, source_ids: Int32, source_lengths: Int32) -> list[Int32]:
         return [source_ids, source_lengths]
 
-    def step(self, state: list[Int32], parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+    def step(
+        self,
+        state: list[Int32],
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+    ) -> StepResult:
         source_ids, lengths = (each[parents] for each in state)
         logprobs: Float32 = self.logprobs[source_ids[:, 0], tokens]
         best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
@@ -42,6 +49,7 @@ class TableEngine:
             np.take_along_axis(logprobs, best, axis=1),
             looked.astype(np.float32),
             [source_ids, lengths],
+            None if wanted is None else np.take_along_axis(logprobs, wanted, axis=1),
         )
 
     def concatenate(self, states: list[list[Int32]]) -> list[Int32]:
@@ -202,18 +210,21 @@ def search_requests(draw: st.DrawFn) -> SearchRequest:
         diversity=draw(st.sampled_from([0.0, 0.0, 0.7])),
         no_repeat_ngram=draw(st.sampled_from([0, 0, 1, 2, 3])),
         repetition_penalty=draw(st.sampled_from([1.0, 1.0, 1.5])),
-        temperature=draw(st.sampled_from([0.0, 0.0, 0.8, 2.0])),
+        temperature=draw(st.sampled_from([0.0, 0.0, 0.0, 0.8, 2.0])),
         top_k=draw(st.sampled_from([0, 1, 3, 50])),
         top_p=draw(st.sampled_from([0.5, 1.0])),
         seed=draw(st.integers(0, 99)),
     )
     tokens = st.integers(4, 8)
+    phrases = st.lists(st.lists(tokens, min_size=1, max_size=3), max_size=2)
+    may_require = beam_size > 1 and options.temperature == 0
     return SearchRequest(
         key=None,
         source_ids=draw(st.lists(st.integers(0, 2), min_size=1, max_size=4)),
         options=options,
         prefix_ids=draw(st.lists(tokens, max_size=3)),
         blocked=draw(st.lists(st.lists(tokens, min_size=1, max_size=6), max_size=2)),
+        required=draw(phrases) if may_require else (),
         wants_attention=draw(st.booleans()),
     )
 
@@ -232,6 +243,20 @@ def test_company_never_changes_an_answer(requests: list[SearchRequest], seed: in
         for one, other in zip(alone[request.key], together[request.key], strict=True):
             assert (one.attention_weights is None) == (not request.wants_attention)
             np.testing.assert_array_equal(one.attention_weights, other.attention_weights)
+
+
+@settings(max_examples=50, deadline=None)
+@given(request=search_requests(), seed=st.integers(0, 1000))
+def test_every_hypothesis_tells_where_it_looked(request: SearchRequest, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    engine = TableEngine(*(draw.dirichlet(np.ones(9) / 2, size=9) for _ in range(3)))
+    found = run(engine, [replace(request, key=0, wants_attention=True)])[0]
+    for hypothesis in found:
+        read = [BOS, *hypothesis.tokens]
+        steps = len(read) if hypothesis.finish_reason == "stop" else len(read) - 1
+        length = len(request.source_ids)
+        looked = [np.arange(length) == token % length for token in read[:steps]]
+        np.testing.assert_array_equal(hypothesis.attention_weights, looked)
 
 
 def test_greedy_is_a_beam_of_one_step_by_step() -> None:

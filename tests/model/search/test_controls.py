@@ -31,8 +31,15 @@ WORDS = 9
 class TellingAll(TableEngine):
     """Tells every token at every step, whatever it is asked for."""
 
-    def step(self, state: list[Int32], parents: Int32, tokens: Int32, top_k: int) -> StepResult:
-        return super().step(state, parents, tokens, WORDS)
+    def step(
+        self,
+        state: list[Int32],
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+    ) -> StepResult:
+        return super().step(state, parents, tokens, WORDS, wanted)
 
 
 def tables(seed: int) -> list[np.ndarray]:

@@ -1,0 +1,97 @@
+"""What a Keras backend compiles, and for which device."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+#: NVIDIA devices from here on multiply bfloat16 in their tensor cores.
+LEAST_CAPABILITY_OF_BFLOAT16 = 8.0
+
+
+def prepare_device() -> bool:
+    """Whether there is a GPU. Its memory is taken as it is needed, not all of it at once: call
+    this before anything is computed."""
+    if keras.backend.backend() == "jax":
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        import jax
+
+        return bool(jax.default_backend() == "gpu")
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        return bool(gpus)
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the GPU multiplies bfloat16 faster than float32. Needs one."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        capability = getattr(jax.devices()[0], "compute_capability", "0")
+        return float(capability) >= LEAST_CAPABILITY_OF_BFLOAT16
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        details = tf.config.experimental.get_device_details(
+            tf.config.list_physical_devices("GPU")[0]
+        )
+        major, minor = details.get("compute_capability", (0, 0))
+        return float(f"{major}.{minor}") >= LEAST_CAPABILITY_OF_BFLOAT16
+    import torch
+
+    return bool(torch.cuda.is_bf16_supported())
+
+
+def compiled(
+    function: Callable[..., Any],
+    network: keras.Model,
+    *,
+    has_static_shapes: bool = False,
+    constants: tuple[int, ...] = (),
+) -> Callable[..., Any]:
+    """`function` without Python at run time, where the backend has a compiler.
+
+    Args:
+        function: of tensors, and nests of them; reads the weights of `network` and no others.
+        network: its weights at the time of a call are the ones that count.
+        has_static_shapes: compile with XLA, once for each combination of shapes. JAX knows no
+            other way. On TensorFlow the alternative is a graph with open shapes, which is faster
+            on a CPU.
+        constants: places of arguments that are no tensors; each value is compiled for itself.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(
+            function, jit_compile=has_static_shapes or None, reduce_retracing=not has_static_shapes
+        )
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.no_grad()(function)
+    return _compiled_by_jax(function, network, constants)
+
+
+def _compiled_by_jax(
+    function: Callable[..., Any], network: keras.Model, constants: tuple[int, ...]
+) -> Callable[..., Any]:
+    import jax
+
+    variables = network.variables
+
+    def pure(weights: list[Any], *arguments: Any) -> Any:
+        with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
+            return function(*arguments)
+
+    jitted = jax.jit(pure, static_argnums=tuple(1 + place for place in constants))
+    return lambda *arguments: jitted([each.value for each in variables], *arguments)
