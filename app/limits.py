@@ -111,14 +111,43 @@ def blocked_ids_of(
         raise InvalidField(
             "blocked_words", f"must be at most {limits.max_blocked_words}. Received: {len(words)}"
         )
-    sequences = {}
+    sequences = []
     for place, word in enumerate(words or ()):
-        for form in (word, word.lower(), word.capitalize()):
-            ids = tokenizer.target_ids(form)
-            if not ids:
-                raise InvalidField(f"blocked_words.{place}", "holds no text")
-            sequences[tuple(ids)] = ids
-    return list(sequences.values())
+        try:
+            sequences += tokenizer.forms(word)
+        except InputError as error:
+            raise InvalidField(f"blocked_words.{place}", str(error)) from None
+    return sequences
+
+
+def required_ids_of(
+    words: Sequence[str] | None, tokenizer: Tokenizer, limits: Settings, options: SearchOptions
+) -> list[list[int]]:
+    """Sequences of ids that every hypothesis must hold.
+
+    Raises:
+        InvalidField: if there are too many words, one holds no text, they are too long together,
+            or `options` are not those of a beam.
+    """
+    if not words:
+        return []
+    if len(words) > limits.max_required_words:
+        raise InvalidField(
+            "required_words", f"must be at most {limits.max_required_words}. Received: {len(words)}"
+        )
+    if options.beam_size < 2 or options.temperature > 0:
+        raise InvalidField("required_words", "need a beam: decoding beam, with a beam_size above 1")
+    sequences = [tokenizer.target_ids(word) for word in words]
+    for place, ids in enumerate(sequences):
+        if not ids:
+            raise InvalidField(f"required_words.{place}", "holds no text")
+    total = sum(map(len, sequences))
+    if total >= options.max_tokens:
+        raise InvalidField(
+            "required_words",
+            f"must be shorter than max_tokens={options.max_tokens}. Received: {total} tokens",
+        )
+    return sequences
 
 
 def _check_decoding(decoding: Decoding | None, wishes: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from app.scheduler import Scheduler
 from app.settings import Settings
 from model.config import ModelConfig, SearchOptions
 from model.generator import Generator
+from model.search.requests import SearchRequest
 from model.tokenizer import EOS_ID, UNK_ID, Tokenizer
 
 
@@ -53,4 +54,4 @@ def _warm_up(generator: Generator, settings: Settings) -> None:
         usual = search_options(generator.config.search, settings, decoding=decoding)
         options = SearchOptions(beam_size=usual.beam_size, max_tokens=3)
         for sources in ([(UNK_ID, EOS_ID)], [(UNK_ID, EOS_ID), (UNK_ID, UNK_ID, EOS_ID)]):
-            generator.search(sources, options)
+            generator.search([SearchRequest(None, source, options) for source in sources])

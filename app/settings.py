@@ -36,6 +36,7 @@ class Settings(BaseSettings):
         256, ge=1, le=1024, description="longest reply that a caller may ask for"
     )
     max_blocked_words: int = Field(64, ge=0, le=10_000, description="most words to be blocked")
+    max_required_words: int = Field(8, ge=0, le=64, description="most words to be required")
     max_rows: int = Field(
         64, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"
     )

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from typing import get_args
 
@@ -21,6 +22,7 @@ from model.config import SearchOptions, Task
 from model.engine import EngineName
 from model.errors import ConfigError, InputError, Seq2SeqError
 from model.generator import Generator
+from model.search.requests import SearchRequest
 
 #: Lines that are read before they are sorted by length and answered.
 WINDOW = 4096
@@ -34,11 +36,15 @@ def main(arguments: list[str] | None = None) -> int:
         if generator.config.task != chosen.task:
             task = generator.config.task
             raise ConfigError(f"{chosen.model}: this model's task is '{task}', not '{chosen.task}'")
-        options = _options(generator.config.search, chosen)
+        template = generator.template(
+            _options(generator.config.search, chosen),
+            blocked_words=chosen.blocked_word,
+            required_words=chosen.required_word,
+        )
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
         lines = (line.rstrip("\r\n") for line in sys.stdin)
         watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=None)
-        for answer in answer_lines(generator, watched, options, batch_size=chosen.batch_size):
+        for answer in answer_lines(generator, watched, template, batch_size=chosen.batch_size):
             print(answer)
         sys.stdout.flush()
     except Seq2SeqError as error:
@@ -52,17 +58,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def answer_lines(
-    generator: Generator, lines: Iterable[str], options: SearchOptions, *, batch_size: int = 64
+    generator: Generator, lines: Iterable[str], template: SearchRequest, *, batch_size: int = 64
 ) -> Iterator[str]:
     """The best answer to each line, in the order of the lines; `""` where a line holds no text."""
     remaining = iter(lines)
     while window := list(islice(remaining, WINDOW)):
-        sources: dict[int, list[int]] = {}
+        requests: dict[int, SearchRequest] = {}
         for place, line in enumerate(window):
             with suppress(InputError):
-                sources[place] = generator.tokenizer.source_ids(line.split("\t"))
-        found = generator.search(list(sources.values()), options, batch_size=batch_size)
-        answers = dict(zip(sources, found, strict=True))
+                source_ids = generator.tokenizer.source_ids(line.split("\t"))
+                requests[place] = replace(template, source_ids=source_ids)
+        found = generator.search(list(requests.values()), batch_size=batch_size)
+        answers = dict(zip(requests, found, strict=True))
         for place in range(len(window)):
             best = answers[place][0].tokens if place in answers else ()
             yield generator.tokenizer.target_text(best)
@@ -80,6 +87,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--beam-size", type=int, help="1 is greedy search")
     parser.add_argument("--length-penalty", type=float)
     parser.add_argument("--max-tokens", type=int)
+    for name, meaning in (
+        ("blocked", "no answer holds it"),
+        ("required", "every answer holds it, unless it is cut; needs a beam"),
+    ):
+        parser.add_argument(
+            f"--{name}-word", action="append", default=[], help=f"{meaning}; may come again"
+        )
     parser.add_argument("--batch-size", type=int, default=64, help="sources in search at a time")
     return parser.parse_args(arguments)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from model.config import ModelConfig, SearchOptions
 from model.contract import Engine
 from model.engine import EngineName, load_engine
+from model.errors import InputError
 from model.folder import load_folder
 from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, SearchRequest
@@ -24,12 +28,14 @@ class Candidate:
         tokens: its target ids, without the end of sentence.
         score: log-probability after the length penalty, in nats.
         finish_reason: `stop` if the model ended it, `length` if `max_tokens` cut it.
+        attention_weights: float32 `(tokens, source_len)`, see `Hypothesis`; None unless asked for.
     """
 
     text: str
     tokens: tuple[int, ...]
     score: float
     finish_reason: FinishReason
+    attention_weights: NDArray[np.float32] | None = field(default=None, compare=False)
 
 
 class Generator:
@@ -66,24 +72,68 @@ class Generator:
         sources: Sequence[str | Sequence[str]],
         options: SearchOptions | None = None,
         *,
+        prefix: str = "",
+        blocked_words: Sequence[str] = (),
+        required_words: Sequence[str] = (),
+        with_attention: bool = False,
         batch_size: int = 64,
     ) -> list[list[Candidate]]:
-        """Answers each source, a text or the turns of a dialogue (oldest first), best candidate
-        first. `batch_size` sources are in search at any time: one that is done makes room for the
-        next. It changes no answer.
+        """Answers each source, best candidate first.
+
+        Args:
+            sources: each a text, or the turns of a dialogue, oldest first.
+            options: how to search; None: as the model's `config.json` has it.
+            prefix: what every candidate begins with.
+            blocked_words: words or phrases that no candidate holds, in large or small letters.
+            required_words: words or phrases, as they are, that every candidate holds unless
+                `max_tokens` cut it; needs a beam.
+            with_attention: whether candidates tell where the model looked.
+            batch_size: sources in search at any time: one that is done makes room for the next. It
+                changes no answer.
 
         Raises:
-            InputError: if a source holds no text.
+            InputError: if a source, or a word, holds no text.
+            ConfigError: if words are required, but `options` are not those of a beam.
         """
-        encoded = [self.tokenizer.source_ids(source) for source in sources]
-        found = self.search(encoded, options or self.config.search, batch_size=batch_size)
+        template = self.template(
+            options,
+            prefix=prefix,
+            blocked_words=blocked_words,
+            required_words=required_words,
+            with_attention=with_attention,
+        )
+        found = self.search(
+            [replace(template, source_ids=self.tokenizer.source_ids(source)) for source in sources],
+            batch_size=batch_size,
+        )
         return [[self._candidate(each) for each in hypotheses] for hypotheses in found]
 
+    def template(
+        self,
+        options: SearchOptions | None = None,
+        *,
+        prefix: str = "",
+        blocked_words: Sequence[str] = (),
+        required_words: Sequence[str] = (),
+        with_attention: bool = False,
+    ) -> SearchRequest:
+        """What `search` is asked for each source, but for the source. See `generate`."""
+        return SearchRequest(
+            key=None,
+            source_ids=(EOS_ID,),
+            options=options or self.config.search,
+            prefix_ids=self.tokenizer.target_ids(prefix),
+            blocked=[ids for word in blocked_words for ids in self.tokenizer.forms(word)],
+            required=[self._ids_of(word) for word in required_words],
+            wants_attention=with_attention,
+        )
+
     def search(
-        self, sources: Sequence[Sequence[int]], options: SearchOptions, *, batch_size: int = 64
+        self, requests: Sequence[SearchRequest], *, batch_size: int = 64
     ) -> list[tuple[Hypothesis, ...]]:
-        """The same from ids to hypotheses. Longer sources go first, so that a batch pads little."""
-        waiting = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+        """The same from ids to hypotheses; keys are not looked at. Longer sources go first, so that
+        a batch pads little."""
+        waiting = sorted(range(len(requests)), key=lambda i: len(requests[i].source_ids))
         answers: dict[Hashable, tuple[Hypothesis, ...]] = {}
         search = self.new_search()
         in_search = 0
@@ -93,12 +143,17 @@ class Generator:
                 newcomers = [
                     waiting.pop() for _ in range(min(len(waiting), batch_size - in_search))
                 ]
-                search.add([SearchRequest(i, sources[i], options) for i in newcomers])
+                search.add([replace(requests[i], key=i) for i in newcomers])
                 in_search += len(newcomers)
             for key, hypotheses in search.step():
                 answers[key] = hypotheses
                 in_search -= 1
-        return [answers[i] for i in range(len(sources))]
+        return [answers[i] for i in range(len(requests))]
+
+    def _ids_of(self, word: str) -> list[int]:
+        if not (ids := self.tokenizer.target_ids(word)):
+            raise InputError(f"required word {word!r} holds no text")
+        return ids
 
     def _candidate(self, hypothesis: Hypothesis) -> Candidate:
         return Candidate(
@@ -106,4 +161,5 @@ class Generator:
             tokens=hypothesis.tokens,
             score=hypothesis.score,
             finish_reason=hypothesis.finish_reason,
+            attention_weights=hypothesis.attention_weights,
         )

@@ -82,6 +82,21 @@ class Tokenizer:
         plain = [normalise_target(text, self.text) for text in texts]
         return list(self._target.encode(plain, num_threads=1))
 
+    def forms(self, word: str) -> list[list[int]]:
+        """Ids of a target word, or phrase, as it is, in small letters and with a capital: each form
+        once.
+
+        Raises:
+            InputError: if it holds no text.
+        """
+        found = {}
+        for form in (word, word.lower(), word.capitalize()):
+            ids = self.target_ids(form)
+            if not ids:
+                raise InputError("holds no text")
+            found[tuple(ids)] = ids
+        return list(found.values())
+
     def target_text(self, ids: Sequence[int]) -> str:
         """The text of target ids; special ids vanish."""
         return str(self._target.decode([int(i) for i in ids if i >= len(SPECIAL_PIECES)]))

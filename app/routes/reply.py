@@ -12,7 +12,13 @@ from fastapi import APIRouter, Body, Request, Response
 from app.dependencies import served_model, settings_of, unless_hung_up
 from app.errors import InvalidField
 from app.events import EVENT_STREAM, event, event_stream
-from app.limits import blocked_ids_of, prefix_ids_of, search_options, source_ids_of
+from app.limits import (
+    blocked_ids_of,
+    prefix_ids_of,
+    required_ids_of,
+    search_options,
+    source_ids_of,
+)
 from app.registry import ServedModel
 from app.routing import JsonRoute
 from app.scheduler import Hypotheses, Tokens
@@ -86,7 +92,7 @@ def _search_request(body: ReplyRequest, model: ServedModel, limits: Settings) ->
     options = search_options(
         model.config.search,
         limits,
-        decoding=body.decoding,
+        decoding=body.decoding or ("beam" if body.required_words else None),
         **body.model_dump(include=set(SearchOptions.model_fields)),
     )
     return SearchRequest(
@@ -95,6 +101,7 @@ def _search_request(body: ReplyRequest, model: ServedModel, limits: Settings) ->
         options=options,
         prefix_ids=prefix_ids_of(body.prefix, model.tokenizer, options.max_tokens),
         blocked=blocked_ids_of(body.blocked_words, model.tokenizer, limits),
+        required=required_ids_of(body.required_words, model.tokenizer, limits, options),
         wants_attention=body.with_attention,
     )
 

@@ -83,6 +83,11 @@ class ReplyRequest(_Strict):
     blocked_words: list[str] | None = Field(
         None, description="words, or phrases, that no candidate may hold"
     )
+    required_words: list[str] | None = Field(
+        None,
+        description="words, or phrases, that every candidate holds unless it is cut; "
+        "needs a beam, which is the default then",
+    )
     with_attention: bool = Field(False, description="tell where the model looked")
     stream: bool = Field(False, description="tell the reply while it is made, as events")
 

@@ -144,7 +144,7 @@ class Search:
             wanted=self._wanted(verdict),
         )
         self._state, self._state_rows = result.state, len(last)
-        if width == 1 and not beams.has_draws:
+        if width == 1 and not (beams.has_draws or self._requirements.in_use):
             tokens, steps = verdict.likeliest(result.tokens, result.logprobs)
             logprobs = beams.logprobs + steps[:, None]
             beams.advance(None, tokens[:, None], logprobs, result.attention_weights)
@@ -213,7 +213,7 @@ class Search:
             asked = self._requirements.are_asked
             after = self._requirements.after(*self._progress(), result.tokens)
             reached = beams.spread(after, 0).reshape(count, -1, after.shape[2])
-            banks = reached.sum(axis=2)
+            banks = self._requirements.banks(reached)
             chosen[asked] = spread(ranked[asked], banks[asked], width)
         has_room = np.arange(width) < beams.widths[:, None]
         if beams.has_draws:
@@ -239,7 +239,7 @@ class Search:
         ended &= beams.live
         cut = beams.live & ~ended & (beams.lengths >= beams.max_tokens)[:, None]
         requests, columns = np.nonzero(ended | cut)
-        scores, stops = beams.scores(), ended & self._are_met()
+        scores, met = beams.scores(), self._are_met()
         for g, w in zip(requests.tolist(), columns.tolist(), strict=True):
             entry, length, is_ended = self._open[g], int(beams.lengths[g]), bool(ended[g, w])
             first = beams.tokens.shape[2] - length
@@ -250,7 +250,8 @@ class Search:
                     tokens=tuple(tokens[:-1] if is_ended else tokens),
                     logprob=float(beams.logprobs[g, w]),
                     score=float(scores[g, w]),
-                    finish_reason="stop" if stops[g, w] else "length",
+                    finish_reason="stop" if is_ended and met[g, w] else "length",
+                    holds_required=bool(met[g, w]),
                     attention_weights=looked.copy() if entry.request.wants_attention else None,
                 )
             )
@@ -306,6 +307,10 @@ def _with_diversity(logprobs: Floats, beams: Beams) -> Floats:
 
 
 def _best(entry: _Open) -> tuple[Hypothesis, ...]:
-    """The n best finished hypotheses; those that ended themselves come first."""
-    ranked = sorted(entry.finished, key=lambda each: (each.finish_reason == "length", -each.score))
-    return tuple(ranked[: entry.request.options.n_best])
+    """The n best finished hypotheses; those that ended themselves come first, then those that hold
+    what is required."""
+
+    def order(each: Hypothesis) -> tuple[bool, bool, float]:
+        return each.finish_reason == "length", not each.holds_required, -each.score
+
+    return tuple(sorted(entry.finished, key=order)[: entry.request.options.n_best])

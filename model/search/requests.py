@@ -63,6 +63,7 @@ class Hypothesis:
         score: `logprob` after the length and coverage penalties; hypotheses are ordered by it.
         finish_reason: `stop` if it ended itself, `length` if `max_tokens` cut it, or if nothing was
             left that it might say.
+        holds_required: whether it holds all that was required; True for all that ended themselves.
         attention_weights: float32 `(tokens, source_len)`, each row sums to 1, the end of sentence
             last if it ended itself; None unless asked for.
     """
@@ -71,4 +72,5 @@ class Hypothesis:
     logprob: float
     score: float
     finish_reason: FinishReason
+    holds_required: bool = True
     attention_weights: NDArray[np.float32] | None = field(default=None, compare=False)

@@ -68,6 +68,14 @@ class Requirements:
         """Whether all phrases were said, `(rows,)`."""
         return np.asarray((progress == self._lengths[requests]).all(axis=-1))
 
+    def banks(self, progress: Ints) -> Ints:
+        """How far hypotheses have come as one number: `(G, n)` of `progress` `(G, n, P)`. The
+        tokens of what was said, and those of the phrase that has come furthest otherwise: if all
+        counted, to go on with one of two that begin alike would be no gain."""
+        is_done = progress == self._lengths[:, None]
+        said = np.where(is_done, progress, 0).sum(axis=2)
+        return np.asarray(said + np.where(is_done, 0, progress).max(axis=2))
+
     def after(self, progress: Ints, requests: Places, tokens: Ints) -> Ints:
         """How far each row would be with each of `tokens` `(rows, n)`: `(rows, n, P)`."""
         is_done = progress == self._lengths[requests]

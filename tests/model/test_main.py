@@ -36,6 +36,16 @@ def test_answers_stand_beside_their_sources(
     assert any(expected)
 
 
+def test_words_can_be_required(
+    exported_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wishes = ("--beam-size", "8", "--required-word", "robin", "--required-word", "films")
+    assert run(monkeypatch, "hello\nwho\n", "reply", str(exported_folder), *wishes) == 0
+    for answer in capsys.readouterr().out.splitlines():
+        assert "robin" in answer
+        assert "films" in answer
+
+
 def test_bytes_that_are_no_text_are_answered(
     exported_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,6 +58,8 @@ def test_bytes_that_are_no_text_are_answered(
     [
         (["translate"], "this model's task is 'reply', not 'translate'"),
         (["reply", "--beam-size", "0"], "options: beam_size"),
+        (["reply", "--required-word", "fine"], "required words need a beam"),
+        (["reply", "--beam-size", "4", "--required-word", " "], "required word ' ' holds no text"),
         (["reply", "--engine", "onnx-int8"], "no int8 graphs"),
     ],
 )

@@ -70,6 +70,14 @@ def test_a_blocked_word_is_not_said(client: httpx.Client, word: str) -> None:
     assert "thank" not in client.post("/reply", json=wishes).json()["reply"]
 
 
+def test_required_words_are_said(client: httpx.Client) -> None:
+    wishes = {"message": "hello", "required_words": ["robin", "films"], "max_tokens": 24}
+    body = client.post("/reply", json=wishes).json()
+    assert body["finish_reason"] == "stop"
+    assert "robin" in body["reply"]
+    assert "films" in body["reply"]
+
+
 def test_a_seed_repeats_what_was_drawn(client: httpx.Client) -> None:
     wishes = {"message": "hello", "decoding": "sample", "temperature": 5.0, "n_best": 8, "seed": 3}
     first, again = (client.post("/reply", json=wishes).json()["candidates"] for _ in range(2))
@@ -162,6 +170,11 @@ WRONG_FIELDS = [
     ({"message": "hello", "blocked_words": ["fine", " "]}, "blocked_words.1"),
     ({"message": "hello", "blocked_words": ["fine"] * 65}, "blocked_words"),
     ({"message": "hello", "blocked_words": "fine"}, "blocked_words"),
+    ({"message": "hello", "required_words": ["fine", " "]}, "required_words.1"),
+    ({"message": "hello", "required_words": ["fine"] * 9}, "required_words"),
+    ({"message": "hello", "required_words": ["i am fine"], "max_tokens": 2}, "required_words"),
+    ({"message": "hello", "required_words": ["fine"], "beam_size": 1}, "required_words"),
+    ({"message": "hello", "required_words": ["fine"], "decoding": "sample"}, "required_words"),
     ({"message": "hello", "<temperature>": 1.0}, "<temperature>"),
     ({"message": "hello", "\ud800": 1}, "body"),
     ({"message": "hello", "a\x00": 1}, "a\ufffd"),

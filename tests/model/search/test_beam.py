@@ -253,8 +253,8 @@ def test_every_hypothesis_tells_where_it_looked(request: SearchRequest, seed: in
     found = run(engine, [replace(request, key=0, wants_attention=True)])[0]
     for hypothesis in found:
         read = [BOS, *hypothesis.tokens]
-        steps = len(read) if hypothesis.finish_reason == "stop" else len(read) - 1
-        length = len(request.source_ids)
+        steps, length = len(hypothesis.attention_weights), len(request.source_ids)
+        assert steps == len(read) if hypothesis.finish_reason == "stop" else len(read) - 1 <= steps
         looked = [np.arange(length) == token % length for token in read[:steps]]
         np.testing.assert_array_equal(hypothesis.attention_weights, looked)
 

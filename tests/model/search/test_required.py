@@ -51,6 +51,13 @@ def test_nothing_ends_before_all_is_said() -> None:
     assert cut.finish_reason == "length"
 
 
+def test_of_cut_ones_those_come_first_that_hold_all() -> None:
+    table = [[0.5, 0.5, 0.0, 0.0], [0.9, 0.1, 0.0, 0.0], [0.0] * 4, [0.9, 0.1, 0.0, 0.0]]
+    first, second = answers(table, [B, B], beam_size=2, n_best=2, max_tokens=3)
+    assert (first.holds_required, second.holds_required) == (True, False)
+    assert first.score < second.score
+
+
 def test_what_is_blocked_and_required_is_never_done() -> None:
     options = SearchOptions(beam_size=2, max_tokens=4)
     request = SearchRequest(0, (0,), options, blocked=[[B]], required=[[B]])
@@ -76,19 +83,19 @@ def test_whatever_ends_itself_holds_all(request: SearchRequest, seed: int) -> No
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=any_seed, phrase=st.lists(st.integers(4, 8), min_size=1, max_size=2))
+@given(seed=any_seed, phrase=st.lists(st.sampled_from([A, B]), min_size=1, max_size=2))
 def test_a_wide_beam_finds_the_best_of_all_that_hold_it(seed: int, phrase: list[int]) -> None:
-    table = tables(seed)[0]
+    table = np.random.default_rng(seed).dirichlet(np.ones(4), size=4)
     logprobs = np.log(table.astype(np.float32)).astype(np.float64)
     best, stack = -math.inf, [((), 0.0, BOS)]
     while stack:
         tokens, logprob, last = stack.pop()
         if contains(tokens, phrase):
             best = max(best, logprob + logprobs[last, EOS])
-        if len(tokens) < 3:
+        if len(tokens) < 2:
             following = (token for token in range(len(table)) if token != EOS)
             stack += [((*tokens, t), logprob + logprobs[last, t], t) for t in following]
-    (answer,) = answers(table, phrase, beam_size=64, max_tokens=4)
+    (answer,) = answers(table, phrase, beam_size=64, max_tokens=3)
     assert answer.logprob == pytest.approx(best, rel=1e-5)
 
 
@@ -116,6 +123,15 @@ def test_a_phrase_that_breaks_off_goes_on_from_what_still_fits() -> None:
     assert progress_after([[7, 7, 8]], [7, 7, 7]) == [2]
     assert progress_after([[7, 7, 8]], [7, 7, 7, 8]) == [3]
     assert progress_after([[7, 7, 8]], [7, 9]) == [0]
+
+
+def test_a_word_is_finished_though_others_begin_alike() -> None:
+    # 4, 5, 6 and 4, 7, 8 begin alike; only a hypothesis that goes on with one of them gets further.
+    table = np.full((9, 9), 1e-4)
+    table[:, 4] = 1.0
+    table[[6, 8], EOS] = 1.0
+    (best,) = answers(table / table.sum(axis=1)[:, None], [4, 5, 6], [4, 7, 8], max_tokens=9)
+    assert best.finish_reason == "stop"
 
 
 def test_phrases_may_overlap_and_stay_said() -> None:
