@@ -49,7 +49,7 @@ MARKS = (
 )
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 #: UTF-8 with a few damaged bytes is still UTF-8: so many sound characters for each of them.
-SOUND_FOR_EACH_DAMAGED = 10
+SOUND_FOR_EACH_DAMAGED = 4
 
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 #: Control characters in ISO 8859, but quotes and dashes in the Windows code pages.

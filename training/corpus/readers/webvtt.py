@@ -32,7 +32,7 @@ def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
         origin: what a fault's line belongs to.
     """
     for line, block in blocks_of(text):
-        captions = captions_of(block, is_first=line == 1)
+        captions = captions_of(block, line == 1)
         arrows = [line + place for place, each in enumerate(block) if ARROW in each]
         if len(captions) < len(arrows):
             yield Fault(f"{origin}:{arrows[0]}", "expected a cue, mm:ss.mmm --> mm:ss.mmm")
@@ -61,7 +61,7 @@ def blocks_of(text: str) -> Iterator[Block]:
         yield start, block
 
 
-def captions_of(block: list[str], *, is_first: bool) -> list[webvtt.Caption]:
+def captions_of(block: list[str], is_first: bool) -> list[webvtt.Caption]:
     """The cues of a block, mostly one or none. A file's first block is its header."""
     lines = block if is_first else ["WEBVTT", "", *block]
     try:

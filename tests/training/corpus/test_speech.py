@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import pytest
+
+from training.corpus.records import Cue
+from training.corpus.speech import Speech, is_advert, joined, speeches_of
+
+
+def speeches(text: str, speaker: str = "") -> list[Speech]:
+    return list(speeches_of(Cue(0, 1000, text, 1, speaker)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[door slams]\nI am\nhere.",
+        "(SIGHS) I am here.",
+        "I am (chuckles)\nhere.",
+        "[a door\nslams] I am here.",
+        "（ため息）I am here.",
+        "♪ la la\nla la ♪\nI am here.",
+        "I am here.\n♪ la la la",
+        "# la la la #\nI am here.",
+        "? la la la ?\nI am here.",
+        "* la la la *\nI am here.",
+    ],
+)
+def test_notes_and_songs_are_not_said(text: str) -> None:
+    assert speeches(text) == [Speech("I am here.", False, "")]
+
+
+@pytest.mark.parametrize(
+    "text", ["(SIGHS)", "[music]", "♪ la la ♪", "...", "-", "?!", "ANNA:", "- (laughs)\n- [sobs]"]
+)
+def test_a_cue_without_a_word_says_nothing(text: str) -> None:
+    assert speeches(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- Who is it?\n- It is\nme.",
+        "-Who is it?\n-It is me.",
+        "– Who is it?\n– It is me.",
+        "- Who is it? - It is me.",
+        "<< Who is it?\n>> It is me.".replace("<<", ">>"),
+    ],
+)
+def test_dashes_part_two_speakers(text: str) -> None:
+    assert speeches(text) == [Speech("Who is it?", True, ""), Speech("It is me.", True, "")]
+
+
+@pytest.mark.parametrize("text", ["I am twenty-one - or so.", "Well - no.", "It is 5-10 degrees"])
+def test_other_dashes_are_text(text: str) -> None:
+    assert speeches(text) == [Speech(text, False, "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ANNA: Hi.", "ANNA"),
+        ("ANNA:\nHi.", "ANNA"),
+        ("MAN 2: Hi.", "MAN 2"),
+        ("DR. O'NEIL: Hi.", "DR. O'NEIL"),
+        ("Mrs. Smith: Hi.", "Mrs. Smith"),
+        ("- Anna: Hi.", "Anna"),
+        ("(on radio) ANNA: Hi.", "ANNA"),
+        ("АННА: Hi.", "АННА"),
+    ],
+)
+def test_names_before_a_colon_are_speakers(text: str, name: str) -> None:
+    assert speeches(text) == [Speech("Hi.", True, name)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Here is the thing: no.",
+        "Listen: no.",
+        "It is 10:30 now.",
+        "I saw Diary of a\nWimpy Kid: The Long Haul.",
+    ],
+)
+def test_other_words_before_a_colon_are_said(text: str) -> None:
+    assert speeches(text) == [Speech(text.replace("\n", " "), False, "")]
+
+
+def test_two_names_are_two_speakers() -> None:
+    assert speeches("ANNA: Hi.\nBOB: Oh.\nYou.") == [
+        Speech("Hi.", True, "ANNA"),
+        Speech("Oh. You.", True, "BOB"),
+    ]
+
+
+def test_the_speaker_of_the_cue_is_known() -> None:
+    assert speeches("Hi.\nBOB: Oh.", "Ann") == [
+        Speech("Hi.", False, "Ann"),
+        Speech("Oh.", True, "BOB"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        ("half-", "blood", "half-blood"),
+        ("cry--", "it", "cry--it"),
+        ("so", "it", "so it"),
+        ("so -", "it", "so - it"),
+    ],
+)
+def test_a_parted_word_is_whole_again(first: str, second: str, text: str) -> None:
+    assert joined(first, second) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Downloaded from www.example.org",
+        "Subtitles by nobody",
+        "Sync and corrections by somebody",
+        "-- sync, corrected by somebody --",
+        "Translated by: X",
+        "Captioning sponsored by\nCBS",
+        "Advertise your product or brand here",
+        "Directed by\nJohn Ford",
+        "Untertitel von Anna",
+        "Sous-titres : Anne",
+        "Субтитры: Анна",
+        "翻译：小王",
+        "Addic7ed",
+        "addic7ed.com",
+    ],
+)
+def test_credits_and_adverts_are_known(text: str) -> None:
+    assert is_advert(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who directed it?",
+        "I was transcribing all night.",
+        "The film has no subtitles.",
+        "I bought it at amazon.com, you know.",
+        "He translated it for me.",
+        "Time goes by.",
+    ],
+)
+def test_what_people_say_is_no_advert(text: str) -> None:
+    assert not is_advert(text)

@@ -1,0 +1,66 @@
+"""The example of every format, as the docs show it, is read by its reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from model.errors import ConfigError
+from training.corpus.readers import read_source
+from training.corpus.records import Example
+from training.formats import FORMATS, Format
+from training.recipe import SourceConfig
+
+LINES = """L194 +++$+++ u0 +++$+++ m0 +++$+++ A +++$+++ Who is there?
+L195 +++$+++ u2 +++$+++ m0 +++$+++ B +++$+++ It is me.
+"""
+KEYS: dict[str, dict[str, object]] = {
+    "bitext": {"target_path": "b.txt"},
+    "moses": {"languages": ("de", "en")},
+    "tmx": {"languages": ("en", "de")},
+    "table": {"columns": ("question", "answer")},
+}
+NAMES = {
+    "cornell": "movie_conversations.txt",
+    "moses": "a.de-en.de",
+    "bitext": "a.txt",
+    "table": "a.csv",
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_example_of_a_format_is_read(tmp_path: Path, form: Format) -> None:
+    info = FORMATS[form]
+    file = tmp_path / NAMES.get(form, f"a{(*info.suffixes, '')[0]}")
+    text = f"<tmx><body>{info.example}</body></tmx>" if form == "tmx" else info.example
+    file.write_text(text)
+    (tmp_path / "movie_lines.txt").write_text(LINES)
+    for other in ("a.de-en.en", "b.txt"):
+        (tmp_path / other).write_text("Who is there?")
+    source = SourceConfig.model_validate({"format": form, "path": ".", **KEYS.get(form, {})})
+    found = list(read_source(source, tmp_path, [file], [tmp_path / "b.txt"]))
+    assert found
+    assert all(isinstance(each, Example) for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"format": "tmx"}, "format 'tmx' needs `languages`"),
+        ({"format": "tmx", "languages": ["en"]}, "two codes"),
+        ({"format": "table"}, "format 'table' needs `columns`"),
+        ({"format": "table", "columns": ["text"]}, "needs `group_column`"),
+        (
+            {"format": "lines", "columns": ["a", "b"]},
+            "`columns` goes with format table, not with lines",
+        ),
+        ({"format": "jsonl", "scene_pause": 2.0}, "`scene_pause` goes with format subtitles"),
+        ({"format": "pairs", "target_path": "b"}, "`target_path` goes with format bitext"),
+        ({"format": "bitext"}, "format 'bitext' needs `target_path`"),
+    ],
+)
+def test_keys_that_do_not_fit_the_format_are_refused(keys: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SourceConfig.parse({"path": "a", **keys}, where="recipe")
+    assert message in str(caught.value)
