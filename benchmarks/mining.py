@@ -19,6 +19,7 @@ from training.recipe import data_folder
 def main() -> None:
     folder = data_folder() / "film-subtitles"
     wanted, found, right = 0, 0, 0
+    list(mine([str(folder / "film-000.srt")], MiningOptions()))  # loads what is loaded once
     start = time.process_time()
     size = 0
     print("| film | exchanges | precision | recall |\n|---|---|---|---|")
@@ -33,7 +34,7 @@ def main() -> None:
         common = (truth & mined).total()
         wanted, found, right = wanted + truth.total(), found + mined.total(), right + common
         size += (folder / film["file"]).stat().st_size
-        if common < 0.9 * truth.total():
+        if common < 0.98 * truth.total():
             print(
                 f"| {film['file']} | {truth.total()} | {common / mined.total():.3f} | "
                 f"{common / truth.total():.3f} |"

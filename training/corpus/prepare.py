@@ -352,4 +352,7 @@ def _write(path: Path, content: bytes) -> None:
 def _nothing_left(part: str, report: dict[str, Any], recipe_path: Path) -> CorpusError:
     dropped = (f"{count:,} {rule}" for rule, count in report["dropped"].items())
     reasons = ", ".join([*dropped, f"{report['faults']:,} unreadable"])
+    samples = [sample for each in report["sources"] for sample in each["fault_samples"]]
+    if samples:
+        reasons += f" ({samples[0]})"
     return CorpusError(f"{recipe_path}: nothing is left for {part}. Left out: {reasons}.")

@@ -182,7 +182,7 @@ def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Fo
         yield Fault(f"{origin}:{line}", events)
         return
     for event in events:
-        if event.is_comment or event.is_drawing:
+        if event.is_comment or ("\\p" in event.text and event.is_drawing):
             continue
         if event.end < event.start:
             yield Fault(f"{origin}:{line}", "ends before it starts")
