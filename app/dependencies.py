@@ -41,16 +41,24 @@ async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         ClientDisconnect: if the client hung up.
     """
-    answer = asyncio.create_task(work)
-    hang_up = asyncio.create_task(_hang_up(request))
+    caller = asyncio.current_task()
+    is_over = False
+
+    def interrupt(watch: asyncio.Task[None]) -> None:
+        if caller is not None and not is_over and not watch.cancelled():
+            caller.cancel()
+
+    watch = asyncio.create_task(_hang_up(request))
+    watch.add_done_callback(interrupt)
     try:
-        await asyncio.wait((answer, hang_up), return_when=asyncio.FIRST_COMPLETED)
-        if answer.done():
-            return answer.result()
-        raise ClientDisconnect
+        return await work
+    except asyncio.CancelledError:
+        if caller is not None and watch.done() and not caller.uncancel():
+            raise ClientDisconnect from None
+        raise
     finally:
-        answer.cancel()
-        hang_up.cancel()
+        is_over = True
+        watch.cancel()
 
 
 async def _hang_up(request: Request) -> None:

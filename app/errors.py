@@ -77,6 +77,10 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
 }
 
 
+#: Errors that are answered without a line in the log.
+EXPECTED: tuple[type[Exception], ...] = (*STATUS, HTTPException)
+
+
 @dataclass(frozen=True)
 class Fault:
     """What a caller is told.
@@ -128,7 +132,7 @@ def to_response(fault: Fault) -> JSONResponse:
 
 def install_error_handlers(app: FastAPI) -> None:
     """Every expected error of `app` is answered by `to_fault`; `ErrorBoundary` has the rest."""
-    for kind in (*STATUS, HTTPException):
+    for kind in EXPECTED:
         app.add_exception_handler(kind, _answer)
 
 

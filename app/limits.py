@@ -39,7 +39,8 @@ def source_ids_of(
                 field, f"must have at most {longest} characters. Received: {len(turn)}"
             )
     try:
-        tokenizer.source_ids(turns[-1])  # the turn that is answered must not be skipped as empty
+        if len(turns) > 1:  # the turn that is answered must not be skipped as empty
+            tokenizer.source_ids(turns[-1])
         return tokenizer.source_ids(turns)
     except InputError as error:
         raise InvalidField(fields[-1], str(error)) from None

@@ -13,6 +13,7 @@ from app.errors import install_error_handlers
 from app.middleware import BodyLimit, ErrorBoundary
 from app.registry import load_model, serve_model
 from app.routes import health, reply
+from app.routing import Shortcut
 from app.settings import Settings
 from model.generator import Generator
 
@@ -38,6 +39,7 @@ def create_app(
 
     app = FastAPI(title="seq2seq", description="Replies by a neural network.", lifespan=lifespan)
     app.state.settings = settings
+    app.add_middleware(Shortcut, routers=[reply.router])
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(ErrorBoundary)  # the last one added is the outermost
     install_error_handlers(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from app.limits import search_options
@@ -35,7 +36,8 @@ def load_model(settings: Settings) -> Generator:
         FolderError: if the folder is absent or broken.
         EngineError: if the engine cannot run here.
     """
-    generator = Generator.load(settings.model, settings.engine)
+    threads = settings.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    generator = Generator.load(settings.model, settings.engine, threads=threads)
     _warm_up(generator, settings)
     return generator
 

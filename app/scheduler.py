@@ -1,9 +1,11 @@
-"""Decodes the requests of many callers together, on one thread that belongs to one model.
+"""Decodes the requests of many callers together, on two threads that belong to one model.
 
 Continuous batching: between any two steps of the decoder finished and abandoned requests leave and
-waiting ones join. The event loop takes no lock and waits for nothing but futures: what it tells the
-worker goes through a queue without bounds and through flags; what the worker tells it comes in one
-call after each step. Knows no HTTP and no text.
+waiting ones join. While the worker steps, the encoder reads the sources of those that join next:
+two graphs side by side use two cores better than one graph on both. The event loop takes no lock
+and waits for nothing but futures: what it tells the worker goes through a queue without bounds and
+through flags; what the worker tells it comes in one call after each step. Knows no HTTP and no
+text.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import asyncio
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
@@ -21,7 +24,7 @@ from typing import Any
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from app.waiting import Line
 from model.errors import EngineError
-from model.search.beam import Search
+from model.search.beam import Encoded, Search
 from model.search.requests import Hypothesis, SearchRequest
 
 logger = logging.getLogger(__name__)
@@ -90,7 +93,7 @@ class Scheduler:
     """Searches for many callers at a time.
 
     Args:
-        new_search: makes a search without requests. Only this scheduler's worker calls it, and
+        new_search: makes a search without requests. Only this scheduler's threads use it, and
             the engine below it, from now on.
         max_rows: rows decoded together. A request takes as many as its beam is wide.
         max_queue: requests that may wait for rows to become free.
@@ -109,6 +112,8 @@ class Scheduler:
         # The worker's own:
         self._line: Line[_Job] = Line()
         self._running: dict[Hashable, _Job] = {}
+        self._encoding: tuple[list[_Job], Future[Encoded]] | None = None
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._outbox = _Outbox()
         self._search = self._new_search()
         self._worker = threading.Thread(target=self._work, name="scheduler", daemon=True)
@@ -163,14 +168,15 @@ class Scheduler:
                 f"Received: beam_size={request.options.beam_size}"
             )
         request = replace(request, key=next(self._keys))
-        job = _Job(request, asyncio.get_running_loop().create_future(), on_tokens)
+        loop = asyncio.get_running_loop()
+        job = _Job(request, loop.create_future(), on_tokens)
         self._enqueue(job)
+        late = DeadlineExceeded(f"no answer within {timeout_seconds:g} seconds")
+        deadline = loop.call_later(timeout_seconds, job.settle, late)
         try:
-            async with asyncio.timeout(timeout_seconds):
-                return await job.answer
-        except TimeoutError:
-            raise DeadlineExceeded(f"no answer within {timeout_seconds:g} seconds") from None
+            return await job.answer
         finally:
+            deadline.cancel()
             job.is_abandoned = True
             self._waiting.discard(request.key)
 
@@ -196,7 +202,8 @@ class Scheduler:
             while self._has_work():
                 try:
                     self._drop_abandoned()
-                    self._admit(self._line.next(self._max_rows - self._rows_in_use))
+                    self._join_encoded()
+                    self._encode_newcomers()
                     if self._running:
                         self._step()
                 except Exception:
@@ -209,13 +216,14 @@ class Scheduler:
         finally:
             self._is_closing = True
             self._empty_inbox()
-            left_over = [*self._running.values(), *self._line.clear()]
+            self._encoder.shutdown()
+            left_over = [*self._running.values(), *self._newcomers(), *self._line.clear()]
             self._fail(left_over, Unavailable, "the server is stopping; try again later")
             self._outbox.send()
 
     def _has_work(self) -> bool:
         """Sleeps until there is some. False if there will be none any more."""
-        if not (self._running or self._line):
+        if not (self._running or self._line or self._encoding):
             self._stand_in_line(self._inbox.get())
         self._empty_inbox()
         return not self._is_closing
@@ -236,20 +244,39 @@ class Scheduler:
             self._count_rows()
 
     def _count_rows(self) -> None:
-        self._rows_in_use = sum(job.rows for job in self._running.values())
+        taken = itertools.chain(self._running.values(), self._newcomers())
+        self._rows_in_use = sum(job.rows for job in taken)
 
-    def _admit(self, newcomers: Sequence[_Job]) -> None:
-        """Lets requests join the search. If their sources cannot be read, only they fail."""
-        self._waiting.difference_update([job.request.key for job in newcomers])
+    def _newcomers(self) -> list[_Job]:
+        """Those whose sources are being read."""
+        return self._encoding[0] if self._encoding else []
+
+    def _encode_newcomers(self) -> None:
+        """Has the next in line read by the encoder, unless it is busy. Where nothing is in search
+        they join at once."""
+        if self._encoding or not (jobs := self._line.next(self._max_rows - self._rows_in_use)):
+            return
+        self._waiting.difference_update([job.request.key for job in jobs])
+        requests = [job.request for job in jobs]
+        self._encoding = jobs, self._encoder.submit(self._search.encode, requests)
+        self._count_rows()
+        if not self._running:
+            self._join_encoded()
+
+    def _join_encoded(self) -> None:
+        """Lets those join whose sources were read. If they cannot be read, only they fail."""
+        if not self._encoding or (self._running and not self._encoding[1].done()):
+            return
+        (jobs, encoded), self._encoding = self._encoding, None
         try:
-            self._search.add([job.request for job in newcomers])
+            self._search.join(encoded.result())
         except Exception:
-            logger.exception("%d requests could not join the search", len(newcomers))
-            self._fail(newcomers, EngineError, "the model failed")
+            logger.exception("%d requests could not join the search", len(jobs))
+            self._fail(jobs, EngineError, "the model failed")
             self._outbox.send()
         else:
-            self._running.update((job.request.key, job) for job in newcomers)
-            self._count_rows()
+            self._running.update((job.request.key, job) for job in jobs)
+        self._count_rows()
 
     def _step(self) -> None:
         self._steps += 1

@@ -47,21 +47,12 @@ class Line(Generic[W]):
         self._waiting.append(request)
 
     def next(self, free_rows: int) -> list[W]:
-        """Takes off the line who joins the search at this step, and who has gone away. To be called
-        once a step."""
-        chosen: list[W] = []
-        if free_rows:
-            staying: deque[W] = deque()
-            for request in self._waiting:
-                if request.is_abandoned:
-                    continue
-                if request.rows <= free_rows and not (staying and self._keeps_rows(staying[0])):
-                    chosen.append(request)
-                    free_rows -= request.rows
-                else:
-                    staying.append(request)
-            self._waiting = staying
-        self._count_step()
+        """Takes off the line who joins the search, and who has gone away. To be called once a
+        step."""
+        chosen = self._take(free_rows) if free_rows else []
+        first = self._waiting[0] if self._waiting else None
+        self._steps_first = self._steps_first + 1 if first is self._first else 1
+        self._first = first
         return chosen
 
     def clear(self) -> list[W]:
@@ -69,10 +60,19 @@ class Line(Generic[W]):
         left, self._waiting = list(self._waiting), deque()
         return left
 
+    def _take(self, free_rows: int) -> list[W]:
+        chosen: list[W] = []
+        staying: deque[W] = deque()
+        for request in self._waiting:
+            if request.is_abandoned:
+                continue
+            if request.rows <= free_rows and not (staying and self._keeps_rows(staying[0])):
+                chosen.append(request)
+                free_rows -= request.rows
+            else:
+                staying.append(request)
+        self._waiting = staying
+        return chosen
+
     def _keeps_rows(self, first: W) -> bool:
         return first is self._first and self._steps_first >= self._patience
-
-    def _count_step(self) -> None:
-        first = self._waiting[0] if self._waiting else None
-        self._steps_first = self._steps_first + 1 if first is self._first else 1
-        self._first = first

@@ -53,15 +53,16 @@ class Generator:
         self.engine = engine
 
     @classmethod
-    def load(cls, path: str | Path, engine: EngineName = "auto") -> Generator:
-        """Opens a model folder.
+    def load(cls, path: str | Path, engine: EngineName = "auto", *, threads: int = 0) -> Generator:
+        """Opens a model folder. `threads` work on one operator of ONNX Runtime; 0: one for each
+        core.
 
         Raises:
             FolderError: if the folder is broken.
             EngineError: if the engine cannot run here.
         """
         folder = load_folder(path)
-        return cls(folder.config, folder.tokenizer, load_engine(folder, engine))
+        return cls(folder.config, folder.tokenizer, load_engine(folder, engine, threads=threads))
 
     def new_search(self) -> Search:
         """A search of the model's engine, in which no answer holds the unknown word."""

@@ -42,6 +42,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     },
 }
 
+#: Fields that go to the search as they are.
+OPTIONS = frozenset(SearchOptions.model_fields)
+
 router = APIRouter(tags=["reply"], route_class=JsonRoute)
 
 
@@ -93,7 +96,7 @@ def _search_request(body: ReplyRequest, model: ServedModel, limits: Settings) ->
         model.config.search,
         limits,
         decoding=body.decoding or ("beam" if body.required_words else None),
-        **body.model_dump(include=set(SearchOptions.model_fields)),
+        **{name: getattr(body, name) for name in body.model_fields_set & OPTIONS},
     )
     return SearchRequest(
         key=None,

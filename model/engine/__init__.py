@@ -13,8 +13,9 @@ from model.folder import GRAPH_FILES, ModelFolder
 EngineName = Literal["auto", "keras", "onnx", "onnx-int8"]
 
 
-def load_engine(folder: ModelFolder, name: EngineName = "auto") -> Engine:
-    """Builds the engine `name` over `folder`.
+def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int = 0) -> Engine:
+    """Builds the engine `name` over `folder`. `threads` work on one operator of ONNX Runtime; 0:
+    one for each core.
 
     `auto` takes Keras where there is an NVIDIA GPU, else ONNX Runtime where the folder has graphs
     (int8 before float32), else Keras.
@@ -33,9 +34,10 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto") -> Engine:
             from model.engine.keras import KerasEngine
 
             return KerasEngine.load(folder)
-        from model.engine.onnx import OnnxEngine
+        from model.engine.onnx import OnnxEngine, Precision
 
-        return OnnxEngine.load(folder, "int8" if name == "onnx-int8" else "float32")
+        precision: Precision = "int8" if name == "onnx-int8" else "float32"
+        return OnnxEngine.load(folder, precision, threads=threads)
     except ModuleNotFoundError as error:
         raise EngineError(
             f"the {name} engine needs the package '{error.name}'; install the extra 'cpu' or 'gpu'"

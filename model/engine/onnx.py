@@ -63,8 +63,8 @@ class OnnxEngine:
         ]
 
     @classmethod
-    def load(cls, folder: ModelFolder, precision: Precision) -> OnnxEngine:
-        """The engine over a verified folder.
+    def load(cls, folder: ModelFolder, precision: Precision, *, threads: int = 0) -> OnnxEngine:
+        """The engine over a verified folder; `threads` as above.
 
         Raises:
             EngineError: if the folder has no graphs of that precision.
@@ -77,7 +77,8 @@ class OnnxEngine:
                 "`python -m training export`, or use the keras engine."
             )
         try:
-            return cls(*((folder.path / name).read_bytes() for name in names))
+            graphs = ((folder.path / name).read_bytes() for name in names)
+            return cls(*graphs, threads=threads)
         except BAD_GRAPH as error:
             raise FolderError(
                 f"{folder.path}: {' or '.join(names)} cannot be run. Export them anew. ({error})"

@@ -35,8 +35,16 @@ class _Open:
     finished: list[Hypothesis]
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """Requests whose sources were read."""
+
+    requests: Sequence[SearchRequest]
+    state: State
+
+
 class Search:
-    """Decodes requests together, one token at a time. For one thread.
+    """Decodes requests together, one token at a time. For one thread, but for `encode`.
 
     Beam search as in Sutskever et al. 2014: the `beam_size` likeliest continuations are kept; one
     that ends leaves the beam, which is narrower from then on. A request is done when its beam is
@@ -77,16 +85,24 @@ class Search:
 
     def add(self, requests: Sequence[SearchRequest]) -> None:
         """Encodes `requests` as one batch and lets them join at the next step."""
-        if not requests:
-            return
+        if requests:
+            self.join(self.encode(requests))
+
+    def encode(self, requests: Sequence[SearchRequest]) -> Encoded:
+        """Reads the sources of one or more requests as one batch. It changes nothing here, and may
+        run on another thread while this search steps."""
         lengths = np.array([len(request.source_ids) for request in requests], np.int32)
         source_ids = np.zeros((len(requests), lengths.max()), np.int32)
         for row, request in enumerate(requests):
             source_ids[row, : lengths[row]] = request.source_ids
-        encoded = self._engine.encode(source_ids, lengths)
+        return Encoded(requests, self._engine.encode(source_ids, lengths))
+
+    def join(self, encoded: Encoded) -> None:
+        """Lets requests join at the next step."""
+        requests, state = encoded.requests, encoded.state
         newcomers = Beams.start(requests, first_row=self._state_rows, bos_id=self._bos_id)
         self._beams = newcomers if self.is_idle else self._beams.join(newcomers)
-        self._state = encoded if self.is_idle else self._engine.concatenate([self._state, encoded])
+        self._state = state if self.is_idle else self._engine.concatenate([self._state, state])
         self._state_rows += len(requests)
         self._open += [_Open(request, []) for request in requests]
         self._sampler.add([request.options for request in requests])

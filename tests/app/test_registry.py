@@ -28,7 +28,7 @@ def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(
     make_generator: Callable[[Engine], Generator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = RecordingEngine(vocab_size=20)
-    monkeypatch.setattr(Generator, "load", lambda *_: make_generator(engine))
+    monkeypatch.setattr(Generator, "load", lambda *_, **__: make_generator(engine))
     load_model(Settings())
     rows = {rows for rows, _ in engine.asked}
     assert {1, 2} <= rows  # greedy, alone and in company

@@ -73,20 +73,28 @@ async def started(*tasks: asyncio.Task[Hypotheses]) -> None:
     await asyncio.sleep(0)
 
 
+async def rows_become(engine: SteppedEngine, rows: int) -> None:
+    """Lets steps run until one is about to run that has so many rows. Whose sources are read in the
+    meantime join at the next step; reading them takes a step or two."""
+    while await engine.next_rows() != rows:
+        await asyncio.sleep(0.01)
+        engine.go()
+
+
 def test_newcomers_join_while_others_are_decoded(engine: SteppedEngine) -> None:
     async def scenario(scheduler: Scheduler, submit: Submit) -> None:
-        long = submit(max_tokens=3)
-        assert await engine.next_rows() == 1
+        long = submit(max_tokens=30)
+        await rows_become(engine, 1)
         short = submit(max_tokens=1)
         await started(short)
         engine.go()
-        assert await engine.next_rows() == 2
+        await rows_become(engine, 2)
         engine.go()
         assert (await short)[0].tokens == (TOKEN,)
         assert not long.done()
         assert await engine.next_rows() == 1
-        engine.go()
-        assert (await long)[0].tokens == (TOKEN,) * 3
+        engine.go(30)
+        assert (await long)[0].tokens == (TOKEN,) * 30
 
     with_scheduler(engine, scenario)
 
@@ -105,17 +113,15 @@ def test_requests_get_the_same_answer_together_as_alone() -> None:
 
 def test_a_cancelled_request_leaves_at_the_next_step(engine: SteppedEngine) -> None:
     async def scenario(scheduler: Scheduler, submit: Submit) -> None:
-        staying, leaving = submit(max_tokens=3), submit(max_tokens=3)
+        staying, leaving = submit(max_tokens=30), submit(max_tokens=30)
         await started(staying, leaving)
-        if await engine.next_rows() == 1:  # the worker was quicker than the second request
-            engine.go()
-            assert await engine.next_rows() == 2
+        await rows_become(engine, 2)
         leaving.cancel()
         await asyncio.wait([leaving])
         engine.go()
         assert await engine.next_rows() == 1
-        engine.go(3)
-        assert (await staying)[0].tokens == (TOKEN,) * 3
+        engine.go(30)
+        assert (await staying)[0].tokens == (TOKEN,) * 30
 
     with_scheduler(engine, scenario)
 
@@ -165,19 +171,15 @@ def test_a_request_beyond_its_deadline_is_given_up(engine: SteppedEngine) -> Non
 
 def test_rows_that_a_wide_beam_cannot_use_yet_are_lent_to_others(engine: SteppedEngine) -> None:
     async def scenario(scheduler: Scheduler, submit: Submit) -> None:
-        running = submit(max_tokens=2)
-        await engine.next_rows()
-        wide, narrow = submit(beam_size=4), submit()
+        running = submit(max_tokens=10)
+        await rows_become(engine, 1)
+        wide, narrow = submit(beam_size=4), submit(max_tokens=30)
         await started(wide, narrow)
         engine.go()
-        assert await engine.next_rows() == 2  # running and narrow
+        await rows_become(engine, 2)  # running and narrow
         assert (scheduler.waiting, scheduler.rows_in_use) == (1, 2)
-        engine.go()
-        await asyncio.gather(running, narrow)
-        assert await engine.next_rows() == 1  # the wide one begins with one hypothesis
-        assert (scheduler.waiting, scheduler.rows_in_use) == (0, 4)
-        engine.go()
-        await wide
+        engine.go(40)
+        await asyncio.gather(running, narrow, wide)
 
     with_scheduler(engine, scenario)
 
@@ -186,9 +188,10 @@ def test_rows_in_use_return_to_zero_at_the_step_after_all_callers_have_gone(
     engine: SteppedEngine,
 ) -> None:
     async def scenario(scheduler: Scheduler, submit: Submit) -> None:
-        leaving = [submit(max_tokens=9), submit(max_tokens=9), submit(max_tokens=9, beam_size=2)]
+        leaving = [submit(max_tokens=30), submit(max_tokens=30), submit(30, beam_size=2)]
         await started(*leaving)
         while await engine.next_rows() < len(leaving):
+            await asyncio.sleep(0.01)
             engine.go()
         assert scheduler.rows_in_use == 4
         steps = scheduler.steps
@@ -262,16 +265,19 @@ def test_a_failing_step_fails_its_requests_and_not_the_worker(
 
 def test_newcomers_that_cannot_be_read_fail_alone(engine: SteppedEngine) -> None:
     async def scenario(scheduler: Scheduler, submit: Submit) -> None:
-        running = submit(max_tokens=2)
+        running = submit(max_tokens=30)
         await engine.next_rows()
         engine.unreadable = True
         newcomer = submit()
         await started(newcomer)
-        engine.go()
+        while not newcomer.done():
+            engine.go()
+            await asyncio.sleep(0.01)
         with pytest.raises(EngineError, match="the model failed"):
             await newcomer
-        engine.go()
-        assert (await running)[0].tokens == (TOKEN,) * 2
+        assert not running.done()
+        engine.go(30)
+        assert (await running)[0].tokens == (TOKEN,) * 30
 
     with_scheduler(engine, scenario)
 
