@@ -89,8 +89,9 @@ class Search:
             self.join(self.encode(requests))
 
     def encode(self, requests: Sequence[SearchRequest]) -> Encoded:
-        """Reads the sources of one or more requests as one batch. It changes nothing here, and may
-        run on another thread while this search steps."""
+        """Reads the sources of one or more requests, in the order of their lengths. It changes
+        nothing here, and may run on another thread while this search steps."""
+        requests = sorted(requests, key=lambda request: len(request.source_ids))
         lengths = np.array([len(request.source_ids) for request in requests], np.int32)
         source_ids = np.zeros((len(requests), lengths.max()), np.int32)
         for row, request in enumerate(requests):
