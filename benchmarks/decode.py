@@ -1,5 +1,6 @@
-"""Decoding speed: this project's engines beside two plain Keras loops over the same weights.
+"""Decoding speed: this project's engines beside plain Keras loops, PyTorch and CTranslate2.
 
+    pip install ctranslate2 torch
     python -m benchmarks.decode [--model models/default] [--repeats 5]
 
 Every hypothesis is made to have exactly 20 tokens, every source has 20; one search drives all
@@ -9,6 +10,10 @@ engines, so they do the same work and differ only in how a step is computed. Bes
 - `model(...)`: what tutorials do. Calls the Keras model on the source and all tokens so far, for
   each new token.
 - `eager step`: encodes once and calls the network's own `step` for each token, uncompiled.
+- `PyTorch`, `PyTorch int8`: the same weights in PyTorch's modules, the latter quantised
+  dynamically, driven by our search.
+- `CTranslate2`, `CTranslate2 int8`: a small Transformer (see `benchmarks/peers.py`) of the same
+  vocabulary with random weights, its own search, at the best of its thread settings.
 
 Runs are interleaved (each engine in turn, again and again); figures are medians.
 """
@@ -26,13 +31,16 @@ from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import ctranslate2
 import keras
 import numpy as np
 import onnxruntime
+import torch
 from keras import ops
 
+from benchmarks.peers import TorchEngine, TransformerSize, ctranslate2_runs
 from model.config import SearchOptions
-from model.contract import Engine, Int32, StepResult
+from model.contract import Bool, Engine, Int32, StepResult
 from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine
 from model.folder import load_folder
@@ -43,6 +51,11 @@ from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
 from training.export import graph_files
 
 TOKENS = 20
+#: Whose times are divided by each engine's.
+RATIOS = ("CTranslate2 int8", "PyTorch int8", "model(...)")
+
+#: Answers sources `(batch, source_len)` with a beam of so many.
+Run = Callable[[Int32, int], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,7 @@ class ModelCallEngine:
     def __init__(self, network: TokenSeq2Seq) -> None:
         self._network = network
 
-    def encode(self, source_ids: Int32, source_lengths: Int32) -> Prefix:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Prefix:
         return Prefix(source_ids, np.zeros((len(source_ids), 0), np.int32))
 
     def step(self, state: Prefix, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
@@ -118,7 +131,12 @@ def main() -> None:
         "onnx": OnnxEngine(*graph_files(network, "float32").values()),
         "keras": KerasEngine(network),
     }
-    peers = {"eager step": EagerStepEngine(network), "model(...)": ModelCallEngine(network)}
+    peers = {
+        "PyTorch int8": TorchEngine(network, is_int8=True),
+        "PyTorch": TorchEngine(network, is_int8=False),
+        "eager step": EagerStepEngine(network),
+        "model(...)": ModelCallEngine(network),
+    }
     draw = np.random.default_rng(0)
     size = folder.config.network.source_vocab_size
     sources = draw.integers(len(SPECIAL_PIECES), size, (32, TOKENS)).astype(np.int32)
@@ -129,26 +147,38 @@ def main() -> None:
         f"{platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}, "
         f"ONNX Runtime {onnxruntime.__version__}"
     )
+    print(f"PyTorch {torch.__version__}, CTranslate2 {ctranslate2.__version__}")
     print(f"\n{TOKENS} source and {TOKENS} target tokens, median of {arguments.repeats}\n")
-    print("| batch | search | engine | x model(...) | x eager step | ms | sentences/s |")
-    print("|---|---|---|---|---|---|---|")
+    ratios = "".join(f" x {peer} |" for peer in RATIOS)
+    print(f"| batch | search | engine |{ratios} ms | sentences/s |")
+    print("|---" * (5 + len(RATIOS)) + "|")
+    runs: dict[str, Run] = {
+        name: partial(decode, engine) for name, engine in {**ours, **peers}.items()
+    }
+    for name, compute_type in (("CTranslate2 int8", "int8"), ("CTranslate2", "float32")):
+        each = ctranslate2_runs(size, compute_type, TOKENS, TransformerSize())
+        runs |= {f"{name}/{i}": run for i, run in enumerate(each)}
     for batch in (1, 32):
         for beam_size in (1, 4):
-            runs = {
-                name: partial(decode, engine, sources[:batch], beam_size)
-                for name, engine in {**ours, **peers}.items()
-            }
-            ms = median_ms(runs, arguments.repeats)
+            asked = {n: partial(run, sources[:batch], beam_size) for n, run in runs.items()}
+            ms = _best_settings(median_ms(asked, arguments.repeats))
             search = "greedy" if beam_size == 1 else f"beam {beam_size}"
             for name, own in ms.items():
-                ratios = " | ".join(
-                    f"{ms[peer] / own:.1f}x" for peer in ("model(...)", "eager step")
-                )
+                ratios = " | ".join(f"{ms[peer] / own:.1f}x" for peer in RATIOS)
                 print(
                     f"| {batch} | {search} | {name} | {ratios} | {own:.1f} "
                     f"| {1000 * batch / own:.3g} |",
                     flush=True,
                 )
+
+
+def _best_settings(ms: dict[str, float]) -> dict[str, float]:
+    """Of `name/setting`, the fastest setting's figure, under `name`."""
+    best: dict[str, float] = {}
+    for name, own in ms.items():
+        plain = name.partition("/")[0]
+        best[plain] = min(own, best.get(plain, own))
+    return best
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import time
 import numpy as np
 
 from model.config import SearchOptions
-from model.contract import Int32, State, StepResult
+from model.contract import Bool, Int32, State, StepResult
 from model.search.beam import Search
 from model.search.requests import SearchRequest
 
@@ -44,7 +44,7 @@ class FreeEngine:
         self._logprobs = logprobs.astype(np.float32)
         self._looked = np.full((rows, SOURCE_TOKENS), 1 / SOURCE_TOKENS, np.float32)
 
-    def encode(self, source_ids: Int32, source_lengths: Int32) -> State:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
         return 0
 
     def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:

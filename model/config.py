@@ -142,6 +142,9 @@ class SearchOptions(Document):
     top_p: float = Field(
         1.0, gt=0.0, le=1.0, description="draws are among the likeliest that reach this share"
     )
+    shortlist: bool = Field(
+        True, description="choose among likely words only, where the model has a shortlist; faster"
+    )
     seed: int | None = Field(
         None, ge=0, lt=2**64, description="repeats the same draws; none: others each time"
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Int32 = NDArray[np.int32]
 Float32 = NDArray[np.float32]
+Bool = NDArray[np.bool_]
 
 #: More tokens than any vocabulary has.
 EVERY_TOKEN = 2**30
@@ -44,9 +45,11 @@ class StepResult:
 class Engine(Protocol):
     """Runs a network. Every method is pure: it returns a new state and changes none."""
 
-    def encode(self, source_ids: Int32, source_lengths: Int32) -> State:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
         """Reads sources. `source_ids` is `(batch, source_len)`, `source_lengths` `(batch,)` >= 1;
-        what stands beyond a row's length changes nothing. Returns a state of `batch` rows."""
+        what stands beyond a row's length changes nothing. Where `use_shortlist` `(batch,)` is True,
+        an engine that has shortlists chooses among some likely tokens only. Returns a state of
+        `batch` rows."""
 
     def step(
         self,

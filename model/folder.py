@@ -6,6 +6,7 @@ my-model/
   source.spm         the source tokenizer, [target.spm] the target's
   README.md          the model's card
   *.onnx             [the network as graphs for ONNX Runtime]
+  shortlist.npz      [which words a source may need]
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ GRAPH_FILES = {
     "float32": ("encoder.onnx", "step.onnx"),
     "int8": ("encoder.int8.onnx", "step.int8.onnx"),
 }
+#: The int8 step among candidates only, and what picks them.
+SHORTLIST_FILES = ("shortlist.int8.onnx", "shortlist.npz")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sentencepiece
 
@@ -80,14 +81,25 @@ def untrained_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_model: 
 
 @pytest.fixture(scope="session")
 def exported_folder(tmp_path_factory: pytest.TempPathFactory, untrained_folder: Path) -> Path:
-    """`untrained_folder` with graphs of both precisions."""
+    """`untrained_folder` with graphs of both precisions and a shortlist of 32 words."""
     from model.engine.keras import load_network
-    from training.export import graph_files
+    from model.engine.shortlist import Shortlist
+    from training.export import graph_files, shortlist_files
+    from training.export.projection import shortlist_columns
 
     folder = load_folder(untrained_folder)
     network = load_network(folder)
     files = {name: (untrained_folder / name).read_bytes() for name in folder.config.sha256}
     graphs = {**graph_files(network, "float32"), **graph_files(network, "int8")}
+    size = network.config.target_vocab_size
+    shortlist = Shortlist(
+        frequent=np.arange(3, size + 3, dtype=np.int32) % size,
+        likely=np.random.default_rng(0).integers(3, size, (size, 6)).astype(np.int32),
+        always=16,
+        size=32,
+        **shortlist_columns(network),
+    )
+    graphs |= shortlist_files(network, shortlist)
     path = tmp_path_factory.mktemp("models") / "exported"
     write_folder(path, folder.config, {**files, **graphs})
     return path

@@ -79,6 +79,9 @@ class ReplyRequest(_Strict):
         None, gt=0.0, le=1.0, description="sample draws among the likeliest that reach this share"
     )
     seed: int | None = Field(None, ge=0, lt=2**63, description="repeats the same draws")
+    shortlist: bool | None = Field(
+        None, description="false: choose among all words, not just likely ones; slower"
+    )
     prefix: str | None = Field(None, description="what every candidate begins with")
     blocked_words: list[str] | None = Field(
         None, description="words, or phrases, that no candidate may hold"

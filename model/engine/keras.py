@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from model.contract import Int32, StepResult
+from model.contract import Bool, Int32, StepResult
 from model.engine.compiled import compiled, multiplies_bfloat16, prepare_device
 from model.engine.rows import FEWEST_ROWS, at_least
 from model.errors import FolderError
@@ -87,7 +87,7 @@ class KerasEngine:
         is_half = on_gpu and keras.backend.backend() != "torch" and multiplies_bfloat16()
         return cls(load_network(folder, "bfloat16" if is_half else "float32"))
 
-    def encode(self, source_ids: Int32, source_lengths: Int32) -> KerasState:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> KerasState:
         rows, source_len = source_ids.shape
         beyond = self._source_len(source_len) - source_len
         inside = np.arange(source_len + beyond) < source_lengths[:, None]

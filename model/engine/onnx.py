@@ -8,17 +8,21 @@ from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import (
     Fail,
     InvalidArgument,
     InvalidGraph,
     InvalidProtobuf,
+    NoSuchFile,
 )
 
-from model.contract import EVERY_TOKEN, Float32, Int32, StepResult
+from model.contract import EVERY_TOKEN, Bool, Float32, Int32, StepResult
+from model.engine.grid import Grid
 from model.engine.rows import at_least, pick
+from model.engine.shortlist import Candidates, Shortlist
 from model.errors import EngineError, FolderError
-from model.folder import GRAPH_FILES, ModelFolder
+from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder
 
 Precision = Literal["float32", "int8"]
 
@@ -28,26 +32,72 @@ Precision = Literal["float32", "int8"]
 ENCODED_TOGETHER = 4
 
 #: What the runtime raises for a file that is no graph, or none that it can run.
-BAD_GRAPH = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)
+BAD_GRAPH = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile)
+#: Added to the energies of what is no token.
+NO_TOKEN = -1e9
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What steps read of sources, one row for each.
+
+    Attributes:
+        keys: `(sources, 1, [heads,] units, source_len)`.
+        values: `(sources, 1, [heads,] source_len, units)`.
+        padding: `(sources, 1, 1, source_len)`, 0 at real tokens and `NO_TOKEN` at others.
+        candidates: the tokens that each source's shortlist holds; None: no source has one.
+    """
+
+    keys: Float32
+    values: Float32
+    padding: Float32
+    candidates: Candidates | None
+
+    def take(self, sources: NDArray[np.intp]) -> Memory:
+        """Those sources."""
+        kept = None if self.candidates is None else self.candidates.take(sources)
+        return Memory(self.keys[sources], self.values[sources], self.padding[sources], kept)
+
+    @classmethod
+    def join(cls, parts: list[Memory]) -> Memory:
+        """The sources of all, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        longest = max(each.padding.shape[-1] for each in parts)
+        parts = [each.lengthened(longest) for each in parts]
+        candidates = [each.candidates for each in parts if each.candidates is not None]
+        return cls(
+            np.concatenate([each.keys for each in parts]),
+            np.concatenate([each.values for each in parts]),
+            np.concatenate([each.padding for each in parts]),
+            Candidates.join(candidates) if candidates else None,
+        )
+
+    def lengthened(self, source_len: int) -> Memory:
+        """Padded at the right to `source_len`."""
+        missing = source_len - self.padding.shape[-1]
+        if not missing:
+            return self
+        return replace(
+            self,
+            keys=_padded(self.keys, -1, missing, 0.0),
+            values=_padded(self.values, -2, missing, 0.0),
+            padding=_padded(self.padding, -1, missing, NO_TOKEN),
+        )
 
 
 @dataclass(frozen=True)
 class OnnxState:
-    """What a step continues. Its arrays may have more rows than are real.
+    """What a step continues.
 
     Attributes:
-        rows: real rows.
-        keys, values, mask: the sources, one row for each row that was asked for last.
-        sources: which encoded source each row reads: rows whose sources stay in place (all of a
-            beam, mostly) need no copy of them.
-        recurrent: the decoder's state, each `(at least rows, units)`.
+        memory: the sources.
+        grid: which row reads which source, and where it stands.
+        recurrent: the decoder's state, each `(sources, rows of each, 1, units)`: rows in the grid.
     """
 
-    rows: int
-    keys: Float32
-    values: Float32
-    mask: Any
-    sources: Int32
+    memory: Memory
+    grid: Grid
     recurrent: list[Float32]
 
 
@@ -56,12 +106,25 @@ class OnnxEngine:
 
     Args:
         encoder, step: the graphs, as `python -m training export` writes them.
+        shortlist: the step among candidates only, and what picks them; for those sources that want
+            no more.
         threads: how many work on one operator; 0: one for each core.
     """
 
-    def __init__(self, encoder: bytes, step: bytes, *, threads: int = 0) -> None:
+    def __init__(
+        self,
+        encoder: bytes,
+        step: bytes,
+        *,
+        shortlist: tuple[bytes, Shortlist] | None = None,
+        threads: int = 0,
+    ) -> None:
         self._encoder = _open(encoder, threads)
-        self._step = _open(step, threads)
+        self._step = _Step(step, threads)
+        self._shortlist = None
+        if shortlist is not None:
+            graph, self._shortlist = shortlist
+            self._short_step = _Step(graph, threads)
         self._state_names = [
             each.name for each in self._encoder.get_outputs() if each.name.startswith("state_")
         ]
@@ -80,30 +143,43 @@ class OnnxEngine:
                 f"{folder.path}: has no {precision} graphs ({', '.join(names)}). Write them with "
                 "`python -m training export`, or use the keras engine."
             )
+        graphs = [(folder.path / name).read_bytes() for name in names]
+        shortlist = None
+        if precision == "int8" and set(SHORTLIST_FILES) <= set(folder.config.sha256):
+            graph, stored = ((folder.path / name).read_bytes() for name in SHORTLIST_FILES)
+            shortlist = graph, Shortlist.from_bytes(stored)
         try:
-            graphs = ((folder.path / name).read_bytes() for name in names)
-            return cls(*graphs, threads=threads)
+            return cls(*graphs, shortlist=shortlist, threads=threads)
         except BAD_GRAPH as error:
             raise FolderError(
                 f"{folder.path}: {' or '.join(names)} cannot be run. Export them anew. ({error})"
             ) from None
 
-    def encode(self, source_ids: Int32, source_lengths: Int32) -> OnnxState:
-        states = []
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> OnnxState:
+        parts = []
         for first in range(0, len(source_ids), ENCODED_TOGETHER):
             part = slice(first, first + ENCODED_TOGETHER)
             longest = source_lengths[part].max()
-            states.append(self._encode(source_ids[part, :longest], source_lengths[part]))
-        return states[0] if len(states) == 1 else self.concatenate(states)
+            parts.append(self._encode(source_ids[part, :longest], source_lengths[part]))
+        memories, states = zip(*parts, strict=True)
+        memory = Memory.join(list(memories))
+        if self._shortlist is not None:
+            found = self._shortlist.candidates(source_ids, source_lengths, use_shortlist)
+            memory = replace(memory, candidates=found)
+        recurrent = [np.concatenate(each) for each in zip(*states, strict=True)]
+        return OnnxState(memory, Grid.of_sources(len(source_ids)), recurrent)
 
-    def _encode(self, source_ids: Int32, source_lengths: Int32) -> OnnxState:
-        lengths = at_least(source_lengths.astype(np.int32))
-        feeds = {"source_ids": at_least(source_ids), "source_lengths": lengths}
-        keys, values, *recurrent = self._encoder.run(["keys", "values", *self._state_names], feeds)
-        mask = np.arange(source_ids.shape[1]) < lengths[:, None]
+    def _encode(self, source_ids: Int32, source_lengths: Int32) -> tuple[Memory, list[Float32]]:
         rows = len(source_ids)
-        sources = at_least(np.arange(rows, dtype=np.int32))
-        return OnnxState(rows, keys, values, mask, sources, recurrent)
+        feeds = {
+            "source_ids": at_least(source_ids),
+            "source_lengths": at_least(source_lengths.astype(np.int32)),
+        }
+        names = ["keys", "values", *self._state_names]
+        keys, values, *recurrent = (each[:rows] for each in self._encoder.run(names, feeds))
+        is_padding = np.arange(source_ids.shape[1]) >= source_lengths[:, None]
+        padding = np.where(is_padding, np.float32(NO_TOKEN), np.float32(0))[:, None, None]
+        return Memory(keys, values, padding, None), recurrent
 
     def step(
         self,
@@ -122,45 +198,106 @@ class OnnxEngine:
                 logprobs=result.logprobs[:, :top_k],
                 wanted_logprobs=wanted_logprobs,
             )
-        rows, parents, tokens = len(parents), at_least(parents), at_least(tokens)
-        keys, values, mask, sources = state.keys, state.values, state.mask, state.sources[parents]
-        if not np.array_equal(sources, state.sources):
-            keys, values, mask = keys[parents], values[parents], mask[parents]
-        feeds = {
-            "tokens": tokens,
-            "parents": parents,
-            "top_k": np.array([top_k]),
-            "keys": keys,
-            "values": values,
-            "mask": mask,
-            **dict(zip(self._state_names, state.recurrent, strict=True)),
-        }
-        best, logprobs, attention_weights, *recurrent = self._step.run(None, feeds)
+        memory, grid, recurrent = state.memory, state.grid, state.recurrent
+        if not grid.is_continued_by(parents):
+            grid, lines, places = grid.follow(parents)
+            recurrent = [
+                each.reshape(-1, each.shape[-1])[places].reshape(*grid.shape, 1, -1)
+                for each in recurrent
+            ]
+            if lines is not None:
+                memory = memory.take(lines)
+        taken = self._take_step(memory, grid.spread(tokens)[..., None], recurrent, top_k)
+        best, logprobs, attention_weights, *recurrent = taken
         return StepResult(
-            best[:rows],
-            logprobs[:rows],
-            attention_weights[:rows],
-            OnnxState(rows, keys, values, mask, sources, recurrent),
+            grid.collect(best),
+            grid.collect(logprobs),
+            grid.collect(attention_weights[:, :, 0]),
+            OnnxState(memory, grid, recurrent),
         )
 
     def concatenate(self, states: list[OnnxState]) -> OnnxState:
-        longest = max(state.mask.shape[1] for state in states)
-        sources, first = [], 0
-        for state in states:
-            sources.append(state.sources[: state.rows] + first)
-            first += int(state.sources.max()) + 1
-        counts = [state.rows for state in states]
+        grid, lines = Grid.join([state.grid for state in states])
+        memory = Memory.join([state.memory for state in states])
+        rows = [[state.grid.collect(each) for each in state.recurrent] for state in states]
         return OnnxState(
-            rows=sum(counts),
-            keys=_join([_lengthened(state.keys, longest) for state in states], counts),
-            values=_join([_lengthened(state.values, longest) for state in states], counts),
-            mask=_join([_lengthened(state.mask, longest) for state in states], counts),
-            sources=np.concatenate(sources).astype(np.int32),
-            recurrent=[
-                _join(list(each), counts)
-                for each in zip(*(state.recurrent for state in states), strict=True)
-            ],
+            memory if lines is None else memory.take(lines),
+            grid,
+            [grid.spread(np.concatenate(each)) for each in zip(*rows, strict=True)],
         )
+
+    def _take_step(
+        self, memory: Memory, tokens: Int32, recurrent: list[Float32], top_k: int
+    ) -> list[NDArray[Any]]:
+        """Best tokens, logprobs, attention weights and the next state, in the grid of `tokens`
+        `(lines, width, 1)`."""
+        candidates = memory.candidates
+        if candidates is None or candidates.are_none_used:
+            return self._step(memory, tokens, recurrent, top_k)
+        if candidates.are_all_used:
+            return self._short_step(memory, tokens, recurrent, top_k)
+        parts = [np.flatnonzero(candidates.is_used), np.flatnonzero(~candidates.is_used)]
+        taken = [
+            self._take_step(memory.take(p), tokens[p], [each[p] for each in recurrent], top_k)
+            for p in parts
+        ]
+        order = np.argsort(np.concatenate(parts))
+        return [np.concatenate(_equally_deep(each))[order] for each in zip(*taken, strict=True)]
+
+
+class _Step:
+    """A step graph: of the whole vocabulary, or of candidates."""
+
+    def __init__(self, graph: bytes, threads: int) -> None:
+        self._session = _open(graph, threads)
+        notes = self._session.get_modelmeta().custom_metadata_map
+        if "vocab_size" not in notes:
+            raise InvalidGraph("an older release wrote the step")
+        self._vocab_size = int(notes["vocab_size"])
+        self._fewest_rows = int(notes["fewest_rows"])
+        self._is_short = any(each.name == "columns" for each in self._session.get_inputs())
+        names = (each.name for each in self._session.get_outputs())
+        next_names = [name for name in names if name.startswith("next_")]
+        self._state_names = [name.removeprefix("next_") for name in next_names]
+        self._names = ["best", "logprobs", "attention_weights", *next_names]
+
+    def __call__(
+        self, memory: Memory, tokens: Int32, recurrent: list[Float32], top_k: int
+    ) -> list[NDArray[Any]]:
+        """See `OnnxEngine._take_step`."""
+        is_too_small = tokens.size < self._fewest_rows
+        if is_too_small:
+            tokens, *recurrent = (np.repeat(each, 2, axis=1) for each in (tokens, *recurrent))
+        feeds = {
+            "tokens": tokens,
+            "keys": memory.keys,
+            "values": memory.values,
+            "padding": memory.padding,
+            **dict(zip(self._state_names, recurrent, strict=True)),
+        }
+        candidates = memory.candidates if self._is_short else None
+        if candidates is None:
+            feeds["top_k"] = np.array([min(top_k, self._vocab_size)])
+            places, *others = self._session.run(self._names, feeds)
+            best = places.astype(np.int32)
+        else:
+            feeds |= {
+                "columns": candidates.columns,
+                "scales": candidates.scales,
+                "bias": candidates.bias,
+                "top_k": np.array([min(top_k, candidates.tokens.shape[1])]),
+            }
+            places, *others = self._session.run(self._names, feeds)
+            best = candidates.tokens[candidates.lines, places]
+        results = [best, *others]
+        return [each[:, :1] for each in results] if is_too_small else results
+
+
+def _equally_deep(parts: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Arrays `(lines, width, k, ...)`, those of a smaller k filled with what nothing chooses."""
+    deepest = max(each.shape[2] for each in parts)
+    filling = -np.inf if parts[0].dtype == np.float32 else 0
+    return [_padded(each, 2 - each.ndim, deepest - each.shape[2], filling) for each in parts]
 
 
 def _open(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -173,12 +310,8 @@ def _open(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def _join(arrays: list[Any], rows: list[int]) -> Any:
-    """The first rows of each, one below the other."""
-    return np.concatenate([each[:count] for each, count in zip(arrays, rows, strict=True)])
-
-
-def _lengthened(array: Any, source_len: int) -> Any:
-    """`array` `(rows, source_len, ...)` padded at the right with zeros."""
-    missing = source_len - array.shape[1]
-    return np.pad(array, [(0, 0), (0, missing), *[(0, 0)] * (array.ndim - 2)]) if missing else array
+def _padded(array: NDArray[Any], axis: int, missing: int, filling: float) -> NDArray[Any]:
+    """`array` with `missing` more places at the end of an axis that counts from the last."""
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, missing)
+    return np.pad(array, widths, constant_values=filling)

@@ -23,6 +23,6 @@ def pick(
 ) -> NDArray[np.float32]:
     """The log-probabilities of `wanted` `(rows, n)`, for an engine that can only tell those of the
     likeliest: `tokens` and `logprobs` `(rows, vocab)` of all of them, in any order."""
-    places = np.empty_like(tokens)
-    np.put_along_axis(places, tokens, np.arange(tokens.shape[1], dtype=np.int32)[None], axis=1)
-    return np.take_along_axis(logprobs, np.take_along_axis(places, wanted, axis=1), axis=1)
+    by_token = np.full(tokens.shape, -np.inf, np.float32)
+    np.put_along_axis(by_token, tokens, logprobs, axis=1)
+    return np.take_along_axis(by_token, wanted, axis=1)

@@ -69,14 +69,14 @@ class Search:
         self._state: State = None
         self._state_rows = 0
         self._open: list[_Open] = []
-        self._beams = Beams.start([], first_row=0, bos_id=bos_id)
+        self._beams: Beams  # of the open requests, and so are those that follow
+        self._controls: Controls
         self._sampler = Sampler()
-        self._read_requests()
 
     @property
     def active_rows(self) -> int:
         """Rows that the next step computes."""
-        return int(self._beams.live.sum())
+        return 0 if self.is_idle else int(self._beams.live.sum())
 
     @property
     def is_idle(self) -> bool:
@@ -96,7 +96,8 @@ class Search:
         source_ids = np.zeros((len(requests), lengths.max()), np.int32)
         for row, request in enumerate(requests):
             source_ids[row, : lengths[row]] = request.source_ids
-        return Encoded(requests, self._engine.encode(source_ids, lengths))
+        use_shortlist = np.array([request.uses_shortlist for request in requests], bool)
+        return Encoded(requests, self._engine.encode(source_ids, lengths, use_shortlist))
 
     def join(self, encoded: Encoded) -> None:
         """Lets requests join at the next step."""
@@ -291,12 +292,13 @@ class Search:
     def _retain(self, requests: NDArray[np.bool_]) -> None:
         if requests.all():
             return
-        self._beams = self._beams.keep(requests)
         self._open = [entry for entry, kept in zip(self._open, requests, strict=True) if kept]
+        if self.is_idle:
+            self._state, self._state_rows, self._sampler = None, 0, Sampler()
+            return
+        self._beams = self._beams.keep(requests)
         self._sampler.keep(requests)
         self._read_requests()
-        if not self._open:
-            self._state, self._state_rows = None, 0
 
     def _read_requests(self) -> None:
         """What holds as long as nobody comes or goes."""

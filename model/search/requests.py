@@ -48,6 +48,11 @@ class SearchRequest:
             )
 
     @property
+    def uses_shortlist(self) -> bool:
+        """Whether likely words are enough: no word is asked for."""
+        return self.options.shortlist and not self.prefix_ids and not self.required
+
+    @property
     def follows_attention(self) -> bool:
         """Whether the search must keep its attention weights."""
         return self.wants_attention or self.options.coverage_penalty > 0

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import Float32, Int32, State, StepResult
+from model.contract import Bool, Float32, Int32, State, StepResult
 from model.tokenizer import EOS_ID
 
 PATIENCE_SECONDS = 10.0
@@ -31,7 +31,7 @@ class TableEngine:
         with np.errstate(divide="ignore"):
             self._logprobs = np.log(table).astype(np.float32)
 
-    def encode(self, source_ids: Int32, source_lengths: Int32) -> State:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
         return source_lengths
 
     def step(
@@ -71,10 +71,10 @@ class SteppedEngine(TableEngine):
         self._arrived = threading.Semaphore(0)
         self._gate = threading.Semaphore(0)
 
-    def encode(self, source_ids: Int32, source_lengths: Int32) -> State:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
         if self.unreadable:
             raise ValueError("no such source")
-        return super().encode(source_ids, source_lengths)
+        return super().encode(source_ids, source_lengths, use_shortlist)
 
     def step(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,18 @@ from tqdm import tqdm
 from model.contract import Engine, Int32
 from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine, Precision
+from model.engine.shortlist import Shortlist
 from model.errors import EngineError
-from model.folder import GRAPH_FILES, load_folder, write_folder
+from model.folder import GRAPH_FILES, SHORTLIST_FILES, load_folder, write_folder
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import BOS_ID, EOS_ID
 from training.corpus.prepare import open_prepared
+from training.corpus.shards import Shard
 from training.errors import CorpusError
-from training.export.networks import encoder_graph, step_graph
+from training.export.encoder import encoder_graph
+from training.export.step import shortlist_graph, step_graph
 from training.recipe import Recipe
+from training.shortlist import build_shortlist
 
 #: Sources that both engines answer.
 SAMPLE = 256
@@ -29,6 +33,12 @@ BATCH = 32
 TIE = 1e-3
 #: The share of steps in which graphs of a precision must name the network's own next token.
 LEAST_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "int8": 0.95}
+#: Shortlists that are tried, and the share of steps in which they must hold the whole vocabulary's
+#: next token.
+SHORTLIST_SIZES = (512, 1024, 2048)
+LEAST_SHORTLIST_AGREEMENT = 0.995
+#: A vocabulary that is not so many times as large is as fast without one.
+LEAST_GAIN = 4
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
     spread = np.linspace(0, len(shard) - 1, min(SAMPLE, len(shard))).astype(np.int64)
     sources = shard.source_ids(spread)
     network = load_network(folder)
-    lines, files = [], _other_files(path, folder.config.sha256)
+    lines, files = [], _kept_files(path, folder.config.sha256)
     for precision in precisions:
         graphs = graph_files(network, precision)
         engine = OnnxEngine(*graphs.values())
@@ -83,14 +93,50 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
             f"{path}: {precision}, {size:.1f} MiB; the network's next token in {found.share:.2%} "
             f"of {found.steps:,} steps, log-probabilities {found.difference:.1e} apart"
         )
+    if "int8" in precisions:
+        line, shortlist = _shortlist_files(network, corpus.train, sources)
+        lines.append(f"{path}: {line}")
+        files |= shortlist
     write_folder(path, folder.config, files)
     return "\n".join(lines)
 
 
 def graph_files(network: TokenSeq2Seq, precision: Precision) -> dict[str, bytes]:
     """File name -> contents of encoder and step."""
-    encoder, step = GRAPH_FILES[precision]
-    return {encoder: encoder_graph(network, precision), step: step_graph(network, precision)}
+    builders = (encoder_graph, step_graph)
+    return {
+        name: build(network, precision)
+        for name, build in zip(GRAPH_FILES[precision], builders, strict=True)
+    }
+
+
+def shortlist_files(network: TokenSeq2Seq, shortlist: Shortlist) -> dict[str, bytes]:
+    """File name -> contents of the step among candidates, and of what picks them."""
+    graph, stored = SHORTLIST_FILES
+    return {graph: shortlist_graph(network), stored: shortlist.to_bytes()}
+
+
+def _shortlist_files(
+    network: TokenSeq2Seq, train: Shard, sources: Sequence[Int32]
+) -> tuple[str, dict[str, bytes]]:
+    """The smallest shortlist that is good enough, if any is, and a line on it."""
+    graphs = list(graph_files(network, "int8").values())
+    whole = OnnxEngine(*graphs)
+    vocab_size = network.config.target_vocab_size
+    for size in SHORTLIST_SIZES:
+        if size * LEAST_GAIN > vocab_size:
+            break
+        shortlist = build_shortlist(network, train, size)
+        files = shortlist_files(network, shortlist)
+        short = OnnxEngine(*graphs, shortlist=(files[SHORTLIST_FILES[0]], shortlist))
+        found = compare(whole, short, sources, name=f"shortlist {size}")
+        if found.share >= LEAST_SHORTLIST_AGREEMENT:
+            line = (
+                f"shortlist of {size} of {vocab_size:,} words, the same next token in "
+                f"{found.share:.2%} of {found.steps:,} steps"
+            )
+            return line, files
+    return "no shortlist: one that keeps the next tokens would not be short", {}
 
 
 def compare(
@@ -104,7 +150,8 @@ def compare(
         padded = np.zeros((len(batch), lengths.max()), np.int32)
         for row, source in zip(padded, batch, strict=True):
             row[: len(source)] = source
-        states = [engine.encode(padded, lengths) for engine in (network, graphs)]
+        use_shortlist = np.ones(len(batch), bool)
+        states = [engine.encode(padded, lengths, use_shortlist) for engine in (network, graphs)]
         parents = np.arange(len(batch), dtype=np.int32)
         tokens = np.full(len(batch), BOS_ID, np.int32)
         is_open = np.ones(len(batch), bool)
@@ -125,6 +172,7 @@ def compare(
     return Agreement(steps, agreeing / steps, distance / max(agreeing, 1))
 
 
-def _other_files(path: Path, names: dict[str, str]) -> dict[str, bytes]:
-    graphs = {name for pair in GRAPH_FILES.values() for name in pair}
-    return {name: (path / name).read_bytes() for name in names if name not in graphs}
+def _kept_files(path: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """What `export` did not write."""
+    own = {name for files in (*GRAPH_FILES.values(), SHORTLIST_FILES) for name in files}
+    return {name: (path / name).read_bytes() for name in names if name not in own}

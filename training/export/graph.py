@@ -23,7 +23,9 @@ class Graph:
         self._name = name
         self._nodes: list[onnx.NodeProto] = []
         self._made = 0
+        self.has_float_products = False  # by weights; their rounding depends on the number of rows
         self._constants: list[onnx.TensorProto] = []
+        self._constant_names: dict[tuple[str, tuple[int, ...], bytes], Value] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
 
@@ -33,16 +35,21 @@ class Graph:
         return name
 
     def output(self, value: Value, name: str, dtype: str, *shape: str | int) -> None:
-        """Declares `value` an output under `name`."""
-        self._nodes.append(onnx.helper.make_node("Identity", [value], [name]))
+        """Declares the result `value` an output, known as `name` from now on."""
+        for node in self._nodes:
+            for names in (node.input, node.output):
+                names[:] = [name if each == value else each for each in names]
         self._outputs.append(_tensor_info(name, dtype, shape))
 
     def constant(self, array: Any, dtype: str = "float32") -> Value:
-        """A tensor that is stored in the graph."""
-        name = f"constant_{len(self._constants)}"
+        """A tensor that is stored in the graph, once for all that are equal."""
         stored = np.ascontiguousarray(np.asarray(array, dtype))
-        self._constants.append(onnx.numpy_helper.from_array(stored, name))
-        return name
+        key = (stored.dtype.str, stored.shape, stored.tobytes())
+        if key not in self._constant_names:
+            self._constant_names[key] = f"constant_{len(self._constants)}"
+            tensor = onnx.numpy_helper.from_array(stored, self._constant_names[key])
+            self._constants.append(tensor)
+        return self._constant_names[key]
 
     def op(self, kind: str, *inputs: Value, domain: str = "", **attributes: Any) -> Value:
         """The one result of an operator."""
@@ -83,8 +90,8 @@ class Graph:
         outputs = [_tensor_info(*each, None) for each in zip(values, dtypes, strict=True)]
         return onnx.helper.make_graph(inside, name, [], outputs)
 
-    def to_bytes(self) -> bytes:
-        """The checked graph as a file."""
+    def to_bytes(self, **notes: str | int) -> bytes:
+        """The checked graph as a file, with `notes` for the engine that runs it."""
         graph = onnx.helper.make_graph(
             self._nodes, self._name, self._inputs, self._outputs, self._constants
         )
@@ -93,6 +100,7 @@ class Graph:
             onnx.helper.make_opsetid(RUNTIME_DOMAIN, 1),
         ]
         model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        onnx.helper.set_model_props(model, {name: str(note) for name, note in notes.items()})
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
 

@@ -25,10 +25,11 @@ SOURCES = np.array([[6, 7, 8, 9, 3], [10, 11, 3, 0, 0], [12, 3, 0, 0, 0]], np.in
 LENGTHS = np.array([5, 3, 2], np.int32)
 ALL = np.arange(3, dtype=np.int32)
 BOS = np.full(3, 2, np.int32)
+FREE = np.zeros(3, bool)
 
 
 def test_a_step_gives_the_likeliest_tokens_best_first(engine: Engine) -> None:
-    result = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=4)
+    result = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=4)
     assert result.tokens.shape == result.logprobs.shape == (3, 4)
     assert (np.diff(result.logprobs, axis=1) <= 0).all()
     assert result.attention_weights.shape == (3, 5)
@@ -36,12 +37,12 @@ def test_a_step_gives_the_likeliest_tokens_best_first(engine: Engine) -> None:
 
 
 def test_all_of_the_vocabulary_is_a_distribution(engine: Engine) -> None:
-    result = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=10_000)
+    result = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=10_000)
     np.testing.assert_allclose(np.exp(result.logprobs).sum(axis=1), 1.0, rtol=1e-5)
 
 
 def test_tokens_are_told_by_name_however_unlikely(engine: Engine) -> None:
-    state = engine.encode(SOURCES, LENGTHS)
+    state = engine.encode(SOURCES, LENGTHS, FREE)
     everything = engine.step(state, ALL, BOS, top_k=10_000)
     wanted = everything.tokens[:, [-1, 0, 7]]
     result = engine.step(state, ALL, BOS, top_k=2, wanted=wanted)
@@ -53,7 +54,7 @@ def test_tokens_are_told_by_name_however_unlikely(engine: Engine) -> None:
 
 
 def test_parents_reorder_repeat_and_drop_rows(engine: Engine) -> None:
-    state = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=1).state
+    state = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=1).state
     tokens = np.array([5, 6, 7], np.int32)
     straight = engine.step(state, ALL, tokens, top_k=3)
     parents = np.array([2, 0, 0, 2], np.int32)
@@ -65,9 +66,25 @@ def test_parents_reorder_repeat_and_drop_rows(engine: Engine) -> None:
     np.testing.assert_array_equal(again.tokens, expected.tokens)
 
 
+def test_some_sources_are_held_to_a_shortlist(exported_folder: Path) -> None:
+    engine = load_engine(load_folder(exported_folder), "onnx-int8")
+    free = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=1000)
+    held = engine.step(engine.encode(SOURCES, LENGTHS, ~FREE), ALL, BOS, top_k=1000)
+    some = np.array([False, True, False])
+    mixed = engine.step(engine.encode(SOURCES, LENGTHS, some), ALL, BOS, top_k=1000)
+    assert held.tokens.shape[1] == 32 < free.tokens.shape[1] == mixed.tokens.shape[1]
+    np.testing.assert_array_equal(mixed.tokens[~some], free.tokens[~some])
+    np.testing.assert_array_equal(mixed.tokens[some, :32], held.tokens[some])
+    assert np.isneginf(mixed.logprobs[some, 32:]).all()
+    # Among its candidates a source orders tokens as the whole vocabulary does.
+    for row in range(3):
+        kept = np.isin(free.tokens[row], held.tokens[row])
+        np.testing.assert_array_equal(free.tokens[row, kept], held.tokens[row])
+
+
 def test_joined_states_step_as_they_did_apart(engine: Engine) -> None:
-    long = engine.step(engine.encode(SOURCES[:1], LENGTHS[:1]), ALL[:1], BOS[:1], 3).state
-    short = engine.encode(SOURCES[1:, :3], LENGTHS[1:])
+    long = engine.step(engine.encode(SOURCES[:1], LENGTHS[:1], FREE[:1]), ALL[:1], BOS[:1], 3).state
+    short = engine.encode(SOURCES[1:, :3], LENGTHS[1:], FREE[1:])
     tokens = np.array([5, 2, 2], np.int32)
     joined = engine.step(engine.concatenate([long, short]), ALL, tokens, top_k=3)
     apart = [
@@ -80,16 +97,19 @@ def test_joined_states_step_as_they_did_apart(engine: Engine) -> None:
 def test_what_lies_beyond_a_length_is_not_read(engine: Engine) -> None:
     dirty = SOURCES.copy()
     dirty[2, 2:] = 13
-    clean = engine.step(engine.encode(SOURCES, LENGTHS), ALL, BOS, top_k=3)
-    found = engine.step(engine.encode(dirty, LENGTHS), ALL, BOS, top_k=3)
+    clean = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=3)
+    found = engine.step(engine.encode(dirty, LENGTHS, FREE), ALL, BOS, top_k=3)
     np.testing.assert_array_equal(found.logprobs, clean.logprobs)
 
 
+@pytest.mark.parametrize("shortlist", [False, True])
 @pytest.mark.parametrize("beam_size", [1, 4])
 @pytest.mark.parametrize("name", ENGINES)
-def test_batches_change_no_answer(exported_folder: Path, name: EngineName, beam_size: int) -> None:
+def test_batches_change_no_answer(
+    exported_folder: Path, name: EngineName, beam_size: int, shortlist: bool
+) -> None:
     generator = Generator.load(exported_folder, name)
-    options = SearchOptions(beam_size=beam_size, max_tokens=12)
+    options = SearchOptions(beam_size=beam_size, max_tokens=12, shortlist=shortlist)
     words = "hello there how are you what is your name my films music".split()
     draw = np.random.default_rng(0)
     sources = [" ".join(draw.choice(words, draw.integers(1, 9))) for _ in range(20)]

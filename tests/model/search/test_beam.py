@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.config import SearchOptions
-from model.contract import Float32, Int32, StepResult
+from model.contract import Bool, Float32, Int32, StepResult
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.beams import penalty
@@ -29,7 +29,7 @@ class TableEngine:
         with np.errstate(divide="ignore"):
             self.logprobs = np.log(np.array(tables, np.float32))
 
-    def encode(self, source_ids: Int32, source_lengths: Int32) -> list[Int32]:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> list[Int32]:
         return [source_ids, source_lengths]
 
     def step(

@@ -62,9 +62,9 @@ def test_float32_graphs_say_what_the_network_says(parts: tuple[str, str, bool, i
     network = build(*parts)
     found = compared(network, "float32")
     assert found.share == 1.0
-    assert found.difference < 1e-5
+    assert found.difference < 1e-4  # products are grouped otherwise, so they round otherwise
     rough = compared(network, "int8")
-    assert 1e-5 < rough.difference < 0.15
+    assert 1e-4 < rough.difference < 0.15
 
 
 def test_another_network_disagrees() -> None:
@@ -94,7 +94,9 @@ def test_few_rows_and_many_choose_the_same_tokens(top_k: int) -> None:
         values[..., [70, 140]] = values[..., [7]]
         weight.assign(values)
     graphs = OnnxEngine(*graph_files(network, "float32").values())
-    state = graphs.encode(np.array([[5, 6, 7]], np.int32), np.array([3], np.int32))
+    state = graphs.encode(
+        np.array([[5, 6, 7]], np.int32), np.array([3], np.int32), np.zeros(1, bool)
+    )
     few = graphs.step(state, np.zeros(2, np.int32), np.full(2, 9, np.int32), top_k)
     many = graphs.step(state, np.zeros(12, np.int32), np.full(12, 9, np.int32), top_k)
     assert few.tokens.shape == (2, min(top_k, 150))

@@ -1,0 +1,218 @@
+"""Other people's engines, for `benchmarks.decode`. Need CTranslate2 and PyTorch."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ctranslate2
+import numpy as np
+import torch
+from ctranslate2.specs import TransformerSpec
+from keras import ops
+
+from model.contract import Bool, Int32, StepResult
+from model.networks.tokens import TokenSeq2Seq
+
+#: Threads on one sentence's work, and sentences worked on at a time. The best one counts.
+CTRANSLATE2_SETTINGS = ((1, 1), (2, 1), (1, 2))
+
+#: Keras' order of gates -> PyTorch's.
+GATES = (1, 0, 2)
+
+
+@dataclass(frozen=True)
+class TransformerSize:
+    """A small Transformer, as wide as our encoder's output."""
+
+    layers: int = 3
+    units: int = 256
+    inner_units: int = 1024
+    heads: int = 4
+
+
+def ctranslate2_runs(
+    vocab_size: int, compute_type: str, tokens: int, size: TransformerSize
+) -> list[Callable[[Int32, int], None]]:
+    """What translates `(batch, source_len)` with a beam into `tokens` tokens: a Transformer with
+    random weights, which takes the same time as one with good ones; one run for each setting."""
+    pieces = ["<unk>", "<s>", "</s>", *(f"piece{i}" for i in range(3, vocab_size))]
+    with tempfile.TemporaryDirectory() as folder:
+        _random_transformer(pieces, size).save(folder)
+        translators = [
+            ctranslate2.Translator(
+                folder, compute_type=compute_type, intra_threads=threads, inter_threads=workers
+            )
+            for threads, workers in CTRANSLATE2_SETTINGS
+        ]
+
+    def run(translator: ctranslate2.Translator, sources: Int32, beam_size: int) -> None:
+        share = -(-len(sources) // translator.num_translators)
+        translator.translate_batch(
+            [[pieces[i] for i in row] for row in sources],
+            beam_size=beam_size,
+            min_decoding_length=tokens,
+            max_decoding_length=tokens,
+            max_batch_size=share,
+        )
+
+    return [
+        lambda sources, beam_size, each=each: run(each, sources, beam_size) for each in translators
+    ]
+
+
+def _random_transformer(pieces: list[str], size: TransformerSize) -> TransformerSpec:
+    draw = np.random.default_rng(0)
+    units = size.units
+
+    def weights(*shape: int) -> Any:
+        return draw.normal(0, 0.05, shape).astype(np.float32)
+
+    def fill_linear(spec: Any, outputs: int, inputs: int) -> None:
+        spec.weight, spec.bias = weights(outputs, inputs), np.zeros(outputs, np.float32)
+
+    def fill_norm(spec: Any) -> None:
+        spec.gamma, spec.beta = np.ones(units, np.float32), np.zeros(units, np.float32)
+
+    def fill_attention(spec: Any, *outputs: int) -> None:
+        fill_norm(spec.layer_norm)
+        for linear, width in zip(spec.linear, outputs, strict=True):
+            fill_linear(linear, width, units)
+
+    spec = TransformerSpec.from_config((size.layers, size.layers), size.heads, pre_norm=True)
+    embeddings = weights(len(pieces), units)
+    for side in (spec.encoder, spec.decoder):
+        table = side.embeddings[0] if isinstance(side.embeddings, list) else side.embeddings
+        table.weight = embeddings
+        side.position_encodings.encodings = weights(512, units)
+        fill_norm(side.layer_norm)
+        for layer in side.layer:
+            fill_attention(layer.self_attention, 3 * units, units)
+            if side is spec.decoder:
+                fill_attention(layer.attention, units, 2 * units, units)
+            fill_norm(layer.ffn.layer_norm)
+            fill_linear(layer.ffn.linear_0, size.inner_units, units)
+            fill_linear(layer.ffn.linear_1, units, size.inner_units)
+    spec.decoder.projection.weight = embeddings
+    spec.decoder.projection.bias = np.zeros(len(pieces), np.float32)
+    spec.register_source_vocabulary(pieces)
+    spec.register_target_vocabulary(pieces)
+    spec.validate()
+    return spec
+
+
+@dataclass(frozen=True)
+class TorchState:
+    """Tensors with a row for each hypothesis."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    mask: torch.Tensor
+    hidden: torch.Tensor
+
+
+class TorchEngine:
+    """Our weights in PyTorch's own modules, called step by step. One GRU layer with attention
+    `general` and without input feeding, as the default model has.
+
+    Args:
+        network: whose weights.
+        is_int8: quantise GRUs and products as `torch.ao.quantization.quantize_dynamic` does.
+    """
+
+    def __init__(self, network: TokenSeq2Seq, *, is_int8: bool) -> None:
+        config, decoder = network.config, network.decoder
+        kind = (config.cell, config.attention, config.encoder_layers, config.decoder_layers)
+        if kind != ("gru", "general", 1, 1) or config.input_feeding or not config.bidirectional:
+            raise SystemExit(f"{kind}: this peer knows GRUs of one layer with attention general")
+        self._source = _embedding(network.source_embedding)
+        self._target = _embedding(network.target_embedding)
+        encoder = torch.nn.GRU(
+            config.embedding_units, config.encoder_units, batch_first=True, bidirectional=True
+        )
+        stacks = (network.encoder.forward_stack, network.encoder.backward_stack)
+        for suffix, (layer,) in zip(("_l0", "_l0_reverse"), stacks, strict=True):
+            _fill_gru(encoder, layer, suffix)
+        cell = torch.nn.GRUCell(config.embedding_units, config.decoder_units)
+        _fill_gru(cell, decoder.stack[0], "")
+        projection = network.projection
+        parts = {
+            "encoder": encoder,
+            "cell": cell,
+            "key_projection": _linear(decoder.attend.key_projection.kernel),
+            "bridge": _linear(decoder.bridges[0].kernel, decoder.bridges[0].bias),
+            "readout": _linear(decoder.readout.kernel, decoder.readout.bias),
+            "projection": _linear(projection.matrix(), projection.bias),
+        }
+        modules = torch.nn.ModuleDict(parts).eval()
+        if is_int8:
+            kinds = {torch.nn.Linear, torch.nn.GRU, torch.nn.GRUCell}
+            modules = torch.ao.quantization.quantize_dynamic(modules, kinds)
+        self._modules = modules
+
+    @torch.inference_mode()
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> TorchState:
+        """See `model.contract.Engine`; sources here are equally long."""
+        ids = torch.from_numpy(source_ids)
+        values, finals = self._modules["encoder"](self._source(ids))
+        final = torch.cat([finals[0], finals[1]], dim=-1)
+        mask = torch.arange(ids.shape[1]) < torch.from_numpy(source_lengths)[:, None]
+        hidden = torch.tanh(self._modules["bridge"](final))
+        return TorchState(self._modules["key_projection"](values), values, mask, hidden)
+
+    @torch.inference_mode()
+    def step(self, state: TorchState, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
+        rows = torch.from_numpy(parents.astype(np.int64))
+        if len(rows) == len(state.keys) and bool((rows == torch.arange(len(rows))).all()):
+            keys, values, mask = state.keys, state.values, state.mask
+        else:
+            keys, values, mask = state.keys[rows], state.values[rows], state.mask[rows]
+        embedded = self._target(torch.from_numpy(tokens))
+        hidden = self._modules["cell"](embedded, state.hidden[rows])
+        energies = torch.bmm(keys, hidden[:, :, None])[:, :, 0]
+        attention_weights = energies.masked_fill(~mask, -1e9).softmax(dim=-1)
+        context = torch.bmm(attention_weights[:, None], values)[:, 0]
+        readout = torch.tanh(self._modules["readout"](torch.cat([context, hidden], dim=-1)))
+        logprobs, best = self._modules["projection"](readout).log_softmax(dim=-1).topk(top_k)
+        return StepResult(
+            best.to(torch.int32).numpy(),
+            logprobs.numpy(),
+            attention_weights.numpy(),
+            TorchState(keys, values, mask, hidden),
+        )
+
+    def concatenate(self, states: list[TorchState]) -> TorchState:
+        raise NotImplementedError("requests of this benchmark never join a search that runs")
+
+
+def _tensor(weight: Any) -> torch.Tensor:
+    return torch.from_numpy(np.array(ops.convert_to_numpy(weight)))
+
+
+def _embedding(layer: Any) -> torch.nn.Embedding:
+    return torch.nn.Embedding.from_pretrained(_tensor(layer.embeddings))
+
+
+def _linear(kernel: Any, bias: Any = None) -> torch.nn.Linear:
+    weight = _tensor(kernel).T.contiguous()
+    linear = torch.nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        linear.weight.copy_(weight)
+        linear.bias.copy_(torch.zeros(len(weight)) if bias is None else _tensor(bias))
+    return linear
+
+
+def _fill_gru(module: torch.nn.Module, layer: Any, suffix: str) -> None:
+    kernel, recurrent, biases = map(_tensor, layer.cell.trainable_weights)
+
+    def ordered(weight: torch.Tensor) -> torch.Tensor:
+        gates = weight.chunk(len(GATES), dim=-1)
+        return torch.cat([gates[i] for i in GATES], dim=-1)
+
+    with torch.no_grad():
+        getattr(module, f"weight_ih{suffix}").copy_(ordered(kernel).T)
+        getattr(module, f"weight_hh{suffix}").copy_(ordered(recurrent).T)
+        getattr(module, f"bias_ih{suffix}").copy_(ordered(biases[0]))
+        getattr(module, f"bias_hh{suffix}").copy_(ordered(biases[1]))

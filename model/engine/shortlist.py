@@ -1,0 +1,126 @@
+"""Which words of the vocabulary a source may need: frequent ones, and likely translations.
+
+A projection to some hundred candidates takes a fraction of the time of one to the whole vocabulary
+(Jean et al. 2015, arXiv:1412.2007, section 3.3). Every source has equally many candidates, so that
+a request's numbers do not depend on its company.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.contract import Bool, Float32, Int32
+from model.errors import FolderError
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Of each source, the tokens that may be said and the projection's columns for them.
+
+    Attributes:
+        is_used: bool `(sources,)`, whether a source is held to its candidates.
+        tokens: int32 `(sources, candidates)`, ascending.
+        columns: int8 `(sources, readout_units, candidates)`.
+        scales, bias: float32 `(sources, 1, candidates)`.
+    """
+
+    is_used: Bool
+    tokens: Int32
+    columns: NDArray[np.int8]
+    scales: Float32
+    bias: Float32
+
+    def take(self, sources: NDArray[Any]) -> Candidates:
+        """Those sources."""
+        return Candidates(*(getattr(self, field.name)[sources] for field in fields(self)))
+
+    @cached_property
+    def lines(self) -> NDArray[np.intp]:
+        """The number of each source, `(sources, 1, 1)`."""
+        return np.arange(len(self.tokens))[:, None, None]
+
+    @cached_property
+    def are_all_used(self) -> bool:
+        """Whether every source is held to its candidates."""
+        return bool(self.is_used.all())
+
+    @cached_property
+    def are_none_used(self) -> bool:
+        """Whether no source is."""
+        return not self.is_used.any()
+
+    @classmethod
+    def join(cls, parts: list[Candidates]) -> Candidates:
+        """The sources of all, in order."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(each, name) for each in parts]) for name in names))
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Picks candidates.
+
+    Attributes:
+        frequent: int32 `(vocab_size,)`, target tokens, the most frequent first.
+        likely: int32 `(source_vocab_size, n)`, for each source token the target tokens that stand
+            beside it, the likeliest first.
+        always: how many of `frequent` every source has.
+        size: candidates of each source, >= `always`.
+        columns: int8 `(vocab_size, readout_units)`, the projection.
+        scales, bias: float32 `(vocab_size,)`.
+    """
+
+    frequent: Int32
+    likely: Int32
+    always: int
+    size: int
+    columns: NDArray[np.int8]
+    scales: Float32
+    bias: Float32
+
+    def to_bytes(self) -> bytes:
+        """As a file of arrays."""
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer, **{each.name: getattr(self, each.name) for each in fields(self)}
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Self:
+        """What `to_bytes` made.
+
+        Raises:
+            FolderError: if it is something else.
+        """
+        try:
+            with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
+                found = {each.name: arrays[each.name] for each in fields(cls)}
+        except (ValueError, KeyError, OSError) as error:
+            raise FolderError(f"the shortlist cannot be read; export it anew ({error})") from None
+        return cls(**{**found, "always": int(found["always"]), "size": int(found["size"])})
+
+    def candidates(self, source_ids: Int32, source_lengths: Int32, is_used: Bool) -> Candidates:
+        """Those of each source. `source_ids` is `(batch, source_len)`, `is_used` `(batch,)`."""
+        rows = zip(source_ids, source_lengths, strict=True)
+        tokens = np.stack([self.tokens(row[:length]) for row, length in rows])
+        columns = np.ascontiguousarray(self.columns[tokens].transpose(0, 2, 1))
+        return Candidates(
+            is_used, tokens, columns, self.scales[tokens][:, None], self.bias[tokens][:, None]
+        )
+
+    def tokens(self, source: Int32) -> Int32:
+        """The candidates of one source `(source_len,)`, ascending: always the most frequent, then
+        likely ones in turn for each source token, then more frequent ones."""
+        always, further = self.frequent[: self.always], self.frequent[self.always : self.size]
+        order = np.concatenate([always, self.likely[source].T.ravel(), further])
+        places = np.arange(len(order), dtype=np.int32)
+        first = np.empty(len(self.frequent), np.int32)
+        first[order[::-1]] = places[::-1]  # of equals, the last that is written stays
+        return np.sort(order[first[order] == places][: self.size])

@@ -1,0 +1,59 @@
+"""Rows keep their own state and source, wherever they stand."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.engine.grid import Grid
+
+
+def carry(moves: list[list[int]], sources: int) -> None:
+    """Follows `moves`, each a choice of parents, with states and sources that name themselves."""
+    grid = Grid.of_sources(sources)
+    memory = np.arange(sources)
+    state = grid.spread(np.arange(sources))
+    expected_sources = np.arange(sources)
+    expected_state = np.arange(sources)
+    for move in moves:
+        parents = np.array([choice % len(expected_state) for choice in move], np.int32)
+        grid, lines, places = grid.follow(parents)
+        memory = memory if lines is None else memory[lines]
+        state = state.reshape(-1)[places].reshape(grid.shape)
+        expected_sources, expected_state = expected_sources[parents], expected_state[parents]
+        np.testing.assert_array_equal(memory[grid.row_lines], expected_sources)
+        np.testing.assert_array_equal(grid.collect(state), expected_state)
+        fresh = np.arange(len(parents)) + 100 * len(moves)
+        state, expected_state = grid.spread(fresh), fresh
+        np.testing.assert_array_equal(grid.collect(state), fresh)
+
+
+@given(
+    st.integers(1, 6),
+    st.lists(st.lists(st.integers(0, 1000), min_size=1, max_size=12), max_size=6),
+)
+def test_rows_take_their_state_and_source_along(sources: int, moves: list[list[int]]) -> None:
+    carry(moves, sources)
+
+
+def test_a_beam_shares_one_line() -> None:
+    grid, lines, _ = Grid.of_sources(3).follow(np.repeat(np.arange(3), 4))
+    assert grid.shape == (3, 4)
+    assert lines is None
+    assert grid.is_full
+
+
+def test_rows_that_would_leave_the_grid_empty_get_lines_of_their_own() -> None:
+    grid, lines, _ = Grid.of_sources(4).follow(np.array([0, 0, 0, 0, 0, 1, 2, 3]))
+    assert grid.shape == (8, 1)
+    assert lines is not None
+    np.testing.assert_array_equal(lines, [0, 0, 0, 0, 0, 1, 2, 3])
+
+
+def test_joined_grids_keep_their_sources_apart() -> None:
+    one, _, _ = Grid.of_sources(2).follow(np.array([0, 0, 1, 1]))
+    grid, lines = Grid.join([one, Grid.of_sources(1)])
+    memory = np.array([10, 11, 20])
+    memory = memory if lines is None else memory[lines]
+    np.testing.assert_array_equal(memory[grid.row_lines], [10, 10, 11, 11, 20])

@@ -1,0 +1,138 @@
+"""The encoder graph: reads sources, and prepares all that the steps need of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from model.networks.tokens import TokenSeq2Seq
+from training.export.graph import Array, Graph, Value
+from training.export.parts import DecoderWeights, Reader, array, read
+from training.export.products import PRODUCTS, Float32Products, Operand, Products
+
+#: Keras' order of gates -> ONNX' order.
+GATES = {"gru": (0, 1, 2), "lstm": (0, 3, 1, 2)}
+
+
+def encoder_graph(network: TokenSeq2Seq, precision: str) -> bytes:
+    """Inputs: source_ids int32 `(batch, source_len)`, source_lengths int32 `(batch,)`. Outputs:
+    keys `(batch, 1, [heads,] units, source_len)`, values `(batch, 1, [heads,] source_len,
+    readout_units)`, state_0, ... `(batch, 1, 1, ...)`. Recurrent layers are the runtime's own."""
+    graph, products = Graph("encoder"), PRODUCTS[precision]
+    encoder, decoder = network.encoder, network.decoder
+    ids = graph.input("source_ids", "int32", "batch", "source_len")
+    lengths = graph.input("source_lengths", "int32", "batch")
+    table = products.table(graph, array(network.source_embedding.embeddings))
+    embedded = graph.op("Gather", table, ids, axis=0)
+    sequence = graph.op("Transpose", embedded, perm=[1, 0, 2])  # S B E
+    finals: list[Value] = []
+    for i, forward in enumerate(encoder.forward_stack):
+        backward = encoder.backward_stack[i : i + 1]
+        layers = [forward, *backward]
+        sequence, finals = _recurrent(graph, products, encoder.cell, layers, sequence, lengths)
+    weights = DecoderWeights.of(decoder, encoder.width)
+    outputs = products.bounded(graph, graph.op("Transpose", sequence, perm=[1, 0, 2]))  # B S W
+    if weights.keys is None:
+        keys = sequence
+        keys = graph.op("Transpose", sequence, perm=[1, 0, 2])
+        (values,) = read(graph, products, outputs, [weights.values])
+    else:
+        keys, values = read(graph, products, outputs, [weights.keys, weights.values])
+    _output_memory(graph, keys, values, weights.heads)
+
+    state = _initial_state(graph, network, weights, precision, finals)
+    for i, value in enumerate(state):
+        graph.output(value, f"state_{i}", "float32", "batch", 1, 1, f"units_{i}")
+    return graph.to_bytes()
+
+
+def _output_memory(graph: Graph, keys: Value, values: Value, heads: int) -> None:
+    """`(batch, source_len, heads * units)` -> what the step graph multiplies by."""
+    shape = graph.constant([0, 0, 1, heads, -1], "int64")
+    keys, values = (graph.op("Reshape", each, shape) for each in (keys, values))
+    keys = graph.op("Transpose", keys, perm=[0, 2, 3, 4, 1])  # B 1 H U S
+    values = graph.op("Transpose", values, perm=[0, 2, 3, 1, 4])  # B 1 H S E
+    if heads == 1:
+        axis = graph.constant([2], "int64")
+        keys, values = (graph.op("Squeeze", each, axis) for each in (keys, values))
+    by_head = ("batch", 1) if heads == 1 else ("batch", 1, heads)
+    graph.output(keys, "keys", "float32", *by_head, "key_units", "source_len")
+    graph.output(values, "values", "float32", *by_head, "source_len", "readout_units")
+
+
+def _initial_state(
+    graph: Graph,
+    network: TokenSeq2Seq,
+    weights: DecoderWeights,
+    precision: str,
+    finals: list[Value],
+) -> list[Value]:
+    """As the step graph gives it: of each layer h (GRU) or c (LSTM) and what the layer reads of its
+    own h; with input feeding what the first layer reads of a readout of zeros."""
+    decoder, products = network.decoder, PRODUCTS[precision]
+    size = len(decoder.state_names)
+    state: list[Value] = []
+    for layer in range(decoder.layers):
+        bridges = decoder.bridges[layer * size : (layer + 1) * size]
+        names = []
+        for bridge, final in zip(bridges, finals, strict=True):
+            kernel = Reader(array(bridge.kernel), array(bridge.bias))
+            (value,) = read(graph, Float32Products(), Operand(final), [kernel])
+            lifted = graph.op("Unsqueeze", value, graph.constant([1, 2], "int64"))
+            names.append(graph.op("Tanh", lifted))
+        own = read(graph, products, products.bounded(graph, names[0]), [weights.recurrent[layer]])
+        state += [names[-1], *own]
+    if weights.feeding is not None:
+        nothing = graph.constant(np.zeros((decoder.units, weights.feeding.units)))
+        state.append(graph.op("MatMul", state[0], nothing))
+    return state
+
+
+def _recurrent(
+    graph: Graph,
+    products: Products,
+    cell: str,
+    layers: list[keras.layers.RNN],
+    sequence: Value,
+    lengths: Value,
+) -> tuple[Value, list[Value]]:
+    """A layer over `(source_len, batch, features)`, one direction or both: its outputs
+    `(source_len, batch, width)` and final states `(batch, width)`."""
+    parts = [_onnx_weights(cell, layer) for layer in layers]
+    weights = [products.weight(graph, np.stack(each)) for each in zip(*parts, strict=True)]
+    options: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
+    outputs, *finals = graph.ops(
+        cell.upper(),
+        sequence,
+        *weights,
+        lengths,
+        count=2 if cell == "gru" else 3,
+        direction="bidirectional" if len(layers) == 2 else "forward",
+        hidden_size=layers[0].units,
+        **options,
+    )
+    by_row = graph.op("Transpose", outputs, perm=[0, 2, 1, 3])  # S D B H -> S B D H
+    joined = graph.op("Reshape", by_row, graph.constant([0, 0, -1], "int64"))
+    states = [
+        graph.op(
+            "Reshape",
+            graph.op("Transpose", final, perm=[1, 0, 2]),
+            graph.constant([0, -1], "int64"),
+        )
+        for final in finals
+    ]
+    return joined, states
+
+
+def _onnx_weights(cell: str, layer: keras.layers.RNN) -> tuple[Array, Array, Array]:
+    """W `(gates * units, features)`, R `(gates * units, units)` and both biases in one row."""
+    kernel, recurrent, bias = (array(weight) for weight in layer.cell.trainable_weights)
+    biases = bias if cell == "gru" else np.stack([bias, np.zeros_like(bias)])
+
+    def ordered(weight: Array) -> Array:
+        gates = np.split(weight, len(GATES[cell]), axis=-1)
+        return np.concatenate([gates[i] for i in GATES[cell]], axis=-1)
+
+    return ordered(kernel).T, ordered(recurrent).T, ordered(biases).reshape(-1)

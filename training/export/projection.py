@@ -1,0 +1,105 @@
+"""The end of a step graph: from readouts to the likeliest tokens, of the whole vocabulary or of a
+shortlist."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model.networks.tokens import TokenSeq2Seq
+from training.export.graph import Array, Graph, Value
+from training.export.parts import array
+from training.export.products import (
+    BOUNDED_SCALE,
+    PRODUCTS,
+    ZERO_POINT,
+    Operand,
+    quantise_columns,
+)
+
+#: Neighbouring tokens whose greatest log-probability is looked at first, and from how many rows on.
+BLOCK, MANY_ROWS = 64, 8
+
+
+def project(graph: Graph, network: TokenSeq2Seq, precision: str, readout: Operand) -> None:
+    """Outputs best int64 and logprobs float32, `(sources, rows, top_k)`, after `readout` `(sources,
+    rows, 1, readout_units)`."""
+    vocab_size = network.config.target_vocab_size
+    beyond = -vocab_size % BLOCK  # columns that no token has, and that nothing chooses
+    matrix = np.pad(array(network.projection.matrix()), ((0, 0), (0, beyond)))
+    bias = np.pad(array(network.projection.bias), (0, beyond), constant_values=-1e9)
+    logits = PRODUCTS[precision].multiply(graph, readout, matrix, bias)
+    logprobs = graph.op("LogSoftmax", logits, axis=-1)
+    rows = graph.op("Reshape", logprobs, graph.constant([-1, len(bias)], "int64"))
+    best_logprobs, best = _best(graph, rows, len(bias))
+    sizes = graph.op("Shape", readout.value, start=0, end=2)
+    shape = graph.op("Concat", sizes, graph.constant([-1], "int64"), axis=0)
+    _output(graph, *(graph.op("Reshape", each, shape) for each in (best, best_logprobs)))
+
+
+def project_to_candidates(graph: Graph, readout: Operand, units: int) -> None:
+    """The same in int8 among the candidates of each source; `best` are places among them."""
+    columns = graph.input("columns", "int8", "sources", units, "candidates")
+    scales = graph.input("scales", "float32", "sources", 1, "candidates")
+    bias = graph.input("bias", "float32", "sources", 1, "candidates")
+    rows = graph.op("Squeeze", readout.value, graph.constant([2], "int64"))  # G W E
+    # Without a zero point, which is in the bias already: so one row takes the runtime's fast path.
+    product = graph.op("Cast", graph.op("MatMulInteger", rows, columns), to=1)
+    logits = graph.op("Add", graph.op("Mul", product, scales), bias)
+    logprobs = graph.op("LogSoftmax", logits, axis=-1)
+    best_logprobs, best = graph.ops("TopK", logprobs, _top_k(graph), count=2, axis=-1)
+    _output(graph, best, best_logprobs)
+
+
+def _top_k(graph: Graph) -> Value:
+    return graph.input("top_k", "int64", 1)
+
+
+def _output(graph: Graph, best: Value, logprobs: Value) -> None:
+    graph.output(best, "best", "int64", "sources", "rows", "k")
+    graph.output(logprobs, "logprobs", "float32", "sources", "rows", "k")
+
+
+def shortlist_columns(network: TokenSeq2Seq) -> dict[str, Array]:
+    """The projection in int8 as the shortlist graph multiplies by it: columns int8 `(vocab_size,
+    readout_units)`, scales and bias float32 `(vocab_size,)`."""
+    scales, steps = quantise_columns(array(network.projection.matrix()))
+    scales = scales * BOUNDED_SCALE
+    bias = array(network.projection.bias) - ZERO_POINT * scales * steps.sum(axis=0)
+    return {
+        "columns": np.ascontiguousarray(steps.T, np.int8),
+        "scales": scales.astype(np.float32),
+        "bias": bias.astype(np.float32),
+    }
+
+
+def _best(graph: Graph, logprobs: Value, vocab_size: int) -> list[Value]:
+    """The `top_k` greatest of `logprobs` `(rows, vocab_size)` and their places. Of equals the first
+    comes first.
+
+    The runtime's TopK looks at one number after the other. For many rows it is faster to take the
+    greatest of each block first, which is done by vectors: the best are in the best blocks.
+    """
+
+    top_k = _top_k(graph)
+
+    def directly() -> list[Value]:
+        return graph.ops("TopK", logprobs, top_k, count=2, axis=-1)
+
+    def by_blocks() -> list[Value]:
+        count = vocab_size // BLOCK
+        blocks = graph.op("Reshape", logprobs, graph.constant([0, count, BLOCK], "int64"))
+        greatest = graph.op("ReduceMax", blocks, axes=[2], keepdims=0)
+        most = graph.op("Min", top_k, graph.constant([count], "int64"))
+        _, chosen = graph.ops("TopK", greatest, most, count=2, axis=-1)
+        in_order, _ = graph.ops("TopK", chosen, most, count=2, axis=-1, largest=0)
+        row = graph.constant([0, -1], "int64")
+        lifted = graph.op("Unsqueeze", in_order, graph.constant([2], "int64"))
+        left = graph.op("GatherND", blocks, lifted, batch_dims=1)
+        places = graph.constant(np.arange(vocab_size).reshape(count, BLOCK), "int64")
+        left_places = graph.op("Reshape", graph.op("Gather", places, in_order, axis=0), row)
+        values, found = graph.ops("TopK", graph.op("Reshape", left, row), top_k, count=2, axis=-1)
+        return [values, graph.op("GatherElements", left_places, found, axis=1)]
+
+    rows = graph.op("Shape", logprobs, start=0, end=1)
+    is_few = graph.op("Less", rows, graph.constant([MANY_ROWS], "int64"))
+    return graph.either(is_few, directly, by_blocks, ["float32", "int64"])

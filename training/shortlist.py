@@ -1,0 +1,93 @@
+"""Builds shortlists: which target tokens stand beside which source tokens in a corpus.
+
+The table is that of IBM Model 1 (Brown et al. 1993, Computational Linguistics 19(2), section 4.1):
+t(target token | source token), by expectation maximisation from equal chances.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.contract import Int32
+from model.engine.shortlist import Shortlist
+from model.networks.tokens import TokenSeq2Seq
+from model.tokenizer import EOS_ID
+from training.corpus.shards import Shard
+from training.export.projection import shortlist_columns
+
+#: Pairs of a source and a target token that are counted at most; beyond, examples are left out.
+MOST_LINKS = 12_000_000
+ITERATIONS = 5
+#: Target tokens that a source token proposes, and the share of a shortlist that every source has.
+PROPOSALS, ALWAYS_SHARE = 48, 0.5
+
+
+def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int) -> Shortlist:
+    """A shortlist of `size` candidates for each source, learnt from the training part."""
+    always = int(size * ALWAYS_SHARE)
+    sources, targets = _spread_examples(train)
+    vocab_size = network.config.target_vocab_size
+    counts = np.bincount(np.concatenate(targets), minlength=vocab_size)
+    counts[EOS_ID] = counts.max() + 1
+    frequent = np.argsort(-counts, kind="stable").astype(np.int32)
+    proposals = _proposals(sources, targets, network.config.source_vocab_size, frequent, always)
+    return Shortlist(frequent, proposals, always, size, **shortlist_columns(network))
+
+
+def _spread_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:
+    """As many examples as `MOST_LINKS` allows, from all of the corpus."""
+    links = train.source_lengths.astype(np.int64) * train.target_lengths
+    count = int(len(links) * min(1.0, MOST_LINKS / max(links.sum(), 1)))
+    chosen = np.linspace(0, len(links) - 1, max(count, 1)).astype(np.int64)
+    return train.source_ids(chosen), train.target_ids(chosen)
+
+
+def _proposals(
+    sources: list[Int32],
+    targets: list[Int32],
+    source_vocab_size: int,
+    frequent: Int32,
+    always: int,
+) -> Int32:
+    """`(source_vocab_size, PROPOSALS)`: the likeliest target tokens of each source token that are
+    not among the `always` most frequent ones; the most frequent where there are no more."""
+    pairs, chances = _translation_table(sources, targets, len(frequent))
+    is_common = np.zeros(len(frequent), bool)
+    is_common[frequent[:always]] = True
+    rare = ~is_common[pairs % len(frequent)]
+    source, target = np.divmod(pairs[rare], len(frequent))
+    order = np.lexsort((-chances[rare], source))
+    source, target = source[order], target[order]
+    first = np.searchsorted(source, source)
+    rank = np.arange(len(source)) - first
+    is_near = rank < PROPOSALS
+    proposals = np.full((source_vocab_size, PROPOSALS), frequent[0], np.int32)
+    proposals[source[is_near], rank[is_near]] = target[is_near]
+    return proposals
+
+
+def _translation_table(
+    sources: list[Int32], targets: list[Int32], vocab_size: int
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Every pair that stands in some example, as `source * vocab_size + target`, ascending, and its
+    t(target | source)."""
+    links = [
+        (source.astype(np.int64) * vocab_size + target[:, None]).ravel()
+        for source, target in zip(sources, targets, strict=True)
+    ]  # target by target, the sources of its example
+    repeats = np.concatenate(
+        [np.full(len(t), len(s)) for s, t in zip(sources, targets, strict=True)]
+    )
+    pairs, places = np.unique(np.concatenate(links), return_inverse=True)
+    said = np.repeat(np.arange(len(repeats)), repeats)  # the target word that each link explains
+    chances = np.ones(len(pairs))
+    for _ in range(ITERATIONS):
+        weights = chances[places]
+        weights /= np.bincount(said, weights)[said]
+        expected = np.bincount(places, weights, minlength=len(pairs))
+        totals = np.bincount(pairs // vocab_size, expected)
+        chances = expected / totals[pairs // vocab_size]
+    return pairs, chances
