@@ -51,6 +51,7 @@ def search_options(
     limits: Settings,
     *,
     decoding: Decoding | None = None,
+    can_rerank: bool = False,
     **wishes: Any,
 ) -> SearchOptions:
     """Options of one search.
@@ -59,6 +60,7 @@ def search_options(
         defaults: the model's own, for what is not wished, within `limits`.
         limits: the server's.
         decoding: how to search; by default as `wishes` and `defaults` have it.
+        can_rerank: whether there is a model to re-rank by.
         wishes: fields of `SearchOptions`; None is no wish.
 
     Raises:
@@ -82,6 +84,9 @@ def search_options(
     max_tokens = wishes.get("max_tokens", own["max_tokens"])
     _check_at_most("min_tokens", wishes, max_tokens, "(the max_tokens)")
     own["min_tokens"] = min(defaults.min_tokens, max_tokens)
+    if not can_rerank or beam_size < 2:
+        _check_at_most("rerank_weight", wishes, 0.0, "without a second model, and a beam_size of 2")
+        own["rerank_weight"] = 0.0
     return SearchOptions(**{**own, **wishes})
 
 

@@ -35,7 +35,7 @@ def create_app(
         try:
             yield
         finally:
-            await asyncio.to_thread(app.state.model.scheduler.close)
+            await asyncio.to_thread(app.state.model.close)
 
     app = FastAPI(title="seq2seq", description="Replies by a neural network.", lifespan=lifespan)
     app.state.settings = settings

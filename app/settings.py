@@ -32,6 +32,9 @@ class Settings(BaseSettings):
         le=1024,
         description="that step ONNX Runtime; 0: as many as cores, but one that reads and answers",
     )
+    rerank_model: Path | None = Field(
+        None, description="a second model's folder, for requests with a rerank_weight"
+    )
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
     max_body_bytes: int = Field(65_536, ge=1, le=2**30, description="largest request body")

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 from typing import get_args
 
@@ -27,12 +26,15 @@ from model.search.requests import SearchRequest
 #: Lines that are read before they are sorted by length and answered.
 WINDOW = 4096
 
+#: How much a second model counts if neither the caller nor the first model says so.
+RERANK_WEIGHT = 0.5
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Answers standard input. Returns the exit code."""
     chosen = _parse(arguments)
     try:
-        generator = Generator.load(chosen.model, chosen.engine)
+        generator = Generator.load(chosen.model, chosen.engine, rerank_model=chosen.rerank_model)
         if generator.config.task != chosen.task:
             task = generator.config.task
             raise ConfigError(f"{chosen.model}: this model's task is '{task}', not '{chosen.task}'")
@@ -63,13 +65,13 @@ def answer_lines(
     """The best answer to each line, in the order of the lines; `""` where a line holds no text."""
     remaining = iter(lines)
     while window := list(islice(remaining, WINDOW)):
-        requests: dict[int, SearchRequest] = {}
+        sources: dict[int, list[str]] = {}
         for place, line in enumerate(window):
             with suppress(InputError):
-                source_ids = generator.tokenizer.source_ids(line.split("\t"))
-                requests[place] = replace(template, source_ids=source_ids)
-        found = generator.search(list(requests.values()), batch_size=batch_size)
-        answers = dict(zip(requests, found, strict=True))
+                generator.tokenizer.source_ids(line.split("\t"))
+                sources[place] = line.split("\t")
+        found = generator.answer(list(sources.values()), template, batch_size=batch_size)
+        answers = dict(zip(sources, found, strict=True))
         for place in range(len(window)):
             best = answers[place][0].tokens if place in answers else ()
             yield generator.tokenizer.target_text(best)
@@ -94,13 +96,19 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.add_argument(
             f"--{name}-word", action="append", default=[], help=f"{meaning}; may come again"
         )
+    parser.add_argument("--rerank-model", help="a second model's folder, to re-rank a beam by")
+    parser.add_argument(
+        "--rerank-weight", type=float, help=f"how much it counts; {RERANK_WEIGHT} if left out"
+    )
     parser.add_argument("--batch-size", type=int, default=64, help="sources in search at a time")
     return parser.parse_args(arguments)
 
 
 def _options(defaults: SearchOptions, chosen: argparse.Namespace) -> SearchOptions:
-    names = ("beam_size", "length_penalty", "max_tokens")
+    names = ("beam_size", "length_penalty", "max_tokens", "rerank_weight")
     given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
+    if chosen.rerank_model and not defaults.rerank_weight:
+        given.setdefault("rerank_weight", RERANK_WEIGHT)
     values = {**defaults.model_dump(), "n_best": 1, **given}
     return SearchOptions.parse(values, where="options")
 

@@ -148,6 +148,9 @@ class SearchOptions(Document):
     seed: int | None = Field(
         None, ge=0, lt=2**64, description="repeats the same draws; none: others each time"
     )
+    rerank_weight: float = Field(
+        0.0, ge=0.0, le=10.0, description="of what a second model says of each hypothesis"
+    )
 
     @model_validator(mode="after")
     def _check_sizes_agree(self) -> Self:
@@ -173,6 +176,7 @@ class ModelConfig(Document):
     languages: tuple[str, ...] = Field((), description="(source, target), or one for a dialogue")
     network: NetworkConfig
     text: TextConfig
+    reverse: bool = Field(False, description="it reads targets and says their sources")
     search: SearchOptions = SearchOptions()
     training: dict[str, Any] = Field({}, description="recipe, corpus, versions, metrics")
     sha256: dict[str, str] = Field({}, description="file name -> hex digest")

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from model.config import ModelConfig, SearchOptions
 from model.contract import Engine
 from model.engine import EngineName, load_engine
-from model.errors import InputError
+from model.errors import ConfigError, InputError
 from model.folder import load_folder
+from model.reranker import Reranker, kind_of_reranking
 from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, Tokenizer
@@ -45,24 +46,52 @@ class Generator:
         config: the model's document; its `search` holds the defaults.
         tokenizer: text to ids and back.
         engine: runs the network.
+        second: the model that re-ranks where options have a `rerank_weight`.
+
+    Raises:
+        ConfigError: if `second` can tell nothing of this model's answers.
     """
 
-    def __init__(self, config: ModelConfig, tokenizer: Tokenizer, engine: Engine) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        tokenizer: Tokenizer,
+        engine: Engine,
+        *,
+        second: Generator | None = None,
+    ) -> None:
         self.config = config
         self.tokenizer = tokenizer
         self.engine = engine
+        self.second = second
+        self.reranker = None
+        if second is not None:
+            kind = kind_of_reranking(config, second.config)
+            self.reranker = Reranker(kind, tokenizer, second.tokenizer)
 
     @classmethod
-    def load(cls, path: str | Path, engine: EngineName = "auto", *, threads: int = 0) -> Generator:
-        """Opens a model folder. `threads` work on one operator of ONNX Runtime; 0: one for each
-        core.
+    def load(
+        cls,
+        path: str | Path,
+        engine: EngineName = "auto",
+        *,
+        threads: int = 0,
+        rerank_model: str | Path | None = None,
+    ) -> Generator:
+        """Opens a model folder, and that of a second model for re-ranking. `threads` work on one
+        operator of ONNX Runtime; 0: one for each core.
 
         Raises:
-            FolderError: if the folder is broken.
+            FolderError: if a folder is broken.
             EngineError: if the engine cannot run here.
+            ConfigError: if the second model can tell nothing of the first one's answers.
         """
         folder = load_folder(path)
-        return cls(folder.config, folder.tokenizer, load_engine(folder, engine, threads=threads))
+        second = None
+        if rerank_model is not None:
+            second = cls.load(rerank_model, engine, threads=threads)
+        loaded = load_engine(folder, engine, threads=threads)
+        return cls(folder.config, folder.tokenizer, loaded, second=second)
 
     def new_search(self) -> Search:
         """A search of the model's engine, in which no answer holds the unknown word."""
@@ -94,7 +123,8 @@ class Generator:
 
         Raises:
             InputError: if a source, or a word, holds no text.
-            ConfigError: if words are required, but `options` are not those of a beam.
+            ConfigError: if words are required, but `options` are not those of a beam; if they have
+                a `rerank_weight`, but there is nothing to re-rank by.
         """
         template = self.template(
             options,
@@ -103,11 +133,42 @@ class Generator:
             required_words=required_words,
             with_attention=with_attention,
         )
-        found = self.search(
-            [replace(template, source_ids=self.tokenizer.source_ids(source)) for source in sources],
-            batch_size=batch_size,
-        )
+        found = self.answer(sources, template, batch_size=batch_size)
         return [[self._candidate(each) for each in hypotheses] for hypotheses in found]
+
+    def answer(
+        self,
+        sources: Sequence[str | Sequence[str]],
+        template: SearchRequest,
+        *,
+        batch_size: int = 64,
+    ) -> list[tuple[Hypothesis, ...]]:
+        """Answers each source as `template` has it, re-ranked if it has a `rerank_weight`.
+
+        Raises:
+            InputError: if a source holds no text.
+            ConfigError: if there is nothing to re-rank by.
+        """
+        encoded = [self.tokenizer.source_ids(source) for source in sources]
+        requests = [replace(template, source_ids=source_ids) for source_ids in encoded]
+        if not template.options.rerank_weight:
+            return self.search(requests, batch_size=batch_size)
+        if self.reranker is None or self.second is None or template.options.beam_size < 2:
+            raise ConfigError(
+                "rerank_weight needs a second model (rerank_model) and a beam_size of 2 or more. "
+                f"Received: beam_size={template.options.beam_size}"
+            )
+        widened = [self.reranker.widened(request) for request in requests]
+        found = self.search(widened, batch_size=batch_size)
+        asked = [
+            self.reranker.requests(source, hypotheses)
+            for source, hypotheses in zip(sources, found, strict=True)
+        ]
+        scored = iter(self.second.search([each for own in asked for each in own]))
+        return [
+            self.reranker.reranked(template, hypotheses, [next(scored) for _ in hypotheses])
+            for hypotheses in found
+        ]
 
     def template(
         self,

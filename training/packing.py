@@ -42,6 +42,7 @@ def write_model(
         languages=recipe.languages,
         network=network_config(recipe, corpus),
         text=TextConfig(**recipe.tokenizer.model_dump(include=set(TextConfig.model_fields))),
+        reverse=all(source.swap for source in recipe.corpus.sources),
         search=recipe.search,
         training={
             "recipe": recipe.model_dump(mode="json"),

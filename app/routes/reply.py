@@ -55,24 +55,30 @@ async def reply(
     """Answers a message, or the last turn of a dialogue."""
     started = time.perf_counter()
     model, limits = served_model(request), settings_of(request)
-    asked = _search_request(body, model, limits)
+    turns, fields = _turns(body)
+    asked = _search_request(body, turns, fields, model, limits)
     if body.stream:
-        return await event_stream(request, _events(asked, model, limits, started))
+        return await event_stream(request, _events(asked, turns, model, limits, started))
     hypotheses = await unless_hung_up(
         request,
-        model.scheduler.submit(asked, timeout_seconds=limits.request_timeout_seconds),
+        model.answer(asked, turns, timeout_seconds=limits.request_timeout_seconds),
     )
     return _answer(model, asked, hypotheses, started)
 
 
 async def _events(
-    asked: SearchRequest, model: ServedModel, limits: Settings, started: float
+    asked: SearchRequest,
+    turns: list[str],
+    model: ServedModel,
+    limits: Settings,
+    started: float,
 ) -> AsyncGenerator[bytes, None]:
     """The reply bit by bit, then the whole answer."""
     text, arrived = GrowingText(model.tokenizer), asyncio.Queue[Tokens]()
     search = asyncio.create_task(
-        model.scheduler.submit(
+        model.answer(
             asked,
+            turns,
             timeout_seconds=limits.request_timeout_seconds,
             on_tokens=arrived.put_nowait,
         )
@@ -90,12 +96,18 @@ async def _events(
         search.cancel()
 
 
-def _search_request(body: ReplyRequest, model: ServedModel, limits: Settings) -> SearchRequest:
-    turns, fields = _turns(body)
+def _search_request(
+    body: ReplyRequest,
+    turns: list[str],
+    fields: list[str],
+    model: ServedModel,
+    limits: Settings,
+) -> SearchRequest:
     options = search_options(
         model.config.search,
         limits,
-        decoding=body.decoding or ("beam" if body.required_words else None),
+        decoding=body.decoding or ("beam" if body.required_words or body.rerank_weight else None),
+        can_rerank=model.reranker is not None,
         **{name: getattr(body, name) for name in body.model_fields_set & OPTIONS},
     )
     return SearchRequest(

@@ -82,6 +82,13 @@ class ReplyRequest(_Strict):
     shortlist: bool | None = Field(
         None, description="false: choose among all words, not just likely ones; slower"
     )
+    rerank_weight: float | None = Field(
+        None,
+        ge=0.0,
+        le=10.0,
+        description="against replies that would answer anything: orders the hypotheses of a beam "
+        "by a second model too, which counts so much; where the server has one",
+    )
     prefix: str | None = Field(None, description="what every candidate begins with")
     blocked_words: list[str] | None = Field(
         None, description="words, or phrases, that no candidate may hold"

@@ -326,10 +326,6 @@ def _with_diversity(logprobs: Floats, beams: Beams) -> Floats:
 
 
 def _best(entry: _Open) -> tuple[Hypothesis, ...]:
-    """The n best finished hypotheses; those that ended themselves come first, then those that hold
-    what is required."""
-
-    def order(each: Hypothesis) -> tuple[bool, bool, float]:
-        return each.finish_reason == "length", not each.holds_required, -each.score
-
-    return tuple(sorted(entry.finished, key=order)[: entry.request.options.n_best])
+    """The n best finished hypotheses."""
+    ranked = sorted(entry.finished, key=lambda each: each.rank)
+    return tuple(ranked[: entry.request.options.n_best])

@@ -79,3 +79,9 @@ class Hypothesis:
     finish_reason: FinishReason
     holds_required: bool = True
     attention_weights: NDArray[np.float32] | None = field(default=None, compare=False)
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """Sorts hypotheses, the best first: those that ended themselves, then those that hold what
+        is required, by their scores."""
+        return self.finish_reason == "length", not self.holds_required, -self.score

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from app.registry import load_model
+from app.registry import load_model, serve_model
 from app.settings import Settings
+from model.config import SearchOptions
 from model.contract import Engine, State, StepResult
 from model.generator import Generator
 from tests.app.fakes import TableEngine, loop
@@ -33,3 +36,25 @@ def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(
     rows = {rows for rows, _ in engine.asked}
     assert {1, 2} <= rows  # greedy, alone and in company
     assert max(rows) > 4  # the beams of two requests
+
+
+def test_a_second_model_ranks_as_it_does_offline(
+    make_generator: Callable[[Engine], Generator], table_engine: TableEngine
+) -> None:
+    first = make_generator(table_engine)
+    second = make_generator(TableEngine(loop(first.tokenizer.target_vocab_size, 7)))
+    generator = Generator(first.config, first.tokenizer, first.engine, second=second)
+    options = SearchOptions(beam_size=4, n_best=3, rerank_weight=2.0, max_tokens=16)
+    template = generator.template(options)
+    (expected,) = generator.answer(["hello"], template)
+    plain = generator.search([replace(template, source_ids=first.tokenizer.source_ids("hello"))])[0]
+    assert [each.score for each in expected] != [each.score for each in plain]
+
+    model = serve_model(generator, Settings())
+    request = replace(template, source_ids=first.tokenizer.source_ids("hello"))
+    try:
+        found = asyncio.run(model.answer(request, ["hello"], timeout_seconds=20.0))
+    finally:
+        model.close()
+    assert found == expected
+    assert len(found) == 3

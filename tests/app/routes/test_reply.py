@@ -175,6 +175,8 @@ WRONG_FIELDS = [
     ({"message": "hello", "required_words": ["i am fine"], "max_tokens": 2}, "required_words"),
     ({"message": "hello", "required_words": ["fine"], "beam_size": 1}, "required_words"),
     ({"message": "hello", "required_words": ["fine"], "decoding": "sample"}, "required_words"),
+    ({"message": "hello", "rerank_weight": 0.5}, "rerank_weight"),
+    ({"message": "hello", "rerank_weight": -1.0}, "rerank_weight"),
     ({"message": "hello", "<temperature>": 1.0}, "<temperature>"),
     ({"message": "hello", "\ud800": 1}, "body"),
     ({"message": "hello", "a\x00": 1}, "a\ufffd"),

@@ -1,0 +1,62 @@
+"""How varied replies are with and without re-ranking by a second model.
+
+    python -m benchmarks.rerank MESSAGES [--model models/default] [--rerank-model models/default]
+
+MESSAGES holds one message a line. A beam of 8 is ranked by its score alone, then with more and more
+weight on the second model. `distinct-n`: different n-grams among all of them. The last columns: how
+many replies differ, the share of messages that the most frequent reply serves, and words a reply.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from itertools import chain
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from model.generator import Generator
+
+WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+
+
+def distinct(replies: list[list[str]], n: int) -> float:
+    """The share of n-grams that are different ones."""
+    ngrams = list(
+        chain.from_iterable(zip(*(w[i:] for i in range(n)), strict=False) for w in replies)
+    )
+    return len(set(ngrams)) / max(len(ngrams), 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("messages", type=Path)
+    parser.add_argument("--model", default="models/default")
+    parser.add_argument("--rerank-model", default="models/default")
+    parser.add_argument("--lines", type=int, default=300)
+    chosen = parser.parse_args()
+    messages = chosen.messages.read_text("utf-8", errors="replace").splitlines()[: chosen.lines]
+    messages = [message for message in messages if message.strip()]
+    generator = Generator.load(chosen.model, rerank_model=chosen.rerank_model)
+    kind = generator.reranker.kind if generator.reranker else None
+    print(f"{len(messages)} messages, beam 8, second model: {kind}\n")
+    print("| weight | distinct-1 | distinct-2 | replies | most frequent | words |")
+    print("|---|---|---|---|---|---|")
+    for weight in WEIGHTS:
+        changes = {"beam_size": 8, "rerank_weight": weight, "temperature": 0.0}
+        options = generator.config.search.model_copy(update=changes)
+        texts = [found[0].text for found in generator.generate(messages, options)]
+        words = [text.lower().split() for text in texts]
+        counts = Counter(texts)
+        print(
+            f"| {weight} | {distinct(words, 1):.3f} | {distinct(words, 2):.3f} | {len(counts)} "
+            f"| {counts.most_common(1)[0][1] / len(texts):.1%} "
+            f"| {sum(map(len, words)) / len(words):.1f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

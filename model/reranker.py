@@ -1,0 +1,91 @@
+"""Re-ranks the answers of one model by another, in text: the two need not share a tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from model.config import ModelConfig
+from model.errors import ConfigError, InputError
+from model.search.requests import Hypothesis, SearchRequest
+from model.search.rerank import Kind, reranked, scoring_request
+from model.tokenizer import EOS_ID, Tokenizer
+
+#: What a model reads that is to say how likely a text is after nothing at all.
+NOTHING: Sequence[int] = (EOS_ID,)
+
+
+@dataclass(frozen=True)
+class Reranker:
+    """What the other model is asked, and what becomes of its answers.
+
+    Attributes:
+        kind: `reverse` if it says what an answer answers, `language` if it says how likely an
+            answer is by itself.
+        own: the tokenizer of the model whose answers are re-ranked.
+        other: that of the model that re-ranks.
+    """
+
+    kind: Kind
+    own: Tokenizer
+    other: Tokenizer
+
+    def widened(self, request: SearchRequest) -> SearchRequest:
+        """`request`, but for as many hypotheses as its beam has: all of them are ranked."""
+        options = request.options
+        return replace(request, options=options.model_copy(update={"n_best": options.beam_size}))
+
+    def requests(
+        self, turns: str | Sequence[str], hypotheses: Sequence[Hypothesis]
+    ) -> list[SearchRequest]:
+        """What the other model is asked: a request for each of `hypotheses`, found for `turns`."""
+        answers = [self.own.target_text(each.tokens) for each in hypotheses]
+        message = self.other.target_ids(turns if isinstance(turns, str) else turns[-1])
+        if self.kind == "language":
+            pairs = [(NOTHING, self.other.target_ids(answer)) for answer in answers]
+        else:
+            pairs = [(self._source_ids(answer), message) for answer in answers]
+        return [scoring_request(*pair, eos_id=EOS_ID) for pair in pairs]
+
+    def reranked(
+        self,
+        request: SearchRequest,
+        hypotheses: Sequence[Hypothesis],
+        scored: Sequence[Sequence[Hypothesis]],
+    ) -> tuple[Hypothesis, ...]:
+        """The best of `hypotheses`, as many as `request` asks for; `scored` answers `requests`."""
+        options = request.options
+        found = reranked(
+            hypotheses,
+            [each[0].logprob for each in scored],
+            kind=self.kind,
+            weight=options.rerank_weight,
+            length_penalty=options.length_penalty,
+        )
+        return found[: options.n_best]
+
+    def _source_ids(self, answer: str) -> Sequence[int]:
+        with suppress(InputError):  # it says nothing
+            return self.other.source_ids(answer)
+        return NOTHING
+
+
+def kind_of_reranking(model: ModelConfig, other: ModelConfig) -> Kind:
+    """What `other` can tell of the answers of `model`.
+
+    Raises:
+        ConfigError: if that is nothing: another task, other languages.
+    """
+    if model.task != other.task:
+        raise ConfigError(
+            f"a model of task '{other.task}' cannot re-rank one of task '{model.task}'"
+        )
+    if model.task == "translate" and model.languages[::-1] == other.languages:
+        return "reverse"
+    if model.languages != other.languages:
+        raise ConfigError(
+            f"a model of the languages {list(other.languages)} cannot re-rank one of "
+            f"{list(model.languages)}"
+        )
+    return "reverse" if model.reverse != other.reverse else "language"

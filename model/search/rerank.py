@@ -1,0 +1,66 @@
+"""Maximum mutual information: answers that fit their source and not just any (Li et al. 2016,
+arXiv:1510.03055). A search finds hypotheses, another model scores each, and their order changes.
+
+Works on ids; knows neither text nor which model is which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from model.config import SearchOptions
+from model.search.beams import penalty
+from model.search.requests import Hypothesis, SearchRequest
+
+#: What the other model tells: how likely the source is after the target (the paper's MMI-bidi), or
+#: how likely the target is after nothing at all (MMI-antiLM).
+Kind = Literal["reverse", "language"]
+
+MOST_TOKENS = 1024
+
+
+def scoring_request(
+    source_ids: Sequence[int], target_ids: Sequence[int], *, eos_id: int
+) -> SearchRequest:
+    """A search that can only say `target_ids`: the `logprob` of its one hypothesis is
+    log p(target, end | source). Of a longer target, the first `MOST_TOKENS - 1` count."""
+    whole = (*target_ids[: MOST_TOKENS - 1], eos_id)
+    options = SearchOptions(max_tokens=len(whole), length_penalty=0.0)
+    return SearchRequest(None, source_ids, options, prefix_ids=whole)
+
+
+def reranked(
+    hypotheses: Sequence[Hypothesis],
+    logprobs: Sequence[float],
+    *,
+    kind: Kind,
+    weight: float,
+    length_penalty: float,
+) -> tuple[Hypothesis, ...]:
+    """`hypotheses` in a new order, with new scores.
+
+    With `reverse`, `score + weight * logprob(source | target)`: the source is the same for all.
+    With `language`, `score - weight * logprob(target) / penalty(tokens)`, divided as the score
+    itself is, so that no length is favoured.
+
+    Args:
+        hypotheses: what a search found for one source.
+        logprobs: what the other model says of each, in nats.
+        kind: what that is.
+        weight: how much it counts, >= 0; 0 changes nothing.
+        length_penalty: of the search.
+    """
+    other = np.array(logprobs)
+    if kind == "language":
+        ends = [each.finish_reason == "stop" for each in hypotheses]
+        lengths = np.array([len(each.tokens) for each in hypotheses], np.int32) + ends
+        other = -other / penalty(lengths, length_penalty)
+    scores = [each.score for each in hypotheses] + weight * other
+    scored = [
+        replace(each, score=float(score)) for each, score in zip(hypotheses, scores, strict=True)
+    ]
+    return tuple(sorted(scored, key=lambda each: each.rank))

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.config import ModelConfig, SearchOptions
+from model.errors import ConfigError
+from model.folder import load_folder, write_folder
+from model.generator import Generator
+from model.reranker import kind_of_reranking
+
+BEAM = SearchOptions(beam_size=4, n_best=4, max_tokens=8, length_penalty=0.0)
+
+
+@pytest.fixture(scope="module")
+def reverse_folder(tmp_path_factory: pytest.TempPathFactory, exported_folder: Path) -> Path:
+    """The same weights, said to be those of a reverse model."""
+    folder = load_folder(exported_folder)
+    path = tmp_path_factory.mktemp("models") / "reverse"
+    files = {name: (exported_folder / name).read_bytes() for name in folder.config.sha256}
+    write_folder(path, folder.config.model_copy(update={"reverse": True}), files)
+    return path
+
+
+def logprob(generator: Generator, source_ids: list[int], target_ids: list[int]) -> float:
+    """By steps of the engine, without a search."""
+    engine, total = generator.engine, 0.0
+    lengths = np.array([len(source_ids)], np.int32)
+    state = engine.encode(np.array([source_ids], np.int32), lengths, np.zeros(1, bool))
+    for last, token in zip([2, *target_ids], [*target_ids, 3], strict=True):
+        step = engine.step(state, np.zeros(1, np.int32), np.array([last], np.int32), 10_000)
+        total += float(step.logprobs[0, step.tokens[0] == token][0])
+        state = step.state
+    return total
+
+
+@pytest.mark.parametrize("kind", ["reverse", "language"])
+def test_scores_are_those_of_both_models(
+    exported_folder: Path, reverse_folder: Path, kind: str
+) -> None:
+    second = reverse_folder if kind == "reverse" else exported_folder
+    generator = Generator.load(exported_folder, "onnx", rerank_model=second)
+    (plain,) = generator.generate(["hello there"], BEAM)
+    options = BEAM.model_copy(update={"rerank_weight": 0.7})
+    (ranked,) = generator.generate(["hello there"], options)
+    assert {each.tokens for each in ranked} == {each.tokens for each in plain}
+    before = {each.tokens: each.score for each in plain}
+    tokenizer = generator.tokenizer
+    for each in ranked:
+        text = tokenizer.target_text(each.tokens)
+        if kind == "reverse":
+            other = logprob(
+                generator, tokenizer.source_ids(text), tokenizer.target_ids("hello there")
+            )
+        else:
+            other = -logprob(generator, [3], tokenizer.target_ids(text))
+        assert each.score == pytest.approx(before[each.tokens] + 0.7 * other, abs=1e-3)
+
+
+def test_all_of_the_beam_is_ranked(exported_folder: Path, reverse_folder: Path) -> None:
+    generator = Generator.load(exported_folder, "onnx", rerank_model=reverse_folder)
+    options = BEAM.model_copy(update={"rerank_weight": 2.0})
+    sources = ["hello there", "what is your name?", "i like films"]
+    every = generator.generate(sources, options)
+    best = generator.generate(sources, options.model_copy(update={"n_best": 1}))
+    assert [found[0] for found in every] == [found[0] for found in best]
+    assert all(len(found) == 1 for found in best)
+
+
+@pytest.mark.parametrize(
+    ("options", "has_second"), [({"rerank_weight": 1.0}, False), ({"rerank_weight": 1.0}, True)]
+)
+def test_what_cannot_be_reranked_is_refused(
+    exported_folder: Path, options: dict[str, float], has_second: bool
+) -> None:
+    second = exported_folder if has_second else None
+    generator = Generator.load(exported_folder, "onnx", rerank_model=second)
+    beam_size = 1 if has_second else 4
+    with pytest.raises(ConfigError, match="needs a second model"):
+        generator.generate(["hello"], SearchOptions(beam_size=beam_size, **options))
+
+
+@pytest.fixture
+def named(untrained_folder: Path) -> Callable[..., ModelConfig]:
+    config = load_folder(untrained_folder).config
+    return lambda **changes: config.model_copy(update=changes)
+
+
+def test_a_folder_tells_what_it_can_rank(named: Callable[..., ModelConfig]) -> None:
+    german = {"task": "translate", "languages": ("en", "de")}
+    english = {"task": "translate", "languages": ("de", "en")}
+    assert kind_of_reranking(named(), named(reverse=True)) == "reverse"
+    assert kind_of_reranking(named(), named()) == "language"
+    assert kind_of_reranking(named(**german), named(**english)) == "reverse"
+    assert kind_of_reranking(named(**german), named(**german)) == "language"
+    with pytest.raises(ConfigError, match="of task 'translate' cannot re-rank one of task 'reply'"):
+        kind_of_reranking(named(), named(**german))
+    with pytest.raises(ConfigError, match="languages"):
+        kind_of_reranking(named(), named(languages=("fr",)))
