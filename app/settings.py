@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     max_rows: int = Field(
         64, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"
     )
-    max_queue: int = Field(128, ge=1, le=10_000, description="requests that wait for free rows")
+    max_queue: int = Field(512, ge=1, le=10_000, description="requests that wait for free rows")
     request_timeout_seconds: float = Field(
         30.0, gt=0, le=3600, description="a request that takes longer is given up"
     )

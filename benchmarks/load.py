@@ -135,7 +135,7 @@ class _Client:
             wait = begin + moment - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
-            connection = self._idle.popleft() if self._idle else await self._connect()
+            connection = self._idle.pop() if self._idle else await self._connect()
             self._ask(connection, begin + moment)
         await self._finish()
 
@@ -148,9 +148,22 @@ class _Client:
         if len(self.load.answers) == len(self._requests):
             self._done.set()
         elif not self._is_closed_loop:
-            self._idle.append(connection)
+            if status:
+                self._idle.append(connection)
         elif self._next < len(self._requests):
-            self._ask(connection, time.perf_counter())
+            if status:
+                self._ask(connection, time.perf_counter())
+            else:
+                self._renewal = asyncio.get_running_loop().create_task(self._ask_anew())
+
+    async def _ask_anew(self) -> None:
+        self._ask(await self._connect(), time.perf_counter())
+
+    def lost(self, connection: _Connection) -> None:
+        if connection in self._idle:
+            self._idle.remove(connection)
+        elif connection.is_waiting and not self._done.is_set():
+            self.answered(connection, 0, b"")
 
     def _begin(self) -> float:
         self._done = asyncio.Event()
@@ -181,6 +194,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, client: _Client) -> None:
         self.due = 0.0
         self.number = -1
+        self.is_waiting = False
         self._client = client
         self._received = b""
 
@@ -189,6 +203,7 @@ class _Connection(asyncio.Protocol):
 
     def ask(self, number: int, request: bytes, due: float) -> None:
         self.number, self.due, self._received = number, due, b""
+        self.is_waiting = True
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -197,8 +212,8 @@ class _Connection(asyncio.Protocol):
         if gap:
             length = _LENGTH.search(head)
             if length and len(body) >= int(length[1]):
+                self.is_waiting = False
                 self._client.answered(self, int(received[9:12]), body)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self._client._done.is_set() and self.number >= 0:
-            self._client.answered(self, 0, b"")
+        self._client.lost(self)

@@ -1,0 +1,138 @@
+"""Replies over HTTP under load, beside the same messages answered offline.
+
+    python -m benchmarks.serve [--model models/default] [--rounds 5]
+
+Each round answers messages offline (`python -m model reply`, 64 at a time), then asks a fresh
+server for the same: in closed loops (each client asks as soon as it is answered) and in open ones
+(requests come at random moments, at shares of what 64 clients got). All options are the model's.
+The clients are one process beside the server, on the same cores. Medians of all rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import onnxruntime
+
+from benchmarks.load import Load, closed_loop, open_loop, request_bytes
+from benchmarks.server import Server, messages, running_server
+from model.__main__ import answer_lines
+from model.generator import Generator
+from model.search.requests import SearchRequest
+
+#: Requests of each closed loop, by the number of clients.
+CLOSED = {1: 200, 8: 1000, 64: 2000, 256: 3000}
+#: Shares of the throughput of 64 clients at which requests come.
+OPEN = (0.25, 0.5, 0.75)
+OPEN_REQUESTS = 1000
+#: Replies of at most so many tokens are short.
+SHORT_TOKENS = 8
+COLUMNS = (
+    "of offline",
+    "replies/s",
+    "p50 ms",
+    "p95 ms",
+    "p99 ms",
+    "short p50 ms",
+    "short p99 ms",
+    "slowest ms",
+    "errors",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="models/default")
+    parser.add_argument("--rounds", type=int, default=5)
+    chosen = parser.parse_args()
+    generator = Generator.load(chosen.model)
+    texts = messages(max(CLOSED.values()))
+    requests = [request_bytes({"message": text}) for text in texts]
+    found: dict[str, list[list[float]]] = defaultdict(list)
+    costs: list[list[float]] = []
+    offline: list[float] = []
+    for _ in range(chosen.rounds):
+        offline.append(offline_per_second(generator, texts[: CLOSED[64]]))
+        with running_server(chosen.model) as server:
+            closed_loop(server.port, requests[:200], 8)  # does not count
+            for clients, count in CLOSED.items():
+                before = server.cpu_seconds()
+                load = closed_loop(server.port, requests[:count], clients)
+                found[f"{clients} clients"].append(figures(load, offline[-1]))
+                if clients == 64:
+                    costs.append(cost(server, before, load))
+                    capacity = count / load.seconds
+            for share in OPEN:
+                load = open_loop(server.port, requests[:OPEN_REQUESTS], share * capacity)
+                found[f"arrivals at {share:.0%}"].append(figures(load, offline[-1]))
+    print_environment(generator)
+    print(f"offline, 64 at a time: {statistics.median(offline):.0f} replies/s\n")
+    print("| load | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1))
+    for name, rounds in found.items():
+        ratio, *others = (statistics.median(column) for column in zip(*rounds, strict=True))
+        print(f"| {name} | {ratio:.0%} | " + " | ".join(f"{each:.3g}" for each in others) + " |")
+    loop, others, client = (statistics.median(column) for column in zip(*costs, strict=True))
+    print(
+        f"\nwith 64 clients, CPU of a request: event loop {loop:.2f} ms, decoder and encoder "
+        f"{others:.2f} ms, client {client:.2f} ms"
+    )
+
+
+def offline_per_second(generator: Generator, texts: list[str]) -> float:
+    start = time.perf_counter()
+    template = SearchRequest(None, (), generator.config.search)
+    for _ in answer_lines(generator, texts, template, batch_size=64):
+        pass
+    return len(texts) / (time.perf_counter() - start)
+
+
+def figures(load: Load, offline: float) -> list[float]:
+    """As in `COLUMNS`."""
+    good = [each for each in load.answers if each.status == 200]
+    short = sorted(each.seconds for each in good if each.tokens <= SHORT_TOKENS)
+    seconds = sorted(each.seconds for each in good)
+    per_second = len(good) / load.seconds
+    times = [
+        *(percentile(seconds, share) for share in (0.5, 0.95, 0.99)),
+        *(percentile(short, share) for share in (0.5, 0.99)),
+        seconds[-1],
+    ]
+    return [
+        per_second / offline,
+        per_second,
+        *(1000 * each for each in times),
+        len(load.answers) - len(good),
+    ]
+
+
+def percentile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def cost(server: Server, before: tuple[float, float], load: Load) -> list[float]:
+    """Milliseconds of CPU that a request took of the event loop, other threads and the client."""
+    spent = [now - then for now, then in zip(server.cpu_seconds(), before, strict=True)]
+    return [1000 * each / len(load.answers) for each in (*spent, load.cpu_seconds)]
+
+
+def print_environment(generator: Generator) -> None:
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    print(
+        f"{generator.config.name}, {type(generator.engine).__name__}; {', '.join(models[:1])}, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"ONNX Runtime {onnxruntime.__version__}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A real server in a process of its own, and what it uses, for the benchmarks of serving."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 600.0
+MIB = 2**20
+
+#: Where no corpus is at hand.
+MESSAGES = (
+    "Hi!",
+    "How are you?",
+    "What did you do last weekend?",
+    "I went to see a film with my brother, but it was so long that we left before the end.",
+    "Do you like football?",
+    "My favourite singer has a new album out and I cannot stop listening to it, have you heard it?",
+    "Tell me about yourself.",
+    "Where shall we eat tonight? I would like something that is not too expensive.",
+)
+
+
+def messages(count: int) -> list[str]:
+    """Turns of the test part of DailyDialog in random order, short and long ones mixed, or a few
+    written by hand where `SEQ2SEQ_DATA` has none; again and again until there are `count`."""
+    folder = Path(os.environ.get("SEQ2SEQ_DATA", "../shared/data"))
+    path = folder / "dailydialog" / "dialogues_test.txt.gz"
+    turns = list(MESSAGES)
+    if path.is_file():
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            turns = [turn.strip() for line in lines for turn in line.split("__eou__")]
+            turns = [turn for turn in turns if turn]
+    random.Random(0).shuffle(turns)
+    return [turns[place % len(turns)] for place in range(count)]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs.
+
+    Attributes:
+        port: where it listens, on this machine.
+        pid: of its process.
+    """
+
+    port: int
+    pid: int
+
+    def state(self) -> dict[str, Any]:
+        """What `/health/ready` tells."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready") as answer:
+            state: dict[str, Any] = json.load(answer)
+            return state
+
+    def resident_bytes(self) -> int:
+        """As Linux counts it."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Of the event loop's thread, and of all others."""
+        tick = os.sysconf("SC_CLK_TCK")
+        of_thread = {}
+        for folder in Path(f"/proc/{self.pid}/task").iterdir():
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            of_thread[int(folder.name)] = (int(fields[11]) + int(fields[12])) / tick
+        return of_thread.pop(self.pid), sum(of_thread.values())
+
+
+@contextmanager
+def running_server(model: str, **settings: object) -> Iterator[Server]:
+    """A server of `model` on a free port, ready, for as long as the `with` lasts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    named = {"MODEL": model, "PORT": port, **{key.upper(): each for key, each in settings.items()}}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        env={**os.environ, **{f"SEQ2SEQ_{name}": str(value) for name, value in named.items()}},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        server = Server(port, process.pid)
+        _wait_until_ready(server, process)
+        yield server
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            server.state()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"the server did not start (exit code {process.poll()})")
