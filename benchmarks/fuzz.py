@@ -180,7 +180,7 @@ def _damaged(content: bytes, draw: random.Random) -> bytes:
             case 2:
                 bytes_[place:place] = draw.randbytes(length)
             case 3:
-                bytes_[place:place] = bytes_[place : place + length] * draw.choice((1, 2, 50))
+                bytes_[place:place] = bytes_[place : place + length] * draw.choice((1, 2, 50, 2000))
             case 4:
                 bytes_[place:place] = draw.choice(PIECES).encode()
             case 5:

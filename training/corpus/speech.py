@@ -29,11 +29,11 @@ _SPACES = re.compile(r"[ \t]+")
 _HYPHEN = re.compile(r"\w--?$")
 _ADVERT = re.compile(
     r"""
-    www\.|https?://|\bopen ?subtitles\b|addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
+    www\.|https?://|\w@[\w-]+\.\w|\bopen ?subtitles\b|addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
     | \b(?:subtitle[sd]?|subs|caption(?:s|ed|ing)|transcri(?:pts?|bed)|translated|re-?synced
       |sync(?:ed|hroni[sz]ed)?|corrected|corrections|ripped|encoded|timed)
-      (?:\ *(?:and|&|,)\ *\w+)*\ by\b
-    | ^\W*(?:subtitles|subs|captions|translation|sync|timing|corrections)\ *:
+      (?:(?:\ and\ |\ ?[&,]\ ?)\w+)*\ by\b
+    | ^\W*(?:subtitles|subs|captions|sync|corrections)\ *:
     | \bdownload(?:ed)?\ from\b|\badvertise\ your\ product\b|\bbecome\ (?:a\ )?vip\b
     | \bcaptioning\ (?:sponsored|made\ possible)\b
     | ^\W*(?:directed|written|produced|screenplay|story|music|edited|photography)\ by\b
@@ -76,7 +76,7 @@ def speeches_of(cue: Cue) -> Iterator[Speech]:
     for line in _lines_of(cue.text):
         text = _DASH.sub("", line)
         if text != line:
-            name, is_marked = cue.speaker, True
+            name, is_marked = "" if parts else cue.speaker, True
         can_begin = text != line or not parts or is_ended(parts[-1].text)
         label, text = _name_and_text(text) if can_begin else ("", text)
         if label:

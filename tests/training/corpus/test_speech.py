@@ -129,6 +129,7 @@ def test_a_parted_word_is_whole_again(first: str, second: str, text: str) -> Non
         "翻译：小王",
         "Addic7ed",
         "addic7ed.com",
+        "Write to me: someone@example.org",
     ],
 )
 def test_credits_and_adverts_are_known(text: str) -> None:
@@ -144,7 +145,20 @@ def test_credits_and_adverts_are_known(text: str) -> None:
         "I bought it at amazon.com, you know.",
         "He translated it for me.",
         "Time goes by.",
+        "Translation: he is late.",
     ],
 )
 def test_what_people_say_is_no_advert(text: str) -> None:
     assert not is_advert(text)
+
+
+def test_no_text_takes_long() -> None:
+    for text in (
+        "subs" + "anda" * 1000,
+        "subs," + "a," * 2000,
+        "[" * 5000,
+        "♪ " * 2000,
+        "A" * 5000,
+    ):
+        assert not is_advert(text)
+        assert len(speeches(text)) <= 1

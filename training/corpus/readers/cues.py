@@ -17,7 +17,7 @@ import pysubs2
 from training.corpus.encodings import decode
 from training.corpus.files import read_bytes
 from training.corpus.packed import plain_name
-from training.corpus.readers.webvtt import ARROW, is_webvtt, parse_webvtt
+from training.corpus.readers.webvtt import ARROW, LONGEST_CUE, TOO_LONG, is_webvtt, parse_webvtt
 from training.corpus.records import Cue, Fault
 from training.errors import CorpusError
 
@@ -29,11 +29,16 @@ Blocks = Iterator[Block | Fault]
 Found = Iterator[Cue | Fault]
 
 _STAMP = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}(?:[.,]\d+(?:\.\d+)?)?"
-_TIMES = re.compile(rf"^[ \t]*({_STAMP})\s*(?:-->|,)\s*({_STAMP})(?![\d:.,])", re.MULTILINE)
+_FULL_STAMP = r"\d{1,2}:\d{2}:\d{2}\.\d{1,3}"
+_TIMES = re.compile(
+    rf"^[ \t]*(?:({_STAMP})[ \t]*-->[ \t]*({_STAMP})|({_FULL_STAMP}),({_FULL_STAMP}))(?![\d:.,])",
+    re.MULTILINE,
+)
 _EVENT = re.compile(r"^[ \t]*(?:Dialogue|Comment):(.*)", re.MULTILINE)
 _FRAMES = re.compile(r"^[ \t]*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}(.*)", re.MULTILINE)
 _TENTHS = re.compile(r"^[ \t]*\[\d+\]\s*\[\d+\](.*)", re.MULTILINE)
-_FRAME_RATE = re.compile(r"\s*\{[01]\}\s*\{[01]\}\s*(\d{1,3}(?:[.,]\d+)?)\s*$")
+#: What the first line may tell.
+_FRAME_RATE = re.compile(r"[ \t\n]*\{[01]\}[ \t]*\{[01]\}[ \t]*(\d{1,3}(?:[.,]\d+)?)[ \t]*(?:\n|$)")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,30});")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
 
@@ -100,21 +105,21 @@ def _substation(text: str, origin: str) -> Found:
 
 
 def _microdvd(text: str, origin: str) -> Found:
-    declared = next(filter(None, map(_FRAME_RATE.match, text.strip().split("\n", 1)[:1])), None)
+    declared = _FRAME_RATE.match(text)
     rate = float(declared[1].replace(",", ".")) if declared else 0.0
-    blocks = _line_blocks(text, origin, _FRAMES)
+    blocks = _line_blocks(text, origin, _FRAMES, others="{frame}{frame}text")
     if rate:
         next(blocks)
     return _parse(blocks, "microdvd", origin, fps=rate or FRAME_RATE)
 
 
 def _mpl2(text: str, origin: str) -> Found:
-    return _parse(_line_blocks(text, origin, _TENTHS), "mpl2", origin)
+    return _parse(_line_blocks(text, origin, _TENTHS, others="[time][time]text"), "mpl2", origin)
 
 
 def _timed_blocks(text: str, origin: str) -> Blocks:
     block: list[str] = []
-    start = 0
+    start, is_first = 0, True
     for number, line in enumerate(text.split("\n"), start=1):
         times = _TIMES.match(line)
         if not times and ARROW not in line:
@@ -122,13 +127,21 @@ def _timed_blocks(text: str, origin: str) -> Blocks:
             continue
         if start:
             yield start, "\n".join(block)
-        start, block = 0, []
+        elif is_first and any(map(_is_lost, block)):
+            yield Fault(f"{origin}:1", "text before the first time")
+        start, block, is_first = 0, [], False
         if times:
-            start, block = number, [f"{_complete(times[1])} --> {_complete(times[2])}"]
+            first, last = times[1] or times[3], times[2] or times[4]
+            start, block = number, [f"{_complete(first)} --> {_complete(last)}"]
         else:
             yield Fault(f"{origin}:{number}", "expected hh:mm:ss,mmm --> hh:mm:ss,mmm")
     if start:
         yield start, "\n".join(block)
+
+
+def _is_lost(line: str) -> bool:
+    """Whether a line before all times is more than a number, or a part of SubViewer's header."""
+    return not line.strip().isdigit() and not line.startswith("[") and bool(line.strip())
 
 
 def _complete(stamp: str) -> str:
@@ -141,20 +154,23 @@ def _complete(stamp: str) -> str:
 
 
 def _line_blocks(
-    text: str, origin: str, pattern: re.Pattern[str], *, least_commas: int = 0
+    text: str, origin: str, pattern: re.Pattern[str], *, least_commas: int = 0, others: str = ""
 ) -> Blocks:
-    """Each line that `pattern` matches."""
+    """Each line that `pattern` matches. If `others` tells what was expected, the others are
+    faults."""
     for number, line in enumerate(text.split("\n"), start=1):
         match = pattern.match(line)
         if match and match[1].count(",") >= least_commas:
             yield number, line
         elif match:
             yield Fault(f"{origin}:{number}", f"expected {least_commas + 1} fields")
+        elif others and line.strip() and not line.startswith("{DEFAULT}"):
+            yield Fault(f"{origin}:{number}", f"expected {others}")
 
 
 def _parse(found: Blocks, form: str, origin: str, *, fps: float | None = None) -> Found:
     """Reads all blocks at once; one by one if any is bad, so that it costs no other."""
-    each = list(found)
+    each = [_bounded(block, origin) for block in found]
     blocks = [block for block in each if not isinstance(block, Fault)]
     events = _events("\n".join(text for _, text in blocks), form, fps)
     if isinstance(events, str) or len(events) != len(blocks):
@@ -168,12 +184,18 @@ def _parse(found: Blocks, form: str, origin: str, *, fps: float | None = None) -
             yield from _cues_of(next(parsed), block[0], origin)
 
 
+def _bounded(block: Block | Fault, origin: str) -> Block | Fault:
+    if isinstance(block, Fault) or len(block[1]) <= LONGEST_CUE:
+        return block
+    return Fault(f"{origin}:{block[0]}", TOO_LONG.format(len(block[1])))
+
+
 def _events(text: str, form: str, fps: float | None) -> list[pysubs2.SSAEvent] | str:
     """What pysubs2 reads in `text`, or why it cannot."""
     try:
         with warnings.catch_warnings(action="ignore"):
             return pysubs2.SSAFile.from_string(text, format_=form, fps=fps).events
-    except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
+    except (pysubs2.exceptions.Pysubs2Error, ValueError, OverflowError) as error:
         return f"not {form}: {error}"
 
 
@@ -187,7 +209,7 @@ def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Fo
         if event.end < event.start:
             yield Fault(f"{origin}:{line}", "ends before it starts")
         elif text := _unescape(event.plaintext).strip():
-            yield Cue(event.start, event.end, text, line, event.name.strip())
+            yield Cue(max(0, event.start), max(0, event.end), text, line, event.name.strip())
 
 
 def _unescape(text: str) -> str:

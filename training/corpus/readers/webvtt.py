@@ -14,6 +14,9 @@ import webvtt
 from training.corpus.records import Cue, Fault
 
 ARROW = "-->"
+#: Characters of a cue with its markup. Nobody reads more at a time: what is longer is no cue.
+LONGEST_CUE = 5000
+TOO_LONG = "a cue of {:,} characters"
 
 Block = tuple[int, list[str]]  # the line where it begins, and its lines
 
@@ -32,6 +35,9 @@ def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
         origin: what a fault's line belongs to.
     """
     for line, block in blocks_of(text):
+        if (length := sum(map(len, block))) > LONGEST_CUE:
+            yield Fault(f"{origin}:{line}", TOO_LONG.format(length))
+            continue
         captions = captions_of(block, line == 1)
         arrows = [line + place for place, each in enumerate(block) if ARROW in each]
         if len(captions) < len(arrows):

@@ -75,6 +75,10 @@ def test_entities_of_web_pages_are_text(tmp_path: Path) -> None:
         ("a.ass", "Dialogue: 0,0:00:01.00\n", EVENT.format("", "Hi."), "expected 10 fields"),
         ("a.ass", EVENT.format("", "no").replace("01.00", "x"), EVENT.format("", "Hi."), "not ass"),
         ("a.sub", "{9}{1}no\n", "{30}{40}Hi.\n", "ends before"),
+        ("a.sub", "{9no\n", "{30}{40}Hi.\n", "expected {frame}{frame}text"),
+        ("a.sub", "9 no\n", "[30][40]Hi.\n", "expected [time][time]text"),
+        ("a.sub", f"[{'9' * 400}][{'9' * 400}]no\n", "[30][40]Hi.\n", "not mpl2"),
+        ("a.srt", "A story.\n\n", SRT, "text before the first time"),
     ],
 )
 def test_a_bad_cue_is_named_and_costs_no_other(
@@ -99,6 +103,17 @@ def test_a_file_that_is_not_what_its_name_says_is_named_and_read(tmp_path: Path)
     fault, cue = cues(tmp_path / "a.srt", "WEBVTT\n\n00:01.000 --> 00:02.000\nHi.\n")
     assert fault == Fault(f"{tmp_path / 'a.srt'}:1", "is WebVTT, though its name ends in .srt")
     assert isinstance(cue, Cue)
+
+
+@pytest.mark.parametrize("mark", ["[", "(", "<a", "{", "\n", "♪", "&a"])
+@pytest.mark.parametrize("name", ["a.srt", "a.vtt"])
+def test_a_cue_without_end_is_no_cue_and_takes_no_time(
+    tmp_path: Path, name: str, mark: str
+) -> None:
+    head = "WEBVTT\n\n" if name == "a.vtt" else ""
+    content = f"{head}00:00:01.000 --> 00:00:02.000\nx{mark * 200_000}x\n"
+    faults = [each for each in cues(tmp_path / name, content) if isinstance(each, Fault)]
+    assert len(faults) == 1
 
 
 @pytest.mark.parametrize(
