@@ -41,6 +41,7 @@ from training.recipe import SourceConfig, data_folder
 
 LONGEST_SECONDS = 10
 MOST_BYTES = 6000
+REPEATS = (*(1, 2, 50) * 20, 2000)
 SUBTITLES = ("real-subtitles", "odd-subtitles", "film-subtitles", "webvtt-conformance")
 OPTIONS: dict[str, dict[str, object]] = {
     "bitext": {"target_path": "other"},
@@ -180,7 +181,7 @@ def _damaged(content: bytes, draw: random.Random) -> bytes:
             case 2:
                 bytes_[place:place] = draw.randbytes(length)
             case 3:
-                bytes_[place:place] = bytes_[place : place + length] * draw.choice((1, 2, 50, 2000))
+                bytes_[place:place] = bytes_[place : place + length] * draw.choice(REPEATS)
             case 4:
                 bytes_[place:place] = draw.choice(PIECES).encode()
             case 5:

@@ -55,14 +55,15 @@ def read_source(
     Raises:
         CorpusError: if the sides of a bitext differ in length: none of its lines can be trusted.
     """
+    prefix = f"{root}{os.sep}"
     for record in _read_files(source, files, targets):
-        origin = _name(record.origin, root)
+        origin = _name(record.origin, prefix)
         if isinstance(record, Fault):
             yield Fault(origin, record.reason)
-        elif any(_NO_TEXT.search(text) for text in (*record.source, record.target)):
+        elif _is_no_text(record.target) or any(map(_is_no_text, record.source)):
             yield Fault(origin, "holds bytes that are no UTF-8 text")
         else:
-            yield Example(record.source, record.target, _name(record.group, root), origin)
+            yield Example(record.source, record.target, _name(record.group, prefix), origin)
 
 
 def suffixes_of(source: SourceConfig) -> tuple[str, ...]:
@@ -106,9 +107,13 @@ def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) ->
             yield Fault(str(file), str(error).removeprefix(f"{file}: "))
 
 
-def _name(place: str, root: Path) -> str:
-    """`place`, a file's path with what follows it, as seen from `root`; always valid Unicode."""
-    name = place.removeprefix(f"{root}{os.sep}")
+def _is_no_text(text: str) -> bool:
+    return not text.isascii() and bool(_NO_TEXT.search(text))
+
+
+def _name(place: str, prefix: str) -> str:
+    """`place`, a file's path with what follows it, from the root on; always valid Unicode."""
+    name = place.removeprefix(prefix)
     return name if name.isascii() else name.encode("utf-8", "replace").decode()
 
 
