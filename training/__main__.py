@@ -89,7 +89,7 @@ def _prepare(chosen: argparse.Namespace) -> str:
     parts = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test"
     faults = corpus.report["faults"]
     dropped = sum(corpus.report["dropped"].values())
-    return f"{corpus.path}: {parts}; {dropped:,} left out, {faults:,} unreadable (report.json)"
+    return f"{corpus.path}: {parts}; {dropped:,} left out, {faults:,} unreadable (report.html)"
 
 
 def _fit(chosen: argparse.Namespace) -> str:

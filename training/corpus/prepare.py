@@ -32,6 +32,7 @@ from training.corpus.chunks import facts_of, open_chunk
 from training.corpus.cleaning import Cleaner
 from training.corpus.duplicates import KEPT, VERDICTS, Verdicts, judge
 from training.corpus.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
+from training.corpus.page import render_page
 from training.corpus.parallel import available_cores, run_all
 from training.corpus.report import totals_of
 from training.corpus.selection import Select
@@ -42,7 +43,7 @@ from training.errors import CorpusError
 from training.recipe import Recipe, start_of
 from training.vocabulary import MOST_SENTENCES, train_tokenizer
 
-REPORT_FILE = "report.json"
+REPORT_FILE, PAGE_FILE = "report.json", "report.html"
 #: Of the folder. Another release may need another one.
 FORMAT = 2
 #: Below this, starting processes takes longer than the work.
@@ -111,6 +112,7 @@ def prepare(
         "inactive_rules": inactive,
         **run.make(recipe_path),
     }
+    _write(partial / PAGE_FILE, render_page(report, recipe).encode())
     _write_json(partial / REPORT_FILE, report)
     shutil.rmtree(path, ignore_errors=True)
     partial.rename(path)

@@ -33,7 +33,7 @@ sources = [
 type = "word"
 vocab_size = 120
 """
-SEEN = ("train.arrow", "dev.arrow", "test.arrow", "source.spm", "report.json")
+SEEN = ("train.arrow", "dev.arrow", "test.arrow", "source.spm", "report.json", "report.html")
 WORDS = "red green blue white black dog cat house tree car boat bird horse sees likes finds".split()
 
 

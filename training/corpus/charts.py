@@ -1,0 +1,83 @@
+"""Small charts as inline SVG. Colours are CSS values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+WIDTH, HEIGHT = 460, 170
+LEFT, BOTTOM, TOP = 44, 24, 12
+MOST_BARS = 64
+
+
+def bar(share: float) -> str:
+    """A bar in a cell of a table; `share` is of its full length."""
+    return f'<div class="bar"><i style="width:{max(1.0, 100 * share):.1f}%"></i></div>'
+
+
+def histogram(counts: Sequence[int], limit: int, colour: str) -> str:
+    """How often each length comes: bars, and a dashed line at `limit` where it is in sight."""
+    longest = max((length for length, count in enumerate(counts) if count), default=0)
+    width = -(-(longest + 1) // MOST_BARS)
+    bars = [sum(counts[i : i + width]) for i in range(0, longest + 1, width)]
+    most = max(bars, default=0) or 1
+    step = (WIDTH - LEFT) / len(bars)
+    shapes = [
+        f'<rect x="{LEFT + i * step:.1f}" y="{_y(count / most):.1f}" '
+        f'width="{max(1.0, step - 1):.1f}" height="{_y(0) - _y(count / most):.1f}" '
+        f'fill="{colour}"/>'
+        for i, count in enumerate(bars)
+        if count
+    ]
+    marks = [
+        _text(LEFT + (length / width + 0.5) * step, HEIGHT - 6, str(length), "middle")
+        for length in _round_numbers(longest)
+    ]
+    if limit <= longest:
+        x = LEFT + (limit / width + 1) * step
+        shapes.append(
+            f'<path d="M{x:.1f} {TOP}V{_y(0)}" stroke="var(--orange)" stroke-dasharray="4 3"/>'
+        )
+    return _svg([*_scale(f"{most:,}", "0"), *shapes, *marks])
+
+
+def curve(points: Sequence[Sequence[float]], colour: str) -> str:
+    """A line through (number, percent), numbers on a logarithmic scale."""
+    last = math.log(max(2.0, points[-1][0]))
+    places = [
+        f"{LEFT + (WIDTH - LEFT) * math.log(number) / last:.1f} {_y(percent / 100):.1f}"
+        for number, percent in points
+    ]
+    line = f'<path d="M{" L".join(places)}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
+    powers = [10**i for i in range(8) if 10**i <= points[-1][0]]
+    marks = [
+        _text(LEFT + (WIDTH - LEFT) * math.log(n) / last, HEIGHT - 6, f"{n:,}", "middle")
+        for n in powers
+    ]
+    return _svg([*_scale("100 %", "0 %"), line, *marks])
+
+
+def _y(share: float) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share)
+
+
+def _scale(top: str, bottom: str) -> list[str]:
+    lines = (
+        f'<path d="M{LEFT} {_y(share):.1f}H{WIDTH}" stroke="var(--line)"/>'
+        for share in (0, 0.25, 0.5, 0.75, 1)
+    )
+    return [*lines, _text(LEFT - 6, _y(1) + 4, top, "end"), _text(LEFT - 6, _y(0), bottom, "end")]
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
+
+
+def _round_numbers(longest: int) -> range:
+    """Some six of 0 to `longest`."""
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200) if longest / s <= 8)
+    return range(0, longest + 1, step)
+
+
+def _svg(shapes: Sequence[str]) -> str:
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(shapes)}</svg>'
