@@ -1,11 +1,12 @@
 """Decoding speed: this project's engines beside plain Keras loops, PyTorch and CTranslate2.
 
     pip install ctranslate2 torch
-    python -m benchmarks.decode [--model models/default] [--repeats 5]
+    python -m benchmarks.decode [--model FOLDER] [--repeats 5]
 
-Every hypothesis is made to have exactly 20 tokens, every source has 20; one search drives all
-engines, so they do the same work and differ only in how a step is computed. Beside ours
-(`onnx-int8`, `onnx`, `keras`) stand:
+The network is that of a recipe with random weights, or a model's. Every hypothesis is made to have
+exactly 20 tokens, every source has 20; one search drives all engines, so they do the same work and
+differ only in how a step is computed. Beside ours (`onnx-int8`, with and without a shortlist,
+`onnx`, `keras`) stand:
 
 - `model(...)`: what tutorials do. Calls the Keras model on the source and all tokens so far, for
   each new token.
@@ -13,9 +14,10 @@ engines, so they do the same work and differ only in how a step is computed. Bes
 - `PyTorch`, `PyTorch int8`: the same weights in PyTorch's modules, the latter quantised
   dynamically, driven by our search.
 - `CTranslate2`, `CTranslate2 int8`: a small Transformer (see `benchmarks/peers.py`) of the same
-  vocabulary with random weights, its own search, at the best of its thread settings.
+  vocabulary with random weights, its own search.
 
-Runs are interleaved (each engine in turn, again and again); figures are medians.
+Of several thread settings the best one counts, of ours and of CTranslate2. Runs are interleaved
+(each engine in turn, again and again); figures are medians.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -39,18 +42,23 @@ import torch
 from keras import ops
 
 from benchmarks.peers import TorchEngine, TransformerSize, ctranslate2_runs
-from model.config import SearchOptions
+from model.config import NetworkConfig, SearchOptions
 from model.contract import Bool, Engine, Int32, StepResult
 from model.engine.keras import KerasEngine, load_network
-from model.engine.onnx import OnnxEngine
-from model.folder import load_folder
+from model.engine.onnx import OnnxEngine, Precision
+from model.engine.shortlist import Shortlist
+from model.folder import SHORTLIST_FILES, load_folder
 from model.networks.tokens import TokenSeq2Seq
 from model.search.beam import Search
 from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
-from training.export import graph_files
+from training.export import graph_files, shortlist_files
+from training.export.projection import shortlist_columns
+from training.recipe import read_recipe
+from training.shortlist import PROPOSALS
 
 TOKENS = 20
+PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 #: Whose times are divided by each engine's.
 RATIOS = ("CTranslate2 int8", "PyTorch int8", "model(...)")
 
@@ -99,11 +107,73 @@ class EagerStepEngine(KerasEngine):
 
 def decode(engine: Engine, sources: Int32, beam_size: int) -> None:
     """Answers `sources` `(batch, source_len)` as one batch, `TOKENS` tokens each."""
-    options = SearchOptions(beam_size=beam_size, min_tokens=TOKENS, max_tokens=TOKENS)
+    options = SearchOptions(beam_size=beam_size, max_tokens=TOKENS)
     search = Search(engine, bos_id=BOS_ID, eos_id=EOS_ID)
     search.add([SearchRequest(i, row.tolist(), options) for i, row in enumerate(sources)])
     while not search.is_idle:
         search.step()
+
+
+def network_of(recipe: Path, vocab_size: int, model: Path | None) -> TokenSeq2Seq:
+    """The network of a recipe with random weights, or that of a model folder; it never ends a
+    hypothesis."""
+    if model is None:
+        keras.utils.set_random_seed(0)
+        shape = read_recipe(recipe).network.model_dump()
+        sizes = {"source_vocab_size": vocab_size, "target_vocab_size": vocab_size}
+        network = TokenSeq2Seq(NetworkConfig(**shape, **sizes))
+    else:
+        network = load_network(load_folder(model))
+    bias = ops.convert_to_numpy(network.projection.bias).copy()
+    bias[EOS_ID] = -1e9
+    network.projection.bias.assign(bias)
+    return network
+
+
+def shortlist_of(network: TokenSeq2Seq, model: Path | None) -> Shortlist | None:
+    """The model's own, or one of random words; None where the model has none."""
+    columns = shortlist_columns(network)
+    if model is not None:
+        path = model / SHORTLIST_FILES[1]
+        return (
+            replace(Shortlist.from_bytes(path.read_bytes()), **columns) if path.exists() else None
+        )
+    size = network.config.target_vocab_size
+    likely = np.random.default_rng(1).integers(0, size, (size, PROPOSALS)).astype(np.int32)
+    return Shortlist(np.arange(size, dtype=np.int32), likely, 256, 512, **columns)
+
+
+def our_runs(network: TokenSeq2Seq, model: Path | None) -> dict[str, Run]:
+    """Name, or `name/threads`, -> how one of our engines decodes."""
+    shortlist = shortlist_of(network, model)
+    graphs = {precision: graph_files(network, precision).values() for precision in PRECISIONS}
+    engines: dict[str, Engine] = {}
+    for threads in (1, 2):
+        if shortlist is not None:
+            files = next(iter(shortlist_files(network, shortlist).values())), shortlist
+            engines[f"onnx-int8, shortlist/{threads}"] = OnnxEngine(
+                *graphs["int8"], shortlist=files, threads=threads
+            )
+        engines[f"onnx-int8/{threads}"] = OnnxEngine(*graphs["int8"], threads=threads)
+        engines[f"onnx/{threads}"] = OnnxEngine(*graphs["float32"], threads=threads)
+    engines["keras"] = KerasEngine(network)
+    return {name: partial(decode, engine) for name, engine in engines.items()}
+
+
+def peer_runs(network: TokenSeq2Seq) -> dict[str, Run]:
+    """The same of other people's, and of the plain loops."""
+    engines: dict[str, Engine] = {
+        "PyTorch int8": TorchEngine(network, is_int8=True),
+        "PyTorch": TorchEngine(network, is_int8=False),
+        "eager step": EagerStepEngine(network),
+        "model(...)": ModelCallEngine(network),
+    }
+    runs: dict[str, Run] = {name: partial(decode, engine) for name, engine in engines.items()}
+    size = network.config.target_vocab_size
+    for name, compute_type in (("CTranslate2 int8", "int8"), ("CTranslate2", "float32")):
+        settings = ctranslate2_runs(size, compute_type, TOKENS, TransformerSize())
+        runs |= {f"{name}/{i}": run for i, run in enumerate(settings)}
+    return runs
 
 
 def median_ms(runs: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
@@ -120,56 +190,41 @@ def median_ms(runs: dict[str, Callable[[], None]], repeats: int) -> dict[str, fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="models/default")
+    parser.add_argument("--recipe", type=Path, default=Path("recipes/multi30k-en-de.toml"))
+    parser.add_argument("--vocabulary", type=int, default=8000)
+    parser.add_argument("--model", type=Path, help="a folder instead of random weights")
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+    chosen = parser.parse_args()
 
-    folder = load_folder(arguments.model)
-    network = load_network(folder)
-    ours = {
-        "onnx-int8": OnnxEngine(*graph_files(network, "int8").values()),
-        "onnx": OnnxEngine(*graph_files(network, "float32").values()),
-        "keras": KerasEngine(network),
-    }
-    peers = {
-        "PyTorch int8": TorchEngine(network, is_int8=True),
-        "PyTorch": TorchEngine(network, is_int8=False),
-        "eager step": EagerStepEngine(network),
-        "model(...)": ModelCallEngine(network),
-    }
+    network = network_of(chosen.recipe, chosen.vocabulary, chosen.model)
+    size = network.config.source_vocab_size
     draw = np.random.default_rng(0)
-    size = folder.config.network.source_vocab_size
     sources = draw.integers(len(SPECIAL_PIECES), size, (32, TOKENS)).astype(np.int32)
-
-    print(f"{folder.config.name}: {network.count_params():,} weights, vocabulary {size:,}")
+    print(f"{chosen.model or chosen.recipe}: {network.count_params():,} weights, {size:,} words")
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}, "
-        f"ONNX Runtime {onnxruntime.__version__}"
+        f"ONNX Runtime {onnxruntime.__version__}, PyTorch {torch.__version__}, "
+        f"CTranslate2 {ctranslate2.__version__}"
     )
-    print(f"PyTorch {torch.__version__}, CTranslate2 {ctranslate2.__version__}")
-    print(f"\n{TOKENS} source and {TOKENS} target tokens, median of {arguments.repeats}\n")
+    print(f"\n{TOKENS} source and {TOKENS} target tokens, median of {chosen.repeats}\n")
     ratios = "".join(f" x {peer} |" for peer in RATIOS)
     print(f"| batch | search | engine |{ratios} ms | sentences/s |")
     print("|---" * (5 + len(RATIOS)) + "|")
-    runs: dict[str, Run] = {
-        name: partial(decode, engine) for name, engine in {**ours, **peers}.items()
-    }
-    for name, compute_type in (("CTranslate2 int8", "int8"), ("CTranslate2", "float32")):
-        each = ctranslate2_runs(size, compute_type, TOKENS, TransformerSize())
-        runs |= {f"{name}/{i}": run for i, run in enumerate(each)}
+    runs = our_runs(network, chosen.model) | peer_runs(network)
     for batch in (1, 32):
         for beam_size in (1, 4):
             asked = {n: partial(run, sources[:batch], beam_size) for n, run in runs.items()}
-            ms = _best_settings(median_ms(asked, arguments.repeats))
             search = "greedy" if beam_size == 1 else f"beam {beam_size}"
-            for name, own in ms.items():
-                ratios = " | ".join(f"{ms[peer] / own:.1f}x" for peer in RATIOS)
-                print(
-                    f"| {batch} | {search} | {name} | {ratios} | {own:.1f} "
-                    f"| {1000 * batch / own:.3g} |",
-                    flush=True,
-                )
+            _print_rows(f"{batch} | {search}", batch, median_ms(asked, chosen.repeats))
+
+
+def _print_rows(task: str, batch: int, every_ms: dict[str, float]) -> None:
+    ms = _best_settings(every_ms)
+    for name, own in ms.items():
+        ratios = " | ".join(f"{ms[peer] / own:.1f}x" for peer in RATIOS)
+        speed = f"{own:.1f} | {1000 * batch / own:.3g}"
+        print(f"| {task} | {name} | {ratios} | {speed} |", flush=True)
 
 
 def _best_settings(ms: dict[str, float]) -> dict[str, float]:

@@ -53,7 +53,6 @@ def ctranslate2_runs(
         translator.translate_batch(
             [[pieces[i] for i in row] for row in sources],
             beam_size=beam_size,
-            min_decoding_length=tokens,
             max_decoding_length=tokens,
             max_batch_size=share,
         )
@@ -97,6 +96,7 @@ def _random_transformer(pieces: list[str], size: TransformerSize) -> Transformer
             fill_linear(layer.ffn.linear_1, units, size.inner_units)
     spec.decoder.projection.weight = embeddings
     spec.decoder.projection.bias = np.zeros(len(pieces), np.float32)
+    spec.decoder.projection.bias[pieces.index("</s>")] = -1e9  # no hypothesis ends early
     spec.register_source_vocabulary(pieces)
     spec.register_target_vocabulary(pieces)
     spec.validate()

@@ -112,7 +112,9 @@ class Grid:
         old = self.slots[parents]
         if len(self.origins) == 1:
             rows = len(parents)
-            return Move(Grid(self.origins, rows, np.arange(rows)), None, old)
+            is_same = self.is_full and rows == self.width
+            grid = self if is_same else Grid(self.origins, rows, np.arange(rows))
+            return Move(grid, None, old)
         lines = old // self.width
         if np.array_equal(lines, self.row_lines):
             grid, copied = self, None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.config import SearchOptions
-from model.folder import GRAPH_FILES, WEIGHTS_FILE
+from model.folder import GRAPH_FILES, SHORTLIST_FILES, WEIGHTS_FILE
 from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import normalise_target
@@ -84,7 +84,8 @@ def evaluate(recipe: Recipe) -> str:
 
 
 def _network_files(path: Path) -> dict[str, bytes]:
-    names = (WEIGHTS_FILE, *(name for pair in GRAPH_FILES.values() for name in pair))
+    graphs = (name for names in (*GRAPH_FILES.values(), SHORTLIST_FILES) for name in names)
+    names = (WEIGHTS_FILE, *graphs)
     return {name: (path / name).read_bytes() for name in names if (path / name).exists()}
 
 
