@@ -54,8 +54,8 @@ from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
 from training.export import graph_files, shortlist_files
 from training.export.projection import shortlist_columns
+from training.export.shortlist import PROPOSALS
 from training.recipe import read_recipe
-from training.shortlist import PROPOSALS
 
 TOKENS = 20
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")

@@ -32,7 +32,7 @@ def encoder_graph(network: TokenSeq2Seq, precision: str) -> bytes:
         backward = encoder.backward_stack[i : i + 1]
         layers = [forward, *backward]
         sequence, finals = _recurrent(graph, products, encoder.cell, layers, sequence, lengths)
-    weights = DecoderWeights.of(decoder, encoder.width)
+    weights = DecoderWeights.of(decoder)
     outputs = products.bounded(graph, graph.op("Transpose", sequence, perm=[1, 0, 2]))  # B S W
     if weights.keys is None:
         keys = sequence

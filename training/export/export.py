@@ -21,9 +21,9 @@ from training.corpus.prepare import open_prepared
 from training.corpus.shards import Shard
 from training.errors import CorpusError
 from training.export.encoder import encoder_graph
+from training.export.shortlist import build_shortlist
 from training.export.step import shortlist_graph, step_graph
 from training.recipe import Recipe
-from training.shortlist import build_shortlist
 
 #: Sources that both engines answer.
 SAMPLE = 256

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from model.layers.attention import Attention, MultiHeadAttention
 from model.layers.decoders import AttentionDecoder
 from training.export.graph import Array, Graph, Value
 from training.export.products import Operand, Products
@@ -69,27 +70,25 @@ class DecoderWeights:
     heads: int
 
     @classmethod
-    def of(cls, decoder: AttentionDecoder, encoder_units: int) -> DecoderWeights:
-        """Those of `decoder`, whose source vectors have `encoder_units`."""
+    def of(cls, decoder: AttentionDecoder) -> DecoderWeights:
+        """Those of `decoder`."""
         inputs, recurrent = zip(*map(_cell_readers, decoder.stack), strict=True)
         feeding = None
         if decoder.input_feeding:
             kernel, fed = np.split(inputs[0].kernel, [-decoder.readout_units])
             inputs = (Reader(kernel, inputs[0].bias), *inputs[1:])
             feeding = Reader(fed, np.zeros(fed.shape[1]))
-        attend = decoder.attend
+        attend, bias = decoder.attend, array(decoder.readout.bias)
         from_context, from_top = np.split(array(decoder.readout.kernel), [-decoder.units])
-        bias = array(decoder.readout.bias)
-        keys = _dense(getattr(attend, "key_projection", None))
-        heads = getattr(attend, "heads", 1)
-        if heads == 1 and not hasattr(attend, "output_projection"):
-            values = Reader(from_context, np.zeros(len(bias)))
-        else:
-            output, projected = _dense(attend.output_projection), _dense(attend.value_projection)
-            assert keys and output and projected  # noqa: S101 - what a MultiHeadAttention has
+        keys = _dense_if_any(attend, "key_projection")
+        values, heads = Reader(from_context, np.zeros(len(bias))), 1
+        if isinstance(attend, MultiHeadAttention):
+            heads = attend.heads
+            scaled, output = _dense(attend.key_projection), _dense(attend.output_projection)
             scale = (attend.units // heads) ** -0.5
-            keys = Reader(keys.kernel * scale, keys.bias * scale)
+            keys = Reader(scaled.kernel * scale, scaled.bias * scale)
             bias = bias + output.bias @ from_context
+            projected = _dense(attend.value_projection)
             values = _by_head(projected, output.kernel @ from_context, heads)
         vector = getattr(attend, "energy_vector", None)
         return cls(
@@ -97,7 +96,7 @@ class DecoderWeights:
             feeding=feeding,
             recurrent=list(recurrent),
             readout=Reader(from_top, bias),
-            query=_dense(getattr(attend, "query_projection", None)),
+            query=_dense_if_any(attend, "query_projection"),
             keys=keys,
             values=values,
             energy_vector=None if vector is None else array(vector)[None],
@@ -132,11 +131,14 @@ def _by_head(projected: Reader, kernel: Array, heads: int) -> Reader:
     return Reader(np.concatenate(kernels, axis=1), np.concatenate(biases))
 
 
-def _dense(layer: keras.layers.Dense | None) -> Reader | None:
-    if layer is None:
-        return None
+def _dense(layer: keras.layers.Dense) -> Reader:
     kernel = array(layer.kernel)
     return Reader(kernel, np.zeros(kernel.shape[1]) if layer.bias is None else array(layer.bias))
+
+
+def _dense_if_any(attend: Attention, name: str) -> Reader | None:
+    layer = getattr(attend, name, None)
+    return None if layer is None else _dense(layer)
 
 
 def array(weight: object) -> Array:

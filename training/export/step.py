@@ -47,7 +47,7 @@ def _advance(graph: Graph, network: TokenSeq2Seq, precision: str) -> Operand:
     """All but the projection. Returns the readout, `(sources, rows, 1, readout_units)`."""
     products = PRODUCTS[precision]
     decoder = network.decoder
-    weights = DecoderWeights.of(decoder, network.encoder.width)
+    weights = DecoderWeights.of(decoder)
     grid = ("sources", "rows", 1)
     by_head = ("sources", 1) if weights.heads == 1 else ("sources", 1, weights.heads)
     tokens = graph.input("tokens", "int32", *grid)

@@ -33,7 +33,7 @@ def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int) -> Shortlist
     counts = np.bincount(np.concatenate(targets), minlength=vocab_size)
     counts[EOS_ID] = counts.max() + 1
     frequent = np.argsort(-counts, kind="stable").astype(np.int32)
-    proposals = _proposals(sources, targets, network.config.source_vocab_size, frequent, always)
+    proposals = list_proposals(sources, targets, network.config.source_vocab_size, frequent, always)
     return Shortlist(frequent, proposals, always, size, **shortlist_columns(network))
 
 
@@ -45,7 +45,7 @@ def _spread_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:
     return train.source_ids(chosen), train.target_ids(chosen)
 
 
-def _proposals(
+def list_proposals(
     sources: list[Int32],
     targets: list[Int32],
     source_vocab_size: int,
@@ -54,7 +54,7 @@ def _proposals(
 ) -> Int32:
     """`(source_vocab_size, PROPOSALS)`: the likeliest target tokens of each source token that are
     not among the `always` most frequent ones; the most frequent where there are no more."""
-    pairs, chances = _translation_table(sources, targets, len(frequent))
+    pairs, chances = translation_table(sources, targets, len(frequent))
     is_common = np.zeros(len(frequent), bool)
     is_common[frequent[:always]] = True
     rare = ~is_common[pairs % len(frequent)]
@@ -69,7 +69,7 @@ def _proposals(
     return proposals
 
 
-def _translation_table(
+def translation_table(
     sources: list[Int32], targets: list[Int32], vocab_size: int
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Every pair that stands in some example, as `source * vocab_size + target`, ascending, and its

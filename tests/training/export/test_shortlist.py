@@ -1,0 +1,73 @@
+"""Shortlists hold what a corpus says beside a word, and what it says most often."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model.contract import Int32
+from model.engine.shortlist import Shortlist
+from model.errors import FolderError
+from training.export.shortlist import list_proposals, translation_table
+
+
+def ids(*values: int) -> Int32:
+    return np.array(values, np.int32)
+
+
+def test_words_that_stand_together_are_likely() -> None:
+    # 1 goes with 11 and 2 with 12; 10 stands everywhere, beside 0.
+    sources = [ids(0, 1), ids(0, 2), ids(0, 1, 2), ids(0)]
+    targets = [ids(10, 11), ids(10, 12), ids(10, 11, 12), ids(10)]
+    pairs, chances = translation_table(sources, targets, 20)
+    table = {(int(p) // 20, int(p) % 20): float(c) for p, c in zip(pairs, chances, strict=True)}
+    assert table[1, 11] > 0.7
+    assert table[2, 12] > 0.7
+    assert table[0, 10] > 0.7
+    for source in range(3):
+        own = [chance for (s, _), chance in table.items() if s == source]
+        np.testing.assert_allclose(sum(own), 1.0)
+
+
+def test_proposals_leave_out_what_every_source_has() -> None:
+    frequent = ids(10, 11, 12, *range(10), *range(13, 20))
+    proposals = list_proposals([ids(1)], [ids(10, 11)], 3, frequent, always=1)
+    assert proposals[1, 0] == 11
+    assert set(proposals[1, 1:]) == {10}
+    assert set(proposals[2]) == {10}
+
+
+@pytest.fixture
+def shortlist() -> Shortlist:
+    draw = np.random.default_rng(0)
+    return Shortlist(
+        frequent=draw.permutation(50).astype(np.int32),
+        likely=draw.integers(0, 50, (30, 4)).astype(np.int32),
+        always=5,
+        size=12,
+        columns=draw.integers(-63, 64, (50, 8)).astype(np.int8),
+        scales=np.ones(50, np.float32),
+        bias=np.arange(50, dtype=np.float32),
+    )
+
+
+def test_every_source_has_equally_many_candidates(shortlist: Shortlist) -> None:
+    sources = np.array([[3, 4, 5, 6], [7, 0, 0, 0]], np.int32)
+    found = shortlist.candidates(sources, np.array([4, 1]), np.ones(2, bool))
+    assert found.tokens.shape == (2, 12)
+    for row, tokens in enumerate(found.tokens):
+        assert (np.diff(tokens) > 0).all()
+        assert set(shortlist.frequent[:5]) <= set(tokens)
+        np.testing.assert_array_equal(found.columns[row], shortlist.columns[tokens].T)
+        np.testing.assert_array_equal(found.bias[row, 0], tokens)
+    assert set(shortlist.likely[7]) <= set(found.tokens[1])
+    # The likeliest of each source token come first.
+    assert set(shortlist.likely[[3, 4, 5, 6], 0]) <= set(found.tokens[0])
+
+
+def test_a_shortlist_is_stored_whole(shortlist: Shortlist) -> None:
+    again = Shortlist.from_bytes(shortlist.to_bytes())
+    np.testing.assert_array_equal(again.likely, shortlist.likely)
+    assert (again.always, again.size) == (5, 12)
+    with pytest.raises(FolderError, match="export it anew"):
+        Shortlist.from_bytes(b"no arrays")
