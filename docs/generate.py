@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from app.schemas.reply import ReplyRequest
 from app.settings import settings_table
 from model.config import Document
+from training.corpus.rules import DEFAULT_RULES, RULES
 from training.formats import FORMATS, FormatInfo
 from training.recipe import Recipe
 
@@ -115,10 +116,27 @@ def _meaning_of(field: FieldInfo) -> str:
     return "; ".join(part for part in (field.description or "", listed) if part)
 
 
+def rule_rows() -> str:
+    """Rules of cleaning."""
+    rows = []
+    for name, rule in RULES.items():
+        tasks = [task for task, names in DEFAULT_RULES.items() if name in names]
+        settings = (
+            f"`{key}` = {_default_of(field)[1:-1]}: {field.description}"
+            for key, field in rule.model_fields.items()
+            if key != "rule"
+        )
+        meaning = " ".join((rule.__doc__ or "").split())
+        default = ", ".join(tasks) or "never"
+        rows.append(f"| `{name}` | {default} | {meaning} | {'<br>'.join(settings)} |")
+    head = ["| rule | by default | drops | settings |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows])
+
+
 TABLES = {
     "api.md": {"request": request_rows},
     "serve.md": {"settings": settings_rows},
-    "train.md": {"formats": format_rows, "recipe": recipe_rows},
+    "train.md": {"formats": format_rows, "rules": rule_rows, "recipe": recipe_rows},
 }
 
 

@@ -120,9 +120,9 @@ def letters_of(text: str) -> str:
 
 def _unicode(_rule: rules.UnicodeRule, _languages: tuple[str, str]) -> Check:
     def drops(sides: Sides) -> bool:
-        return any(
-            not text.isascii() and _DAMAGED.search(text) is not None
-            for text in (sides.raw_source, sides.raw_target)
+        source, target = sides.raw_source, sides.raw_target
+        return (not source.isascii() and _DAMAGED.search(source) is not None) or (
+            not target.isascii() and _DAMAGED.search(target) is not None
         )
 
     return drops
@@ -149,17 +149,15 @@ def _ratio(rule: rules.RatioRule, _languages: tuple[str, str]) -> Check:
 
 def _repeats(rule: rules.RepeatsRule, _languages: tuple[str, str]) -> Check:
     run = re.compile(rf"(.)\1{{{rule.most_characters}}}")
+    most = rule.most_phrases
 
     def is_wrong(text: str) -> bool:
         if run.search(text):
             return True
-        words = text.split()
-        if len(words) <= rule.most_phrases:
+        words = text.lower().split()
+        if len(words) - len(set(words)) < most:
             return False
-        words = text.casefold().split()
-        if len(words) - len(set(words)) < rule.most_phrases:
-            return False
-        return _longest_loop(words) > rule.most_phrases
+        return _longest_loop(words) > most
 
     return lambda sides: is_wrong(sides.source) or is_wrong(sides.target)
 

@@ -56,11 +56,28 @@ class Piece:
     files: tuple[int, int]
     records: list[Example | Fault] | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Goes to another process as lists of texts: that takes a third of the time."""
+        if self.records is None:
+            return Piece, (self.number, self.input, self.files)
+        packed = [
+            [record.source, record.target, record.group, record.origin]
+            if isinstance(record, Example)
+            else [record.origin, record.reason]
+            for record in self.records
+        ]
+        return _unpacked, (self.number, self.input, self.files, packed)
+
     def read(self, inputs: list[Input]) -> Records:
         """Its records."""
         if self.records is not None:
             return iter(self.records)
         return _read(inputs[self.input], self.files)
+
+
+def _unpacked(number: int, index: int, files: tuple[int, int], packed: list[list[Any]]) -> Piece:
+    records = [Example(*values) if len(values) == 4 else Fault(*values) for values in packed]
+    return Piece(number, index, files, records)
 
 
 def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
