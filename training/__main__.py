@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from model.errors import Seq2SeqError
 from training.corpus.mining import MiningOptions, mine
@@ -29,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(summary, file=sys.stderr if chosen.command == "mine" else sys.stdout)
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # as of `mine ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
@@ -68,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         help="files, folders, globs or archives; -: a list of them on standard input",
     )
     command.add_argument("-o", "--output", type=Path, help="a file instead of standard output")
-    command.add_argument("--context-turns", type=int, help="the most turns of a context")
-    command.add_argument("--scene-pause", type=float, help="seconds of silence that end a scene")
-    command.add_argument("--turn-pause", type=float, help="seconds between cues of one turn")
+    command.add_argument("--context-turns", type=_count, help="the most turns of a context")
+    command.add_argument("--scene-pause", type=_seconds, help="silence that ends a scene")
+    command.add_argument("--turn-pause", type=_seconds, help="between cues of one turn")
     command.add_argument("--strict", action="store_true", help=STRICT)
     command.set_defaults(run=_mine)
     return parser
@@ -81,6 +86,13 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"must be 1 or more. Received: {text}")
     return count
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more. Received: {text}")
+    return seconds
 
 
 def _prepare(chosen: argparse.Namespace) -> str:
@@ -116,19 +128,27 @@ def _listed(paths: Iterable[str]) -> Iterator[str]:
         yield from filter(None, map(str.strip, sys.stdin)) if path == "-" else [path]
 
 
+@contextmanager
+def _open_output(path: Path | None) -> Iterator[TextIO]:
+    """A file, or standard output, in UTF-8."""
+    if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+        yield sys.stdout
+        return
+    try:
+        file = path.open("w", encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be written ({error.strerror}).") from None
+    with file:
+        yield file
+
+
 def _mine(chosen: argparse.Namespace) -> str:
     names = (field.name for field in fields(MiningOptions))
     given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
     exchanges, faults, files = 0, 0, set()
-    with ExitStack() as stack:
-        try:
-            output = (
-                stack.enter_context(chosen.output.open("w", encoding="utf-8"))
-                if chosen.output
-                else sys.stdout
-            )
-        except OSError as error:
-            raise CorpusError(f"{chosen.output}: cannot be written ({error.strerror}).") from None
+    with _open_output(chosen.output) as output:
         for found in mine(_listed(chosen.paths), MiningOptions(**given)):
             if isinstance(found, Fault):
                 if chosen.strict:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -121,3 +122,32 @@ def test_nothing_answers_what_could_not_be_read(films: Path) -> None:
     assert [each.reply for each in found if isinstance(each, Exchange)] == [
         "It is me, your brother."
     ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--context-turns", "0"], ["--scene-pause", "-1"], ["--turn-pause", "nan"]]
+)
+def test_settings_without_sense_are_refused(
+    films: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["mine", "films", *arguments])
+    assert f"Received: {arguments[1]}" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_named(
+    films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mine", "films", "-o", "none/a.jsonl"]) == 1
+    assert "none/a.jsonl: cannot be written" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(films: Path) -> None:
+    (films / "one.srt").write_text(SRT * 2000)
+    command = f"{sys.executable} -m training mine {films} | head -n 1"
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        command, shell=True, cwd=root, capture_output=True, text=True, timeout=120
+    )
+    assert json.loads(done.stdout)["reply"]
+    assert done.stderr == ""
