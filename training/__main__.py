@@ -1,4 +1,4 @@
-"""`python -m training prepare|fit|evaluate|export RECIPE`, and `mine FILE...`."""
+"""`python -m training prepare|fit|evaluate|export RECIPE`, `mine FILE...`, `align FILE FILE`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, TextIO, TypeVar
 
 from model.errors import Seq2SeqError
-from training.corpus.mining import MiningOptions, mine
+from training.corpus.alignment import MIN_SCORE
+from training.corpus.bitext import FilmPair, film_pairs
+from training.corpus.mining import Exchange, MiningOptions, mine
 from training.corpus.prepare import prepare
 from training.corpus.records import Fault
 from training.errors import CorpusError
 from training.recipe import read_complete_recipe
 
 STRICT = "stop at the first record or file that cannot be read, instead of leaving it out"
+#: Commands whose standard output is data.
+PRINTING = ("mine", "align")
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
+
+
+Found = TypeVar("Found", Exchange, FilmPair)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         summary = chosen.run(chosen)
-        print(summary, file=sys.stderr if chosen.command == "mine" else sys.stdout)
+        print(summary, file=sys.stderr if chosen.command in PRINTING else sys.stdout)
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -72,12 +79,25 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="files, folders, globs or archives; -: a list of them on standard input",
     )
-    command.add_argument("-o", "--output", type=Path, help="a file instead of standard output")
     command.add_argument("--context-turns", type=_count, help="the most turns of a context")
     command.add_argument("--scene-pause", type=_seconds, help="silence that ends a scene")
     command.add_argument("--turn-pause", type=_seconds, help="between cues of one turn")
-    command.add_argument("--strict", action="store_true", help=STRICT)
     command.set_defaults(run=_mine)
+    description = "print what two subtitle files of one film say, one JSON object a pair"
+    command = commands.add_parser("align", help=description, description=description)
+    command.add_argument(
+        "source", help="a subtitle file; -: lines of SOURCE, a tab and TARGET on standard input"
+    )
+    command.add_argument("target", nargs="?", help="the film's subtitles in another language")
+    command.add_argument(
+        "--min-score", type=_share, default=MIN_SCORE, help="0 to 1; weaker pairs are left out"
+    )
+    command.set_defaults(run=_align)
+    for name in PRINTING:
+        commands.choices[name].add_argument(
+            "-o", "--output", type=Path, help="a file instead of standard output"
+        )
+        commands.choices[name].add_argument("--strict", action="store_true", help=STRICT)
     return parser
 
 
@@ -93,6 +113,13 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"must be seconds, 0 or more. Received: {text}")
     return seconds
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"must be 0 to 1. Received: {text}")
+    return share
 
 
 def _prepare(chosen: argparse.Namespace) -> str:
@@ -147,19 +174,53 @@ def _open_output(path: Path | None) -> Iterator[TextIO]:
 def _mine(chosen: argparse.Namespace) -> str:
     names = (field.name for field in fields(MiningOptions))
     given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
-    exchanges, faults, files = 0, 0, set()
-    with _open_output(chosen.output) as output:
-        for found in mine(_listed(chosen.paths), MiningOptions(**given)):
-            if isinstance(found, Fault):
-                if chosen.strict:
-                    raise CorpusError(f"{found.origin}: {found.reason}")
-                faults += 1
-                print(f"left out: {found.origin}: {found.reason}", file=sys.stderr)
-            else:
-                exchanges += 1
-                files.add(found.file)
-                print(found.to_json(), file=output)
+    files: set[str] = set()
+    found = mine(_listed(chosen.paths), MiningOptions(**given))
+    exchanges, faults = _print(found, chosen, lambda exchange: files.add(exchange.file))
     return f"{exchanges:,} exchanges of {len(files):,} files; {faults:,} could not be read"
+
+
+def _align(chosen: argparse.Namespace) -> str:
+    if (chosen.source == "-") == bool(chosen.target):
+        raise CorpusError("align needs two files, or - alone: then standard input lists them.")
+    films: set[tuple[str, str]] = set()
+    found = film_pairs(_films(chosen.source, chosen.target), chosen.min_score)
+    pairs, faults = _print(
+        found, chosen, lambda pair: films.add((pair.source_file, pair.target_file))
+    )
+    return f"{pairs:,} pairs of {len(films):,} films; {faults:,} could not be read"
+
+
+def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
+    """Two files, or all that standard input lists."""
+    if target:
+        yield source, target
+        return
+    for number, line in enumerate(sys.stdin, start=1):
+        first, tab, second = line.rstrip("\r\n").partition("\t")
+        if tab:
+            yield first, second
+        elif line.strip():
+            raise CorpusError(f"standard input:{number}: expected SOURCE, a tab, TARGET.")
+
+
+def _print(
+    records: Iterator[Found | Fault], chosen: argparse.Namespace, note: Callable[[Found], object]
+) -> tuple[int, int]:
+    """Prints records as JSON lines and faults on standard error. How many of each there are."""
+    count, faults = 0, 0
+    with _open_output(chosen.output) as output:
+        for record in records:
+            if isinstance(record, Fault):
+                if chosen.strict:
+                    raise CorpusError(f"{record.origin}: {record.reason}")
+                faults += 1
+                print(f"left out: {record.origin}: {record.reason}", file=sys.stderr)
+            else:
+                count += 1
+                note(record)
+                print(record.to_json(), file=output)
+    return count, faults
 
 
 if __name__ == "__main__":

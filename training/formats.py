@@ -20,6 +20,7 @@ Format = Literal[
     "pairs",
     "tmx",
     "scan",
+    "subtitle-pairs",
 ]
 
 
@@ -122,6 +123,14 @@ FORMATS: dict[Format, FormatInfo] = {
         example='<tu><tuv xml:lang="en"><seg>Yes.</seg></tuv>'
         '<tuv xml:lang="de"><seg>Ja.</seg></tuv></tu>',
         needs=("languages",),
+    ),
+    "subtitle-pairs": FormatInfo(
+        tasks=("translate",),
+        suffixes=(".srt", ".vtt", ".ass", ".ssa", ".sub"),
+        meaning="two subtitle files of each film, `path` and `target_path`, aligned by their times",
+        example="1\n00:00:01,000 --> 00:00:02,500\n- Who is there?\n- It is me.",
+        needs=("target_path",),
+        takes=("min_score",),
     ),
     "scan": FormatInfo(
         tasks=("translate",),

@@ -12,6 +12,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
 from model.errors import ConfigError
 from model.folder import ModelFolder, load_folder
+from training.corpus.alignment import MIN_SCORE
 from training.corpus.rules import Rule, default_rules, parse_rules
 from training.errors import RecipeError
 from training.formats import FORMATS, Format
@@ -26,7 +27,14 @@ class SourceConfig(Document):
         min_length=1,
         description="a file, a folder or a glob; .gz, .xz, .zst and .zip are unpacked",
     )
-    target_path: str = Field("", description="the other side, for `bitext`")
+    target_path: str = Field(
+        "",
+        description="the other side, for `bitext` and `subtitle-pairs`; two globs of films belong "
+        "together where their `*` mean the same",
+    )
+    min_score: float = Field(
+        MIN_SCORE, ge=0.0, le=1.0, description="of the pairs of `subtitle-pairs` that are kept"
+    )
     languages: tuple[str, ...] = Field(
         (), description="codes of source and target, for `moses` and `tmx`"
     )

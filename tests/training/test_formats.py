@@ -17,6 +17,7 @@ L195 +++$+++ u2 +++$+++ m0 +++$+++ B +++$+++ It is me.
 """
 KEYS: dict[str, dict[str, object]] = {
     "bitext": {"target_path": "b.txt"},
+    "subtitle-pairs": {"target_path": "a.srt"},
     "moses": {"languages": ("de", "en")},
     "tmx": {"languages": ("en", "de")},
     "table": {"columns": ("question", "answer")},
@@ -39,7 +40,8 @@ def test_the_example_of_a_format_is_read(tmp_path: Path, form: Format) -> None:
     for other in ("a.de-en.en", "b.txt"):
         (tmp_path / other).write_text("Who is there?")
     source = SourceConfig.model_validate({"format": form, "path": ".", **KEYS.get(form, {})})
-    found = list(read_source(source, tmp_path, [file], [tmp_path / "b.txt"]))
+    other = file if form == "subtitle-pairs" else tmp_path / "b.txt"
+    found = list(read_source(source, tmp_path, [file], [other]))
     assert found
     assert all(isinstance(each, Example) for each in found), found
 
@@ -57,6 +59,8 @@ def test_the_example_of_a_format_is_read(tmp_path: Path, form: Format) -> None:
         ),
         ({"format": "jsonl", "scene_pause": 2.0}, "`scene_pause` goes with format subtitles"),
         ({"format": "pairs", "target_path": "b"}, "`target_path` goes with format bitext"),
+        ({"format": "pairs", "min_score": 0.5}, "`min_score` goes with format subtitle-pairs"),
+        ({"format": "subtitle-pairs"}, "format 'subtitle-pairs' needs `target_path`"),
         ({"format": "bitext"}, "format 'bitext' needs `target_path`"),
     ],
 )

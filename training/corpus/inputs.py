@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -84,7 +85,8 @@ def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
     """The files of each source of `recipe`; paths are looked up beside `recipe_path` first.
 
     Raises:
-        CorpusError: if a source means no file, or the sides of a bitext differ in number.
+        CorpusError: if a source means no file, the sides of a bitext differ in number, or no
+            film has both sides.
     """
     roots = [recipe_path.parent.resolve(), data_folder().resolve()]
     return [_find(source, roots) for source in recipe.corpus.sources]
@@ -139,9 +141,36 @@ def _find(source: SourceConfig, roots: list[Path]) -> Input:
     files = wanted_files(files, wanted)
     if not files:
         raise CorpusError(f"{root / source.path}: holds no file that ends in {' or '.join(wanted)}")
+    if source.format == "subtitle-pairs":
+        return _both_sides(source, roots, root, files)
     targets = find_files(source.target_path, roots)[1] if source.target_path else []
     if targets and len(targets) != len(files):
         raise CorpusError(
             f"{source.path} has {len(files)} files, but {source.target_path} {len(targets)}"
         )
     return Input(source, root, files, targets)
+
+
+def _both_sides(source: SourceConfig, roots: list[Path], root: Path, files: list[Path]) -> Input:
+    """The films that both sides have. If each side is one film, names do not matter."""
+    target_root, targets = find_files(source.target_path, roots)
+    targets = wanted_files(targets, suffixes_of(source))
+    if len(files) == len(targets) == 1:
+        return Input(source, root, files, targets)
+    theirs = {_film_of(file, target_root, source.target_path): file for file in targets}
+    ours = {_film_of(file, root, source.path): file for file in files}
+    films = [film for film in ours if film in theirs]
+    if not films:
+        raise CorpusError(
+            f"{source.path}, {source.target_path}: no film is in both. `*` must stand for the same "
+            "in both, as in talks/*/english.srt and talks/*/german.srt."
+        )
+    return Input(source, root, [ours[film] for film in films], [theirs[film] for film in films])
+
+
+def _film_of(file: Path, root: Path, path: str) -> str:
+    """What the wildcards of `path` stand for in the name of `file`; in a folder, its name there."""
+    before, *rest = re.split(r"[*?\[\]]+", path)
+    after = rest[-1] if rest else file.suffix
+    name = file.as_posix().removeprefix((root / before).as_posix())
+    return name.removesuffix(after).strip("/")

@@ -10,6 +10,7 @@ from pathlib import Path
 from training.corpus.packed import is_archive, members_of, plain_name
 from training.corpus.readers.cornell import read_cornell
 from training.corpus.readers.dialogue import read_exchanges, read_turn_lines
+from training.corpus.readers.film_pairs import read_film_pairs
 from training.corpus.readers.jsonl import read_jsonl
 from training.corpus.readers.moses import read_moses
 from training.corpus.readers.pairs import read_bitext, read_pairs, read_scan
@@ -23,7 +24,7 @@ from training.errors import CorpusError
 from training.formats import FORMATS
 from training.recipe import SourceConfig
 
-#: Readers of a single file; `bitext` has two.
+#: Readers of a single file; `bitext` and `subtitle-pairs` have two.
 READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "cornell": lambda path, _: read_cornell(path),
     "exchanges": lambda path, _: read_exchanges(path),
@@ -46,7 +47,8 @@ _NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
 def read_source(
     source: SourceConfig, root: Path, files: list[Path], targets: list[Path]
 ) -> Records:
-    """Records of all files of a recipe's source; `targets` are the other sides of a bitext.
+    """Records of all files of a recipe's source; `targets` are the other sides of a bitext or
+    of films.
 
     Files are named relative to `root`, so that the same corpus is split in the same way wherever
     it lies. A record with bytes that are no text becomes a fault, and so does a file that is not
@@ -97,6 +99,10 @@ def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) ->
     if source.format == "bitext":
         for source_file, target_file in zip(files, targets, strict=True):
             yield from read_bitext(source_file, target_file)
+        return
+    if source.format == "subtitle-pairs":
+        for source_file, target_file in zip(files, targets, strict=True):
+            yield from read_film_pairs(source_file, target_file, source.min_score)
         return
     read = READERS[source.format]
     for file in files:

@@ -16,7 +16,7 @@ from training.recipe import SourceConfig
 
 def test_every_format_of_a_recipe_has_a_reader() -> None:
     assert set(FORMATS) == set(get_args(Format))
-    assert set(READERS) | {"bitext"} == set(get_args(Format))
+    assert set(READERS) | {"bitext", "subtitle-pairs"} == set(get_args(Format))
 
 
 def test_files_are_named_from_their_root_wherever_that_lies(tmp_path: Path) -> None:

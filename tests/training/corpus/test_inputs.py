@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from training.corpus.inputs import find_inputs
+from training.errors import CorpusError
+from training.recipe import Recipe
+
+SRT = "1\n00:00:01,000 --> 00:00:02,500\nWho is there?\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in (
+        "a/en.srt",
+        "a/de.srt",
+        "b/en.srt",
+        "c/en.srt",
+        "c/de.srt",
+        "en/x.srt",
+        "de/x.srt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(SRT)
+    return tmp_path
+
+
+def films_of(folder: Path, path: str, target_path: str) -> list[tuple[str, str]]:
+    source = {"format": "subtitle-pairs", "path": path, "target_path": target_path}
+    recipe = Recipe.model_validate(
+        {"name": "a", "task": "translate", "output": "runs/a", "corpus": {"sources": [source]}}
+    )
+    [found] = find_inputs(recipe, folder / "recipe.toml")
+    return [
+        (one.relative_to(folder).as_posix(), other.relative_to(folder).as_posix())
+        for one, other in zip(found.files, found.targets, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "target_path", "films"),
+    [
+        ("*/en.srt", "*/de.srt", [("a/en.srt", "a/de.srt"), ("c/en.srt", "c/de.srt")]),
+        ("./**/en.srt", "**/de.srt", [("a/en.srt", "a/de.srt"), ("c/en.srt", "c/de.srt")]),
+        ("en", "de/", [("en/x.srt", "de/x.srt")]),
+        ("a/en.srt", "c/de.srt", [("a/en.srt", "c/de.srt")]),
+    ],
+)
+def test_films_are_those_that_both_sides_have(
+    folder: Path, path: str, target_path: str, films: list[tuple[str, str]]
+) -> None:
+    assert films_of(folder, path, target_path) == films
+
+
+def test_no_film_in_common_is_an_error(folder: Path) -> None:
+    with pytest.raises(CorpusError, match="no film is in both"):
+        films_of(folder, "*/en.srt", "*/x.srt")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from training.corpus.records import Cue
+from training.corpus.timing import LEAST_EVIDENCE, Timing, estimate_timing
+
+
+def film(seed: int, cues: int = 150) -> list[Cue]:
+    """Cues as in a film: uneven pauses, lengths that go with their time."""
+    draw = random.Random(seed)
+    found, now = [], 5000
+    for line in range(cues):
+        seconds = draw.uniform(0.8, 5.0)
+        text = "x" * int(seconds * draw.uniform(10, 18))
+        found.append(Cue(now, now + int(1000 * seconds), text, line + 1))
+        now += int(1000 * (seconds + draw.choice([0.1, 0.1, 0.4, 2.0, 9.0])))
+    return found
+
+
+def translated(cues: list[Cue], seed: int) -> list[Cue]:
+    """The same film in another hand: some cues joined, all a little off, other lengths."""
+    draw = random.Random(seed)
+    found: list[Cue] = []
+    for cue in cues:
+        length = int(len(cue.text) * draw.uniform(0.8, 1.3))
+        moved = [max(0, time + draw.randint(-250, 250)) for time in (cue.start_ms, cue.end_ms)]
+        if found and draw.random() < 0.2:
+            last = found.pop()
+            moved[0], length = last.start_ms, length + len(last.text)
+        found.append(Cue(moved[0], max(moved), "y" * length, cue.line))
+    return found
+
+
+def retimed(cues: list[Cue], rate: float, offset: float) -> list[Cue]:
+    return [
+        replace(
+            cue,
+            start_ms=round(rate * cue.start_ms + 1000 * offset),
+            end_ms=round(rate * cue.end_ms + 1000 * offset),
+        )
+        for cue in cues
+    ]
+
+
+@pytest.mark.parametrize("rate", [1.0, 25 / (24 / 1.001), 24 / 25, 25 / (30 / 1.001)])
+@pytest.mark.parametrize("offset", [0.0, 3.7, -2.2, 95.0])
+def test_the_clock_of_a_copy_is_found(rate: float, offset: float) -> None:
+    source = film(1)
+    target = retimed(translated(source, 2), rate, offset)
+    timing = estimate_timing(source, target)
+    assert timing.rate == pytest.approx(1 / rate, abs=1e-4)
+    for second in (0.0, 500.0):
+        assert timing.rate * (rate * second + offset) + timing.offset == pytest.approx(
+            second, abs=0.2
+        )
+    assert timing.evidence > LEAST_EVIDENCE
+
+
+def test_the_clock_of_another_film_is_left_alone() -> None:
+    timing = estimate_timing(film(1), film(2))
+    assert timing == Timing(1.0, 0.0, timing.evidence)
+    assert timing.evidence < LEAST_EVIDENCE
+
+
+def test_a_single_cue_is_enough_not_to_fail() -> None:
+    cue = Cue(0, 0, "x", 1)
+    assert estimate_timing([cue], [cue]).rate == 1.0

@@ -1,0 +1,106 @@
+"""Cues to segments: what one person says in one cue, at most to the end of a sentence.
+
+A cue that ends one sentence and begins the next has two; its time is shared out by characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+
+from training.corpus.records import Cue
+from training.corpus.speech import is_advert, is_ended, speeches_of
+
+#: What ends a sentence, with the quotes and brackets behind it.
+_ENDS = re.compile(r"[.?!…؟。！？]+[\"'”’»)\]」』]*(?:\s+|(?<=[。！？」』]))")
+#: Full stops that end nothing: `Mr. Smith`, `z. B.`
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"'“„«.])(?:[^\W\d_]|Mrs?|Ms|Dr|St|vs|Prof|Sra?|Mme|bzw|ca|Nr|No)\.\s+$"
+)
+_CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
+_DOTS = ("...", "…")
+
+
+class Ending(IntEnum):
+    """What ends with a segment, as far as its punctuation tells."""
+
+    NOTHING = 0
+    CLAUSE = 1
+    SENTENCE = 2
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a cue.
+
+    Attributes:
+        start, end: in seconds.
+        text: on one line.
+        ending: what ends with it; a sentence too where somebody else speaks next.
+        line: of the file, where its cue's time stands.
+    """
+
+    start: float
+    end: float
+    text: str
+    ending: Ending
+    line: int
+
+
+def segments_of(cues: Iterable[Cue]) -> list[Segment]:
+    """The segments of a file in time order; adverts, notes and songs have none."""
+    in_order = sorted(cues, key=lambda cue: cue.start_ms)
+    parts = [part for cue in in_order if not is_advert(cue.text) for part in _parts_of(cue)]
+    return [
+        Segment(part.start, part.end, part.text, _ending(part, after), part.line)
+        for part, after in pairwise([*parts, None])
+        if part
+    ]
+
+
+def sentences_of(text: str) -> Iterator[str]:
+    """The sentences of a text; joined by spaces, they are the text again."""
+    start = 0
+    for mark in _ENDS.finditer(text):
+        sentence, rest = text[start : mark.end()], text[mark.end() :]
+        if rest and not rest[0].islower() and not _ABBREVIATION.search(sentence):
+            yield sentence.strip()
+            start = mark.end()
+    yield text[start:].strip()
+
+
+@dataclass(frozen=True)
+class _Part:
+    start: float
+    end: float
+    text: str
+    line: int
+    is_marked: bool  # somebody else speaks than before
+
+
+def _parts_of(cue: Cue) -> Iterator[_Part]:
+    parts = [
+        (sentence, speech.is_marked and place == 0)
+        for speech in speeches_of(cue)
+        for place, sentence in enumerate(sentences_of(speech.text))
+    ]
+    characters = sum(len(text) for text, _ in parts)
+    start = cue.start_ms / 1000
+    for text, is_marked in parts:
+        end = start + (cue.end_ms - cue.start_ms) / 1000 * len(text) / characters
+        yield _Part(start, end, text, cue.line, is_marked)
+        start = end
+
+
+def _ending(part: _Part, after: _Part | None) -> Ending:
+    if after and after.is_marked:
+        return Ending.SENTENCE
+    goes_on = (
+        after and part.text.endswith(_DOTS) and (after.text[0].islower() or after.text[0] in ".…")
+    )
+    if is_ended(part.text) and not goes_on:
+        return Ending.SENTENCE
+    return Ending.CLAUSE if _CLAUSE.search(part.text) else Ending.NOTHING

@@ -1,0 +1,130 @@
+"""How the clocks of two subtitle files of one film differ: in rate and in offset.
+
+Knows when cues are shown and how long they are, nothing of what they say, so that it works for any
+two languages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from training.corpus.records import Cue
+
+Floats = npt.NDArray[np.float64]
+
+#: Frames a second of films, discs and television; a file made for one is often shown at another.
+FRAME_RATES = (24 / 1.001, 24.0, 25.0, 30 / 1.001, 30.0)
+STEP = 0.1  # seconds
+#: A file at another rate must agree so much better than at its own: chance finds peaks.
+EVIDENCE_FOR_ANOTHER_RATE = 1.15
+#: Detail (seconds) between these is compared: borders of cues, not of scenes.
+FINEST, COARSEST = 0.4, 20.0
+#: Characters a second beyond this are an error of the file, not fast speech.
+FASTEST = 40.0
+#: Seconds: no clocks differ by more.
+LONGEST_OFFSET = 600.0
+#: Standard deviations; with less, chance explains the peak, and the clocks are left as they are.
+LEAST_EVIDENCE = 7.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """From the target's clock to the source's: `source = rate * target + offset`, in seconds.
+
+    Attributes:
+        rate, offset: of the line.
+        evidence: how far the agreement stands out from that at other offsets, in standard
+            deviations. Two films have 4 to 6.5, two files of one film mostly over 10.
+    """
+
+    rate: float = 1.0
+    offset: float = 0.0
+    evidence: float = 0.0
+
+    def __call__(self, target: Floats) -> Floats:
+        """Target times, in seconds, on the source's clock."""
+        return self.rate * target + self.offset
+
+
+def estimate_timing(source: Sequence[Cue], target: Sequence[Cue]) -> Timing:
+    """The rate and offset by which two files agree best; 1 and 0 if they hardly do.
+
+    Both become signals over time: where cues begin, and how densely they are written (speech is
+    dense, a pause is not, even where a cue is shown during it). Of all pairs of frame rates, the
+    one counts whose cross-correlation has the highest peak; the peak's place is the offset.
+
+    Args:
+        source: cues of one file, at least one.
+        target: cues of the other, at least one.
+    """
+    longest = max(_rates()) * max(cue.end_ms for cue in (*source, *target)) / 1000
+    size = 1 << int(2 * (longest / STEP + 2)).bit_length()
+    band = _band(size)
+    reference = _normalised(_spectra(source, 1.0, size) * band)
+    best, timing = 0.0, Timing()
+    for rate in _rates():
+        spectra = _normalised(_spectra(target, rate, size) * band)
+        agreement = np.fft.irfft((reference * spectra.conj()).sum(axis=0), n=size)
+        lag, height, deviation = _peak(agreement)
+        if rate == 1.0:
+            height *= EVIDENCE_FOR_ANOTHER_RATE
+        if height > best:
+            best, timing = height, Timing(rate, lag * STEP, height / deviation)
+    return timing if timing.evidence >= LEAST_EVIDENCE else Timing(evidence=timing.evidence)
+
+
+def _rates() -> list[float]:
+    """1 first, then each that two frame rates can make."""
+    return sorted({a / b for a, b in product(FRAME_RATES, FRAME_RATES)}, key=lambda r: abs(r - 1))
+
+
+def _spectra(cues: Sequence[Cue], rate: float, size: int) -> npt.NDArray[np.complex128]:
+    """Of the two signals of a file, `(2, frequencies)`."""
+    starts = rate * np.array([cue.start_ms for cue in cues]) / 1000 / STEP
+    ends = rate * np.array([cue.end_ms for cue in cues]) / 1000 / STEP
+    lengths = np.array([len(cue.text) for cue in cues])
+    density = np.minimum(lengths / np.maximum(ends - starts, 1) / STEP / rate, FASTEST)
+    changes = _impulses(starts, density, size) - _impulses(ends, density, size)
+    signals = [
+        _impulses(starts, np.ones_like(density), size),
+        np.sqrt(np.maximum(np.cumsum(changes), 0.0)),
+    ]
+    return np.fft.rfft(np.stack(signals), axis=1)
+
+
+def _normalised(spectra: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex128]:
+    return spectra / (np.linalg.norm(spectra, axis=1, keepdims=True) + 1e-12)
+
+
+def _impulses(places: Floats, heights: Floats, size: int) -> Floats:
+    """Shared between the two steps around each place, so that nothing is rounded."""
+    steps = np.floor(places).astype(int)
+    after = places - steps
+    signal = np.zeros(size + 1)
+    np.add.at(signal, steps, heights * (1 - after))
+    np.add.at(signal, steps + 1, heights * after)
+    return signal[:size]
+
+
+def _band(size: int) -> Floats:
+    """The weight of each frequency."""
+    radians = 2 * np.pi * np.fft.rfftfreq(size, d=STEP)
+    low, high = (np.exp(-0.5 * (radians * width) ** 2) for width in (FINEST, COARSEST))
+    return np.asarray(low - high)
+
+
+def _peak(agreement: Floats) -> tuple[float, float, float]:
+    """The lag of the highest value, in steps, found between them too; that value; and the standard
+    deviation of all values."""
+    most = min(int(LONGEST_OFFSET / STEP), len(agreement) // 2 - 2)
+    values = np.concatenate([agreement[-most - 1 :], agreement[: most + 2]])  # negative lags wrap
+    place = int(values[1:-1].argmax()) + 1
+    before, height, after = values[place - 1 : place + 2]
+    curvature = before - 2 * height + after
+    between = 0.5 * (before - after) / curvature if curvature else 0.0
+    return float(place - most - 1 + between), float(height), float(values.std()) + 1e-12
