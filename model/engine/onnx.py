@@ -17,6 +17,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NoSuchFile,
 )
 
+from model.arrays import padded
 from model.contract import EVERY_TOKEN, Bool, Float32, Int32, StepResult
 from model.engine.grid import Grid
 from model.engine.rows import at_least, pick
@@ -314,4 +315,4 @@ def _padded(array: NDArray[Any], axis: int, missing: int, filling: float) -> NDA
     """`array` with `missing` more places at the end of an axis that counts from the last."""
     widths = [(0, 0)] * array.ndim
     widths[axis] = (0, missing)
-    return np.pad(array, widths, constant_values=filling)
+    return padded(array, widths, filling)

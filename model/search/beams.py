@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import padded
 from model.search.requests import SearchRequest
 
 #: More steps than any request takes.
@@ -257,13 +258,13 @@ class Beams:
         longer = (length - self.tokens.shape[2], 0)
         return replace(
             self,
-            logprobs=np.pad(self.logprobs, ((0, 0), wider), constant_values=-np.inf),
-            rows=np.pad(self.rows, ((0, 0), wider)),
-            tokens=np.pad(self.tokens, ((0, 0), wider, longer)),
-            attention_weights=np.pad(
+            logprobs=padded(self.logprobs, ((0, 0), wider), -np.inf),
+            rows=padded(self.rows, ((0, 0), wider)),
+            tokens=padded(self.tokens, ((0, 0), wider, longer)),
+            attention_weights=padded(
                 _grown(self.attention_weights, steps, source_len), ((0, 0), wider, (0, 0), (0, 0))
             ),
-            progress=np.pad(self.progress, ((0, 0), wider, (0, phrases - self.progress.shape[2]))),
+            progress=padded(self.progress, ((0, 0), wider, (0, phrases - self.progress.shape[2]))),
         )
 
 
@@ -284,7 +285,7 @@ def _grown(
     """Zeros before the first step and after the last source position."""
     earlier = (steps - attention_weights.shape[2], 0)
     later = (0, max(0, source_len - attention_weights.shape[3]))
-    return np.pad(attention_weights, ((0, 0), (0, 0), earlier, later))
+    return padded(attention_weights, ((0, 0), (0, 0), earlier, later))
 
 
 def _each_field(function: Callable[..., NDArray[Any]], *beams: Beams) -> Beams:
