@@ -99,9 +99,11 @@ def serve_model(generator: Generator, settings: Settings) -> ServedModel:
 
 
 def _warm_up(generator: Generator, settings: Settings) -> None:
-    """Searches in each of the usual ways, alone and in company: engines compile by shape."""
+    """Searches in each of the usual ways, alone and in company, of short and of longer sources:
+    engines compile by shape."""
+    short, longer = (UNK_ID, EOS_ID), (UNK_ID,) * 20 + (EOS_ID,)
     for decoding in ("greedy", "beam", None):
         usual = search_options(generator.config.search, settings, decoding=decoding)
         options = SearchOptions(beam_size=usual.beam_size, max_tokens=3)
-        for sources in ([(UNK_ID, EOS_ID)], [(UNK_ID, EOS_ID), (UNK_ID, UNK_ID, EOS_ID)]):
+        for sources in ([short], [short, longer]):
             generator.search([SearchRequest(None, source, options) for source in sources])

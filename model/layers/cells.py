@@ -20,6 +20,9 @@ def build_recurrent(cell: str, units: int, **kwargs: Any) -> keras.layers.RNN:
     if keras.backend.backend() == "torch":
         # Loops are unrolled there in any case, and Keras 3.15 fails to with a mask going backwards.
         kwargs["unroll"] = False
+    if keras.dtype_policies.get(kwargs.get("dtype")).variable_dtype == "bfloat16":
+        # Backends orthogonalise no bfloat16. Such weights are loaded, they do not begin to learn.
+        kwargs["recurrent_initializer"] = "glorot_uniform"
     return RECURRENT_LAYERS[cell](units, return_sequences=True, return_state=True, **kwargs)
 
 

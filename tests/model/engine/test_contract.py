@@ -10,14 +10,17 @@ import pytest
 from model.config import SearchOptions
 from model.contract import Engine
 from model.engine import EngineName, load_engine
+from model.engine.keras import KerasEngine, load_network
 from model.folder import load_folder
 from model.generator import Generator
 
 ENGINES = ["keras", "onnx", "onnx-int8"]
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=[*ENGINES, "keras, static shapes"])
 def engine(request: pytest.FixtureRequest, exported_folder: Path) -> Engine:
+    if request.param not in ENGINES:
+        return KerasEngine(load_network(load_folder(exported_folder)), has_static_shapes=True)
     return load_engine(load_folder(exported_folder), request.param)
 
 
