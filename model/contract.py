@@ -62,7 +62,8 @@ class Engine(Protocol):
         """Feeds one token to each row. `parents` `(rows,)` names the row of `state` that each new
         row continues, in any order and number; `tokens` `(rows,)` is what it reads next. At least
         `top_k` tokens of each row are told, or all that there are; and the log-probabilities of
-        the tokens `wanted` `(rows, n)`, however likely they are."""
+        the tokens `wanted` `(rows, n)`, however likely they are; -1 asks for none, and what is
+        told of it means nothing."""
 
     def concatenate(self, states: list[State]) -> State:
         """Joins states: the rows of the first, then those of the second, and so on."""

@@ -169,7 +169,8 @@ class KerasEngine:
         return min(next_power_of_two(max(top_k, least)), size)
 
     def _widened(self, wanted: Int32) -> Int32:
-        return np.pad(wanted, ((0, 0), (0, next_power_of_two(wanted.shape[1]) - wanted.shape[1])))
+        beyond = next_power_of_two(wanted.shape[1]) - wanted.shape[1]
+        return np.pad(wanted.clip(min=0), ((0, 0), (0, beyond)))
 
     def _run_encode(self, source_ids: Tensor, mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         memory, recurrent = self._network.encode(source_ids, mask)

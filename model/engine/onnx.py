@@ -190,15 +190,9 @@ class OnnxEngine:
         top_k: int,
         wanted: Int32 | None = None,
     ) -> StepResult:
-        if wanted is not None:  # the graphs tell the likeliest only
-            result = self.step(state, parents, tokens, EVERY_TOKEN)
-            wanted_logprobs = pick(result.tokens, result.logprobs, wanted)
-            return replace(
-                result,
-                tokens=result.tokens[:, :top_k],
-                logprobs=result.logprobs[:, :top_k],
-                wanted_logprobs=wanted_logprobs,
-            )
+        if wanted is not None:
+            result = self.step(state, parents, tokens, top_k)
+            return replace(result, wanted_logprobs=self._wanted(state, parents, tokens, wanted))
         memory, grid, recurrent = state.memory, state.grid, state.recurrent
         if not grid.is_continued_by(parents):
             grid, lines, places = grid.follow(parents)
@@ -216,6 +210,16 @@ class OnnxEngine:
             grid.collect(attention_weights[:, :, 0]),
             OnnxState(memory, grid, recurrent),
         )
+
+    def _wanted(self, state: OnnxState, parents: Int32, tokens: Int32, wanted: Int32) -> Float32:
+        """The graphs tell the likeliest only: rows that want others take a step of their own, in
+        which all are told. It is slow, but short where they are few."""
+        logprobs = np.full(wanted.shape, -np.inf, np.float32)
+        rows = np.flatnonzero((wanted >= 0).any(axis=1))
+        if rows.size:
+            every = self.step(state, parents[rows], tokens[rows], EVERY_TOKEN)
+            logprobs[rows] = pick(every.tokens, every.logprobs, wanted[rows])
+        return logprobs
 
     def concatenate(self, states: list[OnnxState]) -> OnnxState:
         grid, lines = Grid.join([state.grid for state in states])

@@ -174,8 +174,7 @@ class Search:
         parents = self._beams.flat(self._beams.rows)
         if wanted is None:
             return self._engine.step(self._state, parents, tokens, top_k)
-        named = wanted.clip(min=0)
-        result = self._engine.step(self._state, parents, tokens, top_k, wanted=named)
+        result = self._engine.step(self._state, parents, tokens, top_k, wanted=wanted)
         if result.wanted_logprobs is None:
             raise EngineError("this engine tells only the likeliest tokens, not those asked for")
         is_told = (wanted[:, :, None] == result.tokens[:, None]).any(axis=2)
@@ -183,7 +182,7 @@ class Search:
         logprobs = np.where(is_told | (wanted < 0), -np.inf, result.wanted_logprobs)
         return replace(
             result,
-            tokens=np.concatenate([result.tokens, named], axis=1),
+            tokens=np.concatenate([result.tokens, wanted.clip(min=0)], axis=1),
             logprobs=np.concatenate([result.logprobs, logprobs], axis=1),
         )
 

@@ -54,6 +54,9 @@ def test_tokens_are_told_by_name_however_unlikely(engine: Engine) -> None:
         result.wanted_logprobs, everything.logprobs[:, [-1, 0, 7]], rtol=1e-5
     )
     np.testing.assert_array_equal(result.tokens[:, :2], everything.tokens[:, :2])
+    some = np.where([[True] * 3, [False] * 3, [True, False, True]], wanted, -1)
+    told = engine.step(state, ALL, BOS, top_k=2, wanted=some).wanted_logprobs
+    np.testing.assert_allclose(told[some >= 0], result.wanted_logprobs[some >= 0], rtol=1e-5)
 
 
 def test_parents_reorder_repeat_and_drop_rows(engine: Engine) -> None:
