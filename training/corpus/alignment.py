@@ -50,7 +50,7 @@ LEAST_MARKED = 0.15
 LENGTH_FLOOR = 10.0
 
 #: Segments of a group on either side, at most, and by how many the sides may differ.
-LONGEST, MOST_DIFFERENT = 6, 4
+LONGEST, MOST_DIFFERENT = 7, 4
 #: Seconds by which segments that are compared are apart, at most.
 BAND_SECONDS = 20.0
 

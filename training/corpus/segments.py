@@ -78,12 +78,12 @@ class _Part:
     end: float
     text: str
     line: int
-    is_marked: bool  # somebody else speaks than before
+    is_marked: bool  # somebody else speaks than before; not after a dash within a sentence
 
 
 def _parts_of(cue: Cue) -> Iterator[_Part]:
     parts = [
-        (sentence, speech.is_marked and place == 0)
+        (sentence, speech.is_marked and place == 0 and not sentence[0].islower())
         for speech in speeches_of(cue)
         for place, sentence in enumerate(sentences_of(speech.text))
     ]

@@ -1,15 +1,18 @@
 """The aligner against pairs found by reading: `talk_pairs.tsv`.
 
 How it was made. Of the talks with English and German, French or Spanish subtitles, 21 were drawn
-at random, and a place in each. From there a window of some 18 English cues was read in both
-languages, without times and before there was an aligner, and moved to the next ends of sentences.
-The windows hold good translations, free ones, a machine's that never was corrected (2016-zeta)
-and English cues of which a part belongs elsewhere (2017-higher-order-derivatives). All smallest
-groups of cues that say the same were noted, by number in their files. Cues are cut where a
-sentence ends within them, so that a cue can be in two groups; a group ends where a sentence ends
-in at least one language, and no more than a word of it stands in the neighbour. A cue that is in
-no group has no counterpart, or only a summary. One group was corrected after the aligner had
-shown that it held two by this rule.
+at random (`first`), and a place in each. From there a window of some 18 English cues was read in
+both languages, without times and before there was an aligner, and moved to the next ends of
+sentences. The windows hold good translations, free ones, some of machines that nobody corrected
+(2016-zeta) and English cues of which a part belongs elsewhere (2017-higher-order-derivatives).
+All smallest groups of cues that say the same were noted, by number in their files. Cues are cut
+where a sentence ends within them, so that a cue can be in two groups; a group ends where a
+sentence ends in at least one language, and no more than a word of it stands in the neighbour. A
+cue that is in no group has no counterpart, or only a summary. The aligner's costs were chosen on
+this sample, and one group was corrected after the aligner had shown that it held two by this
+rule. Nine windows more (`second`) were drawn and read in the same way when the costs stood; two
+rules have changed since (a dash before a small letter is no new speaker, sentences of seven
+cues), which they showed to be wrong.
 """
 
 from __future__ import annotations
@@ -26,14 +29,14 @@ def known(data_folder: Path) -> list[Window]:
     talks = data_folder / "talk-subtitles"
     if not talks.is_dir():
         pytest.skip(f"no talk-subtitles in {data_folder}")
-    return list(windows(talks))
+    return list(windows(talks, "first"))
 
 
 def test_the_sample_is_large_and_its_groups_are_of_many_shapes() -> None:
     rows = [row.split("\t") for row in TRUTH.read_text().splitlines()[1:]]
     assert len(rows) >= 120
-    assert len({talk for talk, *_ in rows}) >= 6
-    assert {language for _, language, *_ in rows} == {"german", "french", "spanish"}
+    assert len({talk for _, talk, *_ in rows}) >= 6
+    assert {language for _, _, language, *_ in rows} == {"german", "french", "spanish"}
     shapes = [("-" in one, "-" in other) for *_, one, other in rows]
     assert all(shapes.count(shape) >= 5 for shape in set(shapes))
     assert len(set(shapes)) == 4
@@ -43,6 +46,14 @@ def test_pairs_of_talks_are_found(known: list[Window]) -> None:
     scores = measure(known, ours, *CLOCKS["original"])
     assert scores.precision >= 0.95
     assert scores.recall >= 0.95
+
+
+def test_most_pairs_of_talks_that_chose_no_cost_are_found(
+    known: list[Window], data_folder: Path
+) -> None:
+    scores = measure(list(windows(data_folder / "talk-subtitles", "second")), ours, 1.0, 0.0)
+    assert scores.precision >= 0.85
+    assert scores.recall >= 0.85
 
 
 @pytest.mark.parametrize("clock", list(CLOCKS)[1:])
