@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections import Counter
 from itertools import chain
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from model.tokenizer import EOS_ID, SEP_ID
+from training.corpus.inputs import Piece, find_inputs, pieces_of
 from training.corpus.prepare import PreparedCorpus, open_prepared, prepare
+from training.corpus.records import Fault
 from training.corpus.shards import Shard
 from training.errors import CorpusError
 from training.recipe import Recipe
@@ -227,6 +230,33 @@ def test_the_report_counts_every_record(folder: Path) -> None:
     assert report["tokens"]["train"]["source"]["longest"] == 4
     assert {rule.partition(": ")[2] for rule in source["dropped"]} == {"empty", "duplicate"}
     assert source["dropped"].keys() < source["samples"].keys()
+
+
+def test_strict_stops_at_what_cannot_be_read(folder: Path) -> None:
+    with (folder / "pairs.tsv").open("a") as file:
+        file.write("no tab\n")
+    assert made(folder, PAIRS).report["faults"] == 1
+    for _ in range(2):  # whatever is there already
+        with pytest.raises(CorpusError, match=r"pairs\.tsv:57: expected source TAB target"):
+            prepare(recipe_of(folder, PAIRS), folder / "recipe.toml", strict=True)
+
+
+def test_a_piece_survives_its_way_to_another_process(folder: Path) -> None:
+    inputs = find_inputs(recipe_of(folder, PAIRS), folder / "recipe.toml")
+    [piece] = pieces_of(inputs)
+    records = list(piece.read(inputs))
+    large = Piece(7, 0, (0, 1), [*records, Fault("pairs.tsv:1", "no tab")])
+    for each in (piece, large):
+        assert pickle.loads(pickle.dumps(each)) == each
+    assert len(records) == len(pairs())
+
+
+def test_data_of_an_older_release_are_refused(folder: Path) -> None:
+    corpus = made(folder, PAIRS)
+    report = {key: value for key, value in corpus.report.items() if key != "format"}
+    (corpus.path / "report.json").write_text(json.dumps(report))
+    with pytest.raises(CorpusError, match=r"another release\. Run `prepare` again"):
+        open_prepared(recipe_of(folder, PAIRS))
 
 
 def test_the_same_recipe_and_files_keep_the_data(folder: Path) -> None:
