@@ -63,7 +63,7 @@ def estimate_timing(source: Sequence[Cue], target: Sequence[Cue]) -> Timing:
         target: cues of the other, at least one.
     """
     longest = max(_rates()) * max(cue.end_ms for cue in (*source, *target)) / 1000
-    size = 1 << int(2 * (longest / STEP + 2)).bit_length()
+    size = 1 << int((longest + LONGEST_OFFSET) / STEP + 4).bit_length()  # lags do not wrap
     band = _band(size)
     reference = _normalised(_spectra(source, 1.0, size) * band)
     best, timing = 0.0, Timing()
