@@ -36,7 +36,7 @@ LEAST_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "int8": 0.95}
 #: Shortlists that are tried, and the share of steps in which they must hold the whole vocabulary's
 #: next token.
 SHORTLIST_SIZES = (512, 1024, 2048)
-LEAST_SHORTLIST_AGREEMENT = 0.995
+LEAST_SHORTLIST_AGREEMENT = 0.985
 #: A vocabulary that is not so many times as large is as fast without one.
 LEAST_GAIN = 4
 

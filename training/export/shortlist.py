@@ -22,7 +22,7 @@ from training.export.projection import shortlist_columns
 MOST_LINKS = 12_000_000
 ITERATIONS = 5
 #: Target tokens that a source token proposes, and the share of a shortlist that every source has.
-PROPOSALS, ALWAYS_SHARE = 48, 0.5
+PROPOSALS, ALWAYS_SHARE = 64, 0.25
 
 
 def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int) -> Shortlist:
