@@ -45,6 +45,7 @@ REPEATS = (*(1, 2, 50) * 20, 2000)
 SUBTITLES = ("real-subtitles", "odd-subtitles", "film-subtitles", "webvtt-conformance")
 OPTIONS: dict[str, dict[str, object]] = {
     "bitext": {"target_path": "other"},
+    "subtitle-pairs": {"target_path": "other"},
     "moses": {"languages": ("en", "de")},
     "tmx": {"languages": ("en", "de")},
     "table": {"columns": ("1", "2")},
@@ -112,7 +113,7 @@ def check(case: Case, folder: Path) -> Counter[str]:
     counts: Counter[str] = Counter()
     try:
         for record in read_source(source, folder, [file], [other]):
-            _expect(record.origin.startswith((case.name, LINES)), record)
+            _expect(record.origin.startswith((case.name, LINES, "other")), record)
             if isinstance(record, Fault):
                 _expect(bool(record.reason), record)
                 counts["faults"] += 1
