@@ -6,10 +6,7 @@ import argparse
 import math
 import sys
 
-import uvicorn
-
-from app.main import create_app
-from app.registry import load_model
+from app.process import Launched
 from app.settings import read_settings, settings_table
 from model.errors import Seq2SeqError
 
@@ -19,7 +16,14 @@ def main() -> int:
     _parse_arguments()
     try:
         settings = read_settings()
-        model = load_model(settings)  # here, so that a broken folder is a sentence, not a traceback
+        launched = Launched.of(settings)
+        # What is imported here takes as long as a worker needs to load its model.
+        import uvicorn
+
+        from app.main import create_app
+        from app.registry import load_model
+
+        model = load_model(settings, launched)  # so that a broken folder is no traceback
     except Seq2SeqError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,14 +7,12 @@ from typing import Any, Literal
 
 from app.errors import InvalidField
 from app.settings import Settings
+from app.wire import USUAL_BEAM_SIZE
 from model.config import SearchOptions
 from model.errors import InputError
 from model.tokenizer import Tokenizer
 
 Decoding = Literal["greedy", "beam", "sample"]
-
-#: The beam of a caller who asks for "beam" and names no size, unless the model has a wider one.
-USUAL_BEAM_SIZE = 4
 
 #: Of a caller who asks for "sample" and names none, unless the model has one.
 USUAL_TEMPERATURE = 1.0

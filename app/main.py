@@ -11,15 +11,14 @@ from starlette.responses import RedirectResponse
 
 from app.errors import install_error_handlers
 from app.middleware import BodyLimit, ErrorBoundary
-from app.registry import load_model, serve_model
+from app.registry import LoadedModel, load_model, serve_model
 from app.routes import health, reply
 from app.routing import Shortcut
 from app.settings import Settings
-from model.generator import Generator
 
 
 def create_app(
-    settings: Settings, *, load: Callable[[Settings], Generator] = load_model
+    settings: Settings, *, load: Callable[[Settings], LoadedModel] = load_model
 ) -> FastAPI:
     """The server's application. It loads its model before it takes the first request.
 
@@ -30,12 +29,12 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        generator = await asyncio.to_thread(load, settings)
-        app.state.model = serve_model(generator, settings)
+        loaded = await asyncio.to_thread(load, settings)
+        app.state.model = await serve_model(loaded, settings)
         try:
             yield
         finally:
-            await asyncio.to_thread(app.state.model.close)
+            await app.state.model.close()
 
     app = FastAPI(title="seq2seq", description="Replies by a neural network.", lifespan=lifespan)
     app.state.settings = settings

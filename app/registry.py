@@ -1,22 +1,54 @@
-"""The model that is served: loaded, warmed up, with its scheduler. One for now."""
+"""The model that is served, with its scheduler. One for now."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from app.limits import search_options
-from app.scheduler import Hypotheses, Scheduler, Tokens
+from app.process import Launched, Worker, launch
+from app.scheduler import Scheduler
 from app.settings import Settings
-from model.config import ModelConfig, SearchOptions
-from model.generator import Generator
-from model.reranker import Reranker
+from app.wire import Hypotheses, Tokens
+from model.config import ModelConfig
+from model.folder import load_folder
+from model.reranker import Reranker, kind_of_reranking
 from model.search.requests import SearchRequest
-from model.tokenizer import EOS_ID, UNK_ID, Tokenizer
+from model.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model whose worker is ready.
+
+    Attributes:
+        config: its document; `config.name` is what callers know it by.
+        tokenizer: text to ids and back; quick enough for the event loop.
+        worker: has its engine.
+        new_worker: starts another and returns when it is ready.
+        second: the model that re-ranks, if there is one.
+    """
+
+    config: ModelConfig
+    tokenizer: Tokenizer
+    worker: Worker
+    new_worker: Callable[[], Worker]
+    second: LoadedModel | None = None
+
+    @property
+    def reranker(self) -> Reranker | None:
+        """What the second model is asked.
+
+        Raises:
+            ConfigError: if it can tell nothing of this model's answers.
+        """
+        if self.second is None:
+            return None
+        kind = kind_of_reranking(self.config, self.second.config)
+        return Reranker(kind, self.tokenizer, self.second.tokenizer)
 
 
 @dataclass(frozen=True)
@@ -61,49 +93,69 @@ class ServedModel:
         )
         return self.reranker.reranked(request, found, scored)
 
-    def close(self) -> None:
+    @property
+    def schedulers(self) -> list[Scheduler]:
+        """All that must be alive."""
+        return [each for each in (self.scheduler, self.second) if each is not None]
+
+    async def close(self) -> None:
         """Takes no more requests. Who still waits gets `Unavailable`."""
-        for scheduler in (self.scheduler, self.second):
-            if scheduler is not None:
-                scheduler.close()
+        await asyncio.gather(*(scheduler.close() for scheduler in self.schedulers))
 
 
-def load_model(settings: Settings) -> Generator:
-    """Opens the model folder, and that of a second model if there is one, and lets their engines
-    compile what the first callers will need.
+def load_model(settings: Settings, launched: Launched | None = None) -> LoadedModel:
+    """Opens the model folder, and that of a second model if there is one, and waits for their
+    workers.
+
+    Args:
+        settings: which they are.
+        launched: workers that were started with these settings; None: they are started now.
 
     Raises:
         FolderError: if a folder is absent or broken.
         EngineError: if the engine cannot run here.
         ConfigError: if the second model can tell nothing of the first one's answers.
     """
-    threads = settings.threads or max(1, len(os.sched_getaffinity(0)) - 1)
-    generator = Generator.load(
-        settings.model, settings.engine, threads=threads, rerank_model=settings.rerank_model
-    )
-    _warm_up(generator, settings)
-    if generator.second is not None:
-        _warm_up(generator.second, settings)
-    return generator
+    launched = launched or Launched.of(settings)
+    try:
+        second = None
+        if settings.rerank_model is not None and launched.second is not None:
+            second = _loaded(settings, settings.rerank_model, launched.second)
+        loaded = _loaded(settings, settings.model, launched.first, second)
+        _ = loaded.reranker
+    except BaseException:
+        launched.stop()
+        raise
+    return loaded
 
 
-def serve_model(generator: Generator, settings: Settings) -> ServedModel:
+def _loaded(
+    settings: Settings, path: Path, worker: Worker, second: LoadedModel | None = None
+) -> LoadedModel:
+    folder = load_folder(path)
+    worker.wait_until_ready()
+
+    def new_worker() -> Worker:
+        another = launch(settings, path)
+        another.wait_until_ready()
+        return another
+
+    return LoadedModel(folder.config, folder.tokenizer, worker, new_worker, second)
+
+
+async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
     """Starts a scheduler for a loaded model, and one for the model that re-ranks."""
-    build = partial(Scheduler, max_rows=settings.max_rows)
-    scheduler = build(generator.new_search, max_queue=settings.max_queue)
+    scheduler = await _scheduler(loaded, settings, settings.max_queue)
     second = None
-    if generator.second is not None:  # asked once for each hypothesis
+    if loaded.second is not None:  # asked once for each hypothesis
         most = settings.max_queue * settings.max_beam_size
-        second = build(generator.second.new_search, max_queue=most)
-    return ServedModel(generator.config, generator.tokenizer, scheduler, second, generator.reranker)
+        second = await _scheduler(loaded.second, settings, most)
+    return ServedModel(loaded.config, loaded.tokenizer, scheduler, second, loaded.reranker)
 
 
-def _warm_up(generator: Generator, settings: Settings) -> None:
-    """Searches in each of the usual ways, alone and in company, of short and of longer sources:
-    engines compile by shape."""
-    short, longer = (UNK_ID, EOS_ID), (UNK_ID,) * 20 + (EOS_ID,)
-    for decoding in ("greedy", "beam", None):
-        usual = search_options(generator.config.search, settings, decoding=decoding)
-        options = SearchOptions(beam_size=usual.beam_size, max_tokens=3)
-        for sources in ([short], [short, longer]):
-            generator.search([SearchRequest(None, source, options) for source in sources])
+async def _scheduler(loaded: LoadedModel, settings: Settings, max_queue: int) -> Scheduler:
+    scheduler = Scheduler(
+        loaded.worker, loaded.new_worker, max_rows=settings.max_rows, max_queue=max_queue
+    )
+    await scheduler.open()
+    return scheduler

@@ -79,7 +79,7 @@ def main() -> None:
         print(f"| {name} | {ratio:.0%} | " + " | ".join(f"{each:.3g}" for each in others) + " |")
     loop, others, client = (statistics.median(column) for column in zip(*costs, strict=True))
     print(
-        f"\nwith 64 clients, CPU of a request: event loop {loop:.2f} ms, decoder and encoder "
+        f"\nwith 64 clients, CPU of a request: HTTP {loop:.2f} ms, worker "
         f"{others:.2f} ms, client {client:.2f} ms"
     )
 
@@ -116,7 +116,7 @@ def percentile(ordered: list[float], share: float) -> float:
 
 
 def cost(server: Server, before: tuple[float, float], load: Load) -> list[float]:
-    """Milliseconds of CPU that a request took of the event loop, other threads and the client."""
+    """Milliseconds of CPU that a request took of HTTP, of the worker and of the client."""
     spent = [now - then for now, then in zip(server.cpu_seconds(), before, strict=True)]
     return [1000 * each / len(load.answers) for each in (*spent, load.cpu_seconds)]
 

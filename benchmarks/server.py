@@ -66,18 +66,28 @@ class Server:
             return state
 
     def resident_bytes(self) -> int:
-        """As Linux counts it."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        """Of all its processes, as Linux counts it; pages that two of them share count twice."""
+        return sum(resident_bytes(pid) for pid in self._pids())
 
     def cpu_seconds(self) -> tuple[float, float]:
-        """Of the event loop's thread, and of all others."""
+        """Of the process that answers, and of those that decode."""
         tick = os.sysconf("SC_CLK_TCK")
-        of_thread = {}
-        for folder in Path(f"/proc/{self.pid}/task").iterdir():
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            of_thread[int(folder.name)] = (int(fields[11]) + int(fields[12])) / tick
-        return of_thread.pop(self.pid), sum(of_thread.values())
+        seconds = []
+        for pid in self._pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            seconds.append((int(fields[11]) + int(fields[12])) / tick)
+        return seconds[0], sum(seconds[1:])
+
+    def _pids(self) -> list[int]:
+        """Of the process that answers, and of its children."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
+
+
+def resident_bytes(pid: int) -> int:
+    """Of a process, as Linux counts it."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From the start of `python -m app` to its first reply, and what it holds in memory then.
+"""From the start of `python -m app` to its first reply, and what its processes hold in memory then.
 
     python -m benchmarks.start [--model models/default] [--port 8642] [--times 5]
 
@@ -16,8 +16,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
+from benchmarks.server import Server
 from model.folder import GRAPH_FILES, load_folder
 
 DEADLINE_S = 120.0
@@ -56,7 +56,7 @@ def start_once(model: str, engine: str, port: int) -> tuple[float, int]:
     )
     try:
         ask_until_answered(server, f"http://127.0.0.1:{port}/reply")
-        return time.perf_counter() - begin, resident_bytes(server.pid)
+        return time.perf_counter() - begin, Server(port, server.pid).resident_bytes()
     finally:
         server.terminate()
         server.wait()
@@ -76,12 +76,6 @@ def ask_until_answered(server: subprocess.Popen[bytes], url: str) -> None:
         except urllib.error.URLError:
             time.sleep(PAUSE_S)
     raise SystemExit(f"no reply within {DEADLINE_S:.0f} s")
-
-
-def resident_bytes(pid: int) -> int:
-    """Of a process, as Linux counts it."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ async def live() -> dict[str, str]:
 @router.get("/ready")
 async def ready(request: Request) -> Readiness:
     """The model is loaded and its worker takes requests; 503 otherwise."""
-    scheduler = served_model(request).scheduler
-    if not scheduler.is_alive:
-        raise Unavailable("the model's worker has stopped; restart the server")
+    model = served_model(request)
+    if not all(each.is_alive for each in model.schedulers):
+        raise Unavailable("the model's process has died; if it does not come back, see the log")
+    scheduler = model.scheduler
     return Readiness(
         waiting=scheduler.waiting, rows_in_use=scheduler.rows_in_use, steps=scheduler.steps
     )

@@ -21,10 +21,10 @@ from app.limits import (
 )
 from app.registry import ServedModel
 from app.routing import JsonRoute
-from app.scheduler import Hypotheses, Tokens
 from app.schemas.error import ErrorAnswer
 from app.schemas.reply import EXAMPLES, Candidate, Delta, ReplyAnswer, ReplyRequest, Usage
 from app.settings import Settings
+from app.wire import Hypotheses, Tokens
 from model.config import SearchOptions
 from model.search.requests import SearchRequest
 from model.tokenizer import GrowingText

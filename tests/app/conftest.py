@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager
+from functools import partial
 
 import httpx
 import pytest
-import uvicorn
 
 from app.main import create_app
 from app.settings import Settings
@@ -15,7 +13,7 @@ from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
 from model.contract import Engine
 from model.generator import Generator
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
-from tests.app.fakes import PATIENCE_SECONDS, REPLY, Serve, TableEngine, chain
+from tests.app.fakes import REPLY, Serve, TableEngine, chain, loaded, serving
 
 
 @pytest.fixture(scope="session")
@@ -49,36 +47,13 @@ def make_generator(tokenizer: Tokenizer) -> Callable[[Engine], Generator]:
 def serve(make_generator: Callable[[Engine], Generator]) -> Serve:
     """Runs a real server on a free port, and a client of it, for as long as a `with` lasts."""
 
-    @contextmanager
-    def run(engine: Engine, settings: Settings | None = None) -> Iterator[httpx.Client]:
-        app = create_app(settings or Settings(), load=lambda _: make_generator(engine))
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-        started = threading.Event()
-        thread = threading.Thread(target=_run, args=(server, started))
-        thread.start()
-        try:
-            assert started.wait(PATIENCE_SECONDS), "the server did not start"
-            port = server.servers[0].sockets[0].getsockname()[1]
-            with httpx.Client(
-                base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS
-            ) as client:
-                yield client
-        finally:
-            server.should_exit = True
-            thread.join()
+    def run(
+        engine: Engine, settings: Settings | None = None
+    ) -> AbstractContextManager[httpx.Client]:
+        load = partial(loaded, make_generator(engine))
+        return serving(create_app(settings or Settings(), load=load))
 
     return run
-
-
-def _run(server: uvicorn.Server, started: threading.Event) -> None:
-    startup = server.startup
-
-    async def announced_startup(*args: Any, **options: Any) -> None:
-        await startup(*args, **options)
-        started.set()
-
-    server.startup = announced_startup  # type: ignore[method-assign]
-    server.run()
 
 
 @pytest.fixture(scope="session")

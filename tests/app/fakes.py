@@ -1,17 +1,28 @@
-"""Engines that a person can work out: what follows a token stands in a table."""
+"""Engines that a person can work out: what follows a token stands in a table. And workers on a
+thread, so that a test can reach the engine of one."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import httpx
 import numpy as np
+import uvicorn
+from fastapi import FastAPI
 from numpy.typing import NDArray
 
+from app.registry import LoadedModel
+from app.settings import Settings
+from app.wire import Link
+from app.worker import Worker
 from model.contract import Bool, Float32, Int32, State, StepResult
+from model.generator import Generator
+from model.search.beam import Search
 from model.tokenizer import EOS_ID
 
 PATIENCE_SECONDS = 10.0
@@ -110,6 +121,62 @@ class SteppedEngine(TableEngine):
         """Waits until a step is about to run; how many rows it has."""
         assert await asyncio.to_thread(self.arrives), "no step came"
         return self._rows
+
+
+class ThreadWorker:
+    """A worker that is ready at once. See `app.process.Worker`."""
+
+    def __init__(self, new_search: Callable[[], Search], max_rows: int) -> None:
+        self.end, theirs = socket.socketpair()
+        worker = Worker(new_search, Link(theirs), max_rows=max_rows)
+        self._thread = threading.Thread(target=worker.run)
+        self._thread.start()
+
+    def wait_until_ready(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        self.end.close()
+        self._thread.join()
+
+
+def loaded(generator: Generator, settings: Settings) -> LoadedModel:
+    """`generator` with a worker on a thread."""
+
+    def new_worker() -> ThreadWorker:
+        return ThreadWorker(generator.new_search, settings.max_rows)
+
+    second = None if generator.second is None else loaded(generator.second, settings)
+    return LoadedModel(generator.config, generator.tokenizer, new_worker(), new_worker, second)
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[httpx.Client]:
+    """A real server on a free port, and a client of it."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    started = threading.Event()
+    thread = threading.Thread(target=_run, args=(server, started))
+    thread.start()
+    try:
+        assert started.wait(PATIENCE_SECONDS), "the server did not start"
+        port = server.servers[0].sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _run(server: uvicorn.Server, started: threading.Event) -> None:
+    startup = server.startup
+
+    async def announced_startup(*args: Any, **options: Any) -> None:
+        await startup(*args, **options)
+        started.set()
+
+    server.startup = announced_startup  # type: ignore[method-assign]
+    server.run()
 
 
 def chain(vocab_size: int, *tokens: int) -> NDArray[np.float64]:

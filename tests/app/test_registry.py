@@ -3,16 +3,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.registry import load_model, serve_model
+from app import worker
+from app.registry import serve_model
 from app.settings import Settings
+from app.wire import Hypotheses, Order
 from model.config import SearchOptions
 from model.contract import Engine, State, StepResult
 from model.generator import Generator
-from tests.app.fakes import TableEngine, loop
+from tests.app.fakes import TableEngine, loaded, loop
 
 
 class RecordingEngine(TableEngine):
@@ -32,7 +35,7 @@ def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(
 ) -> None:
     engine = RecordingEngine(vocab_size=20)
     monkeypatch.setattr(Generator, "load", lambda *_, **__: make_generator(engine))
-    load_model(Settings())
+    worker.load(Order(Path("tiny"), "auto", threads=1, max_rows=64, max_beam_size=16))
     rows = {rows for rows, _ in engine.asked}
     assert {1, 2} <= rows  # greedy, alone and in company
     assert max(rows) > 4  # the beams of two requests
@@ -50,11 +53,15 @@ def test_a_second_model_ranks_as_it_does_offline(
     plain = generator.search([replace(template, source_ids=first.tokenizer.source_ids("hello"))])[0]
     assert [each.score for each in expected] != [each.score for each in plain]
 
-    model = serve_model(generator, Settings())
     request = replace(template, source_ids=first.tokenizer.source_ids("hello"))
-    try:
-        found = asyncio.run(model.answer(request, ["hello"], timeout_seconds=20.0))
-    finally:
-        model.close()
+
+    async def ask() -> Hypotheses:
+        model = await serve_model(loaded(generator, Settings()), Settings())
+        try:
+            return await model.answer(request, ["hello"], timeout_seconds=20.0)
+        finally:
+            await model.close()
+
+    found = asyncio.run(ask())
     assert found == expected
     assert len(found) == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
@@ -8,13 +9,14 @@ import numpy as np
 import pytest
 
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
-from app.scheduler import Hypotheses, Scheduler, Tokens
+from app.scheduler import Scheduler
+from app.wire import Hypotheses, Tokens
 from model.config import SearchOptions
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID
-from tests.app.fakes import PATIENCE_SECONDS, SteppedEngine, TableEngine, loop
+from tests.app.fakes import PATIENCE_SECONDS, SteppedEngine, TableEngine, ThreadWorker, loop
 
 VOCAB_SIZE, TOKEN = 12, 7
 
@@ -41,7 +43,9 @@ def with_scheduler(
     """Runs a scenario on a scheduler that is closed afterwards."""
 
     async def run() -> None:
-        scheduler = Scheduler(search_over(engine), max_rows=max_rows, max_queue=max_queue)
+        new_worker = partial(ThreadWorker, search_over(engine), max_rows)
+        scheduler = Scheduler(new_worker(), new_worker, max_rows=max_rows, max_queue=max_queue)
+        await scheduler.open()
 
         def submit(
             max_tokens: int = 1,
@@ -63,7 +67,7 @@ def with_scheduler(
         finally:
             if isinstance(engine, SteppedEngine):
                 engine.go(1000)
-            scheduler.close()
+            await scheduler.close()
 
     asyncio.run(run())
 
@@ -194,14 +198,14 @@ def test_rows_in_use_return_to_zero_at_the_step_after_all_callers_have_gone(
             await asyncio.sleep(0.01)
             engine.go()
         assert scheduler.rows_in_use == 4
-        steps = scheduler.steps
+        steps = engine.steps
         for task in leaving:
             task.cancel()
         await asyncio.wait(leaving)
         engine.go()
         while scheduler.rows_in_use:
             await asyncio.sleep(0.001)
-        assert scheduler.steps == steps
+        assert engine.steps == scheduler.steps == steps
 
     with_scheduler(engine, scenario)
 
@@ -288,30 +292,44 @@ def test_closing_tells_everybody_who_waits(engine: SteppedEngine) -> None:
         await engine.next_rows()
         waiting = submit()
         await started(waiting)
-        closing = asyncio.create_task(asyncio.to_thread(scheduler.close))
-        while scheduler.is_alive:
-            await asyncio.sleep(0.001)
+        closing = asyncio.create_task(scheduler.close())
+        for task in (running, waiting):
+            with pytest.raises(Unavailable, match="is stopping"):
+                await task
+        with pytest.raises(Unavailable):
+            await submit()
         engine.go()
         await closing
-        for task in (running, waiting, submit()):
-            with pytest.raises(Unavailable):
-                await task
+        assert not scheduler.is_alive
 
     with_scheduler(engine, scenario, max_rows=1)
 
 
-def test_an_answer_after_the_event_loop_has_closed_harms_nobody(engine: SteppedEngine) -> None:
-    scheduler = Scheduler(search_over(engine), max_rows=1, max_queue=1)
-
-    async def leave() -> None:
-        options = SearchOptions(max_tokens=1)
-        task = asyncio.create_task(
-            scheduler.submit(SearchRequest(None, (5,), options), timeout_seconds=1)
-        )
+def test_a_worker_that_dies_is_replaced(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit(max_tokens=5)
         await engine.next_rows()
-        task.cancel()
+        scheduler._worker.end.shutdown(socket.SHUT_RDWR)  # as if its process had gone
+        with pytest.raises(Unavailable, match="has died"):
+            await running
+        assert not scheduler.is_alive and scheduler.rows_in_use == 0
+        with pytest.raises(Unavailable):
+            await submit()
+        engine.go(1000)
+        while not scheduler.is_alive:
+            await asyncio.sleep(0.001)
+        assert (await submit())[0].tokens == (TOKEN,)
 
-    asyncio.run(leave())
-    engine.go()
-    scheduler.close()
-    assert not scheduler.is_alive
+    with_scheduler(engine, scenario)
+
+
+def test_a_request_leaves_no_trace_on_either_side(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        engine.go(1000)
+        leaving, staying = submit(max_tokens=300), submit(max_tokens=2)
+        await started(leaving, staying)
+        leaving.cancel()
+        assert await staying
+        assert not scheduler._jobs and not scheduler._waiting
+
+    with_scheduler(engine, scenario)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.main import create_app
+from app.process import Worker, WorkerProcess
+from app.registry import LoadedModel, load_model
+from app.settings import Settings
+from app.wire import Order
+from model.errors import EngineError, FolderError
+from tests.app.fakes import PATIENCE_SECONDS, serving
+
+ASKED = {"message": "hello"}
+
+
+@pytest.fixture
+def model(exported_folder: Path) -> Iterator[LoadedModel]:
+    """A model with a worker in a process of its own."""
+    loaded = load_model(Settings(model=exported_folder))
+    yield loaded
+    loaded.worker.stop()
+
+
+def kill(worker: Worker) -> None:
+    assert isinstance(worker, WorkerProcess)
+    os.kill(worker.pid, signal.SIGKILL)
+
+
+def wait_for(client: httpx.Client, status: int) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while client.get("/health/ready").status_code != status:
+        assert time.monotonic() < give_up, f"never {status}"
+        time.sleep(0.005)
+
+
+def test_a_worker_that_was_killed_is_replaced(model: LoadedModel) -> None:
+    with serving(create_app(Settings(), load=lambda _: model)) as client:
+        answer = client.post("/reply", json=ASKED).json()
+        kill(model.worker)
+        wait_for(client, 503)
+        refused = client.post("/reply", json=ASKED)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        wait_for(client, 200)
+        again = client.post("/reply", json=ASKED).json()
+        assert again["candidates"] == answer["candidates"]
+
+
+def test_where_no_worker_can_be_started_the_server_lives_and_is_not_ready(
+    model: LoadedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_worker() -> Worker:
+        raise EngineError("no more memory")
+
+    broken = replace(model, new_worker=no_worker)
+    with serving(create_app(Settings(), load=lambda _: broken)) as client:
+        kill(model.worker)
+        wait_for(client, 503)
+        while "no more memory" not in caplog.text:
+            time.sleep(0.005)
+        assert client.get("/health/ready").status_code == 503
+        assert client.get("/health/live").status_code == 200
+        assert client.post("/reply", json=ASKED).status_code == 503
+
+
+def test_a_worker_ignores_the_signals_that_end_its_server(model: LoadedModel) -> None:
+    assert isinstance(model.worker, WorkerProcess)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(model.worker.pid, number)
+    with serving(create_app(Settings(), load=lambda _: model)) as client:
+        assert client.post("/reply", json=ASKED).status_code == 200
+
+
+def test_a_worker_ends_with_its_server(model: LoadedModel) -> None:
+    model.worker.end.close()
+    assert isinstance(model.worker, WorkerProcess)
+    assert model.worker.wait() == 0
+
+
+def test_a_worker_tells_why_it_cannot_serve(tmp_path: Path) -> None:
+    order = Order(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
+    with pytest.raises(FolderError, match="absent: there is no such model folder"):
+        WorkerProcess(order).wait_until_ready()
+
+
+def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> None:
+    order = Order(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
+    worker = WorkerProcess(order)
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(EngineError, match=r"exit code -9"):
+        worker.wait_until_ready()
