@@ -18,6 +18,10 @@ from model.contract import Int32
 #: and a copy of its source.
 MOST_PLACES = 2
 
+#: Rows that leave a grid are computed on, for nobody, until more than one of so many places is
+#: empty: that takes less time than to move the sources of all others.
+EMPTY_ONE_IN = 5
+
 Places = NDArray[np.intp]
 
 
@@ -28,11 +32,12 @@ class Move(NamedTuple):
         grid: the next.
         lines: the line of this grid that each of the next copies its source from; None: its own.
         places: the place in this grid that each of the next continues; what nobody reads is 0.
+            None: its own.
     """
 
     grid: Grid
     lines: Places | None
-    places: Places
+    places: Places | None
 
 
 @dataclass(frozen=True)
@@ -69,14 +74,20 @@ class Grid:
         return cls(lines, width, slots)
 
     @classmethod
-    def join(cls, grids: list[Grid]) -> tuple[Grid, Places | None]:
+    def join(cls, grids: list[Grid]) -> tuple[Grid, Places]:
         """The rows of all, in order, and the line of all their lines, one below the other, that
-        each line copies its source from; None: they are as they were."""
+        each line copies its source from, ascending."""
         firsts = np.cumsum([0, *(grid.origins.max() + 1 for grid in grids)])
         pairs = list(zip(grids, firsts, strict=False))
         below = np.concatenate([grid.origins + first for grid, first in pairs])
         grid = cls.of_rows(np.concatenate([grid.row_origins + first for grid, first in pairs]))
         return grid, _lines_of(below, grid.origins)
+
+    def add(self, more: Grid) -> Grid:
+        """The rows of this grid and of `more`, which is as wide, below it."""
+        places = len(self.origins) * self.width
+        origins = np.concatenate([self.origins, more.origins + self.origins.max() + 1])
+        return Grid(origins, self.width, np.concatenate([self.slots, more.slots + places]))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -115,15 +126,25 @@ class Grid:
             is_same = self.is_full and rows == self.width
             grid = self if is_same else Grid(self.origins, rows, np.arange(rows))
             return Move(grid, None, old)
+        if self._leaves_few_places_empty(old):
+            return Move(Grid(self.origins, self.width, old), None, None)
         lines = old // self.width
+        copied: Places | None = None
         if np.array_equal(lines, self.row_lines):
-            grid, copied = self, None
+            grid = self
         else:
             grid = Grid.of_rows(self.origins[lines])
-            copied = _lines_of(self.origins, grid.origins)
+            if not np.array_equal(grid.origins, self.origins):
+                copied = _lines_of(self.origins, grid.origins)
         places = np.zeros(len(grid.origins) * grid.width, np.intp)
         places[grid.slots] = old
         return Move(grid, copied, places)
+
+    def _leaves_few_places_empty(self, slots: Places) -> bool:
+        """Whether rows that stay in their places, in their order, fill enough of the grid."""
+        places = len(self.origins) * self.width
+        is_dense = (places - len(slots)) * EMPTY_ONE_IN <= places
+        return is_dense and bool((slots[1:] > slots[:-1]).all())
 
     def spread(self, rows: NDArray[Any]) -> NDArray[Any]:
         """`(rows, ...)` -> `(lines, width, ...)`; places that no row has are 0."""
@@ -139,9 +160,7 @@ class Grid:
         return flat if self.is_full else flat[self.slots]
 
 
-def _lines_of(lines: Places, origins: Places) -> Places | None:
-    """For each of `origins` a place in `lines` that holds it; None if they are the same."""
-    if np.array_equal(origins, lines):
-        return None
+def _lines_of(lines: Places, origins: Places) -> Places:
+    """For each of `origins` a place in `lines` that holds it."""
     order = np.argsort(lines, kind="stable")
     return order[np.searchsorted(lines[order], origins)]

@@ -20,8 +20,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 from model.arrays import padded
 from model.contract import EVERY_TOKEN, Bool, Float32, Int32, StepResult
 from model.engine.grid import Grid
+from model.engine.memory import NO_TOKEN, Memory
 from model.engine.rows import at_least, pick
-from model.engine.shortlist import Candidates, Shortlist
+from model.engine.shortlist import Shortlist
 from model.errors import EngineError, FolderError
 from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder
 
@@ -34,57 +35,6 @@ ENCODED_TOGETHER = 4
 
 #: What the runtime raises for a file that is no graph, or none that it can run.
 BAD_GRAPH = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile)
-#: Added to the energies of what is no token.
-NO_TOKEN = -1e9
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What steps read of sources, one row for each.
-
-    Attributes:
-        keys: `(sources, 1, [heads,] units, source_len)`.
-        values: `(sources, 1, [heads,] source_len, units)`.
-        padding: `(sources, 1, 1, source_len)`, 0 at real tokens and `NO_TOKEN` at others.
-        candidates: the tokens that each source's shortlist holds; None: no source has one.
-    """
-
-    keys: Float32
-    values: Float32
-    padding: Float32
-    candidates: Candidates | None
-
-    def take(self, sources: NDArray[np.intp]) -> Memory:
-        """Those sources."""
-        kept = None if self.candidates is None else self.candidates.take(sources)
-        return Memory(self.keys[sources], self.values[sources], self.padding[sources], kept)
-
-    @classmethod
-    def join(cls, parts: list[Memory]) -> Memory:
-        """The sources of all, in order."""
-        if len(parts) == 1:
-            return parts[0]
-        longest = max(each.padding.shape[-1] for each in parts)
-        parts = [each.lengthened(longest) for each in parts]
-        candidates = [each.candidates for each in parts if each.candidates is not None]
-        return cls(
-            np.concatenate([each.keys for each in parts]),
-            np.concatenate([each.values for each in parts]),
-            np.concatenate([each.padding for each in parts]),
-            Candidates.join(candidates) if candidates else None,
-        )
-
-    def lengthened(self, source_len: int) -> Memory:
-        """Padded at the right to `source_len`."""
-        missing = source_len - self.padding.shape[-1]
-        if not missing:
-            return self
-        return replace(
-            self,
-            keys=_padded(self.keys, -1, missing, 0.0),
-            values=_padded(self.values, -2, missing, 0.0),
-            padding=_padded(self.padding, -1, missing, NO_TOKEN),
-        )
 
 
 @dataclass(frozen=True)
@@ -196,10 +146,11 @@ class OnnxEngine:
         memory, grid, recurrent = state.memory, state.grid, state.recurrent
         if not grid.is_continued_by(parents):
             grid, lines, places = grid.follow(parents)
-            recurrent = [
-                each.reshape(-1, each.shape[-1])[places].reshape(*grid.shape, 1, -1)
-                for each in recurrent
-            ]
+            if places is not None:
+                recurrent = [
+                    each.reshape(-1, each.shape[-1])[places].reshape(*grid.shape, 1, -1)
+                    for each in recurrent
+                ]
             if lines is not None:
                 memory = memory.take(lines)
         taken = self._take_step(memory, grid.spread(tokens)[..., None], recurrent, top_k)
@@ -222,13 +173,27 @@ class OnnxEngine:
         return logprobs
 
     def concatenate(self, states: list[OnnxState]) -> OnnxState:
+        first, *others = states
+        if len(others) == 1 and self._fits(first, others[0]):
+            return self._added(first, others[0])
         grid, lines = Grid.join([state.grid for state in states])
-        memory = Memory.join([state.memory for state in states])
         rows = [[state.grid.collect(each) for each in state.recurrent] for state in states]
         return OnnxState(
-            memory if lines is None else memory.take(lines),
+            Memory.join_some([state.memory for state in states], lines),
             grid,
             [grid.spread(np.concatenate(each)) for each in zip(*rows, strict=True)],
+        )
+
+    def _fits(self, state: OnnxState, more: OnnxState) -> bool:
+        return state.grid.width == more.grid.width and state.memory.has_room_for(more.memory)
+
+    def _added(self, state: OnnxState, more: OnnxState) -> OnnxState:
+        """Both, without a copy of the first's sources."""
+        pairs = zip(state.recurrent, more.recurrent, strict=True)
+        return OnnxState(
+            state.memory.add(more.memory),
+            state.grid.add(more.grid),
+            [np.concatenate(pair) for pair in pairs],
         )
 
     def _take_step(

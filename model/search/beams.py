@@ -230,7 +230,7 @@ class Beams:
         """What was looked at before and now."""
         looked = self.spread(attention_weights[:, None], 0.0)
         steps, source_len = self.tokens.shape[2] - 1, attention_weights.shape[1]
-        before = _grown(self.attention_weights, steps, source_len)
+        before = _grown(self.attention_weights[..., :source_len], steps, source_len)
         return np.concatenate([before, looked], axis=2)
 
     def scores(self) -> NDArray[np.float64]:

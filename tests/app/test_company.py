@@ -28,8 +28,10 @@ def draw_body(draw: random.Random) -> dict[str, Any]:
         "blocked_words": ["film"],
         "prefix": "i am",
         "length_penalty": 1.0,
+        "coverage_penalty": 0.3,
+        "with_attention": True,
     }
-    some = draw.sample(sorted(options), 2)
+    some = draw.sample(sorted(options), 3)
     message = " ".join(draw.sample(SENTENCES, draw.randint(1, 3)))
     chosen = {name: options[name] for name in some}
     return {"message": message, "max_tokens": draw.randint(5, 20), **draw.choice(ways), **chosen}

@@ -20,7 +20,8 @@ def carry(moves: list[list[int]], sources: int) -> None:
         parents = np.array([choice % len(expected_state) for choice in move], np.int32)
         grid, lines, places = grid.follow(parents)
         memory = memory if lines is None else memory[lines]
-        state = state.reshape(-1)[places].reshape(grid.shape)
+        if places is not None:
+            state = state.reshape(-1)[places].reshape(grid.shape)
         expected_sources, expected_state = expected_sources[parents], expected_state[parents]
         np.testing.assert_array_equal(memory[grid.row_lines], expected_sources)
         np.testing.assert_array_equal(grid.collect(state), expected_state)
@@ -55,5 +56,19 @@ def test_joined_grids_keep_their_sources_apart() -> None:
     one, _, _ = Grid.of_sources(2).follow(np.array([0, 0, 1, 1]))
     grid, lines = Grid.join([one, Grid.of_sources(1)])
     memory = np.array([10, 11, 20])
-    memory = memory if lines is None else memory[lines]
-    np.testing.assert_array_equal(memory[grid.row_lines], [10, 10, 11, 11, 20])
+    np.testing.assert_array_equal(memory[lines][grid.row_lines], [10, 10, 11, 11, 20])
+
+
+def test_rows_that_leave_few_places_empty_move_nobody() -> None:
+    grid, lines, places = Grid.of_sources(10).follow(np.delete(np.arange(10), 3))
+    assert grid.shape == (10, 1) and lines is None and places is None
+    np.testing.assert_array_equal(grid.row_lines, np.delete(np.arange(10), 3))
+    grid, lines, places = grid.follow(np.arange(7))
+    assert grid.shape == (7, 1) and lines is not None and places is not None
+
+
+def test_a_grid_below_another_keeps_its_sources_apart() -> None:
+    one, _, _ = Grid.of_sources(10).follow(np.delete(np.arange(10), 3))
+    grid = one.add(Grid.of_sources(2))
+    np.testing.assert_array_equal(grid.row_lines, np.delete(np.arange(12), 3))
+    assert len(set(grid.row_origins)) == 11

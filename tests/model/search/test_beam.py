@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,11 +24,13 @@ A, B, EOS, BOS = range(4)
 
 class TableEngine:
     """An engine whose next token depends on the last one only, by a table `(V, V)` that the first
-    id of the source picks. Token t looks at position t of its source, modulo its length."""
+    id of the source picks. Token t looks at position t of its source, modulo its length. How much
+    padding is told changes from step to step."""
 
     def __init__(self, *tables: Sequence[Sequence[float]]) -> None:
         with np.errstate(divide="ignore"):
             self.logprobs = np.log(np.array(tables, np.float32))
+        self.padding = itertools.cycle((0, 2, 1))
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> list[Int32]:
         return [source_ids, source_lengths]
@@ -43,7 +46,7 @@ class TableEngine:
         source_ids, lengths = (each[parents] for each in state)
         logprobs: Float32 = self.logprobs[source_ids[:, 0], tokens]
         best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
-        looked = np.arange(source_ids.shape[1]) == (tokens % lengths)[:, None]
+        looked = np.arange(lengths.max() + next(self.padding)) == (tokens % lengths)[:, None]
         return StepResult(
             best,
             np.take_along_axis(logprobs, best, axis=1),
