@@ -5,14 +5,16 @@ A network is known to nothing but its engine; a search knows nothing but this fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 Int32 = NDArray[np.int32]
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 #: More tokens than any vocabulary has.
@@ -67,3 +69,61 @@ class Engine(Protocol):
 
     def concatenate(self, states: list[State]) -> State:
         """Joins states: the rows of the first, then those of the second, and so on."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Several steps of rows that read one source, each the likeliest sequel of the one before: of
+    all continuations the likeliest are chosen, as many as there are rows.
+
+    Attributes:
+        tokens, logprobs, attention_weights: as in `StepResult`, with an axis `steps` before all.
+        parents, chosen: int `(steps - 1, rows)`, what was chosen between two steps: the row that
+            each row of the next continues, and the token that it reads.
+        state: gives the state after a step.
+    """
+
+    tokens: Int32
+    logprobs: Float32
+    attention_weights: Float32
+    parents: NDArray[np.int64]
+    chosen: Int32
+    state: Callable[[int], State]
+
+    @classmethod
+    def of_one(cls, result: StepResult) -> Steps:
+        """A single one."""
+        rows = len(result.tokens)
+        return cls(
+            result.tokens[None],
+            result.logprobs[None],
+            result.attention_weights[None],
+            np.zeros((0, rows), np.int64),
+            np.zeros((0, rows), np.int32),
+            lambda place: result.state,
+        )
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+class LookaheadEngine(Engine, Protocol):
+    """An engine that can take several steps at once."""
+
+    def step_ahead(
+        self,
+        state: State,
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        totals: Float64,
+        most_steps: int,
+    ) -> Steps:
+        """`step`, and at most `most_steps - 1` further ones; the numbers are those that `step`
+        gives. Rows read one source; `totals` float64 `(rows,)` are the log-probabilities of what
+        they have said, those of `tokens` included. It stops early where an end is likely."""
+
+
+def can_look_ahead(engine: Engine) -> TypeGuard[LookaheadEngine]:
+    """Whether it does. (`isinstance` with a protocol takes as long as a step of a search.)"""
+    return hasattr(engine, "step_ahead")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import (
     Fail,
     InvalidArgument,
@@ -17,12 +15,12 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NoSuchFile,
 )
 
-from model.arrays import padded
-from model.contract import EVERY_TOKEN, Bool, Float32, Int32, StepResult
+from model.contract import EVERY_TOKEN, Bool, Float32, Float64, Int32, StepResult, Steps
 from model.engine.grid import Grid
 from model.engine.memory import NO_TOKEN, Memory
-from model.engine.rows import at_least, pick
+from model.engine.rows import pick
 from model.engine.shortlist import Shortlist
+from model.engine.step import StepGraph, Taken, open_session
 from model.errors import EngineError, FolderError
 from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder
 
@@ -70,12 +68,12 @@ class OnnxEngine:
         shortlist: tuple[bytes, Shortlist] | None = None,
         threads: int = 0,
     ) -> None:
-        self._encoder = _open(encoder, threads)
-        self._step = _Step(step, threads)
+        self._encoder = open_session(encoder, threads)
+        self._step = StepGraph(step, threads)
         self._shortlist = None
         if shortlist is not None:
             graph, self._shortlist = shortlist
-            self._short_step = _Step(graph, threads)
+            self._short_step = StepGraph(graph, threads)
         self._state_names = [
             each.name for each in self._encoder.get_outputs() if each.name.startswith("state_")
         ]
@@ -117,17 +115,13 @@ class OnnxEngine:
         if self._shortlist is not None:
             found = self._shortlist.candidates(source_ids, source_lengths, use_shortlist)
             memory = replace(memory, candidates=found)
-        recurrent = [np.concatenate(each) for each in zip(*states, strict=True)]
+        recurrent = [_joined(each) for each in zip(*states, strict=True)]
         return OnnxState(memory, Grid.of_sources(len(source_ids)), recurrent)
 
     def _encode(self, source_ids: Int32, source_lengths: Int32) -> tuple[Memory, list[Float32]]:
-        rows = len(source_ids)
-        feeds = {
-            "source_ids": at_least(source_ids),
-            "source_lengths": at_least(source_lengths.astype(np.int32)),
-        }
+        feeds = {"source_ids": source_ids, "source_lengths": source_lengths.astype(np.int32)}
         names = ["keys", "values", *self._state_names]
-        keys, values, *recurrent = (each[:rows] for each in self._encoder.run(names, feeds))
+        keys, values, *recurrent = self._encoder.run(names, feeds)
         is_padding = np.arange(source_ids.shape[1]) >= source_lengths[:, None]
         padding = np.where(is_padding, np.float32(NO_TOKEN), np.float32(0))[:, None, None]
         return Memory(keys, values, padding, None), recurrent
@@ -143,24 +137,58 @@ class OnnxEngine:
         if wanted is not None:
             result = self.step(state, parents, tokens, top_k)
             return replace(result, wanted_logprobs=self._wanted(state, parents, tokens, wanted))
-        memory, grid, recurrent = state.memory, state.grid, state.recurrent
-        if not grid.is_continued_by(parents):
-            grid, lines, places = grid.follow(parents)
-            if places is not None:
-                recurrent = [
-                    each.reshape(-1, each.shape[-1])[places].reshape(*grid.shape, 1, -1)
-                    for each in recurrent
-                ]
-            if lines is not None:
-                memory = memory.take(lines)
+        memory, grid, recurrent = self._follow(state, parents)
         taken = self._take_step(memory, grid.spread(tokens)[..., None], recurrent, top_k)
-        best, logprobs, attention_weights, *recurrent = taken
         return StepResult(
-            grid.collect(best),
-            grid.collect(logprobs),
-            grid.collect(attention_weights[:, :, 0]),
-            OnnxState(memory, grid, recurrent),
+            grid.collect(taken.best),
+            grid.collect(taken.logprobs),
+            grid.collect(taken.attention_weights[:, :, 0]),
+            OnnxState(memory, grid, taken.recurrent),
         )
+
+    def step_ahead(
+        self,
+        state: OnnxState,
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        totals: Float64,
+        most_steps: int,
+    ) -> Steps:
+        memory, grid, recurrent = self._follow(state, parents)
+        if most_steps == 1 or grid.shape != (1, len(tokens)):
+            return Steps.of_one(self.step(state, parents, tokens, top_k))
+        candidates = memory.candidates
+        is_short = candidates is not None and candidates.are_all_used
+        graph = self._short_step if is_short else self._step
+        taken, parents_between, tokens_between = graph.take_ahead(
+            memory, tokens[None, :, None], recurrent, top_k, totals.astype(np.float32), most_steps
+        )
+
+        def state_after(step: int) -> OnnxState:
+            return OnnxState(memory, grid, [each[None, step] for each in taken.recurrent])
+
+        return Steps(
+            taken.best,
+            taken.logprobs,
+            taken.attention_weights[:, :, 0],
+            parents_between,
+            tokens_between,
+            state_after,
+        )
+
+    def _follow(self, state: OnnxState, parents: Int32) -> tuple[Memory, Grid, list[Float32]]:
+        """Memory, grid and recurrent state of rows that continue `parents`."""
+        memory, grid, recurrent = state.memory, state.grid, state.recurrent
+        if grid.is_continued_by(parents):
+            return memory, grid, recurrent
+        grid, lines, places = grid.follow(parents)
+        if places is not None:
+            recurrent = [
+                each.reshape(-1, each.shape[-1])[places].reshape(*grid.shape, 1, -1)
+                for each in recurrent
+            ]
+        return memory if lines is None else memory.take(lines), grid, recurrent
 
     def _wanted(self, state: OnnxState, parents: Int32, tokens: Int32, wanted: Int32) -> Float32:
         """The graphs tell the likeliest only: rows that want others take a step of their own, in
@@ -198,90 +226,20 @@ class OnnxEngine:
 
     def _take_step(
         self, memory: Memory, tokens: Int32, recurrent: list[Float32], top_k: int
-    ) -> list[NDArray[Any]]:
-        """Best tokens, logprobs, attention weights and the next state, in the grid of `tokens`
-        `(lines, width, 1)`."""
+    ) -> Taken:
+        """One step, in the grid of `tokens` `(lines, width, 1)`."""
         candidates = memory.candidates
         if candidates is None or candidates.are_none_used:
-            return self._step(memory, tokens, recurrent, top_k)
+            return self._step.take(memory, tokens, recurrent, top_k)
         if candidates.are_all_used:
-            return self._short_step(memory, tokens, recurrent, top_k)
+            return self._short_step.take(memory, tokens, recurrent, top_k)
         parts = [np.flatnonzero(candidates.is_used), np.flatnonzero(~candidates.is_used)]
         taken = [
             self._take_step(memory.take(p), tokens[p], [each[p] for each in recurrent], top_k)
             for p in parts
         ]
-        order = np.argsort(np.concatenate(parts))
-        return [np.concatenate(_equally_deep(each))[order] for each in zip(*taken, strict=True)]
+        return Taken.side_by_side(taken, np.argsort(np.concatenate(parts)))
 
 
-class _Step:
-    """A step graph: of the whole vocabulary, or of candidates."""
-
-    def __init__(self, graph: bytes, threads: int) -> None:
-        self._session = _open(graph, threads)
-        notes = self._session.get_modelmeta().custom_metadata_map
-        if "vocab_size" not in notes:
-            raise InvalidGraph("an older release wrote the step")
-        self._vocab_size = int(notes["vocab_size"])
-        self._fewest_rows = int(notes["fewest_rows"])
-        self._is_short = any(each.name == "columns" for each in self._session.get_inputs())
-        names = (each.name for each in self._session.get_outputs())
-        next_names = [name for name in names if name.startswith("next_")]
-        self._state_names = [name.removeprefix("next_") for name in next_names]
-        self._names = ["best", "logprobs", "attention_weights", *next_names]
-
-    def __call__(
-        self, memory: Memory, tokens: Int32, recurrent: list[Float32], top_k: int
-    ) -> list[NDArray[Any]]:
-        """See `OnnxEngine._take_step`."""
-        is_too_small = tokens.size < self._fewest_rows
-        if is_too_small:
-            tokens, *recurrent = (np.repeat(each, 2, axis=1) for each in (tokens, *recurrent))
-        feeds = {
-            "tokens": tokens,
-            "keys": memory.keys,
-            "values": memory.values,
-            "padding": memory.padding,
-            **dict(zip(self._state_names, recurrent, strict=True)),
-        }
-        candidates = memory.candidates if self._is_short else None
-        if candidates is None:
-            feeds["top_k"] = np.array([min(top_k, self._vocab_size)])
-            places, *others = self._session.run(self._names, feeds)
-            best = places.astype(np.int32)
-        else:
-            feeds |= {
-                "columns": candidates.columns,
-                "scales": candidates.scales,
-                "bias": candidates.bias,
-                "top_k": np.array([min(top_k, candidates.tokens.shape[1])]),
-            }
-            places, *others = self._session.run(self._names, feeds)
-            best = candidates.tokens[candidates.lines, places]
-        results = [best, *others]
-        return [each[:, :1] for each in results] if is_too_small else results
-
-
-def _equally_deep(parts: list[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Arrays `(lines, width, k, ...)`, those of a smaller k filled with what nothing chooses."""
-    deepest = max(each.shape[2] for each in parts)
-    filling = -np.inf if parts[0].dtype == np.float32 else 0
-    return [_padded(each, 2 - each.ndim, deepest - each.shape[2], filling) for each in parts]
-
-
-def _open(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Each graph has threads of its own: if they spin, they take the cores from one another.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-
-def _padded(array: NDArray[Any], axis: int, missing: int, filling: float) -> NDArray[Any]:
-    """`array` with `missing` more places at the end of an axis that counts from the last."""
-    widths = [(0, 0)] * array.ndim
-    widths[axis] = (0, missing)
-    return padded(array, widths, filling)
+def _joined(parts: Sequence[Float32]) -> Float32:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

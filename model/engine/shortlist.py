@@ -110,7 +110,7 @@ class Shortlist:
         """Those of each source. `source_ids` is `(batch, source_len)`, `is_used` `(batch,)`."""
         rows = zip(source_ids, source_lengths, strict=True)
         tokens = np.stack([self.tokens(row[:length]) for row, length in rows])
-        columns = np.ascontiguousarray(self.columns[tokens].transpose(0, 2, 1))
+        columns = np.stack([_transposed(self.columns.take(row, axis=0)) for row in tokens])
         return Candidates(
             is_used, tokens, columns, self.scales[tokens][:, None], self.bias[tokens][:, None]
         )
@@ -124,3 +124,12 @@ class Shortlist:
         first = np.empty(len(self.frequent), np.int32)
         first[order[::-1]] = places[::-1]  # of equals, the last that is written stays
         return np.sort(order[first[order] == places][: self.size])
+
+
+def _transposed(matrix: NDArray[np.int8]) -> NDArray[np.int8]:
+    """A copy of `matrix.T`, made of eight bytes at a time: faster than NumPy's of single ones."""
+    rows, columns = matrix.shape
+    if columns % 8:
+        return np.ascontiguousarray(matrix.T)
+    eights = np.ascontiguousarray(matrix.view(np.uint64).T).view(np.int8)
+    return np.ascontiguousarray(eights.reshape(-1, rows, 8).transpose(0, 2, 1)).reshape(-1, rows)

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import Engine, State, StepResult
+from model.contract import Engine, State, StepResult, can_look_ahead
 from model.errors import EngineError
 from model.search.beams import Beams
 from model.search.controls import Controls, Floats, Histories, Ints, Verdict
+from model.search.lookahead import Lookahead
 from model.search.requests import Hypothesis, SearchRequest
 from model.search.required import Requirements, spread
 from model.search.sampling import Sampler
@@ -71,6 +72,7 @@ class Search:
         self._open: list[_Open] = []
         self._beams: Beams  # of the open requests, and so are those that follow
         self._controls: Controls
+        self._foresight: Lookahead | None  # if what they will choose can be foreseen
         self._sampler = Sampler()
 
     @property
@@ -116,7 +118,8 @@ class Search:
         self._retain(staying)
 
     def step(self) -> list[tuple[Hashable, tuple[Hypothesis, ...]]]:
-        """Moves every request by one token. Returns those that are done, best hypothesis first."""
+        """Moves every request by one token, and one that is alone by several where that is as good.
+        Returns those that are done, best hypothesis first."""
         if self.is_idle:
             return []
         self._advance()
@@ -156,11 +159,11 @@ class Search:
         width = beams.logprobs.shape[1]
         last = beams.flat(beams.tokens[:, :, -1])
         verdict = self._verdict()
-        result = self._step_engine(
-            last,
-            top_k=max(width, self._sampler.reach) + self._requirements.reach + verdict.reach,
-            wanted=self._wanted(verdict),
-        )
+        top_k = max(width, self._sampler.reach) + self._requirements.reach + verdict.reach
+        if self._foresight and width == 1 and self._controls.are_constant:
+            self._stride(self._foresight, verdict, last, top_k)
+            return
+        result = self._step_engine(last, top_k, wanted=self._wanted(verdict))
         self._state, self._state_rows = result.state, len(last)
         if width == 1 and not (beams.has_draws or self._requirements.in_use):
             tokens, steps = verdict.likeliest(result.tokens, result.logprobs)
@@ -169,9 +172,28 @@ class Search:
         else:
             self._choose(verdict, result)
 
+    def _stride(self, foresight: Lookahead, verdict: Verdict, last: Ints, top_k: int) -> None:
+        """Several tokens at once, of a greedy request that is alone."""
+        beams = self._beams
+        totals = beams.logprobs[0]
+        steps = foresight.take(self._state, beams.rows[0], last, top_k, totals, beams.steps_left)
+        tokens, logprobs = verdict.likeliest(steps.tokens[:, 0], steps.logprobs[:, 0])
+        goes_on = (tokens[:-1] == steps.chosen[:, 0]) & (tokens[:-1] != self._eos_id)
+        count = len(tokens) if goes_on.all() else int(goes_on.argmin()) + 1
+        foresight.learn(were_all_used=count == len(tokens))
+        self._state, self._state_rows = steps.state(count - 1), 1
+        total = np.add.accumulate(np.append(totals, logprobs[:count]))[-1:]
+        beams.stride(tokens[:count], total[None], steps.attention_weights[:count, 0])
+
     def _step_engine(self, tokens: Ints, top_k: int, wanted: Ints | None) -> StepResult:
         """What the engine tells of each live row; `wanted` `(rows, n)`, -1 for none, comes last."""
-        parents = self._beams.flat(self._beams.rows)
+        beams = self._beams
+        parents = beams.flat(beams.rows)
+        if self._foresight and wanted is None and len(parents) == beams.widths[0]:
+            totals = beams.flat(beams.logprobs)
+            return self._foresight.step(
+                self._state, parents, tokens, top_k, totals, beams.steps_left
+            )
         if wanted is None:
             return self._engine.step(self._state, parents, tokens, top_k)
         result = self._engine.step(self._state, parents, tokens, top_k, wanted=wanted)
@@ -304,6 +326,9 @@ class Search:
         requests = [entry.request for entry in self._open]
         self._controls = Controls(requests, eos_id=self._eos_id, blocked_ids=self._blocked_ids)
         self._requirements = Requirements(requests)
+        engine = self._engine
+        is_foreseeable = len(requests) == 1 and requests[0].takes_the_likeliest
+        self._foresight = Lookahead(engine) if is_foreseeable and can_look_ahead(engine) else None
 
 
 def _check_numbers(logprobs: NDArray[np.floating[Any]]) -> None:

@@ -120,6 +120,11 @@ class Beams:
         return np.arange(count)[:, None] * width
 
     @cached_property
+    def _own_rows(self) -> NDArray[np.int32]:
+        """The rows of hypotheses that all live and continue themselves, `(G, 1)`."""
+        return self.first_places.astype(np.int32)
+
+    @cached_property
     def has_draws(self) -> bool:
         """Whether some request's hypotheses are drawn at random."""
         return bool(self.is_drawn.any())
@@ -184,9 +189,9 @@ class Beams:
             progress: `(G, W, P)`, how far each has come; None: nothing is required.
         """
         if self.follows_any_attention:
-            self.attention_weights = self._looked(attention_weights)
+            self.attention_weights = self._looked(self.spread(attention_weights[:, None], 0.0))
         if parents is None:
-            self.rows = self.first_places.astype(np.int32)
+            self.rows = self._own_rows
         else:
             places = self.first_places + parents
             rows = places if self.is_full else (np.cumsum(self.live) - 1).take(places)
@@ -202,6 +207,27 @@ class Beams:
         self.logprobs = logprobs
         if logprobs.shape[1] > 1:
             self._count_live()
+
+    def stride(
+        self,
+        tokens: NDArray[np.int32],
+        logprobs: NDArray[np.float64],
+        attention_weights: NDArray[np.float32],
+    ) -> None:
+        """Several tokens more for the only hypothesis, in place.
+
+        Args:
+            tokens: `(steps,)`, what it says.
+            logprobs: `(1, 1)`, its own.
+            attention_weights: `(steps, source_len)`, where it looked.
+        """
+        if self.follows_any_attention:
+            self.attention_weights = self._looked(attention_weights[None, None])
+        self.rows = self._own_rows
+        self.tokens = np.concatenate([self.tokens, tokens[None, None]], axis=2)
+        self.lengths = self.lengths + np.int32(len(tokens))
+        self.steps_left -= len(tokens)
+        self.logprobs = logprobs
 
     def drop(self, request: int, column: int) -> None:
         """Takes a hypothesis that is finished out of its beam, which is narrower from now on."""
@@ -226,12 +252,11 @@ class Beams:
         spread[self.live] = rows
         return spread
 
-    def _looked(self, attention_weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What was looked at before and now."""
-        looked = self.spread(attention_weights[:, None], 0.0)
-        steps, source_len = self.tokens.shape[2] - 1, attention_weights.shape[1]
+    def _looked(self, now: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What was looked at before, and `now` `(G, W, steps, source_len)`."""
+        steps, source_len = self.tokens.shape[2] - 1, now.shape[3]
         before = _grown(self.attention_weights[..., :source_len], steps, source_len)
-        return np.concatenate([before, looked], axis=2)
+        return np.concatenate([before, now], axis=2)
 
     def scores(self) -> NDArray[np.float64]:
         """What each hypothesis would be worth if it ended here, `(G, W)`."""
@@ -250,7 +275,7 @@ class Beams:
     def may_be_done(self) -> bool:
         """Whether `upper_bounds` can tell that some request is done, or broken."""
         if self.logprobs.shape[1] == 1:
-            return not math.isfinite(self.logprobs.sum())
+            return not math.isfinite(np.vdot(self.logprobs, self.logprobs))
         return self.some_have_enough or not (self.is_full or self.live.any(axis=1).all())
 
     def _padded(self, width: int, length: int, steps: int, source_len: int, phrases: int) -> Beams:

@@ -160,7 +160,7 @@ class Controls:
         self._prefixes = np.full((len(requests), longest), -1, np.int32)
         for place, request in enumerate(requests):
             self._prefixes[place, : len(request.prefix_ids)] = request.prefix_ids
-        self._lengths_of_ngrams = [int(n) for n in np.unique(self._ngrams) if n]
+        self._lengths_of_ngrams = sorted({each.no_repeat_ngram for each in options} - {0})
         self._forbids = [
             rule
             for rule, in_use in (
@@ -169,8 +169,8 @@ class Controls:
             )
             if in_use
         ]
-        self._uses_min_tokens = bool(self._min_tokens.any())
-        self._uses_repetition_penalty = bool((self._repetition_penalty != 1.0).any())
+        self._uses_min_tokens = any(each.min_tokens for each in options)
+        self._uses_repetition_penalty = any(each.repetition_penalty != 1.0 for each in options)
         self._read_histories = bool(
             self._forbids
             or self._uses_min_tokens
@@ -178,6 +178,11 @@ class Controls:
             or self._prefixes.size
         )
         self._standing = Verdict(self._eos_id, self._blocked_ids)
+
+    @property
+    def are_constant(self) -> bool:
+        """Whether the same holds for every token, whatever was said."""
+        return not self._read_histories
 
     def verdict(self, histories: Callable[[], Histories]) -> Verdict:
         """What holds for the next token of each of `histories`, which are not asked for in vain."""

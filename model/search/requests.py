@@ -53,6 +53,17 @@ class SearchRequest:
         return self.options.shortlist and not self.prefix_ids and not self.required
 
     @property
+    def takes_the_likeliest(self) -> bool:
+        """Whether it goes on with the likeliest tokens, but for some that must not come."""
+        options = self.options
+        return not (
+            options.temperature
+            or options.diversity
+            or options.repetition_penalty != 1.0
+            or self.required
+        )
+
+    @property
     def follows_attention(self) -> bool:
         """Whether the search must keep its attention weights."""
         return self.wants_attention or self.options.coverage_penalty > 0

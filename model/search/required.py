@@ -37,16 +37,18 @@ class Requirements:
     """
 
     def __init__(self, requests: Sequence[SearchRequest]) -> None:
-        phrases = [[tuple(each) for each in request.required] for request in requests]
-        count = max((len(each) for each in phrases), default=0)
-        longest = max((len(phrase) for own in phrases for phrase in own), default=0)
-        self.in_use = count > 0
+        self.in_use = any(request.required for request in requests)
+        self.reach = 0
+        if self.in_use:
+            self._read([[tuple(each) for each in request.required] for request in requests])
+
+    def _read(self, phrases: list[list[tuple[int, ...]]]) -> None:
+        count = max(len(each) for each in phrases)
+        longest = max(len(phrase) for own in phrases for phrase in own)
         self.are_asked = np.array([bool(own) for own in phrases], bool)
-        self.reach = max(
-            (len({token for phrase in own for token in phrase}) for own in phrases), default=0
-        )
-        self._lengths = np.zeros((len(requests), count), np.int32)
-        self._tokens = np.full((len(requests), self.reach), -1, np.int32)
+        self.reach = max(len({token for phrase in own for token in phrase}) for own in phrases)
+        self._lengths = np.zeros((len(phrases), count), np.int32)
+        self._tokens = np.full((len(phrases), self.reach), -1, np.int32)
         keys: list[int] = []
         tables: list[NDArray[np.int32]] = []
         for g, own in enumerate(phrases):

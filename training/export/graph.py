@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -14,6 +14,20 @@ OPSET = 17
 RUNTIME_DOMAIN = "com.microsoft"
 
 Value = str  # the name of a tensor in a graph
+
+
+class Turn(NamedTuple):
+    """One turn of a loop.
+
+    Attributes:
+        goes_on: bool, one element: whether another turn follows.
+        handed_on: what the next turn reads.
+        collected: what is kept of this one.
+    """
+
+    goes_on: Value
+    handed_on: list[Value]
+    collected: list[Value]
 
 
 class Graph:
@@ -81,14 +95,52 @@ class Graph:
         }
         return self.ops("If", condition, count=len(dtypes), **branches)
 
+    def repeat(
+        self,
+        times: Value,
+        carried: Mapping[Value, str],
+        build: Callable[[list[Value]], Turn],
+        dtypes: Sequence[str],
+    ) -> list[Value]:
+        """What `build` collects in each of at most `times` turns, stacked: one value of each of
+        `dtypes`. There may be no turn.
+
+        Args:
+            times: int64 `(1,)`.
+            carried: what the first turn reads, and its dtypes; the next reads what the turn before
+                it hands on.
+            build: makes a turn; may read every value made before.
+        """
+        kept = [f"carried_{self._made}_{i}" for i in range(len(carried))]
+        inputs = [_tensor_info(f"turn_{self._made}", "int64", ())]
+        inputs.append(_tensor_info(f"goes_on_{self._made}", "bool", None))
+        inputs += [_tensor_info(*each, None) for each in zip(kept, carried.values(), strict=True)]
+
+        def turn() -> list[Value]:
+            made = build(kept)
+            collected = [
+                self.op("Identity", each) if each in made.handed_on else each
+                for each in made.collected
+            ]
+            return [made.goes_on, *made.handed_on, *collected]
+
+        body = self._branch("turn", turn, ["bool", *carried.values(), *dtypes], inputs)
+        always = self.constant(True, "bool")
+        count = len(carried) + len(dtypes)
+        return self.ops("Loop", times, always, *carried, count=count, body=body)[len(carried) :]
+
     def _branch(
-        self, name: str, build: Callable[[], Sequence[Value]], dtypes: Sequence[str]
+        self,
+        name: str,
+        build: Callable[[], Sequence[Value]],
+        dtypes: Sequence[str],
+        inputs: Sequence[onnx.ValueInfoProto] = (),
     ) -> onnx.GraphProto:
         outside, self._nodes = self._nodes, []
         values = build()
         inside, self._nodes = self._nodes, outside
         outputs = [_tensor_info(*each, None) for each in zip(values, dtypes, strict=True)]
-        return onnx.helper.make_graph(inside, name, [], outputs)
+        return onnx.helper.make_graph(inside, name, inputs, outputs)
 
     def to_bytes(self, **notes: str | int) -> bytes:
         """The checked graph as a file, with `notes` for the engine that runs it."""

@@ -3,7 +3,11 @@ shortlist."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
+import onnx
 
 from model.networks.tokens import TokenSeq2Seq
 from training.export.graph import Array, Graph, Value
@@ -16,47 +20,64 @@ from training.export.products import (
     quantise_columns,
 )
 
+FLOAT, INT32 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
+
 #: Neighbouring tokens whose greatest log-probability is looked at first, and from how many rows on.
 BLOCK, MANY_ROWS = 64, 8
 
 
-def project(graph: Graph, network: TokenSeq2Seq, precision: str, readout: Operand) -> None:
-    """Outputs best int64 and logprobs float32, `(sources, rows, top_k)`, after `readout` `(sources,
-    rows, 1, readout_units)`."""
-    vocab_size = network.config.target_vocab_size
-    beyond = -vocab_size % BLOCK  # columns that no token has, and that nothing chooses
+class Likeliest(NamedTuple):
+    """The `top_k` likeliest tokens int32 and their logprobs float32, `(sources, rows, top_k)`."""
+
+    tokens: Value
+    logprobs: Value
+
+
+#: Of a readout `(sources, rows, 1, readout_units)`.
+Projection = Callable[[Operand], Likeliest]
+
+
+def whole_vocabulary(
+    graph: Graph, network: TokenSeq2Seq, precision: str, top_k: Value
+) -> Projection:
+    """A projection to all tokens."""
+    beyond = -network.config.target_vocab_size % BLOCK  # columns that no token has
     matrix = np.pad(array(network.projection.matrix()), ((0, 0), (0, beyond)))
     bias = np.pad(array(network.projection.bias), (0, beyond), constant_values=-1e9)
-    logits = PRODUCTS[precision].multiply(graph, readout, matrix, bias)
-    logprobs = graph.op("LogSoftmax", logits, axis=-1)
-    rows = graph.op("Reshape", logprobs, graph.constant([-1, len(bias)], "int64"))
-    best_logprobs, best = _best(graph, rows, len(bias))
-    sizes = graph.op("Shape", readout.value, start=0, end=2)
-    shape = graph.op("Concat", sizes, graph.constant([-1], "int64"), axis=0)
-    _output(graph, *(graph.op("Reshape", each, shape) for each in (best, best_logprobs)))
+
+    def project(readout: Operand) -> Likeliest:
+        logits = PRODUCTS[precision].multiply(graph, readout, matrix, bias)
+        logprobs = graph.op("LogSoftmax", logits, axis=-1)
+        rows = graph.op("Reshape", logprobs, graph.constant([-1, len(bias)], "int64"))
+        best_logprobs, best = _best(graph, rows, len(bias), top_k)
+        sizes = graph.op("Shape", readout.value, start=0, end=2)
+        shape = graph.op("Concat", sizes, graph.constant([-1], "int64"), axis=0)
+        tokens = graph.op("Cast", best, to=INT32)
+        return Likeliest(*(graph.op("Reshape", each, shape) for each in (tokens, best_logprobs)))
+
+    return project
 
 
-def project_to_candidates(graph: Graph, readout: Operand, units: int) -> None:
-    """The same in int8 among the candidates of each source; `best` are places among them."""
+def candidates_only(graph: Graph, units: int, top_k: Value) -> Projection:
+    """A projection in int8 to the candidates of each source, which are inputs."""
+    candidates = graph.input("candidates", "int32", "sources", "candidates")
     columns = graph.input("columns", "int8", "sources", units, "candidates")
     scales = graph.input("scales", "float32", "sources", 1, "candidates")
     bias = graph.input("bias", "float32", "sources", 1, "candidates")
-    rows = graph.op("Squeeze", readout.value, graph.constant([2], "int64"))  # G W E
-    # Without a zero point, which is in the bias already: so one row takes the runtime's fast path.
-    product = graph.op("Cast", graph.op("MatMulInteger", rows, columns), to=1)
-    logits = graph.op("Add", graph.op("Mul", product, scales), bias)
-    logprobs = graph.op("LogSoftmax", logits, axis=-1)
-    best_logprobs, best = graph.ops("TopK", logprobs, _top_k(graph), count=2, axis=-1)
-    _output(graph, best, best_logprobs)
 
+    def project(readout: Operand) -> Likeliest:
+        rows = graph.op("Squeeze", readout.value, graph.constant([2], "int64"))  # G W E
+        # Without a zero point, which is in the bias already: so one row takes the runtime's fast
+        # path.
+        product = graph.op("Cast", graph.op("MatMulInteger", rows, columns), to=FLOAT)
+        logits = graph.op("Add", graph.op("Mul", product, scales), bias)
+        logprobs = graph.op("LogSoftmax", logits, axis=-1)
+        best_logprobs, places = graph.ops("TopK", logprobs, top_k, count=2, axis=-1)
+        lifted = graph.op("Unsqueeze", places, graph.constant([3], "int64"))
+        tokens = graph.op("GatherND", candidates, lifted, batch_dims=1)
+        return Likeliest(tokens, best_logprobs)
 
-def _top_k(graph: Graph) -> Value:
-    return graph.input("top_k", "int64", 1)
-
-
-def _output(graph: Graph, best: Value, logprobs: Value) -> None:
-    graph.output(best, "best", "int64", "sources", "rows", "k")
-    graph.output(logprobs, "logprobs", "float32", "sources", "rows", "k")
+    return project
 
 
 def shortlist_columns(network: TokenSeq2Seq) -> dict[str, Array]:
@@ -72,15 +93,13 @@ def shortlist_columns(network: TokenSeq2Seq) -> dict[str, Array]:
     }
 
 
-def _best(graph: Graph, logprobs: Value, vocab_size: int) -> list[Value]:
+def _best(graph: Graph, logprobs: Value, vocab_size: int, top_k: Value) -> list[Value]:
     """The `top_k` greatest of `logprobs` `(rows, vocab_size)` and their places. Of equals the first
     comes first.
 
     The runtime's TopK looks at one number after the other. For many rows it is faster to take the
     greatest of each block first, which is done by vectors: the best are in the best blocks.
     """
-
-    top_k = _top_k(graph)
 
     def directly() -> list[Value]:
         return graph.ops("TopK", logprobs, top_k, count=2, axis=-1)

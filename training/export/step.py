@@ -6,11 +6,14 @@ each row is multiplied by itself, so that no answer depends on how many stand be
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from model.networks.tokens import TokenSeq2Seq
 from training.export.graph import RUNTIME_DOMAIN, Graph, Value
+from training.export.lookahead import Step, one_or_more
 from training.export.parts import DecoderWeights, array, read
-from training.export.products import PRODUCTS, Operand, Products
-from training.export.projection import project, project_to_candidates
+from training.export.products import PRODUCTS, Products
+from training.export.projection import Projection, candidates_only, whole_vocabulary
 
 #: An embedding that is multiplied by the first layer's weights beforehand may take so much memory.
 MOST_TABLE_BYTES = 64 * 2**20
@@ -21,32 +24,28 @@ def step_graph(network: TokenSeq2Seq, precision: str) -> bytes:
 
     Inputs: tokens int32 `(sources, rows, 1)`; keys, values and state_0, ... as the encoder graph
     gives them, but with `rows` of state for each source; padding float32 `(sources, 1, 1,
-    source_len)`, 0 at real tokens and -1e9 at others; top_k int64 `(1,)`, at most the vocabulary.
-    Outputs: best int64 and logprobs `(sources, rows, top_k)`, attention_weights `(sources, rows, 1,
-    source_len)`, next_state_0, ..."""
+    source_len)`, 0 at real tokens and -1e9 at others; top_k int64 `(1,)`, at most the vocabulary;
+    and those of `one_or_more`, which tells the outputs."""
     graph = Graph("step")
-    readout = _advance(graph, network, precision)
-    project(graph, network, precision, readout)
-    # A product of one row by weights in float32 rounds otherwise than one of several.
-    fewest = 2 if graph.has_float_products else 1
-    return graph.to_bytes(fewest_rows=fewest, vocab_size=network.config.target_vocab_size)
+    top_k = graph.input("top_k", "int64", 1)
+    projection = whole_vocabulary(graph, network, precision, top_k)
+    return _finished(graph, network, precision, projection, top_k)
 
 
 def shortlist_graph(network: TokenSeq2Seq) -> bytes:
-    """The same in int8 among candidates. Further inputs: columns int8 `(sources, readout_units,
-    candidates)`, scales and bias float32 `(sources, 1, candidates)`, made of `shortlist_columns`.
-    `best` are places among the candidates."""
+    """The same in int8 among candidates. Further inputs: candidates int32 `(sources, candidates)`,
+    the tokens; columns int8 `(sources, readout_units, candidates)`, scales and bias float32
+    `(sources, 1, candidates)`, made of `shortlist_columns`."""
     graph = Graph("shortlist")
-    readout = _advance(graph, network, "int8")
-    project_to_candidates(graph, readout, network.decoder.readout_units)
-    fewest = 2 if graph.has_float_products else 1
-    return graph.to_bytes(fewest_rows=fewest, vocab_size=network.config.target_vocab_size)
+    top_k = graph.input("top_k", "int64", 1)
+    projection = candidates_only(graph, network.decoder.readout_units, top_k)
+    return _finished(graph, network, "int8", projection, top_k)
 
 
-def _advance(graph: Graph, network: TokenSeq2Seq, precision: str) -> Operand:
-    """All but the projection. Returns the readout, `(sources, rows, 1, readout_units)`."""
-    products = PRODUCTS[precision]
-    decoder = network.decoder
+def _finished(
+    graph: Graph, network: TokenSeq2Seq, precision: str, projection: Projection, top_k: Value
+) -> bytes:
+    products, decoder = PRODUCTS[precision], network.decoder
     weights = DecoderWeights.of(decoder)
     grid = ("sources", "rows", 1)
     by_head = ("sources", 1) if weights.heads == 1 else ("sources", 1, weights.heads)
@@ -58,33 +57,36 @@ def _advance(graph: Graph, network: TokenSeq2Seq, precision: str) -> Operand:
     if weights.feeding is not None:
         widths.append(weights.feeding.units)
     state = [graph.input(f"state_{i}", "float32", *grid, width) for i, width in enumerate(widths)]
+    first_inputs = _first_inputs(graph, products, network, weights)
 
-    seen = _first_inputs(graph, products, network, weights, tokens)
-    if weights.feeding is not None:
-        seen = graph.op("Add", seen, state.pop())
-    next_state: list[Value] = []
-    for layer in range(decoder.layers):
-        kept, own = state[2 * layer : 2 * layer + 2]
-        output, kept = CELL_STEPS[decoder.cell](graph, decoder.units, seen, own, kept)
-        operand = products.bounded(graph, output)
-        own, seen, *query = read(graph, products, operand, weights.readers(layer))
-        next_state += [kept, own]
+    def step(tokens: Value, state: list[Value]) -> Step:
+        seen = first_inputs(tokens)
+        if weights.feeding is not None:
+            seen = graph.op("Add", seen, state[-1])
+        next_state: list[Value] = []
+        for layer in range(decoder.layers):
+            kept, own = state[2 * layer : 2 * layer + 2]
+            output, kept = CELL_STEPS[decoder.cell](graph, decoder.units, seen, own, kept)
+            operand = products.bounded(graph, output)
+            own, seen, *query = read(graph, products, operand, weights.readers(layer))
+            next_state += [kept, own]
+        context, attention_weights = _attend(
+            graph, weights, query[0] if query else output, keys, values, padding
+        )
+        readout = products.bounded(graph, graph.op("Tanh", graph.op("Add", seen, context)))
+        if weights.feeding is not None:
+            next_state += read(graph, products, readout, [weights.feeding])
+        return Step(*projection(readout), attention_weights, next_state)
 
-    context, attention_weights = _attend(
-        graph, weights, query[0] if query else output, keys, values, padding
-    )
-    readout = products.bounded(graph, graph.op("Tanh", graph.op("Add", seen, context)))
-    if weights.feeding is not None:
-        next_state += read(graph, products, readout, [weights.feeding])
-    graph.output(attention_weights, "attention_weights", "float32", *grid, "source_len")
-    for i, (value, width) in enumerate(zip(next_state, widths, strict=True)):
-        graph.output(value, f"next_state_{i}", "float32", *grid, width)
-    return readout
+    one_or_more(graph, step, tokens, dict(zip(state, widths, strict=True)), top_k)
+    # A product of one row by weights in float32 rounds otherwise than one of several.
+    fewest = 2 if graph.has_float_products else 1
+    return graph.to_bytes(fewest_rows=fewest, vocab_size=network.config.target_vocab_size)
 
 
 def _first_inputs(
-    graph: Graph, products: Products, network: TokenSeq2Seq, weights: DecoderWeights, tokens: Value
-) -> Value:
+    graph: Graph, products: Products, network: TokenSeq2Seq, weights: DecoderWeights
+) -> Callable[[Value], Value]:
     """What the first layer reads of tokens. Its product with the whole embedding is a constant,
     which the runtime computes once, as it opens the graph."""
     embeddings, reader = array(network.target_embedding.embeddings), weights.inputs[0]
@@ -92,10 +94,14 @@ def _first_inputs(
     kernel, bias = products.weight(graph, reader.kernel), graph.constant(reader.bias)
     if len(embeddings) * reader.units * 4 <= MOST_TABLE_BYTES:
         whole = graph.op("Add", graph.op("MatMul", table, kernel), bias)
-        return graph.op("Gather", whole, tokens, axis=0)
-    graph.has_float_products = True
-    embedded = graph.op("Gather", table, tokens, axis=0)
-    return graph.op("Add", graph.op("MatMul", embedded, kernel), bias)
+        return lambda tokens: graph.op("Gather", whole, tokens, axis=0)
+
+    def multiplied(tokens: Value) -> Value:
+        graph.has_float_products = True
+        embedded = graph.op("Gather", table, tokens, axis=0)
+        return graph.op("Add", graph.op("MatMul", embedded, kernel), bias)
+
+    return multiplied
 
 
 def _gru_step(graph: Graph, units: int, seen: Value, own: Value, h: Value) -> tuple[Value, Value]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model.config import SearchOptions
-from model.contract import Engine
+from model.contract import Engine, can_look_ahead
 from model.engine import EngineName, load_engine
 from model.engine.keras import KerasEngine, load_network
 from model.folder import load_folder
@@ -123,3 +123,31 @@ def test_batches_change_no_answer(
     for batch_size in (7, 20):
         together = generator.generate(sources, options, batch_size=batch_size)
         assert [candidates[0].tokens for candidates in together] == alone
+
+
+@pytest.mark.parametrize("shortlist", [False, True])
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("name", ["onnx", "onnx-int8"])
+def test_steps_taken_at_once_are_those_taken_one_by_one(
+    exported_folder: Path, name: EngineName, rows: int, shortlist: bool
+) -> None:
+    engine = load_engine(load_folder(exported_folder), name)
+    assert can_look_ahead(engine)
+    state = engine.encode(SOURCES[:1], LENGTHS[:1], np.array([shortlist]))
+    parents, tokens = np.zeros(rows, np.int32), np.arange(5, 5 + rows, dtype=np.int32)
+    totals = -np.arange(rows, dtype=np.float64) / 8
+    ahead = engine.step_ahead(state, parents, tokens, 6, totals, 7)
+    assert 1 < len(ahead) <= 7
+    for place in range(len(ahead)):
+        result = engine.step(state, parents, tokens, 6)
+        np.testing.assert_array_equal(ahead.tokens[place], result.tokens)
+        np.testing.assert_array_equal(ahead.logprobs[place], result.logprobs)
+        np.testing.assert_array_equal(ahead.attention_weights[place], result.attention_weights)
+        if place + 1 < len(ahead):
+            sums = (totals[:, None] + result.logprobs).ravel()
+            best = np.argsort(-sums, kind="stable")[:rows]
+            parents, totals = (best // 6).astype(np.int32), sums[best]
+            tokens = result.tokens.ravel()[best]
+            np.testing.assert_array_equal(ahead.parents[place], parents)
+            np.testing.assert_array_equal(ahead.chosen[place], tokens)
+            state = ahead.state(place)

@@ -104,3 +104,22 @@ def test_few_rows_and_many_choose_the_same_tokens(top_k: int) -> None:
     np.testing.assert_array_equal(many.logprobs, np.repeat(few.logprobs[:1], 12, axis=0))
     places = [few.tokens[0].tolist().index(each) for each in (7, 70, 140) if top_k >= 150]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("parts", PARTS[-5:], ids=lambda parts: "-".join(map(str, parts)))
+def test_steps_at_once_say_what_single_ones_say(
+    parts: tuple[str, str, bool, int, bool], precision: Precision
+) -> None:
+    engine = OnnxEngine(*graph_files(build(*parts), precision).values())
+    sources, lengths = np.array([[5, 6, 7, 8]], np.int32), np.array([4], np.int32)
+    state = engine.encode(sources, lengths, np.zeros(1, bool))
+    parents, tokens = np.zeros(2, np.int32), np.array([5, 6], np.int32)
+    ahead = engine.step_ahead(state, parents, tokens, 3, np.zeros(2), 5)
+    for place in range(len(ahead)):
+        result = engine.step(state, parents, tokens, 3)
+        np.testing.assert_array_equal(ahead.tokens[place], result.tokens)
+        np.testing.assert_array_equal(ahead.logprobs[place], result.logprobs)
+        if place + 1 < len(ahead):
+            parents = ahead.parents[place].astype(np.int32)
+            state, tokens = ahead.state(place), ahead.chosen[place]
