@@ -10,7 +10,6 @@ process would wait for these threads, and they for it, on Python's lock. Knows n
 
 from __future__ import annotations
 
-import itertools
 import logging
 import signal
 import socket
@@ -77,6 +76,8 @@ class Worker:
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._search = new_search()
         self._steps = 0
+        self._rows_in_use = 0
+        self._some_left = False  # of those that have rows
         # Of the next report:
         self._taken: list[Hashable] = []
         self._tokens: list[tuple[Hashable, Tokens]] = []
@@ -96,7 +97,6 @@ class Worker:
                 except Exception:
                     logger.exception("a step failed with %d requests in search", len(self._running))
                     self._fail(self._running.values())
-                    self._running.clear()
                     self._search = self._new_search()
                 self._report()
         except (EOFError, OSError):
@@ -114,17 +114,22 @@ class Worker:
                 self._jobs[job.key] = job
                 self._line.add(job)
             elif isinstance(told, Left) and (gone := self._jobs.pop(told.key, None)):
-                gone.is_abandoned = True
+                gone.is_abandoned = self._some_left = True
 
     def _drop_abandoned(self) -> None:
-        gone = {key for key, job in self._running.items() if job.is_abandoned}
-        if gone:
-            self._search.remove(gone)
-            self._running = {k: job for k, job in self._running.items() if k not in gone}
+        if not self._some_left:
+            return
+        gone = [job for job in self._running.values() if job.is_abandoned]
+        self._search.remove({job.key for job in gone})
+        self._free(gone)
+        self._some_left = any(job.is_abandoned for job in self._newcomers())
 
-    def _rows_in_use(self) -> int:
-        taken = itertools.chain(self._running.values(), self._newcomers())
-        return sum(job.rows for job in taken)
+    def _free(self, jobs: Iterable[_Job]) -> None:
+        """Takes the rows of `jobs` back."""
+        for job in jobs:
+            self._jobs.pop(job.key, None)
+            self._running.pop(job.key, None)
+            self._rows_in_use -= job.rows
 
     def _newcomers(self) -> list[_Job]:
         """Those whose sources are being read."""
@@ -133,8 +138,9 @@ class Worker:
     def _encode_newcomers(self) -> None:
         """Has the next in line read by the encoder, unless it is busy. Where nothing is in search
         they join at once."""
-        if self._encoding or not (jobs := self._line.next(self._max_rows - self._rows_in_use())):
+        if self._encoding or not (jobs := self._line.next(self._max_rows - self._rows_in_use)):
             return
+        self._rows_in_use += sum(job.rows for job in jobs)
         self._taken += [job.key for job in jobs]
         requests = [job.request for job in jobs]
         self._encoding = jobs, self._encoder.submit(self._search.encode, requests)
@@ -160,8 +166,7 @@ class Worker:
             return
         self._steps += 1
         for key, hypotheses in self._search.step():
-            del self._running[key]
-            self._jobs.pop(key, None)
+            self._free([self._running[key]])
             self._outcomes.append((key, hypotheses))
         self._tell_tokens()
 
@@ -173,13 +178,13 @@ class Worker:
             self._tokens.append((key, tokens))
 
     def _fail(self, jobs: Iterable[_Job]) -> None:
-        for job in jobs:
-            self._jobs.pop(job.key, None)
-            self._outcomes.append((job.key, EngineError("the model failed")))
+        jobs = list(jobs)
+        self._free(jobs)
+        self._outcomes += [(job.key, EngineError("the model failed")) for job in jobs]
 
     def _report(self) -> None:
         """Tells the server what has happened, if anything has."""
-        now = self._steps, self._rows_in_use()
+        now = self._steps, self._rows_in_use
         if now != self._told or self._taken or self._tokens or self._outcomes:
             self._link.send(Report(*now, self._taken, self._tokens, self._outcomes))
             self._told, self._taken, self._tokens, self._outcomes = now, [], [], []

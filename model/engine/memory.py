@@ -15,8 +15,8 @@ from model.engine.shortlist import Candidates
 #: Added to the energies of what is no token.
 NO_TOKEN = -1e9
 
-#: Of so many sources one more gets room beside them, for those that come later.
-SHARE_OF_ROOM = 4
+#: Of so many sources one more finds room beside them later.
+SHARE_OF_ROOM = 2
 
 Array = NDArray[Any]
 Places = NDArray[np.intp]

@@ -188,7 +188,9 @@ class OnnxEngine:
                 each.reshape(-1, each.shape[-1])[places].reshape(*grid.shape, 1, -1)
                 for each in recurrent
             ]
-        return memory if lines is None else memory.take(lines), grid, recurrent
+        if lines is not None:
+            memory = Memory.join_some([memory], lines)
+        return memory, grid, recurrent
 
     def _wanted(self, state: OnnxState, parents: Int32, tokens: Int32, wanted: Int32) -> Float32:
         """The graphs tell the likeliest only: rows that want others take a step of their own, in

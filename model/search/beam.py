@@ -70,6 +70,7 @@ class Search:
         self._state: State = None
         self._state_rows = 0
         self._open: list[_Open] = []
+        self._is_changed = False  # who is in search, since `_read_requests`
         self._beams: Beams  # of the open requests, and so are those that follow
         self._controls: Controls
         self._foresight: Lookahead | None  # if what they will choose can be foreseen
@@ -110,7 +111,7 @@ class Search:
         self._state_rows += len(requests)
         self._open += [_Open(request, []) for request in requests]
         self._sampler.add([request.options for request in requests])
-        self._read_requests()
+        self._is_changed = True
 
     def remove(self, keys: Collection[Hashable]) -> None:
         """Drops requests; their rows are free at the next step. Unknown keys change nothing."""
@@ -122,6 +123,8 @@ class Search:
         Returns those that are done, best hypothesis first."""
         if self.is_idle:
             return []
+        if self._is_changed:
+            self._read_requests()
         self._advance()
         some_ended = self._collect()
         beams = self._beams
@@ -319,10 +322,11 @@ class Search:
             return
         self._beams = self._beams.keep(requests)
         self._sampler.keep(requests)
-        self._read_requests()
+        self._is_changed = True
 
     def _read_requests(self) -> None:
         """What holds as long as nobody comes or goes."""
+        self._is_changed = False
         requests = [entry.request for entry in self._open]
         self._controls = Controls(requests, eos_id=self._eos_id, blocked_ids=self._blocked_ids)
         self._requirements = Requirements(requests)
