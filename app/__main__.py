@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import sys
+from typing import Any
 
 from app.process import Launched
 from app.settings import read_settings, settings_table
@@ -17,12 +19,13 @@ def main() -> int:
     try:
         settings = read_settings()
         launched = Launched.of(settings)
-        # What is imported here takes as long as a worker needs to load its model.
+        # Imported only now, while the workers load their models.
         import uvicorn
 
         from app.main import create_app
         from app.registry import load_model
 
+        gc.freeze()  # what is loaded stays: nobody needs to look through it again and again
         model = load_model(settings, launched)  # so that a broken folder is no traceback
     except Seq2SeqError as error:
         print(error, file=sys.stderr)
@@ -31,9 +34,18 @@ def main() -> int:
         create_app(settings, load=lambda _: model),
         host=settings.host,
         port=settings.port,
+        log_config=_log_config(),
         timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),
     )
     return 0
+
+
+def _log_config() -> dict[str, Any]:
+    """Uvicorn's own, but for the formatter of requests: a plain one takes half the time."""
+    from uvicorn.config import LOGGING_CONFIG
+
+    plain = {"format": "%(levelname)s:     %(message)s"}
+    return {**LOGGING_CONFIG, "formatters": {**LOGGING_CONFIG["formatters"], "access": plain}}
 
 
 def _parse_arguments() -> None:

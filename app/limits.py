@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from app.errors import InvalidField
@@ -44,6 +45,7 @@ def source_ids_of(
         raise InvalidField(fields[-1], str(error)) from None
 
 
+@lru_cache(maxsize=1024)
 def search_options(
     defaults: SearchOptions,
     limits: Settings,
@@ -52,7 +54,7 @@ def search_options(
     can_rerank: bool = False,
     **wishes: Any,
 ) -> SearchOptions:
-    """Options of one search.
+    """Options of one search; remembered, since most callers wish nothing.
 
     Args:
         defaults: the model's own, for what is not wished, within `limits`.

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp
 
 from app.errors import install_error_handlers
 from app.middleware import BodyLimit, ErrorBoundary
@@ -19,7 +20,7 @@ from app.settings import Settings
 
 def create_app(
     settings: Settings, *, load: Callable[[Settings], LoadedModel] = load_model
-) -> FastAPI:
+) -> Shortcut:
     """The server's application. It loads its model before it takes the first request.
 
     Args:
@@ -38,14 +39,17 @@ def create_app(
 
     app = FastAPI(title="seq2seq", description="Replies by a neural network.", lifespan=lifespan)
     app.state.settings = settings
-    app.add_middleware(Shortcut, routers=[reply.router])
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(ErrorBoundary)  # the last one added is the outermost
     install_error_handlers(app)
     app.include_router(reply.router)
     app.include_router(health.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)
-    return app
+
+    def guard(inner: ASGIApp) -> ASGIApp:
+        return ErrorBoundary(BodyLimit(inner, settings.max_body_bytes))
+
+    return Shortcut(app, [reply.router], guard)
 
 
 async def _to_docs() -> RedirectResponse:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import traceback
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, to_fault, to_response
@@ -58,8 +57,10 @@ class BodyLimit:
             await self._app(scope, self._counted(receive), send)
 
     def _declared_bytes(self, scope: Scope) -> int:
-        declared = Headers(scope=scope).get("content-length", "")
-        return int(declared) if declared.isdecimal() else 0
+        declared = next(
+            (value for name, value in scope["headers"] if name == b"content-length"), b""
+        )
+        return int(declared) if declared.isdigit() else 0
 
     def _counted(self, receive: Receive) -> Receive:
         received_bytes = 0

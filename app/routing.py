@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, get_type_hints
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
@@ -38,12 +38,20 @@ class JsonRoute(APIRoute):
 
 
 class Shortcut:
-    """Leads requests straight to the `JsonRoute`s of some routers, and all others on to `app`."""
+    """Leads requests straight to the `JsonRoute`s of some routers, and all others on to `app`.
 
-    def __init__(self, app: ASGIApp, routers: Sequence[APIRouter]) -> None:
-        self._app = app
-        self._handlers = {
-            (method, route.path): route.get_route_handler()
+    Args:
+        app: has the routers too.
+        routers: of whose routes there are shortcuts.
+        guard: middleware for those.
+    """
+
+    def __init__(
+        self, app: FastAPI, routers: Sequence[APIRouter], guard: Callable[[ASGIApp], ASGIApp]
+    ) -> None:
+        self.app = app
+        self._ways = {
+            (method, route.path): guard(_answering(route.get_route_handler()))
             for router in routers
             for route in router.routes
             if isinstance(route, JsonRoute)
@@ -51,15 +59,20 @@ class Shortcut:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handle = self._handlers.get((scope.get("method", ""), scope.get("path", "")))
-        if handle is None:
-            await self._app(scope, receive, send)
-            return
+        way = self._ways.get((scope.get("method", ""), scope.get("path", "")), self.app)
+        scope["app"] = self.app
+        await way(scope, receive, send)
+
+
+def _answering(handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             response = await handle(Request(scope, receive, send))
         except EXPECTED as error:
             response = to_response(to_fault(error))
         await response(scope, receive, send)
+
+    return answer
 
 
 async def read_body(request: Request, model: type[B]) -> B:

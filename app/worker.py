@@ -10,6 +10,7 @@ process would wait for these threads, and they for it, on Python's lock. Knows n
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
@@ -201,6 +202,7 @@ def serve(link: Link) -> None:
             link.send(error)
             return
         link.send(None)
+        gc.freeze()  # what is loaded stays: nobody needs to look through it again and again
         Worker(generator.new_search, link, max_rows=order.max_rows).run()
 
 

@@ -103,11 +103,11 @@ class Tokenizer:
 
     def source_pieces(self, ids: Sequence[int]) -> list[str]:
         """The pieces of source ids, as an attention plot shows them."""
-        return [str(self._source.id_to_piece(int(i))) for i in ids]
+        return list(self._source.id_to_piece([int(i) for i in ids]))
 
     def target_pieces(self, ids: Sequence[int]) -> list[str]:
         """The pieces of target ids."""
-        return [str(self._target.id_to_piece(int(i))) for i in ids]
+        return list(self._target.id_to_piece([int(i) for i in ids]))
 
 
 class GrowingText:

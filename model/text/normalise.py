@@ -31,6 +31,7 @@ def _is_visible(character: str) -> bool:
 def plain_punctuation(text: str) -> str:
     """Straight quotes, and punctuation joined to its word: `what ' s that ?` -> `what's that?`."""
     text = text.translate(_STRAIGHT)
-    text = _SPLIT_CONTRACTION.sub(r"\1'\2", text)
-    text = _SPLIT_NEGATION.sub(r"\1\2", text)
+    if "'" in text:
+        text = _SPLIT_CONTRACTION.sub(r"\1'\2", text)
+        text = _SPLIT_NEGATION.sub(r"\1\2", text)
     return _SPACE_BEFORE_PUNCTUATION.sub(r"\1", text)

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import numpy as np
 import uvicorn
-from fastapi import FastAPI
 from numpy.typing import NDArray
+from starlette.types import ASGIApp
 
 from app.registry import LoadedModel
 from app.settings import Settings
@@ -151,7 +151,7 @@ def loaded(generator: Generator, settings: Settings) -> LoadedModel:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[httpx.Client]:
+def serving(app: ASGIApp) -> Iterator[httpx.Client]:
     """A real server on a free port, and a client of it."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     started = threading.Event()

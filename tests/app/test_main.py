@@ -45,7 +45,7 @@ def test_an_application_does_not_start_without_its_model(tmp_path: Path) -> None
     app = create_app(Settings(model=tmp_path / "absent"))
 
     async def start() -> None:
-        async with app.router.lifespan_context(app):
+        async with app.app.router.lifespan_context(app.app):
             pass
 
     with pytest.raises(FolderError, match="absent"):
