@@ -16,10 +16,12 @@ from training.corpus.speech import is_advert, is_ended, speeches_of
 
 #: What ends a sentence, with the quotes and brackets behind it.
 _ENDS = re.compile(r"[.?!…؟。！？]+[\"'”’»)\]」』]*(?:\s+|(?<=[。！？」』]))")
-#: Full stops that end nothing: `Mr. Smith`, `z. B.`
+#: Full stops that end nothing: `Mr. Smith`
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"'“„«.])(?:[^\W\d_]|Mrs?|Ms|Dr|St|vs|Prof|Sra?|Mme|bzw|ca|Nr|No)\.\s+$"
+    r"(?:^|[\s(\"'“„«.])(?:Mrs?|Ms|Dr|St|vs|Prof|Sra?|Mme|bzw|ca|Nr|No)\.\s+$"
 )
+#: A full stop behind a letter, or two: `J. Jones`, `z. B.`, but also `up to x. Now`.
+_LETTER = re.compile(r"(?:^|[\s(\"'“„«])([^\W\d_]\. ?)?([^\W\d_])\.\s+$")
 _CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
 _DOTS = ("...", "…")
 
@@ -66,10 +68,18 @@ def sentences_of(text: str) -> Iterator[str]:
     start = 0
     for mark in _ENDS.finditer(text):
         sentence, rest = text[start : mark.end()], text[mark.end() :]
-        if rest and not rest[0].islower() and not _ABBREVIATION.search(sentence):
+        if rest and not rest[0].islower() and not _is_abbreviation(sentence, rest):
             yield sentence.strip()
             start = mark.end()
     yield text[start:].strip()
+
+
+def _is_abbreviation(text: str, rest: str) -> bool:
+    """Whether the full stop that a text ends with ends no sentence."""
+    letter = _LETTER.search(text)
+    if letter:
+        return letter[2].isupper() or letter[1] is not None or rest[1:2] == "."
+    return bool(_ABBREVIATION.search(text))
 
 
 @dataclass(frozen=True)

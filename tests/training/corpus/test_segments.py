@@ -15,6 +15,7 @@ from training.corpus.segments import Ending, segments_of, sentences_of
         ("Mr. Smith met J. Jones.", ["Mr. Smith met J. Jones."]),
         ("Das ist z. B. Gold, z.B. 0,1.", ["Das ist z. B. Gold, z.B. 0,1."]),
         ("It costs 3.5 dollars.", ["It costs 3.5 dollars."]),
+        ("Take all up to x. Then go.", ["Take all up to x.", "Then go."]),
         ("Well... that was it.", ["Well... that was it."]),
         ("你好。再见！", ["你好。", "再见！"]),
         ("no end", ["no end"]),

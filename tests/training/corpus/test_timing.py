@@ -3,10 +3,11 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from training.corpus.records import Cue
-from training.corpus.timing import LEAST_EVIDENCE, Timing, estimate_timing
+from training.corpus.timing import LEAST_EVIDENCE, Timing, estimate_timing, refined
 
 
 def film(seed: int, cues: int = 150) -> list[Cue]:
@@ -69,3 +70,28 @@ def test_the_clock_of_another_film_is_left_alone() -> None:
 def test_a_single_cue_is_enough_not_to_fail() -> None:
     cue = Cue(0, 0, "x", 1)
     assert estimate_timing([cue], [cue]).rate == 1.0
+
+
+def moments(rate: float, offset: float) -> tuple[np.ndarray, np.ndarray]:
+    """A third of them are of something else."""
+    draw = np.random.default_rng(3)
+    target = np.sort(draw.uniform(0, 900, 120))
+    source = rate * target + offset + draw.normal(0, 0.1, 120)
+    source[::3] += draw.uniform(1, 6, 40)
+    return source, target
+
+
+def test_a_clock_that_is_off_is_mended_by_the_moments_that_agree() -> None:
+    source, target = moments(1.0, 0.3)
+    better = refined(Timing(1.001, -0.2, 12.0), source, target)
+    assert better(np.array([0.0, 900.0])) == pytest.approx([0.3, 900.3], abs=0.1)
+    assert better.evidence == 12.0
+
+
+def test_a_clock_that_fits_is_left_alone_and_so_is_one_of_few_moments() -> None:
+    source, target = moments(1.0, 0.3)
+    fits = Timing(1.0, 0.2)
+    assert refined(fits, source, target) == fits
+    off = Timing(1.001, -0.2)
+    assert refined(off, source[:20], target[:20]) == off
+    assert refined(off, source, source * 0.9) == off  # no film drifts so much
