@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from model.contract import Float64, Int32, LookaheadEngine, State, StepResult, Steps
 
-#: How many steps are taken at once: at first, and at most.
-FIRST_STEPS, MOST_STEPS = 16, 32
+#: How many steps are taken at once, first and at most: a few milliseconds.
+MOST_STEPS = 32
 
 
 class Lookahead:
@@ -18,7 +18,7 @@ class Lookahead:
 
     def __init__(self, engine: LookaheadEngine) -> None:
         self._engine = engine
-        self._size = FIRST_STEPS
+        self._size = MOST_STEPS
         self._steps: Steps
         self._place = 0
         self._state: State = None  # behind step `_place` of `_steps`, if they were taken here
