@@ -27,7 +27,7 @@ from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder
 Precision = Literal["float32", "int8"]
 
 
-#: Sources that the encoder reads at a time. Its recurrent operator computes padding as it computes
+#: Sources that the encoder reads at a time, at most. Its recurrent operator computes padding as it computes
 #: tokens and takes twice as long for twice the rows: few of like length are read soonest.
 ENCODED_TOGETHER = 4
 
@@ -106,8 +106,8 @@ class OnnxEngine:
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> OnnxState:
         parts = []
-        for first in range(0, len(source_ids), ENCODED_TOGETHER):
-            part = slice(first, first + ENCODED_TOGETHER)
+        count = -(-len(source_ids) // ENCODED_TOGETHER)
+        for part in np.array_split(np.arange(len(source_ids)), count):  # 3 and 2, not 4 and 1
             longest = source_lengths[part].max()
             parts.append(self._encode(source_ids[part, :longest], source_lengths[part]))
         memories, states = zip(*parts, strict=True)
