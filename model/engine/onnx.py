@@ -27,8 +27,8 @@ from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder
 Precision = Literal["float32", "int8"]
 
 
-#: Sources that the encoder reads at a time, at most. Its recurrent operator computes padding as it computes
-#: tokens and takes twice as long for twice the rows: few of like length are read soonest.
+#: Sources that the encoder reads at a time, at most. Its recurrent operator computes padding as it
+#: computes tokens and takes twice as long for twice the rows: few of like length are read soonest.
 ENCODED_TOGETHER = 4
 
 #: What the runtime raises for a file that is no graph, or none that it can run.
