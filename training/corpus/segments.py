@@ -23,6 +23,7 @@ _ABBREVIATION = re.compile(
 #: A full stop behind a letter, or two: `J. Jones`, `z. B.`, but also `up to x. Now`.
 _LETTER = re.compile(r"(?:^|[\s(\"'“„«])([^\W\d_]\. ?)?([^\W\d_])\.\s+$")
 _CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
+_ASKED = re.compile(r"[?!؟？！][\"'”’»)\]」』]*$")
 _DOTS = ("...", "…")
 
 
@@ -30,7 +31,7 @@ class Ending(IntEnum):
     """What ends with a segment, as far as its punctuation tells."""
 
     NOTHING = 0
-    CLAUSE = 1
+    CLAUSE = 1  # a comma tells, or a capital letter behind it
     SENTENCE = 2
 
 
@@ -50,6 +51,12 @@ class Segment:
     text: str
     ending: Ending
     line: int
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it ends with a question or an exclamation, which files mark that mark no other
+        sentence."""
+        return bool(_ASKED.search(self.text))
 
 
 def segments_of(cues: Iterable[Cue]) -> list[Segment]:
@@ -88,12 +95,12 @@ class _Part:
     end: float
     text: str
     line: int
-    is_marked: bool  # somebody else speaks than before; not after a dash within a sentence
+    is_marked: bool  # somebody else speaks than before
 
 
 def _parts_of(cue: Cue) -> Iterator[_Part]:
     parts = [
-        (sentence, speech.is_marked and place == 0 and not sentence[0].islower())
+        (sentence, speech.is_marked and place == 0 and _begins(sentence))
         for speech in speeches_of(cue)
         for place, sentence in enumerate(sentences_of(speech.text))
     ]
@@ -105,6 +112,11 @@ def _parts_of(cue: Cue) -> Iterator[_Part]:
         start = end
 
 
+def _begins(sentence: str) -> bool:
+    """Not after a dash within a sentence, or a minus sign."""
+    return not sentence[0].islower() and not sentence[0].isdigit()
+
+
 def _ending(part: _Part, after: _Part | None) -> Ending:
     if after and after.is_marked:
         return Ending.SENTENCE
@@ -113,4 +125,7 @@ def _ending(part: _Part, after: _Part | None) -> Ending:
     )
     if is_ended(part.text) and not goes_on:
         return Ending.SENTENCE
-    return Ending.CLAUSE if _CLAUSE.search(part.text) else Ending.NOTHING
+    is_clause = _CLAUSE.search(part.text) or (
+        after and after.text[0].isupper() and after.text[1:2].islower()
+    )
+    return Ending.CLAUSE if is_clause else Ending.NOTHING

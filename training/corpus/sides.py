@@ -61,10 +61,7 @@ def sides_of(
         timing: from the target's clock to the source's.
     """
     counts = [sum(each.ending == Ending.SENTENCE for each in side) for side in (source, target)]
-    are_marked = any(
-        count >= LEAST_MARKED * len(side)
-        for count, side in zip(counts, (source, target), strict=True)
-    )
+    are_marked = any(_is_marked(side) for side in (source, target))
     characters = [sum(len(each.text) for each in side) for side in (source, target)]
     ratio = characters[0] / characters[1]
     marks = (counts[0] + 1) / (counts[1] + 1)
@@ -80,6 +77,12 @@ def apart(s: Side, t: Side, place: int, places: slice) -> Floats:
     border, borders = s.borders[place], t.borders[places]
     between = np.maximum(borders[:, 0] - border[1], border[0] - borders[:, 1])
     return np.asarray(np.maximum(0.0, between - s.slack[place] - t.slack[places]))
+
+
+def _is_marked(segments: Sequence[Segment]) -> bool:
+    """Whether statements, too, have a mark where they end."""
+    stops = sum(each.ending == Ending.SENTENCE and not each.is_asked for each in segments)
+    return stops >= LEAST_MARKED * len(segments)
 
 
 def _side(

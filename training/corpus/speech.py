@@ -73,12 +73,13 @@ def speeches_of(cue: Cue) -> Iterator[Speech]:
     """What each person of a cue says."""
     parts: list[Speech] = []
     name, is_marked = cue.speaker, False
+    is_alone = "\n" not in cue.text.strip()
     for line in _lines_of(cue.text):
         text = _DASH.sub("", line)
         if text != line:
             name, is_marked = "" if parts else cue.speaker, True
         can_begin = text != line or not parts or is_ended(parts[-1].text)
-        label, text = _name_and_text(text) if can_begin else ("", text)
+        label, text = _name_and_text(text, is_alone) if can_begin else ("", text)
         if label:
             name, is_marked = label, True
         if not any(map(str.isalnum, text)):
@@ -108,12 +109,16 @@ def _lines_of(text: str) -> Iterator[str]:
         yield from _DASH_WITHIN.sub("\n- ", line).split("\n") if _DASH.match(line) else [line]
 
 
-def _name_and_text(line: str) -> tuple[str, str]:
-    """The name that a line begins with (`ANNA:`, `Mrs. Smith:`), or none, and the rest."""
+def _name_and_text(line: str, is_alone: bool) -> tuple[str, str]:
+    """The name that a line begins with (`ANNA:`, `Mrs. Smith:`), or none, and the rest.
+
+    Two words that are all of a cue (`Zum Beispiel:`) announce what comes, but for capitals.
+    """
     label = _LABEL.match(line)
     if not label or not _is_name(label[1]):
         return "", line
-    return label[1], line[label.end() :]
+    name, rest = label[1], line[label.end() :]
+    return ("", line) if is_alone and not rest and not name.isupper() else (name, rest)
 
 
 def _is_name(text: str) -> bool:

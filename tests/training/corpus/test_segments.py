@@ -50,6 +50,12 @@ def test_what_ends_with_a_segment() -> None:
     ]
 
 
+def test_a_capital_letter_ends_a_clause_and_a_minus_sign_ends_nothing() -> None:
+    texts = ["we speak", "We see", "and", "I see", "it is", "-3 or", "- 4 more"]
+    found = segments_of(Cue(1000 * i, 1000 * i + 900, text, i) for i, text in enumerate(texts))
+    assert [each.ending for each in found] == [Ending.CLAUSE, *[Ending.NOTHING] * 6]
+
+
 def test_adverts_and_notes_have_no_segments_and_the_order_is_that_of_time() -> None:
     cues = [
         Cue(5000, 6000, "Second.", 9),

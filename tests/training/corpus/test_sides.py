@@ -34,6 +34,8 @@ def test_both_files_are_on_the_clock_and_in_the_measure_of_the_source() -> None:
 def test_files_without_full_stops_end_a_sentence_with_each_cue() -> None:
     s, t = sides_of(segments("one", "two", "three"), segments("eins", "zwei"), Timing())
     assert s.sentences.tolist() == [1, 2, 3, 4]
+    s, t = sides_of(segments("one?", "two", "three"), segments("eins?", "zwei!"), Timing())
+    assert s.sentences.tolist() == [1, 2, 3, 4]
     s, t = sides_of(segments("one", "two", "three."), segments("eins", "zwei"), Timing())
     assert s.sentences.tolist() == [1, 1, 1, 2]
     assert t.sentences.tolist() == [1, 1, 1]

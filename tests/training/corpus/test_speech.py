@@ -78,6 +78,7 @@ def test_names_before_a_colon_are_speakers(text: str, name: str) -> None:
         "Here is the thing: no.",
         "Listen: no.",
         "It is 10:30 now.",
+        "Zum Beispiel:",
         "I saw Diary of a\nWimpy Kid: The Long Haul.",
     ],
 )
