@@ -36,7 +36,7 @@ ROUNDS = 10
 #: Fewer moments do not tell a rate; nor is one believed that is so far from the first.
 FEWEST_MOMENTS, MOST_DRIFT = 30, 0.002
 #: Seconds; a line that differs by less is no better.
-LEAST_CHANGE = 0.3
+LEAST_CHANGE = 0.2
 
 
 @dataclass(frozen=True)
