@@ -145,7 +145,8 @@ class Worker:
         self._taken += [job.key for job in jobs]
         requests = [job.request for job in jobs]
         self._encoding = jobs, self._encoder.submit(self._search.encode, requests)
-        self._report()
+        if self._line or not self._running:  # rows are scarce, or nobody else will tell for a step
+            self._report()
         if not self._running:
             self._join_encoded()
 

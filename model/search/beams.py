@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -147,28 +147,28 @@ class Beams:
             for each in both
         ]
         common = tuple(map(max, *shapes))
-        return _each_field(lambda *pair: np.concatenate(pair), *(b._padded(*common) for b in both))
+        ours, theirs = (each._padded(*common) for each in both)
+        return Beams(**{name: np.concatenate((ours[name], theirs[name])) for name in ours})
 
     def keep(self, requests: NDArray[np.bool_]) -> Beams:
         """Only the requests that are True in `requests` `(G,)`, without unused columns."""
-        kept = _each_field(lambda field: field[requests], self)
-        live_columns = np.flatnonzero(kept.live.any(axis=0))
-        width = max([1, *kept.widths, *(live_columns + 1)])
-        length = kept.lengths.max(initial=0)
-        first = kept.tokens.shape[2] - 1 - length if kept.follows_any_attention else None
-        source_len = kept.source_lengths.max(initial=0)
-        return replace(
-            kept,
-            logprobs=kept.logprobs[:, :width],
-            rows=kept.rows[:, :width],
-            tokens=kept.tokens[:, :width, -length - 1 :],
-            attention_weights=(
-                kept.attention_weights[:, :width, first:, :source_len]
-                if first is not None
-                else kept.attention_weights[:, :width, :0, :0]
-            ),
-            progress=kept.progress[:, :width, : kept.phrases.max(initial=0)],
-        )
+        places = np.flatnonzero(requests)
+        kept = {name: array.take(places, axis=0) for name, array in self._arrays().items()}
+        live_columns = np.flatnonzero(self.live[places].any(axis=0))
+        last = int(live_columns[-1]) + 1 if live_columns.size else 1
+        width = max(last, int(kept["widths"].max(initial=1)))
+        length = int(kept["lengths"].max(initial=0))
+        phrases = int(kept["phrases"].max(initial=0))
+        steps = source_len = 0
+        if kept["follows_attention"].any():
+            steps, source_len = length, int(kept["source_lengths"].max())
+        first = kept["attention_weights"].shape[2] - steps
+        kept["logprobs"] = kept["logprobs"][:, :width]
+        kept["rows"] = kept["rows"][:, :width]
+        kept["tokens"] = kept["tokens"][:, :width, -length - 1 :]
+        kept["attention_weights"] = kept["attention_weights"][:, :width, first:, :source_len]
+        kept["progress"] = kept["progress"][:, :width, :phrases]
+        return Beams(**kept)
 
     def advance(
         self,
@@ -278,19 +278,26 @@ class Beams:
             return not math.isfinite(np.vdot(self.logprobs, self.logprobs))
         return self.some_have_enough or not (self.is_full or self.live.any(axis=1).all())
 
-    def _padded(self, width: int, length: int, steps: int, source_len: int, phrases: int) -> Beams:
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        return {name: getattr(self, name) for name in _ARRAYS}
+
+    def _padded(
+        self, width: int, length: int, steps: int, source_len: int, phrases: int
+    ) -> dict[str, NDArray[Any]]:
         wider = (0, width - self.logprobs.shape[1])
         longer = (length - self.tokens.shape[2], 0)
-        return replace(
-            self,
-            logprobs=padded(self.logprobs, ((0, 0), wider), -np.inf),
-            rows=padded(self.rows, ((0, 0), wider)),
-            tokens=padded(self.tokens, ((0, 0), wider, longer)),
-            attention_weights=padded(
-                _grown(self.attention_weights, steps, source_len), ((0, 0), wider, (0, 0), (0, 0))
-            ),
-            progress=padded(self.progress, ((0, 0), wider, (0, phrases - self.progress.shape[2]))),
-        )
+        looked = _grown(self.attention_weights, steps, source_len)
+        more = (0, phrases - self.progress.shape[2])
+        return self._arrays() | {
+            "logprobs": padded(self.logprobs, ((0, 0), wider), -np.inf),
+            "rows": padded(self.rows, ((0, 0), wider)),
+            "tokens": padded(self.tokens, ((0, 0), wider, longer)),
+            "attention_weights": padded(looked, ((0, 0), wider, (0, 0), (0, 0))),
+            "progress": padded(self.progress, ((0, 0), wider, more)),
+        }
+
+
+_ARRAYS = tuple(each.name for each in fields(Beams) if each.init)
 
 
 def moved(array: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
@@ -311,9 +318,3 @@ def _grown(
     earlier = (steps - attention_weights.shape[2], 0)
     later = (0, max(0, source_len - attention_weights.shape[3]))
     return padded(attention_weights, ((0, 0), (0, 0), earlier, later))
-
-
-def _each_field(function: Callable[..., NDArray[Any]], *beams: Beams) -> Beams:
-    """`function` of each field of all `beams`."""
-    names = [each.name for each in fields(Beams) if each.init]
-    return Beams(**{name: function(*(getattr(b, name) for b in beams)) for name in names})

@@ -148,19 +148,15 @@ class Controls:
         options = [request.options for request in requests]
         self._eos_id = eos_id
         self._blocked_ids = tuple(sorted(blocked_ids))
-        self._min_tokens = np.array([each.min_tokens for each in options], np.int32)
-        self._ngrams = np.array([each.no_repeat_ngram for each in options], np.int32)
-        self._repetition_penalty = np.array([each.repetition_penalty for each in options], float)
+        ngrams = [each.no_repeat_ngram for each in options]
+        self._ngrams = np.array(ngrams, np.int32)
+        self._lengths_of_ngrams = sorted({*ngrams} - {0})
         self._blocked = [
             (place, np.array(words, np.int32))
             for place, request in enumerate(requests)
             for words in request.blocked
         ]
-        longest = max((len(request.prefix_ids) for request in requests), default=0)
-        self._prefixes = np.full((len(requests), longest), -1, np.int32)
-        for place, request in enumerate(requests):
-            self._prefixes[place, : len(request.prefix_ids)] = request.prefix_ids
-        self._lengths_of_ngrams = sorted({each.no_repeat_ngram for each in options} - {0})
+        self._prefixes = _prefixes(requests)
         self._forbids = [
             rule
             for rule, in_use in (
@@ -170,7 +166,11 @@ class Controls:
             if in_use
         ]
         self._uses_min_tokens = any(each.min_tokens for each in options)
+        if self._uses_min_tokens:
+            self._min_tokens = np.array([each.min_tokens for each in options], np.int32)
         self._uses_repetition_penalty = any(each.repetition_penalty != 1.0 for each in options)
+        if self._uses_repetition_penalty:
+            self._repetition_penalty = np.array([each.repetition_penalty for each in options])
         self._read_histories = bool(
             self._forbids
             or self._uses_min_tokens
@@ -259,3 +259,13 @@ class Controls:
         own = places >= (said.tokens.shape[1] - said.lengths)[:, None]
         rows, columns = np.nonzero(own & costly[:, None])
         return Pairs(rows, said.tokens[rows, columns])
+
+
+def _prefixes(requests: Sequence[SearchRequest]) -> Ints:
+    """`(requests, longest)`, -1 after the end of each."""
+    longest = max((len(request.prefix_ids) for request in requests), default=0)
+    prefixes = np.full((len(requests), longest), -1, np.int32)
+    if longest:
+        for place, request in enumerate(requests):
+            prefixes[place, : len(request.prefix_ids)] = request.prefix_ids
+    return prefixes
