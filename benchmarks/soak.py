@@ -2,9 +2,9 @@
 
     python -m benchmarks.soak [--model models/default] [--clients 1000] [--requests 100000]
 
-First `clients` ask for replies of 256 tokens, half of them streamed, and all hang up while they are
-decoded together. Then 64 clients ask for replies of at most 8 tokens, and the server's resident
-memory is read after every tenth of the requests.
+First `clients` ask for replies of 256 tokens, half of them streamed; while they are decoded
+together one hangs up, then 63 more, then all the others. Then 64 clients ask for replies of at most
+8 tokens, and the server's resident memory is read after every tenth of the requests.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from benchmarks.load import closed_loop, request_bytes
 from benchmarks.server import MIB, Server, messages, running_server
 
 TOKENS = 256
+#: Hang-ups at a time.
+TOGETHER = 63
 CLIENTS = 64
 TENTHS = 10
 
@@ -48,20 +50,24 @@ def hang_up(server: Server, clients: int) -> None:
         connection = socket.create_connection(("127.0.0.1", server.port))
         connection.sendall(request_bytes(body))
         connections.append(connection)
-    while (before := server.state())["rows_in_use"] < clients:
+    while server.state()["rows_in_use"] < clients:
         time.sleep(0.01)
-    start = time.perf_counter()
-    for connection in connections:
-        connection.close()
-    while (after := server.state())["rows_in_use"]:
-        time.sleep(0.001)
-    seconds = time.perf_counter() - start
-    print("| clients that hung up | rows before | rows after | steps | ms |\n|---|---|---|---|---|")
-    print(
-        f"| {clients:,} | {before['rows_in_use']:,} | {after['rows_in_use']} "
-        f"| {after['steps'] - before['steps']} | {1000 * seconds:.0f} |\n",
-        flush=True,
-    )
+    print("| hang up | rows before | rows after | steps | ms |\n|---|---|---|---|---|")
+    for leaving in (1, TOGETHER, clients):
+        before = server.state()
+        gone, connections = connections[:leaving], connections[leaving:]
+        start = time.perf_counter()
+        for connection in gone:
+            connection.close()
+        while (after := server.state())["rows_in_use"] > len(connections):
+            time.sleep(0.001)
+        seconds = time.perf_counter() - start
+        print(
+            f"| {len(gone):,} | {before['rows_in_use']:,} | {after['rows_in_use']:,} "
+            f"| {after['steps'] - before['steps']} | {1000 * seconds:.0f} |",
+            flush=True,
+        )
+    print()
 
 
 def soak(server: Server, count: int) -> None:
