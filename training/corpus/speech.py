@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 
 from training.corpus.records import Cue
 
-_NOTE = re.compile(r"\[[^\]]*\]|\([^)]*\)|（[^）]*）|【[^】]*】|［[^］]*］")
+#: In round brackets only with a word in it, or none at all: `(2, x)` is said.
+_NOTE = re.compile(
+    r"\[[^\]]*\]|\((?:[^()]*?[^\W\d_]{2}[^()]*|[^\w()]*)\)|（[^）]*）|【[^】]*】|［[^］]*］"
+)
 #: Between notes, or what stands for notes where the encoding has none: ¶, #, a lone question mark.
 _SONG = re.compile(
     r"[♪♫♩♬¶][^♪♫♩♬¶]*[♪♫♩♬¶]|^.*[♪♫♩♬¶].*$|^\s*#.*#\s*$|^\s*\*.*\*\s*$|^\s*\?\s.*\s\?\s*$",

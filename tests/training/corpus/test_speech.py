@@ -30,7 +30,8 @@ def test_notes_and_songs_are_not_said(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["(SIGHS)", "[music]", "♪ la la ♪", "...", "-", "?!", "ANNA:", "- (laughs)\n- [sobs]"]
+    "text",
+    ["(SIGHS)", "[music]", "♪ la la ♪", "...", "-", "?!", "(?)", "ANNA:", "- (laughs)\n- [sobs]"],
 )
 def test_a_cue_without_a_word_says_nothing(text: str) -> None:
     assert speeches(text) == []
@@ -79,6 +80,7 @@ def test_names_before_a_colon_are_speakers(text: str, name: str) -> None:
         "Listen: no.",
         "It is 10:30 now.",
         "Zum Beispiel:",
+        "It is at (2, x).",
         "I saw Diary of a\nWimpy Kid: The Long Haul.",
     ],
 )
@@ -158,6 +160,8 @@ def test_no_text_takes_long() -> None:
         "subs" + "anda" * 1000,
         "subs," + "a," * 2000,
         "[" * 5000,
+        "(" * 5000,
+        "(" + "1 " * 2500,
         "♪ " * 2000,
         "A" * 5000,
     ):
