@@ -83,6 +83,14 @@ def run(step: str, recipe: Path) -> str:
     return output
 
 
+def refused(step: str, recipe: Path) -> str:
+    process = start(step, recipe)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Traceback" not in output
+    return output
+
+
 @pytest.mark.timeout(600)
 def test_a_killed_fit_ends_with_the_weights_of_an_undisturbed_one(folder: Path) -> None:
     weights = []
@@ -100,7 +108,7 @@ def test_a_killed_fit_ends_with_the_weights_of_an_undisturbed_one(folder: Path) 
 
 
 @pytest.mark.timeout(600)
-def test_three_commands_make_a_model_that_answers(folder: Path) -> None:
+def test_three_commands_make_a_model_that_answers(folder: Path, tokenizer_model: bytes) -> None:
     recipe = write_recipe(folder, "echo", epochs=15)
     assert "train" in run("prepare", recipe)
     assert "dev perplexity" in run("fit", recipe)
@@ -112,6 +120,10 @@ def test_three_commands_make_a_model_that_answers(folder: Path) -> None:
     assert generator.config.training["metrics"]["test_perplexity"] < 6.0  # by chance: 8
     (candidates,) = generator.generate(["one two"])
     assert set(candidates[0].text.split()) <= set(WORDS)
+
+    tokenizer = folder / "echo" / "data" / SOURCE_TOKENIZER_FILE
+    tokenizer.write_bytes(tokenizer_model)
+    assert "is not the tokenizer of" in refused("export", recipe)
 
 
 @pytest.mark.timeout(600)
@@ -135,11 +147,7 @@ def test_a_run_can_start_from_a_model(folder: Path) -> None:
 
 
 def test_a_step_out_of_order_says_what_to_do(folder: Path) -> None:
-    process = start("fit", write_recipe(folder, "early", epochs=1))
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "Run `prepare` first" in output
-    assert "Traceback" not in output
+    assert "Run `prepare` first" in refused("fit", write_recipe(folder, "early", epochs=1))
 
 
 def read_arrays(weights: Path) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,10 @@ from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine, Precision
 from model.engine.shortlist import Shortlist
 from model.errors import EngineError
-from model.folder import GRAPH_FILES, SHORTLIST_FILES, load_folder, write_folder
+from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder, load_folder, write_folder
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import BOS_ID, EOS_ID
-from training.corpus.prepare import open_prepared
+from training.corpus.prepare import PreparedCorpus, open_prepared
 from training.corpus.shards import Shard
 from training.errors import CorpusError
 from training.export.encoder import encoder_graph
@@ -64,12 +65,14 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
 
     Raises:
         FolderError: if there is no model yet.
-        CorpusError: if the corpus has no dev or test part to compare engines on.
+        CorpusError: if the corpus has no dev or test part to compare engines on, or was tokenised
+            otherwise than the model's.
         EngineError: if graphs disagree with the network; nothing is written then.
     """
     path = Path(recipe.output) / "model"
     folder = load_folder(path)
     corpus = open_prepared(recipe)
+    _require_same_tokenizers(corpus, folder)
     shard = corpus.dev if len(corpus.dev) else corpus.test
     if not len(shard):
         raise CorpusError(f"{corpus.path}: has neither dev nor test part to compare engines on.")
@@ -99,6 +102,16 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
         files |= shortlist
     write_folder(path, folder.config, files)
     return "\n".join(lines)
+
+
+def _require_same_tokenizers(corpus: PreparedCorpus, folder: ModelFolder) -> None:
+    """Ids of another tokenizer mean other words: the comparison would be of nonsense."""
+    for name, contents in corpus.tokenizer_files.items():
+        if folder.config.sha256.get(name) != hashlib.sha256(contents).hexdigest():
+            raise CorpusError(
+                f"{corpus.path / name}: is not the tokenizer of {folder.path}. The corpus was "
+                "prepared again after the model was trained: run `fit` again, then `export`."
+            )
 
 
 def graph_files(network: TokenSeq2Seq, precision: Precision) -> dict[str, bytes]:
