@@ -2,10 +2,13 @@
 
     python -m benchmarks.serve [--model models/default] [--rounds 5]
 
-Each round answers messages offline (`python -m model reply`, 64 at a time), then asks a fresh
-server for the same: in closed loops (each client asks as soon as it is answered) and in open ones
-(requests come at random moments, at shares of what 64 clients got). All options are the model's.
-The clients are one process beside the server, on the same cores. Medians of all rounds.
+Each round answers messages offline, then asks a fresh server for the same. Offline, they are
+answered in batches of 64, in the order in which they come to the server and each batch by itself;
+and by `python -m model reply`, which knows all of them: it sorts by length, and one that is done
+makes room for the next. The server is asked in closed loops (each client asks as soon as it is
+answered) and in open ones (requests come at random moments, at shares of what 64 clients got). All
+options are the model's. The clients are one process beside the server, on the same cores. Medians
+of all rounds.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import statistics
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import onnxruntime
 
@@ -34,7 +38,8 @@ OPEN_REQUESTS = 1000
 #: Replies of at most so many tokens are short.
 SHORT_TOKENS = 8
 COLUMNS = (
-    "of offline",
+    "of batches",
+    "of `model reply`",
     "replies/s",
     "p50 ms",
     "p95 ms",
@@ -56,9 +61,9 @@ def main() -> None:
     requests = [request_bytes({"message": text}) for text in texts]
     found: dict[str, list[list[float]]] = defaultdict(list)
     costs: list[list[float]] = []
-    offline: list[float] = []
+    offline: list[Offline] = []
     for _ in range(chosen.rounds):
-        offline.append(offline_per_second(generator, texts[: CLOSED[64]]))
+        offline.append(answered_offline(generator, texts[: CLOSED[64]]))
         with running_server(chosen.model) as server:
             closed_loop(server.port, requests[:200], 8)  # does not count
             for clients, count in CLOSED.items():
@@ -72,11 +77,14 @@ def main() -> None:
                 load = open_loop(server.port, requests[:OPEN_REQUESTS], share * capacity)
                 found[f"arrivals at {share:.0%}"].append(figures(load, offline[-1]))
     print_environment(generator)
-    print(f"offline, 64 at a time: {statistics.median(offline):.0f} replies/s\n")
+    for name, rates in zip(Offline._fields, zip(*offline, strict=True), strict=True):
+        print(f"offline, {name}: {statistics.median(rates):.0f} replies/s")
+    print()
     print("| load | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1))
     for name, rounds in found.items():
-        ratio, *others = (statistics.median(column) for column in zip(*rounds, strict=True))
-        print(f"| {name} | {ratio:.0%} | " + " | ".join(f"{each:.3g}" for each in others) + " |")
+        medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
+        shown = [f"{each:.0%}" for each in medians[:2]] + [f"{each:.4g}" for each in medians[2:]]
+        print(f"| {name} | {' | '.join(shown)} |")
     loop, others, client = (statistics.median(column) for column in zip(*costs, strict=True))
     print(
         f"\nwith 64 clients, CPU of a request: HTTP {loop:.2f} ms, worker "
@@ -84,15 +92,28 @@ def main() -> None:
     )
 
 
-def offline_per_second(generator: Generator, texts: list[str]) -> float:
-    start = time.perf_counter()
+class Offline(NamedTuple):
+    """Replies a second."""
+
+    batches: float
+    reply: float
+
+
+def answered_offline(generator: Generator, texts: list[str]) -> Offline:
+    """Of `texts`, in both ways."""
     template = SearchRequest(None, (), generator.config.search)
-    for _ in answer_lines(generator, texts, template, batch_size=64):
-        pass
-    return len(texts) / (time.perf_counter() - start)
+    batches = [texts[first : first + 64] for first in range(0, len(texts), 64)]
+    rates = []
+    for parts in (batches, [texts]):
+        start = time.perf_counter()
+        for part in parts:
+            for _ in answer_lines(generator, part, template, batch_size=64):
+                pass
+        rates.append(len(texts) / (time.perf_counter() - start))
+    return Offline(*rates)
 
 
-def figures(load: Load, offline: float) -> list[float]:
+def figures(load: Load, offline: Offline) -> list[float]:
     """As in `COLUMNS`."""
     good = [each for each in load.answers if each.status == 200]
     short = sorted(each.seconds for each in good if each.tokens <= SHORT_TOKENS)
@@ -104,7 +125,8 @@ def figures(load: Load, offline: float) -> list[float]:
         seconds[-1],
     ]
     return [
-        per_second / offline,
+        per_second / offline.batches,
+        per_second / offline.reply,
         per_second,
         *(1000 * each for each in times),
         len(load.answers) - len(good),

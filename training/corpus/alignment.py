@@ -20,10 +20,13 @@ from training.corpus.records import Cue
 from training.corpus.segments import Segment, segments_of
 from training.corpus.sides import LENGTH_FLOOR, Floats, Side, apart, sides_of
 from training.corpus.speech import joined
-from training.corpus.timing import Timing, refined
+from training.corpus.timing import Timing, estimate_timing, refined
 
 #: Pairs below it are mostly of sentences that only one file has.
 MIN_SCORE = 0.4
+#: Standard deviations from which on a clock is believed at once (two films have up to 9).
+SURE_EVIDENCE = 10.0
+CLEARLY_MORE = 1.05
 #: Seconds that are added to a pair's when its borders are judged: short pairs vary more.
 SECONDS_FLOOR = 1.0
 
@@ -58,7 +61,7 @@ def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[
     Args:
         source: the cues of one file, in any order.
         target: the cues of the other.
-        timing: from the target's clock to the source's (`estimate_timing`).
+        timing: from the target's clock to the source's (`clock_between`).
     """
     ours, theirs = segments_of(source), segments_of(target)
     if not ours or not theirs:
@@ -75,6 +78,19 @@ def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[
         )
         for group in groups
     ]
+
+
+def clock_between(source: Sequence[Cue], target: Sequence[Cue]) -> Timing:
+    """From the target's clock to the source's. Where chance may have found it, the clocks as they
+    are stay if more borders agree with them."""
+    found = estimate_timing(source, target)
+    if found.evidence >= SURE_EVIDENCE:
+        return found
+    as_they_are = Timing(evidence=found.evidence)
+    agreement, other = (
+        sum(pair.score for pair in align(source, target, timing)) for timing in (found, as_they_are)
+    )
+    return as_they_are if other > CLEARLY_MORE * agreement else found
 
 
 def text_of(segments: Sequence[Segment]) -> str:

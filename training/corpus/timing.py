@@ -28,7 +28,7 @@ FINEST, COARSEST = 0.4, 20.0
 FASTEST = 40.0
 #: Seconds: no clocks differ by more.
 LONGEST_OFFSET = 600.0
-#: Standard deviations; with less, chance explains the peak, and the clocks are left as they are.
+#: Standard deviations; with less, chance explains the peak as well.
 LEAST_EVIDENCE = 7.0
 #: Seconds by which the same moment differs between two files, mostly.
 SPREAD = 0.5
@@ -59,7 +59,7 @@ class Timing:
 
 
 def estimate_timing(source: Sequence[Cue], target: Sequence[Cue]) -> Timing:
-    """The rate and offset by which two files agree best; 1 and 0 if they hardly do.
+    """The rate and offset by which two files agree best, however little that is.
 
     Both become signals over time: where cues begin, and how densely they are written (speech is
     dense, a pause is not, even where a cue is shown during it). Of all pairs of frame rates, the
@@ -82,7 +82,7 @@ def estimate_timing(source: Sequence[Cue], target: Sequence[Cue]) -> Timing:
             height *= EVIDENCE_FOR_ANOTHER_RATE
         if height > best:
             best, timing = height, Timing(rate, lag * STEP, height / deviation)
-    return timing if timing.evidence >= LEAST_EVIDENCE else Timing(evidence=timing.evidence)
+    return timing
 
 
 def refined(timing: Timing, source: Floats, target: Floats) -> Timing:

@@ -21,15 +21,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.alignment import CLOCKS, TRUTH, Window, measure, ours, retimed, windows
+from benchmarks.alignment import CLOCKS, TRUTH, measure, ours, retimed, windows
+from training.corpus.alignment import SURE_EVIDENCE
+from training.corpus.timing import estimate_timing
 
 
 @pytest.fixture(scope="module")
-def known(data_folder: Path) -> list[Window]:
+def talks(data_folder: Path) -> Path:
     talks = data_folder / "talk-subtitles"
     if not talks.is_dir():
         pytest.skip(f"no talk-subtitles in {data_folder}")
-    return list(windows(talks, "first"))
+    return talks
 
 
 def test_the_sample_is_large_and_its_groups_are_of_many_shapes() -> None:
@@ -42,23 +44,31 @@ def test_the_sample_is_large_and_its_groups_are_of_many_shapes() -> None:
     assert len(set(shapes)) == 4
 
 
-def test_pairs_of_talks_are_found(known: list[Window]) -> None:
-    scores = measure(known, ours, *CLOCKS["original"])
-    assert scores.precision >= 0.95
-    assert scores.recall >= 0.95
-
-
-@pytest.mark.parametrize("sample", ["second", "third"])
-def test_pairs_of_further_talks_are_found(
-    known: list[Window], data_folder: Path, sample: str
-) -> None:
-    scores = measure(list(windows(data_folder / "talk-subtitles", sample)), ours, 1.0, 0.0)
-    assert scores.precision >= 0.93
-    assert scores.recall >= 0.93
+@pytest.mark.parametrize(
+    ("sample", "least"),
+    [("first", 0.95), ("second", 0.93), ("third", 0.93), ("fourth", 0.8), ("fifth", 0.95)],
+)
+def test_pairs_of_talks_are_found(talks: Path, sample: str, least: float) -> None:
+    scores = measure(list(windows(talks, sample)), ours, *CLOCKS["original"])
+    assert scores.precision >= least
+    assert scores.recall >= least
 
 
 @pytest.mark.parametrize("clock", list(CLOCKS)[1:])
-def test_another_clock_changes_no_pair(known: list[Window], clock: str) -> None:
-    for window in known[:4]:
+def test_another_clock_changes_no_pair(talks: Path, clock: str) -> None:
+    for window in list(windows(talks, "first"))[:4]:
+        target = [retimed(cue, *CLOCKS[clock]) for cue in window.target]
+        assert ours(window.source, target) == ours(window.source, window.target)
+
+
+@pytest.mark.parametrize("clock", list(CLOCKS)[1:])
+def test_another_clock_is_found_where_little_tells_it(talks: Path, clock: str) -> None:
+    in_doubt = [
+        window
+        for window in windows(talks, "fifth")
+        if estimate_timing(window.source, window.target).evidence < SURE_EVIDENCE
+    ]
+    assert in_doubt
+    for window in in_doubt:
         target = [retimed(cue, *CLOCKS[clock]) for cue in window.target]
         assert ours(window.source, target) == ours(window.source, window.target)

@@ -61,10 +61,8 @@ def test_the_clock_of_a_copy_is_found(rate: float, offset: float) -> None:
     assert timing.evidence > LEAST_EVIDENCE
 
 
-def test_the_clock_of_another_film_is_left_alone() -> None:
-    timing = estimate_timing(film(1), film(2))
-    assert timing == Timing(1.0, 0.0, timing.evidence)
-    assert timing.evidence < LEAST_EVIDENCE
+def test_another_film_gives_little_evidence() -> None:
+    assert estimate_timing(film(1), film(2)).evidence < LEAST_EVIDENCE
 
 
 def test_a_single_cue_is_enough_not_to_fail() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.corpus.alignment import Pair, align
+from training.corpus.alignment import Pair, align, clock_between
 from training.corpus.readers.cues import read_cues
 from training.corpus.records import Cue, Example, Fault, Records
-from training.corpus.timing import LEAST_EVIDENCE, estimate_timing
+from training.corpus.timing import LEAST_EVIDENCE
 from training.errors import CorpusError
 
 #: Files with fewer cues are too short to tell whether they are of one film.
@@ -37,7 +37,7 @@ def align_films(source: Path, target: Path, min_score: float) -> FilmPairs:
     """
     faults: list[Fault] = []
     ours, theirs = (list(_cues(path, faults)) for path in (source, target))
-    timing = estimate_timing(ours, theirs)
+    timing = clock_between(ours, theirs)
     pairs = [pair for pair in align(ours, theirs, timing) if pair.score >= min_score]
     is_chance = timing.evidence < LEAST_EVIDENCE and min(len(ours), len(theirs)) >= FEW_CUES
     if not pairs or is_chance:
