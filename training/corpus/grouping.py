@@ -36,7 +36,7 @@ ALONE = 2.0
 #: Of a border within a sentence of both files.
 WITHIN = 8.0
 #: Of an unmarked end, where a clause ends there; and the silence that makes up for a mark.
-CLAUSE, PAUSE_SECONDS = 0.4, 1.0
+CLAUSE, PAUSE_SECONDS = 0.3, 1.0
 
 #: Sentences and segments of a group, on either side, at most.
 MOST_SENTENCES, LONGEST = 4, 12

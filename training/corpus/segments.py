@@ -23,6 +23,8 @@ _ABBREVIATION = re.compile(
 #: A full stop behind a letter, or two: `J. Jones`, `z. B.`, but also `up to x. Now`.
 _LETTER = re.compile(r"(?:^|[\s(\"'“„«])([^\W\d_]\. ?)?([^\W\d_])\.\s+$")
 _CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
+#: One word of a clause, behind the border: `a machine like | this, then`
+_WORD_OVER = re.compile(r"[\w'’]+[,;:،，、；：]\s")
 _ASKED = re.compile(r"[?!؟？！][\"'”’»)\]」』]*$")
 _DOTS = ("...", "…")
 
@@ -31,7 +33,7 @@ class Ending(IntEnum):
     """What ends with a segment, as far as its punctuation tells."""
 
     NOTHING = 0
-    CLAUSE = 1  # a comma tells, or a capital letter behind it
+    CLAUSE = 1  # a comma tells, also one word later, or a capital letter behind it
     SENTENCE = 2
 
 
@@ -125,7 +127,11 @@ def _ending(part: _Part, after: _Part | None) -> Ending:
     )
     if is_ended(part.text) and not goes_on:
         return Ending.SENTENCE
-    is_clause = _CLAUSE.search(part.text) or (
-        after and after.text[0].isupper() and after.text[1:2].islower()
-    )
+    is_clause = _CLAUSE.search(part.text) or (after and _begins_anew(after.text))
     return Ending.CLAUSE if is_clause else Ending.NOTHING
+
+
+def _begins_anew(text: str) -> bool:
+    """With a capital letter, or after one word of a clause."""
+    is_capitalised = text[0].isupper() and text[1:2].islower()
+    return is_capitalised or bool(_WORD_OVER.match(text))

@@ -11,8 +11,11 @@ sentence ends in at least one language, and no more than a word of it stands in 
 cue that is in no group has no counterpart, or only a summary. One group was corrected after the
 aligner had shown that it held two by this rule. Nine windows more (`second`) were drawn and read
 in the same way, and eight windows in other talks (`third`) by somebody who had seen neither
-aligner nor output. Each was new to the aligner when it was scored first; since then all three have
-served to find what was wrong with it, and its costs are chosen on them.
+aligner nor output. Eleven windows in other talks (`fourth`) were read by two independent readers
+by the same written rules: 120 of their 126 and 124 pairs agreed at once, and the six disagreements
+were decided by the rules before any output was seen. Each was new to the aligner when it was
+scored first (`fourth`: precision 0.888, recall 0.824); since then these four have served to find
+what was wrong with it, and its costs are chosen on them.
 """
 
 from __future__ import annotations
@@ -45,13 +48,21 @@ def test_the_sample_is_large_and_its_groups_are_of_many_shapes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sample", "least"),
-    [("first", 0.95), ("second", 0.93), ("third", 0.93), ("fourth", 0.8), ("fifth", 0.95)],
+    ("sample", "precision", "recall"),
+    [
+        ("first", 0.97, 0.98),
+        ("second", 0.935, 0.935),
+        ("third", 0.94, 0.95),
+        ("fourth", 0.895, 0.845),
+        ("fifth", 0.95, 0.95),
+    ],
 )
-def test_pairs_of_talks_are_found(talks: Path, sample: str, least: float) -> None:
+def test_pairs_of_talks_are_found(
+    talks: Path, sample: str, precision: float, recall: float
+) -> None:
     scores = measure(list(windows(talks, sample)), ours, *CLOCKS["original"])
-    assert scores.precision >= least
-    assert scores.recall >= least
+    assert scores.precision >= precision
+    assert scores.recall >= recall
 
 
 @pytest.mark.parametrize("clock", list(CLOCKS)[1:])

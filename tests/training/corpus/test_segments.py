@@ -56,6 +56,18 @@ def test_a_capital_letter_ends_a_clause_and_a_minus_sign_ends_nothing() -> None:
     assert [each.ending for each in found] == [Ending.CLAUSE, *[Ending.NOTHING] * 6]
 
 
+def test_a_clause_ends_too_where_one_word_of_it_stands_in_the_next_cue() -> None:
+    texts = ["with a machine like", "this, then it", "would do", "this or that, and", "no, never"]
+    found = segments_of(Cue(1000 * i, 1000 * i + 900, text, i) for i, text in enumerate(texts))
+    assert [each.ending for each in found] == [
+        Ending.CLAUSE,
+        Ending.NOTHING,
+        Ending.NOTHING,
+        Ending.CLAUSE,
+        Ending.NOTHING,
+    ]
+
+
 def test_adverts_and_notes_have_no_segments_and_the_order_is_that_of_time() -> None:
     cues = [
         Cue(5000, 6000, "Second.", 9),
