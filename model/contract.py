@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,23 @@ class Engine(Protocol):
         """Joins states: the rows of the first, then those of the second, and so on."""
 
 
+class Sequel(NamedTuple):
+    """What the rows of one source are to do.
+
+    Attributes:
+        parents, tokens, top_k: of the first step, as in `Engine.step`.
+        totals: float64 `(rows,)`, log-probabilities in nats of what rows have said, `tokens`
+            included.
+        most_steps: to take, >= 1.
+    """
+
+    parents: Int32
+    tokens: Int32
+    top_k: int
+    totals: Float64
+    most_steps: int
+
+
 @dataclass(frozen=True)
 class Steps:
     """Several steps of rows that read one source, each the likeliest sequel of the one before: of
@@ -110,18 +127,9 @@ class Steps:
 class LookaheadEngine(Engine, Protocol):
     """An engine that can take several steps at once."""
 
-    def step_ahead(
-        self,
-        state: State,
-        parents: Int32,
-        tokens: Int32,
-        top_k: int,
-        totals: Float64,
-        most_steps: int,
-    ) -> Steps:
-        """`step`, and at most `most_steps - 1` further ones; the numbers are those that `step`
-        gives. Rows read one source; `totals` float64 `(rows,)` are the log-probabilities of what
-        they have said, those of `tokens` included. It stops early where an end is likely."""
+    def step_ahead(self, state: State, sequel: Sequel) -> Steps:
+        """`step`, and further ones; the numbers are those that `step` gives. Rows read one source.
+        It stops early where an end is likely."""
 
 
 def can_look_ahead(engine: Engine) -> TypeGuard[LookaheadEngine]:

@@ -15,7 +15,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NoSuchFile,
 )
 
-from model.contract import EVERY_TOKEN, Bool, Float32, Float64, Int32, StepResult, Steps
+from model.contract import EVERY_TOKEN, Bool, Float32, Int32, Sequel, StepResult, Steps
 from model.engine.grid import Grid
 from model.engine.memory import NO_TOKEN, Memory
 from model.engine.rows import pick
@@ -146,15 +146,8 @@ class OnnxEngine:
             OnnxState(memory, grid, taken.recurrent),
         )
 
-    def step_ahead(
-        self,
-        state: OnnxState,
-        parents: Int32,
-        tokens: Int32,
-        top_k: int,
-        totals: Float64,
-        most_steps: int,
-    ) -> Steps:
+    def step_ahead(self, state: OnnxState, sequel: Sequel) -> Steps:
+        parents, tokens, top_k, totals, most_steps = sequel
         memory, grid, recurrent = self._follow(state, parents)
         if most_steps == 1 or grid.shape != (1, len(tokens)):
             return Steps.of_one(self.step(state, parents, tokens, top_k))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import Engine, State, StepResult, can_look_ahead
+from model.contract import Engine, Sequel, State, StepResult, can_look_ahead
 from model.errors import EngineError
 from model.search.beams import Beams
 from model.search.controls import Controls, Floats, Histories, Ints, Verdict
@@ -179,7 +179,8 @@ class Search:
         """Several tokens at once, of a greedy request that is alone."""
         beams = self._beams
         totals = beams.logprobs[0]
-        steps = foresight.take(self._state, beams.rows[0], last, top_k, totals, beams.steps_left)
+        sequel = Sequel(beams.rows[0], last, top_k, totals, beams.steps_left)
+        steps = foresight.take(self._state, sequel)
         tokens, logprobs = verdict.likeliest(steps.tokens[:, 0], steps.logprobs[:, 0])
         goes_on = (tokens[:-1] == steps.chosen[:, 0]) & (tokens[:-1] != self._eos_id)
         count = len(tokens) if goes_on.all() else int(goes_on.argmin()) + 1
@@ -194,9 +195,8 @@ class Search:
         parents = beams.flat(beams.rows)
         if self._foresight and wanted is None and len(parents) == beams.widths[0]:
             totals = beams.flat(beams.logprobs)
-            return self._foresight.step(
-                self._state, parents, tokens, top_k, totals, beams.steps_left
-            )
+            sequel = Sequel(parents, tokens, top_k, totals, beams.steps_left)
+            return self._foresight.step(self._state, sequel)
         if wanted is None:
             return self._engine.step(self._state, parents, tokens, top_k)
         result = self._engine.step(self._state, parents, tokens, top_k, wanted=wanted)

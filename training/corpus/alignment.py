@@ -26,6 +26,7 @@ from training.corpus.timing import Timing, estimate_timing, refined
 MIN_SCORE = 0.4
 #: Standard deviations from which on a clock is believed at once (two films have up to 9).
 SURE_EVIDENCE = 10.0
+#: The clocks as they are stay where borders agree so many times as well with them.
 CLEARLY_MORE = 1.05
 #: Seconds that are added to a pair's when its borders are judged: short pairs vary more.
 SECONDS_FLOOR = 1.0

@@ -46,7 +46,7 @@ class Timing:
     Attributes:
         rate, offset: of the line.
         evidence: how far the agreement stands out from that at other offsets, in standard
-            deviations. Two films have 4 to 6.5, two files of one film mostly over 10.
+            deviations. Two films have 4 to 9, two files of one film mostly over 10.
     """
 
     rate: float = 1.0

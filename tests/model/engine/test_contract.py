@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model.config import SearchOptions
-from model.contract import Engine, can_look_ahead
+from model.contract import Engine, Sequel, can_look_ahead
 from model.engine import EngineName, load_engine
 from model.engine.keras import KerasEngine, load_network
 from model.folder import load_folder
@@ -136,7 +136,7 @@ def test_steps_taken_at_once_are_those_taken_one_by_one(
     state = engine.encode(SOURCES[:1], LENGTHS[:1], np.array([shortlist]))
     parents, tokens = np.zeros(rows, np.int32), np.arange(5, 5 + rows, dtype=np.int32)
     totals = -np.arange(rows, dtype=np.float64) / 8
-    ahead = engine.step_ahead(state, parents, tokens, 6, totals, 7)
+    ahead = engine.step_ahead(state, Sequel(parents, tokens, 6, totals, 7))
     assert 1 < len(ahead) <= 7
     for place in range(len(ahead)):
         result = engine.step(state, parents, tokens, 6)

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from model.engine.grid import Grid
 
 
-def carry(moves: list[list[int]], sources: int) -> None:
-    """Follows `moves`, each a choice of parents, with states and sources that name themselves."""
+@given(
+    st.integers(1, 6),
+    st.lists(st.lists(st.integers(0, 1000), min_size=1, max_size=12), max_size=6),
+)
+def test_rows_take_their_state_and_source_along(sources: int, moves: list[list[int]]) -> None:
+    """`moves` are choices of parents; states and sources name themselves."""
     grid = Grid.of_sources(sources)
     memory = np.arange(sources)
     state = grid.spread(np.arange(sources))
@@ -28,14 +32,6 @@ def carry(moves: list[list[int]], sources: int) -> None:
         fresh = np.arange(len(parents)) + 100 * len(moves)
         state, expected_state = grid.spread(fresh), fresh
         np.testing.assert_array_equal(grid.collect(state), fresh)
-
-
-@given(
-    st.integers(1, 6),
-    st.lists(st.lists(st.integers(0, 1000), min_size=1, max_size=12), max_size=6),
-)
-def test_rows_take_their_state_and_source_along(sources: int, moves: list[list[int]]) -> None:
-    carry(moves, sources)
 
 
 def test_a_beam_shares_one_line() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from model.config import NetworkConfig
+from model.contract import Sequel
 from model.engine.keras import KerasEngine
 from model.engine.onnx import OnnxEngine, Precision
 from model.networks.tokens import TokenSeq2Seq
@@ -115,7 +116,7 @@ def test_steps_at_once_say_what_single_ones_say(
     sources, lengths = np.array([[5, 6, 7, 8]], np.int32), np.array([4], np.int32)
     state = engine.encode(sources, lengths, np.zeros(1, bool))
     parents, tokens = np.zeros(2, np.int32), np.array([5, 6], np.int32)
-    ahead = engine.step_ahead(state, parents, tokens, 3, np.zeros(2), 5)
+    ahead = engine.step_ahead(state, Sequel(parents, tokens, 3, np.zeros(2), 5))
     for place in range(len(ahead)):
         result = engine.step(state, parents, tokens, 3)
         np.testing.assert_array_equal(ahead.tokens[place], result.tokens)
