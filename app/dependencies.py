@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from app.errors import Unavailable
 from app.registry import ServedModel
@@ -34,33 +35,31 @@ def settings_of(request: Request) -> Settings:
     return settings
 
 
-async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which is cancelled if the client hangs up first. The request's body
-    must have been read.
+async def unless_hung_up(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled at once if the client hangs up first.
+
+    Args:
+        receive: of the request, whose body has been read.
+        work: what the client waits for.
 
     Raises:
         ClientDisconnect: if the client hung up.
     """
-    caller = asyncio.current_task()
-    is_over = False
+    caller = cast("asyncio.Task[Any]", asyncio.current_task())
+    has_hung_up = False
 
-    def interrupt(watch: asyncio.Task[None]) -> None:
-        if caller is not None and not is_over and not watch.cancelled():
-            caller.cancel()
+    async def watch() -> None:
+        nonlocal has_hung_up
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        has_hung_up = caller.cancel()
 
-    watch = asyncio.create_task(_hang_up(request))
-    watch.add_done_callback(interrupt)
+    watcher = asyncio.create_task(watch())
     try:
         return await work
     except asyncio.CancelledError:
-        if caller is not None and watch.done() and not caller.uncancel():
+        if has_hung_up and not caller.uncancel():
             raise ClientDisconnect from None
         raise
     finally:
-        is_over = True
-        watch.cancel()
-
-
-async def _hang_up(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        watcher.cancel()

@@ -21,7 +21,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from app.schemas.error import ErrorAnswer, ErrorDetail
 from model.errors import EngineError, InputError, Seq2SeqError
@@ -73,7 +72,6 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     Unavailable: (503, "unavailable"),
     DeadlineExceeded: (504, "deadline_exceeded"),
     EngineError: (500, "engine_failed"),
-    ClientDisconnect: (499, "client_disconnected"),  # nobody reads it; it is for the access log
 }
 
 

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -68,9 +69,11 @@ def _answering(handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> AS
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             response = await handle(Request(scope, receive, send))
+            await response(scope, receive, send)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered
         except EXPECTED as error:
-            response = to_response(to_fault(error))
-        await response(scope, receive, send)
+            await to_response(to_fault(error))(scope, receive, send)
 
     return answer
 

@@ -11,14 +11,45 @@ import itertools
 import logging
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from app.process import Worker
-from app.wire import Asked, Frames, Hypotheses, Left, Report, Tokens, to_frame
+from app.wire import (
+    Asked,
+    Frames,
+    Hypotheses,
+    Left,
+    NobodyElse,
+    Report,
+    Tokens,
+    WhoElse,
+    to_frame,
+)
 from model.errors import Seq2SeqError
 from model.search.requests import SearchRequest
 
 logger = logging.getLogger(__name__)
+
+#: Turns of the event loop until a client that hangs up is noticed: the end of its bytes is read,
+#: its connection is lost, who watches it wakes.
+HANG_UP_TURNS = 3
+
+
+class _Answer(asyncio.Future[Hypotheses]):
+    """What a caller waits for. That it is cancelled is told at once, not when its turn comes: where
+    many hang up together, the last one's turn comes late.
+
+    Attributes:
+        on_cancel: is told.
+    """
+
+    on_cancel: Callable[[], None]
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        self.on_cancel()
+        return super().cancel(msg)
 
 
 @dataclass(eq=False)
@@ -30,7 +61,7 @@ class _Job:
         on_tokens: called with tokens that have become certain; None: nobody wants to know.
     """
 
-    answer: asyncio.Future[Hypotheses]
+    answer: _Answer
     on_tokens: Callable[[Tokens], None] | None = None
 
     def settle(self, outcome: Hypotheses | Exception) -> None:
@@ -132,8 +163,9 @@ class Scheduler:
                 f"Received: beam_size={request.options.beam_size}"
             )
         loop = asyncio.get_running_loop()
-        job = _Job(loop.create_future(), on_tokens)
+        job = _Job(_Answer(loop=loop), on_tokens)
         key = self._send(request, job)
+        job.answer.on_cancel = partial(self._forget, key)
         late = DeadlineExceeded(f"no answer within {timeout_seconds:g} seconds")
         deadline = loop.call_later(timeout_seconds, job.settle, late)
         try:
@@ -170,7 +202,21 @@ class Scheduler:
         if self._jobs.pop(key, None) and self._transport is not None:
             self._transport.write(to_frame(Left(key)))
 
-    def _hear(self, report: Report) -> None:
+    def _hear(self, told: Report | WhoElse) -> None:
+        if isinstance(told, Report):
+            self._note(told)
+        else:
+            self._tell_who_else(HANG_UP_TURNS)
+
+    def _tell_who_else(self, turns: int) -> None:
+        """Lets `turns` of the event loop pass, and says that there is nobody else. Who hung up
+        before has `_forget` called meanwhile."""
+        if turns:
+            asyncio.get_running_loop().call_soon(self._tell_who_else, turns - 1)
+        elif self._transport is not None:
+            self._transport.write(to_frame(NobodyElse()))
+
+    def _note(self, report: Report) -> None:
         self._steps, self._rows_in_use = report.steps, report.rows_in_use
         self._waiting.difference_update(report.taken)
         for key, tokens in report.tokens:
@@ -207,14 +253,14 @@ class Scheduler:
 class _Ear(asyncio.Protocol):
     """What comes from the worker."""
 
-    def __init__(self, hear: Callable[[Report], None], lose: Callable[[], None]) -> None:
+    def __init__(self, hear: Callable[[Report | WhoElse], None], lose: Callable[[], None]) -> None:
         self._hear = hear
         self._lose = lose
         self._frames = Frames()
 
     def data_received(self, data: bytes) -> None:
-        for report in self._frames.add(data):
-            self._hear(report)
+        for told in self._frames.add(data):
+            self._hear(told)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._lose()

@@ -66,6 +66,16 @@ class Left:
 
 
 @dataclass(frozen=True)
+class WhoElse:
+    """The worker asks who else has left, before it takes a step for them."""
+
+
+@dataclass(frozen=True)
+class NobodyElse:
+    """Of all who had left when the worker asked, it has been told."""
+
+
+@dataclass(frozen=True)
 class Report:
     """What has happened since the last report.
 

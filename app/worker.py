@@ -19,9 +19,21 @@ from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from app.waiting import Line
-from app.wire import USUAL_BEAM_SIZE, Asked, Hypotheses, Left, Link, Order, Report, Tokens
+from app.wire import (
+    USUAL_BEAM_SIZE,
+    Asked,
+    Hypotheses,
+    Left,
+    Link,
+    NobodyElse,
+    Order,
+    Report,
+    Tokens,
+    WhoElse,
+)
 from model.config import SearchOptions
 from model.errors import EngineError, Seq2SeqError
 from model.generator import Generator
@@ -30,6 +42,9 @@ from model.search.requests import SearchRequest
 from model.tokenizer import EOS_ID, UNK_ID
 
 logger = logging.getLogger(__name__)
+
+#: Where one in so many leaves at once, more may be about to: it is a crowd.
+CROWD_ONE_IN = 16
 
 
 @dataclass(eq=False)
@@ -107,15 +122,28 @@ class Worker:
             self._link.close()
 
     def _listen(self) -> None:
-        """Takes what the server has sent; sleeps until then if there is nothing to do."""
+        """Takes what the server has sent; sleeps until then if there is nothing to do. Of a crowd
+        that leaves, the last ones are waited for: a step would take longer."""
         is_idle = not (self._running or self._line or self._encoding)
-        for told in self._link.receive(waits=is_idle):
-            if isinstance(told, Asked):
-                job = _Job(told.request.key, told.request, told.wants_tokens)
+        told = self._link.receive(waits=is_idle)
+        while (leaving := self._heed(told)) and leaving * CROWD_ONE_IN >= len(self._running):
+            self._link.send(WhoElse())
+            told = []
+            while NobodyElse() not in told:
+                told += self._link.receive(waits=True)
+
+    def _heed(self, told: Iterable[Any]) -> int:
+        """Keeps in mind who comes and who leaves. Returns how many of those in search leave."""
+        leaving = 0
+        for each in told:
+            if isinstance(each, Asked):
+                job = _Job(each.request.key, each.request, each.wants_tokens)
                 self._jobs[job.key] = job
                 self._line.add(job)
-            elif isinstance(told, Left) and (gone := self._jobs.pop(told.key, None)):
+            elif isinstance(each, Left) and (gone := self._jobs.pop(each.key, None)):
                 gone.is_abandoned = self._some_left = True
+                leaving += gone.key in self._running
+        return leaving
 
     def _drop_abandoned(self) -> None:
         if not self._some_left:
@@ -124,6 +152,7 @@ class Worker:
         self._search.remove({job.key for job in gone})
         self._free(gone)
         self._some_left = any(job.is_abandoned for job in self._newcomers())
+        self._report()
 
     def _free(self, jobs: Iterable[_Job]) -> None:
         """Takes the rows of `jobs` back."""

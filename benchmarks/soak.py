@@ -3,8 +3,9 @@
     python -m benchmarks.soak [--model models/default] [--clients 1000] [--requests 100000]
 
 First `clients` ask for replies of 256 tokens, half of them streamed; while they are decoded
-together one hangs up, then 63 more, then all the others. Then 64 clients ask for replies of at most
-8 tokens, and the server's resident memory is read after every tenth of the requests.
+together all of them hang up. They come again, and one hangs up, then 63 more, then all the others.
+Then 64 clients ask for replies of at most 8 tokens, and the server's resident memory is read after
+every tenth of the requests.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import random
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.load import closed_loop, request_bytes
@@ -33,12 +35,16 @@ def main() -> None:
     chosen = parser.parse_args()
     rows = {"max_rows": chosen.clients, "max_queue": chosen.clients}
     with running_server(chosen.model, **rows, request_timeout_seconds=600) as server:
-        hang_up(server, chosen.clients)
+        print("| hang up | rows before | rows after | steps | ms |\n|---|---|---|---|---|")
+        hang_up(server, chosen.clients, (chosen.clients,))
+        hang_up(server, chosen.clients, (1, TOGETHER, chosen.clients))
+    print()
     with running_server(chosen.model) as server:
         soak(server, chosen.requests)
 
 
-def hang_up(server: Server, clients: int) -> None:
+def hang_up(server: Server, clients: int, groups: Sequence[int]) -> None:
+    """Prints how soon the rows of each of `groups` are free; the last one has all who are left."""
     connections = []
     for number, text in enumerate(messages(clients)):
         body = {
@@ -52,8 +58,7 @@ def hang_up(server: Server, clients: int) -> None:
         connections.append(connection)
     while server.state()["rows_in_use"] < clients:
         time.sleep(0.01)
-    print("| hang up | rows before | rows after | steps | ms |\n|---|---|---|---|---|")
-    for leaving in (1, TOGETHER, clients):
+    for leaving in groups:
         before = server.state()
         gone, connections = connections[:leaving], connections[leaving:]
         start = time.perf_counter()
@@ -67,7 +72,6 @@ def hang_up(server: Server, clients: int) -> None:
             f"| {after['steps'] - before['steps']} | {1000 * seconds:.0f} |",
             flush=True,
         )
-    print()
 
 
 def soak(server: Server, count: int) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 
 from app.dependencies import served_model, settings_of, unless_hung_up
 from app.errors import InvalidField
-from app.events import EVENT_STREAM, event, event_stream
+from app.events import EVENT_STREAM, EventStream, Tell, event
 from app.limits import (
     blocked_ids_of,
     prefix_ids_of,
@@ -24,7 +23,7 @@ from app.routing import JsonRoute
 from app.schemas.error import ErrorAnswer
 from app.schemas.reply import EXAMPLES, Candidate, Delta, ReplyAnswer, ReplyRequest, Usage
 from app.settings import Settings
-from app.wire import Hypotheses, Tokens
+from app.wire import Hypotheses
 from model.config import SearchOptions
 from model.search.requests import SearchRequest
 from model.tokenizer import GrowingText
@@ -58,42 +57,38 @@ async def reply(
     turns, fields = _turns(body)
     asked = _search_request(body, turns, fields, model, limits)
     if body.stream:
-        return await event_stream(request, _events(asked, turns, model, limits, started))
+        return EventStream(partial(_tell, asked, turns, model, limits, started))
     hypotheses = await unless_hung_up(
-        request,
+        request.receive,
         model.answer(asked, turns, timeout_seconds=limits.request_timeout_seconds),
     )
     return _answer(model, asked, hypotheses, started)
 
 
-async def _events(
+async def _tell(
     asked: SearchRequest,
     turns: list[str],
     model: ServedModel,
     limits: Settings,
     started: float,
-) -> AsyncGenerator[bytes, None]:
+    tell: Tell,
+) -> None:
     """The reply bit by bit, then the whole answer."""
-    text, arrived = GrowingText(model.tokenizer), asyncio.Queue[Tokens]()
-    search = asyncio.create_task(
-        model.answer(
-            asked,
-            turns,
-            timeout_seconds=limits.request_timeout_seconds,
-            on_tokens=arrived.put_nowait,
-        )
+    text = GrowingText(model.tokenizer)
+
+    def tell_further(further: str) -> None:
+        if further:
+            tell(event("delta", Delta(text=further)))
+
+    hypotheses = await model.answer(
+        asked,
+        turns,
+        timeout_seconds=limits.request_timeout_seconds,
+        on_tokens=lambda tokens: tell_further(text.add(tokens)),
     )
-    search.add_done_callback(lambda _: arrived.put_nowait(()))
-    try:
-        while not search.done():
-            if further := text.add(await arrived.get()):
-                yield event("delta", Delta(text=further))
-        answer = _answer(model, asked, search.result(), started)
-        if further := text.rest(answer.reply):
-            yield event("delta", Delta(text=further))
-        yield event("answer", answer)
-    finally:
-        search.cancel()
+    answer = _answer(model, asked, hypotheses, started)
+    tell_further(text.rest(answer.reply))
+    tell(event("answer", answer))
 
 
 def _search_request(

@@ -210,6 +210,39 @@ def test_rows_in_use_return_to_zero_at_the_step_after_all_callers_have_gone(
     with_scheduler(engine, scenario)
 
 
+def test_the_last_ones_of_a_crowd_that_leaves_are_waited_for(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        crowd = [submit(max_tokens=50) for _ in range(20)]
+        while await engine.next_rows() < len(crowd):
+            engine.go()
+        for task in crowd[:2]:
+            task.cancel()
+        engine.go()
+        assert not engine.arrives(0.1)  # meanwhile this loop notices nothing
+        for task in crowd[2:]:
+            task.cancel()
+        await asyncio.wait(crowd)
+        while scheduler.rows_in_use:
+            await asyncio.sleep(0.001)
+        assert engine.steps == scheduler.steps
+
+    with_scheduler(engine, scenario, max_rows=20, max_queue=20)
+
+
+def test_one_of_many_that_leaves_holds_nobody_up(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        tasks = [submit(max_tokens=50) for _ in range(20)]
+        while await engine.next_rows() < len(tasks):
+            engine.go()
+        tasks[0].cancel()
+        engine.go()
+        assert engine.arrives(PATIENCE_SECONDS)  # while this loop is busy
+        engine.go(50)
+        await asyncio.wait(tasks)
+
+    with_scheduler(engine, scenario, max_rows=20, max_queue=20)
+
+
 def test_tokens_are_told_as_soon_as_they_are_certain(engine: SteppedEngine) -> None:
     async def scenario(scheduler: Scheduler, submit: Submit) -> None:
         told: list[Tokens] = []

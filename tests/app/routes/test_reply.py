@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,9 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.types import Receive, Scope, Send
 
+from app.main import create_app
 from app.settings import Settings
-from model.contract import State, StepResult
+from model.contract import Engine, State, StepResult
+from model.generator import Generator
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
 from tests.app.fakes import (
     PATIENCE_SECONDS,
@@ -22,7 +28,9 @@ from tests.app.fakes import (
     SteppedEngine,
     TableEngine,
     chain,
+    loaded,
     loop,
+    serving,
 )
 
 JSON = {"Content-Type": "application/json"}
@@ -415,6 +423,42 @@ def test_rows_of_clients_that_hang_up_are_free_two_steps_later(
         rows, steps = busy()
     assert rows == 0
     assert steps - before <= 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_busy_server_notices_all_who_hang_up_before_the_next_step(
+    make_generator: Callable[[Engine], Generator], tokenizer: Tokenizer, stream: bool
+) -> None:
+    engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
+    inner = create_app(Settings(), load=partial(loaded, make_generator(engine)))
+    clients, body = 20, {"message": "hello", "stream": stream}
+    tasks: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path") == "/health/live":
+            time.sleep(0.3)  # the whole server is busy with this
+        tasks.append(len(asyncio.all_tasks()))
+        await inner(scope, receive, send)
+
+    with serving(app) as client, ThreadPoolExecutor(1) as pool:
+        client.get("/health/ready")
+        connections = [hold(client, body) for _ in range(clients)]
+        while asyncio.run(engine.next_rows()) < clients:
+            engine.go()
+        steps = engine.steps
+        for connection in connections[:2]:
+            connection.close()
+        time.sleep(0.1)
+        busy = pool.submit(client.get, "/health/live")
+        time.sleep(0.1)
+        for connection in connections[2:]:
+            connection.close()
+        engine.go()
+        busy.result()
+        assert not engine.arrives(0.2)
+        state = client.get("/health/ready").json()
+    assert (state["rows_in_use"], state["steps"]) == (0, steps)
+    assert tasks[-1] == tasks[1]
 
 
 def hold(client: httpx.Client, body: dict[str, Any]) -> socket.socket:
