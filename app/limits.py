@@ -96,7 +96,9 @@ def prefix_ids_of(prefix: str | None, tokenizer: Tokenizer, max_tokens: int) -> 
     Raises:
         InvalidField: if they leave no room for more.
     """
-    ids = tokenizer.target_ids(prefix or "")
+    if not prefix:
+        return []
+    ids = tokenizer.target_ids(prefix)
     if len(ids) >= max_tokens:
         raise InvalidField(
             "prefix", f"must be shorter than max_tokens={max_tokens}. Received: {len(ids)} tokens"

@@ -82,10 +82,17 @@ async def read_body(request: Request, model: type[B]) -> B:
     """The body of `request`, validated.
 
     Raises:
+        ClientDisconnect: if the client hung up before its end.
         RequestValidationError: if it is not JSON, or does not fit `model`.
         HTTPException: 400, if it cannot be read as text.
     """
-    body = await request.body()
+    body, is_whole = bytearray(), False
+    while not is_whole:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        is_whole = not message.get("more_body", False)
     if not _is_json(request.headers.get("content-type", "")):
         raise RequestValidationError([_fault("model_attributes_type", ("body",), "no JSON")])
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,11 @@ Floats = NDArray[np.float64]
 
 class Sampler:
     """Draws for requests that come and go. Each has a stream of random numbers of its own, so that
-    its draws do not depend on who else is there."""
+    its draws do not depend on who else is there.
+
+    Attributes:
+        reach: how many of the likeliest tokens some request draws among.
+    """
 
     def __init__(self) -> None:
         self._options: list[SearchOptions] = []
@@ -32,9 +37,8 @@ class Sampler:
 
     def keep(self, requests: NDArray[np.bool_]) -> None:
         """Keeps those that are True in `requests` `(G,)`."""
-        places = np.flatnonzero(requests)
-        self._options = [self._options[place] for place in places]
-        self._streams = [self._streams[place] for place in places]
+        self._options = list(itertools.compress(self._options, requests))
+        self._streams = list(itertools.compress(self._streams, requests))
         self._read_options()
 
     def draw(self, logprobs: Floats) -> NDArray[np.intp]:
@@ -59,9 +63,11 @@ class Sampler:
         return np.arange(width) * top_k + places.reshape(count, width)
 
     def _read_options(self) -> None:
-        """`reach`: how many of the likeliest tokens some request draws among."""
-        drawn = [each for each in self._options if each.temperature > 0]
-        self.reach = max((each.top_k or EVERY_TOKEN for each in drawn), default=0)
+        self.reach = 0
+        if not any(self._streams):
+            return
+        drawn = itertools.compress(self._options, self._streams)
+        self.reach = max(each.top_k or EVERY_TOKEN for each in drawn)
         self._temperature = np.array([each.temperature or 1.0 for each in self._options])
         self._top_k = np.array([each.top_k for each in self._options], float)
         self._top_p = np.array([each.top_p for each in self._options])
