@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from model.tokenizer import BOS_ID, EOS_ID, PAD_ID
 from training.corpus.shards import Shard
 
-#: Lengths that sources and targets are padded to, so that few shapes are ever compiled.
+#: Lengths that sources and targets are padded to, so that few shapes are ever compiled; longer ones
+#: to a multiple of the last.
 LENGTHS = (4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 Int32 = NDArray[np.int32]
@@ -90,5 +91,7 @@ def make_batch(sources: list[Int32], targets: list[Int32], batch_tokens: int) ->
 
 
 def _padded(lengths: Int32) -> Int32:
-    """The smallest of `LENGTHS` that holds each length."""
-    return np.asarray(LENGTHS, np.int32)[np.searchsorted(LENGTHS, lengths)]
+    """The smallest of `LENGTHS`, or multiple of the last, that holds each length."""
+    longest = LENGTHS[-1]
+    listed = np.asarray(LENGTHS, np.int32)[np.searchsorted(LENGTHS[:-1], lengths)]
+    return np.where(lengths <= longest, listed, -(-lengths // longest) * longest).astype(np.int32)

@@ -11,8 +11,8 @@ from training.batches import LENGTHS, make_batch, plan_batches, read_batches
 from training.corpus.shards import SCHEMA, Shard, write_shard
 
 
-@pytest.fixture
-def shard(tmp_path: Path) -> Shard:
+def written(path: Path, lengths: list[tuple[int, int]]) -> Shard:
+    """A shard of random ids with these lengths of source and target."""
     draw = np.random.default_rng(0)
 
     def ids(length: int) -> list[int]:
@@ -20,16 +20,23 @@ def shard(tmp_path: Path) -> Shard:
 
     rows = [
         {
-            "source_ids": [*ids(int(draw.integers(1, 30))), EOS_ID],
-            "target_ids": ids(int(draw.integers(1, 40))),
+            "source_ids": [*ids(source), EOS_ID],
+            "target_ids": ids(target),
             "source_turns": ["a"],
             "target_text": "b",
             "origin": "f:1",
         }
-        for _ in range(500)
+        for source, target in lengths
     ]
-    write_shard(tmp_path / "train.arrow", [pa.RecordBatch.from_pylist(rows, SCHEMA)])
-    return Shard(tmp_path / "train.arrow")
+    write_shard(path, [pa.RecordBatch.from_pylist(rows, SCHEMA)])
+    return Shard(path)
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Shard:
+    draw = np.random.default_rng(1)
+    lengths = [(int(draw.integers(1, 30)), int(draw.integers(1, 40))) for _ in range(500)]
+    return written(tmp_path / "train.arrow", lengths)
 
 
 def test_an_epoch_sees_each_example_once(shard: Shard) -> None:
@@ -63,3 +70,16 @@ def test_targets_are_read_one_step_behind_their_labels() -> None:
     assert batch.labels[0].tolist() == [8, 9, EOS_ID, 0]
     assert batch.weights[0].tolist() == [1, 1, 1, 0]
     assert batch.weights[1:].sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("tokens", "padded"), [(1022, 1024), (1023, 1024), (1024, 2048), (1120, 2048), (2048, 3072)]
+)
+def test_a_part_that_was_given_may_hold_texts_of_any_length(
+    tmp_path: Path, tokens: int, padded: int
+) -> None:
+    shard = written(tmp_path / "dev.arrow", [(5, 3), (tokens, tokens)])
+    shapes = {}
+    for batch in read_batches(shard, plan_batches(shard, 64, seed=1, epoch=0), 64):
+        shapes[int(batch.weights.sum())] = (batch.source_ids.shape, batch.labels.shape)
+    assert shapes == {4: ((16, 6), (16, 4)), tokens + 1: ((1, padded), (1, padded))}
