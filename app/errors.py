@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -50,6 +50,11 @@ class Overloaded(Seq2SeqError):
 
 class DeadlineExceeded(Seq2SeqError):
     """The answer was not ready in time."""
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        """The request had so many."""
+        return cls(f"no answer within {seconds:g} seconds")
 
 
 class Unavailable(Seq2SeqError):

@@ -7,12 +7,13 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from app.settings import Settings
-from app.wire import Link, Order
+from app.wire import Gone, Link, Order, Ready
 from model.errors import EngineError
 
 #: How long a worker may take to end its step.
@@ -28,8 +29,8 @@ class Worker(Protocol):
 
     end: socket.socket
 
-    def wait_until_ready(self) -> None:
-        """Returns when requests can be sent.
+    def wait_until_ready(self) -> Mapping[str, str]:
+        """Returns when requests can be sent: SHA-256 sums of the model's files, by their names.
 
         Raises:
             FolderError: if the model's folder is absent or broken.
@@ -63,18 +64,19 @@ class WorkerProcess:
         """Its exit code, once it has ended."""
         return self._process.wait(PATIENCE_SECONDS)
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> Mapping[str, str]:
         try:
-            (refusal,) = self._link.receive(waits=True)
-        except (EOFError, OSError):
+            (told,) = self._link.receive(waits=True)
+        except Gone:
             self._link.close()
             raise EngineError(
                 "the model's process ended before it was ready "
                 f"(exit code {self.wait()}); what it printed says why"
             ) from None
-        if refusal is not None:
-            self.stop()
-            raise refusal
+        if isinstance(told, Ready):
+            return told.sha256
+        self.stop()
+        raise told
 
     def stop(self) -> None:
         self._link.close()

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from app.errors import DeadlineExceeded
 from app.process import Launched, Worker, launch
 from app.scheduler import Scheduler
 from app.settings import Settings
 from app.wire import Hypotheses, Tokens
 from model.config import ModelConfig
+from model.errors import FolderError
 from model.folder import load_folder
 from model.reranker import Reranker, kind_of_reranking
 from model.search.requests import SearchRequest
@@ -85,12 +87,17 @@ class ServedModel:
         started = time.monotonic()
         found = await submit(self.reranker.widened(request), on_tokens=on_tokens)
         left = max(0.0, timeout_seconds - (time.monotonic() - started))
-        scored = await asyncio.gather(
-            *(
-                self.second.submit(each, timeout_seconds=left)
-                for each in self.reranker.requests(turns, found)
-            )
-        )
+        scoring = [
+            asyncio.create_task(self.second.submit(each, timeout_seconds=left))
+            for each in self.reranker.requests(turns, found)
+        ]
+        try:
+            scored = await asyncio.gather(*scoring)
+        except DeadlineExceeded:
+            raise DeadlineExceeded.after(timeout_seconds) from None
+        finally:
+            for each in scoring:  # where one fails the others are in vain
+                each.cancel()
         return self.reranker.reranked(request, found, scored)
 
     @property
@@ -133,13 +140,17 @@ def _loaded(
     settings: Settings, path: Path, worker: Worker, second: LoadedModel | None = None
 ) -> LoadedModel:
     folder = load_folder(path)
-    worker.wait_until_ready()
+
+    def ready(worker: Worker) -> Worker:
+        if worker.wait_until_ready() != folder.config.sha256:
+            worker.stop()
+            raise FolderError(f"{path}: was replaced; start the server anew to serve what is there")
+        return worker
 
     def new_worker() -> Worker:
-        another = launch(settings, path)
-        another.wait_until_ready()
-        return another
+        return ready(launch(settings, path))
 
+    worker = ready(worker)
     return LoadedModel(folder.config, folder.tokenizer, worker, new_worker, second)
 
 

@@ -1,7 +1,7 @@
 """The event loop's side of a model: sends requests to its worker and waits for the answers.
 
-One process reads and answers HTTP, another decodes (`app.worker`). Between them is a socket; what
-has happened since the last step comes in one report. Knows no HTTP and no text.
+One process reads and answers HTTP, another decodes (`app.worker`). Between them is a socket. Knows
+no HTTP and no text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from app.wire import (
     WhoElse,
     to_frame,
 )
-from model.errors import Seq2SeqError
 from model.search.requests import SearchRequest
 
 logger = logging.getLogger(__name__)
@@ -35,6 +34,9 @@ logger = logging.getLogger(__name__)
 #: Turns of the event loop until a client that hangs up is noticed: the end of its bytes is read,
 #: its connection is lost, who watches it wakes.
 HANG_UP_TURNS = 3
+
+#: Before a worker that could not be started is tried again; each pause is twice the one before.
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
 
 class _Answer(asyncio.Future[Hypotheses]):
@@ -166,7 +168,7 @@ class Scheduler:
         job = _Job(_Answer(loop=loop), on_tokens)
         key = self._send(request, job)
         job.answer.on_cancel = partial(self._forget, key)
-        late = DeadlineExceeded(f"no answer within {timeout_seconds:g} seconds")
+        late = DeadlineExceeded.after(timeout_seconds)
         deadline = loop.call_later(timeout_seconds, job.settle, late)
         try:
             return await job.answer
@@ -242,12 +244,18 @@ class Scheduler:
             self._revival = asyncio.get_running_loop().create_task(self._revive())
 
     async def _revive(self) -> None:
-        try:
-            await asyncio.to_thread(self._worker.stop)
-            self._worker = await asyncio.to_thread(self._new_worker)
-            await self.open()
-        except Seq2SeqError as error:
-            logger.error("the model's process cannot be started again: %s", error)
+        """Starts a worker anew, again and again until one is ready."""
+        pause = SHORTEST_PAUSE_SECONDS
+        while not self.is_alive:
+            try:
+                await asyncio.to_thread(self._worker.stop)
+                self._worker = await asyncio.to_thread(self._new_worker)
+                await self.open()
+            except Exception as error:  # whatever it is, it may be over soon
+                logger.error("the model's process cannot be started again: %r", error)
+                logger.error("next try in %g seconds", pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 class _Ear(asyncio.Protocol):

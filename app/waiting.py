@@ -1,12 +1,13 @@
-"""Who waits for rows of a search, and who is next. Knows no thread and no clock, only steps."""
+"""Who waits for rows of a search, and who is next. Knows no thread and no clock, and counts how
+often it is asked."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
-#: Steps during which the first in line may be overtaken by others that fit beside it.
-PATIENCE_STEPS = 16
+#: Times that the first in line may be overtaken by others that fit beside it.
+PATIENCE = 16
 
 
 class Waiting(Protocol):
@@ -28,16 +29,16 @@ class Line(Generic[W]):
     """First come, first served, with an exception.
 
     A request that needs more rows than are free lets those behind it that fit go ahead, so that no
-    row stands empty for its sake; but only for `patience` steps. Then all rows that become free are
-    kept for it. So one that is first waits for `patience` steps and the longest reply in search at
-    most, and the others wait for its sake only until it has its rows.
+    row stands empty for its sake; but only `patience` times. Then all rows that become free are
+    kept for it. So one that is first waits for as many calls of `next` and the longest reply in
+    search at most, and the others wait for its sake only until it has its rows.
     """
 
-    def __init__(self, patience: int = PATIENCE_STEPS) -> None:
+    def __init__(self, patience: int = PATIENCE) -> None:
         self._patience = patience
         self._waiting: deque[W] = deque()
         self._first: W | None = None
-        self._steps_first = 0
+        self._times_first = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -47,18 +48,12 @@ class Line(Generic[W]):
         self._waiting.append(request)
 
     def next(self, free_rows: int) -> list[W]:
-        """Takes off the line who joins the search, and who has gone away. To be called once a
-        step."""
+        """Takes off the line who joins the search, and who has gone away."""
         chosen = self._take(free_rows) if free_rows else []
         first = self._waiting[0] if self._waiting else None
-        self._steps_first = self._steps_first + 1 if first is self._first else 1
+        self._times_first = self._times_first + 1 if first is self._first else 1
         self._first = first
         return chosen
-
-    def clear(self) -> list[W]:
-        """Takes all off the line."""
-        left, self._waiting = list(self._waiting), deque()
-        return left
 
     def _take(self, free_rows: int) -> list[W]:
         chosen: list[W] = []
@@ -75,4 +70,4 @@ class Line(Generic[W]):
         return chosen
 
     def _keeps_rows(self, first: W) -> bool:
-        return first is self._first and self._steps_first >= self._patience
+        return first is self._first and self._times_first >= self._patience

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 import socket
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,13 @@ _LENGTH_BYTES = 4
 _CHUNK_BYTES = 2**16
 
 
+class Gone(Exception):
+    """Nobody is at the other end of a link any more."""
+
+
 @dataclass(frozen=True)
 class Order:
-    """What a worker serves. The first that it is told; it answers None, or the error that keeps
+    """What a worker serves. The first that it is told; it answers `Ready`, or the error that keeps
     it from serving.
 
     Attributes:
@@ -43,6 +47,17 @@ class Order:
     threads: int
     max_rows: int
     max_beam_size: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker has loaded its model.
+
+    Attributes:
+        sha256: of the model's files, by their names.
+    """
+
+    sha256: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -135,15 +150,18 @@ class Link:
         """Tells the other end.
 
         Raises:
-            OSError: if it is gone.
+            Gone: if nobody is there.
         """
-        self._end.sendall(to_frame(value))
+        try:
+            self._end.sendall(to_frame(value))
+        except OSError as error:
+            raise Gone from error
 
     def receive(self, *, waits: bool) -> list[Any]:
         """What has come; `waits` until there is something.
 
         Raises:
-            EOFError: if the other end is gone.
+            Gone: if nothing has come and nobody is there.
         """
         values: list[Any] = []
         while True:
@@ -153,9 +171,11 @@ class Link:
                 )
             except BlockingIOError:
                 return values
+            except OSError as error:
+                raise Gone from error
             values += self._frames.add(data)
             if not data and not values:
-                raise EOFError("the other end of the socket is gone")
+                raise Gone
             if values and len(data) < _CHUNK_BYTES:
                 return values
 

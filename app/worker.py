@@ -25,11 +25,13 @@ from app.waiting import Line
 from app.wire import (
     USUAL_BEAM_SIZE,
     Asked,
+    Gone,
     Hypotheses,
     Left,
     Link,
     NobodyElse,
     Order,
+    Ready,
     Report,
     Tokens,
     WhoElse,
@@ -106,16 +108,18 @@ class Worker:
             while True:
                 self._listen()
                 try:
-                    self._drop_abandoned()
                     self._join_encoded()
+                    self._drop_abandoned()
                     self._encode_newcomers()
                     self._step()
+                except Gone:
+                    raise
                 except Exception:
                     logger.exception("a step failed with %d requests in search", len(self._running))
                     self._fail(self._running.values())
                     self._search = self._new_search()
                 self._report()
-        except (EOFError, OSError):
+        except Gone:
             logger.debug("the server is gone")
         finally:
             self._encoder.shutdown()
@@ -224,14 +228,14 @@ class Worker:
 def serve(link: Link) -> None:
     """Does what a server orders: loads a model, lets its engine compile what the first callers will
     need, and works."""
-    with suppress(EOFError, OSError):  # the server is gone
+    with suppress(Gone):
         (order,) = link.receive(waits=True)
         try:
             generator = load(order)
         except Seq2SeqError as error:
             link.send(error)
             return
-        link.send(None)
+        link.send(Ready(generator.config.sha256))
         gc.freeze()  # what is loaded stays: nobody needs to look through it again and again
         Worker(generator.new_search, link, max_rows=order.max_rows).run()
 

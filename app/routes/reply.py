@@ -33,8 +33,10 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     **{
         status: {"model": ErrorAnswer, "description": description}
         for status, description in {
+            400: "The body cannot be read as text.",
             413: "The body is too large.",
             422: "The request is wrong; `field` says where.",
+            500: "The model, or the server, failed.",
             503: "Too many requests wait already; `Retry-After` says when to try again.",
             504: "No answer in time.",
         }.items()

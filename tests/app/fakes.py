@@ -128,12 +128,12 @@ class ThreadWorker:
 
     def __init__(self, new_search: Callable[[], Search], max_rows: int) -> None:
         self.end, theirs = socket.socketpair()
-        worker = Worker(new_search, Link(theirs), max_rows=max_rows)
-        self._thread = threading.Thread(target=worker.run)
+        self.worker = Worker(new_search, Link(theirs), max_rows=max_rows)
+        self._thread = threading.Thread(target=self.worker.run)
         self._thread.start()
 
-    def wait_until_ready(self) -> None:
-        pass
+    def wait_until_ready(self) -> dict[str, str]:
+        return {}
 
     def stop(self) -> None:
         self.end.close()

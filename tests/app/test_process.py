@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app import scheduler, worker
 from app.main import create_app
 from app.process import Worker, WorkerProcess
 from app.registry import LoadedModel, load_model
 from app.settings import Settings
-from app.wire import Order
+from app.wire import Link, Order
 from model.errors import EngineError, FolderError
 from tests.app.fakes import PATIENCE_SECONDS, serving
 
@@ -53,21 +58,44 @@ def test_a_worker_that_was_killed_is_replaced(model: LoadedModel) -> None:
         assert again["candidates"] == answer["candidates"]
 
 
-def test_where_no_worker_can_be_started_the_server_lives_and_is_not_ready(
-    model: LoadedModel, caplog: pytest.LogCaptureFixture
+def test_a_worker_that_cannot_be_started_at_once_is_tried_again(
+    model: LoadedModel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_worker() -> Worker:
-        raise EngineError("no more memory")
+    monkeypatch.setattr(scheduler, "SHORTEST_PAUSE_SECONDS", 0.3)
+    faults = [OSError(12, "Cannot allocate memory"), EngineError("it died while it loaded")]
 
-    broken = replace(model, new_worker=no_worker)
-    with serving(create_app(Settings(), load=lambda _: broken)) as client:
+    def new_worker() -> Worker:
+        if faults:
+            raise faults.pop(0)
+        return model.new_worker()
+
+    hindered = replace(model, new_worker=new_worker)
+    with serving(create_app(Settings(), load=lambda _: hindered)) as client:
         kill(model.worker)
         wait_for(client, 503)
-        while "no more memory" not in caplog.text:
-            time.sleep(0.005)
-        assert client.get("/health/ready").status_code == 503
         assert client.get("/health/live").status_code == 200
         assert client.post("/reply", json=ASKED).status_code == 503
+        wait_for(client, 200)
+        assert client.post("/reply", json=ASKED).status_code == 200
+    assert "Cannot allocate memory" in caplog.text and "died while it loaded" in caplog.text
+    assert "next try in 0.3 seconds" in caplog.text and "next try in 0.6 seconds" in caplog.text
+
+
+def test_a_worker_of_another_model_than_the_servers_is_refused(
+    exported_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "model"
+    shutil.copytree(exported_folder, path)
+    loaded = load_model(Settings(model=path))
+    try:
+        config = json.loads((path / "config.json").read_text())
+        (path / "more.txt").write_text("of a later training")
+        config["sha256"]["more.txt"] = sha256(b"of a later training").hexdigest()
+        (path / "config.json").write_text(json.dumps(config))
+        with pytest.raises(FolderError, match="model: was replaced; start the server anew"):
+            loaded.new_worker()
+    finally:
+        loaded.worker.stop()
 
 
 def test_a_worker_ignores_the_signals_that_end_its_server(model: LoadedModel) -> None:
@@ -96,3 +124,17 @@ def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> No
     os.kill(worker.pid, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"exit code -9"):
         worker.wait_until_ready()
+
+
+def test_an_error_that_nobody_expected_while_loading_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(order: Order) -> None:
+        raise OSError("libcudart.so.11.0: cannot open shared object file")
+
+    monkeypatch.setattr(worker, "load", load)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        Link(ours).send(Order(tmp_path, "auto", threads=1, max_rows=4, max_beam_size=4))
+        with pytest.raises(OSError, match="libcudart"):
+            worker.serve(Link(theirs))

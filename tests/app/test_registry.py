@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from app import worker
+from app.errors import DeadlineExceeded, Overloaded
 from app.registry import serve_model
 from app.settings import Settings
 from app.wire import Hypotheses, Order
 from model.config import SearchOptions
 from model.contract import Engine, State, StepResult
 from model.generator import Generator
-from tests.app.fakes import TableEngine, loaded, loop
+from tests.app.fakes import PATIENCE_SECONDS, SteppedEngine, TableEngine, loaded, loop
 
 
 class RecordingEngine(TableEngine):
@@ -65,3 +66,35 @@ def test_a_second_model_ranks_as_it_does_offline(
     found = asyncio.run(ask())
     assert found == expected
     assert len(found) == 3
+
+
+@pytest.mark.parametrize("ends", ["late", "refused"])
+def test_where_scoring_fails_nothing_of_it_is_left(
+    make_generator: Callable[[Engine], Generator], table_engine: TableEngine, ends: str
+) -> None:
+    first = make_generator(table_engine)
+    still = SteppedEngine(loop(first.tokenizer.target_vocab_size, 7))  # scores nothing
+    generator = Generator(first.config, first.tokenizer, first.engine, second=make_generator(still))
+    options = SearchOptions(beam_size=4, n_best=3, rerank_weight=2.0, max_tokens=16)
+    source = first.tokenizer.source_ids("hello")
+    request = replace(generator.template(options), source_ids=source)
+    limits = Settings()
+
+    async def ask() -> None:
+        model = await serve_model(loaded(generator, limits), limits)
+        assert model.second is not None
+        if ends == "refused":
+            model.second._max_queue = 2  # of four
+        try:
+            if ends == "late":
+                with pytest.raises(DeadlineExceeded, match=r"no answer within 0\.5 seconds"):
+                    await model.answer(request, ["hello"], timeout_seconds=0.5)
+            else:
+                with pytest.raises(Overloaded):
+                    await model.answer(request, ["hello"], timeout_seconds=20.0)
+            assert not model.second._jobs
+        finally:
+            still.go(100)
+            await model.close()
+
+    asyncio.run(asyncio.wait_for(ask(), PATIENCE_SECONDS))

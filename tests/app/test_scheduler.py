@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from app.scheduler import Scheduler
 from app.wire import Hypotheses, Tokens
 from model.config import SearchOptions
+from model.contract import Bool, Int32, State
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.requests import SearchRequest
@@ -364,5 +367,47 @@ def test_a_request_leaves_no_trace_on_either_side(engine: SteppedEngine) -> None
         leaving.cancel()
         assert await staying
         assert not scheduler._jobs and not scheduler._waiting
+        assert isinstance(scheduler._worker, ThreadWorker)
+        worker = scheduler._worker.worker
+        while worker._jobs:
+            await asyncio.sleep(0.001)
+        while scheduler.rows_in_use:
+            await asyncio.sleep(0.001)
+        assert not (worker._running or worker._line or worker._encoding or worker._rows_in_use)
+
+    with_scheduler(engine, scenario)
+
+
+class SlowReader(SteppedEngine):
+    """Reads sources only when it is told to, but for the first."""
+
+    def __init__(self, table: NDArray[np.float64]) -> None:
+        super().__init__(table)
+        self.may_read = threading.Semaphore(1)
+
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
+        assert self.may_read.acquire(timeout=PATIENCE_SECONDS)
+        return super().encode(source_ids, source_lengths, use_shortlist)
+
+
+def test_who_leaves_while_a_source_is_read_takes_no_step() -> None:
+    engine = SlowReader(loop(VOCAB_SIZE, TOKEN))
+
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        staying = submit(max_tokens=30)
+        assert await engine.next_rows() == 1
+        leaving = [submit(max_tokens=30) for _ in range(3)]
+        await started(*leaving)
+        engine.go()
+        assert await engine.next_rows() == 1  # the others are being read now
+        for task in leaving:
+            task.cancel()
+        engine.may_read.release()
+        await asyncio.sleep(0.1)
+        for _ in range(5):
+            engine.go()
+            assert await engine.next_rows() == 1
+        engine.go(30)
+        await staying
 
     with_scheduler(engine, scenario)
