@@ -69,13 +69,15 @@ def estimate_timing(source: Sequence[Cue], target: Sequence[Cue]) -> Timing:
         source: cues of one file, at least one.
         target: cues of the other, at least one.
     """
-    longest = max(_rates()) * max(cue.end_ms for cue in (*source, *target)) / 1000
+    # Where one file has ended, a stray time of the other has nothing to agree with.
+    ours, theirs = (max(cue.end_ms for cue in side) / 1000 for side in (source, target))
+    longest = min(ours, max(_rates()) * theirs) + LONGEST_OFFSET
     size = 1 << int((longest + LONGEST_OFFSET) / STEP + 4).bit_length()  # lags do not wrap
     band = _band(size)
-    reference = _normalised(_spectra(source, 1.0, size) * band)
+    reference = _normalised(_spectra(source, 1.0, longest, size) * band)
     best, timing = 0.0, Timing()
     for rate in _rates():
-        spectra = _normalised(_spectra(target, rate, size) * band)
+        spectra = _normalised(_spectra(target, rate, longest, size) * band)
         agreement = np.fft.irfft((reference * spectra.conj()).sum(axis=0), n=size)
         lag, height, deviation = _peak(agreement)
         if rate == 1.0:
@@ -114,12 +116,15 @@ def _rates() -> list[float]:
     return sorted({a / b for a, b in product(FRAME_RATES, FRAME_RATES)}, key=lambda r: abs(r - 1))
 
 
-def _spectra(cues: Sequence[Cue], rate: float, size: int) -> npt.NDArray[np.complex128]:
-    """Of the two signals of a file, `(2, frequencies)`."""
-    starts = rate * np.array([cue.start_ms for cue in cues]) / 1000 / STEP
-    ends = rate * np.array([cue.end_ms for cue in cues]) / 1000 / STEP
-    lengths = np.array([len(cue.text) for cue in cues])
-    density = np.minimum(lengths / np.maximum(ends - starts, 1) / STEP / rate, FASTEST)
+def _spectra(
+    cues: Sequence[Cue], rate: float, longest: float, size: int
+) -> npt.NDArray[np.complex128]:
+    """Of the two signals of a file up to `longest` seconds, `(2, frequencies)`."""
+    times = rate * np.array([(cue.start_ms, cue.end_ms) for cue in cues]) / 1000
+    is_near = times[:, 1] <= longest
+    starts, ends = times[is_near].T / STEP
+    lengths = np.array([len(cue.text) for cue in cues])[is_near]
+    density = np.minimum(lengths / np.maximum(ends - starts, 1) / STEP, FASTEST)
     changes = _impulses(starts, density, size) - _impulses(ends, density, size)
     signals = [
         _impulses(starts, np.ones_like(density), size),

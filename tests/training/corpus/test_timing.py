@@ -65,6 +65,23 @@ def test_another_film_gives_little_evidence() -> None:
     assert estimate_timing(film(1), film(2)).evidence < LEAST_EVIDENCE
 
 
+def test_a_stray_time_of_one_file_changes_nothing() -> None:
+    source, target = film(1), translated(film(1), 2)
+    stray = Cue(86_000_000, 86_001_000, "x", 999)
+    assert estimate_timing([*source, stray], target) == estimate_timing(source, target)
+    assert estimate_timing(source, [*target, stray]) == estimate_timing(source, target)
+
+
+def test_the_cap_on_fast_speech_moves_with_no_frame_rate() -> None:
+    source = [replace(cue, text=3 * cue.text) for cue in film(1)]
+    target = translated(source, 2)
+    evidence = [
+        estimate_timing(source, retimed(target, rate, 0.0)).evidence
+        for rate in (24 / 25, 25 / (24 / 1.001), 30 / 24)
+    ]
+    assert evidence == pytest.approx([evidence[0]] * 3, abs=0.01)
+
+
 def test_a_single_cue_is_enough_not_to_fail() -> None:
     cue = Cue(0, 0, "x", 1)
     assert estimate_timing([cue], [cue]).rate == 1.0

@@ -21,6 +21,8 @@ from training.corpus.readers.webvtt import ARROW, LONGEST_CUE, TOO_LONG, is_webv
 from training.corpus.records import Cue, Fault
 from training.errors import CorpusError
 
+#: Milliseconds: no film lasts longer, so that a time beyond is a mistake.
+LONGEST_FILM = 24 * 3_600_000
 #: Frames a second of a MicroDVD file that does not tell: that of films on discs.
 FRAME_RATE = 23.976
 
@@ -60,10 +62,16 @@ def read_cues(path: Path) -> Iterator[Cue | Fault]:
     if form not in FORMATS_OF_SUFFIX.get(suffix, PARSERS):
         yield Fault(f"{path}:1", f"is {form}, though its name ends in {suffix}")
     for each in PARSERS[form](text, str(path)):
-        if isinstance(each, Cue) and "\ufffd" in each.text:
-            yield Fault(f"{path}:{each.line}", "holds bytes that are no text")
+        if isinstance(each, Cue) and (reason := _what_is_wrong(each)):
+            yield Fault(f"{path}:{each.line}", reason)
         else:
             yield each
+
+
+def _what_is_wrong(cue: Cue) -> str:
+    if cue.end_ms > LONGEST_FILM:
+        return "ends after more than 24 hours"
+    return "holds bytes that are no text" if "\ufffd" in cue.text else ""
 
 
 def format_of(text: str) -> str:

@@ -79,6 +79,9 @@ def test_entities_of_web_pages_are_text(tmp_path: Path) -> None:
         ("a.sub", "9 no\n", "[30][40]Hi.\n", "expected [time][time]text"),
         ("a.sub", f"[{'9' * 400}][{'9' * 400}]no\n", "[30][40]Hi.\n", "not mpl2"),
         ("a.srt", "A story.\n\n", SRT, "text before the first time"),
+        ("a.srt", "99:59:00,000 --> 99:59:01,000\nno\n", SRT, "ends after more than 24"),
+        ("a.sub", "{900}{999999999}no\n", "{910}{920}Hi.\n", "ends after more than 24"),
+        ("a.sub", "[1][99999999]no\n", "[30][40]Hi.\n", "ends after more than 24"),
     ],
 )
 def test_a_bad_cue_is_named_and_costs_no_other(
@@ -90,6 +93,13 @@ def test_a_bad_cue_is_named_and_costs_no_other(
     assert fault.reason.startswith(reason)
     assert isinstance(cue, Cue)
     assert cue.text == "Hi."
+
+
+def test_an_hour_that_no_film_has_is_named(tmp_path: Path) -> None:
+    bad = "9999999:00:01.000 --> 9999999:00:02.000\nno\n\n"
+    fault, cue = cues(tmp_path / "a.vtt", f"WEBVTT\n\n{bad}00:01.000 --> 00:02.500\nHi.\n")
+    assert fault == Fault(f"{tmp_path / 'a.vtt'}:3", "ends after more than 24 hours")
+    assert cue == Cue(1000, 2500, "Hi.", 6)
 
 
 def test_a_damaged_character_is_named(tmp_path: Path) -> None:
