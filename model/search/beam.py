@@ -103,11 +103,13 @@ class Search:
         return Encoded(requests, self._engine.encode(source_ids, lengths, use_shortlist))
 
     def join(self, encoded: Encoded) -> None:
-        """Lets requests join at the next step."""
+        """Lets requests join at the next step. Where that fails, it changes nothing."""
         requests, state = encoded.requests, encoded.state
-        newcomers = Beams.start(requests, first_row=self._state_rows, bos_id=self._bos_id)
-        self._beams = newcomers if self.is_idle else self._beams.join(newcomers)
-        self._state = state if self.is_idle else self._engine.concatenate([self._state, state])
+        beams = Beams.start(requests, first_row=self._state_rows, bos_id=self._bos_id)
+        if not self.is_idle:
+            beams = self._beams.join(beams)
+            state = self._engine.concatenate([self._state, state])
+        self._beams, self._state = beams, state
         self._state_rows += len(requests)
         self._open += [_Open(request, []) for request in requests]
         self._sampler.add([request.options for request in requests])
@@ -182,7 +184,8 @@ class Search:
         sequel = Sequel(beams.rows[0], last, top_k, totals, beams.steps_left)
         steps = foresight.take(self._state, sequel)
         tokens, logprobs = verdict.likeliest(steps.tokens[:, 0], steps.logprobs[:, 0])
-        goes_on = (tokens[:-1] == steps.chosen[:, 0]) & (tokens[:-1] != self._eos_id)
+        goes_on = (tokens[:-1] == steps.chosen[:, 0]) & (steps.parents[:, 0] == 0)
+        goes_on &= tokens[:-1] != self._eos_id
         count = len(tokens) if goes_on.all() else int(goes_on.argmin()) + 1
         foresight.learn(were_all_used=count == len(tokens))
         self._state, self._state_rows = steps.state(count - 1), 1

@@ -274,9 +274,11 @@ class Beams:
 
     def may_be_done(self) -> bool:
         """Whether `upper_bounds` can tell that some request is done, or broken."""
+        if self.some_have_enough:
+            return True
         if self.logprobs.shape[1] == 1:
             return not math.isfinite(np.vdot(self.logprobs, self.logprobs))
-        return self.some_have_enough or not (self.is_full or self.live.any(axis=1).all())
+        return not (self.is_full or self.live.any(axis=1).all())
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {name: getattr(self, name) for name in _ARRAYS}

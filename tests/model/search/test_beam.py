@@ -169,6 +169,47 @@ def test_a_removed_request_leaves_and_the_others_go_on() -> None:
     assert [key for key, _ in answers] == ["stays"]
 
 
+@pytest.mark.parametrize("has_neighbour", [False, True])
+def test_a_beam_is_done_as_soon_as_nothing_can_overtake_its_answer(has_neighbour: bool) -> None:
+    """A neighbour that leaves narrows the beam to the one hypothesis that still lives."""
+    search = Search(TableEngine(CHATTERBOX), bos_id=BOS, eos_id=EOS)
+    beam = SearchOptions(beam_size=2, length_penalty=0.0, max_tokens=60)
+    search.add([SearchRequest("beam", (0,), beam)])
+    if has_neighbour:
+        search.add([SearchRequest("neighbour", (0,), SearchOptions(max_tokens=5))])
+    answers, steps = {}, 0
+    while not search.is_idle:
+        answers.update(search.step())
+        steps += 1
+    assert answers["beam"][0].tokens == (A,)  # ends with 0.1
+    assert steps == 23  # 0.9 ** 22 < 0.1
+
+
+class FullEngine(TableEngine):
+    """Has no memory for further rows."""
+
+    def concatenate(self, states: list[list[Int32]]) -> list[Int32]:
+        raise MemoryError
+
+
+def test_who_finds_no_room_changes_nothing_for_the_others() -> None:
+    engine = FullEngine(GARDEN_PATH, CHATTERBOX)
+    staying = [
+        SearchRequest("beam", (0,), SearchOptions(beam_size=2, n_best=2)),
+        SearchRequest("greedy", (1,), SearchOptions(max_tokens=9)),
+    ]
+    search = Search(engine, bos_id=BOS, eos_id=EOS)
+    search.add(staying)
+    answers = dict(search.step())
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            search.add([SearchRequest("late", (1,), SearchOptions(beam_size=4))])
+        answers.update(search.step())
+    while not search.is_idle:
+        answers.update(search.step())
+    assert answers == run(engine, staying)
+
+
 def exhaustive(table: Float32, options: SearchOptions) -> tuple[tuple[int, ...], float]:
     """The best hypothesis of all that end within `max_tokens`, by trying each."""
     best: tuple[tuple[int, ...], float] = ((), -math.inf)

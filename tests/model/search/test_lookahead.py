@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from model.config import SearchOptions
-from model.contract import Bool, Int32, State, StepResult, Steps
+from model.contract import Bool, Int32, Sequel, State, StepResult, Steps
 from model.engine import load_engine
 from model.engine.onnx import OnnxEngine
 from model.folder import load_folder
 from model.search.beam import Search
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID
+from tests.model.search import test_beam
+from tests.model.search.test_beam import CHATTERBOX, A, B, TableEngine
 
 SOURCE = [6, 7, 8, 9, 3]
 #: Ways to ask, of which some let the search choose otherwise than was foreseen.
@@ -128,3 +130,28 @@ def test_others_may_join_at_any_time(engine: OnnxEngine, beam_size: int, steps: 
         assert [each.tokens for each in done[request.key]] == [
             each.tokens for each in answer(Counted(engine), request)
         ]
+
+
+class OfTwoRows(TableEngine):
+    """Takes three steps ahead, the last of them from what another row has said. Where rows are
+    doubled, and two tokens equally likely, the copy may come first."""
+
+    def step_ahead(self, state: Any, sequel: Sequel) -> Steps:
+        read = [sequel.tokens, np.array([A], np.int32), np.array([B], np.int32)]
+        read = read[: sequel.most_steps]
+        results = [self.step(state, sequel.parents, each, sequel.top_k) for each in read]
+        return Steps(
+            np.stack([each.tokens for each in results]),
+            np.stack([each.logprobs for each in results]),
+            np.stack([each.attention_weights[:, :1] for each in results]),
+            np.array([[0], [1]])[: len(read) - 1],
+            np.array([[A], [A]], np.int32)[: len(read) - 1],
+            lambda place: results[place].state,
+        )
+
+
+def test_what_another_row_says_is_not_taken() -> None:
+    request = SearchRequest("only", (0,), SearchOptions(max_tokens=7))
+    assert test_beam.run(OfTwoRows(CHATTERBOX), [request]) == test_beam.run(
+        TableEngine(CHATTERBOX), [request]
+    )
