@@ -86,20 +86,19 @@ class OnnxEngine:
             EngineError: if the folder has no graphs of that precision.
             FolderError: if they cannot be run.
         """
-        names = GRAPH_FILES[precision]
+        names: tuple[str, ...] = GRAPH_FILES[precision]
         if not set(names) <= set(folder.config.sha256):
             raise EngineError(
                 f"{folder.path}: has no {precision} graphs ({', '.join(names)}). Write them with "
                 "`python -m training export`, or use the keras engine."
             )
-        graphs = [(folder.path / name).read_bytes() for name in names]
-        shortlist = None
         if precision == "int8" and set(SHORTLIST_FILES) <= set(folder.config.sha256):
-            graph, stored = ((folder.path / name).read_bytes() for name in SHORTLIST_FILES)
-            shortlist = graph, Shortlist.from_bytes(stored)
+            names = (*names, *SHORTLIST_FILES)
+        encoder, step, *short = ((folder.path / name).read_bytes() for name in names)
         try:
-            return cls(*graphs, shortlist=shortlist, threads=threads)
-        except BAD_GRAPH as error:
+            shortlist = (short[0], Shortlist.from_bytes(short[1])) if short else None
+            return cls(encoder, step, shortlist=shortlist, threads=threads)
+        except (*BAD_GRAPH, FolderError) as error:
             raise FolderError(
                 f"{folder.path}: {' or '.join(names)} cannot be run. Export them anew. ({error})"
             ) from None
@@ -137,7 +136,11 @@ class OnnxEngine:
         if wanted is not None:
             result = self.step(state, parents, tokens, top_k)
             return replace(result, wanted_logprobs=self._wanted(state, parents, tokens, wanted))
-        memory, grid, recurrent = self._follow(state, parents)
+        return self._step_once(self._follow(state, parents), tokens, top_k)
+
+    def _step_once(self, followed: OnnxState, tokens: Int32, top_k: int) -> StepResult:
+        """One step of rows that have been followed."""
+        memory, grid, recurrent = followed.memory, followed.grid, followed.recurrent
         taken = self._take_step(memory, grid.spread(tokens)[..., None], recurrent, top_k)
         return StepResult(
             grid.collect(taken.best),
@@ -148,9 +151,10 @@ class OnnxEngine:
 
     def step_ahead(self, state: OnnxState, sequel: Sequel) -> Steps:
         parents, tokens, top_k, totals, most_steps = sequel
-        memory, grid, recurrent = self._follow(state, parents)
+        followed = self._follow(state, parents)
+        memory, grid, recurrent = followed.memory, followed.grid, followed.recurrent
         if most_steps == 1 or grid.shape != (1, len(tokens)):
-            return Steps.of_one(self.step(state, parents, tokens, top_k))
+            return Steps.of_one(self._step_once(followed, tokens, top_k))
         candidates = memory.candidates
         is_short = candidates is not None and candidates.are_all_used
         graph = self._short_step if is_short else self._step
@@ -170,11 +174,11 @@ class OnnxEngine:
             state_after,
         )
 
-    def _follow(self, state: OnnxState, parents: Int32) -> tuple[Memory, Grid, list[Float32]]:
-        """Memory, grid and recurrent state of rows that continue `parents`."""
+    def _follow(self, state: OnnxState, parents: Int32) -> OnnxState:
+        """The state of rows that continue `parents`."""
         memory, grid, recurrent = state.memory, state.grid, state.recurrent
         if grid.is_continued_by(parents):
-            return memory, grid, recurrent
+            return state
         grid, lines, places = grid.follow(parents)
         if places is not None:
             recurrent = [
@@ -183,7 +187,7 @@ class OnnxEngine:
             ]
         if lines is not None:
             memory = Memory.join_some([memory], lines)
-        return memory, grid, recurrent
+        return OnnxState(memory, grid, recurrent)
 
     def _wanted(self, state: OnnxState, parents: Int32, tokens: Int32, wanted: Int32) -> Float32:
         """The graphs tell the likeliest only: rows that want others take a step of their own, in

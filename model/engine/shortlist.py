@@ -8,15 +8,29 @@ a request's numbers do not depend on its company.
 from __future__ import annotations
 
 import io
+import zlib
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.contract import Bool, Float32, Int32
 from model.errors import FolderError
+
+#: What NumPy, and the archive under it, raise for a file of arrays that is damaged or another.
+BAD_FILE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +53,6 @@ class Candidates:
     def take(self, sources: NDArray[Any]) -> Candidates:
         """Those sources."""
         return Candidates(*(getattr(self, field.name)[sources] for field in fields(self)))
-
-    @cached_property
-    def lines(self) -> NDArray[np.intp]:
-        """The number of each source, `(sources, 1, 1)`."""
-        return np.arange(len(self.tokens))[:, None, None]
 
     @cached_property
     def are_all_used(self) -> bool:
@@ -102,9 +111,9 @@ class Shortlist:
         try:
             with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
                 found = {each.name: arrays[each.name] for each in fields(cls)}
-        except (ValueError, KeyError, OSError) as error:
+            return cls(**{**found, "always": int(found["always"]), "size": int(found["size"])})
+        except BAD_FILE as error:
             raise FolderError(f"the shortlist cannot be read; export it anew ({error})") from None
-        return cls(**{**found, "always": int(found["always"]), "size": int(found["size"])})
 
     def candidates(self, source_ids: Int32, source_lengths: Int32, is_used: Bool) -> Candidates:
         """Those of each source. `source_ids` is `(batch, source_len)`, `is_used` `(batch,)`."""

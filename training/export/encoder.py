@@ -35,7 +35,6 @@ def encoder_graph(network: TokenSeq2Seq, precision: str) -> bytes:
     weights = DecoderWeights.of(decoder)
     outputs = products.bounded(graph, graph.op("Transpose", sequence, perm=[1, 0, 2]))  # B S W
     if weights.keys is None:
-        keys = sequence
         keys = graph.op("Transpose", sequence, perm=[1, 0, 2])
         (values,) = read(graph, products, outputs, [weights.values])
     else:
@@ -76,14 +75,14 @@ def _initial_state(
     state: list[Value] = []
     for layer in range(decoder.layers):
         bridges = decoder.bridges[layer * size : (layer + 1) * size]
-        names = []
+        lifted = []
         for bridge, final in zip(bridges, finals, strict=True):
             kernel = Reader(array(bridge.kernel), array(bridge.bias))
             (value,) = read(graph, Float32Products(), Operand(final), [kernel])
-            lifted = graph.op("Unsqueeze", value, graph.constant([1, 2], "int64"))
-            names.append(graph.op("Tanh", lifted))
-        own = read(graph, products, products.bounded(graph, names[0]), [weights.recurrent[layer]])
-        state += [names[-1], *own]
+            by_row = graph.op("Unsqueeze", value, graph.constant([1, 2], "int64"))
+            lifted.append(graph.op("Tanh", by_row))
+        own = read(graph, products, products.bounded(graph, lifted[0]), [weights.recurrent[layer]])
+        state += [lifted[-1], *own]
     if weights.feeding is not None:
         nothing = graph.constant(np.zeros((decoder.units, weights.feeding.units)))
         state.append(graph.op("MatMul", state[0], nothing))

@@ -97,7 +97,8 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
             f"of {found.steps:,} steps, log-probabilities {found.difference:.1e} apart"
         )
     if "int8" in precisions:
-        line, shortlist = _shortlist_files(network, corpus.train, sources)
+        graphs = {name: files[name] for name in GRAPH_FILES["int8"]}
+        line, shortlist = _shortlist_files(network, graphs, corpus.train, sources)
         lines.append(f"{path}: {line}")
         files |= shortlist
     write_folder(path, folder.config, files)
@@ -130,18 +131,18 @@ def shortlist_files(network: TokenSeq2Seq, shortlist: Shortlist) -> dict[str, by
 
 
 def _shortlist_files(
-    network: TokenSeq2Seq, train: Shard, sources: Sequence[Int32]
+    network: TokenSeq2Seq, graphs: dict[str, bytes], train: Shard, sources: Sequence[Int32]
 ) -> tuple[str, dict[str, bytes]]:
-    """The smallest shortlist that is good enough, if any is, and a line on it."""
-    graphs = list(graph_files(network, "int8").values())
-    whole = OnnxEngine(*graphs)
+    """The smallest shortlist beside the int8 `graphs` that is good enough, if any is, and a line on
+    it."""
+    whole = OnnxEngine(*graphs.values())
     vocab_size = network.config.target_vocab_size
     for size in SHORTLIST_SIZES:
         if size * LEAST_GAIN > vocab_size:
             break
         shortlist = build_shortlist(network, train, size)
         files = shortlist_files(network, shortlist)
-        short = OnnxEngine(*graphs, shortlist=(files[SHORTLIST_FILES[0]], shortlist))
+        short = OnnxEngine(*graphs.values(), shortlist=(files[SHORTLIST_FILES[0]], shortlist))
         found = compare(whole, short, sources, name=f"shortlist {size}")
         if found.share >= LEAST_SHORTLIST_AGREEMENT:
             line = (

@@ -60,7 +60,8 @@ def one_or_more(
 
     def turn(carried: list[Value]) -> Turn:
         totals, tokens, logprobs, *state = carried
-        sums = graph.op("Reshape", graph.op("Add", _on_end(graph, totals), logprobs), flat)
+        by_row = graph.op("Unsqueeze", totals, graph.constant([1], "int64"))
+        sums = graph.op("Reshape", graph.op("Add", by_row, logprobs), flat)
         totals, places = graph.ops("TopK", sums, rows, count=2, axis=-1)
         parents = graph.op("Div", places, top_k)
         chosen = graph.op("Gather", graph.op("Reshape", tokens, flat), places)
@@ -89,7 +90,3 @@ def one_or_more(
         graph.output(value, f"more_{name}", dtype, "more", *grid, *shape)
     graph.output(parents, "parents", "int64", "more", "rows")
     graph.output(chosen, "chosen", "int32", "more", "rows")
-
-
-def _on_end(graph: Graph, totals: Value) -> Value:
-    return graph.op("Unsqueeze", totals, graph.constant([1], "int64"))

@@ -9,7 +9,7 @@ import pytest
 from model.engine import load_engine
 from model.engine.onnx import OnnxEngine
 from model.errors import EngineError, FolderError
-from model.folder import GRAPH_FILES, load_folder, write_folder
+from model.folder import GRAPH_FILES, SHORTLIST_FILES, load_folder, write_folder
 
 
 def test_auto_prefers_the_fastest_graphs(exported_folder: Path, untrained_folder: Path) -> None:
@@ -24,12 +24,13 @@ def test_missing_graphs_are_named(untrained_folder: Path) -> None:
         load_engine(load_folder(untrained_folder), "onnx-int8")
 
 
-def test_broken_graphs_are_named(exported_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", [*GRAPH_FILES["int8"], *SHORTLIST_FILES])
+def test_broken_graphs_are_named(exported_folder: Path, tmp_path: Path, broken: str) -> None:
     folder = load_folder(exported_folder)
     files = {name: (exported_folder / name).read_bytes() for name in folder.config.sha256}
-    write_folder(tmp_path / "broken", folder.config, {**files, GRAPH_FILES["int8"][1]: b"no graph"})
-    with pytest.raises(FolderError, match="Export them anew"):
-        load_engine(load_folder(tmp_path / "broken"))
+    write_folder(tmp_path / "broken", folder.config, {**files, broken: b"no graph"})
+    with pytest.raises(FolderError, match=f"broken: .*{broken}.*Export them anew"):
+        load_engine(load_folder(tmp_path / "broken"), "onnx-int8")
 
 
 def test_answering_loads_no_framework(exported_folder: Path) -> None:

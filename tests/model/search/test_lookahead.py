@@ -105,24 +105,42 @@ def test_what_was_said_may_be_blocked(engine: OnnxEngine) -> None:
         assert answer(CountedAhead(engine), request) == answer(Counted(engine), request)
 
 
-@pytest.mark.parametrize("beam_size", [1, 4])
-def test_few_calls_take_many_steps(engine: OnnxEngine, beam_size: int) -> None:
+#: With rules, each step is looked at; a lone greedy request without any strides.
+RULES = {"min_tokens": 30, "no_repeat_ngram": 4, "max_tokens": 30}
+NO_RULES = {"max_tokens": 100}
+
+
+@pytest.mark.parametrize(
+    ("beam_size", "rules"),
+    [(1, NO_RULES), *((size, {"min_tokens": 40, "max_tokens": 40}) for size in (1, 4))],
+    ids=str,
+)
+def test_few_calls_take_many_steps(
+    engine: OnnxEngine, beam_size: int, rules: dict[str, int]
+) -> None:
     counted = CountedAhead(engine)
-    options = SearchOptions(beam_size=beam_size, min_tokens=40, max_tokens=40)
-    answer(counted, SearchRequest(0, SOURCE, options))
+    options = SearchOptions(beam_size=beam_size, **rules)
+    found = answer(counted, SearchRequest(0, SOURCE, options))
+    assert len(found[0].tokens) >= 40
     assert counted.calls.total() <= 10
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
-@pytest.mark.parametrize("steps", [1, 2, 5])
-def test_others_may_join_at_any_time(engine: OnnxEngine, beam_size: int, steps: int) -> None:
-    options = SearchOptions(beam_size=beam_size, min_tokens=30, max_tokens=30, no_repeat_ngram=4)
+@pytest.mark.parametrize(
+    ("rules", "steps"), [(RULES, 1), (RULES, 2), (RULES, 5), (NO_RULES, 1), (NO_RULES, 2)], ids=str
+)
+def test_others_may_join_at_any_time(
+    engine: OnnxEngine, beam_size: int, rules: dict[str, int], steps: int
+) -> None:
+    options = SearchOptions(beam_size=beam_size, **rules)
     requests = [SearchRequest(key, SOURCE[key:], options) for key in range(2)]
     running = search(CountedAhead(engine))
     running.add(requests[:1])
     done: dict[Any, Any] = {}
     for _ in range(steps):
         done |= dict(running.step())
+    if beam_size == 1 and rules is NO_RULES:
+        assert len(running.agreed({0: 0})[0]) > 10 * steps
     running.add(requests[1:])
     while not running.is_idle:
         done |= dict(running.step())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -69,5 +72,30 @@ def test_a_shortlist_is_stored_whole(shortlist: Shortlist) -> None:
     again = Shortlist.from_bytes(shortlist.to_bytes())
     np.testing.assert_array_equal(again.likely, shortlist.likely)
     assert (again.always, again.size) == (5, 12)
-    with pytest.raises(FolderError, match="export it anew"):
-        Shortlist.from_bytes(b"no arrays")
+
+
+def test_a_damaged_shortlist_is_refused(shortlist: Shortlist) -> None:
+    whole = shortlist.to_bytes()
+    array, arrays = io.BytesIO(), io.BytesIO()
+    np.save(array, shortlist.bias)
+    np.savez(arrays, **{each.name: np.zeros((2, 2)) for each in fields(shortlist)})
+    cut = [whole[:size] for size in range(0, len(whole), 7)]
+    for stored in (b"no arrays", array.getvalue(), arrays.getvalue(), *cut):
+        with pytest.raises(FolderError, match="export it anew"):
+            Shortlist.from_bytes(stored)
+
+
+def test_no_damaged_number_of_a_shortlist_is_read(shortlist: Shortlist) -> None:
+    whole, refused = shortlist.to_bytes(), 0
+    places = range(0, len(whole), 3)
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 255
+        try:
+            found = Shortlist.from_bytes(bytes(damaged))
+        except FolderError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(found.columns, shortlist.columns)
+            np.testing.assert_array_equal(found.likely, shortlist.likely)
+    assert refused > len(places) / 2
