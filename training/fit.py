@@ -53,7 +53,7 @@ def fit(recipe: Recipe) -> str:
         "epochs": run.progress.epoch,
     }
     path = Path(recipe.output) / "model"
-    write_model(path, recipe, corpus, {WEIGHTS_FILE: weights_of(run.network)}, metrics)
+    write_model(path, recipe, corpus, weights_of(run.network), metrics)
     return f"{path}: dev perplexity {score.perplexity:.2f} after {run.progress.step} steps"
 
 

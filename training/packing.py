@@ -17,21 +17,15 @@ Metrics = dict[str, Any]
 
 
 def write_model(
-    path: Path,
-    recipe: Recipe,
-    corpus: PreparedCorpus,
-    network_files: dict[str, bytes],
-    metrics: Metrics,
-    samples: list[tuple[str, str]] | None = None,
+    path: Path, recipe: Recipe, corpus: PreparedCorpus, weights: bytes, metrics: Metrics
 ) -> None:
-    """Writes the model folder at `path`, replacing one that lies there.
+    """Writes the folder of a model that was trained just now, replacing one that lies there.
 
     Args:
         path: where.
         recipe, corpus: what it was trained on.
-        network_files: file name -> contents of the network: its weights, and graphs of it.
+        weights: a Keras weights file.
         metrics: name -> value, for config and card.
-        samples: (source, answer) pairs for the card.
 
     Raises:
         FolderError: if the disk refuses.
@@ -51,9 +45,36 @@ def write_model(
             "metrics": metrics,
         },
     )
-    card = _card(recipe, corpus, metrics, samples or [])
-    files = {**corpus.tokenizer_files, **network_files, CARD_FILE: card.encode()}
+    card = _card(config, len(corpus.train), [])
+    files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
     write_folder(path, config, files)
+
+
+def write_scores(
+    path: Path,
+    config: ModelConfig,
+    train_examples: int,
+    metrics: Metrics,
+    samples: list[tuple[str, str]],
+) -> None:
+    """Puts scores into the config and the card of a finished model folder; all else stays, whatever
+    became of the recipe since.
+
+    Args:
+        path: the folder, verified.
+        config: its document.
+        train_examples: that it was trained on.
+        metrics: name -> value, instead of those it has.
+        samples: (source, answer) pairs for the card.
+
+    Raises:
+        FolderError: if the disk refuses.
+    """
+    training = {**config.training, "metrics": metrics}
+    scored = config.model_copy(update={"training": training})
+    card = _card(scored, train_examples, samples)
+    files = {name: (path / name).read_bytes() for name in config.sha256}
+    write_folder(path, scored, {**files, CARD_FILE: card.encode()})
 
 
 def weights_of(network: TokenSeq2Seq) -> bytes:
@@ -84,16 +105,16 @@ def _versions() -> dict[str, str]:
     return {name: found[name] for name in names if name in found}
 
 
-def _card(
-    recipe: Recipe, corpus: PreparedCorpus, metrics: Metrics, samples: list[tuple[str, str]]
-) -> str:
+def _card(config: ModelConfig, train_examples: int, samples: list[tuple[str, str]]) -> str:
+    recipe, metrics = config.training["recipe"], config.training["metrics"]
     rows = "\n".join(f"| {name.replace('_', ' ')} | {value} |" for name, value in metrics.items())
     said = "\n".join(f"| {source} | {answer} |" for source, answer in samples)
     dialogue = f"\n## Samples\n\n| source | answer |\n|---|---|\n{said}\n" if samples else ""
-    files = "\n".join(f"- `{source.path}`" for source in recipe.corpus.sources)
+    files = "\n".join(f"- `{source['path']}`" for source in recipe["corpus"]["sources"])
+    about = recipe["description"] or f"A model for the task {config.task}."
     return (
-        f"# {recipe.name}\n\n{recipe.description or f'A model for the task {recipe.task}.'}\n\n"
-        f"## Data\n\n{files}\n\n{len(corpus.train):,} training examples. "
-        f"Licence: {recipe.licence or 'not stated in the recipe'}\n\n"
+        f"# {config.name}\n\n{about}\n\n"
+        f"## Data\n\n{files}\n\n{train_examples:,} training examples. "
+        f"Licence: {recipe['licence'] or 'not stated in the recipe'}\n\n"
         f"## Scores\n\n| | |\n|---|---|\n{rows}\n{dialogue}"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.config import SearchOptions
-from model.folder import GRAPH_FILES, SHORTLIST_FILES, WEIGHTS_FILE
+from model.folder import WEIGHTS_FILE
 from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import normalise_target
@@ -22,7 +22,7 @@ from training.evaluation.metrics import (
     exact_match,
     most_repeated,
 )
-from training.packing import Metrics, write_model
+from training.packing import Metrics, write_scores
 from training.recipe import Recipe
 from training.scoring import Scorer
 
@@ -59,34 +59,27 @@ def evaluate(recipe: Recipe) -> str:
         raise CorpusError(f"{corpus.path}: has no test part. Set test_fraction, prepare again.")
     path = Path(recipe.output) / "model"
     generator = Generator.load(path)
-    if generator.config.training.get("corpus_fingerprint") != corpus.fingerprint:
+    config = generator.config
+    if config.training.get("corpus_fingerprint") != corpus.fingerprint:
         raise CorpusError(
             f"{path}: was trained on another corpus than lies in {corpus.path}, so that its test "
             "part may hold what the model has learnt. Run `fit` again."
         )
     count = min(len(corpus.test), MOST_ANSWERS)
     sources = [corpus.test.source_turns(i) for i in range(count)]
-    references = [
-        normalise_target(corpus.test.target_text(i), generator.config.text) for i in range(count)
-    ]
+    references = [normalise_target(corpus.test.target_text(i), config.text) for i in range(count)]
     answered = [_answer(generator, sources, beam_size) for beam_size in (1, 4)]
-    metrics: Metrics = {**generator.config.training["metrics"]}
+    metrics: Metrics = {**config.training["metrics"]}
     metrics |= _prediction_scores(generator, path / WEIGHTS_FILE, corpus.test, recipe)
     for answers in answered:
-        scores = _reply_scores if recipe.task == "reply" else _translation_scores
+        scores = _reply_scores if config.task == "reply" else _translation_scores
         found = scores(answers.texts, references)
         metrics |= {f"test_{answers.search}_{name}": score for name, score in found.items()}
     samples = _samples(sources, answered[0].texts)
-    report = _report(recipe, corpus, metrics, sources, references, answered)
+    report = _report(config.name, corpus, metrics, sources, references, answered)
     (Path(recipe.output) / "report.md").write_text(report, encoding="utf-8")
-    write_model(path, recipe, corpus, _network_files(path), metrics, samples)
+    write_scores(path, config, len(corpus.train), metrics, samples)
     return "\n".join(f"{name}: {value}" for name, value in metrics.items())
-
-
-def _network_files(path: Path) -> dict[str, bytes]:
-    graphs = (name for names in (*GRAPH_FILES.values(), SHORTLIST_FILES) for name in names)
-    names = (WEIGHTS_FILE, *graphs)
-    return {name: (path / name).read_bytes() for name in names if (path / name).exists()}
 
 
 def _answer(generator: Generator, sources: Sequence[Any], beam_size: int) -> Answers:
@@ -136,7 +129,7 @@ def _samples(sources: Sequence[Sequence[str]], texts: Sequence[str]) -> list[tup
 
 
 def _report(
-    recipe: Recipe,
+    model_name: str,
     corpus: PreparedCorpus,
     metrics: Metrics,
     sources: Sequence[Sequence[str]],
@@ -153,7 +146,7 @@ def _report(
         for i in range(0, len(sources), step)
     )
     return (
-        f"# {recipe.name}: evaluation\n\n"
+        f"# {model_name}: evaluation\n\n"
         f"{len(corpus.train):,} training, {len(corpus.dev):,} dev and {len(corpus.test):,} test "
         f"examples (corpus {corpus.fingerprint[:12]}).\n\n"
         f"| score | value |\n|---|---|\n{scores}\n\n"
