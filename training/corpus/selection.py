@@ -186,8 +186,10 @@ class Select:
 
 
 def _swap(example: Example, is_bilingual: bool) -> Example:
-    """What stands in the target is the source. A pair's group follows its source."""
-    group = example.target if is_bilingual else example.group
+    """What stands in the target is the source. The group of a pair that stands for itself is its
+    source; a film or a conversation stays one."""
+    stands_alone = is_bilingual and example.group == example.source[-1]
+    group = example.target if stands_alone else example.group
     return Example((example.target,), example.source[-1], group, example.origin)
 
 

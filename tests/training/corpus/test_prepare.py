@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,43 @@ def test_a_swapped_source_is_read_backwards(folder: Path) -> None:
     corpus = made(folder, {**PAIRS, "swap": True})
     assert all(source.startswith("one ") for source in sources_of(corpus.train))
     assert corpus.train.target_text(0).startswith("a ")
+
+
+def films_of_a_table(folder: Path) -> dict[str, Any]:
+    rows = [(thing, *pair) for thing in THINGS for pair in pairs() if pair[0].endswith(thing)]
+    lines = [f"{film}\t{source}\t{target}\n" for film, source, target in rows]
+    (folder / "films.tsv").write_text("film\ten\tde\n" + "".join(lines))
+    columns = {"columns": ["en", "de"], "group_column": "film"}
+    return {"format": "table", "path": "films.tsv", **columns}
+
+
+def films_of_subtitles(folder: Path) -> dict[str, Any]:
+    for thing in THINGS:
+        said = [pair for pair in pairs() if pair[0].endswith(thing)]
+        for language, texts in zip(("en", "de"), zip(*said, strict=True), strict=True):
+            cues = [f"00:00:0{i},000 --> 00:00:0{i},900\n{text}." for i, text in enumerate(texts)]
+            (folder / thing).mkdir(exist_ok=True)
+            (folder / thing / f"{language}.srt").write_text("\n\n".join(cues))
+    return {"format": "subtitle-pairs", "path": "*/en.srt", "target_path": "*/de.srt"}
+
+
+@pytest.mark.parametrize("films", [films_of_a_table, films_of_subtitles])
+def test_a_film_is_not_torn_apart_by_a_swap(
+    folder: Path, films: Callable[[Path], dict[str, Any]]
+) -> None:
+    corpus = made(folder, {**films(folder), "swap": True}, dev_fraction=0.3, test_fraction=0.3)
+    parts = [sources_of(shard) for shard in (corpus.train, corpus.dev, corpus.test)]
+    assert sum(map(len, parts)) == len(pairs())
+    things = [{next(t for t in THINGS if t in source) for source in part} for part in parts]
+    assert all(things)
+    assert sum(map(len, things)) == len(THINGS)
+
+
+def test_translations_into_one_source_stay_together_after_a_swap(folder: Path) -> None:
+    write_tsv(folder / "pairs.tsv", [*pairs(), *((f"{s} again", t) for s, t in pairs())])
+    corpus = made(folder, {**PAIRS, "swap": True})
+    parts = [set(sources_of(shard)) for shard in (corpus.train, corpus.dev, corpus.test)]
+    assert sum(map(len, parts)) == len(pairs())
 
 
 def test_a_long_source_to_translate_is_left_out_rather_than_cut(folder: Path) -> None:
