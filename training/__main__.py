@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Literal, TextIO, TypeVar
@@ -24,6 +24,8 @@ from training.recipe import read_complete_recipe
 STRICT = "stop at the first record or file that cannot be read, instead of leaving it out"
 #: Commands whose standard output is data.
 PRINTING = ("mine", "align")
+#: Commands that keep what they have done when they are stopped.
+RESUMING = ("prepare", "fit")
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
 
@@ -43,7 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        is_kept = chosen.command in RESUMING
+        print(
+            "stopped; the same command goes on from here" if is_kept else "stopped", file=sys.stderr
+        )
         return 130
     return 0
 
@@ -65,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--workers", type=_count, help="processes; by default one for each core"
             )
             command.add_argument("--strict", action="store_true", help=STRICT)
-    command.add_argument(
+    commands.choices["export"].add_argument(
         "--precision",
         choices=PRECISIONS,
         action="append",
@@ -207,9 +212,13 @@ def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
 def _print(
     records: Iterator[Found | Fault], chosen: argparse.Namespace, note: Callable[[Found], object]
 ) -> tuple[int, int]:
-    """Prints records as JSON lines and faults on standard error. How many of each there are."""
+    """Prints records as JSON lines and faults on standard error. How many of each there are.
+
+    A file that is there already stays as it is until there is something to write.
+    """
     count, faults = 0, 0
-    with _open_output(chosen.output) as output:
+    output: TextIO | None = None
+    with ExitStack() as opened:
         for record in records:
             if isinstance(record, Fault):
                 if chosen.strict:
@@ -217,9 +226,12 @@ def _print(
                 faults += 1
                 print(f"left out: {record.origin}: {record.reason}", file=sys.stderr)
             else:
+                output = output or opened.enter_context(_open_output(chosen.output))
                 count += 1
                 note(record)
                 print(record.to_json(), file=output)
+    if chosen.output and not output:
+        print(f"{chosen.output}: not written, since nothing was found", file=sys.stderr)
     return count, faults
 
 

@@ -59,7 +59,10 @@ def test_a_missing_recipe_is_an_error(capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
-    [(CheckpointError("broken"), 1, "error: broken\n"), (KeyboardInterrupt(), 130, "stopped")],
+    [
+        (CheckpointError("broken"), 1, "error: broken\n"),
+        (KeyboardInterrupt(), 130, "stopped; the same command goes on from here\n"),
+    ],
 )
 def test_an_interrupt_and_an_error_end_without_a_traceback(
     recipe: Path,
@@ -75,6 +78,27 @@ def test_an_interrupt_and_an_error_end_without_a_traceback(
     monkeypatch.setattr(command, "prepare", stop)
     assert main(["prepare", str(recipe)]) == code
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_what_cannot_go_on_does_not_claim_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "mine", stop)
+    assert main(["mine", "films"]) == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
+def test_precision_is_an_option_of_export_alone(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step in ("prepare", "fit", "evaluate"):
+        with pytest.raises(SystemExit):
+            main([step, str(recipe), "--precision", "int8"])
+    assert main(["export", str(recipe), "--precision", "int8"]) == 1
+    assert "run/model: there is no such model folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["cook", "a.toml"], ["prepare"]])

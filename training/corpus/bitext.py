@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.corpus.alignment import MIN_SCORE, Pair
 from training.corpus.readers.film_pairs import align_films
-from training.corpus.records import Fault
+from training.corpus.records import Fault, fault_of
 from training.errors import CorpusError
 
 
@@ -50,7 +50,7 @@ def film_pairs(
         try:
             found = align_films(Path(source), Path(target), min_score)
         except CorpusError as error:
-            yield Fault(source, str(error).removeprefix(f"{source}: "))
+            yield fault_of(error, source, target)
             continue
         yield from found.faults
         for pair in found.pairs:

@@ -36,6 +36,8 @@ def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
         files = {file for match in matches for file in _files_below(root / match)}
         if files:
             return root, sorted(files)
+    if len(roots) == 1:
+        raise CorpusError(f"{path}: no such file. Correct the path.")
     places = " nor in ".join(str(root) for root in roots)
     raise CorpusError(
         f"{path}: no such file, neither in {places}. Set SEQ2SEQ_DATA to the folder of the data, "

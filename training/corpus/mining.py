@@ -10,7 +10,7 @@ from pathlib import Path
 from training.corpus.files import find_files
 from training.corpus.readers import wanted_files, wanted_members
 from training.corpus.readers.subtitles import read_scenes
-from training.corpus.records import Fault
+from training.corpus.records import Fault, fault_of
 from training.corpus.turns import Pauses, Turn
 from training.errors import CorpusError
 from training.formats import FORMATS
@@ -72,7 +72,7 @@ def mine(paths: Iterable[str], options: MiningOptions) -> Iterator[Exchange | Fa
         try:
             _, files = find_files(path, [Path()])
         except CorpusError as error:
-            yield Fault(path, str(error).removeprefix(f"{path}: "))
+            yield fault_of(error, path)
             continue
         for file in wanted_files(files, SUFFIXES):
             yield from _mine_file(file, options)
@@ -83,7 +83,7 @@ def _mine_file(file: Path, options: MiningOptions) -> Iterator[Exchange | Fault]
         for member in wanted_members(file, SUFFIXES):
             yield from _mine_member(member, options)
     except CorpusError as error:
-        yield Fault(str(file), str(error).removeprefix(f"{file}: "))
+        yield fault_of(error, file)
 
 
 def _mine_member(path: Path, options: MiningOptions) -> Iterator[Exchange | Fault]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+
+from training.errors import CorpusError
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,11 @@ class Fault:
 
 #: What every reader yields.
 Records = Iterator[Example | Fault]
+
+
+def fault_of(error: CorpusError, *paths: str | Path) -> Fault:
+    """The fault of the path that the message begins with, else of the first."""
+    for path in map(str, paths):
+        if str(error).startswith(f"{path}: "):
+            return Fault(path, str(error).removeprefix(f"{path}: "))
+    return Fault(str(paths[0]), str(error))

@@ -84,9 +84,22 @@ def test_a_list_of_paths_is_read_and_faults_are_named(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "left out: films/notes.txt: no subtitles" in captured.err
-    assert "left out: none.srt: no such file" in captured.err
+    assert "left out: none.srt: no such file. Correct the path.\n" in captured.err
     assert captured.err.endswith("3 exchanges of 1 files; 2 could not be read\n")
     assert len(lines(Path("exchanges.jsonl").read_text())) == 3
+
+
+def test_a_file_of_output_stays_until_there_is_something_to_write(
+    films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = films.parent / "exchanges.jsonl"
+    output.write_text("of yesterday\n")
+    assert main(["mine", "none.srt", "-o", "exchanges.jsonl"]) == 0
+    assert "exchanges.jsonl: not written, since nothing was found\n" in capsys.readouterr().err
+    assert main(["mine", "none.srt", "films", "--strict", "-o", "exchanges.jsonl"]) == 1
+    assert output.read_text() == "of yesterday\n"
+    assert main(["mine", "films", "-o", "exchanges.jsonl"]) == 0
+    assert len(lines(output.read_text())) == 3
 
 
 def test_strict_makes_a_fault_an_error(films: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.corpus.alignment import Pair, align, clock_between
 from training.corpus.readers.cues import read_cues
-from training.corpus.records import Cue, Example, Fault, Records
+from training.corpus.records import Cue, Example, Fault, Records, fault_of
 from training.corpus.timing import LEAST_EVIDENCE
 from training.errors import CorpusError
 
@@ -53,7 +53,7 @@ def read_film_pairs(source: Path, target: Path, min_score: float) -> Records:
     try:
         found = align_films(source, target, min_score)
     except CorpusError as error:
-        yield _fault(error, source, target)
+        yield fault_of(error, source, target)
         return
     yield from found.faults
     for pair in found.pairs:
@@ -71,11 +71,3 @@ def _cues(path: Path, faults: list[Fault]) -> Iterator[Cue]:
             yield found
     if not count:
         raise CorpusError(f"{path}: has no cue with text. Nothing can be aligned with it.")
-
-
-def _fault(error: CorpusError, source: Path, target: Path) -> Fault:
-    """At the file that the message begins with."""
-    for path in (source, target):
-        if str(error).startswith(f"{path}: "):
-            return Fault(str(path), str(error).removeprefix(f"{path}: "))
-    return Fault(str(source), str(error))
