@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from training.corpus.files import find_files
 from training.corpus.packed import ARCHIVE, SINGLE, stat_of
-from training.corpus.readers import read_source, suffixes_of, wanted_files
+from training.corpus.readers import companions_of, read_source, suffixes_of, wanted_files
 from training.corpus.records import Example, Fault, Records
 from training.errors import CorpusError
 from training.recipe import Recipe, SourceConfig, data_folder
@@ -26,12 +26,19 @@ PACKED_TIMES = 4
 
 @dataclass(frozen=True)
 class Input:
-    """A source of the recipe and the files that it means, below `root`."""
+    """A source of the recipe and the files that it means, below `root`.
+
+    Attributes:
+        files: what is read, in order.
+        targets: the other side of each, where the recipe names both; else none.
+        companions: what readers find beside `files` by themselves.
+    """
 
     source: SourceConfig
     root: Path
     files: list[Path]
     targets: list[Path]
+    companions: list[Path] = field(default_factory=list)
 
     def size_of(self, index: int) -> int:
         """Bytes of a file, about, unpacked."""
@@ -94,7 +101,9 @@ def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
 
 def stamps_of(inputs: list[Input], others: list[Path]) -> list[Any]:
     """Place, size and time of each file that data depend on."""
-    files = [file for each in inputs for file in (*each.files, *each.targets)]
+    files = [
+        file for each in inputs for file in (*each.files, *each.targets, *each.companions)
+    ]
     stats = ((file, stat_of(file)) for file in (*files, *others))
     return [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in stats]
 
@@ -148,7 +157,7 @@ def _find(source: SourceConfig, roots: list[Path]) -> Input:
         raise CorpusError(
             f"{source.path} has {len(files)} files, but {source.target_path} {len(targets)}"
         )
-    return Input(source, root, files, targets)
+    return Input(source, root, files, targets, companions_of(source, files))
 
 
 def _both_sides(source: SourceConfig, roots: list[Path], root: Path, files: list[Path]) -> Input:

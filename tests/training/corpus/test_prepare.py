@@ -312,6 +312,34 @@ def test_changed_files_make_the_data_anew(folder: Path) -> None:
     assert not list(folder.glob("run/*.partial"))
 
 
+@pytest.mark.parametrize(("form", "task"), [("moses", "translate"), ("cornell", "reply")])
+def test_a_changed_file_beside_the_named_one_makes_the_data_anew(
+    folder: Path, form: str, task: str
+) -> None:
+    source, beside = write_beside(folder, form, "I see")
+    corpus = made(folder, source, task=task)
+    assert str(folder / beside) in {file for file, *_ in corpus.report["made_from"]["files"]}
+    write_beside(folder, form, "You hear")
+    assert made(folder, source, task=task).fingerprint != corpus.fingerprint
+
+
+def write_beside(folder: Path, form: str, reply: str) -> tuple[dict[str, Any], str]:
+    """A corpus in two files, of which a recipe names one. Returns the source and the other."""
+    rows = [(source, f"{reply} {target}") for source, target in pairs()]
+    if form == "moses":
+        (folder / "a.en").write_text("".join(f"{source}\n" for source, _ in rows))
+        (folder / "a.de").write_text("".join(f"{target}\n" for _, target in rows))
+        return {"format": "moses", "path": "a.en", "languages": ["en", "de"]}, "a.de"
+    names, lines = "", ""
+    for i, turns in enumerate(rows):
+        names += f"u0 +++$+++ u1 +++$+++ m{i} +++$+++ ['L{i}0', 'L{i}1']\n"
+        for number, text in enumerate(turns):
+            lines += f"L{i}{number} +++$+++ u{number} +++$+++ m{i} +++$+++ ANNA +++$+++ {text}\n"
+    (folder / "movie_conversations.txt").write_text(names)
+    (folder / "movie_lines.txt").write_text(lines)
+    return {"format": "cornell", "path": "movie_conversations.txt"}, "movie_lines.txt"
+
+
 def test_broken_data_are_made_anew(folder: Path) -> None:
     first = made(folder, PAIRS)
     (first.path / "dev.arrow").unlink()

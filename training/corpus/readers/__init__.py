@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.corpus.packed import is_archive, members_of, plain_name
-from training.corpus.readers.cornell import read_cornell
+from training.corpus.readers.cornell import lines_file_of, read_cornell
 from training.corpus.readers.dialogue import read_exchanges, read_turn_lines
 from training.corpus.readers.film_pairs import read_film_pairs
 from training.corpus.readers.jsonl import read_jsonl
-from training.corpus.readers.moses import read_moses
+from training.corpus.readers.moses import other_side_of, read_moses
 from training.corpus.readers.pairs import read_bitext, read_pairs, read_scan
 from training.corpus.readers.subtitles import read_subtitles
 from training.corpus.readers.tables import read_table
@@ -41,6 +41,12 @@ READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "yaml": lambda path, _: read_yaml(path),
 }
 
+#: What a format's reader also reads, beside the file that it is given.
+_BESIDE: dict[str, Callable[[Path, SourceConfig], Path | None]] = {
+    "cornell": lambda path, _: lines_file_of(path),
+    "moses": lambda path, source: other_side_of(path, source.language_pair),
+}
+
 _NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
 
 
@@ -66,6 +72,16 @@ def read_source(
             yield Fault(origin, "holds bytes that are no UTF-8 text")
         else:
             yield Example(record.source, record.target, _name(record.group, prefix), origin)
+
+
+def companions_of(source: SourceConfig, files: list[Path]) -> list[Path]:
+    """Files that are read beside `files`, without being named: the other side of `moses`, the
+    lines of `cornell`. What an archive holds has its companions in the archive."""
+    beside = _BESIDE.get(source.format)
+    if beside is None:
+        return []
+    found = (beside(file, source) for file in files if not is_archive(file))
+    return [file for file in found if file]
 
 
 def suffixes_of(source: SourceConfig) -> tuple[str, ...]:
@@ -123,4 +139,4 @@ def _name(place: str, prefix: str) -> str:
     return name if name.isascii() else name.encode("utf-8", "replace").decode()
 
 
-__all__ = ["READERS", "read_source", "suffixes_of", "wanted_files", "wanted_members"]
+__all__ = ["READERS", "companions_of", "read_source", "suffixes_of", "wanted_files", "wanted_members"]

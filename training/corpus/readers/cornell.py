@@ -20,8 +20,8 @@ def read_cornell(path: Path) -> Records:
     Raises:
         CorpusError: if the lines are not there.
     """
-    lines_file = path.with_name(path.name.replace("conversations", "lines"))
-    if lines_file == path or not is_file(lines_file):
+    lines_file = lines_file_of(path)
+    if lines_file is None:
         raise CorpusError(f"{path}: expected movie_conversations.txt beside movie_lines.txt")
     texts = {}
     for number, columns in _read_columns(lines_file):
@@ -36,6 +36,12 @@ def read_cornell(path: Path) -> Records:
             continue
         turns = enumerate((texts[name] for name in names), start=1)
         yield from exchanges_of(turns, group=columns[2], origin=f"{path}:{number}")
+
+
+def lines_file_of(path: Path) -> Path | None:
+    """The lines that the conversations in `path` are made of, if they are beside it."""
+    lines_file = path.with_name(path.name.replace("conversations", "lines"))
+    return lines_file if lines_file != path and is_file(lines_file) else None
 
 
 def _read_columns(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -17,19 +17,27 @@ def read_moses(path: Path, languages: tuple[str, str]) -> Records:
     Raises:
         CorpusError: if the other side is absent, or has not as many lines.
     """
-    source, target = (f".{language}" for language in languages)
-    if not plain_name(path).endswith(source.lower()):
+    source, target = languages
+    if not plain_name(path).endswith(f".{source}".lower()):
         return
-    stem, packing = _parted(path.name, source)
-    for suffix in dict.fromkeys((packing, "", ".gz", ".xz", ".zst")):
-        other = path.with_name(f"{stem}{target}{suffix}")
-        if is_file(other):
-            yield from read_bitext(path, other)
-            return
-    raise CorpusError(f"{path}: no {stem}{target} beside it")
+    other = other_side_of(path, languages)
+    if other is None:
+        stem, _ = _parted(path.name, source)
+        raise CorpusError(f"{path}: no {stem}.{target} beside it")
+    yield from read_bitext(path, other)
+
+
+def other_side_of(path: Path, languages: tuple[str, str]) -> Path | None:
+    """The target's file beside the source's, packed or not, if there is one."""
+    stem, packing = _parted(path.name, languages[0])
+    others = (
+        path.with_name(f"{stem}.{languages[1]}{suffix}")
+        for suffix in dict.fromkeys((packing, "", ".gz", ".xz", ".zst"))
+    )
+    return next(filter(is_file, others), None)
 
 
 def _parted(name: str, language: str) -> tuple[str, str]:
     """What is before the language's code, and after it."""
-    stem, _, packing = name.rpartition(language)
+    stem, _, packing = name.rpartition(f".{language}")
     return stem, packing
