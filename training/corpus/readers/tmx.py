@@ -16,6 +16,9 @@ CHUNK_BYTES = 2**16
 #: Elements inside of a segment that hold codes of another format, not text.
 CODES = frozenset(("bpt", "ept", "it", "ph", "sub", "ut"))
 
+#: LookupError: an encoding that nobody knows.
+_NOT_TMX = (expat.ExpatError, ValueError, LookupError)
+
 
 def read_tmx(path: Path, languages: tuple[str, str]) -> Records:
     """The first segment in each of two languages of each unit; `en` also means `en-GB`.
@@ -25,18 +28,17 @@ def read_tmx(path: Path, languages: tuple[str, str]) -> Records:
     """
     reader = _Reader(languages)
     with open_unpacked(path) as file:
-        while chunk := file.read(CHUNK_BYTES):
+        is_over = False
+        while not is_over:
+            chunk = file.read(CHUNK_BYTES)
+            is_over = not chunk
             try:
-                reader.feed(chunk)
-            except (expat.ExpatError, ValueError) as error:
+                reader.feed(chunk, is_final=is_over)
+            except _NOT_TMX as error:
                 yield from reader.records(path)
                 yield Fault(f"{path}:{reader.line}", f"not TMX: {error}")
                 return
-            yield from reader.records(path)
-        try:
-            reader.feed(b"", is_final=True)
-        except expat.ExpatError as error:
-            yield Fault(f"{path}:{reader.line}", f"not TMX: {error}")
+            yield from reader.records(path)  # at the end too: expat may put large tokens off
 
 
 class _Reader:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training.corpus.readers.tmx import read_tmx
+from training.corpus.readers.tmx import CHUNK_BYTES, read_tmx
 from training.corpus.records import Example, Fault
 
 HEAD = (
@@ -83,6 +83,24 @@ def test_another_file_is_a_fault_with_its_line(tmp_path: Path, content: str) -> 
     assert isinstance(fault, Fault)
     assert fault.reason.startswith("not TMX: ")
     assert fault.origin.startswith(f"{path}:")
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "rot13", "gbk"])
+def test_an_encoding_that_cannot_be_read_is_a_fault(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.tmx"
+    path.write_text(f'<?xml version="1.0" encoding="{encoding}"?><tmx/>')
+    [fault] = read_tmx(path, ("en", "de"))
+    assert isinstance(fault, Fault)
+    assert fault.reason.startswith("not TMX: ")
+
+
+def test_units_behind_a_large_token_are_read(tmp_path: Path) -> None:
+    """From 2.6 on, expat puts a token off that two chunks share, and what follows it."""
+    note = f"<!-- {'x' * CHUNK_BYTES} -->\n"
+    path = write(tmp_path / "a.tmx", note, UNIT.format("en", "Yes.", "de", "Ja."))
+    assert list(read_tmx(path, ("en", "de"))) == [
+        Example(("Yes.",), "Ja.", "Yes.", f"{path}:5"),
+    ]
 
 
 def test_what_was_sound_before_a_break_is_kept(tmp_path: Path) -> None:
