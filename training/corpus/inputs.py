@@ -101,9 +101,7 @@ def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
 
 def stamps_of(inputs: list[Input], others: list[Path]) -> list[Any]:
     """Place, size and time of each file that data depend on."""
-    files = [
-        file for each in inputs for file in (*each.files, *each.targets, *each.companions)
-    ]
+    files = [file for each in inputs for file in (*each.files, *each.targets, *each.companions)]
     stats = ((file, stat_of(file)) for file in (*files, *others))
     return [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in stats]
 

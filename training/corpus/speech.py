@@ -8,13 +8,18 @@ from dataclasses import dataclass, replace
 
 from training.corpus.records import Cue
 
+# Whatever is searched for anywhere in a cue is bounded, or stays on its line: a damaged file may
+# hold a cue of any length, and the time must not grow with its square.
+
 #: In round brackets only with a word in it, or none at all: `(2, x)` is said.
 _NOTE = re.compile(
-    r"\[[^\]]*\]|\((?:[^()]*?[^\W\d_]{2}[^()]*|[^\w()]*)\)|（[^）]*）|【[^】]*】|［[^］]*］"
+    r"\[[^\]]{0,500}\]|\((?=[^()]{0,500}\))(?:[^()]*?[^\W\d_]{2}[^()]*|[^\w()]*)\)"
+    r"|（[^）]{0,500}）|【[^】]{0,500}】|［[^］]{0,500}］"
 )
 #: Between notes, or what stands for notes where the encoding has none: ¶, #, a lone question mark.
 _SONG = re.compile(
-    r"[♪♫♩♬¶][^♪♫♩♬¶]*[♪♫♩♬¶]|^.*[♪♫♩♬¶].*$|^\s*#.*#\s*$|^\s*\*.*\*\s*$|^\s*\?\s.*\s\?\s*$",
+    r"[♪♫♩♬¶][^♪♫♩♬¶]*[♪♫♩♬¶]|^.*[♪♫♩♬¶].*$"
+    r"|^[^\S\n]*(?:#.*#|\*.*\*|\?[^\S\n].*[^\S\n]\?)[^\S\n]*$",
     re.MULTILINE,
 )
 #: A dash, or the two arrows of American closed captions, before what another person says.
@@ -27,6 +32,8 @@ _NO_NAMES = frozenset(
     "okay or question remember rule second so still then therefore think third well yes yet".split()
 )
 _SENTENCE_END = re.compile(r"[.?!…。．！？｡؟۔।][\"'”’»)\]」』]*\s*$")
+#: A full stop, and the quotes and spaces behind it, in a turn that may be as long as a film.
+LONGEST_END = 40
 _SPACES = re.compile(r"[ \t]+")
 #: A word or a pair of words that the end of a line parted.
 _HYPHEN = re.compile(r"\w--?$")
@@ -35,11 +42,11 @@ _ADVERT = re.compile(
     www\.|https?://|\w@[\w-]+\.\w|\bopen ?subtitles\b|addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
     | \b(?:subtitle[sd]?|subs|caption(?:s|ed|ing)|transcri(?:pts?|bed)|translated|re-?synced
       |sync(?:ed|hroni[sz]ed)?|corrected|corrections|ripped|encoded|timed)
-      (?:(?:\ and\ |\ ?[&,]\ ?)\w+)*\ by\b
-    | ^\W*(?:subtitles|subs|captions|sync|corrections)\ *:
+      (?:(?:\ and\ |\ ?[&,]\ ?)\w{1,30}){0,5}\ by\b
+    | ^[^\w\n]{0,20}(?:subtitles|subs|captions|sync|corrections)\ *:
     | \bdownload(?:ed)?\ from\b|\badvertise\ your\ product\b|\bbecome\ (?:a\ )?vip\b
     | \bcaptioning\ (?:sponsored|made\ possible)\b
-    | ^\W*(?:directed|written|produced|screenplay|story|music|edited|photography)\ by\b
+    | ^[^\w\n]{0,20}(?:directed|written|produced|screenplay|story|music|edited|photography)\ by\b
     | \b(?:untertitel(?:ung)?|sous-?titr(?:es|age)|subtítulos|sottotitoli|legendas|napisy
       |ondertitel(?:s|ing)|undertekster|titulky|titlovi|feliratok|traduction|traducción|traduzione)
       \ *(?:von\b|par\b|por\b|di\b|by\b|od\b|door\b|af\b|:)
@@ -48,7 +55,8 @@ _ADVERT = re.compile(
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
 _SITE = re.compile(
-    r"^\W*[\w-]{3,}(?:\.[\w-]+)*\.(?:com|org|net|info|tv|me|ru|cn)\W*$", re.MULTILINE
+    r"^[^\w\n]{0,20}[\w-]{3,}(?:\.[\w-]+)*\.(?:com|org|net|info|tv|me|ru|cn)[^\w\n]{0,20}$",
+    re.MULTILINE,
 )
 
 
@@ -97,12 +105,12 @@ def speeches_of(cue: Cue) -> Iterator[Speech]:
 
 def is_ended(text: str) -> bool:
     """Whether it ends with the end of a sentence."""
-    return bool(_SENTENCE_END.search(text))
+    return bool(_SENTENCE_END.search(text[-LONGEST_END:]))
 
 
 def joined(first: str, second: str) -> str:
     """Two parts of a text; a word that a hyphen parted is whole again."""
-    return f"{first}{'' if _HYPHEN.search(first) else ' '}{second}"
+    return f"{first}{'' if _HYPHEN.search(first[-3:]) else ' '}{second}"
 
 
 def _lines_of(text: str) -> Iterator[str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from training.corpus.records import Cue
@@ -155,15 +157,39 @@ def test_what_people_say_is_no_advert(text: str) -> None:
     assert not is_advert(text)
 
 
-def test_no_text_takes_long() -> None:
-    for text in (
-        "subs" + "anda" * 1000,
-        "subs," + "a," * 2000,
-        "[" * 5000,
-        "(" * 5000,
-        "(" + "1 " * 2500,
-        "♪ " * 2000,
-        "A" * 5000,
-    ):
-        assert not is_advert(text)
-        assert len(speeches(text)) <= 1
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subs" + "anda" * 12_000,
+        "subs," + "a," * 20_000,
+        "subs," * 10_000,
+        "[" * 50_000,
+        "（" * 50_000,
+        "(" * 50_000,
+        "(" + "1 " * 25_000,
+        "(" + "a" * 50_000,
+        "♪ " * 20_000,
+        "A" * 50_000,
+        "-" * 50_000,
+        "\n" * 50_000 + "a",
+        "-\n" * 25_000,
+        "?\n" * 25_000,
+        "# \n" * 15_000,
+        " " * 50_000 + "a",
+    ],
+    ids=lambda text: repr(text[:8]),
+)
+def test_no_text_takes_long(text: str) -> None:
+    start = process_time()
+    assert not is_advert(text)
+    assert len(speeches(text)) <= 1
+    assert (
+        process_time() - start < 2
+    )  # a few tenths at most; many seconds where it grows by the square
+
+
+def test_a_cue_of_many_lines_takes_no_long() -> None:
+    start = process_time()
+    [speech] = speeches("a\n" * 20_000)
+    assert speech.text == " ".join("a" * 20_000)
+    assert process_time() - start < 2

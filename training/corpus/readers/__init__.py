@@ -139,4 +139,11 @@ def _name(place: str, prefix: str) -> str:
     return name if name.isascii() else name.encode("utf-8", "replace").decode()
 
 
-__all__ = ["READERS", "companions_of", "read_source", "suffixes_of", "wanted_files", "wanted_members"]
+__all__ = [
+    "READERS",
+    "companions_of",
+    "read_source",
+    "suffixes_of",
+    "wanted_files",
+    "wanted_members",
+]
