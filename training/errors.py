@@ -3,6 +3,7 @@
 ConfigError  <- RecipeError      a recipe is wrong
 Seq2SeqError <- CorpusError      a corpus cannot be read, or nothing of it is left
 Seq2SeqError <- CheckpointError  a checkpoint is broken or belongs to another run
+Seq2SeqError <- DivergenceError  the loss is no number any more
 """
 
 from model.errors import ConfigError, Seq2SeqError
@@ -18,3 +19,7 @@ class CorpusError(Seq2SeqError):
 
 class CheckpointError(Seq2SeqError):
     """A checkpoint is broken or belongs to another run."""
+
+
+class DivergenceError(Seq2SeqError):
+    """The loss is no number any more, from which training does not recover."""

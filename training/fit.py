@@ -7,6 +7,7 @@ killed and started again ends with the weights of an undisturbed one.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,7 @@ from model.networks.tokens import TokenSeq2Seq
 from training.batches import Batch, plan_batches, read_batches
 from training.checkpoints import Progress, load_checkpoint, save_checkpoint
 from training.corpus.prepare import PreparedCorpus, open_prepared
+from training.errors import CheckpointError, DivergenceError
 from training.losses import TokenCrossEntropy
 from training.packing import network_config, weights_of, write_model
 from training.recipe import Recipe, start_of
@@ -38,12 +40,13 @@ def fit(recipe: Recipe) -> str:
 
     Raises:
         CorpusError: if `prepare` has not been run.
-        CheckpointError: if the checkpoint is of another run.
+        CheckpointError: if the checkpoint is of another run, or broken.
+        DivergenceError: if a loss is no number. Nothing of that step is saved.
     """
     corpus = open_prepared(recipe)
     run = Run(recipe, corpus, Path(recipe.output) / "checkpoints")
     run.train()
-    run.network.load_weights(run.folder / BEST_WEIGHTS_FILE)
+    run.load_best()
     score = run.scorer(corpus.dev)
     metrics = {
         "dev_loss": round(score.loss, 4),
@@ -107,6 +110,20 @@ class Run:
                 self._end_epoch(tracker)
                 bar.write(_describe(progress))
 
+    def load_best(self) -> None:
+        """Puts the weights of the lowest dev loss into the network.
+
+        Raises:
+            CheckpointError: if they are not there.
+        """
+        path = self.folder / BEST_WEIGHTS_FILE
+        try:
+            self.network.load_weights(path)
+        except (OSError, KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"{path}: cannot be read ({error}). Delete the folder {self.folder} to train anew."
+            ) from None
+
     def _rest_of_the_epoch(self) -> Iterator[Batch]:
         options, progress = self.options, self.progress
         plan = plan_batches(
@@ -115,15 +132,17 @@ class Run:
         return read_batches(self.corpus.train, plan[progress.batch :], options.batch_tokens)
 
     def _train_on(self, batch: Batch) -> float:
-        loss = self.network.train_on_batch(batch.inputs, batch.labels, batch.weights)
+        loss = float(self.network.train_on_batch(batch.inputs, batch.labels, batch.weights))
+        self._require_number(loss, "training")
         self.progress.batch += 1
         self.progress.step += 1
-        return float(loss)
+        return loss
 
     def _end_epoch(self, tracker: Writer) -> None:
         """Scores the dev set, keeps the best weights and decides whether to go on."""
         progress = self.progress
         score = self.scorer(self.corpus.dev)
+        self._require_number(score.loss, "dev")
         tracker.add_scalar("dev/loss", score.loss, step=progress.step)
         tracker.add_scalar("dev/token_accuracy", score.accuracy, step=progress.step)
         progress.epoch += 1
@@ -143,6 +162,17 @@ class Run:
             or progress.scores_without_gain >= self.options.patience
         )
         self._save()
+
+    def _require_number(self, loss: float, name: str) -> None:
+        if math.isfinite(loss):
+            return
+        options = self.options
+        others = "" if options.precision == "float32" else ', or precision = "float32"'
+        raise DivergenceError(
+            f"{self.folder}: the {name} loss is {loss} after {self.progress.step:,} steps. Take a "
+            f"lower learning_rate than {options.learning_rate:g}, more warmup_steps than "
+            f"{options.warmup_steps}{others}, delete this folder, and start `fit` again."
+        )
 
     def _save(self) -> None:
         save_checkpoint(self.folder / CHECKPOINT_FILE, self.network, self.progress)

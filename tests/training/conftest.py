@@ -55,8 +55,11 @@ def prepared_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def fitted_once(prepared_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from training.fit import fit  # loads the framework
+    import keras  # the framework is loaded where it is needed
 
+    from training.fit import fit
+
+    keras.utils.clear_session()  # names of weights are those of a new process
     folder = tmp_path_factory.mktemp("fitted") / "echo"
     shutil.copytree(prepared_once, folder)
     fit(recipe_in(folder))
