@@ -4,7 +4,8 @@
 
 The engine answers every step with numbers that were made beforehand, so what is left is the
 search: who sits in which row, what may come, what is kept. Sources have 20 tokens, hypotheses
-exactly `--tokens`. Figures are medians of whole searches, without `add`, divided by their steps.
+exactly `--tokens`. Where words are blocked, every request blocks 64: 128 sequences of one to three
+tokens. Figures are medians of whole searches, without `add`, divided by their steps.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import platform
 import statistics
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,6 +34,11 @@ CASES: dict[str, dict[str, float]] = {
     "beam 4, no_repeat_ngram 3": {"beam_size": 4, "no_repeat_ngram": 3},
     "sample": {"temperature": 1.0, "seed": 1},
 }
+
+_draw = np.random.default_rng(1)
+BLOCKED = [_draw.integers(4, VOCAB, 1 + place % 3).tolist() for place in range(128)]
+#: Searches in which every request blocks those sequences.
+BLOCKING = {"greedy, 64 words blocked": {}, "beam 4, 64 words blocked": {"beam_size": 4}}
 
 
 class FreeEngine:
@@ -56,11 +63,13 @@ class FreeEngine:
         return max(states)
 
 
-def step_us(engine: FreeEngine, batch: int, options: SearchOptions) -> float:
+def step_us(
+    engine: FreeEngine, batch: int, options: SearchOptions, blocked: Sequence[Sequence[int]]
+) -> float:
     """Microseconds of one step of `batch` requests."""
     search = Search(engine, bos_id=BOS, eos_id=EOS, blocked_ids=(1,))
     source = tuple(range(4, 4 + SOURCE_TOKENS))
-    search.add([SearchRequest(i, source, options) for i in range(batch)])
+    search.add([SearchRequest(i, source, options, blocked=blocked) for i in range(batch)])
     steps, start = 0, time.perf_counter()
     while not search.is_idle:
         search.step()
@@ -76,11 +85,11 @@ def main() -> None:
     print(f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}\n")
     print("| search | 1 request, us a step | 64 requests, us a step |\n|---|---|---|")
     engine = FreeEngine(64 * 4)
-    for name, own in CASES.items():
+    for name, own in {**CASES, **BLOCKING}.items():
         options = SearchOptions(max_tokens=chosen.tokens, **own)
-        columns = []
+        blocked, columns = BLOCKED if name in BLOCKING else (), []
         for batch in (1, 64):
-            turns = [step_us(engine, batch, options) for _ in range(chosen.repeats + 1)]
+            turns = [step_us(engine, batch, options, blocked) for _ in range(chosen.repeats + 1)]
             columns.append(statistics.median(turns[1:]))
         print(f"| {name} | {columns[0]:.0f} | {columns[1]:.0f} |", flush=True)
 

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from model.search.blocked import Blocked, BlockedTokens
 from model.search.requests import SearchRequest
 
 Ints = NDArray[np.int32]
@@ -71,7 +72,8 @@ class Verdict:
         eos_id: comes where nothing else may.
         blocked_ids: what must not come anywhere.
         too_early: bool `(rows,)`, whether the end must not come yet.
-        forbidden: what must not come.
+        blocked: what must not come, whatever was said.
+        forbidden: what must not come after what was said.
         repeated: whose log-probability is multiplied by `repetition_penalty` `(rows,)`.
         forced: int32 `(rows,)`, the only token that may come, -1 where any may.
     """
@@ -79,6 +81,7 @@ class Verdict:
     eos_id: int
     blocked_ids: tuple[int, ...]
     too_early: NDArray[np.bool_] | None = None
+    blocked: BlockedTokens | None = None
     forbidden: Pairs | None = None
     repeated: Pairs | None = None
     repetition_penalty: Floats | None = None
@@ -87,16 +90,16 @@ class Verdict:
     @cached_property
     def reach(self) -> int:
         """How many tokens may be left out or overtaken: so many more must be looked at."""
-        pairs = (self.forbidden, self.repeated)
+        some = (self.blocked, self.forbidden, self.repeated)
         of_all = len(self.blocked_ids) + (self.too_early is not None)
-        return of_all + sum(each.most_in_a_row for each in pairs if each)
+        return of_all + sum(each.most_in_a_row for each in some if each)
 
     @cached_property
     def depends_on_rows(self) -> bool:
         """Whether it is more than tokens that are blocked for all."""
         return any(
             each is not None
-            for each in (self.too_early, self.forbidden, self.repeated, self.forced)
+            for each in (self.too_early, self.blocked, self.forbidden, self.repeated, self.forced)
         )
 
     def likeliest(self, candidates: Ints, logprobs: NDArray[np.float32]) -> tuple[Ints, Floats]:
@@ -121,9 +124,11 @@ class Verdict:
             np.putmask(judged, candidates == token, -np.inf)
         if self.too_early is not None:
             judged[(candidates == self.eos_id) & self.too_early[:, None]] = -np.inf
-        if self.forbidden is not None:
-            judged[self.forbidden.among(candidates)] = -np.inf
-            stuck = ~np.isfinite(judged).any(axis=1)
+        found = [each.among(candidates) for each in (self.blocked, self.forbidden) if each]
+        if found:
+            barred = np.logical_or.reduce(found)
+            np.putmask(judged, barred, -np.inf)
+            stuck = ~np.isfinite(judged).any(axis=1) & barred.any(axis=1)
             if stuck.any():
                 judged[stuck] = np.where(candidates == self.eos_id, logprobs, -np.inf)[stuck]
         if self.forced is not None:
@@ -151,20 +156,12 @@ class Controls:
         ngrams = [each.no_repeat_ngram for each in options]
         self._ngrams = np.array(ngrams, np.int32)
         self._lengths_of_ngrams = sorted({*ngrams} - {0})
-        self._blocked = [
-            (place, np.array(words, np.int32))
-            for place, request in enumerate(requests)
-            for words in request.blocked
-        ]
+        self._blocked = (
+            Blocked([each.blocked_sequences for each in requests])
+            if any(each.blocked for each in requests)
+            else None
+        )
         self._prefixes = _prefixes(requests)
-        self._forbids = [
-            rule
-            for rule, in_use in (
-                (self._ends_of_ngrams, self._lengths_of_ngrams),
-                (self._ends_of_blocked, self._blocked),
-            )
-            if in_use
-        ]
         self._uses_min_tokens = any(each.min_tokens for each in options)
         if self._uses_min_tokens:
             self._min_tokens = np.array([each.min_tokens for each in options], np.int32)
@@ -172,7 +169,8 @@ class Controls:
         if self._uses_repetition_penalty:
             self._repetition_penalty = np.array([each.repetition_penalty for each in options])
         self._read_histories = bool(
-            self._forbids
+            self._lengths_of_ngrams
+            or self._blocked
             or self._uses_min_tokens
             or self._uses_repetition_penalty
             or self._prefixes.size
@@ -189,16 +187,13 @@ class Controls:
         if not self._read_histories:
             return self._standing
         said = histories()
-        found = [pairs for rule in self._forbids for pairs in rule(said)]
-        too_early = self._too_early(said) if self._uses_min_tokens else None
-        forced = self._forced(said) if self._prefixes.size else None
-        if not found and too_early is None and forced is None and not self._uses_repetition_penalty:
-            return self._standing
+        found = [*self._ends_of_ngrams(said), *self._ends_of_blocked(said)]
         verdict = replace(
             self._standing,
-            too_early=too_early,
+            too_early=self._too_early(said) if self._uses_min_tokens else None,
+            blocked=self._blocked.singles(said.requests) if self._blocked else None,
             forbidden=Pairs.union(found) if found else None,
-            forced=forced,
+            forced=self._forced(said) if self._prefixes.size else None,
         )
         if not self._uses_repetition_penalty:
             return verdict
@@ -242,15 +237,10 @@ class Controls:
 
     def _ends_of_blocked(self, said: Histories) -> Iterator[Pairs]:
         """The last token of a blocked sequence whose others have just been said."""
-        for place, words in self._blocked:
-            before = words[:-1]
-            (rows,) = np.nonzero((said.requests == place) & (said.lengths >= len(before)))
-            if not rows.size:
-                continue
-            ends = said.tokens[rows, said.tokens.shape[1] - len(before) :]
-            rows = rows[(ends == before).all(axis=1)]
+        if self._blocked:
+            rows, tokens = self._blocked.ends(said.tokens, said.lengths, said.requests)
             if rows.size:
-                yield Pairs(rows, np.full(rows.shape, words[-1], np.int32))
+                yield Pairs(rows, tokens)
 
     def _repeated(self, said: Histories) -> Pairs:
         """Every token that was said, where that has a price."""

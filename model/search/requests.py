@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from model.config import SearchOptions
 from model.errors import ConfigError
+from model.search.blocked import BlockedSequences
 
 FinishReason = Literal["stop", "length"]
 
@@ -46,6 +48,11 @@ class SearchRequest:
                 "required words need a beam: beam_size >= 2 and temperature = 0. Received: "
                 f"beam_size={self.options.beam_size}, temperature={self.options.temperature:g}"
             )
+
+    @cached_property
+    def blocked_sequences(self) -> BlockedSequences:
+        """`blocked`, as arrays."""
+        return BlockedSequences.of(self.blocked)
 
     @property
     def uses_shortlist(self) -> bool:

@@ -1,0 +1,118 @@
+"""Sequences of tokens that must not be said, of any number of requests.
+
+However many there are, a step looks at those only whose last token but one has just been said: they
+are sorted by it. What holds whatever was said stands in a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Places = NDArray[np.intp]
+
+#: Above the bits of a token.
+TOKEN_BITS = 32
+
+
+@dataclass(frozen=True)
+class BlockedSequences:
+    """What one request must not say.
+
+    Attributes:
+        singles: int32 `(n,)`, the sequences of one token.
+        before_last: int32 `(m,)`, the last token but one of each longer sequence, ascending.
+        sizes: int32 `(m,)`, its tokens.
+        tokens: int32 `(sum of sizes,)`, those sequences one after the other.
+    """
+
+    singles: Ints
+    before_last: Ints
+    sizes: Ints
+    tokens: Ints
+
+    @classmethod
+    def of(cls, sequences: Iterable[Sequence[int]]) -> BlockedSequences:
+        """Sequences, none empty, in any order."""
+        distinct = {tuple(each) for each in sequences}
+        longer = sorted((each for each in distinct if len(each) > 1), key=lambda each: each[-2])
+        return cls(
+            np.array([each[0] for each in distinct if len(each) == 1], np.int32),
+            np.array([each[-2] for each in longer], np.int32),
+            np.array([len(each) for each in longer], np.int32),
+            np.array([token for each in longer for token in each], np.int32),
+        )
+
+
+@dataclass(frozen=True)
+class BlockedTokens:
+    """What must not come in each row, whatever it has said.
+
+    Attributes:
+        table: bool `(lines, tokens)`; nobody blocks what stands in its last column, or beyond.
+        lines: `(rows,)`, the line of each row.
+        most_in_a_row: no row has more tokens than this.
+    """
+
+    table: NDArray[np.bool_]
+    lines: Places
+    most_in_a_row: int
+
+    def among(self, candidates: Ints) -> NDArray[np.bool_]:
+        """Which of `candidates` `(rows, n)` must not come."""
+        columns = np.minimum(candidates, self.table.shape[1] - 1)
+        found: NDArray[np.bool_] = self.table[self.lines[:, None], columns]
+        return found
+
+
+class Blocked:
+    """The blocked sequences of a number of requests, in their order."""
+
+    def __init__(self, requests: Sequence[BlockedSequences]) -> None:
+        places = np.arange(len(requests))
+        counts = [len(each.before_last) for each in requests]
+        before_last = np.concatenate([each.before_last for each in requests])
+        self._keys = _keys(np.repeat(places, counts), before_last)
+        self._sizes = np.concatenate([each.sizes for each in requests])
+        self._ends = np.cumsum(self._sizes) - 1
+        self._tokens = np.concatenate([each.tokens for each in requests])
+        sizes = np.array([len(each.singles) for each in requests])
+        self._most_singles = int(sizes.max())
+        if self._most_singles:
+            # The first line is of all who block none.
+            self._lines = np.where(sizes > 0, np.cumsum(sizes > 0), 0)
+            singles = np.concatenate([each.singles for each in requests])
+            shape = self._lines.max() + 1, singles.max() + 2
+            self._table = np.zeros(shape, bool)
+            self._table[np.repeat(self._lines, sizes), singles] = True
+
+    def singles(self, requests: Places) -> BlockedTokens | None:
+        """What must not come in any case, in rows of `requests` `(rows,)`; None: nothing."""
+        if not self._most_singles:
+            return None
+        return BlockedTokens(self._table, self._lines[requests], self._most_singles)
+
+    def ends(self, tokens: Ints, lengths: Ints, requests: Places) -> tuple[Places, Ints]:
+        """Rows, and the last token of a sequence of two or more whose others they have just said.
+        The arguments are as in `model.search.controls.Histories`."""
+        keys = _keys(requests, tokens[:, -1])
+        first = np.searchsorted(self._keys, keys, "left")
+        counts = np.searchsorted(self._keys, keys, "right") - first
+        rows = np.repeat(np.arange(len(keys)), counts)
+        found = np.arange(len(rows)) + np.repeat(first - (np.cumsum(counts) - counts), counts)
+        fits = lengths[rows] >= self._sizes[found] - 1
+        rows, found = rows[fits], found[fits]
+        for back in range(2, int(self._sizes[found].max(initial=0))):
+            is_over = self._sizes[found] <= back
+            fits = is_over | (tokens[rows, -back] == self._tokens[self._ends[found] - back])
+            rows, found = rows[fits], found[fits]
+        return rows, self._tokens[self._ends[found]]
+
+
+def _keys(requests: Places, tokens: Ints) -> NDArray[np.int64]:
+    """Numbers in the order of requests and, within each, of tokens."""
+    return requests.astype(np.int64) << TOKEN_BITS | tokens
