@@ -103,6 +103,12 @@ class Shard:
         return str(self._table["origin"][index].as_py())
 
 
+def spread(count: int, most: int) -> NDArray[np.int64]:
+    """At most `most` indices from 0 to `count` - 1, evenly spread, the first and the last among
+    them: neighbours in a corpus are alike."""
+    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
+
+
 def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
     """Writes `batches` of `SCHEMA` as a stream. Returns how many rows there were."""
     count = 0

@@ -13,7 +13,7 @@ from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import normalise_target
 from training.corpus.prepare import PreparedCorpus, open_prepared
-from training.corpus.shards import Shard
+from training.corpus.shards import Shard, spread
 from training.errors import CorpusError
 from training.evaluation.metrics import (
     corpus_bleu,
@@ -28,7 +28,8 @@ from training.scoring import Scorer
 
 #: At most this many test examples are answered; all of them count for the perplexity.
 MOST_ANSWERS = 5000
-SAMPLES = 12
+#: Of them, so many stand in the card and in the report.
+SAMPLES, REPORTED = 12, 50
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def evaluate(recipe: Recipe) -> str:
             f"{path}: was trained on another corpus than lies in {corpus.path}, so that its test "
             "part may hold what the model has learnt. Run `fit` again."
         )
-    count = min(len(corpus.test), MOST_ANSWERS)
-    sources = [corpus.test.source_turns(i) for i in range(count)]
-    references = [normalise_target(corpus.test.target_text(i), config.text) for i in range(count)]
+    chosen = spread(len(corpus.test), MOST_ANSWERS).tolist()
+    sources = [corpus.test.source_turns(i) for i in chosen]
+    references = [normalise_target(corpus.test.target_text(i), config.text) for i in chosen]
     answered = [_answer(generator, sources, beam_size) for beam_size in (1, 4)]
     metrics: Metrics = {**config.training["metrics"]}
     metrics |= _prediction_scores(generator, path / WEIGHTS_FILE, corpus.test, recipe)
@@ -124,8 +125,7 @@ def _reply_scores(texts: Sequence[str], references: Sequence[str]) -> Metrics:
 
 
 def _samples(sources: Sequence[Sequence[str]], texts: Sequence[str]) -> list[tuple[str, str]]:
-    step = max(1, len(sources) // SAMPLES)
-    return [(" / ".join(sources[i]), texts[i]) for i in range(0, len(sources), step)][:SAMPLES]
+    return [(" / ".join(sources[i]), texts[i]) for i in spread(len(sources), SAMPLES)]
 
 
 def _report(
@@ -138,12 +138,11 @@ def _report(
 ) -> str:
     scores = "\n".join(f"| {name} | {value} |" for name, value in metrics.items())
     header = " | ".join(answers.search for answers in answered)
-    step = max(1, len(sources) // 50)
     rows = "\n".join(
         f"| {' / '.join(sources[i])} | {references[i]} | "
         + " | ".join(answers.texts[i] for answers in answered)
         + " |"
-        for i in range(0, len(sources), step)
+        for i in spread(len(sources), REPORTED)
     )
     return (
         f"# {model_name}: evaluation\n\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from training.corpus.shards import SCHEMA, Shard, write_shard
+from training.corpus.shards import SCHEMA, Shard, spread, write_shard
 from training.errors import CorpusError
 
 ROWS = [
@@ -87,3 +87,10 @@ def test_a_file_of_other_columns_is_named(tmp_path: Path) -> None:
         writer.write_table(table)
     with pytest.raises(CorpusError, match="another release"):
         Shard(path)
+
+
+def test_a_sample_is_spread_over_the_whole() -> None:
+    assert spread(101, 5).tolist() == [0, 25, 50, 75, 100]
+    for count in (1, 2, 7, 4999, 5000):
+        assert spread(count, 5000).tolist() == list(range(count))
+    assert len(set(spread(5003, 5000).tolist())) == 5000
