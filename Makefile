@@ -44,7 +44,7 @@ format: .venv/dev ## rewrite in the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/dev ## print the tables of docs/benchmarks.md
+bench: .venv/dev ## print the first table of docs/benchmarks.md, which names the scripts of the others
 	$(BIN)/python -m benchmarks.decode
 
 docs: .venv/dev ## fill the generated tables
