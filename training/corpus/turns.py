@@ -97,8 +97,12 @@ def scenes_of(
             scene = []
         if cue is None:
             continue
-        for speech in speeches_of(cue):
-            _say(scene, speech, cue, cue.start_ms - last_end < pauses.turn_ms, habits)
+        is_close = cue.start_ms - last_end < pauses.turn_ms
+        for number, speech in enumerate(speeches_of(cue)):
+            if number or not (is_close and scene and _shows_again(scene[-1], speech, cue)):
+                _say(scene, speech, cue, is_close or number > 0, habits)
+            else:
+                scene[-1] = replace(scene[-1], end_ms=max(scene[-1].end_ms, cue.end_ms))
         last_end = max(last_end, cue.end_ms)
     if scene:
         yield scene
@@ -129,13 +133,22 @@ def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES) -> Habits:
 def _say(scene: list[Turn], speech: Speech, cue: Cue, is_close: bool, habits: Habits) -> None:
     """Adds a speech to the turn that it belongs to, or as a new one."""
     last = scene[-1] if scene else None
-    if last and is_close and speech.text == last.text:  # the same cue, in two layers or rolling up
-        scene[-1] = replace(last, end_ms=max(last.end_ms, cue.end_ms))
-    elif last and is_close and _is_of_the_same_turn(last, speech, habits):
+    if last and is_close and _is_of_the_same_turn(last, speech, habits):
         text = joined(last.text, speech.text)
         scene[-1] = replace(last, end_ms=max(last.end_ms, cue.end_ms), text=text)
     else:
         scene.append(Turn(cue.start_ms, cue.end_ms, speech.text, speech.speaker))
+
+
+def _shows_again(last: Turn, speech: Speech, cue: Cue) -> bool:
+    """Whether a cue begins with what is on the screen or just was: in two layers, or rolling up.
+
+    With a mark or another name behind it, and not at the same time, somebody else repeats it.
+    """
+    if speech.text != last.text:
+        return False
+    says_who = speech.is_marked or speech.speaker != last.speaker
+    return cue.start_ms < last.end_ms or not says_who
 
 
 def _is_of_the_same_turn(last: Turn, speech: Speech, habits: Habits) -> bool:

@@ -75,6 +75,27 @@ def test_a_cue_in_two_layers_is_one() -> None:
     assert texts(cues((0, 1000, "Hi."), (0, 1000, "Hi."), (1000, 2000, "Oh."))) == [["Hi.", "Oh."]]
 
 
+def test_a_reply_may_repeat_its_message() -> None:
+    for gap in (0, 500):  # before the cue: it says nothing about what is in it
+        found = cues((0, 1000, "Well?"), (1000 + gap, 2000 + gap, "- Bye.\n- Bye."))
+        assert texts(found) == [["Well?", "Bye.", "Bye."]]
+    assert texts(cues((0, 1000, "- No."), (1000, 2000, "- No."))) == [["No.", "No."]]
+    assert texts(cues((0, 1000, "No.", "Ann"), (1000, 2000, "No.", "Bob"))) == [["No.", "No."]]
+
+
+def test_what_is_shown_again_is_said_once() -> None:
+    assert texts(cues((0, 1000, "- No."), (0, 1000, "- No."))) == [["No."]]
+    assert texts(cues((0, 1000, "Hi."), (1000, 2000, "Hi."), (2000, 3000, "Oh."))) == [
+        ["Hi.", "Oh."]
+    ]
+
+
+def test_a_name_that_a_cue_repeats_goes_on_whatever_was_before() -> None:
+    for start in (0, 5000):
+        [scene] = scenes_of(cues((start, start + 1000, "ANNA: Oh.\nANNA: I see.")))
+        assert [turn.text for turn in scene] == ["Oh. I see."]
+
+
 def test_long_pauses_and_lost_cues_end_scenes() -> None:
     found: list[Cue | Fault] = [*cues((0, 1000, "A."), (1500, 2000, "B."), (2500, 3000, "C."))]
     assert texts(found) == [["A.", "B.", "C."]]
