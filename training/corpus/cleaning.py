@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ _SCALED = re.compile(
 )
 _CLOCK = re.compile(r"\d\s*[:.h]\s*\d\d(?!\d)|\d\s*[ap]\.?\s?m\b|\d\s*uhr\b", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
+#: Python refuses to read numbers of many digits; those of fewer than this it always reads.
+_MOST_DIGITS = sys.int_info.str_digits_check_threshold
 _LONGEST_PHRASE = 4
 
 _PROFANITY = (
@@ -193,7 +196,9 @@ def _numbers(rule: rules.NumbersRule, _languages: tuple[str, str]) -> Check:
 
 def _numbers_of(text: str, has_clock: bool) -> Counter[int]:
     """Whole numbers in `text`; with a time of day in it, 14 is 2."""
-    numbers = (int("".join(_DIGIT.findall(found))) for found in _NUMBER.findall(text))
+    numbers = (
+        int("".join(_DIGIT.findall(found)[:_MOST_DIGITS])) for found in _NUMBER.findall(text)
+    )
     if has_clock:
         return Counter(number - 12 if 12 < number <= 24 else number for number in numbers)
     return Counter(numbers)
