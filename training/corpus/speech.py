@@ -22,9 +22,12 @@ _SONG = re.compile(
     r"|^[^\S\n]*(?:#.*#|\*.*\*|\?[^\S\n].*[^\S\n]\?)[^\S\n]*$",
     re.MULTILINE,
 )
-#: A dash, or the two arrows of American closed captions, before what another person says.
-_DASH = re.compile(r"^\s*(?:[-\u2010-\u2015\u2212]|>>+)\s*")
-_DASH_WITHIN = re.compile(r"(?<=[.?!…\"'”’])\s+[-\u2010-\u2015\u2212]\s*(?=\w)")
+#: A dash, or the two arrows of American closed captions, before what another person says. Some
+#: files have the minus sign for a dash, but before a digit it is what it says.
+_DASH = re.compile(r"^\s*(?:[-\u2010-\u2015]|\u2212(?!\d)|>>+)\s*")
+_DASH_WITHIN = re.compile(r"(?<=[.?!…\"'”’])\s+(?:[-\u2010-\u2015]|\u2212(?!\d))\s*(?=\w)")
+#: A minus, unless the cue has another dash.
+_MAY_BE_MINUS = re.compile(r"^\s*[-\u2010-\u2015]\d")
 _LABEL = re.compile(r"^([^\W\d_][\w.'’ -]{0,30}?)\s*:(?:\s+|$)")
 #: Words before a colon that are said, not the name of who says them.
 _NO_NAMES = frozenset(
@@ -85,8 +88,10 @@ def speeches_of(cue: Cue) -> Iterator[Speech]:
     parts: list[Speech] = []
     name, is_marked = cue.speaker, False
     is_alone = "\n" not in cue.text.strip()
-    for line in _lines_of(cue.text):
-        text = _DASH.sub("", line)
+    lines = list(_lines_of(cue.text))
+    is_talk = sum(bool(_DASH.match(line)) for line in lines) > 1
+    for line in lines:
+        text = line if _MAY_BE_MINUS.match(line) and not is_talk else _DASH.sub("", line)
         if text != line:
             name, is_marked = "" if parts else cue.speaker, True
         can_begin = text != line or not parts or is_ended(parts[-1].text)

@@ -53,6 +53,26 @@ def test_dashes_part_two_speakers(text: str) -> None:
     assert speeches(text) == [Speech("Who is it?", True, ""), Speech("It is me.", True, "")]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["-20 degrees.", "\u221220 degrees.", "The answer is\n-1/3 or so.", "It is cold. \u22125!"],
+)
+def test_a_minus_is_no_dash(text: str) -> None:
+    assert speeches(text) == [Speech(text.replace("\n", " "), False, "")]
+
+
+@pytest.mark.parametrize("text", ["-20 euros.\n-Never!", "- 20 euros.\n- Never!"])
+def test_a_dash_before_a_number_has_another_in_its_cue(text: str) -> None:
+    assert speeches(text) == [Speech("20 euros.", True, ""), Speech("Never!", True, "")]
+
+
+def test_a_minus_behind_a_dash_stays() -> None:
+    assert speeches("- How cold?\n- \u22125. \u22126!") == [
+        Speech("How cold?", True, ""),
+        Speech("\u22125. \u22126!", True, ""),
+    ]
+
+
 @pytest.mark.parametrize("text", ["I am twenty-one - or so.", "Well - no.", "It is 5-10 degrees"])
 def test_other_dashes_are_text(text: str) -> None:
     assert speeches(text) == [Speech(text, False, "")]
