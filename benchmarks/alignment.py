@@ -5,18 +5,25 @@
 `tests/training/corpus/talk_pairs.tsv` has the pairs by number of cue; `test_film_truth.py` tells
 how they were found. A pair is right if both sides have the very cues. The peers know no clock:
 `overlap` joins cues that share more than half of the shorter one's time; `clock as it is` is our
-own aligner without `clock_between`.
+own aligner without `fitting_clock`.
+
+A second table tells how many pairs of files are accepted as of one film: each English talk with its
+other languages, and with a file of two other talks. What decides that was chosen on one half of the
+talks.
 """
 
 from __future__ import annotations
 
+import hashlib
+import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training.corpus.alignment import MIN_SCORE, align, clock_between
+from training.corpus.alignment import MIN_SCORE, align
+from training.corpus.fitting import fitting_clock
 from training.corpus.readers.cues import read_cues
 from training.corpus.records import Cue
 from training.corpus.timing import Timing
@@ -72,7 +79,7 @@ def windows(talks: Path, sample: str) -> Iterator[Window]:
     for (talk, language, window), pairs in rows.items():
         paths = (talks / talk / "english.srt", talks / talk / f"{language}.srt")
         ours, theirs = map(_lines_of_cues, paths)
-        source, target = ([c for c in read_cues(p) if isinstance(c, Cue)] for p in paths)
+        source, target = map(_cues, paths)
         first, *_, last = _numbers(window)
         known = [
             (tuple(ours[n] for n in _numbers(one)), tuple(theirs[n] for n in _numbers(other)))
@@ -96,8 +103,9 @@ def measure(known: list[Window], aligner: Aligner, rate: float, offset: float) -
 
 
 def ours(source: list[Cue], target: list[Cue]) -> Found:
-    """`align` with its defaults."""
-    return _pairs(source, target, clock_between(source, target))
+    """What the command `align` gives: nothing for files that it refuses."""
+    clock = fitting_clock(source, target)
+    return _pairs(source, target, clock) if clock else []
 
 
 def clock_as_it_is(source: list[Cue], target: list[Cue]) -> Found:
@@ -134,6 +142,41 @@ def _pairs(source: list[Cue], target: list[Cue], timing: Timing) -> Found:
     ]
 
 
+def accepted(talks: Path, half: int) -> Iterator[tuple[str, str, int, int]]:
+    """Whether talks are of one, for each clock: how many are accepted, of how many.
+
+    Args:
+        talks: the folder.
+        half: 0 is the half on which `fitting_clock` was developed, 1 the other.
+    """
+    draw = random.Random(half)
+    folders = [each for each in sorted(talks.iterdir()) if _half(each) == half]
+    files = [file for each in folders for file in sorted(each.glob("*.srt"))]
+    kinds = defaultdict[str, list[tuple[Path, Path]]](list)
+    for folder in folders:
+        english = folder / "english.srt"
+        others = [file for file in files if file.parent != folder]
+        same = [file for file in files if file.parent == folder and file != english]
+        kinds["two languages of one talk"] += [(english, file) for file in same]
+        kinds["different talks"] += [(english, file) for file in draw.sample(others, 2)]
+    for kind, pairs in kinds.items():
+        read = [(_cues(source), _cues(target)) for source, target in pairs]
+        for clock, (rate, offset) in CLOCKS.items():
+            fitting = [
+                fitting_clock(source, [retimed(cue, rate, offset) for cue in target])
+                for source, target in read
+            ]
+            yield kind, clock, len(fitting) - fitting.count(None), len(fitting)
+
+
+def _half(talk: Path) -> int:
+    return int(hashlib.md5(talk.name.encode(), usedforsecurity=False).hexdigest(), 16) % 2
+
+
+def _cues(path: Path) -> list[Cue]:
+    return [cue for cue in read_cues(path) if isinstance(cue, Cue)]
+
+
 def retimed(cue: Cue, rate: float, offset: float) -> Cue:
     """A cue on another clock."""
     start, end = (round(rate * time + 1000 * offset) for time in (cue.start_ms, cue.end_ms))
@@ -167,6 +210,11 @@ def main() -> None:
                     f"{got.recall:.3f} | {got.pairs} | {got.seconds:.2f} |",
                     flush=True,
                 )
+    print("\n| talks | files | target's clock | accepted |")
+    print("|---|---|---|---|")
+    for half, name in enumerate(("development", "held out")):
+        for kind, clock, count, pairs in accepted(data_folder() / "talk-subtitles", half):
+            print(f"| {name} | {kind} | {clock} | {count} of {pairs} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,10 @@ from training.corpus.records import Cue
 from training.corpus.segments import Segment, segments_of
 from training.corpus.sides import LENGTH_FLOOR, Floats, Side, apart, sides_of
 from training.corpus.speech import joined
-from training.corpus.timing import Timing, estimate_timing, refined
+from training.corpus.timing import Timing, refined
 
 #: Pairs below it are mostly of sentences that only one file has.
 MIN_SCORE = 0.4
-#: Standard deviations from which on a clock is believed at once (two films have up to 9).
-SURE_EVIDENCE = 10.0
-#: The clocks as they are stay where borders agree so many times as well with them.
-CLEARLY_MORE = 1.05
 #: Seconds that are added to a pair's when its borders are judged: short pairs vary more.
 SECONDS_FLOOR = 1.0
 
@@ -62,7 +58,7 @@ def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[
     Args:
         source: the cues of one file, in any order.
         target: the cues of the other.
-        timing: from the target's clock to the source's (`clock_between`).
+        timing: from the target's clock to the source's (`fitting_clock`).
     """
     ours, theirs = segments_of(source), segments_of(target)
     if not ours or not theirs:
@@ -81,17 +77,13 @@ def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[
     ]
 
 
-def clock_between(source: Sequence[Cue], target: Sequence[Cue]) -> Timing:
-    """From the target's clock to the source's. Where chance may have found it, the clocks as they
-    are stay if more borders agree with them."""
-    found = estimate_timing(source, target)
-    if found.evidence >= SURE_EVIDENCE:
-        return found
-    as_they_are = Timing(evidence=found.evidence)
-    agreement, other = (
-        sum(pair.score for pair in align(source, target, timing)) for timing in (found, as_they_are)
-    )
-    return as_they_are if other > CLEARLY_MORE * agreement else found
+def spoken(segments: Sequence[Segment], side: Side) -> list[Spoken]:
+    """The segments on the source's clock."""
+    starts, ends = side.borders[:-1, 1], side.borders[1:, 0]
+    return [
+        Spoken(each.text, float(start), float(end))
+        for each, start, end in zip(segments, starts, ends, strict=True)
+    ]
 
 
 def text_of(segments: Sequence[Segment]) -> str:
@@ -106,7 +98,7 @@ def _grouped(
     source: list[Segment], target: list[Segment], timing: Timing
 ) -> tuple[Side, Side, list[Group]]:
     s, t = sides_of(source, target, timing)
-    links = links_between(_spoken(source, s), _spoken(target, t))
+    links = links_between(spoken(source, s), spoken(target, t))
     return s, t, cheapest_groups(s, t, links)
 
 
@@ -118,15 +110,6 @@ def _starts(
         np.array([source[group.source[0]].start for group in groups]),
         np.array([target[group.target[0]].start for group in groups]),
     )
-
-
-def _spoken(segments: Sequence[Segment], side: Side) -> list[Spoken]:
-    """The segments on the source's clock."""
-    starts, ends = side.borders[:-1, 1], side.borders[1:, 0]
-    return [
-        Spoken(each.text, float(start), float(end))
-        for each, start, end in zip(segments, starts, ends, strict=True)
-    ]
 
 
 def _score(s: Side, t: Side, group: Group) -> float:

@@ -28,8 +28,6 @@ FINEST, COARSEST = 0.4, 20.0
 FASTEST = 40.0
 #: Seconds: no clocks differ by more.
 LONGEST_OFFSET = 600.0
-#: Standard deviations; with less, chance explains the peak as well.
-LEAST_EVIDENCE = 7.0
 #: Seconds by which the same moment differs between two files, mostly.
 SPREAD = 0.5
 ROUNDS = 10
@@ -46,7 +44,7 @@ class Timing:
     Attributes:
         rate, offset: of the line.
         evidence: how far the agreement stands out from that at other offsets, in standard
-            deviations. Two films have 4 to 9, two files of one film mostly over 10.
+            deviations (`fitting.py` tells what it is worth).
     """
 
     rate: float = 1.0
@@ -58,16 +56,20 @@ class Timing:
         return self.rate * target + self.offset
 
 
-def estimate_timing(source: Sequence[Cue], target: Sequence[Cue]) -> Timing:
-    """The rate and offset by which two files agree best, however little that is.
+def possible_timings(source: Sequence[Cue], target: Sequence[Cue]) -> list[Timing]:
+    """The rates and offsets by which two files agree best, however little that is.
 
     Both become signals over time: where cues begin, and how densely they are written (speech is
-    dense, a pause is not, even where a cue is shown during it). Of all pairs of frame rates, the
-    one counts whose cross-correlation has the highest peak; the peak's place is the offset.
+    dense, a pause is not, even where a cue is shown during it). For each pair of frame rates, the
+    place of the highest peak of the cross-correlation is the offset.
 
     Args:
         source: cues of one file, at least one.
         target: cues of the other, at least one.
+
+    Returns:
+        The best first, and one only of rates that are nearly the same; behind them the clocks as
+        they are.
     """
     # Where one file has ended, a stray time of the other has nothing to agree with.
     ours, theirs = (max(cue.end_ms for cue in side) / 1000 for side in (source, target))
@@ -75,16 +77,21 @@ def estimate_timing(source: Sequence[Cue], target: Sequence[Cue]) -> Timing:
     size = 1 << int((longest + LONGEST_OFFSET) / STEP + 4).bit_length()  # lags do not wrap
     band = _band(size)
     reference = _normalised(_spectra(source, 1.0, longest, size) * band)
-    best, timing = 0.0, Timing()
+    found = []
     for rate in _rates():
         spectra = _normalised(_spectra(target, rate, longest, size) * band)
         agreement = np.fft.irfft((reference * spectra.conj()).sum(axis=0), n=size)
         lag, height, deviation = _peak(agreement)
         if rate == 1.0:
             height *= EVIDENCE_FOR_ANOTHER_RATE
-        if height > best:
-            best, timing = height, Timing(rate, lag * STEP, height / deviation)
-    return timing
+        if height > 0:
+            found.append((height, Timing(rate, lag * STEP, height / deviation)))
+    found.sort(key=lambda each: -each[0])
+    best: list[Timing] = []
+    for _, timing in found:
+        if all(abs(timing.rate / other.rate - 1) > MOST_DRIFT for other in best):
+            best.append(timing)
+    return [*best, Timing()]
 
 
 def refined(timing: Timing, source: Floats, target: Floats) -> Timing:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from training.corpus.fitting import SURE_EVIDENCE
 from training.corpus.records import Cue
-from training.corpus.timing import LEAST_EVIDENCE, Timing, estimate_timing, refined
+from training.corpus.timing import Timing, possible_timings, refined
 
 
 def film(seed: int, cues: int = 150) -> list[Cue]:
@@ -47,6 +49,10 @@ def retimed(cues: list[Cue], rate: float, offset: float) -> list[Cue]:
     ]
 
 
+def estimate_timing(source: list[Cue], target: list[Cue]) -> Timing:
+    return possible_timings(source, target)[0]
+
+
 @pytest.mark.parametrize("rate", [1.0, 25 / (24 / 1.001), 24 / 25, 25 / (30 / 1.001)])
 @pytest.mark.parametrize("offset", [0.0, 3.7, -2.2, 95.0])
 def test_the_clock_of_a_copy_is_found(rate: float, offset: float) -> None:
@@ -58,11 +64,11 @@ def test_the_clock_of_a_copy_is_found(rate: float, offset: float) -> None:
         assert timing.rate * (rate * second + offset) + timing.offset == pytest.approx(
             second, abs=0.2
         )
-    assert timing.evidence > LEAST_EVIDENCE
+    assert timing.evidence > SURE_EVIDENCE
 
 
 def test_another_film_gives_little_evidence() -> None:
-    assert estimate_timing(film(1), film(2)).evidence < LEAST_EVIDENCE
+    assert estimate_timing(film(1), film(2)).evidence < SURE_EVIDENCE
 
 
 def test_a_stray_time_of_one_file_changes_nothing() -> None:
@@ -80,6 +86,14 @@ def test_the_cap_on_fast_speech_moves_with_no_frame_rate() -> None:
         for rate in (24 / 25, 25 / (24 / 1.001), 30 / 24)
     ]
     assert evidence == pytest.approx([evidence[0]] * 3, abs=0.01)
+
+
+def test_rates_that_are_nearly_the_same_are_one_and_the_clocks_as_they_are_are_last() -> None:
+    *found, last = possible_timings(film(1), film(2))
+    rates = sorted(timing.rate for timing in found)
+    assert len(rates) >= 5
+    assert min(b / a for a, b in pairwise(rates)) > 1.002
+    assert last == Timing()
 
 
 def test_a_single_cue_is_enough_not_to_fail() -> None:

@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.corpus.alignment import Pair, align, clock_between
+from training.corpus.alignment import Pair, align
+from training.corpus.fitting import fitting_clock
 from training.corpus.readers.cues import read_cues
 from training.corpus.records import Cue, Example, Fault, Records, fault_of
-from training.corpus.timing import LEAST_EVIDENCE
 from training.errors import CorpusError
-
-#: Files with fewer cues are too short to tell whether they are of one film.
-FEW_CUES = 50
 
 
 @dataclass(frozen=True)
@@ -33,17 +30,17 @@ def align_films(source: Path, target: Path, min_score: float) -> FilmPairs:
     """The pairs of two subtitle files whose score is `min_score` or more.
 
     Raises:
-        CorpusError: if a file cannot be read or has no cue, or they hardly agree in time.
+        CorpusError: if a file cannot be read or has no cue, or they do not fit.
     """
     faults: list[Fault] = []
     ours, theirs = (list(_cues(path, faults)) for path in (source, target))
-    timing = clock_between(ours, theirs)
-    pairs = [pair for pair in align(ours, theirs, timing) if pair.score >= min_score]
-    is_chance = timing.evidence < LEAST_EVIDENCE and min(len(ours), len(theirs)) >= FEW_CUES
-    if not pairs or is_chance:
+    timing = fitting_clock(ours, theirs)
+    aligned = align(ours, theirs, timing) if timing else []
+    pairs = [pair for pair in aligned if pair.score >= min_score]
+    if not pairs:
         raise CorpusError(
-            f"{source}: does not fit {target} in time, with any shift or frame rate. Are both of "
-            "one film, and of the same cut of it?"
+            f"{source}: does not fit {target}: with no shift or frame rate do their times and "
+            "words agree. Are both of one film, and of the same cut of it?"
         )
     return FilmPairs(pairs, faults)
 
