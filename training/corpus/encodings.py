@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import chardet
 
@@ -50,6 +50,8 @@ MARKS = (
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 #: UTF-8 with a few damaged bytes is still UTF-8: so many sound characters for each of them.
 SOUND_FOR_EACH_DAMAGED = 4
+#: Zero bytes that are fewer are damage: in UTF-16, times and line breaks have more; so has a film.
+OTHER_FOR_EACH_ZERO = 200
 
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 #: Control characters in ISO 8859, but quotes and dashes in the Windows code pages.
@@ -79,9 +81,11 @@ def decode(content: bytes) -> Decoded:
     if marked:
         mark, encoding = marked
         return Decoded(content[len(mark) :].decode(encoding, errors="replace"), encoding)
-    if b"\0" in content:
+    zeros = content.count(b"\0")
+    if zeros * OTHER_FOR_EACH_ZERO > len(content):
         return _decode_wide(content)
-    return _decode_utf8(content) or _decode_by_guess(content)
+    found = _decode_utf8(content) or _decode_by_guess(content)
+    return replace(found, text=found.text.replace("\0", "\ufffd")) if zeros else found
 
 
 def encoding_of_mark(content: bytes) -> tuple[bytes, str] | None:
@@ -120,7 +124,7 @@ def _decode_by_guess(content: bytes) -> Decoded:
     is_iso = not _CONTROLS_OF_ISO.search(content)
     choices = [each for each in GUESSED if is_iso or not each.startswith("iso8859")]
     found = chardet.detect(
-        content,
+        content.replace(b"\0", b""),
         max_bytes=len(content),
         compat_names=False,
         include_encodings=choices,

@@ -45,6 +45,14 @@ def test_a_few_damaged_bytes_leave_utf8_what_it_is() -> None:
     assert (found.text, found.encoding) == (sound + "\ufffd", "utf-8")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+@pytest.mark.parametrize("tail", ["", "\n"])  # an even number of bytes is also UTF-16
+def test_a_zero_byte_costs_a_character(encoding: str, tail: str) -> None:
+    text = (TIME + SAID["cp1252"]) * 3 + tail
+    damaged = text.replace("café", "caf\0", 1)
+    assert decode(damaged.encode(encoding)).text == damaged.replace("\0", "\ufffd")
+
+
 def test_quotes_of_windows_are_no_control_characters() -> None:
     text = TIME + "It is what they call \u201ca film\u201d \u2014 and it\u2019s a long one."
     assert decode(text.encode("cp1252")).text == text
