@@ -42,7 +42,7 @@ _SPACES = re.compile(r"[ \t]+")
 _HYPHEN = re.compile(r"\w--?$")
 _ADVERT = re.compile(
     r"""
-    www\.|https?://|\w@[\w-]+\.\w|\bopen ?subtitles\b|addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
+    www\.|https?://|\w@[\w-]+\.\w|\bopen\ ?subtitles\b|addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
     | \b(?:subtitle[sd]?|subs|caption(?:s|ed|ing)|transcri(?:pts?|bed)|translated|re-?synced
       |sync(?:ed|hroni[sz]ed)?|corrected|corrections|ripped|encoded|timed)
       (?:(?:\ and\ |\ ?[&,]\ ?)\w{1,30}){0,5}\ by\b

@@ -153,6 +153,8 @@ def test_a_parted_word_is_whole_again(first: str, second: str, text: str) -> Non
         "Субтитры: Анна",
         "翻译：小王",
         "Addic7ed",
+        "Open Subtitles",
+        "OpenSubtitles presents",
         "addic7ed.com",
         "Write to me: someone@example.org",
     ],
