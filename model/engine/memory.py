@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,18 @@ class Memory:
         further = [] if found is None else [getattr(found, each.name) for each in fields(found)]
         return [self.keys, self.values, self.padding, *further]
 
-    def take(self, sources: Places) -> Memory:
-        """Those sources."""
-        return self._like([each[sources] for each in self.arrays])
+    @cached_property
+    def parts(self) -> tuple[tuple[Places, Memory], tuple[Places, Memory]]:
+        """Where the sources stand that are held to their candidates, and those; then the others,
+        without candidates. They are copied once, not at every step."""
+        if self.candidates is None:
+            raise ValueError("no source has candidates")
+        short, whole = (
+            np.flatnonzero(self.candidates.is_used),
+            np.flatnonzero(~self.candidates.is_used),
+        )
+        others = Memory(self.keys[whole], self.values[whole], self.padding[whole], None)
+        return (short, self._like([each[short] for each in self.arrays])), (whole, others)
 
     @classmethod
     def join(cls, parts: Sequence[Memory]) -> Memory:

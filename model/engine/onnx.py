@@ -232,12 +232,12 @@ class OnnxEngine:
             return self._step.take(memory, tokens, recurrent, top_k)
         if candidates.are_all_used:
             return self._short_step.take(memory, tokens, recurrent, top_k)
-        parts = [np.flatnonzero(candidates.is_used), np.flatnonzero(~candidates.is_used)]
         taken = [
-            self._take_step(memory.take(p), tokens[p], [each[p] for each in recurrent], top_k)
-            for p in parts
+            self._take_step(own, tokens[places], [each[places] for each in recurrent], top_k)
+            for places, own in memory.parts
         ]
-        return Taken.side_by_side(taken, np.argsort(np.concatenate(parts)))
+        order = np.argsort(np.concatenate([places for places, _ in memory.parts]))
+        return Taken.side_by_side(taken, order)
 
 
 def _joined(parts: Sequence[Float32]) -> Float32:

@@ -11,7 +11,7 @@ import io
 import zlib
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -49,10 +49,6 @@ class Candidates:
     columns: NDArray[np.int8]
     scales: Float32
     bias: Float32
-
-    def take(self, sources: NDArray[Any]) -> Candidates:
-        """Those sources."""
-        return Candidates(*(getattr(self, field.name)[sources] for field in fields(self)))
 
     @cached_property
     def are_all_used(self) -> bool:

@@ -88,6 +88,23 @@ def test_some_sources_are_held_to_a_shortlist(exported_folder: Path) -> None:
         np.testing.assert_array_equal(free.tokens[row, kept], held.tokens[row])
 
 
+def test_sources_of_a_mixed_company_are_copied_once(exported_folder: Path) -> None:
+    engine = load_engine(load_folder(exported_folder), "onnx-int8")
+    some = np.array([False, True, False])
+    first = engine.step(engine.encode(SOURCES, LENGTHS, some), ALL, BOS, top_k=3)
+    parts = first.state.memory.parts
+    second = engine.step(first.state, ALL, first.tokens[:, 0], top_k=3)
+    assert second.state.memory.parts is parts
+    fewer = np.array([0, 1], np.int32)  # the last leaves
+    third = engine.step(second.state, fewer, second.tokens[:2, 0], top_k=3)
+    for row in fewer:
+        state, tokens = engine.encode(SOURCES[[row]], LENGTHS[[row]], some[[row]]), BOS[:1]
+        for together in (first, second, third):
+            alone = engine.step(state, ALL[:1], tokens, top_k=3)
+            np.testing.assert_array_equal(together.logprobs[row], alone.logprobs[0])
+            state, tokens = alone.state, alone.tokens[:, 0]
+
+
 def test_joined_states_step_as_they_did_apart(engine: Engine) -> None:
     long = engine.step(engine.encode(SOURCES[:1], LENGTHS[:1], FREE[:1]), ALL[:1], BOS[:1], 3).state
     short = engine.encode(SOURCES[1:, :3], LENGTHS[1:], FREE[1:])
