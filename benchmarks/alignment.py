@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.corpus.alignment import MIN_SCORE, align
-from training.corpus.fitting import fitting_clock
+from training.corpus.fitting import FEW_CUES, fitting_clock
 from training.corpus.readers.cues import read_cues
 from training.corpus.records import Cue
 from training.corpus.timing import Timing
@@ -152,15 +152,19 @@ def accepted(talks: Path, half: int) -> Iterator[tuple[str, str, int, int]]:
     draw = random.Random(half)
     folders = [each for each in sorted(talks.iterdir()) if _half(each) == half]
     files = [file for each in folders for file in sorted(each.glob("*.srt"))]
-    kinds = defaultdict[str, list[tuple[Path, Path]]](list)
+    kinds = defaultdict[str, list[tuple[list[Cue], list[Cue]]]](list)
     for folder in folders:
         english = folder / "english.srt"
         others = [file for file in files if file.parent != folder]
         same = [file for file in files if file.parent == folder and file != english]
-        kinds["two languages of one talk"] += [(english, file) for file in same]
-        kinds["different talks"] += [(english, file) for file in draw.sample(others, 2)]
-    for kind, pairs in kinds.items():
-        read = [(_cues(source), _cues(target)) for source, target in pairs]
+        for kind, targets in (
+            ("two languages of one talk", same),
+            ("different talks", draw.sample(others, 2)),
+        ):
+            for pair in ((_cues(english), _cues(file)) for file in targets):
+                short = f", under {FEW_CUES} cues" if min(map(len, pair)) < FEW_CUES else ""
+                kinds[kind + short].append(pair)
+    for kind, read in kinds.items():
         for clock, (rate, offset) in CLOCKS.items():
             fitting = [
                 fitting_clock(source, [retimed(cue, rate, offset) for cue in target])
