@@ -76,10 +76,8 @@ class Memory:
         without candidates. They are copied once, not at every step."""
         if self.candidates is None:
             raise ValueError("no source has candidates")
-        short, whole = (
-            np.flatnonzero(self.candidates.is_used),
-            np.flatnonzero(~self.candidates.is_used),
-        )
+        is_used = self.candidates.is_used
+        short, whole = np.flatnonzero(is_used), np.flatnonzero(~is_used)
         others = Memory(self.keys[whole], self.values[whole], self.padding[whole], None)
         return (short, self._like([each[short] for each in self.arrays])), (whole, others)
 

@@ -19,7 +19,7 @@ from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder, load_folder,
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import BOS_ID, EOS_ID
 from training.corpus.prepare import PreparedCorpus, open_prepared
-from training.corpus.shards import Shard
+from training.corpus.shards import Shard, spread
 from training.errors import CorpusError
 from training.export.encoder import encoder_graph
 from training.export.shortlist import build_shortlist
@@ -76,8 +76,7 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
     shard = corpus.dev if len(corpus.dev) else corpus.test
     if not len(shard):
         raise CorpusError(f"{corpus.path}: has neither dev nor test part to compare engines on.")
-    spread = np.linspace(0, len(shard) - 1, min(SAMPLE, len(shard))).astype(np.int64)
-    sources = shard.source_ids(spread)
+    sources = shard.source_ids(spread(len(shard), SAMPLE))
     network = load_network(folder)
     lines, files = [], _kept_files(path, folder.config.sha256)
     for precision in precisions:

@@ -18,7 +18,7 @@ from training.corpus.readers.subtitles import read_subtitles
 from training.corpus.readers.tables import read_table
 from training.corpus.readers.tmx import read_tmx
 from training.corpus.readers.yaml import read_yaml
-from training.corpus.records import Example, Fault, Records
+from training.corpus.records import Example, Fault, Records, fault_of
 from training.corpus.turns import Pauses
 from training.errors import CorpusError
 from training.formats import FORMATS
@@ -126,7 +126,7 @@ def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) ->
             for member in wanted_members(file, suffixes_of(source)):
                 yield from read(member, source)
         except CorpusError as error:
-            yield Fault(str(file), str(error).removeprefix(f"{file}: "))
+            yield fault_of(error, file)
 
 
 def _is_no_text(text: str) -> bool:

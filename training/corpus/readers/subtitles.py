@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training.corpus.readers.cues import read_cues
 from training.corpus.readers.dialogue import exchanges_of
-from training.corpus.records import Fault, Records
+from training.corpus.records import Fault, Records, fault_of
 from training.corpus.turns import DEFAULT_PAUSES, Pauses, Turn, scenes_of
 from training.errors import CorpusError
 
@@ -28,7 +28,7 @@ def read_scenes(path: Path, pauses: Pauses = DEFAULT_PAUSES) -> Iterator[list[Tu
     try:
         found = list(read_cues(path))
     except CorpusError as error:
-        yield Fault(str(path), str(error).removeprefix(f"{path}: "))
+        yield fault_of(error, path)
         return
     yield from (each for each in found if isinstance(each, Fault))
     yield from scenes_of(found, pauses)
