@@ -94,7 +94,7 @@ class ModelCallEngine:
         attention_weights = np.zeros(prefix.source_ids.shape, np.float32)
         return StepResult(*found, attention_weights, prefix)
 
-    def concatenate(self, states: list[Prefix]) -> Prefix:
+    def join(self, state: Prefix, parents: Int32, newcomers: Prefix) -> Prefix:
         raise NotImplementedError("requests of this benchmark never join a search that runs")
 
 

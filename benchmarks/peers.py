@@ -183,7 +183,7 @@ class TorchEngine:
             TorchState(keys, values, mask, hidden),
         )
 
-    def concatenate(self, states: list[TorchState]) -> TorchState:
+    def join(self, state: TorchState, parents: Int32, newcomers: TorchState) -> TorchState:
         raise NotImplementedError("requests of this benchmark never join a search that runs")
 
 

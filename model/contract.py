@@ -45,7 +45,7 @@ class StepResult:
 
 
 class Engine(Protocol):
-    """Runs a network. Every method is pure: it returns a new state and changes none."""
+    """Runs a network. Its methods return a new state and change none, but for `join`."""
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
         """Reads sources. `source_ids` is `(batch, source_len)`, `source_lengths` `(batch,)` >= 1;
@@ -67,8 +67,10 @@ class Engine(Protocol):
         the tokens `wanted` `(rows, n)`, however likely they are; -1 asks for none, and what is
         told of it means nothing."""
 
-    def concatenate(self, states: list[State]) -> State:
-        """Joins states: the rows of the first, then those of the second, and so on."""
+    def join(self, state: State, parents: Int32, newcomers: State) -> State:
+        """Rows that continue `parents` `(rows,)` of `state`, as in `step`, and then all rows of
+        `newcomers`. It uses `state` up, and those that it goes back to: their memory may be written
+        over. Where it raises an error, it has changed nothing."""
 
 
 class Sequel(NamedTuple):

@@ -18,8 +18,8 @@ from model.contract import Int32
 #: and a copy of its source.
 MOST_PLACES = 2
 
-#: Rows that leave a grid are computed on, for nobody, until more than one of so many places is
-#: empty: that takes less time than to move the sources of all others.
+#: Places that rows have left are computed on, for nobody, until more than one of so many is empty:
+#: that takes less time than to move the sources of all others. Newcomers take them.
 EMPTY_ONE_IN = 5
 
 Places = NDArray[np.intp]
@@ -65,13 +65,9 @@ class Grid:
         rows = len(origins)
         lines, inverse, counts = np.unique(origins, return_inverse=True, return_counts=True)
         width = int(counts.max())
-        if len(lines) * width > MOST_PLACES * rows:
+        if _places(len(lines), width, rows) < len(lines) * width:
             return cls(origins, 1, np.arange(rows))
-        order = np.argsort(inverse, kind="stable")
-        before = np.arange(rows) - np.repeat(np.cumsum(counts) - counts, counts)
-        slots = np.empty(rows, np.intp)
-        slots[order] = inverse[order] * width + before
-        return cls(lines, width, slots)
+        return cls(lines, width, inverse * width + _before(inverse, counts))
 
     @classmethod
     def join(cls, grids: list[Grid]) -> tuple[Grid, Places]:
@@ -83,11 +79,20 @@ class Grid:
         grid = cls.of_rows(np.concatenate([grid.row_origins + first for grid, first in pairs]))
         return grid, _lines_of(below, grid.origins)
 
-    def add(self, more: Grid) -> Grid:
-        """The rows of this grid and of `more`, which is as wide, below it."""
-        places = len(self.origins) * self.width
-        origins = np.concatenate([self.origins, more.origins + self.origins.max() + 1])
-        return Grid(origins, self.width, np.concatenate([self.slots, more.slots + places]))
+    def room_for(self, count: int) -> Places:
+        """Where `count` more lines go: where no row stands, and then below all others."""
+        is_free = np.ones(len(self.origins) + count, bool)
+        is_free[self.row_lines] = False
+        return np.flatnonzero(is_free)[:count]
+
+    def add(self, more: Grid, lines: Places) -> Grid:
+        """The rows of this grid, then those of `more`, no wider, whose lines go to `lines`: see
+        `room_for`."""
+        origins = np.zeros(max(len(self.origins), lines[-1] + 1), np.intp)
+        origins[: len(self.origins)] = self.origins
+        origins[lines] = more.origins + self.origins.max() + 1
+        slots = lines[more.row_lines] * self.width + more.slots % more.width
+        return Grid(origins, self.width, np.concatenate([self.slots, slots]))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -126,25 +131,29 @@ class Grid:
             is_same = self.is_full and rows == self.width
             grid = self if is_same else Grid(self.origins, rows, np.arange(rows))
             return Move(grid, None, old)
-        if self._leaves_few_places_empty(old):
-            return Move(Grid(self.origins, self.width, old), None, None)
         lines = old // self.width
-        copied: Places | None = None
-        if np.array_equal(lines, self.row_lines):
-            grid = self
+        counts = np.bincount(lines)
+        if self._suits(counts, len(old)):
+            if self.width == 1 or np.bincount(old).max() == 1:
+                return Move(Grid(self.origins, self.width, old), None, None)
+            slots = lines * self.width + _before(lines, counts)
+            grid = Grid(self.origins, self.width, slots)
         else:
             grid = Grid.of_rows(self.origins[lines])
-            if not np.array_equal(grid.origins, self.origins):
-                copied = _lines_of(self.origins, grid.origins)
+        copied = None
+        if not np.array_equal(grid.origins, self.origins):
+            copied = _lines_of(self.origins, grid.origins)
         places = np.zeros(len(grid.origins) * grid.width, np.intp)
         places[grid.slots] = old
         return Move(grid, copied, places)
 
-    def _leaves_few_places_empty(self, slots: Places) -> bool:
-        """Whether rows that stay in their places, in their order, fill enough of the grid."""
-        places = len(self.origins) * self.width
-        is_dense = (places - len(slots)) * EMPTY_ONE_IN <= places
-        return is_dense and bool((slots[1:] > slots[:-1]).all())
+    def _suits(self, counts: Places, rows: int) -> bool:
+        """Whether all `rows`, of which each line has so many, find their places here, and few
+        places stay empty that a new grid would not have."""
+        widest = int(counts.max())
+        needed = _places(int(np.count_nonzero(counts)), widest, rows)
+        empty = len(self.origins) * self.width - needed
+        return widest <= self.width and empty * (EMPTY_ONE_IN - 1) <= needed
 
     def spread(self, rows: NDArray[Any]) -> NDArray[Any]:
         """`(rows, ...)` -> `(lines, width, ...)`; places that no row has are 0."""
@@ -154,13 +163,33 @@ class Grid:
             rows = grid
         return rows.reshape(*self.shape, *rows.shape[1:])
 
+    def extended(self, grid: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
+        """`grid` as it stood before `add`, and `rows` of those that were added."""
+        wider = np.zeros((len(self.origins), *grid.shape[1:]), grid.dtype)
+        wider[: len(grid)] = grid
+        wider.reshape(-1, *grid.shape[2:])[self.slots[-len(rows) :]] = rows
+        return wider
+
     def collect(self, grid: NDArray[Any]) -> NDArray[Any]:
         """`(lines, width, ...)` -> `(rows, ...)`."""
         flat = grid.reshape(-1, *grid.shape[2:])
         return flat if self.is_full else flat[self.slots]
 
 
+def _places(lines: int, width: int, rows: int) -> int:
+    """How many a grid for `rows` has, if they fill so many lines, none with more than `width`."""
+    return lines * width if lines * width <= MOST_PLACES * rows else rows
+
+
 def _lines_of(lines: Places, origins: Places) -> Places:
     """For each of `origins` a place in `lines` that holds it."""
     order = np.argsort(lines, kind="stable")
     return order[np.searchsorted(lines[order], origins)]
+
+
+def _before(lines: Places, counts: Places) -> Places:
+    """Of each row, how many rows before it stand in the same line. `counts` are those of all."""
+    order = np.argsort(lines, kind="stable")
+    before = np.empty(len(lines), np.intp)
+    before[order] = np.arange(len(lines)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return before

@@ -136,22 +136,20 @@ class KerasEngine:
             None if wanted is None else _array(wanted_logprobs)[:rows, : wanted.shape[1]],
         )
 
-    def concatenate(self, states: list[KerasState]) -> KerasState:
-        sources, places, first_source, first_place = [], [], 0, 0
-        for state in states:
-            sources.append(state.sources + first_source)
-            places.append(np.arange(first_place, first_place + state.rows, dtype=np.int32))
-            first_source += int(state.sources.max()) + 1
-            first_place += len(state.recurrent[0])
-        rows = sum(state.rows for state in states)
-        source_len = max(state.source_len for state in states)
+    def join(self, state: KerasState, parents: Int32, newcomers: KerasState) -> KerasState:
+        rows = len(parents) + newcomers.rows
+        places = np.append(parents, np.arange(newcomers.rows) + len(state.recurrent[0]))
+        sources = np.append(
+            state.sources[parents], newcomers.sources + state.sources.max() + 1
+        ).astype(np.int32)
+        source_len = max(state.source_len, newcomers.source_len)
         memory, recurrent = self._join(
-            [list(state.memory) for state in states],
-            [state.recurrent for state in states],
-            _tensor(at_least(np.concatenate(places), self._rows(rows))),
+            [list(each.memory) for each in (state, newcomers)],
+            [each.recurrent for each in (state, newcomers)],
+            _tensor(at_least(places.astype(np.int32), self._rows(rows))),
             self._source_len(source_len),
         )
-        return KerasState(rows, source_len, Memory(*memory), np.concatenate(sources), recurrent)
+        return KerasState(rows, source_len, Memory(*memory), sources, recurrent)
 
     def _rows(self, rows: int) -> int:
         if not self._is_static:

@@ -25,16 +25,17 @@ Places = NDArray[np.intp]
 
 @dataclass
 class Room:
-    """Arrays of which memories are the beginnings. Sources are only ever added behind all others,
-    so that no memory changes.
+    """Arrays of which memories are the beginnings. Sources are written below the others, and over
+    those that nobody reads any more: only the memory that was made last is right.
 
     Attributes:
-        arrays: as in `Memory.arrays`, of as many sources as there is room for.
-        used: sources that are there.
+        arrays: as in `Memory.arrays`, of as many sources as there is room for. All numbers are
+            finite.
+        writings: how often sources were written.
     """
 
     arrays: list[Array]
-    used: int
+    writings: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,12 @@ class Memory:
     """What steps read of sources, one row for each.
 
     Attributes:
-        keys: `(sources, 1, [heads,] units, source_len)`.
-        values: `(sources, 1, [heads,] source_len, units)`.
+        keys: `(sources, 1, [heads,] units, source_len)`. At padding, any numbers.
+        values: `(sources, 1, [heads,] source_len, units)`. The same.
         padding: `(sources, 1, 1, source_len)`, 0 at real tokens and `NO_TOKEN` at others.
         candidates: the tokens that each source's shortlist holds; None: no source has one.
         room: where more sources can be added; None: nowhere.
+        writings: of the room, when this memory was made.
     """
 
     keys: Float32
@@ -54,6 +56,7 @@ class Memory:
     padding: Float32
     candidates: Candidates | None
     room: Room | None = None
+    writings: int = 0
 
     def __len__(self) -> int:
         return len(self.padding)
@@ -96,37 +99,43 @@ class Memory:
         lines = [each - start for each, start in zip(own, starts, strict=True)]
         return _gathered(parts, lines, room=1 + len(kept) // SHARE_OF_ROOM)
 
-    def has_room_for(self, more: Memory) -> bool:
+    @property
+    def is_current(self) -> bool:
+        """Whether no source was written over since it was made."""
+        return self.room is None or self.room.writings == self.writings
+
+    def has_room_for(self, more: Memory, lines: Places) -> bool:
         """Whether `add` will do."""
-        room = self.room
         return (
-            room is not None
-            and room.used == len(self)
-            and room.used + len(more) <= len(room.arrays[0])
+            self.room is not None
+            and self.is_current
+            and lines[-1] < len(self.room.arrays[0])
             and more.source_len <= self.source_len
         )
 
-    def add(self, more: Memory) -> Memory:
-        """These sources and `more`. Nothing is copied but those, and this memory stays as it is."""
-        if self.room is None or not self.has_room_for(more):
+    def add(self, more: Memory, lines: Places) -> Memory:
+        """These sources and `more`, which go to `lines`, ascending: over sources that are done with
+        and below all others. Nothing else is copied, and this memory is not current any more."""
+        if self.room is None or not self.has_room_for(more, lines):
             raise ValueError("there is no room")
-        first, end = len(self), len(self) + len(more)
+        self.room.writings += 1
         for array, new, (axis, filling) in zip(
             self.room.arrays, more.arrays, _paddings(self), strict=True
         ):
-            _put(array[first:end], new, axis, filling)
-        self.room.used = end
+            _put(array, lines, new, axis, filling)
+        end = max(len(self), int(lines[-1]) + 1)
         return self._like([array[:end] for array in self.room.arrays], self.room)
 
     def _like(self, arrays: list[Array], room: Room | None = None) -> Memory:
         keys, values, padding, *further = arrays
-        return Memory(keys, values, padding, Candidates(*further) if further else None, room)
+        candidates = Candidates(*further) if further else None
+        return Memory(keys, values, padding, candidates, room, room.writings if room else 0)
 
 
-def _paddings(memory: Memory) -> list[tuple[int | None, float]]:
-    """Of each array the axis of source positions, and what stands beyond a source."""
-    own = [(-1, 0.0), (-2, 0.0), (-1, NO_TOKEN)]
-    return [*own, *((None, 0.0) for _ in memory.arrays[len(own) :])]
+def _paddings(memory: Memory) -> list[tuple[int | None, float | None]]:
+    """Of each array the axis of source positions, and what must stand beyond a source."""
+    own: list[tuple[int | None, float | None]] = [(-1, None), (-2, None), (-1, NO_TOKEN)]
+    return [*own, *((None, None) for _ in memory.arrays[len(own) :])]
 
 
 def _gathered(parts: Sequence[Memory], lines: Sequence[Places | None], room: int) -> Memory:
@@ -136,37 +145,39 @@ def _gathered(parts: Sequence[Memory], lines: Sequence[Places | None], room: int
         len(part) if own is None else len(own) for part, own in zip(parts, lines, strict=True)
     ]
     longest = max(_longest(part, own) for part, own in zip(parts, lines, strict=True))
+    used, places = sum(counts), np.cumsum([0, *counts])
     arrays = []
     for place, (axis, filling) in enumerate(_paddings(parts[0])):
         like = parts[0].arrays[place]
-        shape = [sum(counts) + room, *like.shape[1:]]
+        shape = [used + room, *like.shape[1:]]
         if axis is not None:
             shape[axis] = longest
-        array = np.empty(shape, like.dtype)
-        first = 0
-        for part, own, count in zip(parts, lines, counts, strict=True):
+        array = np.zeros(shape, like.dtype)
+        for part, own, first in zip(parts, lines, places, strict=False):
             new = part.arrays[place]
-            target = array[first : first + count]
-            first += count
-            if own is not None and new.shape[1:] == target.shape[1:]:
-                np.take(new, own, axis=0, out=target, mode="clip")
+            count = len(new) if own is None else len(own)
+            if own is not None and new.shape[1:] == array.shape[1:]:
+                np.take(new, own, axis=0, out=array[first : first + count], mode="clip")
             else:
-                _put(target, new if own is None else new[own], axis, filling)
+                new = new if own is None else new[own]
+                _put(array, slice(first, first + count), new, axis, filling)
         arrays.append(array)
-    used = sum(counts)
-    kept = Room(arrays, used) if room else None
-    return parts[0]._like([array[:used] for array in arrays], kept)
+    return parts[0]._like([array[:used] for array in arrays], Room(arrays) if room else None)
 
 
-def _put(target: Array, new: Array, axis: int | None, filling: float) -> None:
-    """Copies `new`, cut or filled up along an axis that counts from the last."""
-    if axis is None or new.shape[axis] == target.shape[axis]:
-        target[...] = new
+def _put(
+    array: Array, lines: Places | slice, new: Array, axis: int | None, filling: float | None
+) -> None:
+    """Copies `new` to `lines`, cut or filled up along an axis that counts from the last. Without a
+    `filling` stays what stands beyond it."""
+    if axis is None or new.shape[axis] == array.shape[axis]:
+        array[lines] = new
         return
-    target, new = np.moveaxis(target, axis, -1), np.moveaxis(new, axis, -1)
-    size = min(new.shape[-1], target.shape[-1])
-    target[..., :size] = new[..., :size]
-    target[..., size:] = filling
+    array, new = np.moveaxis(array, axis, -1), np.moveaxis(new, axis, -1)
+    size = min(new.shape[-1], array.shape[-1])
+    array[lines, ..., :size] = new[..., :size]
+    if filling is not None:
+        array[lines, ..., size:] = filling
 
 
 def _longest(memory: Memory, lines: Places | None) -> int:

@@ -177,6 +177,8 @@ class OnnxEngine:
     def _follow(self, state: OnnxState, parents: Int32) -> OnnxState:
         """The state of rows that continue `parents`."""
         memory, grid, recurrent = state.memory, state.grid, state.recurrent
+        if not memory.is_current:
+            raise ValueError("a state that was joined with others cannot be used again")
         if grid.is_continued_by(parents):
             return state
         grid, lines, places = grid.follow(parents)
@@ -199,29 +201,20 @@ class OnnxEngine:
             logprobs[rows] = pick(every.tokens, every.logprobs, wanted[rows])
         return logprobs
 
-    def concatenate(self, states: list[OnnxState]) -> OnnxState:
-        first, *others = states
-        if len(others) == 1 and self._fits(first, others[0]):
-            return self._added(first, others[0])
-        grid, lines = Grid.join([state.grid for state in states])
-        rows = [[state.grid.collect(each) for each in state.recurrent] for state in states]
-        return OnnxState(
-            Memory.join_some([state.memory for state in states], lines),
-            grid,
-            [grid.spread(np.concatenate(each)) for each in zip(*rows, strict=True)],
-        )
-
-    def _fits(self, state: OnnxState, more: OnnxState) -> bool:
-        return state.grid.width == more.grid.width and state.memory.has_room_for(more.memory)
-
-    def _added(self, state: OnnxState, more: OnnxState) -> OnnxState:
-        """Both, without a copy of the first's sources."""
-        pairs = zip(state.recurrent, more.recurrent, strict=True)
-        return OnnxState(
-            state.memory.add(more.memory),
-            state.grid.add(more.grid),
-            [np.concatenate(pair) for pair in pairs],
-        )
+    def join(self, state: OnnxState, parents: Int32, newcomers: OnnxState) -> OnnxState:
+        state = self._follow(state, parents)
+        lines = state.grid.room_for(len(newcomers.grid.origins))
+        pairs = list(zip(state.recurrent, newcomers.recurrent, strict=True))
+        is_wide = newcomers.grid.width <= state.grid.width
+        if is_wide and state.memory.has_room_for(newcomers.memory, lines):
+            grid = state.grid.add(newcomers.grid, lines)
+            recurrent = [grid.extended(old, newcomers.grid.collect(new)) for old, new in pairs]
+            return OnnxState(state.memory.add(newcomers.memory, lines), grid, recurrent)
+        grid, lines = Grid.join([state.grid, newcomers.grid])
+        rows = [(state.grid.collect(old), newcomers.grid.collect(new)) for old, new in pairs]
+        recurrent = [grid.spread(np.concatenate(each)) for each in rows]
+        memory = Memory.join_some([state.memory, newcomers.memory], lines)
+        return OnnxState(memory, grid, recurrent)
 
     def _take_step(
         self, memory: Memory, tokens: Int32, recurrent: list[Float32], top_k: int

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from model.contract import Engine, Sequel, State, StepResult, can_look_ahead
 from model.errors import EngineError
 from model.search.beams import Beams
-from model.search.controls import Controls, Floats, Histories, Ints, Verdict
+from model.search.controls import Controls, Histories, Ints, Verdict
 from model.search.lookahead import Lookahead
 from model.search.requests import Hypothesis, SearchRequest
 from model.search.required import Requirements, spread
+from model.search.rules import DIVERSITY, REQUIRED, Floats
 from model.search.sampling import Sampler
 
 Places = NDArray[np.intp]
@@ -30,10 +31,22 @@ Places = NDArray[np.intp]
 
 @dataclass
 class _Open:
-    """A request in search and what it has finished so far."""
+    """A request in search.
+
+    Attributes:
+        finished: what it has so far.
+        stream: its random numbers, if it draws.
+    """
 
     request: SearchRequest
     finished: list[Hypothesis]
+    stream: np.random.Generator | None
+
+    @classmethod
+    def new(cls, request: SearchRequest) -> _Open:
+        """One that has nothing yet."""
+        draws = request.options.temperature > 0
+        return cls(request, [], np.random.default_rng(request.options.seed) if draws else None)
 
 
 @dataclass(frozen=True)
@@ -66,15 +79,15 @@ class Search:
         self._engine = engine
         self._bos_id = bos_id
         self._eos_id = eos_id
-        self._blocked_ids = blocked_ids
+        self._blocked_ids = sorted(blocked_ids)
         self._state: State = None
-        self._state_rows = 0
         self._open: list[_Open] = []
         self._is_changed = False  # who is in search, since `_read_requests`
         self._beams: Beams  # of the open requests, and so are those that follow
         self._controls: Controls
+        self._requirements: Requirements
+        self._sampler: Sampler
         self._foresight: Lookahead | None  # if what they will choose can be foreseen
-        self._sampler = Sampler()
 
     @property
     def active_rows(self) -> int:
@@ -105,14 +118,15 @@ class Search:
     def join(self, encoded: Encoded) -> None:
         """Lets requests join at the next step. Where that fails, it changes nothing."""
         requests, state = encoded.requests, encoded.state
-        beams = Beams.start(requests, first_row=self._state_rows, bos_id=self._bos_id)
-        if not self.is_idle:
-            beams = self._beams.join(beams)
-            state = self._engine.concatenate([self._state, state])
+        if self.is_idle:
+            beams = Beams.start(requests, first_row=0, bos_id=self._bos_id)
+        else:
+            parents = self._beams.flat(self._beams.rows)
+            newcomers = Beams.start(requests, first_row=len(parents), bos_id=self._bos_id)
+            beams = self._beams.numbered().join(newcomers)
+            state = self._engine.join(self._state, parents, state)
         self._beams, self._state = beams, state
-        self._state_rows += len(requests)
-        self._open += [_Open(request, []) for request in requests]
-        self._sampler.add([request.options for request in requests])
+        self._open += map(_Open.new, requests)
         self._is_changed = True
 
     def remove(self, keys: Collection[Hashable]) -> None:
@@ -169,8 +183,8 @@ class Search:
             self._stride(self._foresight, verdict, last, top_k)
             return
         result = self._step_engine(last, top_k, wanted=self._wanted(verdict))
-        self._state, self._state_rows = result.state, len(last)
-        if width == 1 and not (beams.has_draws or self._requirements.in_use):
+        self._state = result.state
+        if width == 1 and not (self._sampler.in_use or self._requirements.in_use):
             tokens, steps = verdict.likeliest(result.tokens, result.logprobs)
             logprobs = beams.logprobs + steps[:, None]
             beams.advance(None, tokens[:, None], logprobs, result.attention_weights)
@@ -188,7 +202,7 @@ class Search:
         goes_on &= tokens[:-1] != self._eos_id
         count = len(tokens) if goes_on.all() else int(goes_on.argmin()) + 1
         foresight.learn(were_all_used=count == len(tokens))
-        self._state, self._state_rows = steps.state(count - 1), 1
+        self._state = steps.state(count - 1)
         total = np.add.accumulate(np.append(totals, logprobs[:count]))[-1:]
         beams.stride(tokens[:count], total[None], steps.attention_weights[:count, 0])
 
@@ -261,8 +275,8 @@ class Search:
             banks = self._requirements.banks(reached)
             chosen[asked] = spread(ranked[asked], banks[asked], width)
         has_room = np.arange(width) < beams.widths[:, None]
-        if beams.has_draws:
-            is_drawn = beams.is_drawn[:, None]
+        if self._sampler.in_use:
+            is_drawn = self._sampler.is_drawn[:, None]
             chosen = np.where(is_drawn, self._sampler.draw(steps), chosen)
             has_room |= is_drawn
         places = chosen + beams.first_places * top_k
@@ -282,14 +296,14 @@ class Search:
         if beams.steps_left > 0 and not np.count_nonzero(ended):
             return False
         ended &= beams.live
-        cut = beams.live & ~ended & (beams.lengths >= beams.max_tokens)[:, None]
+        cut = beams.live & ~ended & (beams.lengths >= beams.rules["max_tokens"])[:, None]
         requests, columns = np.nonzero(ended | cut)
         scores, met = beams.scores(), self._are_met()
         for g, w in zip(requests.tolist(), columns.tolist(), strict=True):
             entry, length, is_ended = self._open[g], int(beams.lengths[g]), bool(ended[g, w])
             first = beams.tokens.shape[2] - length
             tokens = beams.tokens[g, w, first:].tolist()
-            looked = beams.attention_weights[g, w, -length:, : beams.source_lengths[g]]
+            looked = beams.attention_weights[g, w, -length:, : len(entry.request.source_ids)]
             entry.finished.append(
                 Hypothesis(
                     tokens=tuple(tokens[:-1] if is_ended else tokens),
@@ -321,18 +335,20 @@ class Search:
             return
         self._open = [entry for entry, kept in zip(self._open, requests, strict=True) if kept]
         if self.is_idle:
-            self._state, self._state_rows, self._sampler = None, 0, Sampler()
+            self._state = None
             return
-        self._beams = self._beams.keep(requests)
-        self._sampler.keep(requests)
+        self._beams = self._beams.keep(np.flatnonzero(requests))
         self._is_changed = True
 
     def _read_requests(self) -> None:
         """What holds as long as nobody comes or goes."""
         self._is_changed = False
-        requests = [entry.request for entry in self._open]
-        self._controls = Controls(requests, eos_id=self._eos_id, blocked_ids=self._blocked_ids)
-        self._requirements = Requirements(requests)
+        requests, rules = [entry.request for entry in self._open], self._beams.rules
+        self._controls = Controls(
+            requests, rules, eos_id=self._eos_id, blocked_ids=self._blocked_ids
+        )
+        self._requirements = Requirements(requests if self._beams.uses & REQUIRED else [])
+        self._sampler = Sampler(rules, [entry.stream for entry in self._open])
         engine = self._engine
         is_foreseeable = len(requests) == 1 and requests[0].takes_the_likeliest
         self._foresight = Lookahead(engine) if is_foreseeable and can_look_ahead(engine) else None
@@ -349,11 +365,11 @@ def _with_diversity(logprobs: Floats, beams: Beams) -> Floats:
     arXiv:1611.08562), so that fewer siblings fill the beam. All those count alike of whom a beam
     has no room for so many.
     """
-    if not beams.has_diversity:
+    if not beams.uses & DIVERSITY:
         return logprobs
     ranks = np.argsort(np.argsort(-logprobs, axis=2, kind="stable"), axis=2, kind="stable")
     ranks = np.minimum(ranks, beams.widths[:, None, None])
-    return logprobs - beams.diversity[:, None, None] * ranks
+    return logprobs - beams.rules["diversity"][:, None, None] * ranks
 
 
 def _best(entry: _Open) -> tuple[Hypothesis, ...]:

@@ -15,9 +15,21 @@ from numpy.typing import NDArray
 
 from model.search.blocked import Blocked, BlockedTokens
 from model.search.requests import SearchRequest
+from model.search.rules import (
+    BLOCKED,
+    MIN_TOKENS,
+    NGRAMS,
+    PENALTY,
+    PREFIX,
+    Floats,
+    Rules,
+    all_uses,
+)
 
 Ints = NDArray[np.int32]
-Floats = NDArray[np.float64]
+
+#: What depends on what was said.
+_OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | PENALTY | PREFIX
 
 
 @dataclass(frozen=True)
@@ -94,25 +106,24 @@ class Verdict:
         of_all = len(self.blocked_ids) + (self.too_early is not None)
         return of_all + sum(each.most_in_a_row for each in some if each)
 
-    @cached_property
-    def depends_on_rows(self) -> bool:
-        """Whether it is more than tokens that are blocked for all."""
-        return any(
-            each is not None
-            for each in (self.too_early, self.blocked, self.forbidden, self.repeated, self.forced)
-        )
-
     def likeliest(self, candidates: Ints, logprobs: NDArray[np.float32]) -> tuple[Ints, Floats]:
         """The best candidate of each row and its log-probability, `(rows,)` each; the first of
         equals. `candidates` `(rows, n)` come best first."""
-        first = candidates[:, 0]
-        if not self.depends_on_rows and not any(
-            np.count_nonzero(first == token) for token in self.blocked_ids
-        ):
-            return first, logprobs[:, 0].astype(np.float64)
+        if self.repeated is None and self.forced is None and not self._bars(candidates[:, 0]):
+            return candidates[:, 0], logprobs[:, 0].astype(np.float64)
         judged = self.judge(candidates, logprobs)
         best = np.arange(len(judged)), judged.argmax(axis=1)
         return candidates[best], judged[best]
+
+    def _bars(self, tokens: Ints) -> bool:
+        """Whether one of `tokens` `(rows,)` must not come next in its row."""
+        return (
+            any(np.count_nonzero(tokens == token) for token in self.blocked_ids)
+            or (self.too_early is not None and bool(self.too_early[tokens == self.eos_id].any()))
+            or any(
+                each.among(tokens[:, None]).any() for each in (self.blocked, self.forbidden) if each
+            )
+        )
 
     def judge(self, candidates: Ints, logprobs: NDArray[np.float32]) -> Floats:
         """`logprobs` `(rows, n)` of `candidates`, -inf where one must not come."""
@@ -143,59 +154,54 @@ class Controls:
 
     Args:
         requests: in the order in which `Histories.requests` counts them.
+        rules: `(G,)`, theirs.
         eos_id: what ends a hypothesis.
         blocked_ids: what no hypothesis may hold, as the unknown word.
     """
 
     def __init__(
-        self, requests: Sequence[SearchRequest], *, eos_id: int, blocked_ids: Collection[int] = ()
+        self,
+        requests: Sequence[SearchRequest],
+        rules: Rules,
+        *,
+        eos_id: int,
+        blocked_ids: Collection[int] = (),
     ) -> None:
-        options = [request.options for request in requests]
-        self._eos_id = eos_id
-        self._blocked_ids = tuple(sorted(blocked_ids))
-        ngrams = [each.no_repeat_ngram for each in options]
-        self._ngrams = np.array(ngrams, np.int32)
-        self._lengths_of_ngrams = sorted({*ngrams} - {0})
-        self._blocked = (
-            Blocked([each.blocked_sequences for each in requests])
-            if any(each.blocked for each in requests)
-            else None
-        )
-        self._prefixes = _prefixes(requests)
-        self._uses_min_tokens = any(each.min_tokens for each in options)
-        if self._uses_min_tokens:
-            self._min_tokens = np.array([each.min_tokens for each in options], np.int32)
-        self._uses_repetition_penalty = any(each.repetition_penalty != 1.0 for each in options)
-        if self._uses_repetition_penalty:
-            self._repetition_penalty = np.array([each.repetition_penalty for each in options])
-        self._read_histories = bool(
-            self._lengths_of_ngrams
-            or self._blocked
-            or self._uses_min_tokens
-            or self._uses_repetition_penalty
-            or self._prefixes.size
-        )
-        self._standing = Verdict(self._eos_id, self._blocked_ids)
+        uses = all_uses(rules)
+        self._uses = uses & _OF_HISTORIES
+        self._standing = Verdict(eos_id, tuple(blocked_ids))
+        if uses & NGRAMS:
+            self._ngrams = rules["no_repeat_ngram"]
+            self._lengths_of_ngrams = sorted({*self._ngrams.tolist()} - {0})
+        if uses & BLOCKED:
+            self._blocked = Blocked([each.blocked_sequences for each in requests])
+        if uses & PREFIX:
+            self._prefixes = _prefixes(requests)
+        self._min_tokens = rules["min_tokens"]
+        self._repetition_penalty = rules["repetition_penalty"]
 
     @property
     def are_constant(self) -> bool:
         """Whether the same holds for every token, whatever was said."""
-        return not self._read_histories
+        return not self._uses
 
     def verdict(self, histories: Callable[[], Histories]) -> Verdict:
         """What holds for the next token of each of `histories`, which are not asked for in vain."""
-        if not self._read_histories:
+        uses = self._uses
+        if not uses:
             return self._standing
         said = histories()
-        found = [*self._ends_of_ngrams(said), *self._ends_of_blocked(said)]
+        found = [*self._ends_of_ngrams(said)] if uses & NGRAMS else []
+        if uses & BLOCKED:
+            found += self._ends_of_blocked(said)
         verdict = replace(
             self._standing,
-            too_early=self._too_early(said) if self._uses_min_tokens else None,
-            blocked=self._blocked.singles(said.requests) if self._blocked else None,
+            too_early=self._too_early(said) if uses & MIN_TOKENS else None,
+            blocked=self._blocked.singles(said.requests) if uses & BLOCKED else None,
             forbidden=Pairs.union(found) if found else None,
-            forced=self._forced(said) if self._prefixes.size else None,
+            forced=self._forced(said) if uses & PREFIX else None,
         )
-        if not self._uses_repetition_penalty:
+        if not uses & PENALTY:
             return verdict
         penalty = self._repetition_penalty[said.requests]
         return replace(verdict, repeated=self._repeated(said), repetition_penalty=penalty)
@@ -237,10 +243,9 @@ class Controls:
 
     def _ends_of_blocked(self, said: Histories) -> Iterator[Pairs]:
         """The last token of a blocked sequence whose others have just been said."""
-        if self._blocked:
-            rows, tokens = self._blocked.ends(said.tokens, said.lengths, said.requests)
-            if rows.size:
-                yield Pairs(rows, tokens)
+        rows, tokens = self._blocked.ends(said.tokens, said.lengths, said.requests)
+        if rows.size:
+            yield Pairs(rows, tokens)
 
     def _repeated(self, said: Histories) -> Pairs:
         """Every token that was said, where that has a price."""

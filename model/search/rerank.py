@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from model.config import SearchOptions
-from model.search.beams import penalty
 from model.search.requests import Hypothesis, SearchRequest
+from model.search.rules import penalty
 
 #: What the other model tells: how likely the source is after the target (the paper's MMI-bidi), or
 #: how likely the target is after nothing at all (MMI-antiLM).

@@ -2,57 +2,52 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.config import SearchOptions
 from model.contract import EVERY_TOKEN
-
-Floats = NDArray[np.float64]
+from model.search.rules import DRAWS, Floats, Rules, all_uses
 
 
 class Sampler:
-    """Draws for requests that come and go. Each has a stream of random numbers of its own, so that
-    its draws do not depend on who else is there.
+    """Draws for requests. Each has a stream of random numbers of its own, so that its draws do not
+    depend on who else is there.
+
+    Args:
+        rules: `(G,)`, what they ask.
+        streams: of each; None: it draws nothing.
 
     Attributes:
+        in_use: whether any request draws.
         reach: how many of the likeliest tokens some request draws among.
     """
 
-    def __init__(self) -> None:
-        self._options: list[SearchOptions] = []
-        self._streams: list[np.random.Generator | None] = []  # None: draws nothing
-        self._read_options()
-
-    def add(self, options: Sequence[SearchOptions]) -> None:
-        """Lets requests join, last."""
-        self._options += options
-        self._streams += [
-            np.random.default_rng(each.seed) if each.temperature > 0 else None for each in options
-        ]
-        self._read_options()
-
-    def keep(self, requests: NDArray[np.bool_]) -> None:
-        """Keeps those that are True in `requests` `(G,)`."""
-        self._options = list(itertools.compress(self._options, requests))
-        self._streams = list(itertools.compress(self._streams, requests))
-        self._read_options()
+    def __init__(self, rules: Rules, streams: Sequence[np.random.Generator | None]) -> None:
+        self.in_use = bool(all_uses(rules) & DRAWS)
+        self.reach = 0
+        if self.in_use:
+            self._streams = streams
+            self._beam_sizes = rules["beam_size"].tolist()
+            self.is_drawn = rules["temperature"] > 0
+            self._temperature = np.where(self.is_drawn, rules["temperature"], 1.0)
+            self._top_k, self._top_p = rules["top_k"].astype(float), rules["top_p"]
+            drawn = rules["top_k"][self.is_drawn]
+            self.reach = int(drawn.max()) if drawn.all() else EVERY_TOKEN
 
     def draw(self, logprobs: Floats) -> NDArray[np.intp]:
         """One continuation of each hypothesis, from `logprobs` `(G, W, K)` of its next tokens.
 
         Returns:
-            `(G, W)`, places in each request's W x K candidates. Those of requests without a
-            temperature mean nothing.
+            `(G, W)`, places in each request's W x K candidates. Those of requests that draw nothing
+            mean nothing.
         """
         count, width, top_k = logprobs.shape
         uniform = np.zeros((count, width))
-        for place, (stream, options) in enumerate(zip(self._streams, self._options, strict=True)):
+        for place, (stream, size) in enumerate(zip(self._streams, self._beam_sizes, strict=True)):
             if stream is not None:
-                uniform[place, : options.beam_size] = stream.random(options.beam_size)[:width]
+                uniform[place, :size] = stream.random(size)[:width]
         places = draw(
             logprobs.reshape(-1, top_k),
             uniform.ravel(),
@@ -61,16 +56,6 @@ class Sampler:
             top_p=np.repeat(self._top_p, width),
         )
         return np.arange(width) * top_k + places.reshape(count, width)
-
-    def _read_options(self) -> None:
-        self.reach = 0
-        if not any(self._streams):
-            return
-        drawn = itertools.compress(self._options, self._streams)
-        self.reach = max(each.top_k or EVERY_TOKEN for each in drawn)
-        self._temperature = np.array([each.temperature or 1.0 for each in self._options])
-        self._top_k = np.array([each.top_k for each in self._options], float)
-        self._top_p = np.array([each.top_p for each in self._options])
 
 
 def draw(

@@ -66,8 +66,8 @@ class TableEngine:
             ),
         )
 
-    def concatenate(self, states: list[State]) -> State:
-        return np.concatenate(states)
+    def join(self, state: State, parents: Int32, newcomers: State) -> State:
+        return np.concatenate([state[parents], newcomers])
 
 
 class SteppedEngine(TableEngine):

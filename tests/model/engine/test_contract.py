@@ -13,6 +13,8 @@ from model.engine import EngineName, load_engine
 from model.engine.keras import KerasEngine, load_network
 from model.folder import load_folder
 from model.generator import Generator
+from model.search.requests import SearchRequest
+from model.tokenizer import EOS_ID
 
 ENGINES = ["keras", "onnx", "onnx-int8"]
 
@@ -105,16 +107,54 @@ def test_sources_of_a_mixed_company_are_copied_once(exported_folder: Path) -> No
             state, tokens = alone.state, alone.tokens[:, 0]
 
 
-def test_joined_states_step_as_they_did_apart(engine: Engine) -> None:
-    long = engine.step(engine.encode(SOURCES[:1], LENGTHS[:1], FREE[:1]), ALL[:1], BOS[:1], 3).state
-    short = engine.encode(SOURCES[1:, :3], LENGTHS[1:], FREE[1:])
-    tokens = np.array([5, 2, 2], np.int32)
-    joined = engine.step(engine.concatenate([long, short]), ALL, tokens, top_k=3)
+@pytest.mark.parametrize("parents", [[0], [0, 0], [1, 0, 1]])
+def test_newcomers_step_as_they_would_alone(engine: Engine, parents: list[int]) -> None:
+    rows = np.array(parents, np.int32)
+    begun = engine.step(
+        engine.encode(SOURCES[:2], LENGTHS[:2], FREE[:2]), ALL[:2], BOS[:2], 3
+    ).state
+    newcomers = engine.encode(SOURCES[1:, :3], LENGTHS[1:], FREE[1:])
+    tokens = np.array([5] * len(rows) + [2, 2], np.int32)
     apart = [
-        engine.step(long, ALL[:1], tokens[:1], top_k=3).tokens,
-        engine.step(short, ALL[:2], tokens[1:], top_k=3).tokens,
+        engine.step(begun, rows, tokens[: len(rows)], top_k=3).tokens,
+        engine.step(newcomers, ALL[:2], tokens[len(rows) :], top_k=3).tokens,
     ]
+    state = engine.join(begun, rows, newcomers)
+    joined = engine.step(state, np.arange(len(tokens), dtype=np.int32), tokens, top_k=3)
     np.testing.assert_array_equal(joined.tokens, np.concatenate(apart))
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_who_comes_and_goes_changes_no_answer(exported_folder: Path, beam_size: int) -> None:
+    """Newcomers are written over those who left, whether they are longer or shorter."""
+    generator = Generator.load(exported_folder, "onnx-int8")
+    options = SearchOptions(beam_size=beam_size, max_tokens=9)
+    draw = np.random.default_rng(beam_size)
+    requests = [
+        SearchRequest(key, (*draw.integers(4, 16, draw.integers(1, 12)).tolist(), EOS_ID), options)
+        for key in range(40)
+    ]
+    search, waiting, answers = generator.new_search(), list(requests), {}
+    while waiting or not search.is_idle:
+        count = draw.integers(0, 4)
+        search.add(waiting[:count])
+        del waiting[:count]
+        answers.update(search.step())
+    for request in requests:
+        (alone,) = generator.search([request])
+        assert answers[request.key] == alone
+
+
+def test_a_state_that_was_written_over_is_not_used(exported_folder: Path) -> None:
+    engine = load_engine(load_folder(exported_folder), "onnx-int8")
+    many, one = np.tile(ALL, 4), engine.encode(SOURCES[2:], LENGTHS[2:], FREE[2:])
+    begun = engine.join(engine.encode(SOURCES[many], LENGTHS[many], FREE[many]), many, one)
+    rows = np.arange(13, dtype=np.int32)
+    later = engine.step(begun, rows, np.full(13, 2, np.int32), top_k=1).state
+    engine.join(later, rows[1:], one)
+    for state in (begun, later):
+        with pytest.raises(ValueError, match="cannot be used again"):
+            engine.step(state, rows, np.full(13, 2, np.int32), top_k=1)
 
 
 def test_what_lies_beyond_a_length_is_not_read(engine: Engine) -> None:

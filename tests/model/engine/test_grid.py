@@ -63,8 +63,18 @@ def test_rows_that_leave_few_places_empty_move_nobody() -> None:
     assert grid.shape == (7, 1) and lines is not None and places is not None
 
 
-def test_a_grid_below_another_keeps_its_sources_apart() -> None:
+def test_newcomers_take_the_places_of_those_who_left() -> None:
     one, _, _ = Grid.of_sources(10).follow(np.delete(np.arange(10), 3))
-    grid = one.add(Grid.of_sources(2))
-    np.testing.assert_array_equal(grid.row_lines, np.delete(np.arange(12), 3))
+    lines = one.room_for(2)
+    np.testing.assert_array_equal(lines, [3, 10])
+    grid = one.add(Grid.of_sources(2), lines)
+    np.testing.assert_array_equal(grid.row_lines, [*np.delete(np.arange(10), 3), 3, 10])
     assert len(set(grid.row_origins)) == 11
+
+
+def test_newcomers_find_room_beside_wider_beams() -> None:
+    one, _, _ = Grid.of_sources(2).follow(np.repeat(np.arange(2), 3))
+    grid = one.add(Grid.of_sources(1), one.room_for(1))
+    np.testing.assert_array_equal(grid.row_lines, [0, 0, 0, 1, 1, 1, 2])
+    grid, lines, _ = grid.follow(np.array([0, 1, 2, 3, 4, 5, 6, 6, 6]))
+    assert grid.is_full and lines is None

@@ -45,7 +45,8 @@ def test_states_have_few_shapes(engine: KerasEngine) -> None:
 
 
 def test_joined_states_have_few_shapes(engine: KerasEngine) -> None:
-    joined = engine.concatenate([encoded(engine, 3, 9), steps(engine, encoded(engine, 7, 20), 7)])
+    begun = steps(engine, encoded(engine, 7, 20), 7)
+    joined = engine.join(begun, np.arange(7, dtype=np.int32), encoded(engine, 3, 9))
     assert sizes(joined) == (16, 32, 16)
     assert (joined.rows, joined.source_len) == (10, 20)
     assert sizes(steps(engine, joined, 4)) == (8, 32, 8)

@@ -16,8 +16,8 @@ from model.config import SearchOptions
 from model.contract import Bool, Float32, Int32, StepResult
 from model.errors import EngineError
 from model.search.beam import Search
-from model.search.beams import penalty
 from model.search.requests import Hypothesis, SearchRequest
+from model.search.rules import penalty
 
 A, B, EOS, BOS = range(4)
 
@@ -55,12 +55,11 @@ class TableEngine:
             None if wanted is None else np.take_along_axis(logprobs, wanted, axis=1),
         )
 
-    def concatenate(self, states: list[list[Int32]]) -> list[Int32]:
-        longest = max(source_ids.shape[1] for source_ids, _ in states)
-        return [
-            np.concatenate([np.pad(s, ((0, 0), (0, longest - s.shape[1]))) for s, _ in states]),
-            np.concatenate([lengths for _, lengths in states]),
-        ]
+    def join(self, state: list[Int32], parents: Int32, newcomers: list[Int32]) -> list[Int32]:
+        sources = [state[0][parents], newcomers[0]]
+        longest = max(each.shape[1] for each in sources)
+        padded = [np.pad(each, ((0, 0), (0, longest - each.shape[1]))) for each in sources]
+        return [np.concatenate(padded), np.concatenate([state[1][parents], newcomers[1]])]
 
 
 # From BOS: A 0.6, B 0.4. A ends with 0.4 (or goes on to A 0.3, B 0.3); B ends with 0.9.
@@ -188,7 +187,7 @@ def test_a_beam_is_done_as_soon_as_nothing_can_overtake_its_answer(has_neighbour
 class FullEngine(TableEngine):
     """Has no memory for further rows."""
 
-    def concatenate(self, states: list[list[Int32]]) -> list[Int32]:
+    def join(self, state: list[Int32], parents: Int32, newcomers: list[Int32]) -> list[Int32]:
         raise MemoryError
 
 

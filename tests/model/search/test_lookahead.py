@@ -56,8 +56,8 @@ class Counted:
         self.calls["step"] += 1
         return self._engine.step(*args, **options)
 
-    def concatenate(self, states: list[Any]) -> State:
-        return self._engine.concatenate(states)
+    def join(self, *args: Any) -> State:
+        return self._engine.join(*args)
 
 
 class CountedAhead(Counted):
