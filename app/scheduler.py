@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -192,8 +192,7 @@ class Scheduler:
         if len(self._waiting) >= self._max_queue:
             raise Overloaded(f"{len(self._waiting)} requests wait already; try again later")
         key = next(self._keys)
-        asked = Asked(replace(request, key=key), wants_tokens=job.on_tokens is not None)
-        self._transport.write(to_frame(asked))
+        self._transport.write(to_frame(Asked(key, request, job.on_tokens is not None)))
         self._jobs[key] = job
         self._waiting.add(key)
         return key

@@ -9,9 +9,11 @@ import pickle
 import socket
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from model.config import SearchOptions
 from model.engine import EngineName
 from model.search.requests import Hypothesis, SearchRequest
 
@@ -65,12 +67,21 @@ class Asked:
     """A request comes.
 
     Attributes:
-        request: its key is a number of its own.
+        key: a number of its own.
+        request: told by this key, whatever its own is.
         wants_tokens: whether tokens are to be told as soon as they are certain.
     """
 
+    key: Hashable
     request: SearchRequest
     wants_tokens: bool
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Options as bytes that were packed once: most callers wish the same."""
+        asks = self.request
+        wishes = asks.prefix_ids, asks.blocked, asks.required, asks.wants_attention
+        options = _packed(asks.options)
+        return _asked, (self.key, self.wants_tokens, options, asks.source_ids, *wishes)
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,24 @@ class Report:
     taken: Sequence[Hashable]
     tokens: Sequence[tuple[Hashable, Tokens]]
     outcomes: Sequence[tuple[Hashable, Hypotheses | Exception]]
+
+
+def _asked(
+    key: Hashable, wants_tokens: bool, options: bytes, source_ids: Sequence[int], *wishes: Any
+) -> Asked:
+    request = SearchRequest(key, source_ids, _unpacked(options), *wishes)
+    return Asked(key, request, wants_tokens)
+
+
+@lru_cache(maxsize=1024)
+def _packed(options: SearchOptions) -> bytes:
+    return pickle.dumps(options, pickle.HIGHEST_PROTOCOL)
+
+
+@lru_cache(maxsize=1024)
+def _unpacked(options: bytes) -> SearchOptions:
+    unpacked: SearchOptions = pickle.loads(options)
+    return unpacked
 
 
 def to_frame(value: Any) -> bytes:

@@ -141,7 +141,7 @@ class Worker:
         leaving = 0
         for each in told:
             if isinstance(each, Asked):
-                job = _Job(each.request.key, each.request, each.wants_tokens)
+                job = _Job(each.key, each.request, each.wants_tokens)
                 self._jobs[job.key] = job
                 self._line.add(job)
             elif isinstance(each, Left) and (gone := self._jobs.pop(each.key, None)):

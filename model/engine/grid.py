@@ -18,9 +18,10 @@ from model.contract import Int32
 #: and a copy of its source.
 MOST_PLACES = 2
 
-#: Places that rows have left are computed on, for nobody, until more than one of so many is empty:
-#: that takes less time than to move the sources of all others. Newcomers take them.
-EMPTY_ONE_IN = 5
+#: Places that rows have left are computed on, for nobody, until newcomers take them: to move the
+#: sources of all others takes longer. If nobody comes they are moved at last, when for each of them
+#: so many places were computed in vain.
+IN_VAIN_FOR_EACH_ROW = 2
 
 Places = NDArray[np.intp]
 
@@ -48,11 +49,13 @@ class Grid:
         origins: `(lines,)`, the source that each line reads. Equal ones are copies.
         width: places in a line.
         slots: `(rows,)`, the place of each row, counted line by line.
+        in_vain: how often a place was computed for nobody since somebody came.
     """
 
     origins: Places
     width: int
     slots: Places
+    in_vain: int = 0
 
     @classmethod
     def of_sources(cls, count: int) -> Grid:
@@ -116,8 +119,9 @@ class Grid:
         return self.origins[self.row_lines]
 
     def is_continued_by(self, parents: Int32) -> bool:
-        """Whether each row continues itself."""
-        return len(parents) == len(self._rows) and bool((parents == self._rows).all())
+        """Whether each row continues itself, and no place is computed in vain."""
+        is_settled = not self.in_vain and len(parents) == len(self._rows)
+        return is_settled and bool((parents == self._rows).all())
 
     @cached_property
     def _rows(self) -> Places:
@@ -133,11 +137,12 @@ class Grid:
             return Move(grid, None, old)
         lines = old // self.width
         counts = np.bincount(lines)
-        if self._suits(counts, len(old)):
+        in_vain = self.in_vain + self._surplus(counts, len(old))
+        if counts.max() <= self.width and in_vain <= IN_VAIN_FOR_EACH_ROW * len(old):
             if self.width == 1 or np.bincount(old).max() == 1:
-                return Move(Grid(self.origins, self.width, old), None, None)
+                return Move(Grid(self.origins, self.width, old, in_vain), None, None)
             slots = lines * self.width + _before(lines, counts)
-            grid = Grid(self.origins, self.width, slots)
+            grid = Grid(self.origins, self.width, slots, in_vain)
         else:
             grid = Grid.of_rows(self.origins[lines])
         copied = None
@@ -147,13 +152,10 @@ class Grid:
         places[grid.slots] = old
         return Move(grid, copied, places)
 
-    def _suits(self, counts: Places, rows: int) -> bool:
-        """Whether all `rows`, of which each line has so many, find their places here, and few
-        places stay empty that a new grid would not have."""
-        widest = int(counts.max())
-        needed = _places(int(np.count_nonzero(counts)), widest, rows)
-        empty = len(self.origins) * self.width - needed
-        return widest <= self.width and empty * (EMPTY_ONE_IN - 1) <= needed
+    def _surplus(self, counts: Places, rows: int) -> int:
+        """Places that a new grid would not have, for `rows`, of which each line has so many."""
+        needed = _places(int(np.count_nonzero(counts)), int(counts.max()), rows)
+        return max(0, len(self.origins) * self.width - needed)
 
     def spread(self, rows: NDArray[Any]) -> NDArray[Any]:
         """`(rows, ...)` -> `(lines, width, ...)`; places that no row has are 0."""

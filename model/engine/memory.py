@@ -173,11 +173,15 @@ def _put(
     if axis is None or new.shape[axis] == array.shape[axis]:
         array[lines] = new
         return
-    array, new = np.moveaxis(array, axis, -1), np.moveaxis(new, axis, -1)
-    size = min(new.shape[-1], array.shape[-1])
-    array[lines, ..., :size] = new[..., :size]
+    size = min(new.shape[axis], array.shape[axis])
+    there: list[Any] = [slice(None)] * array.ndim
+    there[axis] = slice(size)
+    part = new[tuple(there)]
+    there[0] = lines
+    array[tuple(there)] = part
     if filling is not None:
-        array[lines, ..., size:] = filling
+        there[axis] = slice(size, None)
+        array[tuple(there)] = filling
 
 
 def _longest(memory: Memory, lines: Places | None) -> int:

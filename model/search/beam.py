@@ -51,9 +51,10 @@ class _Open:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Requests whose sources were read."""
+    """Requests whose sources were read, and the beams that they begin with."""
 
     requests: Sequence[SearchRequest]
+    beams: Beams
     state: State
 
 
@@ -113,20 +114,18 @@ class Search:
         for row, request in enumerate(requests):
             source_ids[row, : lengths[row]] = request.source_ids
         use_shortlist = np.array([request.uses_shortlist for request in requests], bool)
-        return Encoded(requests, self._engine.encode(source_ids, lengths, use_shortlist))
+        state = self._engine.encode(source_ids, lengths, use_shortlist)
+        return Encoded(requests, Beams.start(requests, bos_id=self._bos_id), state)
 
     def join(self, encoded: Encoded) -> None:
         """Lets requests join at the next step. Where that fails, it changes nothing."""
-        requests, state = encoded.requests, encoded.state
-        if self.is_idle:
-            beams = Beams.start(requests, first_row=0, bos_id=self._bos_id)
-        else:
+        beams, state = encoded.beams, encoded.state
+        if not self.is_idle:
             parents = self._beams.flat(self._beams.rows)
-            newcomers = Beams.start(requests, first_row=len(parents), bos_id=self._bos_id)
-            beams = self._beams.numbered().join(newcomers)
+            beams = self._beams.join(beams)
             state = self._engine.join(self._state, parents, state)
         self._beams, self._state = beams, state
-        self._open += map(_Open.new, requests)
+        self._open += map(_Open.new, encoded.requests)
         self._is_changed = True
 
     def remove(self, keys: Collection[Hashable]) -> None:
@@ -296,14 +295,19 @@ class Search:
         if beams.steps_left > 0 and not np.count_nonzero(ended):
             return False
         ended &= beams.live
-        cut = beams.live & ~ended & (beams.lengths >= beams.rules["max_tokens"])[:, None]
-        requests, columns = np.nonzero(ended | cut)
+        over = ended
+        if beams.steps_left <= 0:
+            over = ended | beams.live & (beams.lengths >= beams.rules["max_tokens"])[:, None]
+        requests, columns = np.nonzero(over)
         scores, met = beams.scores(), self._are_met()
         for g, w in zip(requests.tolist(), columns.tolist(), strict=True):
             entry, length, is_ended = self._open[g], int(beams.lengths[g]), bool(ended[g, w])
             first = beams.tokens.shape[2] - length
             tokens = beams.tokens[g, w, first:].tolist()
-            looked = beams.attention_weights[g, w, -length:, : len(entry.request.source_ids)]
+            looked = None
+            if entry.request.wants_attention:
+                source_len = len(entry.request.source_ids)
+                looked = beams.attention_weights[g, w, -length:, :source_len].copy()
             entry.finished.append(
                 Hypothesis(
                     tokens=tuple(tokens[:-1] if is_ended else tokens),
@@ -311,7 +315,7 @@ class Search:
                     score=float(scores[g, w]),
                     finish_reason="stop" if is_ended and met[g, w] else "length",
                     holds_required=bool(met[g, w]),
-                    attention_weights=looked.copy() if entry.request.wants_attention else None,
+                    attention_weights=looked,
                 )
             )
             beams.drop(g, w)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -78,12 +78,12 @@ class Beams:
         self._count_live()
 
     @classmethod
-    def start(cls, requests: Sequence[SearchRequest], *, first_row: int, bos_id: int) -> Beams:
-        """Beams of requests that have said nothing. Request g reads row `first_row + g`."""
+    def start(cls, requests: Sequence[SearchRequest], *, bos_id: int) -> Beams:
+        """Beams of requests that have said nothing, one row of the engine's state for each."""
         rules = rules_of(requests)
         sizes = rules["beam_size"].copy()
         count, width = len(requests), int(sizes.max())
-        own_rows = np.arange(first_row, first_row + count, dtype=np.int32)[:, None]
+        own_rows = np.arange(count, dtype=np.int32)[:, None]
         logprobs, rows = np.zeros((count, 1)), own_rows
         if width > 1:  # draws begin as many, all at the same place
             begun = np.where(rules["temperature"] > 0, sizes, 1)
@@ -112,22 +112,22 @@ class Beams:
         """The rows of hypotheses that all live and continue themselves, `(G, 1)`."""
         return self.first_places.astype(np.int32)
 
-    def numbered(self) -> Beams:
-        """The same, where row r of the engine's state belongs to the r-th live hypothesis."""
-        rows = np.arange(np.count_nonzero(self.live), dtype=np.int32)
-        return replace(self, rows=self.spread(rows, 0))
-
     def join(self, newcomers: Beams) -> Beams:
-        """Both sets of requests, the newcomers last."""
-        both = (self, newcomers)
-        shapes = [
-            (*each.tokens.shape[1:], *each.attention_weights.shape[2:], each.progress.shape[2])
-            for each in both
-        ]
-        ours, theirs = (each._padded(*map(max, *shapes)) for each in both)
+        """Both sets of requests, the newcomers last. In the engine's state, too, their rows come
+        after those of hypotheses that live here, one for each."""
+        count = np.count_nonzero(self.live)
+        rows = self.spread(np.arange(count, dtype=np.int32), 0), newcomers.rows + np.int32(count)
+        looked = self.attention_weights, newcomers.attention_weights
         return Beams(
             joined(self.rules, newcomers.rules),
-            *(np.concatenate(pair) for pair in zip(ours, theirs, strict=True)),
+            stacked(self.logprobs, newcomers.logprobs, -np.inf),
+            stacked(*rows),
+            stacked(self.tokens, newcomers.tokens, at_right=2),
+            np.concatenate((self.lengths, newcomers.lengths)),
+            np.concatenate((self.widths, newcomers.widths)),
+            np.concatenate((self.worst_kept, newcomers.worst_kept)),
+            stacked(*looked, at_right=2),
+            stacked(self.progress, newcomers.progress),
         )
 
     def keep(self, places: NDArray[np.intp]) -> Beams:
@@ -267,25 +267,6 @@ class Beams:
             return not math.isfinite(np.vdot(self.logprobs, self.logprobs))
         return not (self.is_full or self.live.any(axis=1).all())
 
-    def _padded(
-        self, width: int, length: int, steps: int, source_len: int, phrases: int
-    ) -> tuple[NDArray[Any], ...]:
-        """All arrays but the first, in such shapes."""
-        wider = (0, width - self.logprobs.shape[1])
-        longer = (length - self.tokens.shape[2], 0)
-        looked = _grown(self.attention_weights, steps, source_len)
-        more = (0, phrases - self.progress.shape[2])
-        return (
-            padded(self.logprobs, ((0, 0), wider), -np.inf),
-            padded(self.rows, ((0, 0), wider)),
-            padded(self.tokens, ((0, 0), wider, longer)),
-            self.lengths,
-            self.widths,
-            self.worst_kept,
-            padded(looked, ((0, 0), wider, (0, 0), (0, 0))),
-            padded(self.progress, ((0, 0), wider, more)),
-        )
-
 
 _ARRAYS = tuple(each.name for each in fields(Beams) if each.init)
 
@@ -294,6 +275,23 @@ def moved(array: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
     """Of `array` `(G, W, ...)`, what stands at `places`, counted through both axes."""
     flat = array.reshape(-1, *array.shape[2:])
     return np.asarray(flat.take(places, axis=0))
+
+
+def stacked(
+    upper: NDArray[Any], lower: NDArray[Any], filling: float = 0, at_right: int | None = None
+) -> NDArray[Any]:
+    """Both, one below the other, each filled up to the longer one's size along every other axis: at
+    its end, or before its beginning along the axis `at_right`."""
+    if upper.shape[1:] == lower.shape[1:]:
+        return np.concatenate((upper, lower))
+    sizes = [*map(max, upper.shape[1:], lower.shape[1:])]
+    both = np.full((len(upper) + len(lower), *sizes), filling, upper.dtype)
+    for part, target in ((upper, both[: len(upper)]), (lower, both[len(upper) :])):
+        own = [slice(size) for size in part.shape]
+        if at_right is not None:
+            own[at_right] = slice(target.shape[at_right] - part.shape[at_right], None)
+        target[tuple(own)] = part
+    return both
 
 
 def _grown(

@@ -27,6 +27,7 @@ from model.search.rules import (
 )
 
 Ints = NDArray[np.int32]
+Bools = NDArray[np.bool_]
 
 #: What depends on what was said.
 _OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | PENALTY | PREFIX
@@ -68,7 +69,7 @@ class Pairs:
         """No row has more tokens than this."""
         return int(np.bincount(self.rows).max(initial=0))
 
-    def among(self, candidates: Ints) -> NDArray[np.bool_]:
+    def among(self, candidates: Ints) -> Bools:
         """Which of `candidates` `(rows, n)` are in the set."""
         found = np.zeros(candidates.shape, bool)
         which, place = np.nonzero(candidates[self.rows] == self.tokens[:, None])
@@ -92,7 +93,7 @@ class Verdict:
 
     eos_id: int
     blocked_ids: tuple[int, ...]
-    too_early: NDArray[np.bool_] | None = None
+    too_early: Bools | None = None
     blocked: BlockedTokens | None = None
     forbidden: Pairs | None = None
     repeated: Pairs | None = None
@@ -109,21 +110,17 @@ class Verdict:
     def likeliest(self, candidates: Ints, logprobs: NDArray[np.float32]) -> tuple[Ints, Floats]:
         """The best candidate of each row and its log-probability, `(rows,)` each; the first of
         equals. `candidates` `(rows, n)` come best first."""
-        if self.repeated is None and self.forced is None and not self._bars(candidates[:, 0]):
-            return candidates[:, 0], logprobs[:, 0].astype(np.float64)
+        if self.repeated is None and self.forced is None:
+            is_out = self._ruled_out(candidates)
+            if (barred := self._barred(candidates)) is not None:
+                is_out |= barred
+            best = np.arange(len(is_out)), is_out.argmin(axis=1)  # the first that is not
+            found = logprobs[best].astype(np.float64)
+            if not is_out[best].any() and np.isfinite(found).all():
+                return candidates[best], found
         judged = self.judge(candidates, logprobs)
         best = np.arange(len(judged)), judged.argmax(axis=1)
         return candidates[best], judged[best]
-
-    def _bars(self, tokens: Ints) -> bool:
-        """Whether one of `tokens` `(rows,)` must not come next in its row."""
-        return (
-            any(np.count_nonzero(tokens == token) for token in self.blocked_ids)
-            or (self.too_early is not None and bool(self.too_early[tokens == self.eos_id].any()))
-            or any(
-                each.among(tokens[:, None]).any() for each in (self.blocked, self.forbidden) if each
-            )
-        )
 
     def judge(self, candidates: Ints, logprobs: NDArray[np.float32]) -> Floats:
         """`logprobs` `(rows, n)` of `candidates`, -inf where one must not come."""
@@ -131,13 +128,8 @@ class Verdict:
         if self.repeated is not None and self.repetition_penalty is not None:
             price = np.where(self.repeated.among(candidates), self.repetition_penalty[:, None], 1.0)
             judged *= price
-        for token in self.blocked_ids:
-            np.putmask(judged, candidates == token, -np.inf)
-        if self.too_early is not None:
-            judged[(candidates == self.eos_id) & self.too_early[:, None]] = -np.inf
-        found = [each.among(candidates) for each in (self.blocked, self.forbidden) if each]
-        if found:
-            barred = np.logical_or.reduce(found)
+        np.putmask(judged, self._ruled_out(candidates), -np.inf)
+        if (barred := self._barred(candidates)) is not None:
             np.putmask(judged, barred, -np.inf)
             stuck = ~np.isfinite(judged).any(axis=1) & barred.any(axis=1)
             if stuck.any():
@@ -147,6 +139,20 @@ class Verdict:
             says_it = np.where(candidates == forced, logprobs, -np.inf)
             judged = np.where(forced >= 0, says_it, judged)
         return judged
+
+    def _ruled_out(self, candidates: Ints) -> Bools:
+        """Which must not come whoever says them, or end too early."""
+        is_out = np.zeros(candidates.shape, bool)
+        for token in self.blocked_ids:
+            is_out |= candidates == token
+        if self.too_early is not None:
+            is_out |= (candidates == self.eos_id) & self.too_early[:, None]
+        return is_out
+
+    def _barred(self, candidates: Ints) -> Bools | None:
+        """Which must not come in their rows; None: all may."""
+        found = [each.among(candidates) for each in (self.blocked, self.forbidden) if each]
+        return np.logical_or.reduce(found) if len(found) > 1 else found[0] if found else None
 
 
 class Controls:
@@ -216,9 +222,9 @@ class Controls:
         forced[within] = self._prefixes[said.requests[within], said.lengths[within]]
         return forced
 
-    def _too_early(self, said: Histories) -> NDArray[np.bool_] | None:
+    def _too_early(self, said: Histories) -> Bools | None:
         """Whether `min_tokens` are still to come."""
-        early: NDArray[np.bool_] = said.lengths < self._min_tokens[said.requests]
+        early: Bools = said.lengths < self._min_tokens[said.requests]
         return early if early.any() else None
 
     def _ends_of_ngrams(self, said: Histories) -> Iterator[Pairs]:
@@ -228,7 +234,7 @@ class Controls:
             starts = longest - n + 1
             if starts < 1:
                 continue
-            again: NDArray[np.bool_] | np.bool_ = np.True_
+            again: Bools | np.bool_ = np.True_
             for i in range(n - 1):
                 last = said.tokens[:, longest - n + 1 + i, None]
                 again = again & (said.tokens[:, i : i + starts] == last)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.wire import Frames, Gone, Left, Link, to_frame
+from app.wire import Asked, Frames, Gone, Left, Link, to_frame
+from model.config import SearchOptions
+from model.search.requests import SearchRequest
 
 VALUES = [Left(1), Left("a" * 300), Left(b"")]
 
@@ -29,6 +31,28 @@ def test_values_come_whole_however_their_bytes_are_cut(cuts: list[int]) -> None:
     borders = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     pieces = [data[first:end] for first, end in itertools.pairwise(borders)]
     assert [value for piece in pieces for value in frames.add(piece)] == VALUES
+
+
+@given(
+    source_ids=st.lists(st.integers(0, 9), min_size=1),
+    temperature=st.sampled_from([0.0, 0.5]),
+    blocked=st.sampled_from([[], [[1], [2, 3]]]),
+    prefix_ids=st.sampled_from([[], [4]]),
+    wants=st.booleans(),
+)
+def test_a_request_arrives_as_it_was_sent(
+    source_ids: list[int],
+    temperature: float,
+    blocked: list[list[int]],
+    prefix_ids: list[int],
+    wants: bool,
+) -> None:
+    options = SearchOptions(temperature=temperature, no_repeat_ngram=3)
+    request = SearchRequest(
+        7, source_ids, options, prefix_ids=prefix_ids, blocked=blocked, wants_attention=wants
+    )
+    asked = Asked(7, request, wants_tokens=not wants)
+    assert [*Frames().add(to_frame(asked))] == [asked]
 
 
 def test_all_that_has_come_is_received_at_once(links: tuple[Link, Link]) -> None:

@@ -55,12 +55,21 @@ def test_joined_grids_keep_their_sources_apart() -> None:
     np.testing.assert_array_equal(memory[lines][grid.row_lines], [10, 10, 11, 11, 20])
 
 
-def test_rows_that_leave_few_places_empty_move_nobody() -> None:
+def test_places_are_computed_in_vain_until_it_is_dearer_than_to_move() -> None:
     grid, lines, places = Grid.of_sources(10).follow(np.delete(np.arange(10), 3))
     assert grid.shape == (10, 1) and lines is None and places is None
     np.testing.assert_array_equal(grid.row_lines, np.delete(np.arange(10), 3))
-    grid, lines, places = grid.follow(np.arange(7))
-    assert grid.shape == (7, 1) and lines is not None and places is not None
+    for _ in range(17):
+        grid, lines, _ = grid.follow(np.arange(9))
+        assert grid.shape == (10, 1) and lines is None
+    grid, lines, places = grid.follow(np.arange(9))
+    assert grid.is_full and lines is not None and places is not None
+    assert grid.is_continued_by(np.arange(9))
+
+
+def test_rows_move_at_once_where_most_have_left() -> None:
+    grid, lines, _ = Grid.of_sources(10).follow(np.array([0, 4, 9]))
+    assert grid.shape == (3, 1) and lines is not None
 
 
 def test_newcomers_take_the_places_of_those_who_left() -> None:
