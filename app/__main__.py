@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import math
 import sys
 from typing import Any
 
+from app.garbage import collect_rarely
 from app.process import Launched
 from app.settings import read_settings, settings_table
 from model.errors import Seq2SeqError
@@ -25,7 +25,7 @@ def main() -> int:
         from app.main import create_app
         from app.registry import load_model
 
-        gc.freeze()  # what is loaded stays: nobody needs to look through it again and again
+        collect_rarely()
         model = load_model(settings, launched)  # so that a broken folder is no traceback
     except Seq2SeqError as error:
         print(error, file=sys.stderr)

@@ -51,16 +51,14 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif self._declared_bytes(scope) > self._max_body_bytes:
-            await to_response(to_fault(BodyTooLarge(self._max_body_bytes)))(scope, receive, send)
-        else:
+            return
+        declared = _declared_bytes(scope)
+        if declared is None:
             await self._app(scope, self._counted(receive), send)
-
-    def _declared_bytes(self, scope: Scope) -> int:
-        declared = next(
-            (value for name, value in scope["headers"] if name == b"content-length"), b""
-        )
-        return int(declared) if declared.isdigit() else 0
+        elif declared <= self._max_body_bytes:  # a server passes on no more than was declared
+            await self._app(scope, receive, send)
+        else:
+            await to_response(to_fault(BodyTooLarge(self._max_body_bytes)))(scope, receive, send)
 
     def _counted(self, receive: Receive) -> Receive:
         received_bytes = 0
@@ -74,3 +72,10 @@ class BodyLimit:
             return message
 
         return counted_receive
+
+
+def _declared_bytes(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return None

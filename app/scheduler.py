@@ -66,6 +66,10 @@ class _Job:
     answer: _Answer
     on_tokens: Callable[[Tokens], None] | None = None
 
+    def expire(self, seconds: float) -> None:
+        """Tells the caller that there is no answer after so many."""
+        self.settle(DeadlineExceeded.after(seconds))
+
     def settle(self, outcome: Hypotheses | Exception) -> None:
         """Answers the caller."""
         if self.answer.done():  # cancelled
@@ -168,8 +172,7 @@ class Scheduler:
         job = _Job(_Answer(loop=loop), on_tokens)
         key = self._send(request, job)
         job.answer.on_cancel = partial(self._forget, key)
-        late = DeadlineExceeded.after(timeout_seconds)
-        deadline = loop.call_later(timeout_seconds, job.settle, late)
+        deadline = loop.call_later(timeout_seconds, job.expire, timeout_seconds)
         try:
             return await job.answer
         finally:

@@ -10,7 +10,6 @@ process would wait for these threads, and they for it, on Python's lock. Knows n
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import socket
@@ -21,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from app.garbage import collect_rarely
 from app.waiting import Line
 from app.wire import (
     USUAL_BEAM_SIZE,
@@ -236,7 +236,7 @@ def serve(link: Link) -> None:
             link.send(error)
             return
         link.send(Ready(generator.config.sha256))
-        gc.freeze()  # what is loaded stays: nobody needs to look through it again and again
+        collect_rarely()
         Worker(generator.new_search, link, max_rows=order.max_rows).run()
 
 

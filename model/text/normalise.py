@@ -7,7 +7,7 @@ import unicodedata
 
 _JOINERS = "\u200c\u200d"  # zero width, but they change how Persian, Hindi and emoji read
 _STRAIGHT = str.maketrans({"‘": "'", "’": "'", "`": "'", "´": "'", "“": '"', "”": '"', "…": "..."})
-_SPACE_BEFORE_PUNCTUATION = re.compile(r"\s+([,.?!;:%)\]])")
+_SPACE_BEFORE_PUNCTUATION = re.compile(r"\s+(?=[,.?!;:%)\]])")
 _SPLIT_CONTRACTION = re.compile(r"(\w)\s+'\s*(s|t|re|ve|ll|d|m)\b", re.IGNORECASE)
 _SPLIT_NEGATION = re.compile(r"(\w)\s+(n't)\b", re.IGNORECASE)
 
@@ -34,4 +34,4 @@ def plain_punctuation(text: str) -> str:
     if "'" in text:
         text = _SPLIT_CONTRACTION.sub(r"\1'\2", text)
         text = _SPLIT_NEGATION.sub(r"\1\2", text)
-    return _SPACE_BEFORE_PUNCTUATION.sub(r"\1", text)
+    return _SPACE_BEFORE_PUNCTUATION.sub("", text)
