@@ -6,13 +6,13 @@ The hypotheses of a beam read the same source. In a line of their own they share
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.contract import Int32
+from model.lazy import lazy
 
 #: A grid may have so many places for each row; where rows are spread more thinly, each gets a line
 #: and a copy of its source.
@@ -102,13 +102,13 @@ class Grid:
         """Lines and width."""
         return len(self.origins), self.width
 
-    @cached_property
+    @lazy
     def is_full(self) -> bool:
         """Whether rows fill the grid in their own order."""
         places = len(self.origins) * self.width
         return len(self.slots) == places and bool((self.slots == self._rows).all())
 
-    @cached_property
+    @lazy
     def row_lines(self) -> Places:
         """The line of each row."""
         return self.slots // self.width
@@ -123,7 +123,7 @@ class Grid:
         is_settled = not self.in_vain and len(parents) == len(self._rows)
         return is_settled and bool((parents == self._rows).all())
 
-    @cached_property
+    @lazy
     def _rows(self) -> Places:
         return np.arange(len(self.slots))
 
@@ -166,16 +166,17 @@ class Grid:
         return rows.reshape(*self.shape, *rows.shape[1:])
 
     def extended(self, grid: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
-        """`grid` as it stood before `add`, and `rows` of those that were added."""
-        wider = np.zeros((len(self.origins), *grid.shape[1:]), grid.dtype)
-        wider[: len(grid)] = grid
-        wider.reshape(-1, *grid.shape[2:])[self.slots[-len(rows) :]] = rows
-        return wider
+        """`grid` as it stood before `add`, and `rows` of those that were added, which may be
+        written into it."""
+        if beyond := len(self.origins) - len(grid):
+            grid = np.concatenate([grid, np.zeros((beyond, *grid.shape[1:]), grid.dtype)])
+        grid.reshape(-1, *grid.shape[2:])[self.slots[-len(rows) :]] = rows
+        return grid
 
     def collect(self, grid: NDArray[Any]) -> NDArray[Any]:
         """`(lines, width, ...)` -> `(rows, ...)`."""
         flat = grid.reshape(-1, *grid.shape[2:])
-        return flat if self.is_full else flat[self.slots]
+        return flat if self.is_full else flat.take(self.slots, axis=0)
 
 
 def _places(lines: int, width: int, rows: int) -> int:

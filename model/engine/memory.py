@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from model.contract import Float32
 from model.engine.shortlist import Candidates
+from model.lazy import lazy
 
 #: Added to the energies of what is no token.
 NO_TOKEN = -1e9
@@ -73,7 +73,7 @@ class Memory:
         further = [] if found is None else [getattr(found, each.name) for each in fields(found)]
         return [self.keys, self.values, self.padding, *further]
 
-    @cached_property
+    @lazy
     def parts(self) -> tuple[tuple[Places, Memory], tuple[Places, Memory]]:
         """Where the sources stand that are held to their candidates, and those; then the others,
         without candidates. They are copied once, not at every step."""

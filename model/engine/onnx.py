@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -104,18 +105,19 @@ class OnnxEngine:
             ) from None
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> OnnxState:
-        parts = []
-        count = -(-len(source_ids) // ENCODED_TOGETHER)
-        for part in np.array_split(np.arange(len(source_ids)), count):  # 3 and 2, not 4 and 1
-            longest = source_lengths[part].max()
-            parts.append(self._encode(source_ids[part, :longest], source_lengths[part]))
+        parts, rows = [], len(source_ids)
+        count = -(-rows // ENCODED_TOGETHER)
+        ends = [rows * place // count for place in range(count + 1)]  # 2 and 3, not 4 and 1
+        for first, end in itertools.pairwise(ends):
+            lengths = source_lengths[first:end]
+            parts.append(self._encode(source_ids[first:end, : lengths.max()], lengths))
         memories, states = zip(*parts, strict=True)
         memory = Memory.join(list(memories))
         if self._shortlist is not None:
             found = self._shortlist.candidates(source_ids, source_lengths, use_shortlist)
             memory = replace(memory, candidates=found)
         recurrent = [_joined(each) for each in zip(*states, strict=True)]
-        return OnnxState(memory, Grid.of_sources(len(source_ids)), recurrent)
+        return OnnxState(memory, Grid.of_sources(rows), recurrent)
 
     def _encode(self, source_ids: Int32, source_lengths: Int32) -> tuple[Memory, list[Float32]]:
         feeds = {"source_ids": source_ids, "source_lengths": source_lengths.astype(np.int32)}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import zlib
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Self
 from zipfile import BadZipFile
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from model.contract import Bool, Float32, Int32
 from model.errors import FolderError
+from model.lazy import lazy
 
 #: What NumPy, and the archive under it, raise for a file of arrays that is damaged or another.
 BAD_FILE = (
@@ -50,12 +50,12 @@ class Candidates:
     scales: Float32
     bias: Float32
 
-    @cached_property
+    @lazy
     def are_all_used(self) -> bool:
         """Whether every source is held to its candidates."""
         return bool(self.is_used.all())
 
-    @cached_property
+    @lazy
     def are_none_used(self) -> bool:
         """Whether no source is."""
         return not self.is_used.any()

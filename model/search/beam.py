@@ -298,35 +298,37 @@ class Search:
         over = ended
         if beams.steps_left <= 0:
             over = ended | beams.live & (beams.lengths >= beams.rules["max_tokens"])[:, None]
-        requests, columns = np.nonzero(over)
-        scores, met = beams.scores(), self._are_met()
-        for g, w in zip(requests.tolist(), columns.tolist(), strict=True):
-            entry, length, is_ended = self._open[g], int(beams.lengths[g]), bool(ended[g, w])
-            first = beams.tokens.shape[2] - length
-            tokens = beams.tokens[g, w, first:].tolist()
+        requests, columns = (each.tolist() for each in np.nonzero(over))
+        facts = [
+            each[over].tolist() for each in (beams.logprobs, beams.scores(), ended, self._are_met())
+        ]
+        lengths = beams.lengths.tolist()
+        for g, w, logprob, score, has_ended, is_met in zip(requests, columns, *facts, strict=True):
+            entry, length = self._open[g], lengths[g]
+            tokens = beams.tokens[g, w, beams.tokens.shape[2] - length :].tolist()
             looked = None
             if entry.request.wants_attention:
                 source_len = len(entry.request.source_ids)
                 looked = beams.attention_weights[g, w, -length:, :source_len].copy()
             entry.finished.append(
                 Hypothesis(
-                    tokens=tuple(tokens[:-1] if is_ended else tokens),
-                    logprob=float(beams.logprobs[g, w]),
-                    score=float(scores[g, w]),
-                    finish_reason="stop" if is_ended and met[g, w] else "length",
-                    holds_required=bool(met[g, w]),
+                    tokens=tuple(tokens[:-1] if has_ended else tokens),
+                    logprob=logprob,
+                    score=score,
+                    finish_reason="stop" if has_ended and is_met else "length",
+                    holds_required=is_met,
                     attention_weights=looked,
                 )
             )
-            beams.drop(g, w)
-        for g in set(requests.tolist()):
+        beams.drop(over)
+        for g in set(requests):
             best = _best(self._open[g])
             if len(best) == self._open[g].request.options.n_best:
                 beams.worst_kept[g] = (
                     best[-1].score if best[-1].finish_reason == "stop" else -np.inf
                 )
                 beams.some_have_enough = True
-        return bool(len(requests))
+        return bool(requests)
 
     def _are_met(self) -> NDArray[np.bool_]:
         """Which hypotheses hold all that is required of them, `(G, W)`."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import padded
+from model.lazy import lazy
 from model.search.requests import SearchRequest
 from model.search.rules import (
     ATTENTION,
@@ -101,13 +101,13 @@ class Beams:
             progress=np.zeros((count, width, rules["phrases"].max()), np.int32),
         )
 
-    @cached_property
+    @lazy
     def first_places(self) -> NDArray[np.intp]:
         """Where each request's hypotheses begin, counted through all requests: `(G, 1)`."""
         count, width = self.logprobs.shape
         return np.arange(count)[:, None] * width
 
-    @cached_property
+    @lazy
     def _own_rows(self) -> NDArray[np.int32]:
         """The rows of hypotheses that all live and continue themselves, `(G, 1)`."""
         return self.first_places.astype(np.int32)
@@ -214,11 +214,12 @@ class Beams:
         self.steps_left -= len(tokens)
         self.logprobs = logprobs
 
-    def drop(self, request: int, column: int) -> None:
-        """Takes a hypothesis that is finished out of its beam, which is narrower from now on."""
-        self.logprobs[request, column] = -np.inf
-        self.live[request, column] = False
-        self.widths[request] -= 1
+    def drop(self, finished: NDArray[np.bool_]) -> None:
+        """Takes hypotheses that are True in `finished` `(G, W)` out of their beams, which are
+        narrower from now on."""
+        self.logprobs[finished] = -np.inf
+        self.live &= ~finished
+        self.widths -= np.count_nonzero(finished, axis=1).astype(np.int32)
         self.is_full = False
 
     def _count_live(self) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.lazy import lazy
 from model.search.blocked import Blocked, BlockedTokens
 from model.search.requests import SearchRequest
 from model.search.rules import (
@@ -100,7 +100,7 @@ class Verdict:
     repetition_penalty: Floats | None = None
     forced: Ints | None = None
 
-    @cached_property
+    @lazy
     def reach(self) -> int:
         """How many tokens may be left out or overtaken: so many more must be looked at."""
         some = (self.blocked, self.forbidden, self.repeated)
@@ -200,8 +200,9 @@ class Controls:
         found = [*self._ends_of_ngrams(said)] if uses & NGRAMS else []
         if uses & BLOCKED:
             found += self._ends_of_blocked(said)
-        verdict = replace(
-            self._standing,
+        verdict = Verdict(
+            self._standing.eos_id,
+            self._standing.blocked_ids,
             too_early=self._too_early(said) if uses & MIN_TOKENS else None,
             blocked=self._blocked.singles(said.requests) if uses & BLOCKED else None,
             forbidden=Pairs.union(found) if found else None,
@@ -234,13 +235,13 @@ class Controls:
             starts = longest - n + 1
             if starts < 1:
                 continue
-            again: Bools | np.bool_ = np.True_
+            again = np.ones((len(said.tokens), starts), bool)
             for i in range(n - 1):
                 last = said.tokens[:, longest - n + 1 + i, None]
-                again = again & (said.tokens[:, i : i + starts] == last)
+                again &= said.tokens[:, i : i + starts] == last
             if not np.count_nonzero(again):
                 continue
-            rows, start = np.nonzero(np.broadcast_to(again, (len(said.tokens), starts)))
+            rows, start = np.nonzero(again)
             own = start >= longest - said.lengths[rows]
             own &= self._ngrams[said.requests[rows]] == n
             rows, start = rows[own], start[own]

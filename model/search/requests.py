@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from model.config import SearchOptions
 from model.errors import ConfigError
+from model.lazy import lazy
 from model.search.blocked import BlockedSequences
 
 FinishReason = Literal["stop", "length"]
@@ -49,7 +49,7 @@ class SearchRequest:
                 f"beam_size={self.options.beam_size}, temperature={self.options.temperature:g}"
             )
 
-    @cached_property
+    @lazy
     def blocked_sequences(self) -> BlockedSequences:
         """`blocked`, as arrays."""
         return BlockedSequences.of(self.blocked)
