@@ -2,13 +2,13 @@
 
     python -m benchmarks.serve [--model models/default] [--rounds 5]
 
-Each round answers messages offline, then asks a fresh server for the same. Offline, they are
-answered in batches of 64, in the order in which they come to the server and each batch by itself;
-and by `python -m model reply`, which knows all of them: it sorts by length, and one that is done
-makes room for the next. The server is asked in closed loops (each client asks as soon as it is
-answered) and in open ones (requests come at random moments, at shares of what 64 clients got). All
-options are the model's. The clients are one process beside the server, on the same cores. Medians
-of all rounds.
+Each round asks a fresh server. Just before each load it answers messages offline, as the speed of a
+rented machine changes: in batches of 64, in the order in which they come to the server and each
+batch by itself; and by `python -m model reply`, which knows all of them: it sorts by length, and
+one that is done makes room for the next. The server is asked in closed loops (each client asks as
+soon as it is answered) and in open ones (requests come at random moments, at shares of what 64
+clients got). All options are the model's. The clients are one process beside the server, on the
+same cores. Medians of all rounds.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import platform
 import statistics
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,20 +64,31 @@ def main() -> None:
     found: dict[str, list[list[float]]] = defaultdict(list)
     costs: list[list[float]] = []
     offline: list[Offline] = []
-    for _ in range(chosen.rounds):
+
+    def measure(name: str, ask: Callable[[], Load]) -> Load:
         offline.append(answered_offline(generator, texts[: CLOSED[64]]))
+        load = ask()
+        found[name].append(figures(load, offline[-1]))
+        return load
+
+    for _ in range(chosen.rounds):
         with running_server(chosen.model) as server:
             closed_loop(server.port, requests[:200], 8)  # does not count
             for clients, count in CLOSED.items():
                 before = server.cpu_seconds()
-                load = closed_loop(server.port, requests[:count], clients)
-                found[f"{clients} clients"].append(figures(load, offline[-1]))
+                load = measure(
+                    "1 client" if clients == 1 else f"{clients} clients",
+                    partial(closed_loop, server.port, requests[:count], clients),
+                )
                 if clients == 64:
                     costs.append(cost(server, before, load))
                     capacity = count / load.seconds
             for share in OPEN:
-                load = open_loop(server.port, requests[:OPEN_REQUESTS], share * capacity)
-                found[f"arrivals at {share:.0%}"].append(figures(load, offline[-1]))
+                asked = requests[:OPEN_REQUESTS]
+                measure(
+                    f"arrivals at {share:.0%}",
+                    partial(open_loop, server.port, asked, share * capacity),
+                )
     print_environment(generator)
     for name, rates in zip(Offline._fields, zip(*offline, strict=True), strict=True):
         print(f"offline, {name}: {statistics.median(rates):.0f} replies/s")
