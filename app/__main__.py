@@ -23,6 +23,7 @@ def main() -> int:
         import uvicorn
 
         from app.main import create_app
+        from app.protocol import OneWrite
         from app.registry import load_model
 
         collect_rarely()
@@ -35,6 +36,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         log_config=_log_config(),
+        http=OneWrite,
         timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),
     )
     return 0

@@ -16,6 +16,7 @@ import uvicorn
 from numpy.typing import NDArray
 from starlette.types import ASGIApp
 
+from app.protocol import OneWrite
 from app.registry import LoadedModel
 from app.settings import Settings
 from app.wire import Link
@@ -153,7 +154,7 @@ def loaded(generator: Generator, settings: Settings) -> LoadedModel:
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[httpx.Client]:
     """A real server on a free port, and a client of it."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, http=OneWrite, log_level="warning"))
     started = threading.Event()
     thread = threading.Thread(target=_run, args=(server, started))
     thread.start()

@@ -1,0 +1,43 @@
+"""HTTP as uvicorn speaks it, with fewer writes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class OneWrite(HttpToolsProtocol):
+    """Writes what one turn of the event loop gives it at once: the head of an answer with its body.
+    Each write costs a call of the kernel, and wakes the client."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.transport: Any = _Gathering(transport, self.loop)
+
+
+class _Gathering:
+    """A transport that keeps what is written until the loop's next turn."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._kept: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._kept:
+            self._loop.call_soon(self._flush)
+        self._kept.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._kept:
+            self._transport.write(b"".join(self._kept))
+            self._kept = []

@@ -1,0 +1,56 @@
+"""A real connection to a server that answers in a way that a test can see."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from tests.app.fakes import serving
+
+BODY = b"x" * 100_000
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with a body of a size, or closes the connection after it where its path says so."""
+    if scope["type"] != "http":
+        return
+    closing = [(b"connection", b"close")] if scope["path"] == "/close" else []
+    size = len(BODY) if scope["path"] == "/large" else 10
+    head = [(b"content-length", b"%d" % size), *closing]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    await send({"type": "http.response.body", "body": BODY[:size]})
+
+
+def ask(connection: socket.socket, path: str) -> None:
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+
+
+def test_head_and_body_come_together() -> None:
+    with serving(application) as client, connect(client.base_url.port) as connection:
+        for _ in range(3):
+            ask(connection, "/")
+            assert connection.recv(2**16).endswith(b"\r\n\r\n" + BODY[:10])
+
+
+@pytest.mark.parametrize("path", ["/close", "/large", "/"])
+def test_nothing_is_lost(path: str) -> None:
+    with serving(application) as client:
+        for _ in range(3):
+            answer = client.get(path)
+            assert answer.status_code == 200
+            assert answer.content == BODY[: int(answer.headers["content-length"])]
+
+
+def test_a_connection_is_closed_after_all_was_written() -> None:
+    with serving(application) as client, connect(client.base_url.port) as connection:
+        ask(connection, "/close")
+        received = b""
+        while data := connection.recv(2**16):
+            received += data
+        assert received.endswith(b"\r\n\r\n" + BODY[:10])
+
+
+def connect(port: int | None) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port or 0), timeout=10)
