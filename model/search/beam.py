@@ -298,9 +298,11 @@ class Search:
         over = ended
         if beams.steps_left <= 0:
             over = ended | beams.live & (beams.lengths >= beams.rules["max_tokens"])[:, None]
-        requests, columns = (each.tolist() for each in np.nonzero(over))
+        places = np.flatnonzero(over)
+        requests, columns = (each.tolist() for each in divmod(places, over.shape[1]))
         facts = [
-            each[over].tolist() for each in (beams.logprobs, beams.scores(), ended, self._are_met())
+            each.take(places).tolist()
+            for each in (beams.logprobs, beams.scores(), ended, self._are_met())
         ]
         lengths = beams.lengths.tolist()
         for g, w, logprob, score, has_ended, is_met in zip(requests, columns, *facts, strict=True):
@@ -320,7 +322,7 @@ class Search:
                     attention_weights=looked,
                 )
             )
-        beams.drop(over)
+        beams.drop(places)
         for g in set(requests):
             best = _best(self._open[g])
             if len(best) == self._open[g].request.options.n_best:

@@ -214,12 +214,12 @@ class Beams:
         self.steps_left -= len(tokens)
         self.logprobs = logprobs
 
-    def drop(self, finished: NDArray[np.bool_]) -> None:
-        """Takes hypotheses that are True in `finished` `(G, W)` out of their beams, which are
-        narrower from now on."""
-        self.logprobs[finished] = -np.inf
-        self.live &= ~finished
-        self.widths -= np.count_nonzero(finished, axis=1).astype(np.int32)
+    def drop(self, places: NDArray[np.intp]) -> None:
+        """Takes hypotheses that are finished out of their beams, which are narrower from now on.
+        `places` are counted through all requests."""
+        self.logprobs.put(places, -np.inf)
+        self.live.put(places, False)
+        np.subtract.at(self.widths, places // self.live.shape[1], 1)
         self.is_full = False
 
     def _count_live(self) -> None:

@@ -114,6 +114,8 @@ class Verdict:
             is_out = self._ruled_out(candidates)
             if (barred := self._barred(candidates)) is not None:
                 is_out |= barred
+            if not is_out[:, 0].any():
+                return candidates[:, 0], logprobs[:, 0].astype(np.float64)
             best = np.arange(len(is_out)), is_out.argmin(axis=1)  # the first that is not
             found = logprobs[best].astype(np.float64)
             if not is_out[best].any() and np.isfinite(found).all():
