@@ -26,8 +26,8 @@ def main() -> int:
         from app.protocol import OneWrite
         from app.registry import load_model
 
-        collect_rarely()
         model = load_model(settings, launched)  # so that a broken folder is no traceback
+        collect_rarely()
     except Seq2SeqError as error:
         print(error, file=sys.stderr)
         return 1

@@ -75,7 +75,7 @@ class BodyLimit:
 
 
 def _declared_bytes(scope: Scope) -> int | None:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-    return None
+    """What a body's head promises; None: nothing that can be relied on."""
+    headers = dict(scope["headers"])
+    declared = headers.get(b"content-length", b"")
+    return int(declared) if declared.isdigit() and b"transfer-encoding" not in headers else None

@@ -7,6 +7,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+#: What is kept at most.
+MOST_BYTES = 2**16
+
 
 class OneWrite(HttpToolsProtocol):
     """Writes what one turn of the event loop gives it at once: the head of an answer with its body.
@@ -14,16 +17,17 @@ class OneWrite(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.transport: Any = _Gathering(transport, self.loop)
+        self.transport: Any = Gathering(transport, self.loop)
 
 
-class _Gathering:
+class Gathering:
     """A transport that keeps what is written until the loop's next turn."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._kept: list[bytes] = []
+        self._kept_bytes = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -32,12 +36,15 @@ class _Gathering:
         if not self._kept:
             self._loop.call_soon(self._flush)
         self._kept.append(data)
+        self._kept_bytes += len(data)
+        if self._kept_bytes > MOST_BYTES:  # whoever writes on must be able to learn to wait
+            self._flush()
 
     def close(self) -> None:
         self._flush()
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._kept:
-            self._transport.write(b"".join(self._kept))
-            self._kept = []
+        kept, self._kept, self._kept_bytes = self._kept, [], 0
+        if kept and not self._transport.is_closing():  # the client may have gone meanwhile
+            self._transport.write(b"".join(kept))

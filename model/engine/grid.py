@@ -18,9 +18,9 @@ from model.lazy import lazy
 #: and a copy of its source.
 MOST_PLACES = 2
 
-#: Places that rows have left are computed on, for nobody, until newcomers take them: to move the
-#: sources of all others takes longer. If nobody comes they are moved at last, when for each of them
-#: so many places were computed in vain.
+#: Places that rows have left are taken along, and computed for nobody, until newcomers take them:
+#: to move the sources of all others takes longer. They are moved at last, when for each of them so
+#: many empty places were taken along.
 IN_VAIN_FOR_EACH_ROW = 2
 
 Places = NDArray[np.intp]
@@ -49,7 +49,7 @@ class Grid:
         origins: `(lines,)`, the source that each line reads. Equal ones are copies.
         width: places in a line.
         slots: `(rows,)`, the place of each row, counted line by line.
-        in_vain: how often a place was computed for nobody since somebody came.
+        in_vain: how often an empty place was taken along, of those that still are empty.
     """
 
     origins: Places
@@ -75,7 +75,7 @@ class Grid:
     @classmethod
     def join(cls, grids: list[Grid]) -> tuple[Grid, Places]:
         """The rows of all, in order, and the line of all their lines, one below the other, that
-        each line copies its source from, ascending."""
+        each line copies its source from: those of the first grid before those of the next."""
         firsts = np.cumsum([0, *(grid.origins.max() + 1 for grid in grids)])
         pairs = list(zip(grids, firsts, strict=False))
         below = np.concatenate([grid.origins + first for grid, first in pairs])
@@ -95,7 +95,10 @@ class Grid:
         origins[: len(self.origins)] = self.origins
         origins[lines] = more.origins + self.origins.max() + 1
         slots = lines[more.row_lines] * self.width + more.slots % more.width
-        return Grid(origins, self.width, np.concatenate([self.slots, slots]))
+        free = len(self.origins) - np.count_nonzero(np.bincount(self.row_lines))
+        staying = free - np.count_nonzero(lines < len(self.origins))
+        in_vain = self.in_vain * staying // free if free else self.in_vain
+        return Grid(origins, self.width, np.concatenate([self.slots, slots]), in_vain)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -91,8 +91,8 @@ class Memory:
 
     @classmethod
     def join_some(cls, parts: Sequence[Memory], kept: Places) -> Memory:
-        """The sources at `kept`, counted through all `parts` and in their order; with room for
-        more."""
+        """The sources at `kept`, counted through all `parts`, those of the first before those of
+        the next; with room for more."""
         ends = np.cumsum([len(part) for part in parts])
         own = np.split(kept, np.searchsorted(kept, ends[:-1]))
         starts = ends - [len(part) for part in parts]
@@ -118,11 +118,11 @@ class Memory:
         and below all others. Nothing else is copied, and this memory is not current any more."""
         if self.room is None or not self.has_room_for(more, lines):
             raise ValueError("there is no room")
-        self.room.writings += 1
         for array, new, (axis, filling) in zip(
             self.room.arrays, more.arrays, _paddings(self), strict=True
         ):
             _put(array, lines, new, axis, filling)
+        self.room.writings += 1
         end = max(len(self), int(lines[-1]) + 1)
         return self._like([array[:end] for array in self.room.arrays], self.room)
 

@@ -60,12 +60,6 @@ class Candidates:
         """Whether no source is."""
         return not self.is_used.any()
 
-    @classmethod
-    def join(cls, parts: list[Candidates]) -> Candidates:
-        """The sources of all, in order."""
-        names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(each, name) for each in parts]) for name in names))
-
 
 @dataclass(frozen=True)
 class Shortlist:

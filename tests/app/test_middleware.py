@@ -57,6 +57,13 @@ def test_a_body_that_tells_its_size_is_refused_unread() -> None:
     assert chunks_read == 0
 
 
+def test_a_size_that_may_be_wrong_is_not_relied_on() -> None:
+    both = [(b"content-length", b"3"), (b"transfer-encoding", b"chunked")]
+    sent, chunks_read = send([b"x" * 60] * 50, both)
+    assert sent[0]["status"] == 413
+    assert chunks_read == 2
+
+
 def test_a_body_without_a_size_is_read_no_further_than_the_limit() -> None:
     sent, chunks_read = send([b"x" * 60] * 50, [])
     assert sent[0]["status"] == 413

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from app.protocol import MOST_BYTES, Gathering
 from tests.app.fakes import serving
 
 BODY = b"x" * 100_000
@@ -50,6 +52,49 @@ def test_a_connection_is_closed_after_all_was_written() -> None:
         while data := connection.recv(2**16):
             received += data
         assert received.endswith(b"\r\n\r\n" + BODY[:10])
+
+
+class Transport:
+    """Raises what uvloop does where a client has reset its connection."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.is_gone = False
+
+    def is_closing(self) -> bool:
+        return self.is_gone
+
+    def write(self, data: bytes) -> None:
+        assert not self.is_gone, "the handler is closed"
+        self.written += data
+
+    def close(self) -> None:
+        self.is_gone = True
+
+
+def test_what_comes_after_a_reset_is_not_written() -> None:
+    async def reset() -> None:
+        transport = Transport()
+        gathering = Gathering(transport, asyncio.get_running_loop())
+        gathering.write(b"late")
+        transport.is_gone = True
+        await asyncio.sleep(0)
+        gathering.close()
+        assert transport.written == b""
+
+    asyncio.run(reset())
+
+
+def test_little_is_kept() -> None:
+    async def write() -> None:
+        transport = Transport()
+        gathering = Gathering(transport, asyncio.get_running_loop())
+        gathering.write(b"x" * MOST_BYTES)
+        assert transport.written == b""
+        gathering.write(b"x")
+        assert len(transport.written) == MOST_BYTES + 1
+
+    asyncio.run(write())
 
 
 def connect(port: int | None) -> socket.socket:

@@ -4,6 +4,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -37,6 +38,7 @@ def test_values_come_whole_however_their_bytes_are_cut(cuts: list[int]) -> None:
     source_ids=st.lists(st.integers(0, 9), min_size=1),
     temperature=st.sampled_from([0.0, 0.5]),
     blocked=st.sampled_from([[], [[1], [2, 3]]]),
+    required=st.sampled_from([[], [[4]]]),
     prefix_ids=st.sampled_from([[], [4]]),
     wants=st.booleans(),
 )
@@ -44,15 +46,22 @@ def test_a_request_arrives_as_it_was_sent(
     source_ids: list[int],
     temperature: float,
     blocked: list[list[int]],
+    required: list[list[int]],
     prefix_ids: list[int],
     wants: bool,
 ) -> None:
-    options = SearchOptions(temperature=temperature, no_repeat_ngram=3)
+    options = SearchOptions(beam_size=2, temperature=temperature)
     request = SearchRequest(
-        7, source_ids, options, prefix_ids=prefix_ids, blocked=blocked, wants_attention=wants
+        "another",
+        source_ids,
+        options,
+        prefix_ids=prefix_ids,
+        blocked=blocked,
+        required=[] if temperature else required,
+        wants_attention=wants,
     )
-    asked = Asked(7, request, wants_tokens=not wants)
-    assert [*Frames().add(to_frame(asked))] == [asked]
+    (came,) = Frames().add(to_frame(Asked(7, request, wants_tokens=not wants)))
+    assert came == Asked(7, replace(request, key=7), wants_tokens=not wants)
 
 
 def test_all_that_has_come_is_received_at_once(links: tuple[Link, Link]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from model.config import SearchOptions
 from model.contract import Engine, Sequel, can_look_ahead
 from model.engine import EngineName, load_engine
 from model.engine.keras import KerasEngine, load_network
+from model.engine.onnx import OnnxState
 from model.folder import load_folder
 from model.generator import Generator
 from model.search.requests import SearchRequest
@@ -107,12 +109,13 @@ def test_sources_of_a_mixed_company_are_copied_once(exported_folder: Path) -> No
             state, tokens = alone.state, alone.tokens[:, 0]
 
 
-@pytest.mark.parametrize("parents", [[0], [0, 0], [1, 0, 1]])
+@pytest.mark.parametrize("parents", [[0], [0, 0], [1, 0, 1], [0, 1], [2, 0], [1, 2, 0]])
 def test_newcomers_step_as_they_would_alone(engine: Engine, parents: list[int]) -> None:
     rows = np.array(parents, np.int32)
-    begun = engine.step(
-        engine.encode(SOURCES[:2], LENGTHS[:2], FREE[:2]), ALL[:2], BOS[:2], 3
-    ).state
+    long, short = (
+        engine.encode(SOURCES[i:j], LENGTHS[i:j], FREE[i:j]) for i, j in [(0, 2), (2, 3)]
+    )
+    begun = engine.step(engine.join(long, ALL[:2], short), ALL, BOS, 3).state
     newcomers = engine.encode(SOURCES[1:, :3], LENGTHS[1:], FREE[1:])
     tokens = np.array([5] * len(rows) + [2, 2], np.int32)
     apart = [
@@ -124,37 +127,66 @@ def test_newcomers_step_as_they_would_alone(engine: Engine, parents: list[int]) 
     np.testing.assert_array_equal(joined.tokens, np.concatenate(apart))
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
-def test_who_comes_and_goes_changes_no_answer(exported_folder: Path, beam_size: int) -> None:
-    """Newcomers are written over those who left, whether they are longer or shorter."""
-    generator = Generator.load(exported_folder, "onnx-int8")
-    options = SearchOptions(beam_size=beam_size, max_tokens=9)
-    draw = np.random.default_rng(beam_size)
-    requests = [
-        SearchRequest(key, (*draw.integers(4, 16, draw.integers(1, 12)).tolist(), EOS_ID), options)
-        for key in range(40)
-    ]
-    search, waiting, answers = generator.new_search(), list(requests), {}
-    while waiting or not search.is_idle:
-        count = draw.integers(0, 4)
-        search.add(waiting[:count])
-        del waiting[:count]
-        answers.update(search.step())
-    for request in requests:
-        (alone,) = generator.search([request])
-        assert answers[request.key] == alone
+def twelve_and_one(engine: Engine) -> tuple[OnnxState, OnnxState]:
+    """A state of so many sources, with room for more, and one of one source."""
+    many, rows = np.tile(ALL, 4), np.arange(12, dtype=np.int32)
+    one = engine.encode(SOURCES[2:], LENGTHS[2:], FREE[2:])
+    return engine.join(engine.encode(SOURCES[many], LENGTHS[many], FREE[many]), rows, one), one
+
+
+def test_newcomers_are_written_over_those_who_left(exported_folder: Path) -> None:
+    engine = load_engine(load_folder(exported_folder), "onnx-int8")
+    begun, one = twelve_and_one(engine)
+    later = engine.join(begun, np.delete(np.arange(13, dtype=np.int32), 4), one)
+    assert later.memory.room is begun.memory.room
+    assert later.grid.row_lines[-1] == 4
 
 
 def test_a_state_that_was_written_over_is_not_used(exported_folder: Path) -> None:
     engine = load_engine(load_folder(exported_folder), "onnx-int8")
-    many, one = np.tile(ALL, 4), engine.encode(SOURCES[2:], LENGTHS[2:], FREE[2:])
-    begun = engine.join(engine.encode(SOURCES[many], LENGTHS[many], FREE[many]), many, one)
+    begun, one = twelve_and_one(engine)
     rows = np.arange(13, dtype=np.int32)
     later = engine.step(begun, rows, np.full(13, 2, np.int32), top_k=1).state
     engine.join(later, rows[1:], one)
     for state in (begun, later):
         with pytest.raises(ValueError, match="cannot be used again"):
             engine.step(state, rows, np.full(13, 2, np.int32), top_k=1)
+
+
+WISHES: list[dict[str, Any]] = [
+    {"options": SearchOptions(max_tokens=9)},
+    {"options": SearchOptions(max_tokens=9, shortlist=False), "wants_attention": True},
+    {"options": SearchOptions(max_tokens=9, no_repeat_ngram=2), "prefix_ids": (5, 6)},
+    {"options": SearchOptions(max_tokens=9, temperature=0.8, seed=3), "wants_attention": True},
+    {"options": SearchOptions(max_tokens=9, beam_size=3), "wants_attention": True},
+    {"options": SearchOptions(max_tokens=9, beam_size=2, coverage_penalty=0.3)},
+    {"options": SearchOptions(max_tokens=9, beam_size=4), "required": ((7,),)},
+]
+
+
+@pytest.mark.parametrize("wishes", [WISHES[:1], WISHES[:4], WISHES[4:5], WISHES])
+def test_who_comes_and_goes_changes_no_answer(
+    exported_folder: Path, wishes: list[dict[str, Any]]
+) -> None:
+    generator = Generator.load(exported_folder, "onnx-int8")
+    draw = np.random.default_rng(0)
+    requests = []
+    for key in range(60):
+        source = (*draw.integers(4, 16, draw.integers(1, 12)).tolist(), EOS_ID)
+        requests.append(SearchRequest(key, source, **draw.choice(wishes)))
+    search, waiting, answers = generator.new_search(), list(requests), {}
+    while waiting or not search.is_idle:
+        count = draw.integers(0, 6)
+        search.add(waiting[:count])
+        del waiting[:count]
+        answers.update(search.step())
+    for request in requests:
+        (alone,) = generator.search([request])
+        for found, expected in zip(answers[request.key], alone, strict=True):
+            assert found.tokens == expected.tokens
+            assert found.score == pytest.approx(expected.score, abs=1e-6)
+            if request.wants_attention:
+                np.testing.assert_array_equal(found.attention_weights, expected.attention_weights)
 
 
 def test_what_lies_beyond_a_length_is_not_read(engine: Engine) -> None:

@@ -81,6 +81,14 @@ def test_newcomers_take_the_places_of_those_who_left() -> None:
     assert len(set(grid.row_origins)) == 11
 
 
+def test_a_grid_that_has_shrunk_is_moved_though_newcomers_come() -> None:
+    grid, _, _ = Grid.of_sources(32).follow(np.arange(17))
+    for _ in range(50):
+        grid, _, _ = grid.follow(np.arange(1, len(grid.slots)))
+        grid = grid.add(Grid.of_sources(1), grid.room_for(1))
+    assert grid.shape[0] < 20
+
+
 def test_newcomers_find_room_beside_wider_beams() -> None:
     one, _, _ = Grid.of_sources(2).follow(np.repeat(np.arange(2), 3))
     grid = one.add(Grid.of_sources(1), one.room_for(1))
