@@ -95,9 +95,9 @@ class Grid:
         origins[: len(self.origins)] = self.origins
         origins[lines] = more.origins + self.origins.max() + 1
         slots = lines[more.row_lines] * self.width + more.slots % more.width
-        free = len(self.origins) - np.count_nonzero(np.bincount(self.row_lines))
-        staying = free - np.count_nonzero(lines < len(self.origins))
-        in_vain = self.in_vain * staying // free if free else self.in_vain
+        taken = int(np.count_nonzero(lines < len(self.origins)))
+        free = len(self.origins) - int(np.count_nonzero(np.bincount(self.row_lines)))
+        in_vain = self.in_vain * (free - taken) // free if free else self.in_vain
         return Grid(origins, self.width, np.concatenate([self.slots, slots]), in_vain)
 
     @property

@@ -112,10 +112,9 @@ def test_sources_of_a_mixed_company_are_copied_once(exported_folder: Path) -> No
 @pytest.mark.parametrize("parents", [[0], [0, 0], [1, 0, 1], [0, 1], [2, 0], [1, 2, 0]])
 def test_newcomers_step_as_they_would_alone(engine: Engine, parents: list[int]) -> None:
     rows = np.array(parents, np.int32)
-    long, short = (
-        engine.encode(SOURCES[i:j], LENGTHS[i:j], FREE[i:j]) for i, j in [(0, 2), (2, 3)]
-    )
-    begun = engine.step(engine.join(long, ALL[:2], short), ALL, BOS, 3).state
+    two = engine.encode(SOURCES[:2], LENGTHS[:2], FREE[:2])
+    third = engine.encode(SOURCES[2:], LENGTHS[2:], FREE[2:])
+    begun = engine.step(engine.join(two, ALL[:2], third), ALL, BOS, 3).state
     newcomers = engine.encode(SOURCES[1:, :3], LENGTHS[1:], FREE[1:])
     tokens = np.array([5] * len(rows) + [2, 2], np.int32)
     apart = [
