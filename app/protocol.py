@@ -21,7 +21,13 @@ class OneWrite(HttpToolsProtocol):
 
 
 class Gathering:
-    """A transport that keeps what is written until the loop's next turn."""
+    """A transport that keeps what is written until the loop's next turn. All else goes to the other
+    at once: a protocol must do no more than `write` and `close` with it.
+
+    Args:
+        transport: the other, which writes.
+        loop: its event loop.
+    """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -33,6 +39,7 @@ class Gathering:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
+        """Keeps `data`, or writes all that was kept where it is much."""
         if not self._kept:
             self._loop.call_soon(self._flush)
         self._kept.append(data)
@@ -41,6 +48,7 @@ class Gathering:
             self._flush()
 
     def close(self) -> None:
+        """Writes what was kept, and closes."""
         self._flush()
         self._transport.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, get_type_hints
 
 from fastapi import APIRouter, FastAPI, Request
@@ -67,13 +68,12 @@ class Shortcut:
 
 def _answering(handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await handle(Request(scope, receive, send))
-            await response(scope, receive, send)
-        except EXPECTED as error:
-            await to_response(to_fault(error))(scope, receive, send)
-        except ClientDisconnect:
-            pass  # nobody is there to be answered
+        with suppress(ClientDisconnect):  # nobody is there to be answered
+            try:
+                response = await handle(Request(scope, receive, send))
+                await response(scope, receive, send)
+            except EXPECTED as error:
+                await to_response(to_fault(error))(scope, receive, send)
 
     return answer
 

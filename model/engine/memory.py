@@ -115,7 +115,11 @@ class Memory:
 
     def add(self, more: Memory, lines: Places) -> Memory:
         """These sources and `more`, which go to `lines`, ascending: over sources that are done with
-        and below all others. Nothing else is copied, and this memory is not current any more."""
+        and below all others. Nothing else is copied, and this memory is not current any more.
+
+        Raises:
+            ValueError: if there is no room for them.
+        """
         if self.room is None or not self.has_room_for(more, lines):
             raise ValueError("there is no room")
         for array, new, (axis, filling) in zip(
@@ -145,7 +149,7 @@ def _gathered(parts: Sequence[Memory], lines: Sequence[Places | None], room: int
         len(part) if own is None else len(own) for part, own in zip(parts, lines, strict=True)
     ]
     longest = max(_longest(part, own) for part, own in zip(parts, lines, strict=True))
-    used, places = sum(counts), np.cumsum([0, *counts])
+    used, firsts = sum(counts), np.cumsum(counts) - counts
     arrays = []
     for place, (axis, filling) in enumerate(_paddings(parts[0])):
         like = parts[0].arrays[place]
@@ -153,9 +157,8 @@ def _gathered(parts: Sequence[Memory], lines: Sequence[Places | None], room: int
         if axis is not None:
             shape[axis] = longest
         array = np.zeros(shape, like.dtype)
-        for part, own, first in zip(parts, lines, places, strict=False):
+        for part, own, first, count in zip(parts, lines, firsts, counts, strict=True):
             new = part.arrays[place]
-            count = len(new) if own is None else len(own)
             if own is not None and new.shape[1:] == array.shape[1:]:
                 np.take(new, own, axis=0, out=array[first : first + count], mode="clip")
             else:

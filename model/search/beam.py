@@ -23,7 +23,7 @@ from model.search.controls import Controls, Histories, Ints, Verdict
 from model.search.lookahead import Lookahead
 from model.search.requests import Hypothesis, SearchRequest
 from model.search.required import Requirements, spread
-from model.search.rules import DIVERSITY, REQUIRED, Floats
+from model.search.rules import DIVERSITY, Floats
 from model.search.sampling import Sampler
 
 Places = NDArray[np.intp]
@@ -355,7 +355,7 @@ class Search:
         self._controls = Controls(
             requests, rules, eos_id=self._eos_id, blocked_ids=self._blocked_ids
         )
-        self._requirements = Requirements(requests if self._beams.uses & REQUIRED else [])
+        self._requirements = Requirements(requests)
         self._sampler = Sampler(rules, [entry.stream for entry in self._open])
         engine = self._engine
         is_foreseeable = len(requests) == 1 and requests[0].takes_the_likeliest

@@ -7,7 +7,7 @@ it must tell, so that the outcome is that over the whole vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,18 +202,18 @@ class Controls:
         found = [*self._ends_of_ngrams(said)] if uses & NGRAMS else []
         if uses & BLOCKED:
             found += self._ends_of_blocked(said)
-        verdict = Verdict(
+        return Verdict(
             self._standing.eos_id,
             self._standing.blocked_ids,
             too_early=self._too_early(said) if uses & MIN_TOKENS else None,
             blocked=self._blocked.singles(said.requests) if uses & BLOCKED else None,
             forbidden=Pairs.union(found) if found else None,
             forced=self._forced(said) if uses & PREFIX else None,
+            repeated=self._repeated(said) if uses & PENALTY else None,
+            repetition_penalty=(
+                self._repetition_penalty[said.requests] if uses & PENALTY else None
+            ),
         )
-        if not uses & PENALTY:
-            return verdict
-        penalty = self._repetition_penalty[said.requests]
-        return replace(verdict, repeated=self._repeated(said), repetition_penalty=penalty)
 
     def _forced(self, said: Histories) -> Ints | None:
         """The next token of each prefix."""

@@ -17,8 +17,8 @@ Rules = NDArray[np.void]
 Floats = NDArray[np.float64]
 
 #: Bits of `uses`: what a request uses of all that costs time.
-DRAWS, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, PENALTY, BLOCKED, PREFIX, REQUIRED = (
-    1 << place for place in range(10)
+DRAWS, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, PENALTY, BLOCKED, PREFIX = (
+    1 << place for place in range(9)
 )
 
 #: Most fields are those of `SearchOptions`.
@@ -45,24 +45,26 @@ _BYTES = np.dtype((np.void, RULE.itemsize))
 
 
 def rules_of(requests: Sequence[SearchRequest]) -> Rules:
-    """A record for each request."""
+    """A record for each request, `(G,)`."""
     rules = np.array([_rule(request) for request in requests], RULE)
     rules["greatest_penalty"] = penalty(rules["max_tokens"], rules["length_penalty"])
     return rules
 
 
 def joined(rules: Rules, more: Rules) -> Rules:
-    """Both. (NumPy takes ten times as long for records as for bytes.)"""
+    """Both, `(G + H,)` of `(G,)` and `(H,)`; as bytes, since NumPy takes ten times as long for
+    records."""
     return np.concatenate([rules.view(_BYTES), more.view(_BYTES)]).view(RULE)
 
 
 def all_uses(rules: Rules) -> int:
-    """What any of the requests uses."""
+    """What any of the requests `(G,)` uses, as bits."""
     return int(np.bitwise_or.reduce(rules["uses"]))
 
 
 def penalty(lengths: NDArray[np.int32], alpha: Floats | float) -> Floats:
-    """GNMT's length penalty `((5 + length) / 6) ** alpha` (Wu et al. 2016, eq. 14)."""
+    """GNMT's length penalty `((5 + length) / 6) ** alpha` (Wu et al. 2016, eq. 14), in the shape of
+    `lengths`, in tokens, the end included."""
     return np.asarray(((5.0 + lengths) / 6.0) ** alpha, np.float64)
 
 
@@ -78,13 +80,12 @@ def _rule(request: SearchRequest) -> tuple[float, ...]:
         | (options.repetition_penalty != 1.0 and PENALTY)
         | (bool(request.blocked) and BLOCKED)
         | (bool(request.prefix_ids) and PREFIX)
-        | (bool(request.required) and REQUIRED)
     )
     return (
         uses,
         len(request.source_ids),
         len(request.required),
-        1.0,
+        0.0,  # the greatest penalty: worked out for all at once
         options.beam_size,
         options.max_tokens,
         options.min_tokens,

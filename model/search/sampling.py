@@ -21,6 +21,7 @@ class Sampler:
 
     Attributes:
         in_use: whether any request draws.
+        is_drawn: bool `(G,)`, which do; only while any does.
         reach: how many of the likeliest tokens some request draws among.
     """
 

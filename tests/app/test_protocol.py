@@ -59,6 +59,7 @@ class Transport:
 
     def __init__(self) -> None:
         self.written = b""
+        self.writes = 0
         self.is_gone = False
 
     def is_closing(self) -> bool:
@@ -67,9 +68,23 @@ class Transport:
     def write(self, data: bytes) -> None:
         assert not self.is_gone, "the handler is closed"
         self.written += data
+        self.writes += 1
 
     def close(self) -> None:
         self.is_gone = True
+
+
+def test_one_turn_is_one_write() -> None:
+    async def write() -> None:
+        transport = Transport()
+        gathering = Gathering(transport, asyncio.get_running_loop())
+        for turn in (1, 2):
+            gathering.write(b"head")
+            gathering.write(b"body")
+            await asyncio.sleep(0)
+            assert (transport.written, transport.writes) == (b"headbody" * turn, turn)
+
+    asyncio.run(write())
 
 
 def test_what_comes_after_a_reset_is_not_written() -> None:
