@@ -9,16 +9,22 @@ from model.config import Task
 
 Format = Literal[
     "subtitles",
+    "opensubtitles",
     "exchanges",
     "jsonl",
     "lines",
     "cornell",
     "yaml",
+    "whatsapp",
+    "telegram",
+    "discord",
     "table",
+    "parquet",
     "bitext",
     "moses",
     "pairs",
     "tmx",
+    "xces",
     "scan",
     "subtitle-pairs",
 ]
@@ -53,6 +59,16 @@ FORMATS: dict[Format, FormatInfo] = {
         example="1\n00:00:01,000 --> 00:00:02,500\n- Who is there?\n- It is me.",
         takes=("scene_pause", "turn_pause"),
     ),
+    "opensubtitles": FormatInfo(
+        tasks=("reply",),
+        suffixes=(".xml",),
+        meaning="OpenSubtitles as OPUS ships it, raw, tokenised or parsed: files, folders, or the "
+        "`.zip` of a language, which is read without unpacking; all subtitles of a film stay "
+        "together",
+        example='<document><s id="1"><time id="T1S" value="00:00:01,000"/>- Who is there?</s>\n'
+        '<s id="2">- It is me.<time id="T1E" value="00:00:02,500"/></s></document>',
+        takes=("scene_pause", "turn_pause"),
+    ),
     "exchanges": FormatInfo(
         tasks=("reply",),
         suffixes=(".tsv", ".txt"),
@@ -61,12 +77,15 @@ FORMATS: dict[Format, FormatInfo] = {
         example="Who is there?\tIt is me.",
     ),
     "jsonl": FormatInfo(
-        tasks=("reply",),
+        tasks=("reply", "translate"),
         suffixes=(".jsonl", ".json", ".ndjson"),
-        meaning="a conversation a line; `messages` as OpenAI's API has them",
+        meaning="a record a line, or in a `.json` an array of them: `turns`, `messages` as "
+        "OpenAI's API has them, `conversations`, `dialog`; `source` and `target`; `translation`, "
+        "by `languages`; or fields that `columns` name (`data.text`)",
         example='{"turns": ["Who is there?", "It is me."]}\n'
         '{"messages": [{"role": "user", "content": "Hi."}, '
         '{"role": "assistant", "content": "Hello."}]}',
+        takes=("columns", "group_column", "languages"),
     ),
     "lines": FormatInfo(
         tasks=("reply",),
@@ -86,6 +105,32 @@ FORMATS: dict[Format, FormatInfo] = {
         meaning="as the ChatterBot corpus",
         example="conversations:\n- - Who is there?\n  - It is me.",
     ),
+    "whatsapp": FormatInfo(
+        tasks=("reply",),
+        suffixes=(".txt",),
+        meaning="a chat that WhatsApp exported, of any phone and region; names become `@name`",
+        example="[31.12.20, 21:15:03] Anna: Who is there?\n[31.12.20, 21:16:40] Ben: It is me.",
+        takes=("conversation_pause", "keep_names"),
+    ),
+    "telegram": FormatInfo(
+        tasks=("reply",),
+        suffixes=(".json",),
+        meaning="`result.json` of Telegram Desktop, of one chat or of all; names become `@name`",
+        example='{"messages": [{"type": "message", "date": "2020-12-31T21:15:03", '
+        '"from_id": "user1", "text": "Who is there?"},\n'
+        '{"type": "message", "date": "2020-12-31T21:16:40", "from_id": "user2", '
+        '"text": ["It is ", {"type": "bold", "text": "me."}]}]}',
+        takes=("conversation_pause", "keep_names"),
+    ),
+    "discord": FormatInfo(
+        tasks=("reply",),
+        suffixes=(".csv", ".json"),
+        meaning="a channel as DiscordChatExporter writes it; names become `@name`",
+        example="AuthorID,Author,Date,Content,Attachments,Reactions\n"
+        "1,Anna,2020-12-31T21:15:03+00:00,Who is there?,,\n"
+        "2,Ben,2020-12-31T21:16:40+00:00,It is me.,,",
+        takes=("conversation_pause", "keep_names"),
+    ),
     "table": FormatInfo(
         tasks=("reply", "translate"),
         suffixes=(".tsv", ".csv"),
@@ -93,6 +138,13 @@ FORMATS: dict[Format, FormatInfo] = {
         example="id,question,answer\n7,Who is there?,It is me.",
         needs=("columns",),
         takes=("group_column",),
+    ),
+    "parquet": FormatInfo(
+        tasks=("reply", "translate"),
+        suffixes=(".parquet",),
+        meaning="records as in `jsonl`, of data sets of Hugging Face and others",
+        example='translation: {"en": "Who is there?", "de": "Wer ist da?"}',
+        takes=("columns", "group_column", "languages"),
     ),
     "bitext": FormatInfo(
         tasks=("translate",),
@@ -123,6 +175,15 @@ FORMATS: dict[Format, FormatInfo] = {
         example='<tu><tuv xml:lang="en"><seg>Yes.</seg></tuv>'
         '<tuv xml:lang="de"><seg>Ja.</seg></tuv></tu>',
         needs=("languages",),
+    ),
+    "xces": FormatInfo(
+        tasks=("translate",),
+        suffixes=(".xml",),
+        meaning="alignments of OPUS (`de-en.xml.gz`) of the documents in `documents`, which are "
+        "raw, tokenised or parsed; all links of a film stay together",
+        example='<cesAlign><linkGrp fromDoc="de/1.xml.gz" toDoc="en/1.xml.gz">\n'
+        '<link xtargets="1 2;1"/></linkGrp></cesAlign>',
+        takes=("documents", "languages"),
     ),
     "subtitle-pairs": FormatInfo(
         tasks=("translate",),

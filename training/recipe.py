@@ -36,21 +36,36 @@ class SourceConfig(Document):
         MIN_SCORE, ge=0.0, le=1.0, description="of the pairs of `subtitle-pairs` that are kept"
     )
     languages: tuple[str, ...] = Field(
-        (), description="codes of source and target, for `moses` and `tmx`"
+        (),
+        description="codes of source and target, for `moses` and `tmx`; for `jsonl`, `parquet` and "
+        "`xces`, by default those of the recipe",
     )
     columns: tuple[str, ...] = Field(
         (),
         description="of a `table`, by name or by number from 1: source and target; or turns, the "
-        "last of which is the reply; or the only one with text, where each row is a turn",
+        "last of which is the reply; or the only one with text, where each row is a turn. Of "
+        "`jsonl` and `parquet`, by name, `outer.inner` of records within records; the only one may "
+        "be a list of turns",
     )
     group_column: str = Field(
-        "", description="of a `table`: rows with the same value are one conversation or film"
+        "", description="of these: rows with the same value are one conversation or film"
     )
     scene_pause: float = Field(
-        4.0, gt=0.0, description="seconds of silence that end a scene of `subtitles`"
+        4.0, gt=0.0, description="seconds of silence that end a scene of subtitles"
+    )
+    conversation_pause: float = Field(
+        6.0, gt=0.0, description="hours of silence that end a conversation of a chat"
+    )
+    keep_names: bool = Field(
+        False, description="leave the names of those who talk in the texts of a chat"
+    )
+    documents: tuple[str, ...] = Field(
+        (),
+        description="folders and archives that hold what an alignment of `xces` aligns; none: "
+        "its folder, and the archives in it",
     )
     turn_pause: float = Field(
-        0.25, ge=0.0, description="seconds; cues of `subtitles` that are closer can be one turn"
+        0.25, ge=0.0, description="seconds; cues of subtitles that are closer can be one turn"
     )
     split: Literal["auto", "train", "dev", "test"] = Field(
         "auto", description="the part that it belongs to; `auto` draws"
@@ -75,7 +90,7 @@ class SourceConfig(Document):
                 raise ValueError(f"format '{self.format}' needs `{key}`")
         if self.languages and len(self.languages) != 2:
             raise ValueError("`languages` are two codes, of source and target")
-        if len(self.columns) == 1 and not self.group_column:
+        if self.format == "table" and len(self.columns) == 1 and not self.group_column:
             raise ValueError("a single column of turns needs `group_column`, or give two `columns`")
         return self
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from model.errors import ConfigError
@@ -20,9 +22,11 @@ KEYS: dict[str, dict[str, object]] = {
     "subtitle-pairs": {"target_path": "a.srt"},
     "moses": {"languages": ("de", "en")},
     "tmx": {"languages": ("en", "de")},
+    "parquet": {"languages": ("en", "de")},
     "table": {"columns": ("question", "answer")},
 }
 NAMES = {
+    "discord": "a.csv",
     "cornell": "movie_conversations.txt",
     "moses": "a.de-en.de",
     "bitext": "a.txt",
@@ -35,7 +39,14 @@ def test_the_example_of_a_format_is_read(tmp_path: Path, form: Format) -> None:
     info = FORMATS[form]
     file = tmp_path / NAMES.get(form, f"a{(*info.suffixes, '')[0]}")
     text = f"<tmx><body>{info.example}</body></tmx>" if form == "tmx" else info.example
-    file.write_text(text)
+    if form == "parquet":
+        pair = {"en": "Who is there?", "de": "Wer ist da?"}
+        pq.write_table(pa.Table.from_pylist([{"translation": pair}]), file)
+    else:
+        file.write_text(text)
+    for name in ("de", "en"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.xml").write_text('<text><s id="1">Oh!</s><s id="2">Ah!</s></text>')
     (tmp_path / "movie_lines.txt").write_text(LINES)
     for other in ("a.de-en.en", "b.txt"):
         (tmp_path / other).write_text("Who is there?")
@@ -55,7 +66,7 @@ def test_the_example_of_a_format_is_read(tmp_path: Path, form: Format) -> None:
         ({"format": "table", "columns": ["text"]}, "needs `group_column`"),
         (
             {"format": "lines", "columns": ["a", "b"]},
-            "`columns` goes with format table, not with lines",
+            "`columns` goes with format jsonl and table and parquet, not with lines",
         ),
         ({"format": "jsonl", "scene_pause": 2.0}, "`scene_pause` goes with format subtitles"),
         ({"format": "pairs", "target_path": "b"}, "`target_path` goes with format bitext"),

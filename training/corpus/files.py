@@ -58,6 +58,17 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
+def read_text(path: Path) -> str:
+    """A whole text file, as `read_lines` decodes it.
+
+    Raises:
+        CorpusError: as `read_bytes`.
+    """
+    content = read_bytes(path)
+    mark, encoding = encoding_of_mark(content) or (b"", "utf-8")
+    return content[len(mark) :].decode(encoding, errors="replace")
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line number from 1, line) of a text file, packed or not, as a stream. It is in UTF-8, or in
     what its byte-order mark tells.

@@ -14,6 +14,7 @@ from training.corpus.packed import ARCHIVE, SINGLE, stat_of
 from training.corpus.readers import companions_of, read_source, suffixes_of, wanted_files
 from training.corpus.records import Example, Fault, Records
 from training.errors import CorpusError
+from training.formats import FORMATS
 from training.recipe import Recipe, SourceConfig, data_folder
 
 #: Records of a piece of a large file.
@@ -96,7 +97,8 @@ def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
             film has both sides.
     """
     roots = [recipe_path.parent.resolve(), data_folder().resolve()]
-    return [_find(source, roots) for source in recipe.corpus.sources]
+    sources = (_with_languages(source, recipe.languages) for source in recipe.corpus.sources)
+    return [_find(source, roots) for source in sources]
 
 
 def stamps_of(inputs: list[Input], others: list[Path]) -> list[Any]:
@@ -142,8 +144,18 @@ def _read(each: Input, files: tuple[int, int]) -> Records:
     return read_source(each.source, each.root, each.files[chosen], each.targets[chosen])
 
 
+def _with_languages(source: SourceConfig, languages: tuple[str, ...]) -> SourceConfig:
+    """A source whose format takes two languages, with those of the recipe if it has none."""
+    takes = FORMATS[source.format].takes
+    if "languages" not in takes or source.languages or source.columns or len(languages) != 2:
+        return source
+    return source.model_copy(update={"languages": languages})
+
+
 def _find(source: SourceConfig, roots: list[Path]) -> Input:
     root, files = find_files(source.path, roots)
+    documents = [_find_documents(path, roots) for path in source.documents]
+    source = source.model_copy(update={"documents": tuple(map(str, documents))})
     wanted = suffixes_of(source)
     files = wanted_files(files, wanted)
     if not files:
@@ -155,7 +167,16 @@ def _find(source: SourceConfig, roots: list[Path]) -> Input:
         raise CorpusError(
             f"{source.path} has {len(files)} files, but {source.target_path} {len(targets)}"
         )
-    return Input(source, root, files, targets, companions_of(source, files))
+    companions = [*companions_of(source, files), *documents]
+    return Input(source, root, files, targets, companions)
+
+
+def _find_documents(path: str, roots: list[Path]) -> Path:
+    """A folder or an archive."""
+    found = next((root / path for root in roots if (root / path).exists()), None)
+    if found is None:
+        raise CorpusError(f"{path}: no such folder or archive of documents. Correct the path.")
+    return found
 
 
 def _both_sides(source: SourceConfig, roots: list[Path], root: Path, files: list[Path]) -> Input:

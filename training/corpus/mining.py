@@ -15,7 +15,7 @@ from training.corpus.turns import Pauses, Turn
 from training.errors import CorpusError
 from training.formats import FORMATS
 
-SUFFIXES = FORMATS["subtitles"].suffixes
+SUFFIXES = (*FORMATS["subtitles"].suffixes, *FORMATS["opensubtitles"].suffixes)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import lzma
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -52,25 +53,24 @@ def open_unpacked(path: Path) -> Iterator[io.BufferedReader]:
         raise CorpusError(f"{path}: cannot be read ({reason}).") from None
 
 
-def members_of(path: Path) -> list[Path]:
-    """The files in an archive, in order of their names; of another file, itself.
+def names_in(archive: Path) -> Collection[str]:
+    """The names of the files in an archive.
 
     Raises:
         CorpusError: if it is no archive, though its name says so.
     """
-    if not is_archive(path):
-        return [path]
     try:
-        with zipfile.ZipFile(path) as archive:
-            return [path / name for name in sorted(_entries(archive))]
+        return _opened(archive)[1].keys()
     except _BROKEN as error:
-        raise CorpusError(f"{path}: cannot be read ({error}).") from None
+        raise CorpusError(f"{archive}: cannot be read ({error}).") from None
 
 
 def is_file(path: Path) -> bool:
     """Whether there is such a file, on disk or in an archive."""
     archive = archive_of(path)
-    return path in members_of(archive) if archive else path.is_file()
+    if archive is None:
+        return path.is_file()
+    return path.relative_to(archive).as_posix() in names_in(archive)
 
 
 def stat_of(path: Path) -> os.stat_result:
@@ -93,6 +93,19 @@ def plain_name(path: Path) -> str:
     name = path.name.lower()
     suffix = next((each for each in (*SINGLE, ARCHIVE) if name.endswith(each)), "")
     return name.removesuffix(suffix)
+
+
+def _opened(path: Path) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+    """An archive and its entries; it stays open, since its list of files may be long."""
+    stat = path.stat()
+    return _opened_once(path, stat.st_size, stat.st_mtime_ns, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _opened_once(path: Path, *version: int) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+    """The same, of one version of the file, in one process: an open file has one position."""
+    archive = zipfile.ZipFile(path)
+    return archive, _entries(archive)
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -130,7 +143,7 @@ def _open(path: Path, stack: ExitStack) -> io.BufferedReader:
 
 def _open_member(archive: Path, name: str, stack: ExitStack) -> BinaryIO:
     """The file `name`, or the only one, of an archive."""
-    entries = _entries(opened := stack.enter_context(zipfile.ZipFile(archive)))
+    opened, entries = _opened(archive)
     if not name and len(entries) == 1:
         (name,) = entries
     if name not in entries:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.corpus.inputs import find_inputs
+from training.corpus.inputs import Input, find_inputs
 from training.errors import CorpusError
 from training.recipe import Recipe
 
@@ -57,3 +57,32 @@ def test_films_are_those_that_both_sides_have(
 def test_no_film_in_common_is_an_error(folder: Path) -> None:
     with pytest.raises(CorpusError, match="no film is in both"):
         films_of(folder, "*/en.srt", "*/x.srt")
+
+
+def inputs_of(folder: Path, source: dict[str, object], **recipe: object) -> Input:
+    values = {"name": "a", "task": "translate", "output": "runs/a", "corpus": {"sources": [source]}}
+    [found] = find_inputs(Recipe.model_validate(values | recipe), folder / "recipe.toml")
+    return found
+
+
+def test_the_languages_of_the_recipe_are_those_of_its_records(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"translation": {"en": "Yes.", "de": "Ja."}}')
+    source = {"format": "jsonl", "path": "a.jsonl"}
+    found = inputs_of(tmp_path, source, languages=("de", "en"))
+    assert found.source.languages == ("de", "en")
+    own = inputs_of(tmp_path, source | {"languages": ("en", "de")}, languages=("de", "en"))
+    assert own.source.languages == ("en", "de")
+    assert not inputs_of(
+        tmp_path, source | {"columns": ("x", "y")}, languages=("de", "en")
+    ).source.languages
+
+
+def test_documents_of_an_alignment_are_looked_up_and_dated(tmp_path: Path) -> None:
+    (tmp_path / "de-en.xml").write_text("<cesAlign/>")
+    (tmp_path / "OpenSubtitles").mkdir()
+    source = {"format": "xces", "path": "de-en.xml", "documents": ("OpenSubtitles",)}
+    found = inputs_of(tmp_path, source)
+    assert found.source.documents == (str(tmp_path / "OpenSubtitles"),)
+    assert found.companions == [tmp_path / "OpenSubtitles"]
+    with pytest.raises(CorpusError, match="xml: no such folder or archive of documents"):
+        inputs_of(tmp_path, source | {"documents": ("xml",)})

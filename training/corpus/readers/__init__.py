@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from training.corpus.packed import is_archive, members_of, plain_name
+from training.corpus.packed import is_archive, names_in, plain_name
+from training.corpus.readers.chats import ChatOptions
 from training.corpus.readers.cornell import lines_file_of, read_cornell
 from training.corpus.readers.dialogue import read_exchanges, read_turn_lines
+from training.corpus.readers.discord import read_discord
+from training.corpus.readers.fields import Fields
 from training.corpus.readers.film_pairs import read_film_pairs
 from training.corpus.readers.jsonl import read_jsonl
 from training.corpus.readers.moses import other_side_of, read_moses
 from training.corpus.readers.pairs import read_bitext, read_pairs, read_scan
+from training.corpus.readers.parquet import read_parquet
 from training.corpus.readers.subtitles import read_subtitles
 from training.corpus.readers.tables import read_table
+from training.corpus.readers.telegram import read_telegram
 from training.corpus.readers.tmx import read_tmx
+from training.corpus.readers.whatsapp import read_whatsapp
+from training.corpus.readers.xces import read_xces
 from training.corpus.readers.yaml import read_yaml
 from training.corpus.records import Example, Fault, Records, fault_of
 from training.corpus.turns import Pauses
@@ -27,17 +34,23 @@ from training.recipe import SourceConfig
 #: Readers of a single file; `bitext` and `subtitle-pairs` have two.
 READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "cornell": lambda path, _: read_cornell(path),
+    "discord": lambda path, source: read_discord(path, _chat_options(source)),
     "exchanges": lambda path, _: read_exchanges(path),
-    "jsonl": lambda path, _: read_jsonl(path),
+    "jsonl": lambda path, source: read_jsonl(path, _fields(source)),
     "lines": lambda path, _: read_turn_lines(path),
     "moses": lambda path, source: read_moses(path, source.language_pair),
+    "opensubtitles": lambda path, source: read_subtitles(path, _pauses(source)),
     "pairs": lambda path, _: read_pairs(path),
+    "parquet": lambda path, source: read_parquet(path, _fields(source)),
     "scan": lambda path, _: read_scan(path),
-    "subtitles": lambda path, source: read_subtitles(
-        path, Pauses.of_seconds(turn=source.turn_pause, scene=source.scene_pause)
-    ),
+    "subtitles": lambda path, source: read_subtitles(path, _pauses(source)),
     "table": lambda path, source: read_table(path, source.columns, source.group_column),
+    "telegram": lambda path, source: read_telegram(path, _chat_options(source)),
     "tmx": lambda path, source: read_tmx(path, source.language_pair),
+    "whatsapp": lambda path, source: read_whatsapp(path, _chat_options(source)),
+    "xces": lambda path, source: read_xces(
+        path, source.languages, tuple(map(Path, source.documents))
+    ),
     "yaml": lambda path, _: read_yaml(path),
 }
 
@@ -98,17 +111,21 @@ def wanted_files(files: list[Path], suffixes: tuple[str, ...]) -> list[Path]:
     return [file for file in files if plain_name(file).endswith(suffixes) or is_archive(file)]
 
 
-def wanted_members(file: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """A file; of an archive, those in it with one of the suffixes, or the only one.
+def wanted_members(file: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """A file; of an archive, those in it with one of the suffixes, or the only one, by their names.
 
     Raises:
         CorpusError: if the archive cannot be read or holds none.
     """
-    members = members_of(file)
-    wanted = [each for each in members if plain_name(each).endswith(suffixes)]
-    if not wanted and len(members) != 1:
+    if not is_archive(file):
+        yield file
+        return
+    names = sorted(names_in(file))
+    wanted = [name for name in names if plain_name(Path(name)).endswith(suffixes)]
+    if not wanted and len(names) != 1:
         raise CorpusError(f"{file}: holds no file that ends in {' or '.join(suffixes)}.")
-    return wanted or members
+    for name in wanted or names:  # an archive of OPUS holds hundreds of thousands
+        yield file / name
 
 
 def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) -> Records:
@@ -127,6 +144,18 @@ def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) ->
                 yield from read(member, source)
         except CorpusError as error:
             yield fault_of(error, file)
+
+
+def _pauses(source: SourceConfig) -> Pauses:
+    return Pauses.of_seconds(turn=source.turn_pause, scene=source.scene_pause)
+
+
+def _chat_options(source: SourceConfig) -> ChatOptions:
+    return ChatOptions(pause_hours=source.conversation_pause, keep_names=source.keep_names)
+
+
+def _fields(source: SourceConfig) -> Fields:
+    return Fields(source.columns, source.group_column, source.languages)
 
 
 def _is_no_text(text: str) -> bool:

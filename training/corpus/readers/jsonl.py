@@ -1,56 +1,51 @@
-"""Conversations as JSON, one a line."""
+"""JSON: a record a line, or an array of records."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from training.corpus.files import read_lines
-from training.corpus.readers.dialogue import exchanges_of
+from training.corpus.files import read_lines, read_text
+from training.corpus.packed import open_unpacked, plain_name
+from training.corpus.readers.fields import Fields, Row, records_of
+from training.corpus.readers.json_values import values_of
 from training.corpus.records import Fault, Records
 
-#: Instructions and the answers of tools are no turns.
-NO_SPEAKERS = ("system", "developer", "tool", "function")
+NO_FIELDS = Fields()
+PEEKED_BYTES = 1024
 
 
-def read_jsonl(path: Path) -> Records:
-    """`{"turns": [text, ...]}` or `{"messages": [{"role": ..., "content": text}, ...]}`, one
-    conversation a line, as OpenAI's API has them; messages of `NO_SPEAKERS` and other keys are
-    left alone."""
+def read_jsonl(path: Path, fields: Fields = NO_FIELDS) -> Records:
+    """Conversations or pairs, as `training.corpus.readers.fields` finds them in records: one a
+    line; in a `.json`, records may also take several lines, and stand in an array.
+
+    Raises:
+        CorpusError: if the file cannot be read, or is an array that is too large to be read at
+            once.
+    """
+    return records_of(_rows(path), str(path), fields)
+
+
+def _rows(path: Path) -> Iterator[Row | Fault]:
+    if plain_name(path).endswith(".json") and not _has_lines(path):
+        yield from values_of(read_text(path), str(path))
+        return
     for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        place = f"{path}:{number}"
-        try:
-            turns = _turns_of(json.loads(line))
-        except (ValueError, RecursionError) as error:
-            yield Fault(place, f"no conversation: {error}")
-        else:
-            yield from exchanges_of(enumerate(turns, start=1), group=place, origin=place)
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                yield Fault(f"{path}:{number}", f"not JSON: {error}")
 
 
-def _turns_of(record: Any) -> list[str]:
-    """Raises ValueError if it is no conversation."""
-    if isinstance(record, dict) and isinstance(record.get("turns"), list):
-        turns = record["turns"]
-    elif isinstance(record, dict) and isinstance(record.get("messages"), list):
-        turns = [content for each in record["messages"] if (content := _content_of(each)) != ""]
-    else:
-        raise ValueError('expected {"turns": [text, ...]} or {"messages": [...]}')
-    if not turns or not all(isinstance(turn, str) for turn in turns):
-        raise ValueError("expected a list of texts")
-    return list(turns)
-
-
-def _content_of(message: Any) -> Any:
-    """A message's text; empty if it is none of the conversation."""
-    if not isinstance(message, dict):
-        raise ValueError('expected messages of the form {"role": ..., "content": text}')
-    if message.get("role") in NO_SPEAKERS or "tool_calls" in message:
-        return ""
-    content = message.get("content")
-    if isinstance(content, list):  # parts: texts, pictures and the like
-        texts = [part.get("text") for part in content if isinstance(part, dict)]
-        return " ".join(text for text in texts if isinstance(text, str))
-    return content
+def _has_lines(path: Path) -> bool:
+    """Whether a file holds a record a line: its first line is one."""
+    with open_unpacked(path) as file:
+        if file.peek(PEEKED_BYTES)[:PEEKED_BYTES].decode("utf-8-sig", "ignore").lstrip()[:1] == "[":
+            return False
+    first = next((line for _, line in read_lines(path) if line.strip()), "")
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from training.corpus.packed import plain_name
 from training.corpus.readers.cues import read_cues
 from training.corpus.readers.dialogue import exchanges_of
+from training.corpus.readers.opensubtitles import film_of, read_opus_cues
 from training.corpus.records import Fault, Records, fault_of
 from training.corpus.turns import DEFAULT_PAUSES, Pauses, Turn, scenes_of
 from training.errors import CorpusError
@@ -14,19 +16,21 @@ from training.errors import CorpusError
 
 def read_subtitles(path: Path, pauses: Pauses = DEFAULT_PAUSES) -> Records:
     """Exchanges of a subtitle file in any encoding. Its film is the group; `origin` is the file
-    and the second at which the reply begins."""
+    and the second at which the reply begins. A name in `.xml` is one of OPUS' OpenSubtitles, where
+    several files may be of one film."""
     for scene in read_scenes(path, pauses):
         if isinstance(scene, Fault):
             yield scene
             continue
         turns = ((turn.start_ms // 1000, turn.text) for turn in scene)
-        yield from exchanges_of(turns, group=str(path), origin=str(path))
+        yield from exchanges_of(turns, group=film_of(str(path)), origin=str(path))
 
 
 def read_scenes(path: Path, pauses: Pauses = DEFAULT_PAUSES) -> Iterator[list[Turn] | Fault]:
     """Faults, and the turns of each scene. A file that holds no subtitles is one fault."""
     try:
-        found = list(read_cues(path))
+        is_xml = plain_name(path).endswith(".xml")
+        found = list(read_opus_cues(path) if is_xml else read_cues(path))
     except CorpusError as error:
         yield fault_of(error, path)
         return

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from training.corpus.readers.fields import Fields
+from training.corpus.readers.json_values import MOST_BROKEN
 from training.corpus.readers.jsonl import read_jsonl
 from training.corpus.records import Example, Fault
 
@@ -46,7 +48,6 @@ def test_messages_of_the_system_are_left_out(tmp_path: Path) -> None:
         {"turns": {"a": "b"}},
         {"turns": ["a", 5]},
         {"turns": []},
-        {"messages": ["a", "b"]},
         {"messages": [{"role": "user"}, {"content": "b"}]},
         {"messages": [{"content": [{"type": "image_url"}]}]},
     ],
@@ -79,3 +80,49 @@ def test_instructions_and_tools_are_no_turns_and_parts_are_one_text(tmp_path: Pa
     [example] = read(tmp_path / "talks.jsonl", record)
     assert isinstance(example, Example)
     assert (example.source, example.target) == (("What",), "Cold.")
+
+
+def test_an_array_of_records_is_read_as_lines_are(tmp_path: Path) -> None:
+    path = tmp_path / "talks.json"
+    path.write_text('[\n  {"turns": ["a", "b"]},\n  {"source": "c",\n   "target": "d"}\n]\n')
+    assert list(read_jsonl(path)) == [
+        Example(("a",), "b", f"{path}:2", f"{path}:2:2"),
+        Example(("c",), "d", "c", f"{path}:3"),
+    ]
+
+
+def test_a_broken_record_of_an_array_costs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "talks.json"
+    path.write_text('[\n  {"turns": ["a", "b"]},\n  {"turns": [\n  {"turns": ["c", "d"]}\n]')
+    first, fault, last = read_jsonl(path)
+    assert isinstance(first, Example)
+    assert isinstance(fault, Fault)
+    assert fault.reason.startswith("not JSON: ")
+    assert isinstance(last, Example)
+    assert last.target == "d"
+
+
+def test_a_json_file_may_have_a_record_a_line_or_records_of_several_lines(tmp_path: Path) -> None:
+    path = tmp_path / "talks.json"
+    path.write_text('{"turns": ["a", "b"]}\n{"turns": [}\n{"turns": ["c", "d"]}\n')
+    assert [isinstance(each, Example) for each in read_jsonl(path)] == [True, False, True]
+    path.write_text('{\n "turns": ["a", "b"]\n}\n{\n "turns": ["c", "d"]\n}\n')
+    assert [isinstance(each, Example) for each in read_jsonl(path)] == [True, True]
+
+
+def test_pairs_are_found_by_their_languages(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"translation": {"de": "Ja.", "en": "Yes."}}\n{"de": "Nein.", "en": "No."}\n')
+    assert list(read_jsonl(path, Fields(languages=("en", "de")))) == [
+        Example(("Yes.",), "Ja.", "Yes.", f"{path}:1"),
+        Example(("No.",), "Nein.", "No.", f"{path}:2"),
+    ]
+
+
+def test_a_file_of_broken_values_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("[" + "\n{" * (2 * MOST_BROKEN))
+    faults = list(read_jsonl(path))
+    assert len(faults) == MOST_BROKEN
+    assert isinstance(faults[-1], Fault)
+    assert faults[-1].reason.endswith("the rest is left out")

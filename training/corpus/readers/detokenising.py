@@ -1,0 +1,55 @@
+"""From tokens back to text: OPUS' tokenised files carry no spaces. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+#: Tokens that no space comes before, and those that none comes after.
+_CLOSING = re.compile(r"[.,;:?!%)\]}»”’…。、，．！？；：）］｝」』】]+$")
+_OPENING = frozenset("( [ { « “ „ ‚ ‘ ¿ ¡ $ £ （ ［ ｛ 「 『 【".split())
+#: What English and German part from the word before: don 't, it 's, I 'll, do n't, geht 's.
+_CLITIC = re.compile(r"(?:['’](?:s|t|m|d|re|ve|ll)|n['’]t)$", re.IGNORECASE)
+#: What French and Italian part from the word behind: l' homme, qu' il, dell' acqua.
+_ELISION = re.compile(r"[^\W\d_]{0,6}(?:[^\W\d_s]|^s)['’]$", re.IGNORECASE)
+_VOWEL = re.compile(r"[aeiouyhàâäáèéêëìîïíòôöóùûüúœæ]", re.IGNORECASE)
+DOTS = ("...", "…")
+_QUOTES = ('"', "'")
+#: Scripts without spaces: Thai, Lao, Burmese, Khmer, kana, Chinese characters, wide forms.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]"
+)
+
+
+def detokenised(tokens: Sequence[str]) -> str:
+    """A sentence of its tokens, with spaces where they are usual.
+
+    Straight quotation marks open and close in turn; one without another opens if it is first. What
+    a language writes otherwise than most (a space before a French question mark) is not restored.
+    """
+    text, is_glued = "", True
+    open_quotes: set[str] = set()
+    left = Counter(tokens)
+    for place, token in enumerate(tokens):
+        left[token] -= 1
+        closes = token in _QUOTES and (token in open_quotes or (place > 0 and not left[token]))
+        if not (is_glued or closes or _joins_left(text, token)):
+            text += " "
+        text += token
+        following = tokens[place + 1] if place + 1 < len(tokens) else ""
+        is_glued = token in _OPENING or (place == 0 and token in DOTS)
+        if closes:
+            open_quotes.discard(token)
+        elif token in _QUOTES:
+            open_quotes.add(token)
+            is_glued = True
+        elif _ELISION.match(token) and _VOWEL.match(following):
+            is_glued = True
+    return text
+
+
+def _joins_left(text: str, token: str) -> bool:
+    if _CLOSING.match(token) or _CLITIC.match(token):
+        return True
+    return bool(_UNSPACED.match(token[:1]) and _UNSPACED.match(text[-1:]))
