@@ -15,11 +15,11 @@ from training.recipe import Recipe
 
 #: Examples in train, and what a model learns from fewer than that, without `start_from`.
 EXPECTATIONS = (
-    (1_000, "these very sentences; it answers hardly anything else"),
-    (20_000, "commands and fixed phrases; its free text stays poor"),
+    (1_000, "these very sentences, and hardly anything else"),
+    (20_000, "commands and fixed phrases, but no free text"),
     (500_000, "one narrow field, such as captions or small talk"),
 )
-MOST_EXPECTED = "everyday language, in short sentences"
+MOST_EXPECTED = "everyday language in short sentences"
 
 #: Shares of the examples that may be left out, and of the records that may be unreadable.
 MANY_DROPPED, MANY_FAULTS = 0.5, 0.01
@@ -55,12 +55,12 @@ class Note:
 def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
     """What a model may learn from the training part: a sentence."""
     examples = report["kept"]["train"]
-    learns = next((text for most, text in EXPECTATIONS if examples < most), MOST_EXPECTED)
     if recipe.start_from:
         return (
-            f"{examples:,} examples to train on. The model that it starts from knows its language "
-            f"already; by themselves, so many would teach {learns}."
+            f"{examples:,} examples to fine-tune the model that it starts from, which knows its "
+            "language already."
         )
+    learns = next((text for most, text in EXPECTATIONS if examples < most), MOST_EXPECTED)
     return f"{examples:,} examples to train on: expect a model to learn {learns}."
 
 

@@ -69,10 +69,13 @@ def _verdict(report: dict[str, Any], recipe: Recipe) -> str:
         for note in notes
     )
     headline = "Before you train" if notes else "Ready to train"
+    text = expectation_of(report, recipe)
+    if not notes:
+        text += " Dev and test are large enough to be scored."
     shown = f"<ul>{items}</ul>" if items else ""
     return (
         f'<div class="verdict{" amber" if notes else ""}"><b>{headline}</b>'
-        f"<p>{expectation_of(report, recipe)}</p>{shown}</div>"
+        f"<p>{text}</p>{shown}</div>"
     )
 
 
@@ -178,12 +181,13 @@ def _common(report: dict[str, Any]) -> str:
     rows = []
     for kind, count in report["in_common"].items():
         what, _, parts = kind.partition(": ")
-        rows.append((parts, what, f"{count:,}"))
+        if count:
+            rows.append((parts, what, f"{count:,}"))
     total = sum(report["in_common"].values())
+    shown = table(("parts", "what is equal", "examples"), rows, numbers=(2,)) if rows else ""
     return (
-        f"<details{' open' if total else ''}><summary>What parts had in common "
-        f"<span>{total:,}</span></summary><p>{_ABOUT_COMMON}</p>"
-        f"{table(('parts', 'what is equal', 'examples'), rows, numbers=(2,))}</details>"
+        f"<details{' open' if rows else ''}><summary>What parts had in common "
+        f"<span>{total:,}</span></summary><p>{_ABOUT_COMMON}</p>{shown}</details>"
     )
 
 
