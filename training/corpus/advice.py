@@ -53,7 +53,7 @@ class Note:
 
 
 def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
-    """What a model may learn from the training part: a sentence."""
+    """What a model may learn from the training part: a sentence, and what to do if it is little."""
     examples = report["kept"]["train"]
     if recipe.start_from:
         return (
@@ -61,12 +61,18 @@ def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
             "language already."
         )
     learns = next((text for most, text in EXPECTATIONS if examples < most), MOST_EXPECTED)
-    return f"{examples:,} examples to train on: expect a model to learn {learns}."
+    more = " Add files, or set start_from." if has_few(report, recipe) else ""
+    return f"{examples:,} examples to train on: expect a model to learn {learns}.{more}"
+
+
+def has_few(report: dict[str, Any], recipe: Recipe) -> bool:
+    """Whether a model can learn no more than the training part by heart."""
+    return not recipe.start_from and report["kept"]["train"] < EXPECTATIONS[0][0]
 
 
 def notes_of(report: dict[str, Any], recipe: Recipe) -> list[Note]:
     """What to know or to change before `fit`, the gravest first; none if all is well."""
-    return [*_about_size(report, recipe), *_about_parts(report, recipe), *_about_losses(report)]
+    return [*_about_parts(report, recipe), *_about_losses(report)]
 
 
 def examples_in(report: dict[str, Any]) -> int:
@@ -112,9 +118,9 @@ def nothing_left(
         for reason, parts in reasons_of(report["dropped"]).items()
     }
     reasons = {reason: count for reason, count in reasons.items() if count}
-    listed = ", ".join([*(f"{count:,} {reason}" for reason, count in reasons.items()), unreadable])
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
     return CorpusError(
-        f"{message}. Of {examples:,} examples were left out: {listed}. "
+        f"{message}. Of {_examples(examples)} were left out: {listed or 'none'}; {unreadable}. "
         f"{_remedy(part, reasons, examples)}"
     )
 
@@ -127,19 +133,12 @@ def _remedy(part: str, reasons: dict[str, int], examples: int) -> str:
     return _REMEDIES.get(cause, rule)
 
 
+def _examples(count: int) -> str:
+    return f"{count:,} example{'' if count == 1 else 's'}"
+
+
 def _is_given(part: str, recipe: Recipe) -> bool:
     return any(source.split == part for source in recipe.corpus.sources)
-
-
-def _about_size(report: dict[str, Any], recipe: Recipe) -> list[Note]:
-    if report["kept"]["train"] >= EXPECTATIONS[0][0] or recipe.start_from:
-        return []
-    return [
-        Note(
-            f"{report['kept']['train']:,} examples to train on are few: a model will learn "
-            f"{EXPECTATIONS[0][1]}. Add files, or set start_from."
-        )
-    ]
 
 
 def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
@@ -148,16 +147,10 @@ def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
     kept = report["kept"]
     if not kept["test"]:
         found.append(Note(_why_no_test(recipe)))
-    for part in ("dev", "test"):
-        if 0 < kept[part] < LEAST_EXAMPLES:
-            more = (
-                "Add to its source."
-                if _is_given(part, recipe)
-                else (f'Add files, raise {part}_fraction, or give a source with split = "{part}".')
-            )
-            found.append(
-                Note(f"{part} has {kept[part]:,} examples, so its score is rough. {more}", "parts")
-            )
+    small = [part for part in ("dev", "test") if 0 < kept[part] < LEAST_EXAMPLES]
+    if small:
+        sizes = " and ".join(f"{part} has {_examples(kept[part])}" for part in small)
+        found.append(Note(f"{sizes}, so a score is rough. {_how_to_enlarge(small, recipe)}"))
     if how == "stretches":
         one = (
             "One conversation, film or source is"
@@ -180,6 +173,11 @@ def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
             )
         )
     return found
+
+
+def _how_to_enlarge(small: list[str], recipe: Recipe) -> str:
+    drawn = " and ".join(f"{part}_fraction" for part in small if not _is_given(part, recipe))
+    return f"Add files, or raise {drawn}." if drawn else "Add to the sources of such a `split`."
 
 
 def _why_no_test(recipe: Recipe) -> str:

@@ -57,7 +57,7 @@ def curve(points: Sequence[Sequence[float]], colour: str) -> str:
     marks = [
         _text(LEFT + (WIDTH - LEFT) * math.log(n) / last, TICKS, f"{n:,}", "middle") for n in powers
     ]
-    labels = _labels("most frequent pieces, so many (each step tenfold)", "share of all tokens")
+    labels = _labels("number of most frequent pieces (logarithmic)", "share of all tokens")
     return _svg([*_scale("100 %", "0 %"), line, *marks, *labels])
 
 

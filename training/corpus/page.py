@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any, NamedTuple
 
-from training.corpus.advice import examples_in, expectation_of, notes_of, reasons_of
+from training.corpus.advice import examples_in, expectation_of, has_few, notes_of, reasons_of
 from training.corpus.charts import bar, curve, histogram
 from training.corpus.markup import STYLE, number_card, section, table
 from training.corpus.rules import RULES
@@ -15,6 +16,7 @@ from training.recipe import Recipe
 
 SAMPLES_OF_A_RULE = 12
 SAMPLES_KEPT = 20
+_CODE = re.compile("`([^`]+)`")
 
 #: What drops an example, but for the rules that a recipe can name.
 _OTHER_REASONS = {
@@ -63,20 +65,25 @@ def render_page(report: dict[str, Any], recipe: Recipe) -> str:
 def _verdict(report: dict[str, Any], recipe: Recipe) -> str:
     notes = notes_of(report, recipe)
     items = "".join(
-        f"<li>{escape(note.text)}"
+        f"<li>{_marked(note.text)}"
         + (f' <a href="#{note.place}">Look</a>' if note.place else "")
         + "</li>"
         for note in notes
     )
-    headline = "Before you train" if notes else "Ready to train"
+    is_amber = bool(notes) or has_few(report, recipe)
     text = expectation_of(report, recipe)
-    if not notes:
+    if not is_amber:
         text += " Dev and test are large enough to be scored."
-    shown = f"<ul>{items}</ul>" if items else ""
     return (
-        f'<div class="verdict{" amber" if notes else ""}"><b>{headline}</b>'
-        f"<p>{text}</p>{shown}</div>"
+        f'<div class="verdict{" amber" if is_amber else ""}">'
+        f"<b>{'Before you train' if is_amber else 'Ready to train'}</b>"
+        f"<p>{text}</p>{f'<ul>{items}</ul>' if items else ''}</div>"
     )
+
+
+def _marked(text: str) -> str:
+    """HTML of a sentence with `code` in it."""
+    return _CODE.sub(r"<code>\1</code>", escape(text, quote=False))
 
 
 def _numbers(report: dict[str, Any]) -> str:
@@ -124,7 +131,7 @@ def _dropped(report: dict[str, Any]) -> str:
         for reason, counts in reasons.items()
     ]
     head = ("rule", "drops", "examples", "share", "", "of parts")
-    return table(head, rows, numbers=(2, 3)) if rows else "<p>Nothing.</p>"
+    return table(head, rows, numbers=(2, 3, 5)) if rows else "<p>Nothing.</p>"
 
 
 def _meaning(reason: str) -> str:

@@ -2,7 +2,7 @@
 
 A group (a conversation, a film, a source sentence) has a place, a hash of 64 bits. A large corpus
 is drawn by that alone: places below a fraction are held out. Where that would hold out too little
-to score, the groups with the lowest places are held out instead; where there are too few groups,
+to score, whole groups are held out until there is enough instead; where there are too few groups,
 the last examples are.
 """
 
@@ -67,8 +67,8 @@ def draw_by_fraction(places: Places, fractions: Fractions) -> Parts:
 
 
 def draw_groups(places: Places, may_test: Bools, wanted: Sizes) -> Parts | None:
-    """Holds out whole groups, lowest places first, until dev and test are as large as wanted. The
-    largest group stays in train.
+    """Holds out whole groups until dev and test are as large as wanted: those up to the median size
+    first, lowest places first, since train is to keep the most. The largest stays in train.
 
     Args:
         places: of the groups of all examples, `(examples,)`.
@@ -81,12 +81,13 @@ def draw_groups(places: Places, may_test: Bools, wanted: Sizes) -> Parts | None:
     _, group_of, sizes = np.unique(places, return_inverse=True, return_counts=True)
     can_test = np.bincount(group_of, weights=~may_test, minlength=len(sizes)) == 0
     parts = np.full(len(sizes), TRAIN, np.uint8)
+    by_size = np.argsort(sizes > np.median(sizes), kind="stable")
     is_free = np.ones(len(sizes), bool)
     is_free[np.argmax(sizes)] = False
     for part, least in ((TEST, wanted.test), (DEV, wanted.dev)):
         if not least:
             continue
-        free = np.flatnonzero(is_free & can_test if part == TEST else is_free)
+        free = by_size[(is_free & can_test if part == TEST else is_free)[by_size]]
         reached = np.cumsum(sizes[free])
         if not len(free) or reached[-1] < least:
             return None

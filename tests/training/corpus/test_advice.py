@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from training.corpus.advice import Note, expectation_of, notes_of, nothing_left
+from training.corpus.advice import Note, expectation_of, has_few, notes_of, nothing_left
 from training.recipe import Recipe
 
 
@@ -40,17 +40,29 @@ def test_a_large_clean_corpus_needs_no_note() -> None:
 
 def test_a_small_part_is_named_with_its_size() -> None:
     [note] = notes_of(report_of(dev=12), recipe_of())
-    assert note.text.startswith("dev has 12 examples, so its score is rough.")
-    assert "raise dev_fraction" in note.text
+    assert (
+        note.text == "dev has 12 examples, so a score is rough. Add files, or raise dev_fraction."
+    )
+    [note] = notes_of(report_of(dev=1, test=49), recipe_of())
+    assert note.text.startswith("dev has 1 example and test has 49 examples, so a score is rough.")
 
 
-def test_few_examples_to_train_on_are_named_unless_a_model_is_fine_tuned() -> None:
+def test_a_small_part_that_was_given_needs_a_larger_source() -> None:
+    sources = [
+        {"format": "pairs", "path": f"{part}.tsv", "split": part}
+        for part in ("train", "dev", "test")
+    ]
+    [note] = notes_of(report_of(dev=12, how="given"), recipe_of(sources=sources))
+    assert note.text.endswith("Add to the sources of such a `split`.")
+
+
+def test_few_examples_to_train_on_need_more_unless_a_model_is_fine_tuned() -> None:
     report = report_of(train=300)
-    [note] = notes_of(report, recipe_of())
-    assert note.text.startswith("300 examples to train on are few")
+    assert expectation_of(report, recipe_of()).endswith("Add files, or set start_from.")
+    assert "Add files" not in expectation_of(report_of(), recipe_of())
     tuned = recipe_of().model_copy(update={"start_from": "models/default"})
-    assert notes_of(report, tuned) == []
-    assert "fine-tune" in expectation_of(report, tuned)
+    assert "300 examples to fine-tune" in expectation_of(report, tuned)
+    assert not has_few(report, tuned)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +119,7 @@ def test_an_empty_part_has_numbers_cause_and_remedy() -> None:
     dropped = {"length": 3, "train: target too long": 190, "dev: target too long": 5}
     assert error_of("train", 200, dropped=dropped) == (
         "r.toml: nothing is left for train. Of 200 examples were left out: 190 target too long, "
-        "3 length, 0 unreadable. Raise corpus.max_target_tokens."
+        "3 length; 0 unreadable. Raise corpus.max_target_tokens."
     )
 
 

@@ -18,7 +18,11 @@ WORDS = "red green blue white black dog cat house tree car boat bird horse sees 
 
 
 def made(
-    folder: Path, *sources: dict[str, Any], task: str = "reply", **keys: Any
+    folder: Path,
+    *sources: dict[str, Any],
+    task: str = "reply",
+    workers: int = 1,
+    **keys: Any,
 ) -> PreparedCorpus:
     values = {
         "name": "small",

@@ -94,6 +94,13 @@ def test_groups_are_held_out_until_there_are_enough() -> None:
     assert [(parts == part).sum() for part in (TRAIN, DEV, TEST)] == [350, 50, 100]
 
 
+def test_large_groups_are_left_to_train() -> None:
+    sizes = [100, 400, 60, 300, 70]
+    parts = drawn(sizes, Sizes(50, 50))
+    assert parts is not None
+    assert (parts == TRAIN).sum() >= 400 + 300 + 60
+
+
 def test_too_few_groups_are_not_drawn_from() -> None:
     assert drawn([10, 10], Sizes(1, 1)) is None
     assert drawn([1000, 3, 3], Sizes(50, 50)) is None
