@@ -101,7 +101,8 @@ def draw_parts(
         drawn = Drawn(chunks, rows, how, groups, parts, *found)
         kept = _count(rows, is_drawn, parts, drawn.verdicts)
         least = least_sizes(int(kept.sum()), fractions)
-        lacks = [kept[TRAIN] == 0, kept[DEV] < least.dev, kept[TEST] < least.test]
+        is_small = kept[TRAIN] < (1 if how in ("given", "fractions") else kept.max() / 2)
+        lacks = [is_small, kept[DEV] < least.dev, kept[TEST] < least.test]
         if not any(lacks):
             return drawn
         needed = [TRAIN, *(part for part, size in ((DEV, least.dev), (TEST, least.test)) if size)]

@@ -157,6 +157,15 @@ def test_duplicates_do_not_empty_a_part(tmp_path: Path) -> None:
     assert min(len(corpus.dev), len(corpus.test)) >= min(50, kept / 10)
 
 
+def test_a_film_that_is_there_twice_does_not_empty_train(tmp_path: Path) -> None:
+    source = films(tmp_path, 3)
+    for number in (1, 2):  # whichever is held out, train would lose the others
+        write_film(tmp_path / source["path"] / f"film {number}.srt", 20, 8, seed=7)
+    corpus = made(tmp_path, source)
+    assert len(corpus.train) >= max(len(corpus.dev), len(corpus.test)) / 2
+    assert min(len(corpus.dev), len(corpus.test)) > 0
+
+
 def test_parts_do_not_depend_on_processes_or_folders(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     first = made(here, films(here, 5))
