@@ -53,7 +53,7 @@ class Note:
 
 
 def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
-    """What a model may learn from the training part: a sentence, and what to do if it is little."""
+    """Says what a model may learn from the training part, and what to do if it is little."""
     examples = report["kept"]["train"]
     if recipe.start_from:
         return (
@@ -66,24 +66,24 @@ def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
 
 
 def has_few(report: dict[str, Any], recipe: Recipe) -> bool:
-    """Whether a model can learn no more than the training part by heart."""
+    """Tells whether a model can learn no more than the training part by heart."""
     return not recipe.start_from and report["kept"]["train"] < EXPECTATIONS[0][0]
 
 
 def notes_of(report: dict[str, Any], recipe: Recipe) -> list[Note]:
-    """What to know or to change before `fit`, the gravest first; none if all is well."""
+    """Lists what to know or to change before `fit`, the gravest first; none if all is well."""
     return [*_about_parts(report, recipe), *_about_losses(report)]
 
 
 def examples_in(report: dict[str, Any]) -> int:
-    """Examples that were read, each once."""
+    """Counts the examples that were read, each once."""
     kept = sum(sum(source["kept"].values()) for source in report["sources"])
     return int(kept + sum(report["dropped"].values()))
 
 
 def reasons_of(dropped: dict[str, int]) -> dict[str, Counter[str]]:
-    """Reason -> part -> examples, the most frequent reason first. What a rule drops has no part:
-    parts are drawn afterwards."""
+    """Returns reason -> part -> examples, the most frequent reason first. What a rule drops has no
+    part: parts are drawn afterwards."""
     found: dict[str, Counter[str]] = {}
     for kind, count in dropped.items():
         part, _, reason = kind.rpartition(": ")
@@ -94,7 +94,7 @@ def reasons_of(dropped: dict[str, int]) -> dict[str, Counter[str]]:
 def nothing_left(
     part: str, report: dict[str, Any], examples: int, recipe: Recipe, recipe_path: Path
 ) -> CorpusError:
-    """The error of an empty part: numbers, cause and what to do.
+    """Builds the error of an empty part: numbers, cause and what to do.
 
     Args:
         part: its name.

@@ -65,12 +65,12 @@ class Drawn:
     common: Counter[str]
 
     def each_chunk(self) -> Iterator[tuple[Path, Parts, Verdicts]]:
-        """Each chunk with the parts and the verdicts of its rows."""
+        """Yields each chunk with the parts and the verdicts of its rows."""
         for path, (start, end) in zip(self.chunks, _spans(self.rows), strict=True):
             yield path, np.array(self.parts[start:end]), np.array(self.verdicts[start:end])
 
     def counts(self) -> NDArray[np.int64]:
-        """How many candidates of each part have each verdict, `(parts, verdicts)`."""
+        """Counts the candidates of each part by verdict, `(parts, verdicts)`."""
         found = np.zeros((len(SPLITS), len(VERDICTS)), np.int64)
         for _, parts, verdicts in self.each_chunk():
             np.add.at(found, (parts, verdicts), 1)
@@ -80,8 +80,8 @@ class Drawn:
 def draw_parts(
     recipe: Recipe, chunks: Sequence[Path], rows: Sequence[int], splits: Sequence[str], folder: Path
 ) -> Drawn:
-    """The first way of drawing that leaves enough in each part after duplicates are out; if none
-    does, the one that leaves the most in the smallest.
+    """Draws parts in the first way that leaves enough in each after duplicates are out; if none
+    does, in the one that leaves the most in the smallest.
 
     Args:
         recipe: fractions, task and rules.
@@ -111,7 +111,7 @@ def draw_parts(
 
 
 def fractions_of(corpus: CorpusConfig) -> Fractions:
-    """What is drawn for dev and test: nothing where a source is given as that part, and no test
+    """Returns what is drawn for dev and test: nothing where a source is given as that part, and no test
     where every source belongs to train."""
     given = {source.split for source in corpus.sources}
     dev = 0.0 if "dev" in given else corpus.dev_fraction
@@ -125,7 +125,7 @@ def _ways(
     fractions: Fractions,
     folder: Path,
 ) -> Iterator[tuple[How, int, Parts]]:
-    """How parts are drawn, from how many groups, and the parts: first what a large corpus needs,
+    """Yields how parts are drawn, from how many groups, and the parts: first what a large corpus needs,
     then what only a small one does."""
     parts = _by_fractions(chunks, rows, splits, fractions, folder / "parts")
     if not any(fractions):
@@ -198,7 +198,7 @@ def _column(chunk: Path, name: str) -> NDArray[np.uint64]:
 
 
 def _spans(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """From where to where the rows of each chunk are."""
+    """Yields from where to where the rows of each chunk are."""
     ends = np.cumsum(rows, dtype=np.int64).tolist()
     return zip([0, *ends], ends, strict=False)
 
@@ -206,7 +206,7 @@ def _spans(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
 def _count(
     rows: Sequence[int], is_drawn: Sequence[bool], parts: Parts, verdicts: Verdicts | None = None
 ) -> NDArray[np.int64]:
-    """Of the drawn candidates, those in each part; if there are verdicts, those that are kept."""
+    """Counts the drawn candidates of each part; if there are verdicts, those that are kept."""
     sizes = np.zeros(len(SPLITS), np.int64)
     for (start, end), is_counted in zip(_spans(rows), is_drawn, strict=True):
         if is_counted:

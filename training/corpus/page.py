@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
 
 def render_page(report: dict[str, Any], recipe: Recipe) -> str:
-    """The whole page, in HTML."""
+    """Builds the whole page, in HTML."""
     languages = " → ".join(recipe.languages) or "no languages named"
     parts = (
         _verdict(report, recipe),
@@ -82,7 +82,7 @@ def _verdict(report: dict[str, Any], recipe: Recipe) -> str:
 
 
 def _marked(text: str) -> str:
-    """HTML of a sentence with `code` in it."""
+    """Returns the HTML of a sentence with `code` in it."""
     return _CODE.sub(r"<code>\1</code>", escape(text, quote=False))
 
 
@@ -238,14 +238,14 @@ def _vocabulary(report: dict[str, Any], recipe: Recipe) -> str:
 
 
 def _side_names(recipe: Recipe) -> dict[str, str]:
-    """What people call the sides of an example."""
+    """Returns what people call the sides of an example."""
     if recipe.task == "reply":
         return {"source": "message", "target": "reply"}
     return {"source": "source", "target": "target"}
 
 
 def _samples(report: dict[str, Any], reason: str) -> list[Sample]:
-    """Examples of all sources and parts in turn."""
+    """Returns examples of all sources and parts in turn."""
     columns = [
         [Sample(_short(origin, source["folder"]), origin, *sides) for origin, *sides in shown]
         for source in report["sources"]
@@ -257,7 +257,7 @@ def _samples(report: dict[str, Any], reason: str) -> list[Sample]:
 
 
 def _short(origin: str, folder: str) -> str:
-    """A place relative to the folder of its source."""
+    """Returns a place relative to the folder of its source."""
     return origin.removeprefix(f"{folder}/") if folder else origin
 
 

@@ -41,24 +41,24 @@ class Sizes(NamedTuple):
 
 
 def fraction_of(text: str, salt: str) -> float:
-    """A number in [0, 1) that depends on `text` and `salt` only."""
+    """Returns a number in [0, 1) that depends on `text` and `salt` only."""
     return _hash(text, salt) / 2**64
 
 
 def place_of(group: str) -> int:
-    """The place of a group, a number of 64 bits. Case and spaces do not matter."""
+    """Returns the place of a group, a number of 64 bits. Case and spaces do not matter."""
     return _hash(" ".join(group.lower().split()), "split")
 
 
 def least_sizes(examples: int, fractions: Fractions, times: int = 1) -> Sizes:
-    """What a part needs at least so that a score can be read from it, or `times` as much; nothing
-    if its fraction is 0."""
+    """Returns what a part needs at least so that a score can be read from it, or `times` as much;
+    nothing if its fraction is 0."""
     least = times * min(LEAST_EXAMPLES, -int(-examples * LEAST_SHARE // 1))
     return Sizes(*(least if fraction else 0 for fraction in fractions))
 
 
 def draw_by_fraction(places: Places, fractions: Fractions) -> Parts:
-    """The parts of groups, by their places alone: places in SPLITS, `(examples,)`."""
+    """Draws groups by their places alone: places in SPLITS, `(examples,)`."""
     drawn = places / 2**64
     parts = np.full(len(places), TRAIN, np.uint8)
     parts[drawn < fractions.test + fractions.dev] = DEV
