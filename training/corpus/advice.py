@@ -164,14 +164,6 @@ def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
                 "parts",
             )
         )
-    if how == "groups":
-        found.append(
-            Note(
-                f"dev and test were drawn larger than dev_fraction and test_fraction say, for a "
-                f"score to be read from them: {LEAST_EXAMPLES} examples or a tenth of the corpus.",
-                "parts",
-            )
-        )
     return found
 
 

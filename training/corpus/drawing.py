@@ -111,8 +111,8 @@ def draw_parts(
 
 
 def fractions_of(corpus: CorpusConfig) -> Fractions:
-    """Returns what is drawn for dev and test: nothing where a source is given as that part, and no test
-    where every source belongs to train."""
+    """Returns what is drawn for dev and test: nothing where a source is given as that part, and no
+    test where every source belongs to train."""
     given = {source.split for source in corpus.sources}
     dev = 0.0 if "dev" in given else corpus.dev_fraction
     return Fractions(dev, 0.0 if "test" in given or "auto" not in given else corpus.test_fraction)
@@ -125,8 +125,8 @@ def _ways(
     fractions: Fractions,
     folder: Path,
 ) -> Iterator[tuple[How, int, Parts]]:
-    """Yields how parts are drawn, from how many groups, and the parts: first what a large corpus needs,
-    then what only a small one does."""
+    """Yields how parts are drawn, from how many groups, and the parts: first what a large corpus
+    needs, then what only a small one does."""
     parts = _by_fractions(chunks, rows, splits, fractions, folder / "parts")
     if not any(fractions):
         yield "given", 0, parts

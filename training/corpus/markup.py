@@ -60,14 +60,14 @@ def section(title: str, body: str, about: str = "", place: str = "") -> str:
 
 
 def number_card(count: int, text: str, *, place: str = "", is_amber: bool = False) -> str:
-    """Builds a card with a large number and what it counts, a link to the section `place` if there is one."""
+    """Builds a large number with what it counts, a link to the section `place` if there is one."""
     shown = f'<a href="#{place}">{text}</a>' if place else text
     kind = " amber" if is_amber else ""
     return f'<div class="number{kind}"><b>{count:,}</b><span>{shown}</span></div>'
 
 
 def table(head: Row, rows: Iterable[Row], numbers: Iterable[int] = ()) -> str:
-    """Builds a table of cells that are HTML already; columns of `numbers` are aligned to the right."""
+    """Builds a table of cells that are HTML already; columns of `numbers` are right-aligned."""
     right = set(numbers)
     classes = [' class="n"' if i in right else "" for i in range(len(head))]
     top = "".join(f"<th{kind}>{name}</th>" for kind, name in zip(classes, head, strict=True))
