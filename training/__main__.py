@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
 from model.errors import Seq2SeqError
+from training.corpus.advice import expectation_of, notes_of
 from training.corpus.alignment import MIN_SCORE
 from training.corpus.bitext import FilmPair, film_pairs
 from training.corpus.mining import Exchange, MiningOptions, mine
@@ -133,7 +134,9 @@ def _prepare(chosen: argparse.Namespace) -> str:
     parts = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test"
     faults = corpus.report["faults"]
     dropped = sum(corpus.report["dropped"].values())
-    return f"{corpus.path}: {parts}; {dropped:,} left out, {faults:,} unreadable (report.html)"
+    summary = f"{corpus.path}: {parts}; {dropped:,} left out, {faults:,} unreadable (report.html)"
+    notes = (f"note: {note.text}" for note in notes_of(corpus.report, recipe))
+    return "\n".join([summary, expectation_of(corpus.report, recipe), *notes])
 
 
 def _fit(chosen: argparse.Namespace) -> str:

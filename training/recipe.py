@@ -112,7 +112,12 @@ class CorpusConfig(Document):
         64, ge=2, description="longer examples are left out; of a dialogue, counted as it is read"
     )
     max_target_tokens: int = Field(64, ge=2, description="longer examples are left out")
-    dev_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of conversations or sources")
+    dev_fraction: float = Field(
+        0.01,
+        ge=0.0,
+        le=0.5,
+        description="of conversations, films or sources; at least 50 examples or a tenth; 0: none",
+    )
     test_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of the same")
 
     @field_validator("rules", mode="before")

@@ -35,9 +35,11 @@ def recipe(tmp_path: Path) -> Path:
 
 def test_prepare_says_what_it_made(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare", str(recipe)]) == 0
-    captured = capsys.readouterr()
-    assert "train" in captured.out
-    assert captured.out.count("\n") == 1
+    summary, expectation, *notes = capsys.readouterr().out.splitlines()
+    assert "train" in summary
+    assert "expect a model to learn" in expectation
+    assert notes
+    assert all(note.startswith("note: ") for note in notes)
     assert (recipe.parent / "run" / "data" / "report.json").exists()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-WIDTH, HEIGHT = 460, 170
-LEFT, BOTTOM, TOP = 44, 24, 12
+WIDTH, HEIGHT = 460, 196
+LEFT, BOTTOM, TOP = 44, 40, 22
+#: Baselines of the numbers below an axis and of its label.
+TICKS, LABEL = HEIGHT - 24, HEIGHT - 6
 MOST_BARS = 64
 
 
@@ -30,7 +32,7 @@ def histogram(counts: Sequence[int], limit: int, colour: str) -> str:
         if count
     ]
     marks = [
-        _text(LEFT + (length / width + 0.5) * step, HEIGHT - 6, str(length), "middle")
+        _text(LEFT + (length / width + 0.5) * step, TICKS, str(length), "middle")
         for length in _round_numbers(longest)
     ]
     if limit <= longest:
@@ -38,7 +40,9 @@ def histogram(counts: Sequence[int], limit: int, colour: str) -> str:
         shapes.append(
             f'<path d="M{x:.1f} {TOP}V{_y(0)}" stroke="var(--orange)" stroke-dasharray="4 3"/>'
         )
-    return _svg([*_scale(f"{most:,}", "0"), *shapes, *marks])
+        shapes.append(_text(x - 5, TOP + 10, f"limit {limit}", "end"))
+    counted = "examples" if width == 1 else f"examples, {width} lengths a bar"
+    return _svg([*_scale(f"{most:,}", "0"), *shapes, *marks, *_labels("tokens", counted)])
 
 
 def curve(points: Sequence[Sequence[float]], colour: str) -> str:
@@ -51,10 +55,10 @@ def curve(points: Sequence[Sequence[float]], colour: str) -> str:
     line = f'<path d="M{" L".join(places)}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
     powers = [10**i for i in range(8) if 10**i <= points[-1][0]]
     marks = [
-        _text(LEFT + (WIDTH - LEFT) * math.log(n) / last, HEIGHT - 6, f"{n:,}", "middle")
-        for n in powers
+        _text(LEFT + (WIDTH - LEFT) * math.log(n) / last, TICKS, f"{n:,}", "middle") for n in powers
     ]
-    return _svg([*_scale("100 %", "0 %"), line, *marks])
+    labels = _labels("number of most frequent pieces (logarithmic)", "share of all tokens")
+    return _svg([*_scale("100 %", "0 %"), line, *marks, *labels])
 
 
 def _y(share: float) -> float:
@@ -67,6 +71,14 @@ def _scale(top: str, bottom: str) -> list[str]:
         for share in (0, 0.25, 0.5, 0.75, 1)
     )
     return [*lines, _text(LEFT - 6, _y(1) + 4, top, "end"), _text(LEFT - 6, _y(0), bottom, "end")]
+
+
+def _labels(horizontal: str, vertical: str) -> list[str]:
+    """What the axes count."""
+    return [
+        _text((LEFT + WIDTH) / 2, LABEL, horizontal, "middle"),
+        _text(0, 10, vertical, "start"),
+    ]
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.corpus.chunks import open_chunk
+from training.corpus.splits import Parts
 
 #: Keys that are compared at a time: about 60 bytes each while they are sorted.
 ROUND_KEYS = 4_000_000
@@ -70,6 +71,7 @@ class _Round:
 def judge(
     chunks: Sequence[Path],
     rows: Sequence[int],
+    parts: Parts,
     path: Path,
     *,
     is_bilingual: bool,
@@ -80,6 +82,7 @@ def judge(
     Args:
         chunks: candidates, in order.
         rows: how many each has.
+        parts: of all, places in SPLITS, `(candidates,)`.
         path: a file for the verdicts.
         is_bilingual: pairs to translate, not exchanges.
         rules: names of the recipe's rules; of interest are `duplicate` and `near_duplicate`.
@@ -101,27 +104,29 @@ def judge(
             ("exchanges", "key", _TRAIN_FIRST),
         ]
     for kind, column, order in leaks:
-        for each in _rounds(chunks, rows, column):
-            for parts, count in _part(verdicts, each, order).items():
-                common[f"{kind}: {parts}"] += count
+        for each in _rounds(chunks, rows, parts, column):
+            for both, count in _part(verdicts, each, order).items():
+                common[f"{kind}: {both}"] += count
     for rule, column, verdict in (
         ("duplicate", "key", DUPLICATE),
         ("near_duplicate", "near_key", NEAR_DUPLICATE),
     ):
         if rule in rules:
-            for each in _rounds(chunks, rows, column):
+            for each in _rounds(chunks, rows, parts, column):
                 _thin(verdicts, each, verdict)
     verdicts.flush()  # type: ignore[attr-defined]
     return verdicts, common
 
 
-def _rounds(chunks: Sequence[Path], rows: Sequence[int], column: str) -> Iterator[_Round]:
+def _rounds(
+    chunks: Sequence[Path], rows: Sequence[int], parts: Parts, column: str
+) -> Iterator[_Round]:
     """All candidates that have a key, a share of the keys at a time, in order."""
     rounds = -(-sum(rows) // ROUND_KEYS)
     starts = np.cumsum([0, *rows[:-1]])
     for number in range(rounds):
         shares = [
-            _share(path, int(start), column, number, rounds)
+            _share(path, int(start), parts[start : start + count], column, number, rounds)
             for path, start, count in zip(chunks, starts, rows, strict=True)
             if count
         ]
@@ -132,12 +137,12 @@ def _rounds(chunks: Sequence[Path], rows: Sequence[int], column: str) -> Iterato
         )
 
 
-def _share(path: Path, start: int, column: str, number: int, rounds: int) -> _Round:
+def _share(path: Path, start: int, parts: Parts, column: str, number: int, rounds: int) -> _Round:
     batch = open_chunk(path).get_batch(0)
     keys = batch[column].to_numpy()
     mine = np.flatnonzero((keys % np.uint64(rounds) == number) & (keys != 0))
     is_given = batch["is_published"].to_numpy(zero_copy_only=False).astype(np.uint8)
-    bits = _BIT[batch["part"].to_numpy()[mine], is_given[mine]]
+    bits = _BIT[parts[mine], is_given[mine]]
     return _Round(start + mine, keys[mine], bits)
 
 

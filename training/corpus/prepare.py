@@ -5,7 +5,7 @@
   source.spm [target.spm]              tokenizers, trained on the training part only
   report.json report.html              counts by source, by rule, faults with their place
 
-Three passes over pieces of the corpus: selection.py (parts, rules), duplicates.py (what equals
+Three passes over pieces of the corpus: selection.py (rules), drawing.py (parts, and what equals
 what) and tokenising.py. The first and the last leave a chunk for each piece in `data.partial`, so
 that a run that was killed goes on. Nothing depends on the number of processes.
 """
@@ -28,16 +28,18 @@ from tqdm import tqdm
 from model.errors import TokenizerError
 from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE
 from model.tokenizer import Tokenizer, normalise_source, normalise_target
+from training.corpus.advice import examples_in, nothing_left
 from training.corpus.chunks import facts_of, open_chunk
 from training.corpus.cleaning import Cleaner
-from training.corpus.duplicates import KEPT, VERDICTS, Verdicts, judge
+from training.corpus.drawing import Drawn, draw_parts
+from training.corpus.duplicates import KEPT, VERDICTS
 from training.corpus.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
 from training.corpus.page import render_page
 from training.corpus.parallel import available_cores, run_all
 from training.corpus.report import totals_of
 from training.corpus.selection import Select
 from training.corpus.shards import Shard, write_shard
-from training.corpus.splits import SPLITS
+from training.corpus.splits import DEV, SPLITS, TRAIN
 from training.corpus.tokenising import Candidates, Tokenise
 from training.errors import CorpusError
 from training.recipe import Recipe, start_of
@@ -45,7 +47,7 @@ from training.vocabulary import MOST_SENTENCES, train_tokenizer
 
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"
 #: Of the folder. Another release may need another one.
-FORMAT = 2
+FORMAT = 3
 #: Below this, starting processes takes longer than the work.
 SMALL_CORPUS_BYTES = 4 * 1024 * 1024
 
@@ -166,37 +168,37 @@ class _Run:
         """Writes shards and tokenizers. Returns the report on them."""
         chunks = self._select()
         rows = [facts_of(chunk)["rows"] for chunk in chunks]
-        verdicts, common = judge(
-            chunks,
-            rows,
-            self.folder / "work" / "verdicts",
-            is_bilingual=self.recipe.task == "translate",
-            rules=frozenset(rule.rule for rule in self.recipe.rules),
-        )
-        self._require_train(chunks, rows, verdicts, recipe_path)
-        tokenizers = self._tokenizers(chunks, rows, verdicts)
-        tokenised = self._tokenise(chunks, rows, verdicts, tokenizers)
+        splits = [self.inputs[facts_of(chunk)["input"]].source.split for chunk in chunks]
+        drawn = draw_parts(self.recipe, chunks, rows, splits, self.folder / "work")
+        self._require_parts(drawn, recipe_path)
+        tokenizers = self._tokenizers(drawn)
+        tokenised = self._tokenise(drawn, tokenizers)
         totals = totals_of(self.inputs, [*chunks, *tokenised])
         for part in SPLITS:
             totals.count_rows(part, write_shard(self._shard(part), _batches(tokenised, part)))
-        report = {"fingerprint": self._fingerprint(), **totals.to_json(), "in_common": dict(common)}
+        report = {
+            "fingerprint": self._fingerprint(),
+            **totals.to_json(),
+            "drawn": {"how": drawn.how, "groups": drawn.groups},
+            "in_common": dict(drawn.common),
+        }
         for part in ("train", "dev"):
             if not report["kept"][part]:
-                raise _nothing_left(part, report, recipe_path)
+                raise nothing_left(part, report, examples_in(report), self.recipe, recipe_path)
         return report
 
-    def _require_train(
-        self, chunks: list[Path], rows: list[int], verdicts: Verdicts, recipe_path: Path
-    ) -> None:
+    def _require_parts(self, drawn: Drawn, recipe_path: Path) -> None:
         """Says what dropped everything, rather than that a tokenizer needs text."""
-        for path, mine in _each_chunk(chunks, rows, verdicts):
-            if (mine[open_chunk(path).get_batch(0)["part"].to_numpy() == 0] == KEPT).any():
-                return
-        report = totals_of(self.inputs, chunks).to_json()
-        counts = np.bincount(verdicts, minlength=len(VERDICTS))
-        found = {name: int(n) for name, n in zip(VERDICTS[1:], counts[1:], strict=True) if n}
-        report["dropped"] |= found
-        raise _nothing_left("train", report, recipe_path)
+        counts = drawn.counts()
+        for part in (TRAIN, DEV):
+            if counts[part, KEPT]:
+                continue
+            report = totals_of(self.inputs, drawn.chunks).to_json()
+            examples = int(counts.sum()) + sum(report["dropped"].values())
+            for (number, verdict), count in np.ndenumerate(counts):
+                if count and verdict != KEPT:
+                    report["dropped"][f"{SPLITS[number]}: {VERDICTS[verdict]}"] = int(count)
+            raise nothing_left(SPLITS[part], report, examples, self.recipe, recipe_path)
 
     def _select(self) -> list[Path]:
         job = Select(self.recipe, self.inputs, self._work_folder("candidates"), self.is_strict)
@@ -210,30 +212,19 @@ class _Run:
         self._run("read", job, pieces())
         return [job.path_of(number) for number in numbers]
 
-    def _tokenise(
-        self,
-        chunks: list[Path],
-        rows: list[int],
-        verdicts: Verdicts,
-        tokenizers: dict[str, bytes],
-    ) -> list[Path]:
+    def _tokenise(self, drawn: Drawn, tokenizers: dict[str, bytes]) -> list[Path]:
         folder = self._work_folder("rows")
         job = Tokenise(self.recipe, self.inputs, tuple(tokenizers.values()), folder)
-        tasks = (
-            Candidates(number, path, mine)
-            for number, (path, mine) in enumerate(_each_chunk(chunks, rows, verdicts))
-        )
+        tasks = (Candidates(number, *each) for number, each in enumerate(drawn.each_chunk()))
         self._run("tokenise", job, tasks)
-        return [job.path_of(number) for number in range(len(chunks))]
+        return [job.path_of(number) for number in range(len(drawn.chunks))]
 
     def _run(self, name: str, job: Any, tasks: Iterator[Any]) -> None:
         with tqdm(desc=name, unit=" examples", disable=None) as bar:
             for count in run_all(job, tasks, self.workers):
                 bar.update(count)
 
-    def _tokenizers(
-        self, chunks: list[Path], rows: list[int], verdicts: Verdicts
-    ) -> dict[str, bytes]:
+    def _tokenizers(self, drawn: Drawn) -> dict[str, bytes]:
         """File name -> contents, written."""
         start = start_of(self.recipe)
         for name, sides in _tokenizer_sides(self.recipe).items():
@@ -243,7 +234,7 @@ class _Run:
             if start:
                 _write(path, (start.path / name).read_bytes())
             else:
-                texts = _sample(self.recipe, chunks, rows, verdicts, sides)
+                texts = _sample(self.recipe, drawn, sides)
                 _write(path, train_tokenizer(texts, self.recipe.tokenizer))
         return {name: (self.folder / name).read_bytes() for name in _tokenizer_sides(self.recipe)}
 
@@ -264,36 +255,21 @@ class _Run:
         return digest.hexdigest()
 
 
-def _sample(
-    recipe: Recipe,
-    chunks: list[Path],
-    rows: list[int],
-    verdicts: Verdicts,
-    sides: tuple[str, ...],
-) -> Iterator[str]:
+def _sample(recipe: Recipe, drawn: Drawn, sides: tuple[str, ...]) -> Iterator[str]:
     """Texts of the training part, as tokenizers read them: all, or about `MOST_SENTENCES` that are
     drawn by their keys."""
     rules = recipe.tokenizer
-    share = min(1.0, MOST_SENTENCES / len(sides) / max(1, int((verdicts == KEPT).sum())))
-    for path, mine in _each_chunk(chunks, rows, verdicts):
+    share = min(1.0, MOST_SENTENCES / len(sides) / max(1, int(drawn.counts()[:, KEPT].sum())))
+    for path, parts, verdicts in drawn.each_chunk():
         table = open_chunk(path).get_batch(0)
         is_drawn = table["key"].to_numpy() >> np.uint64(32) < share * 2**32
-        chosen = np.flatnonzero((table["part"].to_numpy() == 0) & (mine == KEPT) & is_drawn)
-        drawn = table.select(["source_turns", "target_text"]).take(pa.array(chosen))
-        for turns, target in zip(*(column.to_pylist() for column in drawn.columns), strict=True):
+        chosen = np.flatnonzero((parts == TRAIN) & (verdicts == KEPT) & is_drawn)
+        texts = table.select(["source_turns", "target_text"]).take(pa.array(chosen))
+        for turns, target in zip(*(column.to_pylist() for column in texts.columns), strict=True):
             if "source" in sides:
                 yield normalise_source(turns[-1], rules)
             if "target" in sides:
                 yield normalise_target(target, rules)
-
-
-def _each_chunk(
-    chunks: list[Path], rows: list[int], verdicts: Verdicts
-) -> Iterator[tuple[Path, Verdicts]]:
-    place = 0
-    for path, count in zip(chunks, rows, strict=True):
-        yield path, np.array(verdicts[place : place + count])
-        place += count
 
 
 def _batches(chunks: list[Path], part: str) -> Iterator[pa.RecordBatch]:
@@ -349,12 +325,3 @@ def _write(path: Path, content: bytes) -> None:
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(content)
     partial.replace(path)
-
-
-def _nothing_left(part: str, report: dict[str, Any], recipe_path: Path) -> CorpusError:
-    dropped = (f"{count:,} {rule}" for rule, count in report["dropped"].items())
-    reasons = ", ".join([*dropped, f"{report['faults']:,} unreadable"])
-    samples = [sample for each in report["sources"] for sample in each["fault_samples"]]
-    if samples:
-        reasons += f" ({samples[0]})"
-    return CorpusError(f"{recipe_path}: nothing is left for {part}. Left out: {reasons}.")

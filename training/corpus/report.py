@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,7 +50,11 @@ class Totals:
         """All of it. `kept` counts rows as they are trained on, a source's own `kept` counts each
         example once."""
         sources = [
-            {"source": each.source.model_dump(mode="json"), **_of_source(tally)}
+            {
+                "source": each.source.model_dump(mode="json"),
+                "folder": _folder_of(each),
+                **_of_source(tally),
+            }
             for each, tally in zip(self._inputs, self._tallies, strict=True)
         ]
         return {
@@ -90,6 +95,12 @@ def totals_of(inputs: list[Input], chunks: Iterable[Path]) -> Totals:
     for path in chunks:
         totals.add(facts_of(path))
     return totals
+
+
+def _folder_of(given: Input) -> str:
+    """The folder that all files of a source are in, named as places in reports are."""
+    common = os.path.commonpath([file.parent for file in given.files])
+    return "" if common == str(given.root) else common.removeprefix(f"{given.root}{os.sep}")
 
 
 def _of_source(tally: Tally) -> dict[str, Any]:

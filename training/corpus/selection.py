@@ -1,4 +1,4 @@
-"""The first pass: from records to candidates, each with its part of the corpus and the keys by
+"""The first pass: from records to candidates, each with the place of its group and the keys by
 which equal ones are known. Looks at one example at a time."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ from training.corpus.chunks import facts_of, is_whole, write_chunk
 from training.corpus.cleaning import Cleaner, Sides, letters_of
 from training.corpus.inputs import Input, Piece
 from training.corpus.records import Example, Fault
-from training.corpus.splits import SPLITS, Split, fraction_of, split_of
+from training.corpus.splits import fraction_of, place_of
 from training.corpus.tally import Tally
 from training.errors import CorpusError
 from training.recipe import Recipe
@@ -32,7 +32,7 @@ CANDIDATES = pa.schema(
         "source_turns": pa.list_(pa.string()),
         "target_text": pa.string(),
         "origin": pa.string(),
-        "part": pa.uint8(),  # place in SPLITS
+        "place": pa.uint64(),  # of the group, by which parts are drawn
         "is_published": pa.bool_(),
         "key": pa.uint64(),  # of source and target as the model reads them
         "near_key": pa.uint64(),  # of their letters
@@ -48,7 +48,7 @@ class _Columns:
     turns: list[tuple[str, ...]] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
-    parts: array[int] = field(default_factory=lambda: array("B"))
+    places: array[int] = field(default_factory=lambda: array("Q"))
     published: list[bool] = field(default_factory=list)
     keys: tuple[array[int], array[int], array[int]] = field(
         default_factory=lambda: (array("Q"), array("Q"), array("Q"))
@@ -62,7 +62,7 @@ class _Columns:
             pa.ListArray.from_arrays(pa.array(offsets), texts),
             pa.array(self.targets, pa.string()),
             pa.array(self.origins, pa.string()),
-            pa.array(np.frombuffer(self.parts, np.uint8)),
+            pa.array(np.frombuffer(self.places, np.uint64)),
             pa.array(self.published, pa.bool_()),
             *(pa.array(np.frombuffer(keys, np.uint64)) for keys in self.keys),
         ]
@@ -74,7 +74,7 @@ class Select:
     """The job of the first pass: writes the candidates of a piece, unless they are there.
 
     Args:
-        recipe: rules, parts and task.
+        recipe: rules and task.
         inputs: what pieces are pieces of.
         folder: where chunks are written.
         is_strict: a record that cannot be read is an error.
@@ -114,7 +114,7 @@ class Select:
 
     def _judge(self, record: Example, given: Input, columns: _Columns, tally: Tally) -> None:
         example = _swap(record, self._is_bilingual) if given.source.swap else record
-        part, is_published = self._part_of(example, given.source.split)
+        is_published = given.source.split in ("dev", "test")
         used = example.source if is_published else self._drawn_context(example)
         turns = tuple(normalise(turn) for turn in used)
         target = normalise(example.target)
@@ -125,24 +125,15 @@ class Select:
             sides = Sides(turns[-1], target, used[-1], example.target)
             rule = None if is_published else self._cleaner.refusal(sides)
         if rule:
-            tally.add(f"{part}: {rule}", example.origin, used[-1], example.target)
+            tally.add(rule, example.origin, used[-1], example.target)
             return
         columns.turns.append(turns)
         columns.targets.append(target)
         columns.origins.append(example.origin)
-        columns.parts.append(SPLITS.index(part))
+        columns.places.append(place_of(example.group))
         columns.published.append(is_published)
         for keys, key in zip(columns.keys, self._keys(example, turns, target), strict=True):
             keys.append(key)
-
-    def _part_of(self, example: Example, split: str) -> tuple[Split, bool]:
-        """The part, and whether it was given as one: it stays whole then."""
-        if split in ("dev", "test"):
-            return cast(Split, split), True
-        dev, test = self._fractions
-        if not dev and not test:
-            return "train", False
-        return split_of(example.group, dev, 0.0 if split == "train" else test), False
 
     def _drawn_context(self, example: Example) -> tuple[str, ...]:
         """The last 1 to `context_turns` turns of context, drawn by the example's origin: a model
@@ -163,14 +154,6 @@ class Select:
         yield _hash("\t".join(letters)) if all(letters) else key
         is_talk = not self._is_bilingual and len(example.source) > 1
         yield _hash("\n".join((*example.source, example.target))) if is_talk else 0
-
-    @cached_property
-    def _fractions(self) -> tuple[float, float]:
-        """Of dev and test: none is drawn where one is given."""
-        corpus = self.recipe.corpus
-        given = {source.split for source in corpus.sources}
-        dev = 0.0 if "dev" in given else corpus.dev_fraction
-        return dev, 0.0 if "test" in given else corpus.test_fraction
 
     @cached_property
     def _is_bilingual(self) -> bool:

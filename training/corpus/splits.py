@@ -1,23 +1,131 @@
-"""Which part an example belongs to: decided by its group alone, the same on every machine."""
+"""Which part an example belongs to: pure functions of its group, the same on every machine.
+
+A group (a conversation, a film, a source sentence) has a place, a hash of 64 bits. A large corpus
+is drawn by that alone: places below a fraction are held out. Where that would hold out too little
+to score, whole groups are held out until there is enough instead; where there are too few groups,
+the last examples are.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+TRAIN, DEV, TEST = range(3)
+
+#: A part that is drawn has this many examples or this share of the corpus, whichever is less.
+LEAST_EXAMPLES, LEAST_SHARE = 50, 0.1
+
+Parts = NDArray[np.uint8]
+Places = NDArray[np.uint64]
+Bools = NDArray[np.bool_]
+
+
+class Fractions(NamedTuple):
+    """Shares of a corpus that are held out; 0: no such part is drawn."""
+
+    dev: float
+    test: float
+
+
+class Sizes(NamedTuple):
+    """Examples that are held out."""
+
+    dev: int
+    test: int
 
 
 def fraction_of(text: str, salt: str) -> float:
-    """A number in [0, 1) that depends on `text` and `salt` only."""
+    """Returns a number in [0, 1) that depends on `text` and `salt` only."""
+    return _hash(text, salt) / 2**64
+
+
+def place_of(group: str) -> int:
+    """Returns the place of a group, a number of 64 bits. Case and spaces do not matter."""
+    return _hash(" ".join(group.lower().split()), "split")
+
+
+def least_sizes(examples: int, fractions: Fractions, times: int = 1) -> Sizes:
+    """Returns what a part needs at least so that a score can be read from it, or `times` as much;
+    nothing if its fraction is 0."""
+    least = times * min(LEAST_EXAMPLES, -int(-examples * LEAST_SHARE // 1))
+    return Sizes(*(least if fraction else 0 for fraction in fractions))
+
+
+def draw_by_fraction(places: Places, fractions: Fractions) -> Parts:
+    """Draws groups by their places alone: places in SPLITS, `(examples,)`."""
+    drawn = places / 2**64
+    parts = np.full(len(places), TRAIN, np.uint8)
+    parts[drawn < fractions.test + fractions.dev] = DEV
+    parts[drawn < fractions.test] = TEST
+    return parts
+
+
+def draw_groups(places: Places, may_test: Bools, wanted: Sizes) -> Parts | None:
+    """Holds out whole groups until dev and test are as large as wanted: those up to the median size
+    first, lowest places first, since train is to keep the most. The largest stays in train.
+
+    Args:
+        places: of the groups of all examples, `(examples,)`.
+        may_test: whether an example may fall into test.
+        wanted: the least sizes.
+
+    Returns:
+        places in SPLITS, `(examples,)`; None if there are too few groups.
+    """
+    _, group_of, sizes = np.unique(places, return_inverse=True, return_counts=True)
+    can_test = np.bincount(group_of, weights=~may_test, minlength=len(sizes)) == 0
+    parts = np.full(len(sizes), TRAIN, np.uint8)
+    by_size = np.argsort(sizes > np.median(sizes), kind="stable")
+    is_free = np.ones(len(sizes), bool)
+    is_free[np.argmax(sizes)] = False
+    for part, least in ((TEST, wanted.test), (DEV, wanted.dev)):
+        if not least:
+            continue
+        free = by_size[(is_free & can_test if part == TEST else is_free)[by_size]]
+        reached = np.cumsum(sizes[free])
+        if not len(free) or reached[-1] < least:
+            return None
+        chosen = free[: np.searchsorted(reached, least) + 1]
+        parts[chosen] = part
+        is_free[chosen] = False
+    return np.asarray(parts[group_of])
+
+
+def draw_stretches(is_start: Bools, may_test: Bools, wanted: Sizes) -> Parts | None:
+    """Holds out the last examples: test, and dev before it. A cut is moved to the beginning of a
+    scene if there is one before it within as many examples as are wanted.
+
+    Args:
+        is_start: whether an example begins a scene: it has no context, `(examples,)`.
+        may_test: as of `draw_groups`.
+        wanted: the least sizes.
+
+    Returns:
+        places in SPLITS, `(examples,)`; None if nothing would be left for train.
+    """
+    parts = np.full(len(is_start), TRAIN, np.uint8)
+    rows = np.flatnonzero(may_test) if may_test.any() else np.arange(len(is_start))
+    end = len(rows)
+    for part, least, reserved in ((TEST, wanted.test, wanted.dev + 1), (DEV, wanted.dev, 1)):
+        if not least:
+            continue
+        latest = end - least
+        if latest < reserved:
+            return None
+        earliest = max(latest - least, reserved)
+        starts = np.flatnonzero(is_start[rows[earliest : latest + 1]])
+        cut = earliest + int(starts[-1]) if len(starts) else latest
+        parts[rows[cut:end]] = part
+        end = cut
+    return parts
+
+
+def _hash(text: str, salt: str) -> int:
     digest = hashlib.sha256(f"{salt}\n{text}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
-
-
-def split_of(group: str, dev_fraction: float, test_fraction: float) -> Split:
-    """The part that `group` (a conversation, a film, a source sentence) falls into, whole."""
-    place = fraction_of(" ".join(group.lower().split()), "split")
-    if place < test_fraction:
-        return "test"
-    return "dev" if place < test_fraction + dev_fraction else "train"
+    return int.from_bytes(digest[:8], "big")

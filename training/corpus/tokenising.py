@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from model.tokenizer import UNK_ID, Tokenizer
 from training.corpus.chunks import facts_of, is_whole, open_chunk, write_chunk
 from training.corpus.duplicates import KEPT, VERDICTS, Verdicts
 from training.corpus.inputs import Input
 from training.corpus.shards import SCHEMA
-from training.corpus.splits import SPLITS, fraction_of
+from training.corpus.splits import SPLITS, Parts, fraction_of
 from training.corpus.tally import Tally
 from training.recipe import Recipe
 
@@ -30,16 +29,18 @@ Ids = list[list[int]]
 
 @dataclass(frozen=True)
 class Candidates:
-    """The chunk of a piece, and what was found about each of its rows.
+    """The chunk of a piece, and what was decided about each of its rows.
 
     Attributes:
         number: of the piece.
         path: of its candidates.
+        parts: uint8 `(rows,)`, places in SPLITS.
         verdicts: uint8 `(rows,)`, places in `VERDICTS`.
     """
 
     number: int
     path: Path
+    parts: Parts
     verdicts: Verdicts
 
 
@@ -75,10 +76,9 @@ class Tokenise:
         tally, batches, order = Tally(), [], []
         counts: dict[str, Any] = {}
         table = open_chunk(given.path).get_batch(0)
-        parts = table["part"].to_numpy()
-        _tally_dropped(table, parts, given.verdicts, tally)
+        _tally_dropped(table, given.parts, given.verdicts, tally)
         for number, part in enumerate(SPLITS):
-            chosen = np.flatnonzero((parts == number) & (given.verdicts == KEPT))
+            chosen = np.flatnonzero((given.parts == number) & (given.verdicts == KEPT))
             if not len(chosen):
                 continue
             rows = table.take(pa.array(chosen))
@@ -146,9 +146,7 @@ class Tokenise:
         return {name: getattr(self, name) for name in names}
 
 
-def _tally_dropped(
-    table: pa.RecordBatch, parts: NDArray[np.uint8], verdicts: Verdicts, tally: Tally
-) -> None:
+def _tally_dropped(table: pa.RecordBatch, parts: Parts, verdicts: Verdicts, tally: Tally) -> None:
     dropped = np.flatnonzero(verdicts != KEPT)
     rows = table.take(pa.array(dropped))
     columns = (rows[name].to_pylist() for name in ("origin", "source_turns", "target_text"))

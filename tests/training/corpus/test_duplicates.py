@@ -25,20 +25,21 @@ def verdicts_of(
     rules: frozenset[str] = frozenset({"duplicate", "near_duplicate"}),
 ) -> tuple[list[str], Counter[str]]:
     chunks = []
+    parts = np.array([SPLITS.index(part) for part, *_ in candidates], np.uint8)  # type: ignore[arg-type]
     for number, some in enumerate((candidates[:2], [], candidates[2:])):
-        parts = [SPLITS.index(part) for part, *_ in some]  # type: ignore[arg-type]
         columns = [
             pa.array([["a"]] * len(some), pa.list_(pa.string())),
             pa.array(["b"] * len(some), pa.string()),
             pa.array(["f:1"] * len(some), pa.string()),
-            pa.array(parts, pa.uint8()),
+            pa.array([0] * len(some), pa.uint64()),
             pa.array([each[1] for each in some], pa.bool_()),
             *(pa.array([each[i] for each in some], pa.uint64()) for i in (2, 3, 4)),
         ]
         chunks.append(folder / f"{number}.arrow")
         write_chunk(chunks[-1], CANDIDATES, [pa.record_batch(columns, schema=CANDIDATES)], {})
     rows = [2, 0, len(candidates) - 2]
-    found, common = judge(chunks, rows, folder / "verdicts", is_bilingual=is_bilingual, rules=rules)
+    path = folder / "verdicts"
+    found, common = judge(chunks, rows, parts, path, is_bilingual=is_bilingual, rules=rules)
     return [VERDICTS[verdict] for verdict in found], common
 
 
@@ -127,6 +128,7 @@ def test_rounds_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_candidates_have_no_verdicts(tmp_path: Path) -> None:
-    found, common = judge([], [], tmp_path / "v", is_bilingual=True, rules=frozenset())
+    parts = np.zeros(0, np.uint8)
+    found, common = judge([], [], parts, tmp_path / "v", is_bilingual=True, rules=frozenset())
     assert len(found) == 0
     assert not common

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_the_page_is_well_formed_and_needs_nothing_else(content: str) -> None:
     page = Page()
     page.feed(content)
     assert page.open == []
-    assert not re.search(r"(src|href)=|url\(|@import|<script", content)
+    assert not re.search(r"src=|href=(?!\"#)|url\(|@import|<script", content)
 
 
 def test_the_page_tells_counts_reasons_samples_and_places(content: str) -> None:
@@ -77,11 +78,67 @@ def test_the_page_tells_counts_reasons_samples_and_places(content: str) -> None:
         "pairs.tsv:17: expected source TAB target",
         "Not applied: language",
         "'xx' is no language that is known",
-        "train and test",
+        "Before you train",
+        "examples to train on",
+        "dev has",
+        "Look",
+        "What parts had in common",
         "we see <b>a</b> & more",
     ):
         assert said in text, said
     assert "we see <b>a</b>" not in content
+
+
+def test_every_link_has_its_section(content: str) -> None:
+    links = re.findall(r'href="#([^"]+)"', content)
+    assert {"left-out", "unreadable"} <= set(links)
+    for place in links:
+        assert content.count(f'id="{place}"') == 1, place
+
+
+def test_what_cannot_be_read_comes_before_the_samples(content: str) -> None:
+    titles = re.findall(r"<h2[^>]*>([^<]+)</h2>", content)
+    assert titles[0] == "Records that could not be read"
+    assert titles[-2:] == ["Samples that were kept", "Samples that were left out"]
+    assert content.index('class="verdict amber"') < content.index("<h2")
+
+
+def test_what_parts_have_in_common_is_folded_up_if_it_is_nothing(content: str) -> None:
+    assert "<details><summary>What parts had in common <span>0</span>" in content
+
+
+@pytest.mark.parametrize(
+    ("task", "sides"), [("translate", ("source", "target")), ("reply", ("message", "reply"))]
+)
+def test_places_are_short_and_sides_are_named(
+    tmp_path: Path, task: str, sides: tuple[str, str]
+) -> None:
+    folder = tmp_path / "a folder" / "below"
+    folder.mkdir(parents=True)
+    lines = [f"do we see {word}\twe see {word}" for word in "abcdefghijklmnop"]
+    (folder / "one.tsv").write_text("\n".join([*lines, "no tab"]))
+    source = {"format": "pairs" if task == "translate" else "exchanges", "path": "a folder"}
+    values = {
+        "name": "short",
+        "task": task,
+        "output": str(tmp_path / "run"),
+        "corpus": {"sources": [source]},
+        "tokenizer": {"type": "word", "vocab_size": 64},
+    }
+    corpus = prepare(Recipe.parse(values, where="test"), tmp_path / "recipe.toml")
+    page = (corpus.path / "report.html").read_text(encoding="utf-8")
+    assert re.search(r'title="a folder/below/one\.tsv:\d+">one\.tsv:\d+<', page)
+    assert 'title="a folder/below/one.tsv:17: ' in page
+    assert ">one.tsv:17: " in page
+    assert "<th>place</th><th>{}</th><th>{}</th>".format(*sides) in page
+    assert f"<h3>{sides[0]}</h3>" in page
+
+
+def test_axes_say_what_they_count() -> None:
+    assert "examples" in histogram([0, 5], 64, "red")
+    assert "8 lengths a bar" in histogram([1] * 500, 600, "red")
+    assert "tokens" in histogram([0, 5], 64, "red")
+    assert "share of all tokens" in curve([[1, 0.0], [10, 50.0]], "red")
 
 
 def test_a_histogram_has_a_bar_for_each_length_and_shows_its_limit() -> None:

@@ -266,7 +266,7 @@ def test_the_report_counts_every_record(folder: Path) -> None:
     assert sum(source["dropped"].values()) == 4
     assert sum(source["kept"].values()) == len(pairs())
     assert report["tokens"]["train"]["source"]["longest"] == 4
-    assert {rule.partition(": ")[2] for rule in source["dropped"]} == {"empty", "duplicate"}
+    assert {rule.rpartition(": ")[2] for rule in source["dropped"]} == {"empty", "duplicate"}
     assert source["dropped"].keys() < source["samples"].keys()
 
 
