@@ -19,8 +19,8 @@ from training.formats import FORMATS, Format
 
 
 class SourceConfig(Document):
-    """Files of one format (`training.formats` tells what stands in them). A relative path is looked
-    up beside the recipe, then in the data folder."""
+    """Files of one format (`training.formats` tells what stands in them). Relative paths are looked
+    up in `folders_of` the recipe."""
 
     format: Format
     path: str = Field(
@@ -36,7 +36,7 @@ class SourceConfig(Document):
         MIN_SCORE, ge=0.0, le=1.0, description="of the pairs of `subtitle-pairs` that are kept"
     )
     languages: tuple[str, ...] = Field(
-        (), description="codes of source and target, for `moses` and `tmx`"
+        (), description="codes of source and target, for `moses` and `tmx`; none: the recipe's"
     )
     columns: tuple[str, ...] = Field(
         (),
@@ -72,7 +72,8 @@ class SourceConfig(Document):
                 homes = " and ".join(f for f, i in FORMATS.items() if key in (*i.needs, *i.takes))
                 raise ValueError(f"`{key}` goes with format {homes}, not with {self.format}")
             if key in info.needs and not is_given:
-                raise ValueError(f"format '{self.format}' needs `{key}`")
+                place = ", here or at the top of the recipe" if key == "languages" else ""
+                raise ValueError(f"format '{self.format}' needs `{key}`{place}")
         if self.languages and len(self.languages) != 2:
             raise ValueError("`languages` are two codes, of source and target")
         if len(self.columns) == 1 and not self.group_column:
@@ -89,7 +90,7 @@ class SourceConfig(Document):
 class CorpusConfig(Document):
     """What is read, and which of it is kept."""
 
-    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    sources: tuple[SourceConfig, ...]
     rules: tuple[SerializeAsAny[Rule], ...] | None = Field(
         None, description="what drops an example; none: the default rules of the task"
     )
@@ -99,6 +100,14 @@ class CorpusConfig(Document):
     max_target_tokens: int = Field(64, ge=2, description="longer examples are left out")
     dev_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of conversations or sources")
     test_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of the same")
+
+    @field_validator("sources")
+    @classmethod
+    def _check_any(cls, sources: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
+        # As a least length of the field, it would be an error beside those of wrong sources.
+        if not sources:
+            raise ValueError("at least one source is needed")
+        return sources
 
     @field_validator("rules", mode="before")
     @classmethod
@@ -145,7 +154,9 @@ class Recipe(Document):
     languages: tuple[str, ...] = Field((), description="source and target, or one for replies")
     description: str = Field("", description="what the model is, for its card")
     licence: str = Field("", description="of the data, for the model's card")
-    output: str = Field(description="the folder that receives data, checkpoints and the model")
+    output: str = Field(
+        min_length=1, description="the folder that receives data, checkpoints and the model"
+    )
     start_from: str = Field(
         "", description="a model folder to fine-tune; its tokenizer and network are taken over"
     )
@@ -160,6 +171,16 @@ class Recipe(Document):
         """The rules that are applied, in order."""
         given = self.corpus.rules
         return default_rules(self.task) if given is None else given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share_languages(cls, values: Any) -> Any:
+        """Sources that need `languages` and have none take the recipe's."""
+        match values:
+            case {"languages": [_, _] as languages, "corpus": {"sources": list() as sources}}:
+                shared = [_with_languages(source, languages) for source in sources]
+                return {**values, "corpus": {**values["corpus"], "sources": shared}}
+        return values
 
     @model_validator(mode="after")
     def _check_formats_fit_the_task(self) -> Self:
@@ -196,13 +217,18 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def read_complete_recipe(path: Path) -> Recipe:
-    """A recipe, with the tokenizer and the network of the model that it starts from, if any.
+    """A recipe, with the tokenizer and the network of the model that it starts from, if any, whose
+    folder is looked up in `folders_of` the recipe.
 
     Raises:
-        RecipeError: as `read_recipe`; or if it describes another tokenizer, network or task.
-        FolderError: if the model that it starts from is absent or broken.
+        RecipeError: as `read_recipe`; or if it describes another tokenizer, network or task, or
+            the model that it starts from is nowhere.
+        FolderError: if that model is broken.
     """
     recipe = read_recipe(path)
+    if recipe.start_from:
+        folder = _find_folder(recipe.start_from, path)
+        recipe = recipe.model_copy(update={"start_from": str(folder)})
     start = start_of(recipe)
     return _continued(recipe, start, path) if start else recipe
 
@@ -235,6 +261,31 @@ def _continued(recipe: Recipe, start: ModelFolder, path: Path) -> Recipe:
         "network": NetworkShape(**shape),
     }
     return recipe.model_copy(update=sections)
+
+
+def _with_languages(source: Any, languages: list[Any]) -> Any:
+    """A source with the recipe's languages, if its format needs some and it names none. Those of a
+    swapped one stand the other way round in its files."""
+    needing = [name for name, info in FORMATS.items() if "languages" in info.needs]
+    match source:
+        case {"format": name} if name in needing and "languages" not in source:
+            return {**source, "languages": languages[::-1] if source.get("swap") else languages}
+    return source
+
+
+def _find_folder(name: str, recipe_path: Path) -> Path:
+    folders = folders_of(recipe_path)
+    found = next((folder / name for folder in folders if (folder / name).is_dir()), None)
+    if found is None:
+        places = " nor in ".join(dict.fromkeys(str(folder.resolve()) for folder in folders))
+        raise RecipeError(f"{recipe_path}: start_from: no folder {name}, neither in {places}.")
+    return found
+
+
+def folders_of(recipe_path: Path) -> list[Path]:
+    """Where relative paths that a recipe reads are looked up: beside it, in the working directory,
+    in the data folder. What it writes (`output`) is in the working directory."""
+    return [recipe_path.parent, Path(), data_folder()]
 
 
 def data_folder() -> Path:

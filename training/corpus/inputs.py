@@ -14,7 +14,7 @@ from training.corpus.packed import ARCHIVE, SINGLE, stat_of
 from training.corpus.readers import companions_of, read_source, suffixes_of, wanted_files
 from training.corpus.records import Example, Fault, Records
 from training.errors import CorpusError
-from training.recipe import Recipe, SourceConfig, data_folder
+from training.recipe import Recipe, SourceConfig, folders_of
 
 #: Records of a piece of a large file.
 PIECE_RECORDS = 10_000
@@ -89,13 +89,13 @@ def _unpacked(number: int, index: int, files: tuple[int, int], packed: list[list
 
 
 def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
-    """The files of each source of `recipe`; paths are looked up beside `recipe_path` first.
+    """The files of each source of `recipe`; paths are looked up in `folders_of` it.
 
     Raises:
         CorpusError: if a source means no file, the sides of a bitext differ in number, or no
             film has both sides.
     """
-    roots = [recipe_path.parent.resolve(), data_folder().resolve()]
+    roots = [folder.resolve() for folder in folders_of(recipe_path)]
     return [_find(source, roots) for source in recipe.corpus.sources]
 
 

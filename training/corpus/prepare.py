@@ -31,6 +31,7 @@ from model.tokenizer import Tokenizer, normalise_source, normalise_target
 from training.corpus.chunks import facts_of, open_chunk
 from training.corpus.cleaning import Cleaner
 from training.corpus.duplicates import KEPT, VERDICTS, Verdicts, judge
+from training.corpus.files import writing
 from training.corpus.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
 from training.corpus.page import render_page
 from training.corpus.parallel import available_cores, run_all
@@ -79,13 +80,13 @@ def prepare(
 
     Args:
         recipe: what to read and how.
-        recipe_path: its file; paths in it are looked up beside it first.
+        recipe_path: its file, beside which paths in it are looked up first.
         workers: processes; by default as many as there are cores, or one for a small corpus.
         strict: a record that cannot be read is an error, instead of being counted and left out.
 
     Raises:
-        CorpusError: if a file is missing or broken, a part comes out empty or, when strict, a
-            record cannot be read.
+        CorpusError: if a file is missing, broken or cannot be written, a part comes out empty or,
+            when strict, a record cannot be read.
         RecipeError: if a rule that the recipe names cannot be applied.
     """
     inputs = find_inputs(recipe, recipe_path)
@@ -98,25 +99,26 @@ def prepare(
             prepared = open_prepared(recipe)
             if not (strict and prepared.report["faults"]):
                 return prepared
-    partial = path.with_name("data.partial")
-    if _made_from(partial / "work") != made_from:
-        shutil.rmtree(partial, ignore_errors=True)
-        (partial / "work").mkdir(parents=True)
-        _write_json(partial / "work" / REPORT_FILE, {"made_from": made_from})
-    if workers is None:
-        workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
-    run = _Run(recipe, inputs, partial, workers, strict)
-    report = {
-        "format": FORMAT,
-        "made_from": made_from,
-        "inactive_rules": inactive,
-        **run.make(recipe_path),
-    }
-    _write(partial / PAGE_FILE, render_page(report, recipe).encode())
-    _write_json(partial / REPORT_FILE, report)
-    shutil.rmtree(path, ignore_errors=True)
-    partial.rename(path)
-    shutil.rmtree(path / "work")
+    with writing(path):
+        partial = path.with_name("data.partial")
+        if _made_from(partial / "work") != made_from:
+            shutil.rmtree(partial, ignore_errors=True)
+            (partial / "work").mkdir(parents=True)
+            _write_json(partial / "work" / REPORT_FILE, {"made_from": made_from})
+        if workers is None:
+            workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
+        run = _Run(recipe, inputs, partial, workers, strict)
+        report = {
+            "format": FORMAT,
+            "made_from": made_from,
+            "inactive_rules": inactive,
+            **run.make(recipe_path),
+        }
+        _write(partial / PAGE_FILE, render_page(report, recipe).encode())
+        _write_json(partial / REPORT_FILE, report)
+        shutil.rmtree(path, ignore_errors=True)
+        partial.rename(path)
+        shutil.rmtree(path / "work")
     return open_prepared(recipe)
 
 
@@ -135,7 +137,9 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
         fingerprint, made_from = report["fingerprint"], report["made_from"]
         tokenizer_files = {name: (path / name).read_bytes() for name in _tokenizer_sides(recipe)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(f"{path}: not prepared ({error}). Run `prepare` first.") from None
+        raise CorpusError(
+            f"{path.resolve()}: not prepared ({error}). Run `prepare` first, in this folder."
+        ) from None
     changed = [key for key, value in _describe(recipe).items() if made_from.get(key) != value]
     if changed:
         raise CorpusError(
@@ -182,7 +186,7 @@ class _Run:
         report = {"fingerprint": self._fingerprint(), **totals.to_json(), "in_common": dict(common)}
         for part in ("train", "dev"):
             if not report["kept"][part]:
-                raise _nothing_left(part, report, recipe_path)
+                raise _nothing_left(part, report, self.recipe, recipe_path)
         return report
 
     def _require_train(
@@ -196,7 +200,7 @@ class _Run:
         counts = np.bincount(verdicts, minlength=len(VERDICTS))
         found = {name: int(n) for name, n in zip(VERDICTS[1:], counts[1:], strict=True) if n}
         report["dropped"] |= found
-        raise _nothing_left("train", report, recipe_path)
+        raise _nothing_left("train", report, self.recipe, recipe_path)
 
     def _select(self) -> list[Path]:
         job = Select(self.recipe, self.inputs, self._work_folder("candidates"), self.is_strict)
@@ -351,10 +355,21 @@ def _write(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def _nothing_left(part: str, report: dict[str, Any], recipe_path: Path) -> CorpusError:
+def _nothing_left(
+    part: str, report: dict[str, Any], recipe: Recipe, recipe_path: Path
+) -> CorpusError:
     dropped = (f"{count:,} {rule}" for rule, count in report["dropped"].items())
     reasons = ", ".join([*dropped, f"{report['faults']:,} unreadable"])
     samples = [sample for each in report["sources"] for sample in each["fault_samples"]]
     if samples:
         reasons += f" ({samples[0]})"
-    return CorpusError(f"{recipe_path}: nothing is left for {part}. Left out: {reasons}.")
+    message = f"{recipe_path}: nothing is left for {part}. Left out: {reasons}."
+    if recipe.task == "translate" and _is_mostly_of_another_language(part, report["dropped"]):
+        message += " Are `languages` swapped? Then set `swap = true` in the source."
+    return CorpusError(message)
+
+
+def _is_mostly_of_another_language(part: str, dropped: dict[str, int]) -> bool:
+    counts = {kind: count for kind, count in dropped.items() if kind.startswith(f"{part}: ")}
+    wrong = sum(counts.get(f"{part}: {rule}", 0) for rule in ("language", "script"))
+    return wrong * 2 > sum(counts.values())

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from training.corpus.files import LONGEST_LINE, TOO_LONG
 from training.corpus.packed import is_archive, members_of, plain_name
 from training.corpus.readers.cornell import lines_file_of, read_cornell
 from training.corpus.readers.dialogue import read_exchanges, read_turn_lines
@@ -20,7 +21,7 @@ from training.corpus.readers.tmx import read_tmx
 from training.corpus.readers.yaml import read_yaml
 from training.corpus.records import Example, Fault, Records, fault_of
 from training.corpus.turns import Pauses
-from training.errors import CorpusError
+from training.errors import CorpusError, MisalignedError
 from training.formats import FORMATS
 from training.recipe import SourceConfig
 
@@ -47,6 +48,7 @@ _BESIDE: dict[str, Callable[[Path, SourceConfig], Path | None]] = {
     "moses": lambda path, source: other_side_of(path, source.language_pair),
 }
 
+LONG_LINE = f"a line of more than {LONGEST_LINE:,} characters"
 _NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
 
 
@@ -61,7 +63,7 @@ def read_source(
     what it says.
 
     Raises:
-        CorpusError: if the sides of a bitext differ in length: none of its lines can be trusted.
+        MisalignedError: if the sides of line-aligned files differ in length.
     """
     prefix = f"{root}{os.sep}"
     for record in _read_files(source, files, targets):
@@ -69,7 +71,8 @@ def read_source(
         if isinstance(record, Fault):
             yield Fault(origin, record.reason)
         elif _is_no_text(record.target) or any(map(_is_no_text, record.source)):
-            yield Fault(origin, "holds bytes that are no UTF-8 text")
+            is_long = TOO_LONG in record.target or any(TOO_LONG in text for text in record.source)
+            yield Fault(origin, LONG_LINE if is_long else "holds bytes that are no UTF-8 text")
         else:
             yield Example(record.source, record.target, _name(record.group, prefix), origin)
 
@@ -123,10 +126,17 @@ def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) ->
     read = READERS[source.format]
     for file in files:
         try:
-            for member in wanted_members(file, suffixes_of(source)):
-                yield from read(member, source)
+            members = wanted_members(file, suffixes_of(source))
         except CorpusError as error:
             yield fault_of(error, file)
+            continue
+        for member in members:
+            try:
+                yield from read(member, source)
+            except MisalignedError:
+                raise
+            except CorpusError as error:
+                yield fault_of(error, member)
 
 
 def _is_no_text(text: str) -> bool:
