@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from training.corpus.encodings import encoding_of_mark
 from training.corpus.packed import is_file, open_unpacked
 from training.errors import CorpusError
 
+_ERROR_OF_ARROW = re.compile(r"\[errno (\d+)\]")
 GLOB_CHARACTERS = frozenset("*?[")
 #: What is read at once is no larger: no subtitle file is, but a packed one may claim to be.
 LARGEST_BYTES = 256 * 2**20
@@ -64,7 +66,8 @@ def writing(path: Path) -> Iterator[None]:
     except BrokenPipeError:  # the reader has enough
         raise
     except OSError as error:
-        reason = error.strerror or os.strerror(error.errno) if error.errno else str(error)
+        number = _ERROR_OF_ARROW.search(str(error))
+        reason = os.strerror(int(number[1])) if number else error.strerror or error
         raise CorpusError(f"{error.filename or path}: cannot be written ({reason}).") from None
 
 
