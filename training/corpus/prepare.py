@@ -137,8 +137,9 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
         fingerprint, made_from = report["fingerprint"], report["made_from"]
         tokenizer_files = {name: (path / name).read_bytes() for name in _tokenizer_sides(recipe)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise CorpusError(
-            f"{path.resolve()}: not prepared ({error}). Run `prepare` first, in this folder."
+            f"{path.resolve()}: not prepared ({reason}). Run `prepare` first, in this folder."
         ) from None
     changed = [key for key, value in _describe(recipe).items() if made_from.get(key) != value]
     if changed:
