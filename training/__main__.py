@@ -6,7 +6,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -16,7 +16,8 @@ from model.errors import Seq2SeqError
 from training.corpus.advice import expectation_of, notes_of
 from training.corpus.alignment import MIN_SCORE
 from training.corpus.bitext import FilmPair, film_pairs
-from training.corpus.mining import Exchange, MiningOptions, mine
+from training.corpus.files import writing
+from training.corpus.mining import Exchange, MiningOptions, is_mined, mine
 from training.corpus.prepare import prepare
 from training.corpus.records import Fault
 from training.errors import CorpusError
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # as of `mine ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 1
     except KeyboardInterrupt:
         is_kept = chosen.command in RESUMING
@@ -165,26 +166,45 @@ def _listed(paths: Iterable[str]) -> Iterator[str]:
 
 @contextmanager
 def _open_output(path: Path | None) -> Iterator[TextIO]:
-    """A file, or standard output, in UTF-8."""
-    if path is None:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-        yield sys.stdout
+    """A file, or standard output, in UTF-8.
+
+    Raises:
+        CorpusError: if it cannot be opened, or written while this context is open.
+    """
+    if path:
+        with writing(path), path.open("w", encoding="utf-8", errors="replace") as file:
+            yield file
         return
-    try:
-        file = path.open("w", encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be written ({error.strerror}).") from None
-    with file:
-        yield file
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    with writing(Path("standard output")):
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except OSError:
+            _discard_output()  # what waits to be written would be an error once more, at the end
+            raise
+
+
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_read(output: Path) -> CorpusError:
+    return CorpusError(f"{output}: is one of the files that are read. Name another output.")
 
 
 def _mine(chosen: argparse.Namespace) -> str:
     names = (field.name for field in fields(MiningOptions))
     given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
     files: set[str] = set()
-    found = mine(_listed(chosen.paths), MiningOptions(**given))
-    exchanges, faults = _print(found, chosen, lambda exchange: files.add(exchange.file))
+    paths: Iterable[str] = _listed(chosen.paths)
+    if chosen.output and chosen.output.is_file():
+        paths = list(paths)
+        if is_mined(paths, chosen.output):
+            raise _is_read(chosen.output)
+    found = mine(paths, MiningOptions(**given), on_read=files.add)
+    exchanges, faults = _print(found, chosen)
     return f"{exchanges:,} exchanges of {len(files):,} files; {faults:,} could not be read"
 
 
@@ -192,10 +212,14 @@ def _align(chosen: argparse.Namespace) -> str:
     if (chosen.source == "-") == bool(chosen.target):
         raise CorpusError("align needs two files, or - alone: then standard input lists them.")
     films: set[tuple[str, str]] = set()
-    found = film_pairs(_films(chosen.source, chosen.target), chosen.min_score)
-    pairs, faults = _print(
-        found, chosen, lambda pair: films.add((pair.source_file, pair.target_file))
-    )
+    listed: Iterable[tuple[str, str]] = _films(chosen.source, chosen.target)
+    if chosen.output and chosen.output.is_file():
+        listed = list(listed)
+        files = (Path(file) for film in listed for file in film)
+        if any(file.is_file() and file.samefile(chosen.output) for file in files):
+            raise _is_read(chosen.output)
+    found = film_pairs(listed, chosen.min_score, on_read=films.add)
+    pairs, faults = _print(found, chosen)
     return f"{pairs:,} pairs of {len(films):,} films; {faults:,} could not be read"
 
 
@@ -212,9 +236,7 @@ def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
             raise CorpusError(f"standard input:{number}: expected SOURCE, a tab, TARGET.")
 
 
-def _print(
-    records: Iterator[Found | Fault], chosen: argparse.Namespace, note: Callable[[Found], object]
-) -> tuple[int, int]:
+def _print(records: Iterator[Found | Fault], chosen: argparse.Namespace) -> tuple[int, int]:
     """Prints records as JSON lines and faults on standard error. How many of each there are.
 
     A file that is there already stays as it is until there is something to write.
@@ -231,7 +253,6 @@ def _print(
             else:
                 output = output or opened.enter_context(_open_output(chosen.output))
                 count += 1
-                note(record)
                 print(record.to_json(), file=output)
     if chosen.output and not output:
         print(f"{chosen.output}: not written, since nothing was found", file=sys.stderr)

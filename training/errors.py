@@ -2,6 +2,8 @@
 
 ConfigError  <- RecipeError      a recipe is wrong
 Seq2SeqError <- CorpusError      a corpus cannot be read, or nothing of it is left
+CorpusError  <- MisalignedError  sides that should be line-aligned are not
+CorpusError  <- MismatchError    two subtitle files are not of one film
 Seq2SeqError <- CheckpointError  a checkpoint is broken or belongs to another run
 Seq2SeqError <- DivergenceError  the loss is no number any more
 """
@@ -15,6 +17,14 @@ class RecipeError(ConfigError):
 
 class CorpusError(Seq2SeqError):
     """A corpus cannot be read, or nothing of it is left."""
+
+
+class MisalignedError(CorpusError):
+    """Two files that should be line-aligned are not, so none of their pairs can be trusted."""
+
+
+class MismatchError(CorpusError):
+    """Two subtitle files do not fit each other, though both can be read."""
 
 
 class CheckpointError(Seq2SeqError):

@@ -156,8 +156,8 @@ FORMATS: dict[Format, FormatInfo] = {
     "moses": FormatInfo(
         tasks=("translate",),
         suffixes=(),
-        meaning="line-aligned files whose names end in the codes of `languages`, as OPUS ships "
-        "them in a `.zip`: `X.de-en.de` and `X.de-en.en`",
+        meaning="line-aligned files whose names end in the codes of `languages` (of the source or "
+        "of the recipe), as OPUS ships them in a `.zip`: `X.de-en.de` and `X.de-en.en`",
         example="Wer ist da?",
         needs=("languages",),
     ),
@@ -171,7 +171,8 @@ FORMATS: dict[Format, FormatInfo] = {
     "tmx": FormatInfo(
         tasks=("translate",),
         suffixes=(".tmx",),
-        meaning="a translation memory; `languages` are its source and target",
+        meaning="a translation memory; `languages` (of the source or of the recipe) are its source "
+        "and target",
         example='<tu><tuv xml:lang="en"><seg>Yes.</seg></tuv>'
         '<tuv xml:lang="de"><seg>Ja.</seg></tuv></tu>',
         needs=("languages",),

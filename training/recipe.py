@@ -19,8 +19,8 @@ from training.formats import FORMATS, Format
 
 
 class SourceConfig(Document):
-    """Files of one format (`training.formats` tells what stands in them). A relative path is looked
-    up beside the recipe, then in the data folder."""
+    """Files of one format (`training.formats` tells what stands in them). Relative paths are looked
+    up in `folders_of` the recipe."""
 
     format: Format
     path: str = Field(
@@ -37,8 +37,8 @@ class SourceConfig(Document):
     )
     languages: tuple[str, ...] = Field(
         (),
-        description="codes of source and target, for `moses` and `tmx`; for `jsonl`, `parquet` and "
-        "`xces`, by default those of the recipe",
+        description="codes of source and target, of formats that tell languages apart; none: those "
+        "of the recipe",
     )
     columns: tuple[str, ...] = Field(
         (),
@@ -87,7 +87,8 @@ class SourceConfig(Document):
                 homes = " and ".join(f for f, i in FORMATS.items() if key in (*i.needs, *i.takes))
                 raise ValueError(f"`{key}` goes with format {homes}, not with {self.format}")
             if key in info.needs and not is_given:
-                raise ValueError(f"format '{self.format}' needs `{key}`")
+                place = ", here or at the top of the recipe" if key == "languages" else ""
+                raise ValueError(f"format '{self.format}' needs `{key}`{place}")
         if self.languages and len(self.languages) != 2:
             raise ValueError("`languages` are two codes, of source and target")
         if self.format == "table" and len(self.columns) == 1 and not self.group_column:
@@ -104,7 +105,7 @@ class SourceConfig(Document):
 class CorpusConfig(Document):
     """What is read, and which of it is kept."""
 
-    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    sources: tuple[SourceConfig, ...]
     rules: tuple[SerializeAsAny[Rule], ...] | None = Field(
         None, description="what drops an example; none: the default rules of the task"
     )
@@ -119,6 +120,14 @@ class CorpusConfig(Document):
         description="of conversations, films or sources; at least 50 examples or a tenth; 0: none",
     )
     test_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of the same")
+
+    @field_validator("sources")
+    @classmethod
+    def _check_any(cls, sources: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
+        # As a least length of the field, it would be an error beside those of wrong sources.
+        if not sources:
+            raise ValueError("at least one source is needed")
+        return sources
 
     @field_validator("rules", mode="before")
     @classmethod
@@ -165,7 +174,9 @@ class Recipe(Document):
     languages: tuple[str, ...] = Field((), description="source and target, or one for replies")
     description: str = Field("", description="what the model is, for its card")
     licence: str = Field("", description="of the data, for the model's card")
-    output: str = Field(description="the folder that receives data, checkpoints and the model")
+    output: str = Field(
+        min_length=1, description="the folder that receives data, checkpoints and the model"
+    )
     start_from: str = Field(
         "", description="a model folder to fine-tune; its tokenizer and network are taken over"
     )
@@ -180,6 +191,16 @@ class Recipe(Document):
         """The rules that are applied, in order."""
         given = self.corpus.rules
         return default_rules(self.task) if given is None else given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share_languages(cls, values: Any) -> Any:
+        """Sources that take `languages` and have none get the recipe's."""
+        match values:
+            case {"languages": [_, _] as languages, "corpus": {"sources": list() as sources}}:
+                shared = [_with_languages(source, languages) for source in sources]
+                return {**values, "corpus": {**values["corpus"], "sources": shared}}
+        return values
 
     @model_validator(mode="after")
     def _check_formats_fit_the_task(self) -> Self:
@@ -216,13 +237,18 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def read_complete_recipe(path: Path) -> Recipe:
-    """A recipe, with the tokenizer and the network of the model that it starts from, if any.
+    """A recipe, with the tokenizer and the network of the model that it starts from, if any, whose
+    folder is looked up in `folders_of` the recipe.
 
     Raises:
-        RecipeError: as `read_recipe`; or if it describes another tokenizer, network or task.
-        FolderError: if the model that it starts from is absent or broken.
+        RecipeError: as `read_recipe`; or if it describes another tokenizer, network or task, or
+            the model that it starts from is nowhere.
+        FolderError: if that model is broken.
     """
     recipe = read_recipe(path)
+    if recipe.start_from:
+        folder = _find_folder(recipe.start_from, path)
+        recipe = recipe.model_copy(update={"start_from": str(folder)})
     start = start_of(recipe)
     return _continued(recipe, start, path) if start else recipe
 
@@ -255,6 +281,34 @@ def _continued(recipe: Recipe, start: ModelFolder, path: Path) -> Recipe:
         "network": NetworkShape(**shape),
     }
     return recipe.model_copy(update=sections)
+
+
+def _with_languages(source: Any, languages: list[Any]) -> Any:
+    """A source with the recipe's languages, if its format tells languages apart and it names none.
+    Those of a swapped one stand the other way round in its files."""
+    match source:
+        case {"languages": _} | {"columns": _}:
+            return source
+        case {"format": str(name)} if name in FORMATS:
+            info = FORMATS[name]
+            if "languages" in (*info.needs, *info.takes):
+                return {**source, "languages": languages[::-1] if source.get("swap") else languages}
+    return source
+
+
+def _find_folder(name: str, recipe_path: Path) -> Path:
+    folders = folders_of(recipe_path)
+    found = next((folder / name for folder in folders if (folder / name).is_dir()), None)
+    if found is None:
+        places = " nor in ".join(dict.fromkeys(str(folder.resolve()) for folder in folders))
+        raise RecipeError(f"{recipe_path}: start_from: no folder {name}, neither in {places}.")
+    return found
+
+
+def folders_of(recipe_path: Path) -> list[Path]:
+    """Where relative paths that a recipe reads are looked up: beside it, in the working directory,
+    in the data folder. What it writes (`output`) is in the working directory."""
+    return [recipe_path.parent, Path(), data_folder()]
 
 
 def data_folder() -> Path:

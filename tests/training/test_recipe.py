@@ -110,3 +110,62 @@ def test_small_talk_holds_no_question_of_the_held_out_test(data_folder: Path) ->
     turns = {normalise_source(turn, rules) for line in lines for turn in line.split("\t")[:-1]}
     assert turns & held_out == {"hi", "hi!"}
     assert all(len(line.split("\t")) in (2, 4) for line in lines)
+
+
+SOURCES: list[dict[str, Any]] = [
+    {"format": "moses", "path": "a"},
+    {"format": "tmx", "path": "a"},
+    {"format": "tmx", "path": "a", "swap": True},
+    {"format": "tmx", "path": "a", "languages": ["fr", "en"], "swap": True},
+    {"format": "pairs", "path": "a"},
+]
+
+
+def test_sources_take_the_languages_of_the_recipe() -> None:
+    given = values(languages=["en", "fr"], corpus={"sources": SOURCES})
+    recipe = Recipe.parse(given, where="test")
+    assert [source.languages for source in recipe.corpus.sources] == [
+        ("en", "fr"),
+        ("en", "fr"),
+        ("fr", "en"),
+        ("fr", "en"),
+        (),
+    ]
+    assert Recipe.parse(recipe.model_dump(mode="json"), where="test") == recipe
+
+
+@pytest.mark.parametrize("languages", [[], ["en"]])
+def test_missing_languages_are_one_error(languages: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Recipe.parse(values(languages=languages, corpus={"sources": SOURCES[:1]}), where="a.toml")
+    assert str(caught.value) == (
+        "a.toml: corpus.sources.0: format 'moses' needs `languages`, here or at the top of the "
+        "recipe"
+    )
+
+
+@pytest.mark.parametrize("place", ["beside", "working", "data"])
+def test_a_model_to_start_from_is_looked_up_as_sources_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    model = Path("models/default").resolve()
+    for name in ("beside", "working", "data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / place / "start").symlink_to(model)
+    monkeypatch.setenv("SEQ2SEQ_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path / "working")
+    path = write_start(tmp_path / "beside" / "a.toml", "start")
+    assert Path(read_complete_recipe(path).start_from).resolve() == model
+    other = write_start(path, "none")
+    with pytest.raises(RecipeError) as caught:
+        read_complete_recipe(other)
+    for name in ("beside", "working", "data"):
+        assert str(tmp_path / name) in str(caught.value)
+
+
+def write_start(path: Path, start: str) -> Path:
+    path.write_text(
+        f'name = "a"\ntask = "reply"\noutput = "a"\nstart_from = "{start}"\n'
+        '[corpus]\nsources = [{ format = "exchanges", path = "a.tsv" }]\n'
+    )
+    return path

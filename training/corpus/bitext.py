@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from training.corpus.alignment import MIN_SCORE, Pair
 from training.corpus.readers.film_pairs import align_films
 from training.corpus.records import Fault, fault_of
-from training.errors import CorpusError
+from training.errors import CorpusError, MismatchError
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,27 @@ class FilmPair:
 
 
 def film_pairs(
-    films: Iterable[tuple[str, str]], min_score: float = MIN_SCORE
+    films: Iterable[tuple[str, str]],
+    min_score: float = MIN_SCORE,
+    *,
+    on_read: Callable[[tuple[str, str]], object] = lambda _: None,
 ) -> Iterator[FilmPair | Fault]:
-    """Pairs of (source file, target file), as a stream; what cannot be read becomes a fault."""
+    """Pairs of (source file, target file), as a stream; what cannot be read becomes a fault.
+
+    Args:
+        films: the two files of each.
+        min_score: of the pairs that are kept.
+        on_read: is called with each film whose files could be read.
+    """
     for source, target in films:
         try:
             found = align_films(Path(source), Path(target), min_score)
         except CorpusError as error:
+            if isinstance(error, MismatchError):
+                on_read((source, target))
             yield fault_of(error, source, target)
             continue
+        on_read((source, target))
         yield from found.faults
         for pair in found.pairs:
             yield _film_pair(pair, source, target)

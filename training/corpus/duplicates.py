@@ -24,6 +24,7 @@ from training.corpus.splits import Parts
 
 #: Keys that are compared at a time: about 60 bytes each while they are sorted.
 ROUND_KEYS = 4_000_000
+BLOCK_BYTES = 2**20
 
 KEPT, DUPLICATE, NEAR_DUPLICATE, IN_TRAIN, IN_DEV, IN_TEST = range(6)
 VERDICTS = ("kept", "duplicate", "near_duplicate", "also in train", "also in dev", "also in test")
@@ -94,7 +95,10 @@ def judge(
     total = sum(rows)
     if not total:
         return np.zeros(0, np.uint8), Counter()
-    verdicts: Verdicts = np.memmap(path, np.uint8, "w+", shape=(total,))
+    with path.open("wb") as file:  # in full: a mapped file on a full disk ends the process
+        for start in range(0, total, BLOCK_BYTES):
+            file.write(bytes(min(BLOCK_BYTES, total - start)))
+    verdicts: Verdicts = np.memmap(path, np.uint8, "r+", shape=(total,))
     common: Counter[str] = Counter()
     if is_bilingual:
         leaks = [("pairs", "key", _HELD_OUT_FIRST)]

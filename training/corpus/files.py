@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import glob
 import io
+import os
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from training.corpus.encodings import encoding_of_mark
 from training.corpus.packed import is_file, open_unpacked
 from training.errors import CorpusError
 
+_ERROR_OF_ARROW = re.compile(r"\[errno (\d+)\]")
 GLOB_CHARACTERS = frozenset("*?[")
 #: What is read at once is no larger: no subtitle file is, but a packed one may claim to be.
 LARGEST_BYTES = 256 * 2**20
 #: No text has longer lines; a packed file of zeros may.
 LONGEST_LINE = 2**24
+#: What is read of a line that is longer: no text, so that its record is left out.
+TOO_LONG = "\ufffd\ufffd a line that is too long"
 
 
 def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
@@ -36,13 +42,33 @@ def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
         files = {file for match in matches for file in _files_below(root / match)}
         if files:
             return root, sorted(files)
-    if len(roots) == 1:
+    if len(roots) == 1 or Path(path).is_absolute():
         raise CorpusError(f"{path}: no such file. Correct the path.")
-    places = " nor in ".join(str(root) for root in roots)
+    places = " nor in ".join(dict.fromkeys(str(root.resolve()) for root in roots))
     raise CorpusError(
         f"{path}: no such file, neither in {places}. Set SEQ2SEQ_DATA to the folder of the data, "
         "or correct the path."
     )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Names what cannot be written while this context is open.
+
+    Args:
+        path: a file or folder, for errors that name none (Arrow's).
+
+    Raises:
+        CorpusError: in place of an OSError: a full disk, a limit, a wrong folder.
+    """
+    try:
+        yield
+    except BrokenPipeError:  # the reader has enough
+        raise
+    except OSError as error:
+        number = _ERROR_OF_ARROW.search(str(error))
+        reason = os.strerror(int(number[1])) if number else error.strerror or error
+        raise CorpusError(f"{error.filename or path}: cannot be written ({reason}).") from None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -73,21 +99,30 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line number from 1, line) of a text file, packed or not, as a stream. It is in UTF-8, or in
     what its byte-order mark tells.
 
-    Bytes that are no text become U+FFFD, by which `read_source` knows a bad record.
+    Bytes that are no text become U+FFFD, by which `read_source` knows a bad record, and a line
+    longer than `LONGEST_LINE` becomes `TOO_LONG`.
 
     Raises:
-        CorpusError: if it cannot be read, is not what it says or has a line of `LONGEST_LINE`.
+        CorpusError: if it cannot be read or is not what it says; the message tells how many lines
+            were read before.
     """
-    with open_unpacked(path) as file:
-        mark, encoding = encoding_of_mark(file.peek(4)) or (b"", "utf-8")
-        file.read(len(mark))
-        with io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="\n") as lines:
-            number = 0
-            while line := lines.readline(LONGEST_LINE):
-                number += 1
-                if len(line) == LONGEST_LINE:
-                    raise CorpusError(f"{path}:{number}: a line of {LONGEST_LINE:,} characters.")
-                yield number, line.rstrip("\r\n")
+    number = 0
+    try:
+        with open_unpacked(path) as file:
+            mark, encoding = encoding_of_mark(file.peek(4)) or (b"", "utf-8")
+            file.read(len(mark))
+            with io.TextIOWrapper(file, encoding, errors="replace", newline="\n") as lines:
+                while line := lines.readline(LONGEST_LINE):
+                    number += 1
+                    if len(line) == LONGEST_LINE and not line.endswith("\n"):
+                        line = TOO_LONG
+                        while (rest := lines.readline(LONGEST_LINE)) and not rest.endswith("\n"):
+                            pass
+                    yield number, line.rstrip("\r\n")
+    except CorpusError as error:
+        if not number:
+            raise
+        raise CorpusError(f"{error} What follows line {number:,} was not read.") from None
 
 
 def _files_below(path: Path) -> list[Path]:

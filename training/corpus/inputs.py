@@ -14,8 +14,7 @@ from training.corpus.packed import ARCHIVE, SINGLE, stat_of
 from training.corpus.readers import companions_of, read_source, suffixes_of, wanted_files
 from training.corpus.records import Example, Fault, Records
 from training.errors import CorpusError
-from training.formats import FORMATS
-from training.recipe import Recipe, SourceConfig, data_folder
+from training.recipe import Recipe, SourceConfig, folders_of
 
 #: Records of a piece of a large file.
 PIECE_RECORDS = 10_000
@@ -90,15 +89,14 @@ def _unpacked(number: int, index: int, files: tuple[int, int], packed: list[list
 
 
 def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
-    """The files of each source of `recipe`; paths are looked up beside `recipe_path` first.
+    """The files of each source of `recipe`; paths are looked up in `folders_of` it.
 
     Raises:
         CorpusError: if a source means no file, the sides of a bitext differ in number, or no
             film has both sides.
     """
-    roots = [recipe_path.parent.resolve(), data_folder().resolve()]
-    sources = (_with_languages(source, recipe.languages) for source in recipe.corpus.sources)
-    return [_find(source, roots) for source in sources]
+    roots = [folder.resolve() for folder in folders_of(recipe_path)]
+    return [_find(source, roots) for source in recipe.corpus.sources]
 
 
 def stamps_of(inputs: list[Input], others: list[Path]) -> list[Any]:
@@ -142,14 +140,6 @@ def _groups(each: Input) -> Iterator[tuple[int, int]]:
 def _read(each: Input, files: tuple[int, int]) -> Records:
     chosen = slice(*files)
     return read_source(each.source, each.root, each.files[chosen], each.targets[chosen])
-
-
-def _with_languages(source: SourceConfig, languages: tuple[str, ...]) -> SourceConfig:
-    """A source whose format takes two languages, with those of the recipe if it has none."""
-    takes = FORMATS[source.format].takes
-    if "languages" not in takes or source.languages or source.columns or len(languages) != 2:
-        return source
-    return source.model_copy(update={"languages": languages})
 
 
 def _find(source: SourceConfig, roots: list[Path]) -> Input:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from training.corpus.files import find_files
+from training.corpus.packed import archive_of
 from training.corpus.readers import wanted_files, wanted_members
 from training.corpus.readers.subtitles import read_scenes
 from training.corpus.records import Fault, fault_of
@@ -65,33 +66,57 @@ class MiningOptions:
         return Pauses.of_seconds(turn=self.turn_pause, scene=self.scene_pause)
 
 
-def mine(paths: Iterable[str], options: MiningOptions) -> Iterator[Exchange | Fault]:
+def mine(
+    paths: Iterable[str],
+    options: MiningOptions,
+    *,
+    on_read: Callable[[str], object] = lambda _: None,
+) -> Iterator[Exchange | Fault]:
     """Exchanges of files, folders, globs and archives, as a stream; what cannot be read becomes a
-    fault."""
+    fault.
+
+    Args:
+        paths: what is read.
+        options: how turns are told apart.
+        on_read: is called with each file that could be read.
+    """
     for path in paths:
-        try:
-            _, files = find_files(path, [Path()])
-        except CorpusError as error:
-            yield fault_of(error, path)
-            continue
-        for file in wanted_files(files, SUFFIXES):
-            yield from _mine_file(file, options)
+        for file in _files_of(path):
+            if isinstance(file, Fault):
+                yield file
+                continue
+            is_read = True
+            for scene in read_scenes(file, options.pauses):
+                if isinstance(scene, Fault):
+                    is_read = is_read and scene.origin != str(file)
+                    yield scene
+                else:
+                    yield from _exchanges(file, scene, options.context_turns)
+            if is_read:
+                on_read(str(file))
 
 
-def _mine_file(file: Path, options: MiningOptions) -> Iterator[Exchange | Fault]:
+def is_mined(paths: Iterable[str], output: Path) -> bool:
+    """Whether a file is one of those that `paths` mean, or an archive of them."""
+    return any(
+        isinstance(file, Path) and (archive_of(file) or file).samefile(output)
+        for path in paths
+        for file in _files_of(path)
+    )
+
+
+def _files_of(path: str) -> Iterator[Path | Fault]:
+    """The subtitle files that a path means, in archives too."""
     try:
-        for member in wanted_members(file, SUFFIXES):
-            yield from _mine_member(member, options)
+        _, files = find_files(path, [Path()])
     except CorpusError as error:
-        yield fault_of(error, file)
-
-
-def _mine_member(path: Path, options: MiningOptions) -> Iterator[Exchange | Fault]:
-    for scene in read_scenes(path, options.pauses):
-        if isinstance(scene, Fault):
-            yield scene
-        else:
-            yield from _exchanges(path, scene, options.context_turns)
+        yield fault_of(error, path)
+        return
+    for file in wanted_files(files, SUFFIXES):
+        try:
+            yield from wanted_members(file, SUFFIXES)
+        except CorpusError as error:
+            yield fault_of(error, file)
 
 
 def _exchanges(path: Path, scene: list[Turn], context_turns: int) -> Iterator[Exchange]:

@@ -9,6 +9,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -21,6 +22,8 @@ from training.errors import CorpusError
 
 ARCHIVE = ".zip"
 SINGLE = (".gz", ".xz", ".zst")
+#: Others that hold several files: to find one of them, all before it must be unpacked.
+_TAPES = re.compile(r"\.(tar|tgz|txz|tbz2?|tar\.\w+)$", re.IGNORECASE)
 
 #: What reading a file that is not what it says may raise; NotImplementedError: a method of
 #: compression that is not known; RuntimeError: a password is needed.
@@ -120,6 +123,8 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def _open(path: Path, stack: ExitStack) -> io.BufferedReader:
+    if _TAPES.search(path.name):
+        raise CorpusError(f"{path}: is a tar archive. Unpack it, and name its files or folder.")
     archive = archive_of(path)
     if archive:
         stream = _open_member(archive, path.relative_to(archive).as_posix(), stack)

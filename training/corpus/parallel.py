@@ -38,7 +38,8 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
         workers: processes; 1 is this one.
 
     Raises:
-        CorpusError: if a process was killed from outside, or what `job` raises.
+        CorpusError: if a process cannot be started or was killed from outside, or what `job`
+            raises.
     """
     if workers == 1:
         yield from map(job, tasks)
@@ -54,6 +55,13 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    except OSError as error:
+        if error.filename:
+            raise
+        raise CorpusError(
+            f"processes cannot be started ({error.strerror or error}). With `--workers 1` there "
+            "is none to start."
+        ) from None
     except BrokenProcessPool:
         raise CorpusError(
             "a process was killed, perhaps for want of memory. The same command goes on from "

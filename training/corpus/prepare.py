@@ -33,6 +33,7 @@ from training.corpus.chunks import facts_of, open_chunk
 from training.corpus.cleaning import Cleaner
 from training.corpus.drawing import Drawn, draw_parts
 from training.corpus.duplicates import KEPT, VERDICTS
+from training.corpus.files import writing
 from training.corpus.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
 from training.corpus.page import render_page
 from training.corpus.parallel import available_cores, run_all
@@ -81,13 +82,13 @@ def prepare(
 
     Args:
         recipe: what to read and how.
-        recipe_path: its file; paths in it are looked up beside it first.
+        recipe_path: its file, beside which paths in it are looked up first.
         workers: processes; by default as many as there are cores, or one for a small corpus.
         strict: a record that cannot be read is an error, instead of being counted and left out.
 
     Raises:
-        CorpusError: if a file is missing or broken, a part comes out empty or, when strict, a
-            record cannot be read.
+        CorpusError: if a file is missing, broken or cannot be written, a part comes out empty or,
+            when strict, a record cannot be read.
         RecipeError: if a rule that the recipe names cannot be applied.
     """
     inputs = find_inputs(recipe, recipe_path)
@@ -100,25 +101,26 @@ def prepare(
             prepared = open_prepared(recipe)
             if not (strict and prepared.report["faults"]):
                 return prepared
-    partial = path.with_name("data.partial")
-    if _made_from(partial / "work") != made_from:
-        shutil.rmtree(partial, ignore_errors=True)
-        (partial / "work").mkdir(parents=True)
-        _write_json(partial / "work" / REPORT_FILE, {"made_from": made_from})
-    if workers is None:
-        workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
-    run = _Run(recipe, inputs, partial, workers, strict)
-    report = {
-        "format": FORMAT,
-        "made_from": made_from,
-        "inactive_rules": inactive,
-        **run.make(recipe_path),
-    }
-    _write(partial / PAGE_FILE, render_page(report, recipe).encode())
-    _write_json(partial / REPORT_FILE, report)
-    shutil.rmtree(path, ignore_errors=True)
-    partial.rename(path)
-    shutil.rmtree(path / "work")
+    with writing(path):
+        partial = path.with_name("data.partial")
+        if _made_from(partial / "work") != made_from:
+            shutil.rmtree(partial, ignore_errors=True)
+            (partial / "work").mkdir(parents=True)
+            _write_json(partial / "work" / REPORT_FILE, {"made_from": made_from})
+        if workers is None:
+            workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
+        run = _Run(recipe, inputs, partial, workers, strict)
+        report = {
+            "format": FORMAT,
+            "made_from": made_from,
+            "inactive_rules": inactive,
+            **run.make(recipe_path),
+        }
+        _write(partial / PAGE_FILE, render_page(report, recipe).encode())
+        _write_json(partial / REPORT_FILE, report)
+        shutil.rmtree(path, ignore_errors=True)
+        partial.rename(path)
+        shutil.rmtree(path / "work")
     return open_prepared(recipe)
 
 
@@ -137,7 +139,10 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
         fingerprint, made_from = report["fingerprint"], report["made_from"]
         tokenizer_files = {name: (path / name).read_bytes() for name in _tokenizer_sides(recipe)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(f"{path}: not prepared ({error}). Run `prepare` first.") from None
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(
+            f"{path.resolve()}: not prepared ({reason}). Run `prepare` first, in this folder."
+        ) from None
     changed = [key for key, value in _describe(recipe).items() if made_from.get(key) != value]
     if changed:
         raise CorpusError(

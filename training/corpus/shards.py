@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from training.corpus.files import writing
 from training.errors import CorpusError
 
 SCHEMA = pa.schema(
@@ -110,9 +111,17 @@ def spread(count: int, most: int) -> NDArray[np.int64]:
 
 
 def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
-    """Writes `batches` of `SCHEMA` as a stream. Returns how many rows there were."""
+    """Writes `batches` of `SCHEMA` as a stream. Returns how many rows there were.
+
+    Raises:
+        CorpusError: if it cannot be written.
+    """
     count = 0
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+    with (
+        writing(path),
+        pa.OSFile(str(path), "wb") as sink,
+        pa.ipc.new_file(sink, SCHEMA) as writer,
+    ):
         for batch in batches:
             if batch.num_rows:
                 writer.write_batch(batch.replace_schema_metadata(None))

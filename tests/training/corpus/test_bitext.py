@@ -130,3 +130,26 @@ def test_a_line_of_the_list_without_a_tab_is_named(
     monkeypatch.setattr(sys, "stdin", io.StringIO("one/en.srt one/de.srt\n"))
     assert main(["align", "-"]) == 1
     assert "standard input:1: expected SOURCE, a tab, TARGET" in capsys.readouterr().err
+
+
+def test_films_without_a_pair_are_counted(films: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["align", "one/en.srt", "one/de.srt", "--min-score", "1"]) == 0
+    assert capsys.readouterr().err.endswith("0 pairs of 1 films; 1 could not be read\n")
+    assert main(["align", "one/en.srt", "silent.srt"]) == 0
+    assert capsys.readouterr().err.endswith("0 pairs of 0 films; 1 could not be read\n")
+
+
+@pytest.mark.parametrize("output", ["one/en.srt", "one/../one/de.srt"])
+def test_a_file_that_is_read_is_not_written_over(
+    films: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    output: str,
+) -> None:
+    listed = "two/en.srt\ttwo/de.srt\none/en.srt\tone/de.srt\n"
+    for arguments in (["one/en.srt", "one/de.srt"], ["-"]):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(listed))
+        assert main(["align", *arguments, "-o", output]) == 1
+        assert "is one of the files that are read." in capsys.readouterr().err
+    assert Path("one/en.srt").read_text() == ENGLISH
+    assert Path("one/de.srt").read_text() == GERMAN

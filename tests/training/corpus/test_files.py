@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from training.corpus.files import find_files, read_bytes, read_lines
+from training.corpus.files import find_files, read_bytes, read_lines, writing
 from training.errors import CorpusError
 
 
@@ -92,3 +94,32 @@ def test_an_altered_archive_is_named(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(CorpusError, match=r"a\.txt\.gz"):
         read_bytes(path)
+
+
+def test_how_much_of_a_cut_file_was_read_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    lines = "".join(f"line {number}\n" for number in range(5000))
+    path.write_bytes(gzip.compress(lines.encode())[:-2000])
+    read = []
+    with pytest.raises(CorpusError) as caught:
+        read.extend(each for each in read_lines(path))
+    assert "cannot be read" in str(caught.value)
+    assert str(caught.value).endswith("was not read.")
+
+
+@pytest.mark.parametrize("write", [Path.write_text, Path.touch, Path.mkdir])
+def test_what_cannot_be_written_is_named(tmp_path: Path, write: Callable[..., object]) -> None:
+    (tmp_path / "file").write_text("")
+    arguments = [""] if write is Path.write_text else []
+    with pytest.raises(CorpusError, match=r"below: cannot be written \(Not a directory\)"):
+        with writing(tmp_path):
+            write(tmp_path / "file" / "below", *arguments)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_what_arrow_cannot_write_is_named() -> None:
+    batch = pa.record_batch({"a": list(range(100_000))})
+    with pytest.raises(CorpusError, match=r"^full: cannot be written \(No space left on device\)"):
+        with writing(Path("full")), pa.OSFile("/dev/full", "wb") as sink:
+            with pa.ipc.new_file(sink, batch.schema) as writer:
+                writer.write_batch(batch)

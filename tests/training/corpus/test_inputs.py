@@ -86,3 +86,25 @@ def test_documents_of_an_alignment_are_looked_up_and_dated(tmp_path: Path) -> No
     assert found.companions == [tmp_path / "OpenSubtitles"]
     with pytest.raises(CorpusError, match="xml: no such folder or archive of documents"):
         inputs_of(tmp_path, source | {"documents": ("xml",)})
+
+
+def test_sources_are_looked_up_beside_the_recipe_then_here_then_in_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [tmp_path / name for name in ("beside", "working", "data")]
+    for place in places:
+        place.mkdir()
+        (place / "a.tsv").write_text("a\tb\n")
+    monkeypatch.setenv("SEQ2SEQ_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path / "working")
+    source = {"format": "pairs", "path": "a.tsv"}
+    recipe = Recipe.model_validate(
+        {"name": "a", "task": "translate", "output": "a", "corpus": {"sources": [source]}}
+    )
+    for place in places:
+        [found] = find_inputs(recipe, tmp_path / "beside" / "recipe.toml")
+        assert found.files == [place / "a.tsv"]
+        (place / "a.tsv").unlink()
+    with pytest.raises(CorpusError) as caught:
+        find_inputs(recipe, tmp_path / "beside" / "recipe.toml")
+    assert all(str(place) in str(caught.value) for place in places)

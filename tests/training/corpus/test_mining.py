@@ -164,3 +164,37 @@ def test_a_reader_that_has_enough_ends_it_quietly(films: Path) -> None:
     )
     assert json.loads(done.stdout)["reply"]
     assert done.stderr == ""
+
+
+def test_files_without_an_exchange_are_counted(
+    films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (films / "two.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nAlone.\n")
+    (films / "three.srt").write_text("no film")
+    assert main(["mine", "films"]) == 0
+    assert capsys.readouterr().err.endswith("3 exchanges of 2 files; 1 could not be read\n")
+
+
+@pytest.mark.parametrize("paths", [["films"], ["films/*.srt"], ["films/one.srt", "films/two.srt"]])
+@pytest.mark.parametrize("output", ["films/two.srt", "./films/../films/two.srt"])
+def test_a_file_that_is_read_is_not_written_over(
+    films: Path, capsys: pytest.CaptureFixture[str], paths: list[str], output: str
+) -> None:
+    (films / "two.srt").write_text(SRT)
+    assert main(["mine", *paths, "-o", output]) == 1
+    assert "two.srt: is one of the files that are read." in capsys.readouterr().err
+    assert (films / "two.srt").read_text() == SRT
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+@pytest.mark.parametrize("output", ["-o /dev/full", "> /dev/full"])
+def test_a_full_disk_is_one_sentence(films: Path, output: str) -> None:
+    (films / "one.srt").write_text(SRT * 200)
+    command = f"{sys.executable} -m training mine {films} {output}"
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        command, shell=True, cwd=root, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith(": cannot be written (No space left on device).\n")
+    assert done.stderr.count("\n") == 1

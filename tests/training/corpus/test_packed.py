@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from training.corpus.files import find_files, read_bytes, read_lines
+from training.corpus.files import TOO_LONG, find_files, read_bytes, read_lines
 from training.corpus.packed import names_in, plain_name, stat_of
 from training.errors import CorpusError
 
@@ -114,13 +114,12 @@ def test_a_text_of_utf16_is_read_by_its_mark(tmp_path: Path) -> None:
     assert list(read_lines(path)) == [(1, "one"), (2, "tw\u00f6")]
 
 
-def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_without_end_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.corpus.files.LONGEST_LINE", 100)
     monkeypatch.setattr("training.corpus.files.LARGEST_BYTES", 200)
     path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress(b"x\n" + bytes(1000)))
-    with pytest.raises(CorpusError, match=r"a\.gz:2: a line of 100"):
-        list(read_lines(path))
+    path.write_bytes(gzip.compress(b"x\n" + b"y" * 99 + b"\n" + bytes(1000) + b"\nz"))
+    assert list(read_lines(path)) == [(1, "x"), (2, "y" * 99), (3, TOO_LONG), (4, "z")]
     with pytest.raises(CorpusError, match=r"a\.gz: has more than"):
         read_bytes(path)
 
@@ -131,3 +130,10 @@ def test_an_archive_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
     archive(tmp_path / "a.zip", **{"a.txt": "new", "b.txt": "also"})
     assert list(read_lines(path / "a.txt")) == [(1, "new")]
     assert sorted(names_in(path)) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tgz"])
+def test_tar_archives_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(CorpusError, match="is a tar archive"):
+        list(read_lines(tmp_path / name))

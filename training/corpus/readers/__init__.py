@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from training.corpus.files import LONGEST_LINE, TOO_LONG
 from training.corpus.packed import is_archive, names_in, plain_name
 from training.corpus.readers.chats import ChatOptions
 from training.corpus.readers.cornell import lines_file_of, read_cornell
@@ -27,7 +28,7 @@ from training.corpus.readers.xces import read_xces
 from training.corpus.readers.yaml import read_yaml
 from training.corpus.records import Example, Fault, Records, fault_of
 from training.corpus.turns import Pauses
-from training.errors import CorpusError
+from training.errors import CorpusError, MisalignedError
 from training.formats import FORMATS
 from training.recipe import SourceConfig
 
@@ -60,6 +61,7 @@ _BESIDE: dict[str, Callable[[Path, SourceConfig], Path | None]] = {
     "moses": lambda path, source: other_side_of(path, source.language_pair),
 }
 
+LONG_LINE = f"a line of more than {LONGEST_LINE:,} characters"
 _NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
 
 
@@ -74,7 +76,7 @@ def read_source(
     what it says.
 
     Raises:
-        CorpusError: if the sides of a bitext differ in length: none of its lines can be trusted.
+        MisalignedError: if the sides of line-aligned files differ in length.
     """
     prefix = f"{root}{os.sep}"
     for record in _read_files(source, files, targets):
@@ -82,7 +84,8 @@ def read_source(
         if isinstance(record, Fault):
             yield Fault(origin, record.reason)
         elif _is_no_text(record.target) or any(map(_is_no_text, record.source)):
-            yield Fault(origin, "holds bytes that are no UTF-8 text")
+            is_long = TOO_LONG in record.target or any(TOO_LONG in text for text in record.source)
+            yield Fault(origin, LONG_LINE if is_long else "holds bytes that are no UTF-8 text")
         else:
             yield Example(record.source, record.target, _name(record.group, prefix), origin)
 
@@ -137,13 +140,24 @@ def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) ->
         for source_file, target_file in zip(files, targets, strict=True):
             yield from read_film_pairs(source_file, target_file, source.min_score)
         return
-    read = READERS[source.format]
     for file in files:
         try:
             for member in wanted_members(file, suffixes_of(source)):
-                yield from read(member, source)
+                yield from _read_file(source, member)
+        except MisalignedError:
+            raise
         except CorpusError as error:
             yield fault_of(error, file)
+
+
+def _read_file(source: SourceConfig, path: Path) -> Records:
+    """A file that is not what it says costs no other."""
+    try:
+        yield from READERS[source.format](path, source)
+    except MisalignedError:
+        raise
+    except CorpusError as error:
+        yield fault_of(error, path)
 
 
 def _pauses(source: SourceConfig) -> Pauses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from training.corpus.readers.dialogue import exchanges_of
 from training.corpus.records import Fault, Records
 from training.errors import CorpusError
 
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _SEPARATOR = " +++$+++"
 
 
@@ -51,8 +53,9 @@ def _read_columns(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _decode(content: bytes) -> str:
-    """The corpus was published in cp1252; copies of it in UTF-8 go round as well."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
+    """The corpus was published in cp1252; copies of it in UTF-8 go round as well, and are UTF-8
+    though some bytes are damaged."""
+    text = content.decode("utf-8-sig", errors="replace")
+    damaged = text.count("\ufffd")
+    is_utf8 = damaged * 2 <= len(_BEYOND_ASCII.findall(text))
+    return text if is_utf8 else content.decode("cp1252", errors="replace")

@@ -10,7 +10,7 @@ from training.corpus.alignment import Pair, align
 from training.corpus.fitting import fitting_clock
 from training.corpus.readers.cues import read_cues
 from training.corpus.records import Cue, Example, Fault, Records, fault_of
-from training.errors import CorpusError
+from training.errors import CorpusError, MismatchError
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ def align_films(source: Path, target: Path, min_score: float) -> FilmPairs:
     """The pairs of two subtitle files whose score is `min_score` or more.
 
     Raises:
-        CorpusError: if a file cannot be read or has no cue, or they do not fit.
+        CorpusError: if a file cannot be read or has no cue.
+        MismatchError: if they do not fit.
     """
     faults: list[Fault] = []
     ours, theirs = (list(_cues(path, faults)) for path in (source, target))
@@ -38,7 +39,7 @@ def align_films(source: Path, target: Path, min_score: float) -> FilmPairs:
     aligned = align(ours, theirs, timing) if timing else []
     pairs = [pair for pair in aligned if pair.score >= min_score]
     if not pairs:
-        raise CorpusError(
+        raise MismatchError(
             f"{source}: does not fit {target}: with no shift or frame rate do their times and "
             "words agree. Are both of one film, and of the same cut of it?"
         )

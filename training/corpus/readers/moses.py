@@ -15,7 +15,8 @@ def read_moses(path: Path, languages: tuple[str, str]) -> Records:
     files hold nothing (OPUS adds a licence, scores and the like).
 
     Raises:
-        CorpusError: if the other side is absent, or has not as many lines.
+        CorpusError: if the other side is absent.
+        MisalignedError: if it has not as many lines.
     """
     source, target = languages
     if not plain_name(path).endswith(f".{source}".lower()):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from training.corpus.files import read_lines
 from training.corpus.records import Example, Fault, Records
-from training.errors import CorpusError
+from training.errors import CorpusError, MisalignedError
 
 #: https://docs.ankiweb.net/importing/text-files.html
 _ANKI_HEADER = re.compile(
@@ -29,19 +29,27 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def read_bitext(source_path: Path, target_path: Path) -> Records:
-    """Two line-aligned files.
+    """Reads two line-aligned files. Empty lines that only one has, at its end, are faults.
 
     Raises:
-        CorpusError: if one has more lines than the other; no line can be trusted then.
+        MisalignedError: if one has more lines than the other, or cannot be read to its end.
     """
-    pairs = zip_longest(read_lines(source_path), read_lines(target_path))
-    for number, (source, target) in enumerate(pairs, start=1):
-        if source is None or target is None:
-            counts = (
-                f"{path} has {_count_lines(path)} lines" for path in (source_path, target_path)
-            )
-            raise CorpusError(f"{', but '.join(counts)}. Both sides must be line-aligned.")
-        yield Example((source[1],), target[1], source[1], f"{source_path}:{number}")
+    paths = source_path, target_path
+    pairs = zip_longest(_lines_of(source_path), _lines_of(target_path), fillvalue=None)
+    last_texts = [0, 0]  # the lines of either side that are not empty
+    for number, lines in enumerate(pairs, start=1):
+        for side, line in enumerate(lines):
+            if line and line.strip():
+                last_texts[side] = number
+        source, target = lines
+        if source is not None and target is not None:
+            yield Example((source,), target, source, f"{source_path}:{number}")
+        elif last_texts[0] != last_texts[1]:
+            counts = (f"{path} has {_count_lines(path)} lines" for path in paths)
+            raise MisalignedError(f"{', but '.join(counts)}. Both sides must be line-aligned.")
+        else:
+            longer, shorter = paths if target is None else reversed(paths)
+            yield Fault(f"{longer}:{number}", f"an empty line that {shorter} does not have")
 
 
 def read_pairs(path: Path) -> Records:
@@ -96,6 +104,14 @@ def _read_anki_header(lines: Iterator[tuple[int, str]]) -> tuple[_Anki, list[tup
 
 def _without_html(text: str) -> str:
     return html.unescape(" ".join(_TAG.sub(" ", text).split()))
+
+
+def _lines_of(path: Path) -> Iterator[str]:
+    try:
+        for _, line in read_lines(path):
+            yield line
+    except CorpusError as error:
+        raise MisalignedError(str(error)) from None
 
 
 def _count_lines(path: Path) -> int:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
+import sys
+from collections import deque
 from collections.abc import Iterator
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 
 from training.corpus.files import read_lines
@@ -16,6 +19,9 @@ from training.errors import CorpusError
 Row = tuple[int, list[str], str]  # its line, the texts of its columns, its group
 
 SEPARATORS = ",;\t|"
+#: Excel's own first line.
+_EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_OPEN_MARK = "a quotation mark is not closed"
 
 
 def read_table(path: Path, columns: tuple[str, ...], group_column: str = "") -> Records:
@@ -24,7 +30,8 @@ def read_table(path: Path, columns: tuple[str, ...], group_column: str = "") -> 
 
     Several `columns` are an example in each row: the last answers or translates those before it.
     A single one holds a turn in each row, and neighbours with the same `group_column` are a
-    conversation. In a `.tsv` a quotation mark is text; in a `.csv` it encloses a field.
+    conversation. In a `.tsv` a quotation mark is text; in a `.csv` it encloses a field, which may
+    hold line breaks. A mark that is never closed costs the line that it is in.
 
     Args:
         path: the table.
@@ -63,54 +70,106 @@ def _conversations(path: Path, rows: Iterator[Row | Fault]) -> Records:
 
 
 def _rows(path: Path, wanted: tuple[str, ...], *, has_group: bool) -> Iterator[Row | Fault]:
-    table = _fields(path)
-    places = _places(path, wanted, table)
-    for found in table:
+    table = _Table(path)
+    places = _places(wanted, table)
+    table.least = max(places) + 1
+    for found in table.rows():
         if isinstance(found, Fault):
             yield found
             continue
         line, fields = found
-        if len(fields) <= max(places):
-            yield Fault(f"{path}:{line}", f"has {len(fields)} columns, expected {max(places) + 1}")
-            continue
         texts = [fields[place].strip() for place in places]
         yield (line, texts[:-1], texts[-1]) if has_group else (line, texts, "")
 
 
-def _places(
-    path: Path, wanted: tuple[str, ...], table: Iterator[tuple[int, list[str]] | Fault]
-) -> list[int]:
+def _places(wanted: tuple[str, ...], table: _Table) -> list[int]:
     """Where the columns are, from 0. Reads the row of names if they have names."""
     if all(name.isdecimal() and int(name) > 0 for name in wanted):
         return [int(name) - 1 for name in wanted]
-    header = next(table, (1, []))
+    header = next(table.rows(), (1, []))
     names = [] if isinstance(header, Fault) else [name.strip() for name in header[1]]
     missing = [name for name in wanted if name not in names]
     if missing:
         raise CorpusError(
-            f"{path}: has no column {' or '.join(missing)}. Its columns: {', '.join(names)[:200]}."
+            f"{table.path}: has no column {' or '.join(missing)}. "
+            f"Its columns: {', '.join(names)[:200]}."
         )
+    table.most = len(names)
     return [names.index(name) for name in wanted]
 
 
-def _fields(path: Path) -> Iterator[tuple[int, list[str]] | Fault]:
-    """The fields of each row that has any, and the line where it begins."""
-    lines = (f"{line}\n" for _, line in read_lines(path))
-    first = next(lines, "")
-    is_tsv = plain_name(path).endswith(".tsv")
-    reader = csv.reader(
-        chain([first], lines),
-        delimiter="\t" if is_tsv else max(SEPARATORS, key=first.count),
-        quoting=csv.QUOTE_NONE if is_tsv else csv.QUOTE_MINIMAL,
-    )
-    while True:
-        start = reader.line_num + 1
+class _Table:
+    """The rows of a file.
+
+    Args:
+        path: the table.
+
+    Attributes:
+        least, most: fields that a row must and may have.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.least, self.most = 1, sys.maxsize
+        self._lines = read_lines(path)
+        self._again: deque[tuple[int, str]] = deque()
+        self._has_quotes = not plain_name(path).endswith(".tsv")
+        self._separator = self._find_separator()
+
+    def rows(self) -> Iterator[tuple[int, list[str]] | Fault]:
+        """The line where each row that is not empty begins, and its fields."""
+        while numbered := self._next_line():
+            line, text = numbered
+            if self._has_quotes and '"' in text:
+                fields, reason = self._quoted(line, text)
+            else:
+                fields, reason = text.split(self._separator), ""
+            reason = reason or self._refusal(fields)
+            if reason and any(fields):
+                yield Fault(f"{self.path}:{line}", reason)
+            elif any(fields):
+                yield line, fields
+
+    def _find_separator(self) -> str:
+        """Reads the line in which Excel names it, or counts in the first row."""
+        number, first = self._next_line() or (1, "")
+        if named := _EXCEL_SEPARATOR.fullmatch(first):
+            return named[1]
+        self._again.append((number, first))
+        return "\t" if not self._has_quotes else max(SEPARATORS, key=first.count)
+
+    def _next_line(self) -> tuple[int, str] | None:
+        return self._again.popleft() if self._again else next(self._lines, None)
+
+    def _quoted(self, line: int, text: str) -> tuple[list[str], str]:
+        """The fields of a row, which may go on in the next lines while a quotation mark is open;
+        and what is wrong with it. If that is all of a row, the next one begins in the next line."""
+        taken = [(line, text)]
+
+        def lines() -> Iterator[str]:
+            yield f"{text}\n"
+            while numbered := self._next_line():
+                taken.append(numbered)
+                yield f"{numbered[1]}\n"
+
         try:
-            fields = next(reader)
-        except StopIteration:
-            return
+            fields = next(csv.reader(lines(), delimiter=self._separator, strict=True))
+        except csv.Error:
+            pass
+        else:
+            if len(taken) == 1 or not self._refusal(fields):
+                return fields, ""
+        self._again.extendleft(reversed(taken[1:]))
+        try:  # a mark within a field that others enclose is no damage: "a "b" c",d
+            fields = next(csv.reader([f"{text}\n"], delimiter=self._separator))
         except csv.Error as error:
-            yield Fault(f"{path}:{start}", f"not a table's row: {error}")
-            continue
-        if any(fields):
-            yield start, fields
+            return [text], f"not a table's row: {error}"
+        return fields, _OPEN_MARK if fields[-1].endswith("\n") else ""
+
+    def _refusal(self, fields: list[str]) -> str:
+        """Why a row cannot be right; empty if it can. Columns beyond the names may be empty."""
+        if len(fields) < self.least:
+            return f"has {len(fields)} columns, expected {self.least}"
+        if any(fields[self.most :]):
+            return f"has {len(fields)} columns, expected {self.most}"
+        return ""

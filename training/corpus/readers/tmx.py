@@ -1,92 +1,231 @@
 """TMX, the exchange format of translation memories (version 1.4b).
 
+Each `<tu>` is cut out of the document and parsed by itself: what is damaged costs one unit.
+
 https://www.gala-global.org/tmx-14b
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from html.entities import html5
+from itertools import chain
 from pathlib import Path
 from xml.parsers import expat
 
+from training.corpus.encodings import encoding_of_mark
 from training.corpus.packed import open_unpacked
 from training.corpus.records import Example, Fault, Records
 
-CHUNK_BYTES = 2**16
+BLOCK_CHARACTERS = 2**16
+#: A longer unit is taken for one whose end is missing, a longer comment too.
+LONGEST_UNIT = 2**20
 #: Elements inside of a segment that hold codes of another format, not text.
 CODES = frozenset(("bpt", "ept", "it", "ph", "sub", "ut"))
 
-#: LookupError: an encoding that nobody knows.
-_NOT_TMX = (expat.ExpatError, ValueError, LookupError)
+#: Where the document is cut, and what such places may be hidden in.
+_CUT = re.compile(r"<!--|<!\[CDATA\[|<tu(?=[\s/>])|</(?:tu|body|tmx)\s*>")
+_HIDING = {"<!--": "-->", "<![CDATA[": "]]>"}
+_ROOT = re.compile(r"<([^\s<>!?/]+)")
+_OF_A_UNIT = re.compile(r"</?(?:tuv?|seg)\b")
+_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
+_DECLARATION = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A unit, or what is between two.
+
+    Attributes:
+        line: where it begins, from 1.
+        text: all of it.
+        is_unit: it begins with `<tu`.
+    """
+
+    line: int
+    text: str
+    is_unit: bool
 
 
 def read_tmx(path: Path, languages: tuple[str, str]) -> Records:
-    """The first segment in each of two languages of each unit; `en` also means `en-GB`.
+    """Reads the first segment in each of two languages of each unit; `en` also means `en-GB`.
 
-    The document is a stream, whatever its size. One that declares entities is refused: they can
-    grow without limit, or read other files.
+    The document is a stream, whatever its size. A unit that is not well-formed is a fault, and
+    those after it are read. The characters that HTML names (`&nbsp;`) are known. Entities that a
+    document declares are not: they can grow without limit, or read other files.
+
+    Raises:
+        CorpusError: if the file cannot be read.
     """
-    reader = _Reader(languages)
     with open_unpacked(path) as file:
-        is_over = False
-        while not is_over:
-            chunk = file.read(CHUNK_BYTES)
-            is_over = not chunk
-            try:
-                reader.feed(chunk, is_final=is_over)
-            except _NOT_TMX as error:
-                yield from reader.records(path)
-                yield Fault(f"{path}:{reader.line}", f"not TMX: {error}")
+        try:
+            stream = io.TextIOWrapper(file, _encoding_of(file.peek()), errors="replace")
+        except LookupError as error:
+            yield Fault(f"{path}:1", f"not TMX: {error}")
+            return
+        with stream:
+            blocks = iter(lambda: stream.read(BLOCK_CHARACTERS), "")
+            yield from _records(path, _parts(blocks), languages)
+
+
+def _encoding_of(head: bytes) -> str:
+    """The encoding that a document's first bytes tell, by the rules of XML 1.0, appendix F."""
+    if marked := encoding_of_mark(head):
+        return marked[1].removesuffix("-le").removesuffix("-be").replace("utf-8", "utf-8-sig")
+    if b"\0" in head[:2]:
+        return "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+    declared = _DECLARATION.match(head.lstrip())
+    name = declared[1].decode().lower() if declared else "utf-8"
+    return "utf-8" if name.startswith(("utf-16", "utf-32", "ucs-")) else name
+
+
+def _parts(blocks: Iterable[str]) -> Iterator[_Part]:
+    """All of a document, in order. The last part is what follows the last unit, unless the document
+    ends within a unit."""
+    text, line, is_unit = "", 1, False
+    for block in chain(blocks, [""]):
+        text += block
+        start, seek = 0, len("<tu") if is_unit else 0
+        while True:
+            may_grow = bool(block) and len(text) - start < LONGEST_UNIT
+            cut = _next_cut(text, seek, may_grow=may_grow)
+            if cut is None and may_grow:
+                text = text[start:]
+                break
+            if cut is None:
+                last_tag = text.rfind("<", start + 1) if block else -1
+                end = last_tag if last_tag > 0 else len(text)
+                is_next_unit = False
+            elif is_unit:
+                end = cut.end() if cut[0].startswith("</tu") else cut.start()
+                is_next_unit = cut[0] == "<tu"
+            elif cut[0] == "<tu":
+                end, is_next_unit = cut.start(), True
+            else:
+                seek = cut.end()
+                continue
+            yield _Part(line, text[start:end], is_unit)
+            if cut is None and not block:
                 return
-            yield from reader.records(path)  # at the end too: expat may put large tokens off
+            line += text.count("\n", start, end)
+            start, seek, is_unit = end, cut.end() if cut else end, is_next_unit
 
 
-class _Reader:
-    """Collects units while a document is fed to it."""
+def _next_cut(text: str, seek: int, *, may_grow: bool) -> re.Match[str] | None:
+    """The next place to cut at that is in no comment and no CDATA section.
+
+    One that is never closed, or is opened again before, is damage: it hides nothing. While the
+    text may grow, its end may be to come.
+    """
+    while found := _CUT.search(text, seek):
+        opening = found[0]
+        if opening not in _HIDING:
+            return found
+        again = text.find(opening, found.end())
+        end = text.find(_HIDING[opening], found.end(), again if again >= 0 else len(text))
+        if end < 0 and again < 0 and may_grow:
+            return None
+        seek = end if end >= 0 else found.end()
+    return None
+
+
+def _records(path: Path, parts: Iterable[_Part], languages: tuple[str, str]) -> Records:
+    root, has_units, last = "", False, _Part(1, "", False)
+    for last in parts:
+        if last.is_unit:
+            has_units = True
+            yield _record(path, last, languages)
+            continue
+        text = _without_comments(last.text)
+        if not root and (found := _ROOT.search(text)):
+            root = found[1]
+        if stray := _OF_A_UNIT.search(text):
+            line = last.line + text.count("\n", 0, stray.start())
+            count = len(text) - stray.start()
+            yield Fault(f"{path}:{line}", f"{count:,} characters are in no <tu> and were not read")
+    place = f"{path}:{last.line + last.text.count(chr(10))}"
+    if root != "tmx" and not has_units:
+        yield Fault(f"{path}:1", f"not TMX: {f'its root is <{root}>' if root else 'no XML'}")
+    elif not last.is_unit and "</tmx" not in last.text:
+        yield Fault(place, "not TMX: it ends before </tmx>. Is the file whole?")
+
+
+def _record(path: Path, part: _Part, languages: tuple[str, str]) -> Example | Fault:
+    unit = _Unit(languages)
+    try:
+        unit.parse(_without_names(part.text))
+    except (expat.ExpatError, ValueError) as error:
+        line = part.line + getattr(error, "lineno", 1) - 1
+        reason = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else error
+        return Fault(f"{path}:{line}", f"not TMX: this unit is not well-formed: {reason}")
+    origin = f"{path}:{part.line}"
+    missing = [language for language in unit.languages if language not in unit.segments]
+    if missing:
+        return Fault(origin, f"has no segment in {' and '.join(missing)}")
+    source, target = (unit.segments[language] for language in unit.languages)
+    return Example((source,), target, source, origin)
+
+
+def _without_comments(text: str) -> str:
+    """The text with no more of its comments than their line breaks."""
+    before, *others = text.split("<!--")
+    pieces = [before]
+    for other in others:
+        comment, end, after = other.partition("-->")
+        pieces.append("\n" * comment.count("\n") + after if end else other)
+    return "".join(pieces)
+
+
+def _without_names(text: str) -> str:
+    """The text with characters that HTML names as XML knows them, but for CDATA sections."""
+    if "&" not in text:
+        return text
+    before, *others = text.split("<![CDATA[")
+    pieces = [_NAMED.sub(_character_of, before)]
+    for other in others:
+        section, end, after = other.partition("]]>")
+        pieces += ["<![CDATA[", section, end, _NAMED.sub(_character_of, after)]
+    return "".join(pieces)
+
+
+def _character_of(match: re.Match[str]) -> str:
+    characters = html5.get(match[1])
+    return "".join(f"&#{ord(each)};" for each in characters) if characters else match[0]
+
+
+class _Unit:
+    """The segments of a `<tu>`, by language.
+
+    Args:
+        languages: codes of source and target.
+    """
 
     def __init__(self, languages: tuple[str, str]) -> None:
-        self._languages = tuple(language.lower() for language in languages)
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._text
-        self._parser.EntityDeclHandler = self._refuse_entity
-        self._units: list[tuple[int, dict[str, str]]] = []
-        self._depth = 0
-        self._unit_line = 0
-        self._segments: dict[str, str] = {}
+        self.languages = tuple(language.lower() for language in languages)
+        self.segments: dict[str, str] = {}
         self._language = ""
         self._pieces: list[str] | None = None
         self._codes = 0
 
-    @property
-    def line(self) -> int:
-        """Where the parser is."""
-        return int(self._parser.CurrentLineNumber)
+    def parse(self, text: str) -> None:
+        """Reads the whole unit.
 
-    def feed(self, chunk: bytes, *, is_final: bool = False) -> None:
-        """Parses some more of the document."""
-        self._parser.Parse(chunk, is_final)
-
-    def records(self, path: Path) -> Iterator[Example | Fault]:
-        """What was collected since the last call."""
-        units, self._units = self._units, []
-        for line, segments in units:
-            missing = [language for language in self._languages if language not in segments]
-            if missing:
-                yield Fault(f"{path}:{line}", f"has no segment in {' and '.join(missing)}")
-            else:
-                source, target = (segments[language] for language in self._languages)
-                yield Example((source,), target, source, f"{path}:{line}")
+        Raises:
+            ExpatError: if it is not well-formed.
+            ValueError: if it holds half of a character.
+        """
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.Parse(text, True)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if not self._depth and name != "tmx":
-            raise ValueError(f"its root is <{name}>")
-        self._depth += 1
-        if name == "tu":
-            self._unit_line, self._segments = self.line, {}
-        elif name == "tuv":
+        if name == "tuv":
             language = attributes.get("xml:lang") or attributes.get("lang") or ""
             self._language = self._wanted(language.lower())
         elif name == "seg":
@@ -95,13 +234,10 @@ class _Reader:
             self._codes += 1
 
     def _end(self, name: str) -> None:
-        self._depth -= 1
-        if name == "tu":
-            self._units.append((self._unit_line, self._segments))
-        elif name == "seg" and self._pieces is not None:
+        if name == "seg" and self._pieces is not None:
             text = " ".join("".join(self._pieces).split())
             if self._language and text:
-                self._segments.setdefault(self._language, text)
+                self.segments.setdefault(self._language, text)
             self._pieces = None
         elif name in CODES:
             self._codes -= 1
@@ -113,7 +249,4 @@ class _Reader:
     def _wanted(self, language: str) -> str:
         """Which of the two languages it is, or none."""
         short = language.replace("_", "-").split("-")[0]
-        return next((each for each in self._languages if each in (language, short)), "")
-
-    def _refuse_entity(self, name: str, *_: object) -> None:
-        raise ValueError(f"it declares an entity, {name}")
+        return next((each for each in self.languages if each in (language, short)), "")

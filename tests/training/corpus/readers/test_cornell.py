@@ -57,3 +57,13 @@ def test_missing_lines_are_named(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(CorpusError, match=r"beside movie_lines\.txt"):
         list(read_cornell(path))
+
+
+def test_damaged_bytes_leave_the_rest_of_utf8_as_it_is(tmp_path: Path) -> None:
+    lines = "".join(SEPARATOR.join(row) + "\n" for row in LINES)
+    conversations = "".join(SEPARATOR.join(row) + "\n" for row in CONVERSATIONS)
+    (tmp_path / "movie_lines.txt").write_bytes(lines.encode().replace(b"Good", b"G\xe9d"))
+    path = tmp_path / "movie_conversations.txt"
+    path.write_text(conversations)
+    texts = [each.target for each in read_cornell(path) if isinstance(each, Example)]
+    assert texts[0] == "A caf\u00e9 \u2013 there."

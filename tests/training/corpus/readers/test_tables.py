@@ -74,6 +74,70 @@ def test_an_unknown_column_is_named_with_those_there_are(tmp_path: Path) -> None
         list(read_table(path, ("question", "reply")))
 
 
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ('2,"open,x', "a quotation mark is not closed"),
+        ('2,open,"x', "a quotation mark is not closed"),
+        ('"2,open,x', "a quotation mark is not closed"),
+        ('2,"a" b,"x', "a quotation mark is not closed"),
+        (f'2,"{"x" * 200_000}",y', "not a table's row: field larger than field limit (131072)"),
+        ("2,Hello, you,x", "has 4 columns, expected 3"),
+        ("2,Hello", "has 2 columns, expected 3"),
+    ],
+)
+@pytest.mark.parametrize("later", ["plain", '"quoted"', '"quoted, twice"'])
+def test_a_damaged_row_costs_no_other(tmp_path: Path, row: str, reason: str, later: str) -> None:
+    rows = ["id,en,fr", "1,one,un", row, f"3,{later},trois", "4,four,quatre", '5,"five",cinq']
+    path = write(tmp_path / "a.csv", "\n".join(rows))
+    one, fault, *others = read_table(path, ("en", "fr"))
+    assert fault == Fault(f"{path}:3", reason)
+    assert [each.target for each in (one, *others) if isinstance(each, Example)] == [
+        "un",
+        "trois",
+        "quatre",
+        "cinq",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ('"He said ""yes"", twice",x', 'He said "yes", twice'),
+        ('5" wide,x', '5" wide'),
+        ('"one\n\n""two"", three",x', 'one\n\n"two", three'),
+        ("nul\0,x", "nul\0"),
+        ('"a ""b""\nc",x,,', 'a "b"\nc'),
+    ],
+)
+def test_marks_and_line_breaks_within_fields_are_no_damage(
+    tmp_path: Path, row: str, text: str
+) -> None:
+    path = write(tmp_path / "a.csv", f"en,fr\n{row}\nlast,y\n")
+    first, last = read_table(path, ("en", "fr"))
+    assert isinstance(first, Example) and isinstance(last, Example)
+    assert (first.source, first.target) == ((text,), "x")
+    assert last.source == ("last",)
+
+
+def test_excel_may_name_the_separator(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "sep=;\nen;fr\none, two;un, deux\n")
+    assert list(read_table(path, ("en", "fr"))) == [
+        Example(("one, two",), "un, deux", "one, two", f"{path}:3")
+    ]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@given(wild=st.text(alphabet='ab,"\r \0', max_size=12), after=st.integers(0, 4))
+def test_what_a_row_holds_never_costs_those_without_marks(
+    tmp_path: Path, wild: str, after: int
+) -> None:
+    path = write(tmp_path / "a.csv", "en,fr\nfirst,x\n" + wild + "\nlast,y" * after)
+    targets = [each.target for each in read_table(path, ("en", "fr")) if isinstance(each, Example)]
+    assert targets[0] == "x"
+    assert targets.count("y") == after
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
 @given(content=st.binary(max_size=80), name=st.sampled_from(["a.csv", "a.tsv"]))
 def test_wild_bytes_are_faults_at_worst(tmp_path: Path, content: bytes, name: str) -> None:

@@ -65,3 +65,32 @@ def test_wild_bytes_are_faults_at_worst(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "wild.yml"
     path.write_bytes(b"conversations:\n- - a\n  - " + content)
     assert all(isinstance(record, Example | Fault) for record in read_yaml(path))
+
+
+@pytest.mark.parametrize("indent", ["", "  "])
+@pytest.mark.parametrize("turn", ['"open', "a\x0bb", "*unknown", "[", "@at"])
+def test_a_damaged_conversation_costs_no_other(tmp_path: Path, indent: str, turn: str) -> None:
+    talks = [("a", "b"), ("c", turn), ("d", '"e"'), ("f", "g")]
+    text = "conversations:  # some\n\n" + "".join(
+        f"{indent}- - {first}\n{indent}  - {second}\n" for first, second in talks
+    )
+    path = tmp_path / "talk.yml"
+    one, fault, *others = read(path, text + "categories:\n- food\n")
+    assert isinstance(fault, Fault)
+    assert fault.origin == f"{path}:5"
+    assert [
+        (each.source, each.target, each.origin)
+        for each in (one, *others)
+        if isinstance(each, Example)
+    ] == [
+        (("a",), "b", f"{path}:4"),
+        (("d",), "e", f"{path}:8"),
+        (("f",), "g", f"{path}:10"),
+    ]
+
+
+def test_bytes_that_are_no_text_are_marked_in_their_turn_alone(tmp_path: Path) -> None:
+    path = tmp_path / "talk.yml"
+    path.write_bytes(b"conversations:\n- - caf\xe9\n  - b\n- - c\n  - d\n")
+    sources = [each.source for each in read_yaml(path) if isinstance(each, Example)]
+    assert sources == [("caf\ufffd",), ("c",)]
