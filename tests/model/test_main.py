@@ -83,7 +83,7 @@ def test_a_reader_that_has_enough_is_no_error(exported_folder: Path) -> None:
         shell=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     assert process.stdout.count("\n") == 1
     assert "Error" not in process.stderr
