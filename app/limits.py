@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from app.errors import InvalidField
 from app.settings import Settings
-from app.wire import USUAL_BEAM_SIZE
 from model.config import SearchOptions
 from model.errors import InputError
+from model.search.options import Decoding, OptionError, check_at_most, choose_options
 from model.tokenizer import Tokenizer
-
-Decoding = Literal["greedy", "beam", "sample"]
-
-#: Of a caller who asks for "sample" and names none, unless the model has one.
-USUAL_TEMPERATURE = 1.0
 
 
 def source_ids_of(
@@ -67,27 +62,19 @@ def search_options(
         InvalidField: if a wish is beyond a limit, or two of them contradict each other.
     """
     wishes = {name: value for name, value in wishes.items() if value is not None}
-    _check_decoding(decoding, wishes)
-    _check_at_most("beam_size", wishes, limits.max_beam_size, "on this server")
-    _check_at_most("max_tokens", wishes, limits.max_reply_tokens, "on this server")
-    own = defaults.model_dump()
-    temperature = wishes.get("temperature", defaults.temperature)
-    if decoding == "sample":
-        own["temperature"] = temperature or USUAL_TEMPERATURE
-    elif decoding is not None:
-        own["temperature"] = 0.0
-    usual = _usual_beam_size(decoding, wishes, defaults)
-    own["beam_size"] = beam_size = wishes.get("beam_size") or min(usual, limits.max_beam_size)
-    own["max_tokens"] = min(defaults.max_tokens, limits.max_reply_tokens)
-    _check_at_most("n_best", wishes, beam_size, "(the beam_size)")
-    own["n_best"] = min(defaults.n_best, beam_size)
-    max_tokens = wishes.get("max_tokens", own["max_tokens"])
-    _check_at_most("min_tokens", wishes, max_tokens, "(the max_tokens)")
-    own["min_tokens"] = min(defaults.min_tokens, max_tokens)
-    if not can_rerank or beam_size < 2:
-        _check_at_most("rerank_weight", wishes, 0.0, "without a second model, and a beam_size of 2")
-        own["rerank_weight"] = 0.0
-    return SearchOptions(**{**own, **wishes})
+    try:
+        check_at_most("beam_size", wishes, limits.max_beam_size, "on this server")
+        check_at_most("max_tokens", wishes, limits.max_reply_tokens, "on this server")
+        return choose_options(
+            defaults,
+            wishes,
+            decoding=decoding,
+            can_rerank=can_rerank,
+            max_beam_size=limits.max_beam_size,
+            max_tokens=limits.max_reply_tokens,
+        )
+    except OptionError as error:
+        raise InvalidField(error.field, error.reason) from None
 
 
 def prefix_ids_of(prefix: str | None, tokenizer: Tokenizer, max_tokens: int) -> list[int]:
@@ -156,33 +143,3 @@ def required_ids_of(
             f"must be shorter than max_tokens={options.max_tokens}. Received: {total} tokens",
         )
     return sequences
-
-
-def _check_decoding(decoding: Decoding | None, wishes: dict[str, Any]) -> None:
-    """That `wishes` do not contradict `decoding`."""
-    where = f"with decoding {decoding!r}"
-    if decoding == "greedy":
-        _check_at_most("beam_size", wishes, 1, where)
-        _check_at_most("n_best", wishes, 1, where)
-    if decoding in ("greedy", "beam"):
-        _check_at_most("temperature", wishes, 0.0, where)
-    if decoding == "sample" and wishes.get("temperature") == 0.0:
-        raise InvalidField("temperature", f"must be above 0 {where}. Received: 0.0")
-
-
-def _usual_beam_size(
-    decoding: Decoding | None, wishes: dict[str, Any], defaults: SearchOptions
-) -> int:
-    """The beam of a caller who names no size: wide enough for `n_best`."""
-    n_best = int(wishes.get("n_best", 1))
-    if decoding == "greedy":
-        return 1
-    if decoding == "sample" or wishes.get("temperature"):
-        return n_best
-    return max(defaults.beam_size, USUAL_BEAM_SIZE if decoding == "beam" else 1, n_best)
-
-
-def _check_at_most(field: str, wishes: dict[str, Any], limit: float, where: str) -> None:
-    wish = wishes.get(field)
-    if wish is not None and wish > limit:
-        raise InvalidField(field, f"must be at most {limit:g} {where}. Received: {wish}")

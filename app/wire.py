@@ -20,9 +20,6 @@ from model.search.requests import Hypothesis, SearchRequest
 Hypotheses = tuple[Hypothesis, ...]
 Tokens = tuple[int, ...]
 
-#: The beam of a caller who asks for "beam" and names no size, unless the model has a wider one.
-USUAL_BEAM_SIZE = 4
-
 _LENGTH_BYTES = 4
 _CHUNK_BYTES = 2**16
 

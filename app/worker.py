@@ -23,7 +23,6 @@ from typing import Any
 from app.garbage import collect_rarely
 from app.waiting import Line
 from app.wire import (
-    USUAL_BEAM_SIZE,
     Asked,
     Gone,
     Hypotheses,
@@ -40,6 +39,7 @@ from model.config import SearchOptions
 from model.errors import EngineError, Seq2SeqError
 from model.generator import Generator
 from model.search.beam import Encoded, Search
+from model.search.options import USUAL_BEAM_SIZE
 from model.search.requests import SearchRequest
 from model.tokenizer import EOS_ID, UNK_ID
 

@@ -11,12 +11,17 @@ from pydantic.fields import FieldInfo
 
 from app.schemas.reply import ReplyRequest
 from app.settings import settings_table
-from model.config import Document
+from model.config import Document, SearchOptions
+from model.flags import flag_rows
+from model.search.options import RequestOptions
 from training.corpus.rules import DEFAULT_RULES, RULES
 from training.formats import FORMATS, FormatInfo
 from training.recipe import Recipe
 
 DOCS = Path(__file__).parent
+
+#: Whose fields are flags of `python -m model`.
+FLAGS = (RequestOptions, SearchOptions)
 
 
 def settings_rows() -> str:
@@ -133,9 +138,16 @@ def rule_rows() -> str:
     return "\n".join([*head, *rows])
 
 
+def search_flag_rows() -> str:
+    """Flags of `python -m model`."""
+    cells = ((flag.replace("|", "\\|"), text) for flag, text in flag_rows(*FLAGS))
+    rows = (f"| `{flag}` | {text} |" for flag, text in cells)
+    return "\n".join(["| flag | meaning |", "|---|---|", *rows])
+
+
 TABLES = {
     "api.md": {"request": request_rows},
-    "serve.md": {"settings": settings_rows},
+    "serve.md": {"settings": settings_rows, "flags": search_flag_rows},
     "train.md": {"formats": format_rows, "rules": rule_rows, "recipe": recipe_rows},
 }
 

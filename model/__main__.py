@@ -1,8 +1,13 @@
-"""`python -m model reply|translate MODEL < sources > answers`: one line in, one line out.
+"""Answers without a server.
+
+    python -m model chat MODEL                          a conversation, reply by reply
+    python -m model reply MODEL < messages > replies    one line in, one line out
+    python -m model translate MODEL < in > out
 
 A line of `reply` may hold several turns of a dialogue, parted by tabs, the oldest first. A line
-without text gets an empty answer, so that answers stand beside their sources. Memory does not grow
-with the file.
+without text gets an empty answer, so that answers stand beside their sources; with --n-best, tabs
+part the candidates. Memory does not grow with the file. In a conversation the line /new begins a
+new one, and Ctrl-D ends it.
 """
 
 from __future__ import annotations
@@ -15,12 +20,13 @@ from contextlib import suppress
 from itertools import islice
 from typing import get_args
 
-from tqdm import tqdm
-
-from model.config import SearchOptions, Task
+from model.chat import Conversation, chat
+from model.config import SearchOptions
 from model.engine import EngineName
 from model.errors import ConfigError, InputError, Seq2SeqError
+from model.flags import OneLineParser, add_flags, given
 from model.generator import Generator
+from model.search.options import OptionError, RequestOptions, choose_options, implied_decoding
 from model.search.requests import SearchRequest
 
 #: Lines that are read before they are sorted by length and answered.
@@ -29,25 +35,29 @@ WINDOW = 4096
 #: How much a second model counts if neither the caller nor the first model says so.
 RERANK_WEIGHT = 0.5
 
+#: What each command does, and the task of its models.
+COMMANDS = {
+    "chat": ("reply", "talks with you: each line is a message"),
+    "reply": ("reply", "answers each line of standard input"),
+    "translate": ("translate", "translates each line of standard input"),
+}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Answers standard input. Returns the exit code."""
     chosen = _parse(arguments)
     try:
-        generator = Generator.load(chosen.model, chosen.engine, rerank_model=chosen.rerank_model)
-        if generator.config.task != chosen.task:
-            task = generator.config.task
-            raise ConfigError(f"{chosen.model}: this model's task is '{task}', not '{chosen.task}'")
-        template = generator.template(
-            _options(generator.config.search, chosen),
-            blocked_words=chosen.blocked_word,
-            required_words=chosen.required_word,
-        )
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-        lines = (line.rstrip("\r\n") for line in sys.stdin)
-        watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=None)
-        for answer in answer_lines(generator, watched, template, batch_size=chosen.batch_size):
-            print(answer)
+        generator = Generator.load(chosen.model, chosen.engine, rerank_model=chosen.rerank_model)
+        task = COMMANDS[chosen.command][0]
+        if generator.config.task != task:
+            found = generator.config.task
+            raise ConfigError(f"{chosen.model}: this model's task is '{found}', not '{task}'")
+        template = _template(generator, chosen)
+        if chosen.command == "chat":
+            _converse(generator, template)
+        else:
+            _answer_all(generator, template, chosen.batch_size)
         sys.stdout.flush()
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -55,62 +65,135 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
+        if sys.stdin.isatty():
+            print(file=sys.stderr)  # what the shell writes next begins a line
         return 130
     return 0
 
 
 def answer_lines(
-    generator: Generator, lines: Iterable[str], template: SearchRequest, *, batch_size: int = 64
+    generator: Generator,
+    lines: Iterable[str],
+    template: SearchRequest,
+    *,
+    batch_size: int = 64,
+    window: int = WINDOW,
 ) -> Iterator[str]:
-    """The best answer to each line, in the order of the lines; `""` where a line holds no text."""
+    """Yields the answer to each line, in the order of the lines; `""` where a line holds no text.
+
+    Args:
+        generator: answers.
+        lines: sources.
+        template: how to search, see `Generator.template`. Tabs part its `n_best` candidates.
+        batch_size: sources in search at a time.
+        window: lines that are read before the first of them is answered.
+    """
     remaining = iter(lines)
-    while window := list(islice(remaining, WINDOW)):
+    while lines_read := list(islice(remaining, window)):
         sources: dict[int, list[str]] = {}
-        for place, line in enumerate(window):
+        for place, line in enumerate(lines_read):
             with suppress(InputError):
                 generator.tokenizer.source_ids(line.split("\t"))
                 sources[place] = line.split("\t")
         found = generator.answer(list(sources.values()), template, batch_size=batch_size)
         answers = dict(zip(sources, found, strict=True))
-        for place in range(len(window)):
-            best = answers[place][0].tokens if place in answers else ()
-            yield generator.tokenizer.target_text(best)
+        for place in range(len(lines_read)):
+            texts = (
+                generator.tokenizer.target_text(each.tokens) for each in answers.get(place, ())
+            )
+            yield "\t".join(texts)
+
+
+def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) -> None:
+    from tqdm import tqdm  # a conversation starts without it
+
+    is_typed = sys.stdin.isatty()  # a person waits for the answer to each line
+    lines = (line.rstrip("\r\n") for line in sys.stdin)
+    watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=True if is_typed else None)
+    window = 1 if is_typed else WINDOW
+    for answer in answer_lines(generator, watched, template, batch_size=batch_size, window=window):
+        print(answer, flush=is_typed)
+
+
+def _converse(generator: Generator, template: SearchRequest) -> None:
+    conversation = Conversation(generator, template)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        chat(conversation, (line.rstrip("\r\n") for line in sys.stdin), _write)
+        return
+    name = generator.config.name
+    width = max(len("you"), len(name)) + 2
+    print("/new begins a new conversation, Ctrl-D ends it.\n")
+    lines = _typed_lines("you".ljust(width))
+    chat(conversation, lines, _write, label=name.ljust(width), separator="\n" + " " * width)
+
+
+def _typed_lines(prompt: str) -> Iterator[str]:
+    """Yields the lines that a person types, but for empty ones."""
+    with suppress(ImportError):
+        import readline  # noqa: F401  `input` edits lines and remembers them
+    while True:
+        try:
+            line = input(prompt)
+        except EOFError:
+            print()
+            return
+        if line.strip():
+            yield line
+
+
+def _write(text: str) -> None:
+    print(text, end="", flush=True)
+
+
+def _template(generator: Generator, chosen: argparse.Namespace) -> SearchRequest:
+    """Returns what the flags say of a search."""
+    defaults = generator.config.search
+    wishes = {"n_best": 1, **given(chosen, SearchOptions)}
+    asked = RequestOptions(**given(chosen, RequestOptions))
+    if chosen.rerank_model and not defaults.rerank_weight:
+        wishes.setdefault("rerank_weight", RERANK_WEIGHT)
+    decoding = implied_decoding(
+        asked.decoding,
+        has_required_words=bool(asked.required_words),
+        rerank_weight=wishes.get("rerank_weight"),
+    )
+    can_rerank = generator.second is not None
+    try:
+        options = choose_options(defaults, wishes, decoding=decoding, can_rerank=can_rerank)
+    except OptionError as error:
+        raise ConfigError(f"--{error.field.replace('_', '-')}: {error.reason}") from None
+    return generator.template(
+        options,
+        prefix=asked.prefix,
+        blocked_words=asked.blocked_words,
+        required_words=asked.required_words,
+    )
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m model",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("task", choices=get_args(Task))
-    parser.add_argument("model", help="a model folder")
-    parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
-    parser.add_argument("--beam-size", type=int, help="1 is greedy search")
-    parser.add_argument("--length-penalty", type=float)
-    parser.add_argument("--max-tokens", type=int)
-    for name, meaning in (
-        ("blocked", "no answer holds it"),
-        ("required", "every answer holds it, unless it is cut; needs a beam"),
-    ):
-        parser.add_argument(
-            f"--{name}-word", action="append", default=[], help=f"{meaning}; may come again"
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (_, meaning) in COMMANDS.items():
+        command = commands.add_parser(name, help=meaning, description=meaning)
+        command.add_argument("model", metavar="MODEL", help="a model folder")
+        command.add_argument("--engine", choices=get_args(EngineName), default="auto")
+        command.add_argument(
+            "--rerank-model", metavar="MODEL", help="a second model's folder, to re-rank a beam by"
         )
-    parser.add_argument("--rerank-model", help="a second model's folder, to re-rank a beam by")
-    parser.add_argument(
-        "--rerank-weight", type=float, help=f"how much it counts; {RERANK_WEIGHT} if left out"
-    )
-    parser.add_argument("--batch-size", type=int, default=64, help="sources in search at a time")
+        if name != "chat":
+            command.add_argument(
+                "--batch-size",
+                type=int,
+                default=64,
+                metavar="N",
+                help="sources in search at a time",
+            )
+        add_flags(command, RequestOptions, SearchOptions)
     return parser.parse_args(arguments)
-
-
-def _options(defaults: SearchOptions, chosen: argparse.Namespace) -> SearchOptions:
-    names = ("beam_size", "length_penalty", "max_tokens", "rerank_weight")
-    given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
-    if chosen.rerank_model and not defaults.rerank_weight:
-        given.setdefault("rerank_weight", RERANK_WEIGHT)
-    values = {**defaults.model_dump(), "n_best": 1, **given}
-    return SearchOptions.parse(values, where="options")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from model.folder import load_folder
 from model.reranker import Reranker, kind_of_reranking
 from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, SearchRequest
-from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, Tokenizer
+from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, GrowingText, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,35 @@ class Generator:
             self.reranker.reranked(template, hypotheses, [next(scored) for _ in hypotheses])
             for hypotheses in found
         ]
+
+    def stream(
+        self,
+        source: str | Sequence[str],
+        template: SearchRequest,
+        on_text: Callable[[str], None],
+    ) -> list[Candidate]:
+        """Answers one source as `answer` does, best candidate first. `on_text` takes the best one's
+        text bit by bit, as soon as it is certain; where it is re-ranked, that is at the end.
+
+        Raises:
+            InputError: if the source holds no text.
+            ConfigError: if there is nothing to re-rank by.
+        """
+        text = GrowingText(self.tokenizer)
+        if template.options.rerank_weight:
+            (hypotheses,) = self.answer([source], template)
+        else:
+            source_ids = self.tokenizer.source_ids(source)
+            search, known = self.new_search(), 0
+            search.add([replace(template, source_ids=source_ids)])
+            while not (done := search.step()):
+                tokens = search.agreed({template.key: known}).get(template.key, ())
+                known += len(tokens)
+                on_text(text.add(tokens))
+            ((_, hypotheses),) = done
+        candidates = [self._candidate(each) for each in hypotheses]
+        on_text(text.rest(candidates[0].text))
+        return candidates
 
     def template(
         self,

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sentencepiece
+from hypothesis import HealthCheck, settings
 
 from model.config import ModelConfig, NetworkConfig, TextConfig
 from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE, load_folder, write_folder
 from model.tokenizer import Tokenizer
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+#: The same examples in every run and on every machine, however slow it is.
+settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("repeatable")
+
+#: How long a test waits for what must happen. Only a fault takes so long, on any machine.
+PATIENCE_SECONDS = 120.0
 
 SENTENCES = (
     "hello there",
@@ -103,6 +117,18 @@ def exported_folder(tmp_path_factory: pytest.TempPathFactory, untrained_folder: 
     path = tmp_path_factory.mktemp("models") / "exported"
     write_folder(path, folder.config, {**files, **graphs})
     return path
+
+
+def wait_until(is_so: Callable[[], bool], *, pause_seconds: float = 0.005) -> None:
+    """Returns once `is_so`.
+
+    Raises:
+        AssertionError: if it is not within `PATIENCE_SECONDS`.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:g} seconds"
+        time.sleep(pause_seconds)
 
 
 def train_sentencepiece(sentences: Iterable[str]) -> bytes:

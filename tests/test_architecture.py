@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.conftest import PATIENCE_SECONDS
+
 FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")
 
 
@@ -26,6 +28,10 @@ FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")
 def test_no_framework_is_loaded_before_it_is_needed(module: str) -> None:
     code = f"import sys, {module}; print([f for f in {FRAMEWORKS} if f in sys.modules])"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert result.stdout.strip() == "[]"

@@ -25,6 +25,7 @@ from app.schemas.reply import EXAMPLES, Candidate, Delta, ReplyAnswer, ReplyRequ
 from app.settings import Settings
 from app.wire import Hypotheses
 from model.config import SearchOptions
+from model.search.options import implied_decoding
 from model.search.requests import SearchRequest
 from model.tokenizer import GrowingText
 
@@ -103,7 +104,11 @@ def _search_request(
     options = search_options(
         model.config.search,
         limits,
-        decoding=body.decoding or ("beam" if body.required_words or body.rerank_weight else None),
+        decoding=implied_decoding(
+            body.decoding,
+            has_required_words=bool(body.required_words),
+            rerank_weight=body.rerank_weight,
+        ),
         can_rerank=model.reranker is not None,
         **{name: getattr(body, name) for name in body.model_fields_set & OPTIONS},
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -25,8 +26,7 @@ from model.contract import Bool, Float32, Int32, State, StepResult
 from model.generator import Generator
 from model.search.beam import Search
 from model.tokenizer import EOS_ID
-
-PATIENCE_SECONDS = 10.0
+from tests.conftest import PATIENCE_SECONDS
 
 #: What the server of the tests says to everything.
 REPLY = "i am fine, thank you"
@@ -122,6 +122,12 @@ class SteppedEngine(TableEngine):
         """Waits until a step is about to run; how many rows it has."""
         assert await asyncio.to_thread(self.arrives), "no step came"
         return self._rows
+
+
+def let_time_pass(seconds: float) -> None:
+    """Moves the clock of the running event loop on."""
+    loop = asyncio.get_running_loop()
+    loop.time = lambda: time.monotonic() + seconds  # type: ignore[method-assign]
 
 
 class ThreadWorker:

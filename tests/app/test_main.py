@@ -12,6 +12,7 @@ import pytest
 from app.main import create_app
 from app.settings import Settings
 from model.errors import FolderError
+from tests.conftest import PATIENCE_SECONDS
 
 
 def test_the_front_door_leads_to_the_docs(client: httpx.Client) -> None:
@@ -55,7 +56,11 @@ def test_an_application_does_not_start_without_its_model(tmp_path: Path) -> None
 def test_an_absent_folder_stops_the_program_with_one_sentence(tmp_path: Path) -> None:
     environment = {**os.environ, "SEQ2SEQ_MODEL": str(tmp_path / "absent")}
     done = subprocess.run(
-        [sys.executable, "-m", "app"], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "app"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

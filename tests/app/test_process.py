@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import socket
-import time
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -14,16 +14,23 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import scheduler, worker
+from app import process, scheduler, worker
 from app.main import create_app
 from app.process import Worker, WorkerProcess
 from app.registry import LoadedModel, load_model
 from app.settings import Settings
 from app.wire import Link, Order
 from model.errors import EngineError, FolderError
-from tests.app.fakes import PATIENCE_SECONDS, serving
+from tests.app.fakes import serving
+from tests.conftest import PATIENCE_SECONDS, wait_until
 
 ASKED = {"message": "hello"}
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker may take longer to end than in service."""
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -40,19 +47,24 @@ def kill(worker: Worker) -> None:
 
 
 def wait_for(client: httpx.Client, status: int) -> None:
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while client.get("/health/ready").status_code != status:
-        assert time.monotonic() < give_up, f"never {status}"
-        time.sleep(0.005)
+    wait_until(lambda: client.get("/health/ready").status_code == status)
 
 
 def test_a_worker_that_was_killed_is_replaced(model: LoadedModel) -> None:
-    with serving(create_app(Settings(), load=lambda _: model)) as client:
+    may_start = threading.Event()
+
+    def new_worker() -> Worker:
+        assert may_start.wait(PATIENCE_SECONDS)
+        return model.new_worker()
+
+    watched = replace(model, new_worker=new_worker)
+    with serving(create_app(Settings(), load=lambda _: watched)) as client:
         answer = client.post("/reply", json=ASKED).json()
         kill(model.worker)
         wait_for(client, 503)
         refused = client.post("/reply", json=ASKED)
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        may_start.set()
         wait_for(client, 200)
         again = client.post("/reply", json=ASKED).json()
         assert again["candidates"] == answer["candidates"]
@@ -61,12 +73,14 @@ def test_a_worker_that_was_killed_is_replaced(model: LoadedModel) -> None:
 def test_a_worker_that_cannot_be_started_at_once_is_tried_again(
     model: LoadedModel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "SHORTEST_PAUSE_SECONDS", 0.3)
+    monkeypatch.setattr(scheduler, "SHORTEST_PAUSE_SECONDS", 0.01)
+    may_start = threading.Event()
     faults = [OSError(12, "Cannot allocate memory"), EngineError("it died while it loaded")]
 
     def new_worker() -> Worker:
         if faults:
             raise faults.pop(0)
+        assert may_start.wait(PATIENCE_SECONDS)
         return model.new_worker()
 
     hindered = replace(model, new_worker=new_worker)
@@ -75,10 +89,11 @@ def test_a_worker_that_cannot_be_started_at_once_is_tried_again(
         wait_for(client, 503)
         assert client.get("/health/live").status_code == 200
         assert client.post("/reply", json=ASKED).status_code == 503
+        may_start.set()
         wait_for(client, 200)
         assert client.post("/reply", json=ASKED).status_code == 200
     assert "Cannot allocate memory" in caplog.text and "died while it loaded" in caplog.text
-    assert "next try in 0.3 seconds" in caplog.text and "next try in 0.6 seconds" in caplog.text
+    assert "next try in 0.01 seconds" in caplog.text and "next try in 0.02 seconds" in caplog.text
 
 
 def test_a_worker_of_another_model_than_the_servers_is_refused(

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.protocol import MOST_BYTES, Gathering
 from tests.app.fakes import serving
+from tests.conftest import PATIENCE_SECONDS
 
 BODY = b"x" * 100_000
 
@@ -113,4 +114,4 @@ def test_little_is_kept() -> None:
 
 
 def connect(port: int | None) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port or 0), timeout=10)
+    return socket.create_connection(("127.0.0.1", port or 0), timeout=PATIENCE_SECONDS)

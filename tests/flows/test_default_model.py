@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model.chat import Conversation
 from model.config import SearchOptions
 from model.engine import EngineName
 from model.folder import load_folder
 from model.generator import Generator
-from model.search.requests import SearchRequest
+from model.search.requests import Hypothesis, SearchRequest
 
 FOLDER = Path(__file__).parents[2] / "models" / "default"
 ITS_OWN = load_folder(FOLDER).config.search
@@ -72,6 +74,15 @@ def test_replies_have_no_unknown_words_and_no_loops(
         assert max(triples.values(), default=0) <= 2, reply
 
 
+def test_the_picture_of_a_conversation_shows_what_is_said(generator: Generator) -> None:
+    picture = (FOLDER.parents[1] / "docs" / "images" / "conversation.svg").read_text()
+    said = re.findall(r">(you|robin) +(.*)</text>", picture)
+    conversation = Conversation(generator, generator.template())
+    replies = [conversation.reply(text, lambda _: None)[0].text for who, text in said[::2]]
+    assert replies == [text for _, text in said[1::2]]
+    assert len(replies) > 4
+
+
 def test_no_reply_serves_a_third_of_the_messages(generator: Generator, data_folder: Path) -> None:
     messages = (data_folder / "movie-lines" / "test_set.txt").read_text("utf-8").splitlines()
     assert len(messages) == 23
@@ -88,11 +99,18 @@ def test_company_order_and_padding_change_no_answer(
     generator = Generator.load(FOLDER, engine)
     sources = [tuple(generator.tokenizer.source_ids(message)) for message in film_messages]
     alone = answers_in_batches(generator, sources, list(range(200)), 1, options)
+    # TensorFlow sums in an order that depends on the size of a batch and on the processor: of two
+    # equally good answers it may give the other. Graphs of ONNX Runtime may not.
+    most_ties = 2 if engine == "keras" else 0
     by_length = sorted(range(200), key=lambda i: len(sources[i]))
     shuffled = np.random.default_rng(0).permutation(200).tolist()
     for order in (by_length, shuffled):
         for batch_size in (7, 64):
-            assert answers_in_batches(generator, sources, order, batch_size, options) == alone
+            together = answers_in_batches(generator, sources, order, batch_size, options)
+            others = [i for i in alone if together[i].tokens != alone[i].tokens]
+            assert len(others) <= most_ties
+            for i in others:
+                assert together[i].score == pytest.approx(alone[i].score, abs=1e-4)
 
 
 def answers_in_batches(
@@ -101,13 +119,13 @@ def answers_in_batches(
     order: list[int],
     batch_size: int,
     options: SearchOptions,
-) -> dict[object, tuple[int, ...]]:
-    """The best hypothesis' tokens of each source, decoded in batches of that order and size."""
-    answers: dict[object, tuple[int, ...]] = {}
+) -> dict[object, Hypothesis]:
+    """The best hypothesis of each source, decoded in batches of that order and size."""
+    answers: dict[object, Hypothesis] = {}
     search = generator.new_search()
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         search.add([SearchRequest(i, sources[i], options) for i in batch])
         while not search.is_idle:
-            answers.update((key, found[0].tokens) for key, found in search.step())
+            answers.update((key, found[0]) for key, found in search.step())
     return answers

@@ -60,6 +60,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+#: Of one command: minutes on one busy core.
+LONGEST_SECONDS = 900
+
+
 def write_recipe(folder: Path, name: str, *, epochs: int) -> Path:
     recipe = folder / f"{name}.toml"
     recipe.write_text(RECIPE.format(output=folder / name, epochs=epochs))
@@ -78,14 +82,14 @@ def start(step: str, recipe: Path) -> subprocess.Popen[str]:
 
 def run(step: str, recipe: Path) -> str:
     process = start(step, recipe)
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=LONGEST_SECONDS)
     assert process.returncode == 0, output
     return output
 
 
 def refused(step: str, recipe: Path) -> str:
     process = start(step, recipe)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=LONGEST_SECONDS)
     assert process.returncode == 1
     assert "Traceback" not in output
     return output
@@ -107,7 +111,6 @@ def test_a_killed_fit_ends_with_the_weights_of_an_undisturbed_one(folder: Path) 
         np.testing.assert_array_equal(killed[name], array, err_msg=name)
 
 
-@pytest.mark.timeout(600)
 def test_three_commands_make_a_model_that_answers(folder: Path, tokenizer_model: bytes) -> None:
     recipe = write_recipe(folder, "echo", epochs=15)
     assert "train" in run("prepare", recipe)
@@ -126,7 +129,6 @@ def test_three_commands_make_a_model_that_answers(folder: Path, tokenizer_model:
     assert "is not the tokenizer of" in refused("export", recipe)
 
 
-@pytest.mark.timeout(600)
 def test_a_run_can_start_from_a_model(folder: Path) -> None:
     first = write_recipe(folder, "first", epochs=2)
     run("prepare", first)

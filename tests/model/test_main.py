@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from select import select
 
 import pytest
 
 from model import __main__ as command
 from model.generator import Generator
+from tests.conftest import PATIENCE_SECONDS
 
 LINES = ["hello there", "", "my name is robin", " \t ", "what is your name?\ti like films", "\x00"]
 
@@ -57,10 +63,12 @@ def test_bytes_that_are_no_text_are_answered(
     ("arguments", "message"),
     [
         (["translate"], "this model's task is 'reply', not 'translate'"),
-        (["reply", "--beam-size", "0"], "options: beam_size"),
-        (["reply", "--required-word", "fine"], "required words need a beam"),
-        (["reply", "--beam-size", "4", "--required-word", " "], "required word ' ' holds no text"),
-        (["reply", "--engine", "onnx-int8"], "no int8 graphs"),
+        (["reply", "--decoding", "greedy", "--required-word", "fine"], "words need a beam"),
+        (["reply", "--required-word", " "], "required word ' ' holds no text"),
+        (["reply", "--decoding", "greedy", "--beam-size", "2"], "--beam-size: must be at most 1"),
+        (["reply", "--min-tokens", "9", "--max-tokens", "3"], "--min-tokens: must be at most 3"),
+        (["chat", "--rerank-weight", "1"], "--rerank-weight: must be at most 0 without a second"),
+        (["chat", "--engine", "onnx-int8"], "no int8 graphs"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -74,7 +82,177 @@ def test_what_cannot_be_done_is_said(
     assert run(monkeypatch, "hello\n", task, str(untrained_folder), *options) == 1
     found = capsys.readouterr()
     assert message in found.err
+    assert len(found.err.splitlines()) == 1
     assert not found.out
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        (["--beam-size", "0"], "argument --beam-size: Input should be greater than or equal to 1"),
+        (["--top-p", "much"], "argument --top-p: Input should be a valid number"),
+        (["--decoding", "best"], "Input should be 'greedy', 'beam' or 'sample'"),
+        (["--tempreture", "1"], "unrecognized arguments: --tempreture"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(
+    capsys: pytest.CaptureFixture[str], flag: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(["chat", "anywhere", *flag])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert caught.value.code == 2
+    assert line.startswith("error: ") and message in line
+
+
+def test_candidates_of_a_line_are_parted_by_tabs(
+    exported_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--decoding", "beam", "--n-best", "3", "--prefix", "my name", "--no-shortlist")
+    assert run(monkeypatch, "hello\n\nwho\n", "reply", str(exported_folder), *flags) == 0
+    first, empty, second = capsys.readouterr().out.splitlines()
+    assert empty == ""
+    for line in (first, second):
+        assert len(set(line.split("\t"))) == 3
+        assert all(text.startswith("my name") for text in line.split("\t"))
+
+
+def test_a_conversation_remembers_its_turns_until_a_new_one(
+    exported_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["hello there", "what is your name?", "", "/new", "what is your name?"]
+    flags = ("--max-tokens", "8")
+    assert run(monkeypatch, "\n".join(lines), "chat", str(exported_folder), *flags) == 0
+    generator = Generator.load(exported_folder)
+    options = generator.config.search.model_copy(update={"max_tokens": 8})
+
+    def answer(*turns: str) -> str:
+        return generator.generate([turns], options)[0][0].text
+
+    first = answer(lines[0])
+    expected = [first, answer(lines[0], first, lines[1]), "", "", answer(lines[1])]
+    assert expected[1] != expected[4]
+    assert capsys.readouterr().out.split("\n") == [*expected, ""]
+
+
+def test_a_conversation_goes_on_line_by_line_over_pipes(exported_folder: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "model", "chat", str(exported_folder), "--max-tokens", "8"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        for message in ("hello there", "what is your name?"):
+            process.stdin.write(f"{message}\n")
+            process.stdin.flush()
+            assert process.stdout.readline().strip()
+        process.stdin.close()
+        assert process.stdout.read() == ""
+    assert process.returncode == 0
+
+
+class Terminal:
+    """A terminal in which `python -m model` runs, for as long as a `with` lasts."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._screen, inside = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "model", *arguments],
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            env={**os.environ, "TERM": "dumb"},
+        )
+        os.close(inside)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE_SECONDS)
+        os.close(self._screen)
+
+    def type(self, text: str) -> None:
+        os.write(self._screen, text.encode())
+
+    def shows(self, end: str) -> str:
+        """Waits until `end` is seen. Returns what is seen since the last time."""
+        seen = ""
+        while not seen.endswith(end):
+            more = self._read()
+            assert more, f"it ended after {seen!r}"
+            seen += more
+        return seen
+
+    def rest(self) -> str:
+        """Returns what is seen until the program ends."""
+        seen = "".join(iter(self._read, ""))
+        self.process.wait(PATIENCE_SECONDS)
+        return seen
+
+    def _read(self) -> str:
+        """Returns one character; none if nobody writes any more."""
+        assert select([self._screen], [], [], PATIENCE_SECONDS)[0], "nothing more was written"
+        with suppress(OSError):  # Linux tells so that the other end is closed
+            character = os.read(self._screen, 1).decode("utf-8", "replace")
+            return self._read() if character == "\r" else character
+        return ""
+
+
+PROMPT = "\nyou        "
+
+
+def test_a_conversation_in_a_terminal_prompts_until_its_end(exported_folder: Path) -> None:
+    with Terminal("chat", str(exported_folder), "--max-tokens", "8", "--prefix", "my") as terminal:
+        assert "/new" in terminal.shows(PROMPT)
+        for line in ("hello\n", "what is your name?\n"):
+            terminal.type(line)
+            assert f"{line}untrained  my" in terminal.shows(PROMPT)
+        for line in ("\n", "/new\n"):
+            terminal.type(line)
+            assert "untrained" not in terminal.shows(PROMPT)
+        terminal.type("\x04")
+        assert terminal.rest().strip() == ""
+        assert terminal.process.returncode == 0
+
+
+def test_an_interrupt_is_quiet(exported_folder: Path) -> None:
+    with Terminal("chat", str(exported_folder)) as terminal:
+        terminal.shows(PROMPT)
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.type("\n")  # `input` may have begun to wait for a line before it looked
+        assert terminal.rest().strip() == ""
+        assert terminal.process.returncode == 130
+
+
+def test_each_line_that_is_typed_is_answered_at_once(exported_folder: Path) -> None:
+    with Terminal("reply", str(exported_folder), "--max-tokens", "8", "--prefix", "my") as terminal:
+        for _ in range(2):
+            terminal.type("hello there\n")
+            terminal.shows("hello there\n")  # the terminal's echo
+            assert terminal.shows("\n").startswith("my")
+        terminal.type("\x04")
+        assert terminal.rest() == ""
+        assert terminal.process.returncode == 0
+
+
+def test_a_conversation_loads_no_framework(exported_folder: Path) -> None:
+    code = (
+        "import sys; from model.__main__ import main; "
+        f"assert main(['chat', {str(exported_folder)!r}, '--decoding', 'beam']) == 0; "
+        "print([f for f in ('keras', 'tensorflow', 'jax', 'torch') if f in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input="hello\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_reader_that_has_enough_is_no_error(exported_folder: Path) -> None:
@@ -83,7 +261,7 @@ def test_a_reader_that_has_enough_is_no_error(exported_folder: Path) -> None:
         shell=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     assert process.stdout.count("\n") == 1
     assert "Error" not in process.stderr

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,6 @@ from model.contract import Engine, Sequel, State, StepResult, Steps
 from model.generator import Generator
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
 from tests.app.fakes import (
-    PATIENCE_SECONDS,
     REPLY,
     Serve,
     SteppedEngine,
@@ -32,6 +32,7 @@ from tests.app.fakes import (
     loop,
     serving,
 )
+from tests.conftest import PATIENCE_SECONDS, wait_until
 
 JSON = {"Content-Type": "application/json"}
 
@@ -251,7 +252,7 @@ def test_odd_text_gets_a_reply(client: httpx.Client, message: str) -> None:
     assert (answer.status_code, answer.json()["reply"]) == (200, REPLY)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(message=st.text(st.characters(codec=None), max_size=50))
 def test_any_text_gets_a_reply_or_is_refused(client: httpx.Client, message: str) -> None:
     answer = post(client, json.dumps({"message": message}))
@@ -269,7 +270,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(body=st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=3), VALUES, max_size=4))
 def test_any_json_gets_a_reply_or_is_refused(client: httpx.Client, body: dict[str, Any]) -> None:
     answer = post(client, json.dumps(body))
@@ -305,8 +306,7 @@ def test_a_request_whose_client_hung_up_is_dropped(serve: Serve, tokenizer: Toke
         with hold(client, {"message": "hello", "max_tokens": 1024}):
             assert engine.arrives()
         engine.go()
-        while engine.arrives(within_seconds=0.2):
-            engine.go()
+        step_until_idle(engine, client)
     assert engine.steps < 1024
 
 
@@ -433,24 +433,15 @@ def test_rows_of_clients_that_hang_up_are_free_two_steps_later(
     limits = Settings(max_reply_tokens=1024)
     body = {"message": "hello", "max_tokens": 1024, "beam_size": rows_each, "stream": stream}
     with serve(engine, limits) as client:
-
-        def busy() -> tuple[int, int]:
-            state = client.get("/health/ready").json()
-            return state["rows_in_use"], state["steps"]
-
         connections = [hold(client, body) for _ in range(clients)]
-        while busy()[0] < clients * rows_each:
+        while rows_in_use(client) < clients * rows_each:
+            assert engine.arrives()
             engine.go()
         for connection in connections:
             connection.close()
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        before = busy()[1]
-        while busy()[0] and time.monotonic() < deadline:
-            engine.go()
-            time.sleep(0.05)
-        rows, steps = busy()
-    assert rows == 0
-    assert steps - before <= 2
+        before = steps_of(client)
+        step_until_idle(engine, client)
+        assert steps_of(client) - before <= 2
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -458,35 +449,63 @@ def test_a_busy_server_notices_all_who_hang_up_before_the_next_step(
     make_generator: Callable[[Engine], Generator], tokenizer: Tokenizer, stream: bool
 ) -> None:
     engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
-    inner = create_app(Settings(), load=partial(loaded, make_generator(engine)))
-    clients, body = 20, {"message": "hello", "stream": stream}
+    limits = Settings(max_reply_tokens=1024)
+    inner = create_app(limits, load=partial(loaded, make_generator(engine)))
+    clients = 20
+    body = {"message": "hello", "stream": stream, "max_tokens": 1024}
+    is_busy, may_go_on = threading.Event(), threading.Event()
     tasks: list[int] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("path") == "/health/live":
-            time.sleep(0.3)  # the whole server is busy with this
+        if scope.get("path") == "/health/live":  # the whole server is busy with this
+            is_busy.set()
+            assert may_go_on.wait(PATIENCE_SECONDS)
         tasks.append(len(asyncio.all_tasks()))
         await inner(scope, receive, send)
 
-    with serving(app) as client, ThreadPoolExecutor(1) as pool:
+    def tasks_in_server() -> int:
         client.get("/health/ready")
+        return tasks[-1]
+
+    with serving(app) as client, ThreadPoolExecutor(1) as pool:
+        idle = tasks_in_server()
         connections = [hold(client, body) for _ in range(clients)]
         while asyncio.run(engine.next_rows()) < clients:
+            time.sleep(0.01)  # sources are read meanwhile
             engine.go()
-        steps = engine.steps
+        steps, at_work = engine.steps, tasks_in_server()
         for connection in connections[:2]:
             connection.close()
-        time.sleep(0.1)
+        wait_until(lambda: at_work - tasks_in_server() == 2 * (at_work - idle) // clients)
         busy = pool.submit(client.get, "/health/live")
-        time.sleep(0.1)
+        assert is_busy.wait(PATIENCE_SECONDS)
         for connection in connections[2:]:
             connection.close()
         engine.go()
+        assert not engine.arrives(0.1)
+        may_go_on.set()
         busy.result()
-        assert not engine.arrives(0.2)
-        state = client.get("/health/ready").json()
-    assert (state["rows_in_use"], state["steps"]) == (0, steps)
-    assert tasks[-1] == tasks[1]
+        wait_until(lambda: rows_in_use(client) == 0)
+        assert steps_of(client) == engine.steps == steps
+        wait_until(lambda: tasks_in_server() == idle)
+
+
+def step_until_idle(engine: SteppedEngine, client: httpx.Client) -> None:
+    """Lets a step run now and then until no rows are in use."""
+
+    def is_idle() -> bool:
+        engine.go()
+        return rows_in_use(client) == 0
+
+    wait_until(is_idle, pause_seconds=0.05)
+
+
+def rows_in_use(client: httpx.Client) -> int:
+    return int(client.get("/health/ready").json()["rows_in_use"])
+
+
+def steps_of(client: httpx.Client) -> int:
+    return int(client.get("/health/ready").json()["steps"])
 
 
 def hold(client: httpx.Client, body: dict[str, Any]) -> socket.socket:

@@ -10,6 +10,7 @@ from model.engine import load_engine
 from model.engine.onnx import OnnxEngine
 from model.errors import EngineError, FolderError
 from model.folder import GRAPH_FILES, SHORTLIST_FILES, load_folder, write_folder
+from tests.conftest import PATIENCE_SECONDS
 
 
 def test_auto_prefers_the_fastest_graphs(exported_folder: Path, untrained_folder: Path) -> None:
@@ -40,6 +41,10 @@ def test_answering_loads_no_framework(exported_folder: Path) -> None:
         "print([f for f in ('keras', 'tensorflow', 'jax', 'torch') if f in sys.modules])"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert result.stdout.splitlines()[-1] == "[]"

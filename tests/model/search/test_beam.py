@@ -227,7 +227,7 @@ def exhaustive(table: Float32, options: SearchOptions) -> tuple[tuple[int, ...],
     return best
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), alpha=st.sampled_from([0.0, 0.6, 1.5]))
 def test_a_beam_that_holds_everything_is_exhaustive(seed: int, alpha: float) -> None:
     draw = np.random.default_rng(seed)
@@ -272,7 +272,7 @@ def search_requests(draw: st.DrawFn) -> SearchRequest:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(requests=st.lists(search_requests(), min_size=1, max_size=12), seed=st.integers(0, 1000))
 def test_company_never_changes_an_answer(requests: list[SearchRequest], seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -288,7 +288,7 @@ def test_company_never_changes_an_answer(requests: list[SearchRequest], seed: in
             np.testing.assert_array_equal(one.attention_weights, other.attention_weights)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(request=search_requests(), seed=st.integers(0, 1000))
 def test_every_hypothesis_tells_where_it_looked(request: SearchRequest, seed: int) -> None:
     draw = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ BEAM = st.lists(st.lists(TOKENS, max_size=6), min_size=1, max_size=3)
 BOS = 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(requests=st.lists(st.tuples(SEQUENCES, BEAM), min_size=1, max_size=4))
 def test_a_sequence_is_found_before_its_last_token(
     requests: list[tuple[list[list[int]], list[list[int]]]],

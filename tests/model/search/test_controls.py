@@ -59,14 +59,14 @@ def contains(tokens: Sequence[int], part: Sequence[int]) -> bool:
 any_seed = st.integers(0, 1000)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(request=search_requests(), seed=any_seed)
 def test_a_few_tokens_serve_as_well_as_all(request: SearchRequest, seed: int) -> None:
     all_told = run(TellingAll(*tables(seed)), [replace(request, key=0)])[0]
     assert found(request, seed) == all_told
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(request=search_requests(), seed=any_seed, n=st.integers(1, 4))
 def test_no_ngram_comes_twice(request: SearchRequest, seed: int, n: int) -> None:
     options = request.options.model_copy(update={"no_repeat_ngram": n})
@@ -76,14 +76,14 @@ def test_no_ngram_comes_twice(request: SearchRequest, seed: int, n: int) -> None
         assert len(set(ngrams)) == len(ngrams)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(request=search_requests(), seed=any_seed)
 def test_a_blocked_sequence_is_never_said(request: SearchRequest, seed: int) -> None:
     for hypothesis in found(replace(request, prefix_ids=()), seed):
         assert not any(contains(hypothesis.tokens, words) for words in request.blocked)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(request=search_requests(), seed=any_seed)
 def test_every_hypothesis_begins_with_the_prefix(request: SearchRequest, seed: int) -> None:
     prefix = tuple(request.prefix_ids)[: request.options.max_tokens]
@@ -98,7 +98,7 @@ def test_a_prefix_counts_in_the_score() -> None:
     assert np.exp(best.logprob) == pytest.approx(0.36, rel=1e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=any_seed, price=st.floats(1.0, 5.0))
 def test_a_repetition_costs_its_price(seed: int, price: float) -> None:
     table = np.log(tables(seed)[0].astype(np.float32)).astype(np.float64)

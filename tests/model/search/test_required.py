@@ -71,7 +71,7 @@ def test_words_cannot_be_required_without_a_beam(options: dict[str, float]) -> N
         SearchRequest(0, (0,), SearchOptions(**options), required=[[A]])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(request=search_requests(), seed=any_seed)
 def test_whatever_ends_itself_holds_all(request: SearchRequest, seed: int) -> None:
     assume(request.required)
@@ -82,7 +82,7 @@ def test_whatever_ends_itself_holds_all(request: SearchRequest, seed: int) -> No
             assert all(contains(hypothesis.tokens, phrase) for phrase in request.required)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=any_seed, phrase=st.lists(st.sampled_from([A, B]), min_size=1, max_size=2))
 def test_a_wide_beam_finds_the_best_of_all_that_hold_it(seed: int, phrase: list[int]) -> None:
     table = np.random.default_rng(seed).dirichlet(np.ones(4), size=4)

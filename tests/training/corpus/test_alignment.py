@@ -108,7 +108,7 @@ def places(pairs: list[Pair]) -> list[tuple[float, ...]]:
     return [(*(each.start for each in pair.source), pair.score) for pair in pairs]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(source=any_cues, target=any_cues)
 def test_any_cues_give_monotone_pairs_and_no_text_twice(
     source: list[Cue], target: list[Cue]
@@ -122,7 +122,7 @@ def test_any_cues_give_monotone_pairs_and_no_text_twice(
     assert all(0.0 <= pair.score <= 1.0 for pair in pairs)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(source=any_cues, target=any_cues)
 def test_another_clock_changes_nothing(source: list[Cue], target: list[Cue]) -> None:
     moved = [

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE_SECONDS
 from training.__main__ import main
 from training.corpus.mining import Exchange, MiningOptions, mine
 from training.corpus.records import Fault
@@ -160,7 +161,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(films: Path) -> None:
     command = f"{sys.executable} -m training mine {films} | head -n 1"
     root = Path(__file__).parents[3]
     done = subprocess.run(
-        command, shell=True, cwd=root, capture_output=True, text=True, timeout=120
+        command, shell=True, cwd=root, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
     assert json.loads(done.stdout)["reply"]
     assert done.stderr == ""

@@ -7,11 +7,11 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE_SECONDS
 from training.corpus.parallel import available_cores
 from training.corpus.prepare import prepare
 from training.recipe import read_recipe
@@ -34,6 +34,31 @@ type = "word"
 vocab_size = 120
 """
 SEEN = ("train.arrow", "dev.arrow", "test.arrow", "source.spm", "report.json", "report.html")
+#: Runs a command that kills itself: after the first piece of a pass, or where a function is called.
+KILLED = """
+import os, signal, sys
+from training.corpus import prepare
+
+where, *command = sys.argv[1:]
+passes, run_all = iter(["read", "tokenise"]), prepare.run_all
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def run_some(*arguments):
+    name, results = next(passes), run_all(*arguments)
+    yield next(results)
+    if name == where:
+        die()
+    yield from results
+
+prepare.run_all = run_some
+if where not in ("read", "tokenise"):
+    assert hasattr(prepare, where)
+    setattr(prepare, where, die)
+from training.__main__ import main
+sys.exit(main(command))
+"""
 WORDS = "red green blue white black dog cat house tree car boat bird horse sees likes finds".split()
 
 
@@ -81,27 +106,32 @@ def test_the_number_of_processes_changes_nothing(
     assert contents(corpus, "parallel") == undisturbed
 
 
+def run_killed(where: str, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Returns when the command has killed itself, and no process of it has its output open."""
+    return subprocess.run(
+        [sys.executable, "-c", KILLED, where, *command],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     corpus: Path, undisturbed: dict[str, bytes], workers: int
 ) -> None:
     name = f"killed-{workers}"
     path = recipe_in(corpus, name)
-    command = [sys.executable, "-m", "training", "prepare", str(path), "--workers", str(workers)]
-    draw = random.Random(workers)
-    kills = 0
-    wait = 0.7  # seconds; long enough to begin
-    while True:
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        try:
-            assert process.wait(timeout=wait) == 0
-            break
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-            wait *= draw.uniform(1.1, 1.5)
-    assert kills >= 2
+    command = ["prepare", str(path), "--workers", str(workers)]
+    for where in ("read", "train_tokenizer", "tokenise", "write_shard"):
+        killed = run_killed(where, command)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    subprocess.run(
+        [sys.executable, "-m", "training", *command],
+        capture_output=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
+    )
     assert contents(corpus, name) == undisturbed
     assert sorted(each.name for each in (corpus / name / "data").iterdir()) == sorted(SEEN)
     assert not (corpus / name / "data.partial").exists()
@@ -109,21 +139,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
 
 def test_processes_end_with_a_parent_that_is_killed(corpus: Path) -> None:
     path = recipe_in(corpus, "orphans")
-    command = [sys.executable, "-m", "training", "prepare", str(path), "--workers", "2"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
-    candidates = corpus / "orphans" / "data.partial" / "work" / "candidates"
-    while not (candidates.is_dir() and list(candidates.iterdir())):
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    for _ in range(1000):
-        try:
-            os.killpg(process.pid, 0)  # its group is empty: nobody is left
-        except ProcessLookupError:
-            return
-        time.sleep(0.01)
-    pytest.fail("processes were left behind")
+    killed = run_killed("read", ["prepare", str(path), "--workers", "2"])
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
 
 
 def test_cores_are_counted() -> None:

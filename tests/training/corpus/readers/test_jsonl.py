@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.corpus.readers.fields import Fields
@@ -59,7 +59,7 @@ def test_another_shape_is_a_fault_and_the_next_line_is_read(tmp_path: Path, reco
     assert isinstance(example, Example)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(max_examples=50)
 @given(content=st.binary(max_size=200))
 def test_wild_bytes_are_faults_at_worst(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "wild.jsonl"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.corpus.readers import READERS, read_source
@@ -58,7 +58,7 @@ def test_files_are_read_one_after_the_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["cornell", "exchanges", "lines", "pairs", "scan", "bitext"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(max_examples=40)
 @given(
     pieces=st.lists(
         st.binary(max_size=20)

@@ -4,7 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.corpus.readers.subtitles import read_subtitles
@@ -128,7 +128,7 @@ def test_another_file_is_one_fault(tmp_path: Path) -> None:
     assert fault.origin == str(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(
     head=st.sampled_from(
         [

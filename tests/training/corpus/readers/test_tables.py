@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.corpus.readers.tables import read_table
@@ -138,7 +138,7 @@ def test_what_a_row_holds_never_costs_those_without_marks(
     assert targets.count("y") == after
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(max_examples=80)
 @given(content=st.binary(max_size=80), name=st.sampled_from(["a.csv", "a.tsv"]))
 def test_wild_bytes_are_faults_at_worst(tmp_path: Path, content: bytes, name: str) -> None:
     path = tmp_path / name

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.corpus.readers.tmx import BLOCK_CHARACTERS, LONGEST_UNIT, read_tmx
@@ -219,7 +219,7 @@ def test_what_was_sound_before_a_break_is_kept(tmp_path: Path) -> None:
     assert isinstance(fault, Fault)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(max_examples=80)
 @given(
     pieces=st.lists(
         st.binary(max_size=12)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.corpus.readers.yaml import read_yaml
@@ -59,7 +59,7 @@ def test_a_conversation_that_holds_itself_is_a_fault(tmp_path: Path) -> None:
     assert isinstance(fault, Fault)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(max_examples=50)
 @given(content=st.binary(max_size=200))
 def test_wild_bytes_are_faults_at_worst(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "wild.yml"

@@ -1,0 +1,75 @@
+"""A conversation with a model, reply by reply. Knows no terminal."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from model.errors import InputError
+from model.generator import Candidate, Generator
+from model.search.requests import SearchRequest
+
+#: The line that begins a new conversation.
+NEW = "/new"
+
+
+class Conversation:
+    """The turns of a dialogue, as many as the model reads.
+
+    Args:
+        generator: replies.
+        template: how it searches, see `Generator.template`.
+    """
+
+    def __init__(self, generator: Generator, template: SearchRequest) -> None:
+        self._generator = generator
+        self._template = template
+        self._turns: deque[str] = deque(maxlen=generator.config.text.context_turns)
+
+    def reply(self, message: str, on_text: Callable[[str], None]) -> list[Candidate]:
+        """Replies to `message`, best candidate first. `on_text` takes the best one's text bit by
+        bit, as soon as it is certain.
+
+        Raises:
+            InputError: if `message` holds no text.
+        """
+        self._generator.tokenizer.source_ids(message)  # it must not be skipped as an empty turn
+        found = self._generator.stream([*self._turns, message], self._template, on_text)
+        self._turns += message, found[0].text
+        return found
+
+    def forget(self) -> None:
+        """Begins a new conversation."""
+        self._turns.clear()
+
+
+def chat(
+    conversation: Conversation,
+    lines: Iterable[str],
+    write: Callable[[str], None],
+    *,
+    label: str = "",
+    separator: str = "\t",
+) -> None:
+    """Writes a line for each of `lines`: the reply, or nothing where a line holds no text or is
+    `NEW`.
+
+    Args:
+        conversation: goes on.
+        lines: messages.
+        write: takes text, which is to be seen at once.
+        label: what a reply begins with.
+        separator: what each further candidate begins with.
+    """
+    for line in lines:
+        if line.strip() == NEW:
+            conversation.forget()
+        else:
+            write(label)
+            try:
+                _, *others = conversation.reply(line, write)
+            except InputError:
+                others = []
+            for other in others:
+                write(separator + other.text)
+        write("\n")
