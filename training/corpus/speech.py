@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from training.corpus.records import Cue
+from training.corpus.sentences import is_ended
 
 # Whatever is searched for anywhere in a cue is bounded, or stays on its line: a damaged file may
 # hold a cue of any length, and the time must not grow with its square.
@@ -34,9 +35,6 @@ _NO_NAMES = frozenset(
     "also answer because but example first fact finally here hint imagine listen look no note now "
     "okay or question remember rule second so still then therefore think third well yes yet".split()
 )
-_SENTENCE_END = re.compile(r"[.?!…。．！？｡؟۔।][\"'”’»)\]」』]*\s*$")
-#: A full stop, and the quotes and spaces behind it, in a turn that may be as long as a film.
-LONGEST_END = 40
 _SPACES = re.compile(r"[ \t]+")
 #: A word or a pair of words that the end of a line parted.
 _HYPHEN = re.compile(r"\w--?$")
@@ -106,11 +104,6 @@ def speeches_of(cue: Cue) -> Iterator[Speech]:
             parts.append(Speech(text, is_marked, name))
         is_marked = False
     yield from parts
-
-
-def is_ended(text: str) -> bool:
-    """Whether it ends with the end of a sentence."""
-    return bool(_SENTENCE_END.search(text[-LONGEST_END:]))
 
 
 def joined(first: str, second: str) -> str:

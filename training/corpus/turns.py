@@ -7,13 +7,13 @@ its pauses and its full stops mean (`Habits`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from training.corpus.records import Cue, Fault
-from training.corpus.speech import Speech, is_advert, is_ended, joined, speeches_of
+from training.corpus.sentences import is_ended, is_question
+from training.corpus.speech import Speech, is_advert, joined, speeches_of
 
 #: Fewer questions say nothing about a file.
 LEAST_QUESTIONS = 5
@@ -22,8 +22,6 @@ FEW = 0.1
 #: Where fewer cues end a sentence, the file does without full stops.
 LEAST_ENDED = 0.3
 DOTS = ("...", "…")
-
-_QUESTION = re.compile(r"[?？؟][\"'”’»)\]」』]*$")
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES) -> Habits:
     after_questions = [
         gap
         for text, gap in zip(texts, gaps, strict=False)
-        if _QUESTION.search(text) and gap <= pauses.scene_ms
+        if is_question(text) and gap <= pauses.scene_ms
     ]
     at_once = sum(gap < pauses.turn_ms for gap in after_questions)
     ended = sum(map(is_ended, texts))
