@@ -21,8 +21,8 @@ TOO_LONG = "a cue of {:,} characters"
 Block = tuple[int, list[str]]  # the line where it begins, and its lines
 
 _SIGNATURE = re.compile(r"WEBVTT(?:[ \t\n]|$)")
-#: Blocks that show nothing.
-_OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
+#: Blocks that show nothing; the header comes again where segments of a stream are joined.
+_OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION|WEBVTT)(?:\s|$)")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>|</v>")
 _TAG = re.compile(r"<[^>]*(?:>|$)")
 
