@@ -60,12 +60,14 @@ class Turn:
         start_ms, end_ms: of its cues, in milliseconds.
         text: without markup, notes and labels, on one line.
         speaker: who says it, if the file tells.
+        colour: of its letters, where colours tell speakers.
     """
 
     start_ms: int
     end_ms: int
     text: str
     speaker: str = ""
+    colour: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def scenes_of(
             continue
         is_close = cue.start_ms - last_end < pauses.turn_ms
         for number, speech in enumerate(speeches_of(cue, labels)):
+            if scene and cue.colour != scene[-1].colour:
+                speech = replace(speech, is_marked=True)
             if number or not (is_close and scene and _shows_again(scene[-1], speech, cue)):
                 _say(scene, speech, cue, is_close or number > 0, habits)
             else:
@@ -154,7 +158,7 @@ def _say(scene: list[Turn], speech: Speech, cue: Cue, is_close: bool, habits: Ha
         text = joined(last.text, speech.text)
         scene[-1] = replace(last, end_ms=max(last.end_ms, cue.end_ms), text=text)
     else:
-        scene.append(Turn(cue.start_ms, cue.end_ms, speech.text, speech.speaker))
+        scene.append(Turn(cue.start_ms, cue.end_ms, speech.text, speech.speaker, cue.colour))
 
 
 def _shows_again(last: Turn, speech: Speech, cue: Cue) -> bool:
