@@ -1,8 +1,9 @@
-"""Labels that tell who speaks (`ANNA: Hi.`, `[MAN]: Hi.`, `（田中）はい`). Pure functions.
+"""Labels that tell who speaks (`ANNA: Hi.`, `[MAN]: Hi.`, a name in Japanese brackets). Pure
+functions.
 
-A label in Latin, Greek or Cyrillic letters is known by its capitals. Where capitals tell nothing, in
-a file that is all in capitals or in scripts that have none, the file is asked which short words
-stand before a colon again and again (`labels_of`).
+A label in Latin, Greek or Cyrillic letters is known by its capitals. Where these tell nothing, in a
+file that is all in capitals or in scripts that have none, the file is asked which short words come
+before a colon again and again (`labels_of`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _TITLES = (
     "mr mrs ms dr st prof sgt lt capt col gen maj cpl pvt det insp rev fr sr sra jr mme mlle m hr "
     "gov sen rep"
 )
-_LABEL = re.compile(rf"([^:：\n]{{1,{LONGEST_LABEL}}}?)[ \t]*([:：])[ \t]*")
+_LABEL = re.compile(rf"([^:：\n]{{1,{LONGEST_LABEL}}}?)[^\S\n]*([:：])[^\S\n]*")
 #: Behind the end of a sentence: `Okay. LENA: Hello!`
 _AFTER_SENTENCE = rf"(?:(?<=[{END_MARKS}{CLOSERS}])[ \t]+|(?<=[{WIDE_MARKS}」』]))"
 _LABEL_WITHIN = re.compile(
@@ -41,6 +42,7 @@ _LABEL_WITHIN = re.compile(
     rf"[^\s:：{END_MARKS}][^:：\n{END_MARKS}]{{0,{LONGEST_LABEL}}})[:：])",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"[^\W\d_]{2,} #?\d{1,2}")
 _TITLE_END = re.compile(rf"(?:^|\s)(?:{_TITLES.replace(' ', '|')})\.$", re.IGNORECASE)
 _DASHED_START = r"(?:^[ \t]*(?:[\u2010-\u2015\u2212\ufe58\ufe63\uff0d-][ \t]*|>>+[ \t]*)?)"
 #: `[MAN]: Hi.`, at the start of a line or behind a sentence.
@@ -49,9 +51,10 @@ _BRACKETED = re.compile(
     rf"[\[(（［【]([^\[\]()（）［］【】\n:：]{{1,{LONGEST_LABEL}}})[\])）］】][ \t]*[:：][ \t]*",
     re.MULTILINE,
 )
-#: `（田中）はい`
+#: A name in brackets without a colon, before speech.
 _JAPANESE = re.compile(
-    rf"({_DASHED_START}|(?<=[{WIDE_MARKS}]))[（(]([^\s（）()]{{1,10}})[）)](?=[ \t]*\n?[ \t]*[^\s（(])",
+    rf"({_DASHED_START}|(?<=[{WIDE_MARKS}]))[（(]([^\s（）()]{{1,10}})[）)]"
+    r"(?=[ \t]*\n?[ \t]*[^\s（(])",
     re.MULTILINE,
 )
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
@@ -59,7 +62,7 @@ _HIRAGANA = re.compile(r"[\u3041-\u3096]")
 _EAST_ASIAN = re.compile(r"[々〆\u3041-\u3096\u30a1-\u30ff\u3400-\u9fffA-ZＡ-Ｚ0-9０-９・＝]+")
 #: Ends of Japanese and Chinese notes: of sounds, and of what a face shows.
 _SOUND = re.compile(
-    r"(?:[音声聲息曲笑泣哭咳涙汗怒拍打鈴叫唸拝嘆叹]|拍手|音楽|音乐|音樂|沈黙|無言|深呼吸|掌声|掌聲|敲门|敲門|电话|電話"
+    r"(?:[音声聲息曲笑泣哭咳涙汗怒拍叫唸拝嘆叹]|拍手|音楽|音乐|音樂|沈黙|無言|深呼吸|掌声|掌聲|敲门|敲門|电话|電話"
     r"|チャイム|ノック|ベル|サイレン|ブザー|アラーム|クラクション|BGM|くしゃみ|いびき|せき|しゃっくり|げっぷ)$"
 )
 #: How a name's hiragana may end within a longer label: `田中と佐藤`, `花子ちゃん`.
@@ -71,20 +74,26 @@ _NO_NAMES = frozenset(
     "okay or question remember rule second so still then therefore think third well yes yet "
     "the a an this that these those my our your his her its what who why how when where if and "
     "meaning namely plus wait warning attention caution danger notice important conclusion problem "
-    "reason result solution summary step tip title subject update translation correction".split()
+    "reason result solution summary step tip title subject update translation correction "
+    # the same in other languages of Europe
+    "c'est-à-dire réponse règle résultat remarque attention exemple beispiel nämlich frage antwort "
+    "achtung regel merke fazit ergebnis hinweis ejemplo pregunta respuesta regla nota recuerda "
+    "problema resultado esempio domanda risposta regola exemplo pergunta resposta regra voorbeeld "
+    "vraag antwoord пример вопрос ответ итог правило значит например внимание задача".split()
 )
 #: Nouns that number something said: `Rule 2: never run.`, `Golden Rule: ...`
 _TOPICS = frozenset(
     "rule fact question answer step chapter part lesson option plan point problem reason example "
-    "day week year episode number phase figure tip theorem equation case exhibit article section "
-    "level version test item page room round act scene".split()
+    "week year episode number phase figure tip theorem equation case exhibit article section "
+    "level version test item round".split()
 )
 #: The same in scripts without capitals: he said, the question, for example, remember, note.
 _NO_CASELESS_NAMES = frozenset(
     "قال قالت قلت قالوا سؤال السؤال جواب الجواب مثلا مثال ملاحظة تذكر النتيجة الحل "
     "אמר אמרה אמרתי שאלה השאלה תשובה התשובה למשל דוגמה הערה זכור "
     "कहा बोला बोली सवाल जवाब प्रश्न उत्तर उदाहरण याद ध्यान सुनो "
-    "问题 問題 答案 注意 记住 記住 例如 比如 结果 結果 原因 结论 結論 时间 時間 地点 地點 例 答え 注 質問 結論".split()
+    "问题 問題 答案 注意 记住 記住 例如 比如 结果 結果 原因 结论 結論 时间 時間 "
+    "地点 地點 例 答え 注 質問".split()
 )
 #: What a Chinese or Japanese clause before a colon ends with: to say, is, as follows, particles.
 _SAYING = re.compile(r"[说說道问問是想叫喊写寫看听聽讲講下はがをにでともてただるすいくうつむぶ]$")
@@ -168,7 +177,7 @@ def name_and_rest(line: str, labels: Labels, *, after_arrows: bool = False) -> t
     if not match or not is_name(match[1], labels, after_arrows=after_arrows):
         return "", line
     rest = line[match.end() :]
-    is_parted = not rest or match[2] == "：" or line[match.end() - 1] in " \t"
+    is_parted = not rest or match[2] == "：" or line[match.end() - 1].isspace()
     if not is_parted and (not is_caseless(match[1]) or rest[0].isdigit() or rest[0] == "/"):
         return "", line
     return match[1], rest
@@ -211,11 +220,10 @@ def _is_title(word: str) -> bool:
 
 
 def _is_capitalised(text: str) -> bool:
-    """Returns whether it is a name of one or two words, or one with a number: `Man #1`."""
+    """Returns whether it is a name of one or two words. One with a number (`Man 1`) must come again
+    in its file: `Schritt 1` is mostly none."""
     words = text.split()
-    if not words or len(words) > 2 or not words[0][0].isupper():
-        return False
-    return len(words) < 2 or words[1][0].isupper() or words[1].lstrip("#").isdigit()
+    return 1 <= len(words) <= 2 and all(word[0].isupper() for word in words)
 
 
 def _has_letter(text: str) -> bool:
@@ -242,7 +250,7 @@ def _recurring_names(texts: list[str]) -> Iterator[str]:
     again = sum(times for times in found.values() if times >= LEAST_TIMES)
     enough = LEAST_SHARE * len(texts)
     for name, times in found.items():
-        labelled = caseless if is_caseless(name) else again
+        labelled = caseless if is_caseless(name) else again if name.isupper() else 0
         if times >= LEAST_TIMES or labelled >= enough:
             yield name
 
@@ -257,9 +265,11 @@ def _candidates(text: str) -> Iterator[str]:
             continue
         name = match[1]
         if is_caseless(name):
-            if _is_caseless_name(name) and not line[-1] in ":：":
+            if _is_caseless_name(name) and line[-1] not in ":：":
                 yield name
-        elif name.isupper() and len(re.split(r"[\s&/,+]+", name)) <= 3:
+        elif (name.isupper() and len(re.split(r"[\s&/,+]+", name)) <= 3) or _NUMBERED.fullmatch(
+            name
+        ):
             yield name
 
 
@@ -274,14 +284,17 @@ def _is_caseless_name(text: str) -> bool:
 
 
 def _bracketed_names(texts: list[str], *, is_japanese: bool) -> Iterator[str]:
-    """Yields names that stand in brackets before speech, as `（田中）`, and no notes, `（ドアの音）`.
+    """Yields names in brackets before speech, as Japanese files have them, and no notes.
 
     A name in Chinese characters or katakana need not come again in a Japanese file; others must.
     Notes are told by how they end (a sound, laughter) and by hiragana, of which verbs and particles
     are.
     """
     found = Counter(
-        match[2] for text in texts if "）" in text or ")" in text for match in _JAPANESE.finditer(text)
+        match[2]
+        for text in texts
+        if "）" in text or ")" in text
+        for match in _JAPANESE.finditer(text)
     )
     for name, times in found.items():
         if not _EAST_ASIAN.fullmatch(name) or _SOUND.search(name) or not _has_letter(name):

@@ -53,11 +53,13 @@ class MiningOptions:
         scene_pause: seconds of silence after which nothing answers what came before.
         turn_pause: cues closer than this, in seconds, are one turn if they are one sentence, or if
             the file leaves a longer pause between speakers.
+        keep_language: code of the one that is read where cues show two languages.
     """
 
     context_turns: int = 4
     scene_pause: float = 4.0
     turn_pause: float = 0.25
+    keep_language: str = ""
 
     @property
     def pauses(self) -> Pauses:
@@ -87,7 +89,7 @@ def _mine_file(file: Path, options: MiningOptions) -> Iterator[Exchange | Fault]
 
 
 def _mine_member(path: Path, options: MiningOptions) -> Iterator[Exchange | Fault]:
-    for scene in read_scenes(path, options.pauses):
+    for scene in read_scenes(path, options.pauses, options.keep_language):
         if isinstance(scene, Fault):
             yield scene
         else:

@@ -1,9 +1,9 @@
 """Captions that roll up or grow: each word once. Pure functions.
 
-Live and automatic captions show their last lines again while the next one appears below (roll-up of
-CEA-608, automatic captions of video sites), or a line again with one more word. A film does not: its
-second `No.` is said. So a file is asked first whether its captions roll (`captions_roll`); only then
-`drop_repeated_lines` leaves out what was on the screen just before.
+Live and automatic captions show their last lines again while the next one appears below (roll-up
+of CEA-608, automatic captions of video sites), or a line again with one more word. A film does not:
+its second `No.` is said. So a file is asked first whether its captions roll (`captions_roll`); only
+then `drop_repeated_lines` leaves out what was on the screen just before.
 """
 
 from __future__ import annotations

@@ -22,9 +22,7 @@ LONGEST_END = 40
 _END = re.compile(rf"[{END_MARKS}][{CLOSERS}]*\s*$")
 _QUESTION = re.compile(rf"[?？؟⸮⁇﹖፧\u037e][{CLOSERS}]*$")
 _ASKED = re.compile(rf"[{ASKING_MARKS}][{CLOSERS}]*$")
-_ENDS = re.compile(
-    rf"(?<![{END_MARKS}])[{END_MARKS}]++[{CLOSERS}]*(?:\s+|(?<=[{WIDE_MARKS}」』]))"
-)
+_ENDS = re.compile(rf"(?<![{END_MARKS}])[{END_MARKS}]++[{CLOSERS}]*(?:\s+|(?<=[{WIDE_MARKS}」』]))")
 #: Full stops that end nothing: `Mr. Smith`
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“„«.])(?:Mrs?|Ms|Dr|St|vs|Prof|Sra?|Mme|bzw|ca|Nr|No)\.\s+$"

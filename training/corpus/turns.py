@@ -125,9 +125,7 @@ def scenes_of(
         yield scene
 
 
-def habits_of(
-    cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES, *, rolls: bool = False
-) -> Habits:
+def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES, *, rolls: bool = False) -> Habits:
     """What pauses, full stops and marks mean in a file; `rolls` tells that its captions roll.
 
     A question is mostly answered by somebody else. Where hardly any question is followed at once,

@@ -33,7 +33,9 @@ def test_sentences_end_in_every_script(text: str, sentences: list[str]) -> None:
     assert list(sentences_of(text)) == sentences
 
 
-@pytest.mark.parametrize("mark", [".", "…", "?", "。", "｡", "！", "؟", "۔", "।", "‽", "።", "။", "։"])
+@pytest.mark.parametrize(
+    "mark", [".", "…", "?", "。", "｡", "！", "؟", "۔", "।", "‽", "።", "။", "։"]
+)
 def test_a_mark_ends_a_text_also_inside_quotes(mark: str) -> None:
     assert is_ended(f"abc{mark}")
     assert is_ended(f'"abc{mark}" ')

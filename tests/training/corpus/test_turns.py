@@ -71,6 +71,17 @@ def test_a_name_or_a_voice_tells_who_goes_on() -> None:
     ]
 
 
+def test_another_colour_is_another_speaker() -> None:
+    coloured = [
+        Cue(0, 1000, "Who is", 1, "", "yellow"),
+        Cue(1000, 2000, "it?", 2, "", "yellow"),
+        Cue(2000, 3000, "Me", 3),
+        Cue(3000, 4000, "Oh", 4, "", "cyan"),
+    ]
+    more = [Cue(9000 + start, 9000 + end, text, 5) for start, end, text in PAUSED]
+    assert texts([*coloured, *more])[0] == ["Who is it?", "Me", "Oh"]
+
+
 def test_a_cue_in_two_layers_is_one() -> None:
     assert texts(cues((0, 1000, "Hi."), (0, 1000, "Hi."), (1000, 2000, "Oh."))) == [["Hi.", "Oh."]]
 

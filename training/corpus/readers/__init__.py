@@ -34,7 +34,9 @@ READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "pairs": lambda path, _: read_pairs(path),
     "scan": lambda path, _: read_scan(path),
     "subtitles": lambda path, source: read_subtitles(
-        path, Pauses.of_seconds(turn=source.turn_pause, scene=source.scene_pause)
+        path,
+        Pauses.of_seconds(turn=source.turn_pause, scene=source.scene_pause),
+        source.keep_language,
     ),
     "table": lambda path, source: read_table(path, source.columns, source.group_column),
     "tmx": lambda path, source: read_tmx(path, source.language_pair),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from training.corpus.sentences import is_ended
 
-#: Of the coloured parts of a file, so many are whole lines or sentences where colours tell speakers.
+#: Where colours tell speakers, so many of the coloured parts of a file are lines or sentences.
 LEAST_WHOLE = 0.75
 
 _TAG = re.compile(
@@ -25,7 +25,7 @@ _CLASS = re.compile(
 )
 _OTHER_TAG = re.compile(r"<[^>]*>|\{[^}]*\}")
 #: Before what is said in a line.
-_LINE_START = re.compile(r"(?:^|\n)[\s\u2010-\u2015－>-]*$")
+_LINE_START = re.compile(r"(?:^|\n)[\s\u2010-\u2015\uff0d>-]*$")
 
 
 def runs_of(markup: str) -> Iterator[tuple[str, str]]:

@@ -211,7 +211,9 @@ def _line_blocks(
             yield Fault(f"{origin}:{number}", f"expected {others}")
 
 
-def _parse(found: Iterable[Block | Fault], form: str, origin: str, *, fps: float | None = None) -> Found:
+def _parse(
+    found: Iterable[Block | Fault], form: str, origin: str, *, fps: float | None = None
+) -> Found:
     """Reads all blocks at once; one by one if any is bad, so that it costs no other."""
     each = [_bounded(block, origin) for block in found]
     blocks = [block for block in each if not isinstance(block, Fault)]
