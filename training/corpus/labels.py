@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from training.corpus.label_words import NO_CASELESS_NAMES, NO_NAMES, TOPICS
 from training.corpus.records import Cue
 from training.corpus.sentences import CLOSERS, END_MARKS, WIDE_MARKS
 
@@ -48,7 +49,8 @@ _DASHED_START = r"(?:^[ \t]*(?:[\u2010-\u2015\u2212\ufe58\ufe63\uff0d-][ \t]*|>>
 #: `[MAN]: Hi.`, at the start of a line or behind a sentence.
 _BRACKETED = re.compile(
     rf"({_DASHED_START}|{_AFTER_SENTENCE})"
-    rf"[\[(（［【]([^\[\]()（）［］【】\n:：]{{1,{LONGEST_LABEL}}})[\])）］】][ \t]*[:：][ \t]*",
+    rf"[\[(（［【]([^\[\]()（）［］【】\n:：]{{1,{LONGEST_LABEL}}})"
+    r"(?:[:：][ \t]*[\])）］】][ \t]*[:：]?|[\])）］】][ \t]*[:：])[ \t]*",
     re.MULTILINE,
 )
 #: A name in brackets without a colon, before speech.
@@ -57,46 +59,20 @@ _JAPANESE = re.compile(
     r"(?=[ \t]*\n?[ \t]*[^\s（(])",
     re.MULTILINE,
 )
+#: How somebody speaks, behind the name: `ANNA (softly): Hi.`
+_ASIDE = re.compile(r"[(（\[][^()（）\[\]\n]{0,50}[)）\]]")
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
 _HIRAGANA = re.compile(r"[\u3041-\u3096]")
 _EAST_ASIAN = re.compile(r"[々〆\u3041-\u3096\u30a1-\u30ff\u3400-\u9fffA-ZＡ-Ｚ0-9０-９・＝]+")
 #: Ends of Japanese and Chinese notes: of sounds, and of what a face shows.
 _SOUND = re.compile(
-    r"(?:[音声聲息曲笑泣哭咳涙汗怒拍叫唸拝嘆叹]|拍手|音楽|音乐|音樂|沈黙|無言|深呼吸|掌声|掌聲|敲门|敲門|电话|電話"
+    r"(?:[音声聲語息曲笑泣哭咳涙汗怒拍叫唸拝嘆叹]|拍手|音楽|音乐|音樂|沈黙|無言|深呼吸|掌声|掌聲|敲门|敲門|电话|電話"
     r"|チャイム|ノック|ベル|サイレン|ブザー|アラーム|クラクション|BGM|くしゃみ|いびき|せき|しゃっくり|げっぷ)$"
-)
-#: How a name's hiragana may end within a longer label: `田中と佐藤`, `花子ちゃん`.
-_SUFFIXES = re.compile(r"(?<=.)(?:ちゃん|さん|くん|さま|たち|と(?=.))")
-
-#: Words before a colon that are said, not the name of who says them.
-_NO_NAMES = frozenset(
-    "also answer because but example first fact finally here hint imagine listen look no note now "
-    "okay or question remember rule second so still then therefore think third well yes yet "
-    "the a an this that these those my our your his her its what who why how when where if and "
-    "meaning namely plus wait warning attention caution danger notice important conclusion problem "
-    "reason result solution summary step tip title subject update translation correction "
-    # the same in other languages of Europe
-    "c'est-à-dire réponse règle résultat remarque attention exemple beispiel nämlich frage antwort "
-    "achtung regel merke fazit ergebnis hinweis ejemplo pregunta respuesta regla nota recuerda "
-    "problema resultado esempio domanda risposta regola exemplo pergunta resposta regra voorbeeld "
-    "vraag antwoord пример вопрос ответ итог правило значит например внимание задача".split()
-)
-#: Nouns that number something said: `Rule 2: never run.`, `Golden Rule: ...`
-_TOPICS = frozenset(
-    "rule fact question answer step chapter part lesson option plan point problem reason example "
-    "week year episode number phase figure tip theorem equation case exhibit article section "
-    "level version test item round".split()
-)
-#: The same in scripts without capitals: he said, the question, for example, remember, note.
-_NO_CASELESS_NAMES = frozenset(
-    "قال قالت قلت قالوا سؤال السؤال جواب الجواب مثلا مثال ملاحظة تذكر النتيجة الحل "
-    "אמר אמרה אמרתי שאלה השאלה תשובה התשובה למשל דוגמה הערה זכור "
-    "कहा बोला बोली सवाल जवाब प्रश्न उत्तर उदाहरण याद ध्यान सुनो "
-    "问题 問題 答案 注意 记住 記住 例如 比如 结果 結果 原因 结论 結論 时间 時間 "
-    "地点 地點 例 答え 注 質問".split()
 )
 #: What a Chinese or Japanese clause before a colon ends with: to say, is, as follows, particles.
 _SAYING = re.compile(r"[说說道问問是想叫喊写寫看听聽讲講下はがをにでともてただるすいくうつむぶ]$")
+#: How a name's hiragana may end within a longer label: `田中と佐藤`, `花子ちゃん`.
+_SUFFIXES = re.compile(r"(?<=.)(?:ちゃん|さん|くん|さま|たち|と(?=.))")
 
 
 @dataclass(frozen=True)
@@ -212,7 +188,8 @@ def _is_label(text: str) -> bool:
     if any(word.endswith(".") and not _is_title(word) for word in words):
         return False
     plain = [word.lower() for word in words]
-    return plain[0] not in _NO_NAMES and not _TOPICS.intersection(plain)
+    is_letter = len(text) == 1  # of questions and answers: `Q:`, `A:`
+    return is_letter or (plain[0] not in NO_NAMES and not TOPICS.intersection(plain))
 
 
 def _is_title(word: str) -> bool:
@@ -260,6 +237,7 @@ def _candidates(text: str) -> Iterator[str]:
     for line in text.split("\n"):
         if ":" not in line and "：" not in line:
             continue
+        line = _ASIDE.sub("", line)
         match = _LABEL.match(line.lstrip(" \t-‐‑‒–—―−﹘﹣－>"))
         if not match or not _is_label(match[1]):
             continue
@@ -278,7 +256,7 @@ def _is_caseless_name(text: str) -> bool:
     return (
         len(words) <= MOST_WORDS_CASELESS
         and len(text) <= (LONGEST_CASELESS if not _EAST_ASIAN.fullmatch(text) else 6)
-        and not _NO_CASELESS_NAMES.intersection(words)
+        and not NO_CASELESS_NAMES.intersection(words)
         and not (_EAST_ASIAN.fullmatch(text) and _SAYING.search(text))
     )
 

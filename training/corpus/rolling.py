@@ -24,6 +24,10 @@ MANY = 3
 #: No screen holds more words; the time must not grow with the square of a damaged cue.
 MOST_WORDS = 200
 
+#: Marks of a change of speakers at the start of a line.
+DASHES = tuple("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
+
+_ARROWS = re.compile(">>+")
 _WORD = re.compile(r"\S+")
 
 
@@ -84,7 +88,7 @@ def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue |
             kept[-1] = replace(
                 last, end_ms=end, text=_grown(last.text, before.words[-1], screen.words[shown - 1])
             )
-        kept.extend(_without_words(screen.cues, shown))
+        kept.extend(_without_words(screen.cues, shown - _marks(screen, shown)))
         before = screen
     return kept
 
@@ -148,6 +152,15 @@ def _overlap(
         if is_same and (start in line_starts or count >= MANY):
             return count
     return 0
+
+
+def _marks(screen: _Screen, shown: int) -> int:
+    """1 if the mark of a change of speakers is the last word that was shown before, else 0."""
+    place = shown - 1
+    if not 0 <= place < len(screen.words) - 1:
+        return 0
+    word = screen.words[place]
+    return int(bool(_ARROWS.fullmatch(word)) or (place in screen.line_starts and word in DASHES))
 
 
 def _grown(text: str, word: str, now: str) -> str:

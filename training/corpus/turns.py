@@ -24,6 +24,8 @@ LEAST_QUESTIONS = 5
 FEW = 0.1
 #: Where fewer cues end a sentence, the file does without full stops.
 LEAST_ENDED = 0.3
+#: Where so many sentences of rolling captions end in a pause, it parts speakers.
+LEAST_PAUSED = 0.2
 #: Cues with the mark of live captions; one may be a mistake.
 LEAST_MARKED = 2
 DOTS = ("...", "…")
@@ -139,13 +141,16 @@ def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES, *, rolls: bool =
         if is_question(text) and gap <= pauses.scene_ms
     ]
     at_once = sum(gap < pauses.turn_ms for gap in after_questions)
-    ends_sentences = sum(map(is_ended, texts)) >= LEAST_ENDED * len(texts)
+    ended = [is_ended(text) for text in texts]
+    paused = sum(end and gap >= pauses.turn_ms for end, gap in zip(ended, gaps, strict=False))
+    ends_sentences = sum(ended) >= LEAST_ENDED * len(texts)
     marked = sum(bool(_ARROWS.search(text)) for text in texts)
+    parts_rolled = marked > 0 or not ends_sentences or paused >= LEAST_PAUSED * sum(ended)
     return Habits(
         parts_speakers_by_pauses=len(after_questions) >= LEAST_QUESTIONS
         and at_once <= FEW * len(after_questions),
         ends_sentences=ends_sentences,
-        marks_speakers=marked >= LEAST_MARKED or (rolls and (marked > 0 or not ends_sentences)),
+        marks_speakers=marked >= LEAST_MARKED or (rolls and parts_rolled),
     )
 
 

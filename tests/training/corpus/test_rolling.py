@@ -59,6 +59,26 @@ def test_words_that_grow_are_said_once_also_where_their_lines_break_anew() -> No
     assert turns([*first, *shown("it", "it is", start=2000)]) == ["we saw the sea", "it is"]
 
 
+def test_a_mark_that_comes_before_its_words_is_kept() -> None:
+    cues = shown(">>", ">> who", ">> who is it", ">> who is it\n>>", ">> who is it\n>> me", ms=200)
+    assert turns(cues) == ["who is it", "me"]
+    assert turns(shown("-", "- who", "- who is it", "- who is it\n-", "- who is it\n- me")) == [
+        "who is it",
+        "me",
+    ]
+
+
+def test_pauses_or_sentences_part_turns_where_no_mark_does() -> None:
+    grown = shown("Who", "Who is", "Who is it?", ms=300)
+    answer = shown("Me.", "Me. I", "Me. I am", "Me. I am\nhome.", start=1500, ms=300)
+    assert turns([*grown, *answer]) == ["Who is it?", "Me. I am home."]
+    assert turns(rolled_up(["WHO IS IT?", "ME. I HAVE", "THE KEY.", "COME IN."], 2)) == [
+        "WHO IS IT?",
+        "ME. I HAVE THE KEY.",
+        "COME IN.",
+    ]
+
+
 def test_letters_that_grow_are_a_word() -> None:
     cues = shown("W", "WE", "WE S", "WE SA", "WE SAW", "WE SAW\nIT", ms=100)
     assert turns(cues) == ["WE SAW IT"]

@@ -19,9 +19,11 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _COLOUR = re.compile(r"color\s*=\s*[\"']?\s*([#\w]{1,30})", re.IGNORECASE)
-#: WebVTT's own classes, and those of a video site.
+#: WebVTT's own classes, and those of a video site, but for the two greys in which its automatic
+#: captions tell how sure they are.
 _CLASS = re.compile(
-    r"\.(white|lime|cyan|red|yellow|magenta|blue|black|color[0-9a-f]{6})(?=\.|$)", re.IGNORECASE
+    r"\.(white|lime|cyan|red|yellow|magenta|blue|black|color(?!e5e5e5|cccccc)[0-9a-f]{6})(?=\.|$)",
+    re.IGNORECASE,
 )
 _OTHER_TAG = re.compile(r"<[^>]*>|\{[^}]*\}")
 #: Before what is said in a line.

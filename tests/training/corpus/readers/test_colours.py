@@ -15,6 +15,7 @@ RED = '<font color="red">{}</font>'
         ("<c.yellow.bg_black>Hi.</c>", [("", ""), ("yellow", "Hi."), ("", "")]),
         ("<c.yellow>a<00:01.0><c> b</c> c</c>", [("", ""), ("yellow", "a<00:01.0> b c"), ("", "")]),
         ('<font size="2">Hi.</font>', [("", "Hi.")]),
+        ("<c.colorE5E5E5>so</c><c.colorCCCCCC> sure</c>", [("", "so sure")]),
         ("<c.loud>Hi.</c></c>", [("", "Hi.")]),
         ("<font color=red>open", [("", ""), ("red", "open")]),
     ],
