@@ -20,7 +20,7 @@ from training.corpus.records import Cue, Fault
 LEAST_CUES = 3
 LEAST_SHARE = 0.3
 #: Cues that are looked at for their languages, which takes time.
-SAMPLE = 60
+SAMPLE = 30
 #: Of the halves whose languages are known, so many must agree.
 LEAST_AGREED = 0.7
 LEAST_CERTAINTY = 0.4

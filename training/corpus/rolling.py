@@ -61,8 +61,9 @@ def captions_roll(cues: Sequence[Cue | None], pause_ms: int) -> bool:
         cues: in time order; None where one could not be read.
         pause_ms: a screen that begins later after the one before shows nothing again.
     """
-    rolled, new = _count(cues, pause_ms, by_letters=False)
-    return _is_habit(rolled, new) or _grows_by_letters(cues, pause_ms)
+    screens = list(_screens_of(cues))
+    rolled, new = _count(screens, pause_ms, by_letters=False)
+    return _is_habit(rolled, new) or _grows_by_letters(screens, rolled, pause_ms)
 
 
 def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue | None]:
@@ -71,10 +72,12 @@ def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue |
     A cue that shows none is left out; the one before it lasts as long. Arguments as of
     `captions_roll`.
     """
-    by_letters = _grows_by_letters(cues, pause_ms)
+    screens = list(_screens_of(cues))
+    rolled, _ = _count(screens, pause_ms, by_letters=False)
+    by_letters = _grows_by_letters(screens, rolled, pause_ms)
     kept: list[Cue | None] = []
     before: _Screen | None = None
-    for screen in _screens_of(cues):
+    for screen in screens:
         if screen is None:
             kept.append(None)
             before = None
@@ -108,20 +111,20 @@ def _screens_of(cues: Sequence[Cue | None]) -> Iterator[_Screen | None]:
             yield _Screen(parts, tuple(words), frozenset(line_starts))
 
 
-def _grows_by_letters(cues: Sequence[Cue | None], pause_ms: int) -> bool:
-    rolled, new = _count(cues, pause_ms, by_letters=True)
-    by_words, _ = _count(cues, pause_ms, by_letters=False)
-    return _is_habit(rolled - by_words, new)
+def _grows_by_letters(screens: list[_Screen | None], rolled: int, pause_ms: int) -> bool:
+    """Whether words grow too, in many more screens than the `rolled` that grow by whole words."""
+    grown, new = _count(screens, pause_ms, by_letters=True)
+    return _is_habit(grown - rolled, new)
 
 
 def _is_habit(rolled: int, new: int) -> bool:
     return rolled >= LEAST_ROLLED and rolled >= LEAST_SHARE * (rolled + new)
 
 
-def _count(cues: Sequence[Cue | None], pause_ms: int, *, by_letters: bool) -> tuple[int, int]:
+def _count(screens: list[_Screen | None], pause_ms: int, *, by_letters: bool) -> tuple[int, int]:
     """How many screens go on from the one before, and how many are all new."""
     rolled, new = 0, 0
-    for before, screen in pairwise(_screens_of(cues)):
+    for before, screen in pairwise(screens):
         if before is None or screen is None:
             continue
         shown = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 #: Words of the names of styles whose events nobody says.
 _NOT_SAID = frozenset(
@@ -17,6 +18,10 @@ _KARAOKE = re.compile(r"\{[^}]{0,500}\\(?:[kK]|kf|ko|kt)\d")
 
 def is_said(style: str, text: str) -> bool:
     """Returns whether an event is speech, by the name of its style and the tags in its text."""
+    return _is_for_speech(style) and not ("\\" in text and _KARAOKE.search(text))
+
+
+@lru_cache(maxsize=1000)
+def _is_for_speech(style: str) -> bool:
     words = [word.lower() for word in _NAME_WORD.findall(style)]
-    named = _NOT_SAID.intersection(words) and words[:2] != ["sub", "title"]
-    return not named and not ("\\" in text and _KARAOKE.search(text))
+    return words[:2] == ["sub", "title"] or not _NOT_SAID.intersection(words)
