@@ -66,7 +66,8 @@ _HIRAGANA = re.compile(r"[\u3041-\u3096]")
 _EAST_ASIAN = re.compile(r"[々〆\u3041-\u3096\u30a1-\u30ff\u3400-\u9fffA-ZＡ-Ｚ0-9０-９・＝]+")
 #: Ends of Japanese and Chinese notes: of sounds, and of what a face shows.
 _SOUND = re.compile(
-    r"(?:[音声聲語息曲笑泣哭咳涙汗怒拍叫唸拝嘆叹]|拍手|音楽|音乐|音樂|沈黙|無言|深呼吸|掌声|掌聲|敲门|敲門|电话|電話"
+    r"(?:[鳴歌雷音声聲語息曲笑泣哭咳涙汗怒拍叫唸拝嘆叹]|爆発|発砲|銃撃|合唱|演奏|着信|通知"
+    r"|汽笛|警報|回想|拍手|音楽|音乐|音樂|沈黙|無言|深呼吸|掌声|掌聲|敲门|敲門|电话|電話"
     r"|チャイム|ノック|ベル|サイレン|ブザー|アラーム|クラクション|BGM|くしゃみ|いびき|せき|しゃっくり|げっぷ)$"
 )
 #: What a Chinese or Japanese clause before a colon ends with: to say, is, as follows, particles.

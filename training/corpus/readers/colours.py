@@ -26,6 +26,7 @@ _CLASS = re.compile(
     re.IGNORECASE,
 )
 _OTHER_TAG = re.compile(r"<[^>]*>|\{[^}]*\}")
+_LINE_END = re.compile(r"[ \t]*\n")
 #: Before what is said in a line.
 _LINE_START = re.compile(r"(?:^|\n)[\s\u2010-\u2015\uff0d>-]*$")
 
@@ -47,6 +48,21 @@ def runs_of(markup: str) -> Iterator[tuple[str, str]]:
             yield colour, run
             colour, run = now, ""
     yield colour, run + markup[place:]
+
+
+def speakers_of(markup: str) -> Iterator[tuple[str, str]]:
+    """Yields the parts of a cue's markup, as `runs_of`, but a word in another colour stays with its
+    sentence."""
+    parts: list[tuple[str, str]] = []
+    before = ""
+    for colour, run in runs_of(markup):
+        plain = _OTHER_TAG.sub("", run)
+        if parts and not _is_border(before, plain):
+            parts[-1] = (parts[-1][0], parts[-1][1] + run)
+        else:
+            parts.append((colour, run))
+        before = (before + plain)[-200:]
+    yield from parts
 
 
 def colours_tell_speakers(cues: Iterable[str]) -> bool:
@@ -72,10 +88,10 @@ def colours_tell_speakers(cues: Iterable[str]) -> bool:
 
 def _is_border(before: str, after: str) -> bool:
     """Returns whether a line or a sentence ends between two parts of a cue."""
-    return (
+    return bool(
         not after.strip()
-        or bool(re.match(r"[ \t]*\n", after))
-        or bool(_LINE_START.search(before))
+        or _LINE_END.match(after)
+        or _LINE_START.search(before)
         or is_ended(before)
     )
 

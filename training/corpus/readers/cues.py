@@ -18,7 +18,7 @@ import pysubs2
 from training.corpus.encodings import decode
 from training.corpus.files import read_bytes
 from training.corpus.packed import plain_name
-from training.corpus.readers.colours import colours_tell_speakers, runs_of
+from training.corpus.readers.colours import colours_tell_speakers, speakers_of
 from training.corpus.readers.styles import is_said
 from training.corpus.readers.webvtt import (
     ARROW,
@@ -136,7 +136,7 @@ def _marked_up(block: Block | Fault, *, by_colour: bool) -> Block | Fault:
         return block
     line, text = block[0], without_readings(block[1])
     if by_colour:
-        runs = runs_of(_COLOUR_MARK.sub("", text))
+        runs = speakers_of(_COLOUR_MARK.sub("", text))
         text = "".join(f"\ue000{colour}\ue001{run}" for colour, run in runs)
         text = text.removeprefix("\ue000\ue001")
     return line, text

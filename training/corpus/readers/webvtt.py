@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import webvtt
 
-from training.corpus.readers.colours import colours_tell_speakers, runs_of
+from training.corpus.readers.colours import colours_tell_speakers, speakers_of
 from training.corpus.records import Cue, Fault
 
 ARROW = "-->"
@@ -94,7 +94,7 @@ def _cues_of(
     raw = without_readings(caption.raw_text)
     for tag in [*_VOICE.finditer(raw), None]:
         said = raw[spoken_to : tag.start() if tag else None]
-        for colour, run in runs_of(said) if by_colour else [("", said)]:
+        for colour, run in speakers_of(said) if by_colour else [("", said)]:
             if text := _plain(run):
                 yield Cue(start, end, text, line, speaker, colour)
         if tag:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.corpus.readers.colours import colours_tell_speakers, runs_of
+from training.corpus.readers.colours import colours_tell_speakers, runs_of, speakers_of
 
 RED = '<font color="red">{}</font>'
 
@@ -22,6 +22,11 @@ RED = '<font color="red">{}</font>'
 )
 def test_runs_of_one_colour(markup: str, runs: list[tuple[str, str]]) -> None:
     assert list(runs_of(markup)) == runs
+
+
+def test_a_word_in_another_colour_stays_with_its_sentence() -> None:
+    markup = RED.format("Never <i>me</i>.") + " No <font color=lime>way</font>!\nOh"
+    assert [run for _, run in speakers_of(markup) if run] == ["Never <i>me</i>.", " No way!\nOh"]
 
 
 def test_colours_of_lines_and_sentences_tell_speakers() -> None:
