@@ -74,7 +74,8 @@ def script_of(text: str) -> str:
 
 
 def _chooser(screens: list[_Screen], language: str) -> Callable[[list[str]], list[bool]] | None:
-    """A function that tells which lines of a cue are in a language; None if a file has only one."""
+    """Returns a function that tells which lines of a cue are in a language; None if a file has only
+    one."""
     share = script_share(language)
 
     def by_script(lines: list[str]) -> list[bool]:
@@ -106,7 +107,7 @@ def _lines_of(screen: _Screen) -> list[str]:
 
 
 def _chosen(screen: _Screen, is_chosen: list[bool]) -> Iterator[Cue]:
-    """The cues of a screen with only some of its lines."""
+    """Yields the cues of a screen with only some of its lines."""
     flags = iter(is_chosen)
     for cue in screen:
         text = "\n".join(line for line in cue.text.split("\n") if next(flags))
@@ -115,8 +116,8 @@ def _chosen(screen: _Screen, is_chosen: list[bool]) -> Iterator[Cue]:
 
 
 def _half(lines: list[str], *, upper: str, lower: str, takes_upper: bool) -> list[bool]:
-    """Which lines are of the half that is wanted. The middle one of three is of the half in whose
-    language it is, and so is a line alone."""
+    """Returns which lines are of the half that is wanted. The middle one of three is of the half in
+    whose language it is, and so is a line alone."""
     border = len(lines) // 2
     if len(lines) % 2:
         language, certainty = identify(lines[border])
@@ -130,7 +131,7 @@ def _half(lines: list[str], *, upper: str, lower: str, takes_upper: bool) -> lis
 
 
 def _halves_of(screens: list[_Screen]) -> tuple[str, str] | None:
-    """The languages of the upper and the lower halves of a file's cues, if they are two."""
+    """Returns the languages of the upper and lower halves of a file's cues, if they are two."""
     even = [lines for screen in screens if len(lines := _lines_of(screen)) in (2, 4)]
     if not _are_many(len(even), len(screens)):
         return None

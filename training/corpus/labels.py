@@ -109,7 +109,7 @@ def mark_bracketed(text: str, labels: Labels) -> str:
     """Returns a cue's text with its labels in brackets between `LABEL_START` and `LABEL_END`, each
     at the start of a line."""
     text = text.replace(LABEL_START, " ").replace(LABEL_END, " ")
-    text = _BRACKETED.sub(lambda match: _marked(match) if _has_letter(match[2]) else match[0], text)
+    text = _BRACKETED.sub(lambda match: _marked(match) if _is_spelt(match[2]) else match[0], text)
     if not labels.in_brackets:
         return text
     return _JAPANESE.sub(
@@ -182,15 +182,20 @@ def is_caseless(text: str) -> bool:
 def _is_label(text: str) -> bool:
     """Returns whether words may be a label, by their characters and their number."""
     words = [word for word in re.split(r"[\s&/,+]+", text) if word]
-    if not words or len(words) > MOST_WORDS or not _has_letter(text) or text[0] in ".'’-":
-        return False
-    if not all(char.isalnum() or char in " .'’#&/,+-" or _is_mark(char) for char in text):
+    if not words or len(words) > MOST_WORDS or text[0] in ".'’-" or not _is_spelt(text):
         return False
     if any(word.endswith(".") and not _is_title(word) for word in words):
         return False
     plain = [word.lower() for word in words]
     is_letter = len(text) == 1  # of questions and answers: `Q:`, `A:`
     return is_letter or (plain[0] not in NO_NAMES and not TOPICS.intersection(plain))
+
+
+def _is_spelt(text: str) -> bool:
+    """Returns whether a text holds a letter, and nothing that no label does."""
+    return _has_letter(text) and all(
+        char.isalnum() or char in " .'’#&/,+-・" or _is_mark(char) for char in text
+    )
 
 
 def _is_title(word: str) -> bool:

@@ -112,7 +112,7 @@ def _screens_of(cues: Sequence[Cue | None]) -> Iterator[_Screen | None]:
 
 
 def _grows_by_letters(screens: list[_Screen | None], rolled: int, pause_ms: int) -> bool:
-    """Whether words grow too, in many more screens than the `rolled` that grow by whole words."""
+    """Returns whether words grow too, in many more screens than the `rolled` that grow by words."""
     grown, new = _count(screens, pause_ms, by_letters=True)
     return _is_habit(grown - rolled, new)
 
@@ -122,7 +122,7 @@ def _is_habit(rolled: int, new: int) -> bool:
 
 
 def _count(screens: list[_Screen | None], pause_ms: int, *, by_letters: bool) -> tuple[int, int]:
-    """How many screens go on from the one before, and how many are all new."""
+    """Counts the screens that go on from the one before, and those that are all new."""
     rolled, new = 0, 0
     for before, screen in pairwise(screens):
         if before is None or screen is None:
@@ -139,7 +139,7 @@ def _count(screens: list[_Screen | None], pause_ms: int, *, by_letters: bool) ->
 def _overlap(
     before: tuple[str, ...], line_starts: frozenset[int], words: tuple[str, ...], by_letters: bool
 ) -> int:
-    """How many words of a screen the one before ends with: from one of its line starts, or many.
+    """Counts the words of a screen that the one before ends with: from a line start of it, or many.
 
     `by_letters`: the last of them may have grown.
     """
@@ -158,7 +158,7 @@ def _overlap(
 
 
 def _marks(screen: _Screen, shown: int) -> int:
-    """1 if the mark of a change of speakers is the last word that was shown before, else 0."""
+    """Returns 1 if the last word shown before is the mark of a change of speakers, else 0."""
     place = shown - 1
     if not 0 <= place < len(screen.words) - 1:
         return 0
@@ -167,12 +167,12 @@ def _marks(screen: _Screen, shown: int) -> int:
 
 
 def _grown(text: str, word: str, now: str) -> str:
-    """A text whose last word has grown."""
+    """Returns a text whose last word has grown."""
     return text[: -len(word)] + now if word != now and text.endswith(word) else text
 
 
 def _without_words(cues: tuple[Cue, ...], count: int) -> Iterator[Cue]:
-    """The cues of a screen without its first `count` words."""
+    """Yields the cues of a screen without its first `count` words."""
     for cue in cues:
         words = list(_WORD.finditer(cue.text))
         if count < len(words):

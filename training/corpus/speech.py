@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from training.corpus.labels import (
+    LABEL_START,
     NO_LABELS,
     Labels,
     mark_bracketed,
@@ -115,7 +116,8 @@ def speeches_of(cue: Cue, labels: Labels = NO_LABELS) -> Iterator[Speech]:
         text = line if _MAY_BE_MINUS.match(line) and not is_talk else _DASH.sub("", line)
         if text != line:
             name, is_marked = "" if parts else cue.speaker, True
-        can_begin = text != line or not parts or is_ended(parts[-1].text)
+        is_labelled = text.startswith(LABEL_START)
+        can_begin = is_labelled or text != line or not parts or is_ended(parts[-1].text)
         label, text = _name_and_text(line, text, labels, is_alone) if can_begin else ("", text)
         if label:
             name, is_marked = label, True
@@ -151,4 +153,5 @@ def _name_and_text(line: str, text: str, labels: Labels, is_alone: bool) -> tupl
     Two words that are all of a cue (`Zum Beispiel:`) announce what comes, but for capitals.
     """
     name, rest = name_and_rest(text, labels, after_arrows=line.lstrip().startswith(">>"))
-    return ("", text) if is_alone and name and not rest and not name.isupper() else (name, rest)
+    announces = is_alone and not rest and not name.isupper() and not text.startswith(LABEL_START)
+    return ("", text) if announces else (name, rest)

@@ -73,6 +73,14 @@ def test_sentences_with_a_colon_stay_whole(text: str) -> None:
     assert said(text, PLAIN) == [("", text), ("", PLAIN)]
 
 
+def test_a_label_in_brackets_begins_a_turn_wherever_its_line_begins() -> None:
+    assert said("[Tom]: So I\n[Ann]: No", "[Tom]:", PLAIN) == [
+        ("Tom", "So I"),
+        ("Ann", "No"),
+        ("", PLAIN),
+    ]
+
+
 def test_a_numbered_label_without_capitals_comes_again() -> None:
     assert said("Man 1: Who?", "Man 2: Me.", "Man 1: Oh.", "Man 2: Yes.")[:2] == [
         ("Man 1", "Who?"),

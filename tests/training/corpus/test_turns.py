@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training.corpus.labels import LABEL_END, LABEL_START
 from training.corpus.records import Cue, Fault
 from training.corpus.turns import DEFAULT_PAUSES, Pauses, habits_of, scenes_of
 
@@ -115,9 +116,14 @@ def test_long_pauses_and_lost_cues_end_scenes() -> None:
     assert texts([found[2], found[0], found[1]]) == [["A.", "B.", "C."]]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 9000), st.integers(0, 3000), st.text("ab .?-:\n[]♪A", max_size=9)),
+        st.tuples(
+            st.integers(0, 9000),
+            st.integers(0, 3000),
+            st.text("ab .?-:\n[]♪A>（）田：。\x02\x03", max_size=9),
+        ),
         max_size=20,
     )
 )
@@ -128,4 +134,5 @@ def test_every_turn_has_words_and_a_time(timed: list[tuple[int, int, str]]) -> N
         for turn in scene:
             assert turn.text == turn.text.strip() and "\n" not in turn.text
             assert any(map(str.isalnum, turn.text))
+            assert LABEL_START not in turn.text and LABEL_END not in turn.text
             assert 0 <= turn.start_ms <= turn.end_ms
