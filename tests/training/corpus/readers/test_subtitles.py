@@ -128,7 +128,9 @@ def test_another_file_is_one_fault(tmp_path: Path) -> None:
     assert fault.origin == str(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
+)
 @given(
     head=st.sampled_from(
         [
