@@ -17,6 +17,7 @@ from training.corpus.advice import expectation_of, notes_of
 from training.corpus.alignment import MIN_SCORE
 from training.corpus.bitext import FilmPair, film_pairs
 from training.corpus.files import writing
+from training.corpus.languages import can_identify
 from training.corpus.mining import Exchange, MiningOptions, is_mined, mine
 from training.corpus.prepare import prepare
 from training.corpus.records import Fault
@@ -89,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--context-turns", type=_count, help="the most turns of a context")
     command.add_argument("--scene-pause", type=_seconds, help="silence that ends a scene")
     command.add_argument("--turn-pause", type=_seconds, help="between cues of one turn")
+    command.add_argument(
+        "--keep-language", type=_language, help="code of the one to read where cues show two"
+    )
     command.set_defaults(run=_mine)
     description = "print what two subtitle files of one film say, one JSON object a pair"
     command = commands.add_parser("align", help=description, description=description)
@@ -113,6 +117,12 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"must be 1 or more. Received: {text}")
     return count
+
+
+def _language(text: str) -> str:
+    if not can_identify(text):
+        raise argparse.ArgumentTypeError(f"must be a known language code. Received: {text}")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -57,7 +57,7 @@ FORMATS: dict[Format, FormatInfo] = {
         suffixes=(".srt", ".vtt", ".ass", ".ssa", ".sub"),
         meaning="subtitles in any encoding: SubRip, WebVTT, SubStation, MicroDVD, MPL2, SubViewer",
         example="1\n00:00:01,000 --> 00:00:02,500\n- Who is there?\n- It is me.",
-        takes=("scene_pause", "turn_pause"),
+        takes=("scene_pause", "turn_pause", "keep_language"),
     ),
     "opensubtitles": FormatInfo(
         tasks=("reply",),

@@ -13,6 +13,7 @@ from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
 from model.errors import ConfigError
 from model.folder import ModelFolder, load_folder
 from training.corpus.alignment import MIN_SCORE
+from training.corpus.languages import can_identify
 from training.corpus.rules import Rule, default_rules, parse_rules
 from training.errors import RecipeError
 from training.formats import FORMATS, Format
@@ -67,6 +68,9 @@ class SourceConfig(Document):
     turn_pause: float = Field(
         0.25, ge=0.0, description="seconds; cues of subtitles that are closer can be one turn"
     )
+    keep_language: str = Field(
+        "", description="code of the one that is read where cues of `subtitles` show two languages"
+    )
     split: Literal["auto", "train", "dev", "test"] = Field(
         "auto", description="the part that it belongs to; `auto` draws"
     )
@@ -91,6 +95,8 @@ class SourceConfig(Document):
                 raise ValueError(f"format '{self.format}' needs `{key}`{place}")
         if self.languages and len(self.languages) != 2:
             raise ValueError("`languages` are two codes, of source and target")
+        if self.keep_language and not can_identify(self.keep_language):
+            raise ValueError(f"`keep_language`: no language is known as '{self.keep_language}'")
         if self.format == "table" and len(self.columns) == 1 and not self.group_column:
             raise ValueError("a single column of turns needs `group_column`, or give two `columns`")
         return self

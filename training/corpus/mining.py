@@ -54,11 +54,13 @@ class MiningOptions:
         scene_pause: seconds of silence after which nothing answers what came before.
         turn_pause: cues closer than this, in seconds, are one turn if they are one sentence, or if
             the file leaves a longer pause between speakers.
+        keep_language: code of the one that is read where cues show two languages.
     """
 
     context_turns: int = 4
     scene_pause: float = 4.0
     turn_pause: float = 0.25
+    keep_language: str = ""
 
     @property
     def pauses(self) -> Pauses:
@@ -86,7 +88,7 @@ def mine(
                 yield file
                 continue
             is_read = True
-            for scene in read_scenes(file, options.pauses):
+            for scene in read_scenes(file, options.pauses, options.keep_language):
                 if isinstance(scene, Fault):
                     is_read = is_read and scene.origin != str(file)
                     yield scene

@@ -35,6 +35,7 @@ class Cue:
         text: without markup, with the line breaks of the file.
         line: of the file, from 1, where its time stands.
         speaker: who says it, if the file's format tells (a voice of WebVTT, a name of SubStation).
+        colour: of its letters, in a file whose colours tell speakers; "" is the player's own.
     """
 
     start_ms: int
@@ -42,6 +43,7 @@ class Cue:
     text: str
     line: int
     speaker: str = ""
+    colour: str = ""
 
 
 @dataclass(frozen=True)

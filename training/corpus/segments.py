@@ -12,20 +12,12 @@ from enum import IntEnum
 from itertools import pairwise
 
 from training.corpus.records import Cue
-from training.corpus.speech import is_advert, is_ended, speeches_of
+from training.corpus.sentences import is_asked, is_ended, sentences_of
+from training.corpus.speech import is_advert, speeches_of
 
-#: What ends a sentence, with the quotes and brackets behind it.
-_ENDS = re.compile(r"[.?!…؟。！？]+[\"'”’»)\]」』]*(?:\s+|(?<=[。！？」』]))")
-#: Full stops that end nothing: `Mr. Smith`
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"'“„«.])(?:Mrs?|Ms|Dr|St|vs|Prof|Sra?|Mme|bzw|ca|Nr|No)\.\s+$"
-)
-#: A full stop behind a letter, or two: `J. Jones`, `z. B.`, but also `up to x. Now`.
-_LETTER = re.compile(r"(?:^|[\s(\"'“„«])([^\W\d_]\. ?)?([^\W\d_])\.\s+$")
 _CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
 #: One word of a clause, behind the border: `a machine like | this, then`
 _WORD_OVER = re.compile(r"[\w'’]+[,;:،，、；：]\s")
-_ASKED = re.compile(r"[?!؟？！][\"'”’»)\]」』]*$")
 _DOTS = ("...", "…")
 
 
@@ -58,7 +50,7 @@ class Segment:
     def is_asked(self) -> bool:
         """Whether it ends with a question or an exclamation, which files mark that mark no other
         sentence."""
-        return bool(_ASKED.search(self.text))
+        return is_asked(self.text)
 
 
 def segments_of(cues: Iterable[Cue]) -> list[Segment]:
@@ -70,25 +62,6 @@ def segments_of(cues: Iterable[Cue]) -> list[Segment]:
         for part, after in pairwise([*parts, None])
         if part
     ]
-
-
-def sentences_of(text: str) -> Iterator[str]:
-    """The sentences of a text; joined by spaces, they are the text again."""
-    start = 0
-    for mark in _ENDS.finditer(text):
-        sentence, rest = text[start : mark.end()], text[mark.end() :]
-        if rest and not rest[0].islower() and not _is_abbreviation(sentence, rest):
-            yield sentence.strip()
-            start = mark.end()
-    yield text[start:].strip()
-
-
-def _is_abbreviation(text: str, rest: str) -> bool:
-    """Whether the full stop that a text ends with ends no sentence."""
-    letter = _LETTER.search(text)
-    if letter:
-        return letter[2].isupper() or letter[1] is not None or rest[1:2] == "."
-    return bool(_ABBREVIATION.search(text))
 
 
 @dataclass(frozen=True)

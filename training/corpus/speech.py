@@ -6,7 +6,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from training.corpus.labels import (
+    LABEL_START,
+    NO_LABELS,
+    Labels,
+    mark_bracketed,
+    name_and_rest,
+    parted_at_labels,
+)
 from training.corpus.records import Cue
+from training.corpus.sentences import (
+    ASKING_MARKS,
+    CLOSERS,
+    END_MARKS,
+    OPENERS,
+    WIDE_MARKS,
+    is_ended,
+)
 
 # Whatever is searched for anywhere in a cue is bounded, or stays on its line: a damaged file may
 # hold a cue of any length, and the time must not grow with its square.
@@ -22,21 +38,27 @@ _SONG = re.compile(
     r"|^[^\S\n]*(?:#.*#|\*.*\*|\?[^\S\n].*[^\S\n]\?)[^\S\n]*$",
     re.MULTILINE,
 )
+_HYPHENS = "\\-\u2010\u2011\ufe63\uff0d"
 #: A dash, or the two arrows of American closed captions, before what another person says. Some
 #: files have the minus sign for a dash, but before a digit it is what it says.
-_DASH = re.compile(r"^\s*(?:[-\u2010-\u2015]|\u2212(?!\d)|>>+)\s*")
-_DASH_WITHIN = re.compile(r"(?<=[.?!…\"'”’])\s+(?:[-\u2010-\u2015]|\u2212(?!\d))\s*(?=\w)")
-#: A minus, unless the cue has another dash.
-_MAY_BE_MINUS = re.compile(r"^\s*[-\u2010-\u2015]\d")
-_LABEL = re.compile(r"^([^\W\d_][\w.'’ -]{0,30}?)\s*:(?:\s+|$)")
-#: Words before a colon that are said, not the name of who says them.
-_NO_NAMES = frozenset(
-    "also answer because but example first fact finally here hint imagine listen look no note now "
-    "okay or question remember rule second so still then therefore think third well yes yet".split()
+_A_DASH = rf"(?:[{_HYPHENS}\u2012-\u2015\ufe58]|\u2212(?!\d))"
+_DASH = re.compile(rf"^\s*(?:{_A_DASH}|>>+)\s*")
+_BEGINS = rf"(?=[{OPENERS}]{{0,5}}\w)"
+#: In a line that begins with a dash, each that follows the end of a sentence.
+_DASH_WITHIN = re.compile(
+    rf"(?<=[{END_MARKS}{CLOSERS}])\s+{_A_DASH}\s*{_BEGINS}"
+    rf"|(?:(?<=[?!…{WIDE_MARKS}])|(?<=\w\w\.))[{_HYPHENS}](?=[{OPENERS}]{{0,5}}[^\W\d_])"
 )
-_SENTENCE_END = re.compile(r"[.?!…。．！？｡؟۔।][\"'”’»)\]」』]*\s*$")
-#: A full stop, and the quotes and spaces behind it, in a turn that may be as long as a film.
-LONGEST_END = 40
+#: In another line, where a hyphen is at the word, or follows a question: `Who? -Me.`, `Who? - Me.`
+_DASH_AFTER_ANOTHER = re.compile(
+    rf"(?:(?<=[{END_MARKS}])\s+[{_HYPHENS}]|(?<=[{ASKING_MARKS}])\s+{_A_DASH}\s+)"
+    rf"(?=[{OPENERS}]{{0,5}}[^\W\d_])"
+)
+_ARROWS_WITHIN = re.compile(r"(?<=\S)\s+(>>+)\s*(?=\S)")
+#: A minus, unless the cue has another dash.
+_MAY_BE_MINUS = re.compile(rf"^\s*{_A_DASH}\d")
+#: How a word is read, behind it: `海(うみ)`
+_READING = re.compile(r"(?<=[\u3400-\u9fff々])[（(][\u3041-\u3096\u30a1-\u30fa・ー]{1,20}[）)]")
 _SPACES = re.compile(r"[ \t]+")
 #: A word or a pair of words that the end of a line parted.
 _HYPHEN = re.compile(r"\w--?$")
@@ -83,19 +105,20 @@ def is_advert(text: str) -> bool:
     return bool(_ADVERT.search(text) or _SITE.search(text))
 
 
-def speeches_of(cue: Cue) -> Iterator[Speech]:
-    """What each person of a cue says."""
+def speeches_of(cue: Cue, labels: Labels = NO_LABELS) -> Iterator[Speech]:
+    """What each person of a cue says; `labels` are those of its file."""
     parts: list[Speech] = []
     name, is_marked = cue.speaker, False
     is_alone = "\n" not in cue.text.strip()
-    lines = list(_lines_of(cue.text))
+    lines = list(_lines_of(cue.text, labels))
     is_talk = sum(bool(_DASH.match(line)) for line in lines) > 1
     for line in lines:
         text = line if _MAY_BE_MINUS.match(line) and not is_talk else _DASH.sub("", line)
         if text != line:
             name, is_marked = "" if parts else cue.speaker, True
-        can_begin = text != line or not parts or is_ended(parts[-1].text)
-        label, text = _name_and_text(text, is_alone) if can_begin else ("", text)
+        is_labelled = text.startswith(LABEL_START)
+        can_begin = is_labelled or text != line or not parts or is_ended(parts[-1].text)
+        label, text = _name_and_text(line, text, labels, is_alone) if can_begin else ("", text)
         if label:
             name, is_marked = label, True
         if not any(map(str.isalnum, text)):
@@ -108,38 +131,27 @@ def speeches_of(cue: Cue) -> Iterator[Speech]:
     yield from parts
 
 
-def is_ended(text: str) -> bool:
-    """Whether it ends with the end of a sentence."""
-    return bool(_SENTENCE_END.search(text[-LONGEST_END:]))
-
-
 def joined(first: str, second: str) -> str:
     """Two parts of a text; a word that a hyphen parted is whole again."""
     return f"{first}{'' if _HYPHEN.search(first[-3:]) else ' '}{second}"
 
 
-def _lines_of(text: str) -> Iterator[str]:
+def _lines_of(text: str, labels: Labels) -> Iterator[str]:
     """Lines as they are said; of `- Well? - Yes.`, two."""
+    text = _READING.sub("", mark_bracketed(text, labels))
     for line in _NOTE.sub(" ", _SONG.sub(" ", text)).split("\n"):
         line = _SPACES.sub(" ", line).strip()
-        yield from _DASH_WITHIN.sub("\n- ", line).split("\n") if _DASH.match(line) else [line]
+        within = _DASH_WITHIN if _DASH.match(line) else _DASH_AFTER_ANOTHER
+        parted = _ARROWS_WITHIN.sub(r"\n\1 ", within.sub("\n- ", line))
+        for part in parted.split("\n"):
+            yield from parted_at_labels(part, labels)
 
 
-def _name_and_text(line: str, is_alone: bool) -> tuple[str, str]:
-    """The name that a line begins with (`ANNA:`, `Mrs. Smith:`), or none, and the rest.
+def _name_and_text(line: str, text: str, labels: Labels, is_alone: bool) -> tuple[str, str]:
+    """The name that a line's text begins with (`ANNA:`, `Mrs. Smith:`), or none, and the rest.
 
     Two words that are all of a cue (`Zum Beispiel:`) announce what comes, but for capitals.
     """
-    label = _LABEL.match(line)
-    if not label or not _is_name(label[1]):
-        return "", line
-    name, rest = label[1], line[label.end() :]
-    return ("", line) if is_alone and not rest and not name.isupper() else (name, rest)
-
-
-def _is_name(text: str) -> bool:
-    """Whether all of it is in capitals, or it is one or two words with a capital each."""
-    words = text.split()
-    if words[0].lower() in _NO_NAMES:
-        return False
-    return text.isupper() or (len(words) <= 2 and all(word[0].isupper() for word in words))
+    name, rest = name_and_rest(text, labels, after_arrows=line.lstrip().startswith(">>"))
+    announces = is_alone and not rest and not name.isupper() and not text.startswith(LABEL_START)
+    return ("", text) if announces else (name, rest)

@@ -2,7 +2,7 @@
 
 A cue shows what fits on the screen: a part of a sentence, several sentences, or the words of two
 people. What tells one turn from the next differs from file to file, so a file is asked first what
-its pauses and its full stops mean (`Habits`).
+its pauses and its full stops mean (`Habits`), and whether its captions roll up.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from training.corpus.labels import labels_of
 from training.corpus.records import Cue, Fault
-from training.corpus.speech import Speech, is_advert, is_ended, joined, speeches_of
+from training.corpus.rolling import captions_roll, drop_repeated_lines
+from training.corpus.sentences import is_ended, is_question
+from training.corpus.speech import Speech, is_advert, joined, speeches_of
 
 #: Fewer questions say nothing about a file.
 LEAST_QUESTIONS = 5
@@ -21,9 +24,13 @@ LEAST_QUESTIONS = 5
 FEW = 0.1
 #: Where fewer cues end a sentence, the file does without full stops.
 LEAST_ENDED = 0.3
+#: Where so many sentences of rolling captions end in a pause, it parts speakers.
+LEAST_PAUSED = 0.2
+#: Cues with the mark of live captions; one may be a mistake.
+LEAST_MARKED = 2
 DOTS = ("...", "…")
 
-_QUESTION = re.compile(r"[?？؟][\"'”’»)\]」』]*$")
+_ARROWS = re.compile(r"(?:^|\s)>>")
 
 
 @dataclass(frozen=True)
@@ -55,12 +62,14 @@ class Turn:
         start_ms, end_ms: of its cues, in milliseconds.
         text: without markup, notes and labels, on one line.
         speaker: who says it, if the file tells.
+        colour: of its letters, where colours tell speakers.
     """
 
     start_ms: int
     end_ms: int
     text: str
     speaker: str = ""
+    colour: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,10 +81,13 @@ class Habits:
             cues are shown until the next appears do not.
         ends_sentences: a sentence that is over ends in a full stop. Some, as many Chinese ones,
             do without.
+        marks_speakers: each change of speakers has a mark or a pause, as `>>` in live captions:
+            what has neither is the same person's, also after a full stop.
     """
 
     parts_speakers_by_pauses: bool
     ends_sentences: bool
+    marks_speakers: bool = False
 
 
 def scenes_of(
@@ -87,8 +99,13 @@ def scenes_of(
         found: the cues of one file, in any order; a fault belongs behind the cue before it.
         pauses: what ends turns and scenes.
     """
-    cues = [cue for cue in _in_time_order(found) if cue is None or not is_advert(cue.text)]
-    habits = habits_of([cue for cue in cues if cue], pauses)
+    shown = _in_time_order(found)
+    rolls = captions_roll(shown, pauses.turn_ms)
+    if rolls:
+        shown = drop_repeated_lines(shown, pauses.turn_ms)
+    cues = [cue for cue in shown if cue is None or not is_advert(cue.text)]
+    habits = habits_of([cue for cue in cues if cue], pauses, rolls=rolls)
+    labels = labels_of(cue for cue in cues if cue)
     scene: list[Turn] = []
     last_end = 0
     for cue in cues:
@@ -98,7 +115,9 @@ def scenes_of(
         if cue is None:
             continue
         is_close = cue.start_ms - last_end < pauses.turn_ms
-        for number, speech in enumerate(speeches_of(cue)):
+        for number, speech in enumerate(speeches_of(cue, labels)):
+            if scene and cue.colour != scene[-1].colour:
+                speech = replace(speech, is_marked=True)
             if number or not (is_close and scene and _shows_again(scene[-1], speech, cue)):
                 _say(scene, speech, cue, is_close or number > 0, habits)
             else:
@@ -108,8 +127,8 @@ def scenes_of(
         yield scene
 
 
-def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES) -> Habits:
-    """What pauses and full stops mean in a file.
+def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES, *, rolls: bool = False) -> Habits:
+    """What pauses, full stops and marks mean in a file; `rolls` tells that its captions roll.
 
     A question is mostly answered by somebody else. Where hardly any question is followed at once,
     the file leaves a pause between speakers.
@@ -119,14 +138,19 @@ def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES) -> Habits:
     after_questions = [
         gap
         for text, gap in zip(texts, gaps, strict=False)
-        if _QUESTION.search(text) and gap <= pauses.scene_ms
+        if is_question(text) and gap <= pauses.scene_ms
     ]
     at_once = sum(gap < pauses.turn_ms for gap in after_questions)
-    ended = sum(map(is_ended, texts))
+    ended = [is_ended(text) for text in texts]
+    paused = sum(end and gap >= pauses.turn_ms for end, gap in zip(ended, gaps, strict=False))
+    ends_sentences = sum(ended) >= LEAST_ENDED * len(texts)
+    marked = sum(bool(_ARROWS.search(text)) for text in texts)
+    parts_rolled = marked > 0 or not ends_sentences or paused >= LEAST_PAUSED * sum(ended)
     return Habits(
         parts_speakers_by_pauses=len(after_questions) >= LEAST_QUESTIONS
         and at_once <= FEW * len(after_questions),
-        ends_sentences=ended >= LEAST_ENDED * len(texts),
+        ends_sentences=ends_sentences,
+        marks_speakers=marked >= LEAST_MARKED or (rolls and parts_rolled),
     )
 
 
@@ -137,7 +161,7 @@ def _say(scene: list[Turn], speech: Speech, cue: Cue, is_close: bool, habits: Ha
         text = joined(last.text, speech.text)
         scene[-1] = replace(last, end_ms=max(last.end_ms, cue.end_ms), text=text)
     else:
-        scene.append(Turn(cue.start_ms, cue.end_ms, speech.text, speech.speaker))
+        scene.append(Turn(cue.start_ms, cue.end_ms, speech.text, speech.speaker, cue.colour))
 
 
 def _shows_again(last: Turn, speech: Speech, cue: Cue) -> bool:
@@ -154,7 +178,7 @@ def _shows_again(last: Turn, speech: Speech, cue: Cue) -> bool:
 def _is_of_the_same_turn(last: Turn, speech: Speech, habits: Habits) -> bool:
     if speech.is_marked or (speech.speaker and speech.speaker != last.speaker):
         return bool(speech.speaker) and speech.speaker == last.speaker
-    if habits.parts_speakers_by_pauses:
+    if habits.parts_speakers_by_pauses or habits.marks_speakers:
         return True
     return habits.ends_sentences and (not is_ended(last.text) or _goes_on(last.text, speech.text))
 
@@ -165,11 +189,14 @@ def _goes_on(first: str, second: str) -> bool:
 
 
 def _in_time_order(found: Iterable[Cue | Fault]) -> list[Cue | None]:
-    """Cues by their start; None where one could not be read."""
+    """Cues by their start; None where one could not be read. One that a joined file holds twice,
+    at the same time, is there once."""
     timed: list[tuple[int, Cue | None]] = []
+    lines: dict[Cue, int] = {}
     for each in found:
         if isinstance(each, Cue):
-            timed.append((each.start_ms, each))
+            if lines.setdefault(replace(each, line=0), each.line) == each.line:
+                timed.append((each.start_ms, each))
         else:
             timed.append((timed[-1][0] if timed else 0, None))
     return [cue for _, cue in sorted(timed, key=lambda pair: pair[0])]

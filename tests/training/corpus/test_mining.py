@@ -138,8 +138,26 @@ def test_nothing_answers_what_could_not_be_read(films: Path) -> None:
     ]
 
 
+def test_one_of_two_languages_is_kept(films: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["Who is there?\n是谁？", "It is me.\n是我。", "Come in.\n进来。"]
+    cues = (f"00:00:0{n},000 --> 00:00:0{n},500\n{text}\n\n" for n, text in enumerate(texts))
+    (films / "one.srt").write_text("".join(cues), encoding="utf-8")
+    assert main(["mine", "films", "--keep-language", "zh"]) == 0
+    captured = capsys.readouterr()
+    assert [each["reply"] for each in lines(captured.out)] == ["是我。", "进来。"]
+    assert captured.err.endswith("; 0 could not be read\n")
+    assert main(["mine", "films"]) == 0
+    assert "one.srt:1: shows two languages in many cues" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--context-turns", "0"], ["--scene-pause", "-1"], ["--turn-pause", "nan"]]
+    "arguments",
+    [
+        ["--context-turns", "0"],
+        ["--scene-pause", "-1"],
+        ["--turn-pause", "nan"],
+        ["--keep-language", "klingon"],
+    ],
 )
 def test_settings_without_sense_are_refused(
     films: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
@@ -157,7 +175,8 @@ def test_an_output_that_cannot_be_written_is_named(
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(films: Path) -> None:
-    (films / "one.srt").write_text(SRT * 2000)
+    times = (f"00:{n // 60:02}:{n % 60:02}" for n in range(3000))
+    (films / "one.srt").write_text("".join(f"{t},000 --> {t},500\nYes.\n\n" for t in times))
     command = f"{sys.executable} -m training mine {films} | head -n 1"
     root = Path(__file__).parents[3]
     done = subprocess.run(

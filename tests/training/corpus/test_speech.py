@@ -4,6 +4,7 @@ from time import process_time
 
 import pytest
 
+from training.corpus.labels import labels_of
 from training.corpus.records import Cue
 from training.corpus.speech import Speech, is_advert, joined, speeches_of
 
@@ -47,10 +48,41 @@ def test_a_cue_without_a_word_says_nothing(text: str) -> None:
         "– Who is it?\n– It is me.",
         "- Who is it? - It is me.",
         "<< Who is it?\n>> It is me.".replace("<<", ">>"),
+        ">> Who is it? >> It is me.",
+        "-Who is it?-It is me.",
+        *(f"{dash} Who is it?\n{dash}It is me." for dash in "‐‑‒–—―−﹘﹣－"),
     ],
 )
 def test_dashes_part_two_speakers(text: str) -> None:
     assert speeches(text) == [Speech("Who is it?", True, ""), Speech("It is me.", True, "")]
+
+
+@pytest.mark.parametrize("text", ["Who is it? -It is me.", "Who is it?\n- It is me."])
+def test_only_the_second_speaker_may_have_a_dash(text: str) -> None:
+    assert speeches(text) == [Speech("Who is it?", False, ""), Speech("It is me.", True, "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "second"),
+    [
+        ("- ¿Vienes? - ¡No, me quedo!", "¿Vienes?", "¡No, me quedo!"),
+        ("-¿Vienes? -¿Adónde?", "¿Vienes?", "¿Adónde?"),
+        ("-Sí. -¿De verdad?", "Sí.", "¿De verdad?"),
+        ('–"Who?" –"Me."', '"Who?"', '"Me."'),
+        ("— «Кто?» — «Я.»", "«Кто?»", "«Я.»"),
+        ("-Who? -…me.", "Who?", "…me."),
+        ("- (low) Who? - (loud) Me.", "Who?", "Me."),
+        ("- Who? - [sighs] Me.", "Who?", "Me."),
+        ("－誰？－私。", "誰？", "私。"),
+        ("-谁？ -我。", "谁？", "我。"),
+        ("- कौन है? - मैं हूँ।", "कौन है?", "मैं हूँ।"),
+        ("- वह गया। - कहाँ?", "वह गया।", "कहाँ?"),
+    ],
+)
+def test_a_dash_within_a_line_may_precede_whatever_begins_a_sentence(
+    text: str, first: str, second: str
+) -> None:
+    assert speeches(text) == [Speech(first, True, ""), Speech(second, True, "")]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +105,19 @@ def test_a_minus_behind_a_dash_stays() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["I am twenty-one - or so.", "Well - no.", "It is 5-10 degrees"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am twenty-one - or so.",
+        "Well - no.",
+        "It is 5-10 degrees",
+        "I - I don't know.",
+        "A well-known man.",
+        "Colder still. -5, to be exact.",
+        "We need freedom. - Georg Cantor",
+        "这是——我不知道。",
+    ],
+)
 def test_other_dashes_are_text(text: str) -> None:
     assert speeches(text) == [Speech(text, False, "")]
 
@@ -108,6 +152,15 @@ def test_names_before_a_colon_are_speakers(text: str, name: str) -> None:
 )
 def test_other_words_before_a_colon_are_said(text: str) -> None:
     assert speeches(text) == [Speech(text.replace("\n", " "), False, "")]
+
+
+@pytest.mark.parametrize("text", ["- I - I am well-known.", "-The U.S.-China talks."])
+def test_a_pause_or_a_compound_behind_a_dash_is_text(text: str) -> None:
+    assert speeches(text) == [Speech(text[1:].strip(), True, "")]
+
+
+def test_how_a_word_is_read_is_not_said() -> None:
+    assert speeches("海（うみ）へ行(い)く？") == [Speech("海へ行く？", False, "")]
 
 
 def test_two_names_are_two_speakers() -> None:
@@ -198,16 +251,35 @@ def test_what_people_say_is_no_advert(text: str) -> None:
         "?\n" * 25_000,
         "# \n" * 15_000,
         " " * 50_000 + "a",
+        "- ." * 20_000,
+        ". -" * 20_000,
+        "- a. " + "[A" * 25_000,
+        "a: " * 20_000,
+        "A. B" * 15_000 + ":",
+        "：" * 50_000,
+        "海（" * 25_000,
     ],
     ids=lambda text: repr(text[:8]),
 )
 def test_no_text_takes_long(text: str) -> None:
     start = process_time()
     assert not is_advert(text)
-    assert len(speeches(text)) <= 1
+    assert len(speeches(text)) <= 20_000
     assert (
         process_time() - start < 2
     )  # a few tenths at most; many seconds where it grows by the square
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [" ", "- ", ">> ", "a: ", ". A", "?-a", "[a", "（", "海(う", "A. B: ", "\u300d", "\x02"],
+)
+def test_a_line_of_200_000_characters_takes_no_long(piece: str) -> None:
+    line = "- " + piece * (200_000 // len(piece)) + "x"
+    labels = labels_of([Cue(0, 1, line, 1)])
+    start = process_time()
+    list(speeches_of(Cue(0, 1, line, 1), labels))
+    assert process_time() - start < 5
 
 
 def test_a_cue_of_many_lines_takes_no_long() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training.corpus.splits import (
@@ -30,7 +30,6 @@ def places_of(*groups: str) -> Places:
 FILMS = [f"film {i}" for i in range(5000)]
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_fraction_lies_between_0_and_1(text: str) -> None:
     assert 0.0 <= fraction_of(text, "salt") < 1.0
@@ -79,7 +78,6 @@ def drawn(sizes: list[int], wanted: Sizes, may_test: Bools | None = None) -> Par
     return draw_groups(places, np.ones(len(places), bool) if may_test is None else may_test, wanted)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=3, max_size=12))
 def test_three_groups_are_enough_for_three_parts(sizes: list[int]) -> None:
     parts = drawn(sizes, Sizes(1, 1))
@@ -131,7 +129,6 @@ def test_stretches_begin_with_a_scene() -> None:
     assert parts.tolist() == [TRAIN] * 62 + [DEV] * 13 + [TEST] * 25
 
 
-@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=3, max_size=40), st.integers(1, 3), st.integers(1, 3))
 def test_stretches_leave_something_for_each_part(starts: list[bool], dev: int, test: int) -> None:
     is_start = np.array(starts)

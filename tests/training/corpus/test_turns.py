@@ -3,6 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.corpus.labels import LABEL_END, LABEL_START
 from training.corpus.records import Cue, Fault
 from training.corpus.turns import DEFAULT_PAUSES, Pauses, habits_of, scenes_of
 
@@ -71,6 +72,17 @@ def test_a_name_or_a_voice_tells_who_goes_on() -> None:
     ]
 
 
+def test_another_colour_is_another_speaker() -> None:
+    coloured = [
+        Cue(0, 1000, "Who is", 1, "", "yellow"),
+        Cue(1000, 2000, "it?", 2, "", "yellow"),
+        Cue(2000, 3000, "Me", 3),
+        Cue(3000, 4000, "Oh", 4, "", "cyan"),
+    ]
+    more = [Cue(9000 + start, 9000 + end, text, 5) for start, end, text in PAUSED]
+    assert texts([*coloured, *more])[0] == ["Who is it?", "Me", "Oh"]
+
+
 def test_a_cue_in_two_layers_is_one() -> None:
     assert texts(cues((0, 1000, "Hi."), (0, 1000, "Hi."), (1000, 2000, "Oh."))) == [["Hi.", "Oh."]]
 
@@ -106,7 +118,11 @@ def test_long_pauses_and_lost_cues_end_scenes() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 9000), st.integers(0, 3000), st.text("ab .?-:\n[]♪A", max_size=9)),
+        st.tuples(
+            st.integers(0, 9000),
+            st.integers(0, 3000),
+            st.text("ab .?-:\n[]♪A>（）田：。\x02\x03", max_size=9),
+        ),
         max_size=20,
     )
 )
@@ -117,4 +133,5 @@ def test_every_turn_has_words_and_a_time(timed: list[tuple[int, int, str]]) -> N
         for turn in scene:
             assert turn.text == turn.text.strip() and "\n" not in turn.text
             assert any(map(str.isalnum, turn.text))
+            assert LABEL_START not in turn.text and LABEL_END not in turn.text
             assert 0 <= turn.start_ms <= turn.end_ms

@@ -44,7 +44,7 @@ READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "pairs": lambda path, _: read_pairs(path),
     "parquet": lambda path, source: read_parquet(path, _fields(source)),
     "scan": lambda path, _: read_scan(path),
-    "subtitles": lambda path, source: read_subtitles(path, _pauses(source)),
+    "subtitles": lambda path, source: read_subtitles(path, _pauses(source), source.keep_language),
     "table": lambda path, source: read_table(path, source.columns, source.group_column),
     "telegram": lambda path, source: read_telegram(path, _chat_options(source)),
     "tmx": lambda path, source: read_tmx(path, source.language_pair),

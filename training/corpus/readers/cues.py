@@ -9,7 +9,8 @@ from __future__ import annotations
 import html
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pysubs2
@@ -17,7 +18,16 @@ import pysubs2
 from training.corpus.encodings import decode
 from training.corpus.files import read_bytes
 from training.corpus.packed import plain_name
-from training.corpus.readers.webvtt import ARROW, LONGEST_CUE, TOO_LONG, is_webvtt, parse_webvtt
+from training.corpus.readers.colours import colours_tell_speakers, speakers_of
+from training.corpus.readers.styles import is_said
+from training.corpus.readers.webvtt import (
+    ARROW,
+    LONGEST_CUE,
+    TOO_LONG,
+    is_webvtt,
+    parse_webvtt,
+    without_readings,
+)
 from training.corpus.records import Cue, Fault
 from training.errors import CorpusError
 
@@ -41,7 +51,14 @@ _FRAMES = re.compile(r"^[ \t]*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}(.*)", re.MULTILINE)
 _TENTHS = re.compile(r"^[ \t]*\[\d+\]\s*\[\d+\](.*)", re.MULTILINE)
 #: What the first line may tell.
 _FRAME_RATE = re.compile(r"[ \t\n]*\{[01]\}[ \t]*\{[01]\}[ \t]*(\d{1,3}(?:[.,]\d+)?)[ \t]*(?:\n|$)")
+#: Marks of byte order and of the direction of writing: shown as nothing, at places where they hide
+#: a dash, a number or a time.
+_MARKS = re.compile(
+    r"[\ufeff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|&(?:lrm|rlm|#820[67]|#x200[ef]);",
+    re.IGNORECASE,
+)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,30});")
+_COLOUR_MARK = re.compile("\ue000([^\ue000\ue001]*)\ue001")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
 
 
@@ -54,7 +71,8 @@ def read_cues(path: Path) -> Iterator[Cue | Fault]:
         CorpusError: if it is no subtitle file.
     """
     try:
-        text = decode(read_bytes(path)).text.replace("\r\n", "\n").replace("\r", "\n")
+        decoded = decode(read_bytes(path)).text
+        text = _MARKS.sub("", decoded.replace("\r\n", "\n").replace("\r", "\n"))
         form = format_of(text)
     except ValueError as error:
         raise CorpusError(f"{path}: no subtitles: {error}.") from None
@@ -104,7 +122,24 @@ def _what_it_is(text: str) -> str:
 
 def _subrip(text: str, origin: str) -> Found:
     """SubRip and SubViewer: a line of two times, and lines of text."""
-    return _parse(_timed_blocks(text, origin), "srt", origin)
+    blocks = list(_timed_blocks(text, origin))
+    by_colour = "<font" in text.lower() and colours_tell_speakers(
+        block[1] for block in blocks if not isinstance(block, Fault)
+    )
+    return _parse(map(partial(_marked_up, by_colour=by_colour), blocks), "srt", origin)
+
+
+def _marked_up(block: Block | Fault, *, by_colour: bool) -> Block | Fault:
+    """A block without the readings of ruby, and with the colours of speakers between two marks that
+    pysubs2 leaves alone."""
+    if isinstance(block, Fault) or "<" not in block[1]:
+        return block
+    line, text = block[0], without_readings(block[1])
+    if by_colour:
+        runs = speakers_of(_COLOUR_MARK.sub("", text))
+        text = "".join(f"\ue000{colour}\ue001{run}" for colour, run in runs)
+        text = text.removeprefix("\ue000\ue001")
+    return line, text
 
 
 def _substation(text: str, origin: str) -> Found:
@@ -176,7 +211,9 @@ def _line_blocks(
             yield Fault(f"{origin}:{number}", f"expected {others}")
 
 
-def _parse(found: Blocks, form: str, origin: str, *, fps: float | None = None) -> Found:
+def _parse(
+    found: Iterable[Block | Fault], form: str, origin: str, *, fps: float | None = None
+) -> Found:
     """Reads all blocks at once; one by one if any is bad, so that it costs no other."""
     each = [_bounded(block, origin) for block in found]
     blocks = [block for block in each if not isinstance(block, Fault)]
@@ -216,8 +253,14 @@ def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Fo
             continue
         if event.end < event.start:
             yield Fault(f"{origin}:{line}", "ends before it starts")
-        elif text := _unescape(event.plaintext).strip():
-            yield Cue(max(0, event.start), max(0, event.end), text, line, event.name.strip())
+            continue
+        if not is_said(event.style, event.text):
+            continue
+        first, *others = _COLOUR_MARK.split(_unescape(event.plaintext))
+        for colour, text in [("", first), *zip(others[::2], others[1::2], strict=True)]:
+            if text := text.strip():
+                start, end = max(0, event.start), max(0, event.end)
+                yield Cue(start, end, text, line, event.name.strip(), colour)
 
 
 def _unescape(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from training.corpus import bilingual
 from training.corpus.packed import plain_name
 from training.corpus.readers.cues import read_cues
 from training.corpus.readers.dialogue import exchanges_of
@@ -13,12 +14,14 @@ from training.corpus.records import Fault, Records, fault_of
 from training.corpus.turns import DEFAULT_PAUSES, Pauses, Turn, scenes_of
 from training.errors import CorpusError
 
+TWO_LANGUAGES = "shows two languages in many cues; keep_language keeps the lines in one of them"
 
-def read_subtitles(path: Path, pauses: Pauses = DEFAULT_PAUSES) -> Records:
+
+def read_subtitles(path: Path, pauses: Pauses = DEFAULT_PAUSES, keep_language: str = "") -> Records:
     """Exchanges of a subtitle file in any encoding. Its film is the group; `origin` is the file
     and the second at which the reply begins. A name in `.xml` is one of OPUS' OpenSubtitles, where
-    several files may be of one film."""
-    for scene in read_scenes(path, pauses):
+    several files may be of one film. The other arguments are those of `read_scenes`."""
+    for scene in read_scenes(path, pauses, keep_language):
         if isinstance(scene, Fault):
             yield scene
             continue
@@ -26,8 +29,17 @@ def read_subtitles(path: Path, pauses: Pauses = DEFAULT_PAUSES) -> Records:
         yield from exchanges_of(turns, group=film_of(str(path)), origin=str(path))
 
 
-def read_scenes(path: Path, pauses: Pauses = DEFAULT_PAUSES) -> Iterator[list[Turn] | Fault]:
-    """Faults, and the turns of each scene. A file that holds no subtitles is one fault."""
+def read_scenes(
+    path: Path, pauses: Pauses = DEFAULT_PAUSES, keep_language: str = ""
+) -> Iterator[list[Turn] | Fault]:
+    """Faults, and the turns of each scene. A file that holds no subtitles is one fault.
+
+    Args:
+        path: of a subtitle file.
+        pauses: what ends turns and scenes.
+        keep_language: where cues show two languages, only the lines in this one are read (ISO 639).
+            Without it, such a file is read as it is, with a fault that tells.
+    """
     try:
         is_xml = plain_name(path).endswith(".xml")
         found = list(read_opus_cues(path) if is_xml else read_cues(path))
@@ -35,4 +47,8 @@ def read_scenes(path: Path, pauses: Pauses = DEFAULT_PAUSES) -> Iterator[list[Tu
         yield fault_of(error, path)
         return
     yield from (each for each in found if isinstance(each, Fault))
+    if keep_language:
+        found = bilingual.keep_language(found, keep_language)
+    elif bilingual.shows_two_languages(found):
+        yield Fault(f"{path}:1", TWO_LANGUAGES)
     yield from scenes_of(found, pauses)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import webvtt
 
+from training.corpus.readers.colours import colours_tell_speakers, speakers_of
 from training.corpus.records import Cue, Fault
 
 ARROW = "-->"
@@ -21,20 +22,25 @@ TOO_LONG = "a cue of {:,} characters"
 Block = tuple[int, list[str]]  # the line where it begins, and its lines
 
 _SIGNATURE = re.compile(r"WEBVTT(?:[ \t\n]|$)")
-#: Blocks that show nothing.
-_OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
+#: Blocks that show nothing; the header comes again where segments of a stream are joined.
+_OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION|WEBVTT)(?:\s|$)")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>|</v>")
 _TAG = re.compile(r"<[^>]*(?:>|$)")
+#: How a word is read, in small letters above it, and the brackets for players without ruby.
+_READING = re.compile(r"<r([tp])\b[^<>]*>[^<]*(?:</r\1>)?", re.IGNORECASE)
 
 
 def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
-    """The cues of a WebVTT file's text, one for each voice in them.
+    """The cues of a WebVTT file's text, one for each voice in them, and for each colour, where
+    colours tell speakers.
 
     Args:
         text: with LF as line break.
         origin: what a fault's line belongs to.
     """
-    for line, block in blocks_of(text):
+    blocks = list(blocks_of(text))
+    by_colour = "<c." in text and colours_tell_speakers("\n".join(block) for _, block in blocks)
+    for line, block in blocks:
         if (length := sum(map(len, block))) > LONGEST_CUE:
             yield Fault(f"{origin}:{line}", TOO_LONG.format(length))
             continue
@@ -45,7 +51,7 @@ def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
         elif not arrows and line > 1 and not _OTHER_BLOCK.match(block[0]):
             yield Fault(f"{origin}:{line}", "text outside of a cue")
         for caption, place in zip(captions, arrows, strict=False):
-            yield from _cues_of(caption, place, origin)
+            yield from _cues_of(caption, place, origin, by_colour)
 
 
 def is_webvtt(text: str) -> bool:
@@ -76,20 +82,28 @@ def captions_of(block: list[str], is_first: bool) -> list[webvtt.Caption]:
         return []
 
 
-def _cues_of(caption: webvtt.Caption, line: int, origin: str) -> Iterator[Cue | Fault]:
+def _cues_of(
+    caption: webvtt.Caption, line: int, origin: str, by_colour: bool
+) -> Iterator[Cue | Fault]:
     start = caption.start_time.in_milliseconds()
     end = caption.end_time.in_milliseconds()
     if end < start:
         yield Fault(f"{origin}:{line}", "ends before it starts")
         return
     speaker, spoken_to = "", 0
-    raw = caption.raw_text
+    raw = without_readings(caption.raw_text)
     for tag in [*_VOICE.finditer(raw), None]:
-        text = _plain(raw[spoken_to : tag.start() if tag else None])
-        if text:
-            yield Cue(start, end, text, line, speaker)
+        said = raw[spoken_to : tag.start() if tag else None]
+        for colour, run in speakers_of(said) if by_colour else [("", said)]:
+            if text := _plain(run):
+                yield Cue(start, end, text, line, speaker, colour)
         if tag:
             speaker, spoken_to = " ".join((tag[1] or "").split()), tag.end()
+
+
+def without_readings(markup: str) -> str:
+    """Returns markup without the readings of ruby: `<ruby>海<rt>うみ</rt></ruby>` is 海."""
+    return _READING.sub("", markup)
 
 
 def _plain(text: str) -> str:

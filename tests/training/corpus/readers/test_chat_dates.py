@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training.corpus.readers.chat_dates import (
@@ -46,7 +46,6 @@ def written(moment: datetime, style: str, markers: tuple[str, str] = ("AM", "PM"
     return moment.strftime(style.replace("%p", markers[moment.hour >= 12]))
 
 
-@settings(deadline=None)
 @given(
     first=MOMENTS,
     hours=st.lists(st.integers(0, 30 * 24), max_size=8),

@@ -60,6 +60,53 @@ def test_names_of_substation_are_speakers_and_comments_are_not_shown(tmp_path: P
     ]
 
 
+@pytest.mark.parametrize("style", ["Signs", "OP-english"])
+def test_signs_and_songs_of_substation_are_not_said(tmp_path: Path, style: str) -> None:
+    written = EVENT.format("", "Harbour").replace("Default", style)
+    sung = EVENT.format("", "{\\k20}u{\\k30}mi")
+    found = cues(tmp_path / "a.ass", ASS + written + sung + EVENT.format("", "Hi."))
+    assert [each.text for each in found if isinstance(each, Cue)] == ["Hi."]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u202b", "\u2067", "\ufeff", "&rlm;", "&#8206;"])
+def test_marks_of_direction_and_order_are_no_text(tmp_path: Path, mark: str) -> None:
+    content = f"{mark}1\n{mark}00:00:01,000 --> 00:00:02,000\n{mark}- Yes?{mark}\n{mark}- No.\n"
+    assert cues(tmp_path / "a.srt", content) == [Cue(1000, 2000, "- Yes?\n- No.", 2)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_that_were_joined_say_neither_mark_nor_index(tmp_path: Path, encoding: str) -> None:
+    one = "1\n00:00:01,000 --> 00:00:02,000\nWho?\n\n".encode(encoding)
+    two = "1\n00:00:03,000 --> 00:00:04,000\nMe.\n".encode(encoding)
+    assert cues(tmp_path / "a.srt", one + two) == [
+        Cue(1000, 2000, "Who?", 2),
+        Cue(3000, 4000, "Me.", 6),
+    ]
+
+
+def test_colours_that_tell_speakers_are_parted(tmp_path: Path) -> None:
+    time = "00:00:01,000 --> 00:00:02,000\n"
+    text = "<font color='#FFFF00'>Who?\nYou?</font>\nMe.\n<font color=cyan><i>Oh.</i></font>\n"
+    assert cues(tmp_path / "a.srt", time + text) == [
+        Cue(1000, 2000, "Who?\nYou?", 1, "", "#ffff00"),
+        Cue(1000, 2000, "Me.", 1),
+        Cue(1000, 2000, "Oh.", 1, "", "cyan"),
+    ]
+
+
+def test_a_coloured_word_is_a_word(tmp_path: Path) -> None:
+    text = "00:00:01,000 --> 00:00:02,000\nRow <font color=red>the</font> boat.\n"
+    assert cues(tmp_path / "a.srt", text) == [Cue(1000, 2000, "Row the boat.", 1)]
+
+
+def test_how_ruby_is_read_is_no_text(tmp_path: Path) -> None:
+    text = "<ruby>海<rp>(</rp><rt>うみ</rt><rp>)</rp></ruby>へ<ruby>行<rt>い</ruby>く？"
+    assert cues(tmp_path / "a.srt", f"00:00:01,000 --> 00:00:02,000\n{text}\n") == [
+        Cue(1000, 2000, "海へ行く？", 1)
+    ]
+
+
 def test_entities_of_web_pages_are_text(tmp_path: Path) -> None:
     text = "It&#39;s R&D &amp; &quot;AT&T&quot;"
     [cue] = cues(tmp_path / "a.srt", f"00:00:01,000 --> 00:00:02,000\n{text}\n")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training.corpus.readers.detokenising import detokenised
@@ -29,7 +29,6 @@ def test_spaces_are_where_they_are_usual(tokens: str, text: str) -> None:
     assert detokenised(tokens.split()) == text
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1)))
 def test_nothing_but_spaces_is_added(tokens: list[str]) -> None:
     assert detokenised(tokens).replace(" ", "") == "".join(tokens)

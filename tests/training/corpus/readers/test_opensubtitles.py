@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.corpus.mining import Exchange, MiningOptions, mine
@@ -190,9 +190,7 @@ def test_mine_reads_packed_documents(tmp_path: Path) -> None:
     )
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None
-)
+@settings(max_examples=80)
 @given(
     pieces=st.lists(
         st.binary(max_size=8)

@@ -127,7 +127,7 @@ def test_excel_may_name_the_separator(tmp_path: Path) -> None:
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(max_examples=80)
 @given(wild=st.text(alphabet='ab,"\r \0', max_size=12), after=st.integers(0, 4))
 def test_what_a_row_holds_never_costs_those_without_marks(
     tmp_path: Path, wild: str, after: int

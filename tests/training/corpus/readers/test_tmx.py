@@ -131,7 +131,7 @@ def test_bytes_that_are_no_text_are_marked_in_their_unit_alone(tmp_path: Path) -
     assert sources == [("caf\ufffd",), ("b",)]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(max_examples=80)
 @given(
     before=st.integers(0, 3),
     after=st.integers(0, 3),

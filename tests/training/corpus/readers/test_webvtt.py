@@ -71,6 +71,7 @@ def test_conformance(data_folder: Path) -> None:
         ("<c.red>1 &lt; 2</c> &amp; <00:01.500><i>3", [("", "1 < 2 & 3")]),
         ("<v>who?", [("", "who?")]),
         ("cut <b", [("", "cut")]),
+        ("<ruby>海<rt>うみ</rt></ruby>へ<ruby>行<rt>い</ruby>く？", [("", "海へ行く？")]),
     ],
 )
 def test_voices_are_speakers_and_markup_is_no_text(
@@ -78,6 +79,23 @@ def test_voices_are_speakers_and_markup_is_no_text(
 ) -> None:
     cues = list(parse_webvtt(f"{VTT}{TIMES}\n{text}\n", "a.vtt"))
     assert cues == [Cue(1000, 2500, said, 3, speaker) for speaker, said in speakers]
+
+
+def test_colours_that_tell_speakers_are_parted() -> None:
+    text = "<c.yellow>- When?</c>\n<c.cyan>- Now.</c>\nOh."
+    assert list(parse_webvtt(f"{VTT}{TIMES}\n{text}\n", "a.vtt")) == [
+        Cue(1000, 2500, "- When?", 3, "", "yellow"),
+        Cue(1000, 2500, "- Now.", 3, "", "cyan"),
+        Cue(1000, 2500, "Oh.", 3),
+    ]
+
+
+def test_the_header_comes_again_where_segments_are_joined() -> None:
+    segment = f"WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000\n\n{TIMES}\nHi.\n\n"
+    assert list(parse_webvtt(segment * 2, "a.vtt")) == [
+        Cue(1000, 2500, "Hi.", 4),
+        Cue(1000, 2500, "Hi.", 10),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.corpus.readers.chats import ChatOptions
@@ -168,9 +168,7 @@ def test_another_file_is_an_error(tmp_path: Path, text: str) -> None:
         read(tmp_path / "a.txt", text)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None
-)
+@settings(max_examples=80)
 @given(
     pieces=st.lists(
         st.text(max_size=10)
