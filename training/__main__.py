@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
 from model.errors import Seq2SeqError
+from model.quiet import quiet_tensorflow
 from training.corpus.alignment import MIN_SCORE
 from training.corpus.bitext import FilmPair, film_pairs
 from training.corpus.mining import Exchange, MiningOptions, mine
@@ -26,6 +28,18 @@ STRICT = "stop at the first record or file that cannot be read, instead of leavi
 PRINTING = ("mine", "align")
 #: Commands that keep what they have done when they are stopped.
 RESUMING = ("prepare", "fit")
+#: What to do where a file or a folder cannot be read or written.
+REMEDIES = {
+    errno.ENOSPC: "Free some space, then start again.",
+    errno.EDQUOT: "Free some space, then start again.",
+    errno.EFBIG: "Raise the limit on the size of a file (`ulimit -f`), then start again.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`), then start again.",
+    errno.EACCES: "Change its permissions, or name another place.",
+    errno.EPERM: "Change its permissions, or name another place.",
+    errno.EROFS: "Name another place.",
+    errno.ENOTDIR: "Name another place: a part of this path is a file.",
+    errno.EEXIST: "Name another place: a part of this path is a file.",
+}
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
 
@@ -37,12 +51,18 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         summary = chosen.run(chosen)
-        print(summary, file=sys.stderr if chosen.command in PRINTING else sys.stdout)
+        with _naming("standard output"):
+            print(summary, file=sys.stderr if chosen.command in PRINTING else sys.stdout)
+            sys.stdout.flush()
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # as of `mine ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
+        return 1
+    except OSError as error:
+        print(f"error: {_describe(error, chosen)}", file=sys.stderr)
+        _discard_output()
         return 1
     except KeyboardInterrupt:
         is_kept = chosen.command in RESUMING
@@ -51,6 +71,30 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 130
     return 0
+
+
+def _discard_output() -> None:
+    """Sends what standard output still holds nowhere: Python would try to write it at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _naming(place: object) -> Iterator[None]:
+    """Where the system does not say what it could not write, it is `place`."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(place)
+        raise
+
+
+def _describe(error: OSError, chosen: argparse.Namespace) -> str:
+    """One sentence of what could not be read or written, why, and what to do."""
+    place = error.filename or f"output of {getattr(chosen, 'recipe', chosen.command)}"
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    remedy = REMEDIES.get(error.errno or 0, "Look into it, then start again.")
+    return f"{place}: {reason}. {remedy}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -137,19 +181,22 @@ def _prepare(chosen: argparse.Namespace) -> str:
 
 
 def _fit(chosen: argparse.Namespace) -> str:
-    from training.fit import fit  # loads the framework
+    with quiet_tensorflow():
+        from training.fit import fit
 
     return fit(read_complete_recipe(chosen.recipe))
 
 
 def _evaluate(chosen: argparse.Namespace) -> str:
-    from training.evaluation.report import evaluate  # loads the framework
+    with quiet_tensorflow():
+        from training.evaluation.report import evaluate
 
     return evaluate(read_complete_recipe(chosen.recipe))
 
 
 def _export(chosen: argparse.Namespace) -> str:
-    from training.export import export  # loads the framework
+    with quiet_tensorflow():
+        from training.export import export
 
     return export(read_complete_recipe(chosen.recipe), chosen.precision or PRECISIONS)
 
@@ -168,12 +215,12 @@ def _open_output(path: Path | None) -> Iterator[TextIO]:
             sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         yield sys.stdout
         return
+    file = path.open("w", encoding="utf-8", errors="replace")
     try:
-        file = path.open("w", encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be written ({error.strerror}).") from None
-    with file:
         yield file
+    finally:
+        with _naming(path):
+            file.close()  # writes what is left, or fails to once more
 
 
 def _mine(chosen: argparse.Namespace) -> str:
@@ -218,6 +265,7 @@ def _print(
     """
     count, faults = 0, 0
     output: TextIO | None = None
+    place = chosen.output or "standard output"
     with ExitStack() as opened:
         for record in records:
             if isinstance(record, Fault):
@@ -229,7 +277,11 @@ def _print(
                 output = output or opened.enter_context(_open_output(chosen.output))
                 count += 1
                 note(record)
-                print(record.to_json(), file=output)
+                with _naming(place):
+                    print(record.to_json(), file=output)
+        if output:
+            with _naming(place):
+                output.flush()
     if chosen.output and not output:
         print(f"{chosen.output}: not written, since nothing was found", file=sys.stderr)
     return count, faults

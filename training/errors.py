@@ -3,7 +3,7 @@
 ConfigError  <- RecipeError      a recipe is wrong
 Seq2SeqError <- CorpusError      a corpus cannot be read, or nothing of it is left
 Seq2SeqError <- CheckpointError  a checkpoint is broken or belongs to another run
-Seq2SeqError <- DivergenceError  the loss is no number any more
+Seq2SeqError <- DivergenceError  a loss is no number, or far above that of guessing
 """
 
 from model.errors import ConfigError, Seq2SeqError
@@ -22,4 +22,4 @@ class CheckpointError(Seq2SeqError):
 
 
 class DivergenceError(Seq2SeqError):
-    """The loss is no number any more, from which training does not recover."""
+    """A loss is no number, or far above that of guessing, from which training does not recover."""

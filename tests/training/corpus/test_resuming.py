@@ -81,27 +81,41 @@ def test_the_number_of_processes_changes_nothing(
     assert contents(corpus, "parallel") == undisturbed
 
 
+#: Runs `prepare` and kills itself when so many pieces are done, of all passes together.
+KILLED = """
+import os, signal, sys
+from training.__main__ import main
+from training.corpus import prepare
+left, run_all = int(sys.argv.pop(1)), prepare.run_all
+def run_some(*arguments):
+    global left
+    for result in run_all(*arguments):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield result
+prepare.run_all = run_some
+sys.exit(main(["prepare", *sys.argv[1:]]))
+"""
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     corpus: Path, undisturbed: dict[str, bytes], workers: int
 ) -> None:
     name = f"killed-{workers}"
     path = recipe_in(corpus, name)
-    command = [sys.executable, "-m", "training", "prepare", str(path), "--workers", str(workers)]
-    draw = random.Random(workers)
-    kills = 0
-    wait = 0.7  # seconds; long enough to begin
-    while True:
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        try:
-            assert process.wait(timeout=wait) == 0
-            break
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-            wait *= draw.uniform(1.1, 1.5)
-    assert kills >= 2
+    arguments = [str(path), "--workers", str(workers)]
+    for pieces in (1, 2, 4):  # what an earlier start did is counted again
+        command = [sys.executable, "-c", KILLED, str(pieces), *arguments]
+        process = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        assert process.returncode == -signal.SIGKILL, process.stderr
+        assert (corpus / name / "data.partial").exists()
+    subprocess.run(
+        [sys.executable, "-m", "training", "prepare", *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     assert contents(corpus, name) == undisturbed
     assert sorted(each.name for each in (corpus / name / "data").iterdir()) == sorted(SEEN)
     assert not (corpus / name / "data.partial").exists()
