@@ -9,7 +9,6 @@ BACKENDS ?= tensorflow jax torch
 MATRIX_TESTS ?= tests/model/layers tests/model/networks tests/model/engine
 
 BIN := .venv/bin
-export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: help run setup test matrix smoke check format bench docs size lock clean
 

@@ -152,6 +152,11 @@ class SearchOptions(Document):
         0.0, ge=0.0, le=10.0, description="of what a second model says of each hypothesis"
     )
 
+    def greedy(self) -> Self:
+        """The same options for greedy search: one hypothesis, the likeliest token at each step."""
+        alone = {"beam_size": 1, "n_best": 1, "temperature": 0.0, "rerank_weight": 0.0}
+        return type(self)(**{**self.model_dump(), **alone})
+
     @model_validator(mode="after")
     def _check_sizes_agree(self) -> Self:
         if self.n_best > self.beam_size:

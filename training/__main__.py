@@ -7,12 +7,13 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
 from model.errors import Seq2SeqError
+from model.quiet import quiet_tensorflow
 from training.corpus.advice import expectation_of, notes_of
 from training.corpus.alignment import MIN_SCORE
 from training.corpus.bitext import FilmPair, film_pairs
@@ -21,7 +22,7 @@ from training.corpus.languages import can_identify
 from training.corpus.mining import Exchange, MiningOptions, is_mined, mine
 from training.corpus.prepare import prepare
 from training.corpus.records import Fault
-from training.errors import CorpusError
+from training.errors import CorpusError, explain
 from training.recipe import read_complete_recipe
 
 STRICT = "stop at the first record or file that cannot be read, instead of leaving it out"
@@ -40,11 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         summary = chosen.run(chosen)
-        print(summary, file=sys.stderr if chosen.command in PRINTING else sys.stdout)
+        with writing(Path("standard output")):
+            print(summary, file=sys.stderr if chosen.command in PRINTING else sys.stdout)
+            sys.stdout.flush()
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # as of `mine ... | head`
+        _discard_output()
+        return 1
+    except OSError as error:
+        print(f"error: {_describe(error, chosen)}", file=sys.stderr)
         _discard_output()
         return 1
     except KeyboardInterrupt:
@@ -54,6 +61,18 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 130
     return 0
+
+
+def _discard_output() -> None:
+    """Sends what standard output still holds nowhere: Python would try to write it at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _describe(error: OSError, chosen: argparse.Namespace) -> str:
+    """One sentence of what could not be read or written, why, and what to do."""
+    place = error.filename or f"output of {getattr(chosen, 'recipe', chosen.command)}"
+    return f"{place}: {explain(error)}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -151,19 +170,22 @@ def _prepare(chosen: argparse.Namespace) -> str:
 
 
 def _fit(chosen: argparse.Namespace) -> str:
-    from training.fit import fit  # loads the framework
+    with quiet_tensorflow():
+        from training.fit import fit
 
     return fit(read_complete_recipe(chosen.recipe))
 
 
 def _evaluate(chosen: argparse.Namespace) -> str:
-    from training.evaluation.report import evaluate  # loads the framework
+    with quiet_tensorflow():
+        from training.evaluation.report import evaluate
 
     return evaluate(read_complete_recipe(chosen.recipe))
 
 
 def _export(chosen: argparse.Namespace) -> str:
-    from training.export import export  # loads the framework
+    with quiet_tensorflow():
+        from training.export import export
 
     return export(read_complete_recipe(chosen.recipe), chosen.precision or PRECISIONS)
 
@@ -192,12 +214,8 @@ def _open_output(path: Path | None) -> Iterator[TextIO]:
             yield sys.stdout
             sys.stdout.flush()
         except OSError:
-            _discard_output()  # what waits to be written would be an error once more, at the end
+            _discard_output()
             raise
-
-
-def _discard_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_read(output: Path) -> CorpusError:

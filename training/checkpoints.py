@@ -24,30 +24,58 @@ class Progress:
         epoch: from 0.
         batch: batches of this epoch that are done.
         step: batches done in all.
+        first_loss: of the first batch, before anything was learnt, in nats a token.
+        epoch_loss: sum of the training losses of this epoch's tokens, in nats.
+        epoch_tokens: target tokens of this epoch that are done.
         best_loss: lowest dev loss so far, in nats a token.
         scores_without_gain: dev scores since then.
-        finished: whether training has ended.
-        history: one entry for each dev score.
+        history: one entry for each epoch that is done.
     """
 
     run: str
     epoch: int = 0
     batch: int = 0
     step: int = 0
+    first_loss: float = 0.0
+    epoch_loss: float = 0.0
+    epoch_tokens: int = 0
     best_loss: float = float("inf")
     scores_without_gain: int = 0
-    finished: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def end_epoch(self, *, dev_loss: float, **scores: float) -> None:
+        """Notes the scores of an epoch whose last batch is done. It is the best so far if
+        `scores_without_gain` is 0 then."""
+        self.epoch += 1
+        self.batch = 0
+        self.epoch_loss, self.epoch_tokens = 0.0, 0
+        self.history.append(
+            {"epoch": self.epoch, "step": self.step, "dev_loss": dev_loss, **scores}
+        )
+        self.scores_without_gain += 1
+        if dev_loss < self.best_loss:
+            self.best_loss = dev_loss
+            self.scores_without_gain = 0
 
 
 def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
-    """Writes weights, optimizer, random states and progress beside `path`, then moves it there."""
-    partial = path.with_suffix(".partial")
-    with h5py.File(partial, "w") as file:
+    """Writes weights, optimizer, random states and progress."""
+    # Made in memory: HDF5 does not say in one way that a disk is full.
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
         for name, variable in _variables(model).items():
             file[name] = keras.ops.convert_to_numpy(variable.value)
         file.attrs["progress"] = json.dumps(asdict(progress))
-    with partial.open("rb") as stream:
+        file.flush()
+        image = file.id.get_file_image()
+    write_durably(path, image)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Writes `content` beside `path`, then moves it there: a whole file, or the one before."""
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
         os.fsync(stream.fileno())
     partial.replace(path)
 

@@ -5,8 +5,11 @@ Seq2SeqError <- CorpusError      a corpus cannot be read, or nothing of it is le
 CorpusError  <- MisalignedError  sides that should be line-aligned are not
 CorpusError  <- MismatchError    two subtitle files are not of one film
 Seq2SeqError <- CheckpointError  a checkpoint is broken or belongs to another run
-Seq2SeqError <- DivergenceError  the loss is no number any more
+Seq2SeqError <- DivergenceError  a loss is no number, or far above that of guessing
 """
+
+import errno
+import os
 
 from model.errors import ConfigError, Seq2SeqError
 
@@ -32,4 +35,25 @@ class CheckpointError(Seq2SeqError):
 
 
 class DivergenceError(Seq2SeqError):
-    """The loss is no number any more, from which training does not recover."""
+    """A loss is no number, or far above that of guessing, from which training does not recover."""
+
+
+#: What to do where a file or a folder cannot be read or written.
+_REMEDIES = {
+    errno.ENOSPC: "Free some space, then start again.",
+    errno.EDQUOT: "Free some space, then start again.",
+    errno.EFBIG: "Raise the limit on the size of a file (`ulimit -f`), then start again.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`), then start again.",
+    errno.EACCES: "Change its permissions, or name another place.",
+    errno.EPERM: "Change its permissions, or name another place.",
+    errno.EROFS: "Name another place.",
+    errno.ENOTDIR: "Name another place: a part of this path is a file.",
+    errno.EEXIST: "Name another place: a part of this path is a file.",
+}
+
+
+def explain(error: OSError) -> str:
+    """Says why the system refuses a file, and what to do."""
+    number = error.errno or 0
+    reason = os.strerror(number) if number else str(error)
+    return f"{reason}. {_REMEDIES.get(number, 'Look into it, then start again.')}"

@@ -1,7 +1,8 @@
 """`fit`: batches -> network, until the dev loss stops falling. Killed at any moment, it goes on.
 
 All that a step depends on is in the checkpoint or derived from (seed, epoch, batch): a run that was
-killed and started again ends with the weights of an undisturbed one.
+killed and started again ends with the weights of an undisturbed one. The model folder is written at
+each best epoch, so that a run that is stopped leaves a model too.
 """
 
 from __future__ import annotations
@@ -14,66 +15,74 @@ from pathlib import Path
 
 import keras
 from tensorboard.summary import Writer
-from tqdm import tqdm
 
 from model.folder import WEIGHTS_FILE, ModelFolder
+from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
+from model.tokenizer import normalise_target
 from training.batches import Batch, plan_batches, read_batches
-from training.checkpoints import Progress, load_checkpoint, save_checkpoint
+from training.checkpoints import Progress, load_checkpoint, save_checkpoint, write_durably
 from training.corpus.prepare import PreparedCorpus, open_prepared
+from training.corpus.shards import spread
+from training.divergence import DivergenceCheck
 from training.errors import CheckpointError, DivergenceError
+from training.evaluation.baselines import describe_loss, describe_overuse, unigram_entropy
+from training.log import FitLog
 from training.losses import TokenCrossEntropy
-from training.packing import network_config, weights_of, write_model
+from training.packing import Metrics, network_config, weights_of, write_model
 from training.recipe import Recipe, start_of
-from training.schedules import WarmUpAndDecay
-from training.scoring import Scorer
+from training.schedules import WarmUpAndDecay, feasible_warmup
+from training.scoring import Scorer, TokenScore
 
 CHECKPOINT_FILE = "checkpoint.h5"
 BEST_WEIGHTS_FILE = "best.weights.h5"
+#: Options that may change between two calls: they decide how long a run goes on, not what it is.
+LENGTH_OPTIONS = {"epochs", "patience", "checkpoint_every"}
+#: Points of `train/loss` in an epoch, at least; in a long one there is one every `MOST_STEPS`.
+POINTS_PER_EPOCH, MOST_STEPS = 10, 100
+#: Dev sources that are answered in the end, to see whether the answers differ.
+SAMPLED_ANSWERS = 128
 
 
 def fit(recipe: Recipe) -> str:
     """Trains what `recipe` describes and writes its model folder.
 
     Returns:
-        one line that says where the model is and how good.
+        a line that says where the model is and how good, and one for each warning.
 
     Raises:
         CorpusError: if `prepare` has not been run.
         CheckpointError: if the checkpoint is of another run, or broken.
-        DivergenceError: if a loss is no number. Nothing of that step is saved.
+        DivergenceError: if a loss is no number, or far above that of guessing. Nothing of that
+            epoch is kept.
     """
-    corpus = open_prepared(recipe)
-    run = Run(recipe, corpus, Path(recipe.output) / "checkpoints")
+    run = Run(recipe, open_prepared(recipe))
     run.train()
-    run.load_best()
-    score = run.scorer(corpus.dev)
-    metrics = {
-        "dev_loss": round(score.loss, 4),
-        "dev_perplexity": round(score.perplexity, 3),
-        "dev_token_accuracy": round(score.accuracy, 4),
-        "steps": run.progress.step,
-        "epochs": run.progress.epoch,
-    }
-    path = Path(recipe.output) / "model"
-    write_model(path, recipe, corpus, weights_of(run.network), metrics)
-    return f"{path}: dev perplexity {score.perplexity:.2f} after {run.progress.step} steps"
+    run.write_best()
+    metrics = run.metrics()
+    summary = (
+        f"{run.model_path}: dev perplexity {metrics['dev_perplexity']:.2f}, dev loss "
+        f"{metrics['dev_loss']:.4f}, unigram entropy {metrics['dev_unigram_entropy']:.4f}; epoch "
+        f"{metrics['best_epoch']} of {metrics['epochs']}, {metrics['steps']:,} steps"
+    )
+    return "\n".join([summary, *_warnings_of_answers(run)])
 
 
 class Run:
     """A training run on disk and in memory.
 
     Args:
-        recipe: what to train.
+        recipe: what to train; its `output` receives checkpoints, losses and the model.
         corpus: what to train on.
-        folder: where its checkpoints are, or will be.
     """
 
-    def __init__(self, recipe: Recipe, corpus: PreparedCorpus, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, corpus: PreparedCorpus) -> None:
+        self.recipe = recipe
         self.options = recipe.fit
         self.corpus = corpus
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(recipe.output) / "checkpoints"
+        self.model_path = Path(recipe.output) / "model"
+        self.folder.mkdir(parents=True, exist_ok=True)
         _be_deterministic(recipe.fit.seed)
         keras.mixed_precision.set_dtype_policy(recipe.fit.precision)
         self.network = TokenSeq2Seq(network_config(recipe, corpus))
@@ -82,47 +91,82 @@ class Run:
             self.network.load_weights(start.path / WEIGHTS_FILE)
         plan = plan_batches(corpus.train, self.options.batch_tokens, seed=0, epoch=0)
         self.steps_per_epoch = len(plan)
+        self.total_steps = self.options.epochs * self.steps_per_epoch
         self._compile()
         self.scorer = Scorer(self.network, self.options.batch_tokens)
+        vocab_size = corpus.tokenizer.target_vocab_size
+        self.dev_entropy = unigram_entropy(corpus.train, corpus.dev, vocab_size)
+        self._divergence = DivergenceCheck(vocab_size)
         self.progress = Progress(run=_fingerprint(recipe, corpus, start))
-        if (folder / CHECKPOINT_FILE).exists():
+        if (self.folder / CHECKPOINT_FILE).exists():
             self.progress = load_checkpoint(
-                folder / CHECKPOINT_FILE, self.network, self.progress.run
+                self.folder / CHECKPOINT_FILE, self.network, self.progress.run
             )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the epochs, or the patience, of the recipe are used up."""
+        return (
+            self.progress.epoch >= self.options.epochs
+            or self.progress.scores_without_gain >= self.options.patience
+        )
 
     def train(self) -> None:
         """Goes on from the last checkpoint until the end."""
-        total = self.options.epochs * self.steps_per_epoch
-        progress = self.progress
+        options, progress = self.options, self.progress
+        point = max(1, min(MOST_STEPS, self.steps_per_epoch // POINTS_PER_EPOCH))
         with (
-            tqdm(total=total, initial=progress.step, unit="step", desc="fit", disable=None) as bar,
+            FitLog(epochs=options.epochs, total_steps=self.total_steps, step=progress.step) as log,
             closing(Writer(str(self.folder.parent / "tensorboard"))) as tracker,
         ):
-            while not progress.finished:
-                self.network.reset_metrics()
+            warmup = feasible_warmup(options.warmup_steps, self.total_steps)
+            if warmup < options.warmup_steps and not self.is_finished:
+                log.write(
+                    f"warning: warmup_steps = {options.warmup_steps:,} is cut to {warmup:,}, half "
+                    f"of the {self.total_steps:,} steps of this run: {self.steps_per_epoch:,} in "
+                    f"each of {options.epochs:,} epochs"
+                )
+            while not self.is_finished:
                 for batch in self._rest_of_the_epoch():
-                    loss = self._train_on(batch)
-                    bar.update()
-                    bar.set_postfix(epoch=progress.epoch + 1, loss=f"{loss:.3f}", refresh=False)
-                    if progress.step % self.options.checkpoint_every == 0:
+                    tokens = int(batch.weights.sum())
+                    loss = self._train_on(batch, tokens)
+                    log.add_step(progress.epoch + 1, loss, tokens)
+                    if progress.step % point == 0:
                         tracker.add_scalar("train/loss", loss, step=progress.step)
+                    is_sound = loss <= self._divergence.train_limit(progress.first_loss)
+                    if progress.step % options.checkpoint_every == 0 and is_sound:
                         self._save()
-                self._end_epoch(tracker)
-                bar.write(_describe(progress))
+                self._end_epoch(tracker, log)
 
-    def load_best(self) -> None:
-        """Puts the weights of the lowest dev loss into the network.
+    def write_best(self) -> None:
+        """Writes the model folder with the weights of the lowest dev loss.
 
         Raises:
             CheckpointError: if they are not there.
+            FolderError: if the disk refuses.
         """
         path = self.folder / BEST_WEIGHTS_FILE
         try:
-            self.network.load_weights(path)
-        except (OSError, KeyError, ValueError) as error:
+            weights = path.read_bytes()
+        except OSError as error:
             raise CheckpointError(
-                f"{path}: cannot be read ({error}). Delete the folder {self.folder} to train anew."
+                f"{path}: cannot be read ({error.strerror}). Delete the folder {self.folder} to "
+                "train anew."
             ) from None
+        write_model(self.model_path, self.recipe, self.corpus, weights, self.metrics())
+
+    def metrics(self) -> Metrics:
+        """Scores of the best epoch so far, for config and card."""
+        best = min(self.progress.history, key=lambda entry: entry["dev_loss"])
+        return {
+            "dev_loss": round(best["dev_loss"], 4),
+            "dev_unigram_entropy": round(self.dev_entropy, 4),
+            "dev_perplexity": round(math.exp(min(best["dev_loss"], 700.0)), 3),
+            "dev_token_accuracy": round(best["dev_token_accuracy"], 4),
+            "best_epoch": int(best["epoch"]),
+            "steps": self.progress.step,
+            "epochs": self.progress.epoch,
+        }
 
     def _rest_of_the_epoch(self) -> Iterator[Batch]:
         options, progress = self.options, self.progress
@@ -131,45 +175,51 @@ class Run:
         )
         return read_batches(self.corpus.train, plan[progress.batch :], options.batch_tokens)
 
-    def _train_on(self, batch: Batch) -> float:
+    def _train_on(self, batch: Batch, tokens: int) -> float:
+        """The loss of `batch`, before it is learnt."""
+        progress = self.progress
+        self.network.reset_metrics()  # Keras would tell the mean of all batches since
         loss = float(self.network.train_on_batch(batch.inputs, batch.labels, batch.weights))
-        self._require_number(loss, "training")
-        self.progress.batch += 1
-        self.progress.step += 1
+        if not progress.step:
+            progress.first_loss = loss
+        fault = self._divergence.find_in_training(loss, first_loss=progress.first_loss)
+        if fault:
+            raise self._diverged(f"the training loss {fault}")
+        progress.batch += 1
+        progress.step += 1
+        progress.epoch_loss += loss * tokens
+        progress.epoch_tokens += tokens
         return loss
 
-    def _end_epoch(self, tracker: Writer) -> None:
-        """Scores the dev set, keeps the best weights and decides whether to go on."""
+    def _end_epoch(self, tracker: Writer, log: FitLog) -> None:
+        """Scores the dev set, keeps the best weights and says how good they are."""
         progress = self.progress
         score = self.scorer(self.corpus.dev)
-        self._require_number(score.loss, "dev")
+        fault = self._divergence.find_in_dev(
+            score.loss, first_loss=progress.first_loss, best_loss=progress.best_loss
+        )
+        if fault:
+            raise self._diverged(f"the dev loss {fault}")
         tracker.add_scalar("dev/loss", score.loss, step=progress.step)
         tracker.add_scalar("dev/token_accuracy", score.accuracy, step=progress.step)
-        progress.epoch += 1
-        progress.batch = 0
-        progress.scores_without_gain += 1
-        progress.history.append(
-            {"epoch": progress.epoch, "step": progress.step, "dev_loss": score.loss}
+        train_loss = progress.epoch_loss / progress.epoch_tokens
+        progress.end_epoch(
+            train_loss=train_loss, dev_loss=score.loss, dev_token_accuracy=score.accuracy
         )
-        if score.loss < progress.best_loss:
-            progress.best_loss = score.loss
-            progress.scores_without_gain = 0
-            partial = self.folder / f"partial.{BEST_WEIGHTS_FILE}"
-            self.network.save_weights(partial)
-            partial.replace(self.folder / BEST_WEIGHTS_FILE)
-        progress.finished = (
-            progress.epoch >= self.options.epochs
-            or progress.scores_without_gain >= self.options.patience
-        )
+        if progress.scores_without_gain == 0:
+            write_durably(self.folder / BEST_WEIGHTS_FILE, weights_of(self.network))
+            self.write_best()
         self._save()
+        scores = _describe(progress, score, train_loss, self.dev_entropy)
+        log.end_epoch(progress.epoch, scores, is_last=self.is_finished)
+        for warning in describe_loss("dev", score.loss, self.dev_entropy):
+            log.write(warning)
 
-    def _require_number(self, loss: float, name: str) -> None:
-        if math.isfinite(loss):
-            return
+    def _diverged(self, fault: str) -> DivergenceError:
         options = self.options
         others = "" if options.precision == "float32" else ', or precision = "float32"'
-        raise DivergenceError(
-            f"{self.folder}: the {name} loss is {loss} after {self.progress.step:,} steps. Take a "
+        return DivergenceError(
+            f"{self.folder}: {fault} after {self.progress.step:,} steps. Take a "
             f"lower learning_rate than {options.learning_rate:g}, more warmup_steps than "
             f"{options.warmup_steps}{others}, delete this folder, and start `fit` again."
         )
@@ -181,8 +231,8 @@ class Run:
         options = self.options
         schedule = WarmUpAndDecay(
             options.learning_rate,
-            warmup_steps=options.warmup_steps,
-            total_steps=options.epochs * self.steps_per_epoch,
+            warmup_steps=feasible_warmup(options.warmup_steps, self.total_steps),
+            total_steps=self.total_steps,
             decay=options.decay,
         )
         self.network.compile(
@@ -203,13 +253,27 @@ def _be_deterministic(seed: int) -> None:
 
 def _fingerprint(recipe: Recipe, corpus: PreparedCorpus, start: ModelFolder | None) -> str:
     """What makes two runs the same: network, options, data and the weights that they start from;
-    names and defaults do not count."""
-    parts = [recipe.network.model_dump_json(), recipe.fit.model_dump_json(), corpus.fingerprint]
+    names, defaults and how long they go on do not count."""
+    options = recipe.fit.model_dump_json(exclude=LENGTH_OPTIONS)
+    parts = [recipe.network.model_dump_json(), options, corpus.fingerprint]
     parts += [start.config.sha256[WEIGHTS_FILE]] if start else []
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _describe(progress: Progress) -> str:
-    latest = progress.history[-1]["dev_loss"]
+def _describe(progress: Progress, score: TokenScore, train_loss: float, entropy: float) -> str:
     note = "best so far" if progress.scores_without_gain == 0 else f"best {progress.best_loss:.4f}"
-    return f"epoch {progress.epoch}: dev loss {latest:.4f} ({note})"
+    return (
+        f"train loss {train_loss:.4f}, dev loss {score.loss:.4f} ({note}), "
+        f"perplexity {score.perplexity:.2f}, unigram entropy {entropy:.4f}"
+    )
+
+
+def _warnings_of_answers(run: Run) -> list[str]:
+    """What is suspicious about the answers of the model that was written, to a few dev sources."""
+    dev = run.corpus.dev
+    chosen = spread(len(dev), SAMPLED_ANSWERS).tolist()
+    generator = Generator.load(run.model_path, "keras")
+    options = generator.config.search.greedy()
+    found = generator.generate([dev.source_turns(i) for i in chosen], options)
+    references = [normalise_target(dev.target_text(i), generator.config.text) for i in chosen]
+    return describe_overuse([candidates[0].text for candidates in found], references)

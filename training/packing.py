@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from model.config import ModelConfig, NetworkConfig, TextConfig
+from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
 from model.folder import CARD_FILE, WEIGHTS_FILE, write_folder
 from model.networks.tokens import TokenSeq2Seq
 from training.corpus.prepare import PreparedCorpus
+from training.markdown import markdown_table
 from training.recipe import Recipe
 
 Metrics = dict[str, Any]
@@ -56,9 +57,10 @@ def write_scores(
     train_examples: int,
     metrics: Metrics,
     samples: list[tuple[str, str]],
+    search: SearchOptions,
 ) -> None:
-    """Puts scores into the config and the card of a finished model folder; all else stays, whatever
-    became of the recipe since.
+    """Puts scores, and the search that they were found with, into the config and the card of a
+    finished model folder; all else stays, whatever became of the recipe since.
 
     Args:
         path: the folder, verified.
@@ -66,12 +68,13 @@ def write_scores(
         train_examples: that it was trained on.
         metrics: name -> value, instead of those it has.
         samples: (source, answer) pairs for the card.
+        search: the model's defaults from now on.
 
     Raises:
         FolderError: if the disk refuses.
     """
     training = {**config.training, "metrics": metrics}
-    scored = config.model_copy(update={"training": training})
+    scored = config.model_copy(update={"training": training, "search": search})
     card = _card(scored, train_examples, samples)
     files = {name: (path / name).read_bytes() for name in config.sha256}
     write_folder(path, scored, {**files, CARD_FILE: card.encode()})
@@ -107,14 +110,16 @@ def _versions() -> dict[str, str]:
 
 def _card(config: ModelConfig, train_examples: int, samples: list[tuple[str, str]]) -> str:
     recipe, metrics = config.training["recipe"], config.training["metrics"]
-    rows = "\n".join(f"| {name.replace('_', ' ')} | {value} |" for name, value in metrics.items())
-    said = "\n".join(f"| {source} | {answer} |" for source, answer in samples)
-    dialogue = f"\n## Samples\n\n| source | answer |\n|---|---|\n{said}\n" if samples else ""
+    scores = markdown_table(
+        ("", ""), [(name.replace("_", " "), value) for name, value in metrics.items()]
+    )
+    table = markdown_table(("source", "answer"), samples)
+    dialogue = f"\n## Samples\n\n{table}\n" if samples else ""
     files = "\n".join(f"- `{source['path']}`" for source in recipe["corpus"]["sources"])
     about = recipe["description"] or f"A model for the task {config.task}."
     return (
         f"# {config.name}\n\n{about}\n\n"
         f"## Data\n\n{files}\n\n{train_examples:,} training examples. "
         f"Licence: {recipe['licence'] or 'not stated in the recipe'}\n\n"
-        f"## Scores\n\n| | |\n|---|---|\n{rows}\n{dialogue}"
+        f"## Scores\n\n{scores}\n{dialogue}"
     )

@@ -154,7 +154,9 @@ class FitConfig(Document):
     batch_tokens: int = Field(2048, ge=16, description="target tokens of a batch, padding counted")
     epochs: int = Field(10, ge=1, description="at most")
     learning_rate: float = Field(1e-3, gt=0.0, description="of Adam, at its highest")
-    warmup_steps: int = Field(0, ge=0, description="steps until the highest rate")
+    warmup_steps: int = Field(
+        0, ge=0, description="steps until the highest rate; at most half of the run"
+    )
     decay: Literal["none", "cosine", "inverse_sqrt"] = Field(
         "cosine", description="of the rate afterwards"
     )

@@ -11,6 +11,12 @@ from keras import ops
 Tensor = Any
 
 
+def feasible_warmup(warmup_steps: int, total_steps: int) -> int:
+    """`warmup_steps`, or half of a run that is too short for them: otherwise the rate would hardly
+    rise before it ends."""
+    return min(warmup_steps, total_steps // 2)
+
+
 class WarmUpAndDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Rises linearly from 0 to `peak` over `warmup_steps`, then decays until `total_steps`.
 

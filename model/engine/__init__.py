@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from model.contract import Engine
 from model.errors import EngineError
 from model.folder import GRAPH_FILES, ModelFolder
+from model.quiet import quiet_tensorflow
 
 EngineName = Literal["auto", "keras", "onnx", "onnx-int8"]
 
@@ -28,10 +29,11 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int 
         names = ", ".join(get_args(EngineName))
         raise EngineError(f"engine must be one of {names}. Received: engine={name!r}")
     if name == "auto":
-        name = _best_engine(folder)
+        name = best_engine(folder)
     try:
         if name == "keras":
-            from model.engine.keras import KerasEngine
+            with quiet_tensorflow():
+                from model.engine.keras import KerasEngine
 
             return KerasEngine.load(folder)
         from model.engine.onnx import OnnxEngine, Precision
@@ -44,7 +46,8 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int 
         ) from None
 
 
-def _best_engine(folder: ModelFolder) -> EngineName:
+def best_engine(folder: ModelFolder) -> EngineName:
+    """The engine that `auto` takes."""
     has_gpu = any(Path("/dev").glob("nvidia[0-9]*"))
     if not has_gpu and find_spec("onnxruntime"):
         if set(GRAPH_FILES["int8"]) <= set(folder.config.sha256):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -80,6 +83,60 @@ def test_an_interrupt_and_an_error_end_without_a_traceback(
     monkeypatch.setattr(command, "prepare", stop)
     assert main(["prepare", str(recipe)]) == code
     assert capsys.readouterr().err.startswith(said)
+
+
+SUBTITLES = """1
+00:00:01,000 --> 00:00:02,000
+Who is there?
+
+2
+00:00:03,000 --> 00:00:04,000
+It is me.
+"""
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("to_file", [True, False])
+def test_a_full_disk_is_one_sentence(tmp_path: Path, to_file: bool) -> None:
+    (tmp_path / "film.srt").write_text(SUBTITLES)
+    command = [sys.executable, "-m", "training", "mine", str(tmp_path / "film.srt")]
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [*command, "-o", str(FULL)] if to_file else command,
+            stdout=subprocess.PIPE if to_file else full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    place = FULL if to_file else "standard output"
+    assert done.stderr == (
+        f"error: {place}: No space left on device. Free some space, then start again.\n"
+    )
+
+
+def test_a_folder_below_a_file_is_one_sentence(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    output = (tmp_path / "file" / "run").as_posix()
+    recipe.write_text(RECIPE.format(output=output, path="pairs.tsv"))
+    assert main(["prepare", str(recipe)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {output}")
+    assert error.endswith("a part of this path is a file.\n")
+    assert error.count("\n") == 1
+
+
+def test_an_error_of_the_system_without_a_place_names_the_recipe(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> str:
+        raise OSError(errno.EFBIG, "Error writing bytes to file")
+
+    monkeypatch.setattr(command, "prepare", stop)
+    assert main(["prepare", str(recipe)]) == 1
+    assert capsys.readouterr().err.startswith(f"error: output of {recipe}: File too large. Raise")
 
 
 def test_what_cannot_go_on_does_not_claim_to(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import io
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from training.corpus.encodings import encoding_of_mark
 from training.corpus.packed import is_file, open_unpacked
-from training.errors import CorpusError
+from training.errors import CorpusError, explain
 
 _ERROR_OF_ARROW = re.compile(r"\[errno (\d+)\]")
 GLOB_CHARACTERS = frozenset("*?[")
@@ -67,8 +66,9 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         number = _ERROR_OF_ARROW.search(str(error))
-        reason = os.strerror(int(number[1])) if number else error.strerror or error
-        raise CorpusError(f"{error.filename or path}: cannot be written ({reason}).") from None
+        cause = OSError(int(number[1]), "") if number else error
+        place = error.filename or path
+        raise CorpusError(f"{place}: cannot be written: {explain(cause)}") from None
 
 
 def read_bytes(path: Path) -> bytes:

@@ -40,6 +40,13 @@ class _Sequences:
         lengths = [np.diff(offsets) for offsets in self._offsets]
         return np.concatenate([np.zeros(0, np.int32), *lengths], dtype=np.int32)
 
+    def counts(self, size: int) -> NDArray[np.int64]:
+        """How often each id below `size` stands in the lists, `(size,)`."""
+        counts = np.zeros(size, np.int64)
+        for offsets, values in zip(self._offsets, self._values, strict=True):
+            counts += np.bincount(values[offsets[0] : offsets[-1]], minlength=size)
+        return counts
+
     def take(self, indices: NDArray[np.int64]) -> list[Int32]:
         """The lists at `indices`."""
         chunks = np.searchsorted(self._starts, indices, side="right") - 1
@@ -90,6 +97,10 @@ class Shard:
     def target_ids(self, indices: NDArray[np.int64]) -> list[Int32]:
         """Targets, in the order of `indices`."""
         return self._targets.take(indices)
+
+    def target_counts(self, vocab_size: int) -> NDArray[np.int64]:
+        """How often each token stands in the targets, `(vocab_size,)`."""
+        return self._targets.counts(vocab_size)
 
     def source_turns(self, index: int) -> list[str]:
         """The texts of a source, oldest turn first."""

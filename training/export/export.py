@@ -78,11 +78,12 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
         raise CorpusError(f"{corpus.path}: has neither dev nor test part to compare engines on.")
     sources = shard.source_ids(spread(len(shard), SAMPLE))
     network = load_network(folder)
+    reference = KerasEngine(network)
     lines, files = [], _kept_files(path, folder.config.sha256)
     for precision in precisions:
         graphs = graph_files(network, precision)
         engine = OnnxEngine(*graphs.values())
-        found = compare(KerasEngine(network), engine, sources, name=precision)
+        found = compare(reference, engine, sources, name=precision)
         if found.share < LEAST_AGREEMENT[precision]:
             raise EngineError(
                 f"{path}: the {precision} graphs name another token than the network in "
@@ -157,7 +158,7 @@ def compare(
 ) -> Agreement:
     """Feeds both engines the tokens that `network` finds best, and compares what they say next."""
     steps, agreeing, distance = 0, 0, 0.0
-    for start in tqdm(range(0, len(sources), BATCH), desc=name, leave=False):
+    for start in tqdm(range(0, len(sources), BATCH), desc=name, leave=False, disable=None):
         batch = sources[start : start + BATCH]
         lengths = np.array([len(source) for source in batch], np.int32)
         padded = np.zeros((len(batch), lengths.max()), np.int32)

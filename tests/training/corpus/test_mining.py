@@ -216,5 +216,7 @@ def test_a_full_disk_is_one_sentence(films: Path, output: str) -> None:
         command, shell=True, cwd=root, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 1
-    assert done.stderr.endswith(": cannot be written (No space left on device).\n")
+    assert done.stderr.endswith(
+        "cannot be written: No space left on device. Free some space, then start again.\n"
+    )
     assert done.stderr.count("\n") == 1

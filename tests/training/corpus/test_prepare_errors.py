@@ -96,8 +96,8 @@ def test_an_output_below_a_file(
 @pytest.mark.parametrize(
     ("limit", "most", "workers", "reason"),
     [
-        (resource.RLIMIT_FSIZE, 20_000, 1, "cannot be written (File too large)."),
-        (resource.RLIMIT_FSIZE, 20_000, 2, "cannot be written (File too large)."),
+        (resource.RLIMIT_FSIZE, 20_000, 1, "cannot be written: File too large."),
+        (resource.RLIMIT_FSIZE, 20_000, 2, "cannot be written: File too large."),
         (resource.RLIMIT_NOFILE, 12, 2, "(Too many open files)."),
     ],
 )

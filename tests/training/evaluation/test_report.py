@@ -1,30 +1,37 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from model.config import SearchOptions
 from model.folder import CARD_FILE, load_folder
 from model.generator import Generator
-from training.corpus.prepare import open_prepared
+from training.corpus.prepare import open_prepared, prepare
+from training.errors import CorpusError
 from training.evaluation import report
 from training.evaluation.report import evaluate
 from training.recipe import Recipe
 
 
-def test_scores_are_all_that_changes_whatever_became_of_the_recipe(
+def test_scores_and_the_search_are_all_that_changes_whatever_became_of_the_recipe(
     fitted: Path, make_recipe: Callable[..., Recipe]
 ) -> None:
     before = load_folder(fitted / "model").config
     changed = make_recipe(fitted, decoder_units=24, learning_rate=0.5)
-    evaluate(changed.model_copy(update={"name": "other"}))
+    search = SearchOptions(beam_size=2, length_penalty=0.0)
+    evaluate(changed.model_copy(update={"name": "other", "search": search}))
     after = load_folder(fitted / "model").config
 
     scores = after.training["metrics"]
-    assert {"test_perplexity", "test_greedy_exact_match", "dev_loss"} <= scores.keys()
-    kept = before.model_dump(exclude={"training": {"metrics"}, "sha256": {CARD_FILE}})
-    assert after.model_dump(exclude={"training": {"metrics"}, "sha256": {CARD_FILE}}) == kept
+    assert {"test_greedy_exact_match", "test_beam2_exact_match", "dev_loss"} <= scores.keys()
+    assert scores["engine"] == "keras"
+    assert scores["test_unigram_entropy"] == pytest.approx(scores["dev_unigram_entropy"], abs=0.5)
+    assert after.search == search
+    changing = {"training": {"metrics"}, "sha256": {CARD_FILE}, "search": True}
+    assert after.model_dump(exclude=changing) == before.model_dump(exclude=changing)
     card = (fitted / "model" / CARD_FILE).read_text()
     assert card.startswith("# echo\n")
     assert f"| test perplexity | {scores['test_perplexity']} |" in card
@@ -42,3 +49,29 @@ def test_answers_are_asked_for_all_over_the_test_part(
     told = (fitted / "report.md").read_text().splitlines()[-3:]
     expected = [test.source_turns(i)[-1] for i in (0, (len(test) - 1) // 2, len(test) - 1)]
     assert [line.split(" | ")[0].removeprefix("| ") for line in told] == expected
+
+
+def test_one_way_to_search_is_scored_once(fitted: Path, make_recipe: Callable[..., Recipe]) -> None:
+    scores = evaluate(make_recipe(fitted))
+    assert scores.count("chrF2") == 1
+    assert "test_greedy_chrF2" in scores
+
+
+def test_bars_stay_in_their_cells(fitted: Path, make_recipe: Callable[..., Recipe]) -> None:
+    evaluate(make_recipe(fitted))
+    for text in ((fitted / "report.md").read_text(), (fitted / "model" / CARD_FILE).read_text()):
+        [row] = [line for line in text.splitlines() if "BLEU" in line and "case:mixed" in line]
+        assert len(re.findall(r"(?<!\\)\|", row)) == 3
+
+
+def test_an_empty_test_part_is_one_sentence_with_what_to_do(
+    prepared_once: Path, tmp_path: Path, make_recipe: Callable[..., Recipe]
+) -> None:
+    (tmp_path / "pairs.tsv").write_bytes((prepared_once / "pairs.tsv").read_bytes())
+    values = make_recipe(tmp_path).model_dump()
+    values["corpus"]["test_fraction"] = 0.0
+    recipe = Recipe.parse(values, where="test")
+    prepare(recipe, tmp_path / "echo.toml")
+    with pytest.raises(CorpusError, match=r"Raise corpus\.test_fraction \(now 0\)") as caught:
+        evaluate(recipe)
+    assert "\n" not in str(caught.value)

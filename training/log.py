@@ -1,0 +1,115 @@
+"""What `fit` prints while it trains: a bar in a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+#: Seconds between two lines where there is no terminal.
+INTERVAL = 30.0
+
+
+class FitLog:
+    """The log of a training run; a context manager.
+
+    Args:
+        epochs: of the run, at most.
+        total_steps: of all epochs.
+        step: where this process begins.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int,
+        total_steps: int,
+        step: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._epochs = epochs
+        self._total_steps = total_steps
+        self._clock = clock
+        size = shutil.get_terminal_size()  # tqdm draws nothing where a terminal does not say it
+        self._bar = tqdm(
+            total=total_steps,
+            initial=step,
+            unit="step",
+            desc="fit",
+            disable=None,
+            ncols=size.columns,
+            nrows=size.lines,
+        )
+        self._has_lines = self._bar.disable or not sys.stdout.isatty()
+        self._step = step
+        self._tokens = 0
+        self._began = self._epoch_began = self._last_line = clock()
+        self._first_step = step
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+    def add_step(self, epoch: int, loss: float, tokens: int) -> None:
+        """Notes one step.
+
+        Args:
+            epoch: from 1.
+            loss: of the batch, in nats a token.
+            tokens: target tokens of the batch, padding not counted.
+        """
+        now = self._clock()
+        if self._step == self._first_step:
+            self._began = now  # the first step compiles: it tells nothing of the rest
+        else:
+            self._tokens += tokens
+        self._step += 1
+        self._bar.update()
+        rate = self._tokens / max(now - self._began, 1e-9)
+        speed = f", {rate:,.0f} target tokens/s" if self._tokens else ""
+        self._bar.set_postfix_str(f"epoch {epoch}, loss {loss:.3f}{speed}", False)
+        if self._has_lines and now - self._last_line >= INTERVAL:
+            self._last_line = now
+            place = f"epoch {epoch} of {self._epochs}, step {self._step:,} of {self._total_steps:,}"
+            self.write(f"{place}: loss {loss:.4f}{speed}{self._time_left(now, ', ')}")
+
+    def end_epoch(self, epoch: int, scores: str, *, is_last: bool) -> None:
+        """Prints the scores of an epoch, from 1, and the time that it took and that is left."""
+        now = self._clock()
+        left = "" if is_last else self._time_left(now, ", ")
+        took = describe_seconds(now - self._epoch_began)
+        self.write(f"epoch {epoch} of {self._epochs}: {scores}; {took}{left}")
+        self._epoch_began = self._last_line = now
+
+    def write(self, line: str) -> None:
+        """Prints a line on standard output, at once, above the bar if there is one."""
+        self._bar.write(line)
+        sys.stdout.flush()
+
+    def _time_left(self, now: float, before: str) -> str:
+        done = self._step - self._first_step - 1
+        if done < 1:
+            return ""
+        seconds = (now - self._began) / done * max(self._total_steps - self._step, 0)
+        return f"{before}about {describe_seconds(seconds)} left"
+
+
+def describe_seconds(seconds: float) -> str:
+    """`45 s`, `12 min` or `3 h 20 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
