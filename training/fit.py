@@ -26,7 +26,12 @@ from training.corpus.prepare import PreparedCorpus, open_prepared
 from training.corpus.shards import spread
 from training.divergence import DivergenceCheck
 from training.errors import CheckpointError, DivergenceError
-from training.evaluation.baselines import describe_loss, describe_overuse, unigram_entropy
+from training.evaluation.baselines import (
+    describe_loss,
+    describe_overuse,
+    unigram_entropy,
+    unigram_logprobs,
+)
 from training.log import FitLog
 from training.losses import TokenCrossEntropy
 from training.packing import Metrics, network_config, weights_of, write_model
@@ -87,14 +92,16 @@ class Run:
         keras.mixed_precision.set_dtype_policy(recipe.fit.precision)
         self.network = TokenSeq2Seq(network_config(recipe, corpus))
         start = start_of(recipe)
+        vocab_size = corpus.tokenizer.target_vocab_size
         if start:
             self.network.load_weights(start.path / WEIGHTS_FILE)
+        else:  # words are as frequent as in the corpus before anything else is learnt
+            self.network.projection.bias.assign(unigram_logprobs(corpus.train, vocab_size))
         plan = plan_batches(corpus.train, self.options.batch_tokens, seed=0, epoch=0)
         self.steps_per_epoch = len(plan)
         self.total_steps = self.options.epochs * self.steps_per_epoch
         self._compile()
         self.scorer = Scorer(self.network, self.options.batch_tokens)
-        vocab_size = corpus.tokenizer.target_vocab_size
         self.dev_entropy = unigram_entropy(corpus.train, corpus.dev, vocab_size)
         self._divergence = DivergenceCheck(vocab_size)
         self.progress = Progress(run=_fingerprint(recipe, corpus, start))

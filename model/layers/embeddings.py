@@ -5,9 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 Tensor = Any
+
+
+def build_embedding(vocab_size: int, units: int, *, name: str) -> keras.layers.Embedding:
+    """Builds a table of `(vocab_size, units)` whose rows have a norm of about 1 at first.
+
+    A table that is also the output matrix then gives logits, and passes back gradients, of the size
+    of its readouts. Keras' own initialiser, U(-0.05, 0.05), makes both so small that a tied network
+    learns word frequencies and stays there.
+    """
+    return keras.layers.Embedding(
+        vocab_size,
+        units,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=units**-0.5),
+        name=name,
+    )
+
+
+def amplify_input(cell: keras.layers.Layer, units: int) -> None:
+    """Multiplies the first `units` rows of a built cell's kernel by `sqrt(units)`.
+
+    Glorot's initialiser expects inputs of variance 1; those of `build_embedding` have 1 / units.
+    Transformers multiply the embedding instead (Vaswani et al. 2017, arXiv:1706.03762, section
+    3.4), at each step of each run.
+    """
+    kernel = ops.convert_to_numpy(cell.kernel)
+    kernel = np.concatenate([kernel[:units] * units**0.5, kernel[units:]])
+    cell.kernel.assign(kernel)
 
 
 class OutputProjection(keras.layers.Layer):
@@ -39,7 +67,7 @@ class OutputProjection(keras.layers.Layer):
         if self.tied_to is None:
             self.kernel = self.add_weight(
                 shape=(readouts_shape[-1], self.vocab_size),
-                initializer="glorot_uniform",
+                initializer=keras.initializers.RandomNormal(stddev=readouts_shape[-1] ** -0.5),
                 name="kernel",
             )
         self.bias = self.add_weight(shape=(self.vocab_size,), initializer="zeros", name="bias")

@@ -9,7 +9,7 @@ from keras import ops
 
 from model.config import NetworkConfig
 from model.layers.decoders import AttentionDecoder, Memory
-from model.layers.embeddings import OutputProjection
+from model.layers.embeddings import OutputProjection, amplify_input, build_embedding
 from model.layers.encoders import RecurrentEncoder
 
 Tensor = Any
@@ -36,13 +36,13 @@ class TokenSeq2Seq(keras.Model):
         super().__init__(**kwargs)
         self.config = config
         units = config.embedding_units
-        self.source_embedding = keras.layers.Embedding(
+        self.source_embedding = build_embedding(
             config.source_vocab_size, units, name="source_embedding"
         )
         self.target_embedding = (
             self.source_embedding
             if config.share_embeddings
-            else keras.layers.Embedding(config.target_vocab_size, units, name="target_embedding")
+            else build_embedding(config.target_vocab_size, units, name="target_embedding")
         )
         self.encoder = RecurrentEncoder(
             config.encoder_units,
@@ -71,7 +71,8 @@ class TokenSeq2Seq(keras.Model):
         self._build_parts()
 
     def _build_parts(self) -> None:
-        embedded = (None, None, self.config.embedding_units)
+        units = self.config.embedding_units
+        embedded = (None, None, units)
         outputs = (None, None, self.encoder.width)
         self.source_embedding.build(None)
         if not self.config.share_embeddings:
@@ -79,6 +80,8 @@ class TokenSeq2Seq(keras.Model):
         self.encoder.build(embedded)
         self.decoder.build(embedded, outputs)
         self.projection.build((None, None, self.decoder.readout_units))
+        for layer in (*self.encoder.first_layers, self.decoder.stack[0]):
+            amplify_input(layer.cell, units)
         self.built = True
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:

@@ -19,16 +19,22 @@ MOST_OVERUSE = 0.1
 LEAST_REPEATED = 3
 
 
-def unigram_entropy(train: Shard, shard: Shard, vocab_size: int) -> float:
-    """Cross-entropy of the targets of `shard` under the token frequencies of `train`, in nats a
-    token: the loss of a model that knows how frequent each token is and nothing else.
+def unigram_logprobs(train: Shard, vocab_size: int) -> NDArray[np.float64]:
+    """The log-probability of each token by its frequency in the targets of `train`, in nats,
+    `(vocab_size,)`.
 
     Ends of sentence are counted. Half an occurrence is added to each token (Krichevsky and
     Trofimov 1981), so that one that `train` lacks has a probability too.
     """
     counts = _token_counts(train, vocab_size) + 0.5
+    return np.log(counts / counts.sum())
+
+
+def unigram_entropy(train: Shard, shard: Shard, vocab_size: int) -> float:
+    """Cross-entropy of the targets of `shard` under the token frequencies of `train`, in nats a
+    token: the loss of a model that knows how frequent each token is and nothing else."""
     found = _token_counts(shard, vocab_size)
-    return float(-(found * np.log(counts / counts.sum())).sum() / found.sum())
+    return float(-(found * unigram_logprobs(train, vocab_size)).sum() / found.sum())
 
 
 def beats_unigrams(loss: float, entropy: float) -> bool:
