@@ -27,8 +27,8 @@ class Progress:
         first_loss: of the first batch, before anything was learnt, in nats a token.
         epoch_loss: sum of the training losses of this epoch's tokens, in nats.
         epoch_tokens: target tokens of this epoch that are done.
-        best_loss: lowest dev loss so far, in nats a token.
-        scores_without_gain: dev scores since then.
+        best_loss: lowest loss of the scored part so far, in nats a token.
+        scores_without_gain: scores since then.
         history: one entry for each epoch that is done.
     """
 
@@ -43,18 +43,16 @@ class Progress:
     scores_without_gain: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
-    def end_epoch(self, *, dev_loss: float, **scores: float) -> None:
+    def end_epoch(self, *, loss: float, **scores: float) -> None:
         """Notes the scores of an epoch whose last batch is done. It is the best so far if
         `scores_without_gain` is 0 then."""
         self.epoch += 1
         self.batch = 0
         self.epoch_loss, self.epoch_tokens = 0.0, 0
-        self.history.append(
-            {"epoch": self.epoch, "step": self.step, "dev_loss": dev_loss, **scores}
-        )
+        self.history.append({"epoch": self.epoch, "step": self.step, "loss": loss, **scores})
         self.scores_without_gain += 1
-        if dev_loss < self.best_loss:
-            self.best_loss = dev_loss
+        if loss < self.best_loss:
+            self.best_loss = loss
             self.scores_without_gain = 0
 
 

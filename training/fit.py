@@ -1,5 +1,7 @@
 """`fit`: batches -> network, until the dev loss stops falling. Killed at any moment, it goes on.
 
+A corpus without a dev part is learnt by heart: then the train part is scored instead.
+
 All that a step depends on is in the checkpoint or derived from (seed, epoch, batch): a run that was
 killed and started again ends with the weights of an undisturbed one. The model folder is written at
 each best epoch, so that a run that is stopped leaves a model too.
@@ -38,6 +40,7 @@ from training.packing import Metrics, network_config, weights_of, write_model
 from training.recipe import Recipe, start_of
 from training.schedules import WarmUpAndDecay, feasible_warmup
 from training.scoring import Scorer, TokenScore
+from training.sizing import sized_options
 
 CHECKPOINT_FILE = "checkpoint.h5"
 BEST_WEIGHTS_FILE = "best.weights.h5"
@@ -45,7 +48,7 @@ BEST_WEIGHTS_FILE = "best.weights.h5"
 LENGTH_OPTIONS = {"epochs", "patience", "checkpoint_every"}
 #: Points of `train/loss` in an epoch, at least; in a long one there is one every `MOST_STEPS`.
 POINTS_PER_EPOCH, MOST_STEPS = 10, 100
-#: Dev sources that are answered in the end, to see whether the answers differ.
+#: Sources of the scored part that are answered in the end, to see whether the answers differ.
 SAMPLED_ANSWERS = 128
 
 
@@ -64,10 +67,11 @@ def fit(recipe: Recipe) -> str:
     run = Run(recipe, open_prepared(recipe))
     run.train()
     run.write_best()
-    metrics = run.metrics()
+    metrics, part = run.metrics(), run.part
     summary = (
-        f"{run.model_path}: dev perplexity {metrics['dev_perplexity']:.2f}, dev loss "
-        f"{metrics['dev_loss']:.4f}, unigram entropy {metrics['dev_unigram_entropy']:.4f}; epoch "
+        f"{run.model_path}: {part} perplexity {metrics[f'{part}_perplexity']:.2f}, {part} loss "
+        f"{metrics[f'{part}_loss']:.4f}, unigram entropy "
+        f"{metrics[f'{part}_unigram_entropy']:.4f}; epoch "
         f"{metrics['best_epoch']} of {metrics['epochs']}, {metrics['steps']:,} steps"
     )
     return "\n".join([summary, *_warnings_of_answers(run)])
@@ -83,8 +87,10 @@ class Run:
 
     def __init__(self, recipe: Recipe, corpus: PreparedCorpus) -> None:
         self.recipe = recipe
-        self.options = recipe.fit
+        self.options = sized_options(recipe.fit, corpus.train)
         self.corpus = corpus
+        self.part = "dev" if len(corpus.dev) else "train"
+        self.scored = corpus.part(self.part)
         self.folder = Path(recipe.output) / "checkpoints"
         self.model_path = Path(recipe.output) / "model"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +108,7 @@ class Run:
         self.total_steps = self.options.epochs * self.steps_per_epoch
         self._compile()
         self.scorer = Scorer(self.network, self.options.batch_tokens)
-        self.dev_entropy = unigram_entropy(corpus.train, corpus.dev, vocab_size)
+        self.entropy = unigram_entropy(corpus.train, self.scored, vocab_size)
         self._divergence = DivergenceCheck(vocab_size)
         self.progress = Progress(run=_fingerprint(recipe, corpus, start))
         if (self.folder / CHECKPOINT_FILE).exists():
@@ -112,10 +118,16 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the epochs, or the patience, of the recipe are used up."""
+        """Whether the epochs, or the patience, of the recipe are used up, or all is learnt by
+        heart."""
+        progress = self.progress
+        is_known = self.part == "train" and any(
+            entry["token_accuracy"] == 1.0 for entry in progress.history[-1:]
+        )
         return (
-            self.progress.epoch >= self.options.epochs
-            or self.progress.scores_without_gain >= self.options.patience
+            is_known
+            or progress.epoch >= self.options.epochs
+            or progress.scores_without_gain >= self.options.patience
         )
 
     def train(self) -> None:
@@ -164,12 +176,13 @@ class Run:
 
     def metrics(self) -> Metrics:
         """Scores of the best epoch so far, for config and card."""
-        best = min(self.progress.history, key=lambda entry: entry["dev_loss"])
+        part = self.part
+        best = min(self.progress.history, key=lambda entry: entry["loss"])
         return {
-            "dev_loss": round(best["dev_loss"], 4),
-            "dev_unigram_entropy": round(self.dev_entropy, 4),
-            "dev_perplexity": round(math.exp(min(best["dev_loss"], 700.0)), 3),
-            "dev_token_accuracy": round(best["dev_token_accuracy"], 4),
+            f"{part}_loss": round(best["loss"], 4),
+            f"{part}_unigram_entropy": round(self.entropy, 4),
+            f"{part}_perplexity": round(math.exp(min(best["loss"], 700.0)), 3),
+            f"{part}_token_accuracy": round(best["token_accuracy"], 4),
             "best_epoch": int(best["epoch"]),
             "steps": self.progress.step,
             "epochs": self.progress.epoch,
@@ -199,27 +212,26 @@ class Run:
         return loss
 
     def _end_epoch(self, tracker: Writer, log: FitLog) -> None:
-        """Scores the dev set, keeps the best weights and says how good they are."""
-        progress = self.progress
-        score = self.scorer(self.corpus.dev)
+        """Scores the dev part, keeps the best weights and says how good they are."""
+        progress, part = self.progress, self.part
+        score = self.scorer(self.scored)
         fault = self._divergence.find_in_dev(
             score.loss, first_loss=progress.first_loss, best_loss=progress.best_loss
         )
         if fault:
-            raise self._diverged(f"the dev loss {fault}")
-        tracker.add_scalar("dev/loss", score.loss, step=progress.step)
-        tracker.add_scalar("dev/token_accuracy", score.accuracy, step=progress.step)
+            raise self._diverged(f"the {part} loss {fault}")
+        if part == "dev":
+            tracker.add_scalar("dev/loss", score.loss, step=progress.step)
+        tracker.add_scalar(f"{part}/token_accuracy", score.accuracy, step=progress.step)
         train_loss = progress.epoch_loss / progress.epoch_tokens
-        progress.end_epoch(
-            train_loss=train_loss, dev_loss=score.loss, dev_token_accuracy=score.accuracy
-        )
+        progress.end_epoch(train_loss=train_loss, loss=score.loss, token_accuracy=score.accuracy)
         if progress.scores_without_gain == 0:
             write_durably(self.folder / BEST_WEIGHTS_FILE, weights_of(self.network))
             self.write_best()
         self._save()
-        scores = _describe(progress, score, train_loss, self.dev_entropy)
+        scores = _describe(progress, score, train_loss, part, self.entropy)
         log.end_epoch(progress.epoch, scores, is_last=self.is_finished)
-        for warning in describe_loss("dev", score.loss, self.dev_entropy):
+        for warning in describe_loss(part, score.loss, self.entropy):
             log.write(warning)
 
     def _diverged(self, fault: str) -> DivergenceError:
@@ -267,20 +279,24 @@ def _fingerprint(recipe: Recipe, corpus: PreparedCorpus, start: ModelFolder | No
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _describe(progress: Progress, score: TokenScore, train_loss: float, entropy: float) -> str:
+def _describe(
+    progress: Progress, score: TokenScore, train_loss: float, part: str, entropy: float
+) -> str:
+    scored = "dev loss" if part == "dev" else "without dropout"
     note = "best so far" if progress.scores_without_gain == 0 else f"best {progress.best_loss:.4f}"
     return (
-        f"train loss {train_loss:.4f}, dev loss {score.loss:.4f} ({note}), "
+        f"train loss {train_loss:.4f}, {scored} {score.loss:.4f} ({note}), "
         f"perplexity {score.perplexity:.2f}, unigram entropy {entropy:.4f}"
     )
 
 
 def _warnings_of_answers(run: Run) -> list[str]:
-    """What is suspicious about the answers of the model that was written, to a few dev sources."""
-    dev = run.corpus.dev
-    chosen = spread(len(dev), SAMPLED_ANSWERS).tolist()
+    """What is suspicious about the answers of the model that was written, to a few sources of the
+    part that is scored."""
+    scored = run.scored
+    chosen = spread(len(scored), SAMPLED_ANSWERS).tolist()
     generator = Generator.load(run.model_path, "keras")
     options = generator.config.search.greedy()
-    found = generator.generate([dev.source_turns(i) for i in chosen], options)
-    references = [normalise_target(dev.target_text(i), generator.config.text) for i in chosen]
+    found = generator.generate([scored.source_turns(i) for i in chosen], options)
+    references = [normalise_target(scored.target_text(i), generator.config.text) for i in chosen]
     return describe_overuse([candidates[0].text for candidates in found], references)

@@ -151,8 +151,15 @@ class TokenizerConfig(TextConfig):
 class FitConfig(Document):
     """How the network is trained."""
 
-    batch_tokens: int = Field(2048, ge=16, description="target tokens of a batch, padding counted")
-    epochs: int = Field(10, ge=1, description="at most")
+    batch_tokens: int | None = Field(
+        None,
+        ge=16,
+        description="target tokens of a batch, padding counted; none: 2,048, or for a small corpus "
+        "a 128th of its tokens, at least 256",
+    )
+    epochs: int | None = Field(
+        None, ge=1, description="at most; none: 10, or as many as make 2,500 steps, up to 100"
+    )
     learning_rate: float = Field(1e-3, gt=0.0, description="of Adam, at its highest")
     warmup_steps: int = Field(
         0, ge=0, description="steps until the highest rate; at most half of the run"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.corpus.drawing import fractions_of
+from training.corpus.drawing import wants_dev
 from training.corpus.splits import LEAST_EXAMPLES
 from training.errors import CorpusError
 from training.recipe import Recipe
@@ -24,6 +24,10 @@ MOST_EXPECTED = "everyday language in short sentences"
 #: Shares of the examples that may be left out, and of the records that may be unreadable.
 MANY_DROPPED, MANY_FAULTS = 0.5, 0.01
 
+_NO_DEV = (
+    "There is no dev part, since dev_fraction is 0: `fit` learns the training part by heart. Raise "
+    "dev_fraction if the model is to answer what it has not seen."
+)
 _LANGUAGES = "Check that `languages` are those of the files, in their order (or set `swap`)."
 _REMEDIES = {
     "language": _LANGUAGES,
@@ -104,11 +108,6 @@ def nothing_left(
         recipe_path: its file.
     """
     message = f"{recipe_path}: nothing is left for {part}"
-    if part == "dev" and not fractions_of(recipe.corpus).dev and not _is_given("dev", recipe):
-        return CorpusError(
-            f'{message}: dev_fraction is 0 and no source has split = "dev". `fit` chooses the best '
-            "weights by dev, so raise dev_fraction or give such a source."
-        )
     samples = [sample for each in report["sources"] for sample in each["fault_samples"]]
     unreadable = f"{report['faults']:,} unreadable" + (f" ({samples[0]})" if samples else "")
     if not examples:
@@ -145,6 +144,8 @@ def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
     found = []
     how, groups = report["drawn"]["how"], report["drawn"]["groups"]
     kept = report["kept"]
+    if not wants_dev(recipe.corpus):
+        found.append(Note(_NO_DEV))
     if not kept["test"]:
         found.append(Note(_why_no_test(recipe)))
     small = [part for part in ("dev", "test") if 0 < kept[part] < LEAST_EXAMPLES]
@@ -173,7 +174,7 @@ def _how_to_enlarge(small: list[str], recipe: Recipe) -> str:
 
 
 def _why_no_test(recipe: Recipe) -> str:
-    sentence = "There is no test part, so that `evaluate` has nothing to score"
+    sentence = "There is no test part, so `evaluate` scores what `fit` has seen"
     if not recipe.corpus.test_fraction:
         return f'{sentence}: test_fraction is 0. Raise it, or give a source with split = "test".'
     if all(source.split != "auto" for source in recipe.corpus.sources):

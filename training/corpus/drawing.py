@@ -110,6 +110,11 @@ def draw_parts(
     return max(attempts, key=lambda attempt: attempt[0])[1]
 
 
+def wants_dev(corpus: CorpusConfig) -> bool:
+    """Tells whether there is to be a dev part. Without one, `fit` learns train by heart."""
+    return corpus.dev_fraction > 0 or any(source.split == "dev" for source in corpus.sources)
+
+
 def fractions_of(corpus: CorpusConfig) -> Fractions:
     """Returns what is drawn for dev and test: nothing where a source is given as that part, and no
     test where every source belongs to train."""

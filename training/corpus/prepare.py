@@ -31,7 +31,7 @@ from model.tokenizer import Tokenizer, normalise_source, normalise_target
 from training.corpus.advice import examples_in, nothing_left
 from training.corpus.chunks import facts_of, open_chunk
 from training.corpus.cleaning import Cleaner
-from training.corpus.drawing import Drawn, draw_parts
+from training.corpus.drawing import Drawn, draw_parts, wants_dev
 from training.corpus.duplicates import KEPT, VERDICTS
 from training.corpus.files import writing
 from training.corpus.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
@@ -60,7 +60,7 @@ class PreparedCorpus:
     Attributes:
         path: the folder.
         tokenizer: made of `tokenizer_files` (file name -> contents).
-        train, dev, test: its parts; test may be empty.
+        train, dev, test: its parts; dev and test may be empty.
         fingerprint: sha256 over parts and tokenizers.
         report: counts, for people.
     """
@@ -73,6 +73,10 @@ class PreparedCorpus:
     test: Shard
     fingerprint: str
     report: dict[str, Any]
+
+    def part(self, name: str) -> Shard:
+        """The part of that name."""
+        return {"train": self.train, "dev": self.dev, "test": self.test}[name]
 
 
 def prepare(
@@ -187,15 +191,19 @@ class _Run:
             "drawn": {"how": drawn.how, "groups": drawn.groups},
             "in_common": dict(drawn.common),
         }
-        for part in ("train", "dev"):
+        for part in (SPLITS[number] for number in self._needed_parts()):
             if not report["kept"][part]:
                 raise nothing_left(part, report, examples_in(report), self.recipe, recipe_path)
         return report
 
+    def _needed_parts(self) -> list[int]:
+        """Parts that must not come out empty: train, and dev unless the recipe wants none."""
+        return [TRAIN, DEV] if wants_dev(self.recipe.corpus) else [TRAIN]
+
     def _require_parts(self, drawn: Drawn, recipe_path: Path) -> None:
         """Says what dropped everything, rather than that a tokenizer needs text."""
         counts = drawn.counts()
-        for part in (TRAIN, DEV):
+        for part in self._needed_parts():
             if counts[part, KEPT]:
                 continue
             report = totals_of(self.inputs, drawn.chunks).to_json()

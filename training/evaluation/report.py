@@ -1,4 +1,4 @@
-"""`evaluate`: answers the test set, scores it, and tells the model's card and a report of it."""
+"""`evaluate`: answers the test part, scores it, and tells the model's card and a report of it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from training.markdown import markdown_table
 from training.packing import Metrics, write_scores
 from training.recipe import Recipe
 from training.scoring import Scorer
+from training.sizing import sized_options
 
 #: At most this many test examples are answered; all of them count for the perplexity.
 MOST_ANSWERS = 5000
@@ -50,7 +51,8 @@ class Answers:
 
 
 def evaluate(recipe: Recipe) -> str:
-    """Scores the model that `fit` wrote, adds the scores to its card and writes `report.md`.
+    """Scores the model that `fit` wrote, adds the scores to its card and writes `report.md`. A
+    corpus without a test part is scored on dev, or on train.
 
     Answers are found by greedy search and by the recipe's own `search`, which becomes the default
     of the model.
@@ -59,16 +61,12 @@ def evaluate(recipe: Recipe) -> str:
         the scores, one a line, and a line for each warning.
 
     Raises:
-        CorpusError: if the corpus has no test part.
+        CorpusError: if the model was trained on another corpus.
         FolderError: if there is no model yet.
     """
     corpus = open_prepared(recipe)
-    if not len(corpus.test):
-        raise CorpusError(
-            f"{corpus.path}: no example is in the test part, so there is nothing to score. Raise "
-            f"corpus.test_fraction (now {recipe.corpus.test_fraction:g}), or give a source of its "
-            'own with split = "test"; then run `prepare` and `fit` again.'
-        )
+    part = next(name for name in ("test", "dev", "train") if len(corpus.part(name)))
+    shard = corpus.part(part)
     path = Path(recipe.output) / "model"
     folder = load_folder(path)
     config = folder.config
@@ -79,12 +77,12 @@ def evaluate(recipe: Recipe) -> str:
         )
     engine = best_engine(folder)
     generator = Generator(config, folder.tokenizer, load_engine(folder, engine))
-    chosen = spread(len(corpus.test), MOST_ANSWERS).tolist()
-    sources = [corpus.test.source_turns(i) for i in chosen]
-    references = [normalise_target(corpus.test.target_text(i), config.text) for i in chosen]
+    chosen = spread(len(shard), MOST_ANSWERS).tolist()
+    sources = [shard.source_turns(i) for i in chosen]
+    references = [normalise_target(shard.target_text(i), config.text) for i in chosen]
     answered = [_answer(generator, sources, options) for options in _searches(recipe.search)]
     metrics: Metrics = {**config.training["metrics"]}
-    metrics |= _prediction_scores(generator, path / WEIGHTS_FILE, corpus, recipe)
+    metrics |= _prediction_scores(generator, path / WEIGHTS_FILE, corpus, part, recipe)
     metrics["engine"] = engine
     for answers in answered:
         if config.task == "reply":
@@ -92,12 +90,12 @@ def evaluate(recipe: Recipe) -> str:
         else:
             language = config.languages[-1] if config.languages else ""
             found = _translation_scores(answers.texts, references, language)
-        metrics |= {f"test_{answers.search}_{name}": score for name, score in found.items()}
+        metrics |= {f"{part}_{answers.search}_{name}": score for name, score in found.items()}
     samples = _samples(sources, answered[-1].texts)
     report = _report(config.name, corpus, metrics, sources, references, answered)
     (Path(recipe.output) / "report.md").write_text(report, encoding="utf-8")
     write_scores(path, config, len(corpus.train), metrics, samples, recipe.search)
-    warnings = _warnings(metrics, answered[0].texts, references)
+    warnings = _warnings(part, metrics, answered[0].texts, references)
     return "\n".join([*(f"{name}: {value}" for name, value in metrics.items()), *warnings])
 
 
@@ -115,21 +113,21 @@ def _answer(generator: Generator, sources: Sequence[Any], options: SearchOptions
 
 
 def _prediction_scores(
-    generator: Generator, weights: Path, corpus: PreparedCorpus, recipe: Recipe
+    generator: Generator, weights: Path, corpus: PreparedCorpus, part: str, recipe: Recipe
 ) -> Metrics:
     network = TokenSeq2Seq(generator.config.network)
     network.load_weights(weights)
-    test = corpus.test
-    score = Scorer(network, recipe.fit.batch_tokens)(test)
-    words = sum(len(words_of(test.target_text(i))) + 1 for i in range(len(test)))
+    shard = corpus.part(part)
+    score = Scorer(network, sized_options(recipe.fit, corpus.train).batch_tokens)(shard)
+    words = sum(len(words_of(shard.target_text(i))) + 1 for i in range(len(shard)))
     vocab_size = network.config.target_vocab_size
     return {
-        "test_examples": len(test),
-        "test_loss": round(score.loss, 4),
-        "test_unigram_entropy": round(unigram_entropy(corpus.train, test, vocab_size), 4),
-        "test_perplexity": round(score.perplexity, 3),
-        "test_perplexity_per_word": round(score.perplexity_per(words), 3),
-        "test_token_accuracy": round(score.accuracy, 4),
+        f"{part}_examples": len(shard),
+        f"{part}_loss": round(score.loss, 4),
+        f"{part}_unigram_entropy": round(unigram_entropy(corpus.train, shard, vocab_size), 4),
+        f"{part}_perplexity": round(score.perplexity, 3),
+        f"{part}_perplexity_per_word": round(score.perplexity_per(words), 3),
+        f"{part}_token_accuracy": round(score.accuracy, 4),
     }
 
 
@@ -148,6 +146,7 @@ def _translation_scores(texts: Sequence[str], references: Sequence[str], languag
 
 def _reply_scores(texts: Sequence[str], references: Sequence[str]) -> Metrics:
     return {
+        "exact_match": round(exact_match(texts, references), 3),
         "words": round(_mean_words(texts), 2),
         "reference_words": round(_mean_words(references), 2),
         "distinct_1": round(distinct(texts, 1), 2),
@@ -160,9 +159,17 @@ def _mean_words(texts: Sequence[str]) -> float:
     return sum(len(words_of(text)) for text in texts) / len(texts)
 
 
-def _warnings(metrics: Metrics, texts: Sequence[str], references: Sequence[str]) -> list[str]:
-    loss, entropy = metrics["test_loss"], metrics["test_unigram_entropy"]
-    return [*describe_loss("test", loss, entropy), *describe_overuse(texts, references)]
+def _warnings(
+    part: str, metrics: Metrics, texts: Sequence[str], references: Sequence[str]
+) -> list[str]:
+    loss, entropy = metrics[f"{part}_loss"], metrics[f"{part}_unigram_entropy"]
+    warnings = [*describe_loss(part, loss, entropy), *describe_overuse(texts, references)]
+    if part != "test":
+        warnings.append(
+            f"note: there is no test part. These are scores of the {part} part, which `fit` has "
+            "seen: raise corpus.test_fraction to see how the model does with what is new."
+        )
+    return warnings
 
 
 def _samples(sources: Sequence[Sequence[str]], texts: Sequence[str]) -> list[tuple[str, str]]:
