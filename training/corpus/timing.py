@@ -171,3 +171,18 @@ def _peak(agreement: Floats) -> tuple[float, float, float]:
     curvature = before - 2 * height + after
     between = 0.5 * (before - after) / curvature if curvature else 0.0
     return float(place - most - 1 + between), float(height), float(values.std()) + 1e-12
+
+
+def signals(cues: Sequence[Spoken], size: int) -> tuple[Floats, Floats]:
+    """Proto."""
+    starts = np.array([each.start for each in cues]) / STEP
+    ends = np.array([each.end for each in cues]) / STEP
+    lengths = np.array([len(each.text) for each in cues])
+    density = np.minimum(lengths / np.maximum(ends - starts, 1) / STEP, FASTEST)
+    changes = _impulses(starts, density, size) - _impulses(ends, density, size)
+    both = np.stack([
+        _impulses(starts, np.ones_like(density), size),
+        np.sqrt(np.maximum(np.cumsum(changes), 0.0)),
+    ])
+    got = np.fft.irfft(np.fft.rfft(both, axis=1) * _band(size), n=size)
+    return got[0], got[1]
