@@ -8,8 +8,10 @@ texts of one file are put in each other's places.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from training.corpus.alignment import align, spoken
+from training.corpus.breaks import GRID, STRETCH, breaks_between, find_stretches
 from training.corpus.links import Spoken, links_between
 from training.corpus.records import Cue
 from training.corpus.segments import Segment, segments_of
@@ -26,6 +28,8 @@ TURNS = 3
 CLEARLY_MORE = 1.05
 #: Files with fewer cues are too short to tell whether they are of one film.
 FEW_CUES = 50
+SURE_STRETCHES = 20.0
+MOST_RATES = 3
 
 
 def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
@@ -35,12 +39,33 @@ def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None
         source: cues of one file, at least one.
         target: cues of the other, at least one.
     """
+    source, target = (sorted(side, key=lambda cue: cue.start_ms) for side in (source, target))
     clocks = possible_timings(source, target)
+    broken = _by_stretches(source, target, clocks)
+    if broken:
+        return broken
     if clocks[0].evidence >= SURE_EVIDENCE:
         return clocks[0]
     if min(len(source), len(target)) < FEW_CUES:
         return _by_borders(source, target, clocks)
     return _by_words(segments_of(source), segments_of(target), clocks)
+
+
+def _by_stretches(
+    source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]
+) -> Timing | None:
+    """The clock of the rate at which chains of stretches agree best, if that is clear."""
+    most, best = SURE_STRETCHES, None
+    for clock in clocks[:MOST_RATES]:
+        stretches = find_stretches(source, target, clock.rate)
+        evidence = sum(each.evidence - STRETCH for each in stretches)
+        if evidence > most:
+            offset = stretches[0].offset
+            if len(stretches) == 1 and abs(offset - clock.offset) < 2 * GRID:
+                offset = clock.offset
+            breaks = breaks_between(target, clock.rate, stretches)
+            most, best = evidence, replace(clock, offset=offset, breaks=breaks)
+    return best
 
 
 def _by_borders(source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]) -> Timing:

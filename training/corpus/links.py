@@ -67,7 +67,7 @@ class Links:
 
 def links_between(source: Sequence[Spoken], target: Sequence[Spoken]) -> Links:
     """The links between the words of two files on one clock."""
-    ours, theirs = words_of_all(source), words_of_all(target)
+    ours, theirs = words_in_order(source), words_in_order(target)
     first, second = _near(ours.times, theirs.times)
     kernel = np.exp(-np.abs(ours.times[first] - theirs.times[second]) / NEAR)
     kinds, kind = np.unique(
@@ -113,7 +113,7 @@ class Words:
     segments: Ints
 
 
-def words_of_all(spoken: Sequence[Spoken]) -> Words:
+def words_in_order(spoken: Sequence[Spoken]) -> Words:
     numbers: dict[str, int] = {}
     found: list[tuple[float, int, int]] = []
     for segment, each in enumerate(spoken):
