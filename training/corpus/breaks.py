@@ -17,6 +17,7 @@ words which are spelt alike show the map between two texts as a line of dots is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ import numpy.typing as npt
 
 from training.corpus.links import Spoken, Words, likeness, words_in_order
 from training.corpus.records import Cue
-from training.corpus.timing import LONGEST_OFFSET, STEP, Break, filtered_signals
+from training.corpus.timing import LONGEST_OFFSET, STEP, Break, Timing, filtered_signals
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -35,12 +36,14 @@ Ints = npt.NDArray[np.int64]
 GRID = 0.2
 REACH = int(LONGEST_OFFSET / GRID)
 #: Nats that a stretch must gain, or it is chance: ratings of thousands of offsets are compared.
-STRETCH = 12.0
+STRETCH = 15.0
 #: Nats that one cue gives at most (a formula may be said twice in a talk); and the share of cues
 #: without a counterpart, which bounds what one takes.
 MOST, STRAY = 2.0, 0.05
 #: How far, in standard deviations, the signals at the right offset lie above those at others.
 CLEAR = 0.5
+#: Offsets to each side among which that of a stretch is found to the moment.
+NEAR_COLUMNS = 8
 #: Nats of a cue for which the source has no time.
 OUTSIDE = -1.0
 #: The probability that words which are spelt the same are one, and of all alike to a word together.
@@ -49,6 +52,8 @@ SAME, MOST_SAME = 0.6, 0.8
 NEAR, FARTHEST = 1.5, 6.0
 #: Seconds by which a cue of the source that belongs behind a break may come too soon.
 MARGIN = 0.5
+#: Seconds by which the offsets of two stretches differ that need no break between them.
+SAME_OFFSET = 1.0
 #: Rows of ratings; of longer files, several cues are one row.
 MOST_ROWS = 4000
 
@@ -77,36 +82,71 @@ def find_stretches(source: Sequence[Cue], target: Sequence[Cue], rate: float) ->
     """
     ours, theirs = _spoken(source, 1.0), _spoken(target, rate)
     likelier = _time_ratings(source, theirs) + _word_ratings(ours, theirs)
-    ratings = np.log(STRAY + (1 - STRAY) * np.exp(np.minimum(likelier, MOST)))
     starts = np.array([_steps(each.start) for each in theirs])
     rows = np.arange(0, len(theirs), -(-len(theirs) // MOST_ROWS))
-    chain = _best_chain(np.add.reduceat(ratings, rows, axis=0), starts[rows])
-    ends = np.append(rows[1:], len(theirs)) - 1
-    return [
-        each._replace(first=int(rows[each.first]), last=int(ends[each.last])) for each in chain
-    ][::-1]
+    ends = np.append(rows[1:], len(theirs))
+    ratings = np.log(STRAY + (1 - STRAY) * np.exp(np.minimum(likelier, MOST)))
+    chain = []
+    for first, last, column, evidence in _best_chain(
+        np.add.reduceat(ratings, rows, axis=0), starts[rows]
+    ):
+        begin, end = int(rows[first]), int(ends[last])
+        best = _peak(likelier[begin:end].sum(axis=0), column)
+        chain.append(Stretch(begin, end - 1, (best - REACH) * GRID, evidence))
+    return chain[::-1]
 
 
-def breaks_between(
-    target: Sequence[Cue], rate: float, stretches: Sequence[Stretch]
-) -> tuple[Break, ...]:
-    """The breaks between stretches of `target`, each where the second one begins."""
-    return tuple(
-        _break_between(target, rate, before, after) for before, after in pairwise(stretches)
+def _peak(ratings: Singles, column: int) -> float:
+    """The column of the highest rating that is near, found between columns too.
+
+    Near it, ratings that are bounded for each cue are alike.
+    """
+    low = max(0, column - NEAR_COLUMNS)
+    near = ratings[low : column + NEAR_COLUMNS + 1].astype(np.float64)
+    place = int(near.argmax())
+    if not 0 < place < len(near) - 1:
+        return float(column)
+    before, height, after = near[place - 1 : place + 2]
+    curvature = before - 2 * height + after
+    return low + place + float(0.5 * (before - after) / curvature if curvature else 0.0)
+
+
+def timing_of(target: Sequence[Cue], clock: Timing, stretches: Sequence[Stretch]) -> Timing:
+    """The clock with the offsets of stretches of `target`, at least one, found at its rate.
+
+    A single stretch leaves it the offset that times tell, if that is as good as the same.
+    """
+    offset = stretches[0].offset
+    if len(stretches) == 1 and abs(offset - clock.offset) <= GRID:
+        offset = clock.offset
+    return replace(
+        clock,
+        offset=offset,
+        breaks=tuple(_break(target, clock.rate, *two) for two in pairwise(stretches)),
+        confirmed=tuple(_confirmed(target, stretches)),
     )
 
 
-def _break_between(target: Sequence[Cue], rate: float, before: Stretch, after: Stretch) -> Break:
+def _break(target: Sequence[Cue], rate: float, before: Stretch, after: Stretch) -> Break:
+    """Where the second stretch begins."""
     start = target[after.first].start_ms / 1000
-    return Break(
-        rate * start + after.offset - MARGIN, start, round(after.offset - before.offset, 3)
-    )
+    return Break(rate * start + after.offset - MARGIN, start, after.offset - before.offset)
+
+
+def _confirmed(
+    target: Sequence[Cue], stretches: Sequence[Stretch]
+) -> Iterator[tuple[float, float]]:
+    """From and to, in seconds of the target's clock; what is between two stretches of as good as
+    the same offset is too."""
+    first = stretches[0].first
+    for before, after in pairwise([*stretches, None]):
+        if before and (after is None or abs(after.offset - before.offset) > SAME_OFFSET):
+            yield target[first].start_ms / 1000, target[before.last].end_ms / 1000
+            first = after.first if after else 0
 
 
 def _spoken(cues: Sequence[Cue], rate: float) -> list[Spoken]:
-    return [
-        Spoken(cue.text, rate * cue.start_ms / 1000, rate * cue.end_ms / 1000) for cue in cues
-    ]
+    return [Spoken(cue.text, rate * cue.start_ms / 1000, rate * cue.end_ms / 1000) for cue in cues]
 
 
 def _steps(seconds: float) -> int:
@@ -169,7 +209,7 @@ class _Heard:
         self._counts = np.bincount(words.ids, minlength=len(words.names))
         times = (words.times / GRID).astype(int) + REACH
         self._times = np.split(times[order], np.cumsum(self._counts)[:-1])
-        self._seconds = last
+        self._seconds = max(1.0, last)
 
     def evidence(self, same: Floats) -> Singles:
         """Nats by which a word is likelier said at each step than anywhere.
@@ -186,8 +226,8 @@ class _Heard:
         return np.log(likelier[self._half :]).astype(np.float32)
 
 
-def _best_chain(ratings: Singles, starts: Ints) -> Iterator[Stretch]:
-    """The stretches of the best chain, the last first.
+def _best_chain(ratings: Singles, starts: Ints) -> Iterator[tuple[int, int, int, float]]:
+    """First row, last row, offset and evidence of the stretches of the best chain, the last first.
 
     `best` holds the sum of the best chain that ends with each row at each offset, `begins` whether
     a stretch begins there; `reached`, for each step of the source's time, that of the best chain
@@ -212,7 +252,7 @@ def _best_chain(ratings: Singles, starts: Ints) -> Iterator[Stretch]:
     while value > 0:
         first = int(np.flatnonzero(begins[: last + 1, column])[-1])
         evidence = float(ratings[first : last + 1, column].sum())
-        yield Stretch(first, last, (column - REACH) * GRID, evidence)
+        yield first, last, column, evidence
         value, last, column = _best_before(best[:first], starts, int(starts[first]) + column)
 
 

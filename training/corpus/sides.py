@@ -99,7 +99,9 @@ def _side(
     if not are_marked:  # each cue is as good as a sentence
         endings = [Ending.SENTENCE] * len(endings)
     return Side(
-        borders=np.stack([np.append(-np.inf, np.maximum.accumulate(ends)), np.append(starts, np.inf)], axis=1),
+        borders=np.stack(
+            [np.append(-np.inf, np.maximum.accumulate(ends)), np.append(starts, np.inf)], axis=1
+        ),
         slack=SLACK * _seconds_of_cues(segments, starts, ends),
         lengths=ratio * np.cumsum([0, *(len(each.text) for each in segments)]),
         endings=np.array(endings),

@@ -65,12 +65,19 @@ class Timing:
         evidence: how far the agreement stands out from that at other offsets, in standard
             deviations (`fitting.py` tells what it is worth).
         breaks: in order of time.
+        confirmed: from and to, in seconds of the target's clock, where the files were seen to
+            agree; none if that is not known.
     """
 
     rate: float = 1.0
     offset: float = 0.0
     evidence: float = 0.0
     breaks: tuple[Break, ...] = ()
+    confirmed: tuple[tuple[float, float], ...] = ()
+
+    def seconds_from_confirmed(self, target: float) -> float:
+        """How far a moment of the target is from where the files were seen to agree."""
+        return min((max(0.0, a - target, target - b) for a, b in self.confirmed), default=0.0)
 
     def of_source(self, starts: Floats, times: Floats) -> Floats:
         """Source times on the common clock, by the starts of what they belong to."""
