@@ -13,9 +13,10 @@ one half of the talks.
 
 A third (`breaks`) has talks into which breaks were put, or of which stretches were removed: each
 English talk, of every seventh by name of those whose files all have `FEW_CUES` or more, with its
-French, or else the first other language by name. A pair is right if it has the very cues of a pair of the unbroken talk; those that
-are torn or removed are not counted. It is wrong if no cue of its source is in one pair of the
-unbroken talk with a cue of its target. The rest are right ones that are parted otherwise.
+French, or else the first other language by name. A pair is right if it has the very cues of a pair
+of the unbroken talk; those that are torn or removed are not counted. It is wrong if no cue of its
+source is in one pair of the unbroken talk with a cue of its target. The rest are right ones that
+are parted otherwise.
 """
 
 from __future__ import annotations
