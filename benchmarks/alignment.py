@@ -7,13 +7,21 @@ how they were found. A pair is right if both sides have the very cues. The peers
 `overlap` joins cues that share more than half of the shorter one's time; `clock as it is` is our
 own aligner without `fitting_clock`.
 
-A second table tells how many pairs of files are accepted as of one film: each English talk with its
-other languages, and with a file of two other talks. What decides that was chosen on one half of the
-talks.
+A second table (`films`) tells how many pairs of files are accepted as of one film: each English
+talk with its other languages, and with a file of two other talks. What decides that was chosen on
+one half of the talks.
+
+A third (`breaks`) has talks into which breaks were put, or of which stretches were removed: each
+English talk, of every seventh by name of those whose files all have `FEW_CUES` or more, with its
+French, or else the first other language by name. A pair is right if it has the very cues of a pair
+of the unbroken talk; those that are torn or removed are not counted. It is wrong if no cue of its
+source is in one pair of the unbroken talk with a cue of its target. The rest are right ones that
+are parted otherwise.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import random
 import time
@@ -173,6 +181,117 @@ def accepted(talks: Path, half: int) -> Iterator[tuple[str, str, int, int]]:
             yield kind, clock, len(fitting) - fitting.count(None), len(fitting)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Time that is put in, or taken out, at shares of a file's length: negative seconds remove.
+
+    Attributes:
+        source, target: (share, seconds) of each file.
+        rate: of the target's clock.
+    """
+
+    source: tuple[tuple[float, float], ...] = ()
+    target: tuple[tuple[float, float], ...] = ()
+    rate: float = 1.0
+
+
+CUTS = {
+    **{
+        f"{seconds} s put into the {side}, twice": Cut(**{side: ((0.3, seconds), (0.65, seconds))})
+        for seconds in (30, 90, 240)
+        for side in ("source", "target")
+    },
+    "90 s put into each": Cut(((0.3, 90),), ((0.65, 90),)),
+    "60 s removed from the target, twice": Cut(target=((0.3, -60), (0.65, -60))),
+    "60 s removed from each": Cut(((0.3, -60),), ((0.65, -60),)),
+    "90 s put into the target, twice; 25 -> 23.976 fps": Cut(
+        target=((0.3, 90), (0.65, 90)), rate=25 * 1.001 / 24
+    ),
+}
+
+
+def cut(cues: list[Cue], places: tuple[tuple[float, float], ...]) -> list[Cue]:
+    """The cues of another cut of a film, each with the line that it had."""
+    end = max(cue.end_ms for cue in cues)
+    found = []
+    for cue in cues:
+        moved, is_kept = 0.0, True
+        for share, seconds in places:
+            begin = share * end
+            is_kept &= seconds > 0 or cue.end_ms <= begin or cue.start_ms >= begin - 1000 * seconds
+            moved += seconds * (cue.start_ms >= begin)
+        if is_kept:
+            found.append(retimed(cue, 1.0, moved))
+    return found
+
+
+@dataclass
+class Broken:
+    """Pairs of talks with breaks: expected, those found of them, all found, and wrong ones."""
+
+    expected: int = 0
+    kept: int = 0
+    found: int = 0
+    wrong: int = 0
+    refused: int = 0
+
+
+def broken_talks(talks: Path) -> list[Path]:
+    """The talks that the third table is of."""
+    files = {each: [_cues(file) for file in each.glob("*.srt")] for each in sorted(talks.iterdir())}
+    long = [t for t, all_ in files.items() if len(all_) > 1 and min(map(len, all_)) >= FEW_CUES]
+    return long[::7]
+
+
+def broken(folders: list[Path]) -> dict[str, Broken]:
+    """What `ours` finds in each of `CUTS`, against what it finds in the unbroken talks."""
+    counts = {name: Broken() for name in CUTS}
+    for folder in folders:
+        source = _cues(folder / "english.srt")
+        target = _cues(_translation(folder))
+        pairs = ours(source, target)
+        for name, each in CUTS.items():
+            _count_broken(counts[name], source, target, pairs, each)
+    return counts
+
+
+def _translation(folder: Path) -> Path:
+    """French if there is one, else the first by name."""
+    others = sorted(file for file in folder.glob("*.srt") if file.stem != "english")
+    return next((file for file in others if file.stem == "french"), others[0])
+
+
+def _count_broken(
+    counts: Broken, source: list[Cue], target: list[Cue], pairs: Found, made: Cut
+) -> None:
+    other_source, other_target = cut(source, made.source), cut(target, made.target)
+    moved = [
+        {after.line: after.start_ms - before[after.line] for after in cues}
+        for cues, before in (
+            (other_source, {cue.line: cue.start_ms for cue in source}),
+            (other_target, {cue.line: cue.start_ms for cue in target}),
+        )
+    ]
+    right = {
+        pair
+        for pair in pairs
+        if all(
+            len({by.get(line) for line in side}) == 1 and side[0] in by
+            for side, by in zip(pair, moved, strict=True)
+        )
+    }
+    together = {(one, other) for ones, others in pairs for one in ones for other in others}
+    found = ours(other_source, [retimed(cue, made.rate, 0.0) for cue in other_target])
+    counts.expected += len(right)
+    counts.kept += len(right & set(found))
+    counts.found += len(found)
+    counts.wrong += sum(
+        not any((one, other) in together for one in ones for other in others)
+        for ones, others in found
+    )
+    counts.refused += not found
+
+
 def _half(talk: Path) -> int:
     return int(hashlib.md5(talk.name.encode(), usedforsecurity=False).hexdigest(), 16) % 2
 
@@ -199,12 +318,12 @@ def _lines_of_cues(path: Path) -> dict[int, int]:
     return dict(enumerate(timed, start=1))
 
 
-def main() -> None:
+def _print_samples(talks: Path) -> None:
     aligners = {"ours": ours, "clock as it is": clock_as_it_is, "overlap": overlap}
     print("| sample | target's clock | aligner | precision | recall | pairs | seconds a film |")
     print("|---|---|---|---|---|---|---|")
     for sample in ("first", "second", "third", "fourth", "fifth"):
-        known = list(windows(data_folder() / "talk-subtitles", sample))
+        known = list(windows(talks, sample))
         name_of_sample = f"{sample}, {sum(len(window.pairs) for window in known)} pairs"
         for clock, (rate, offset) in CLOCKS.items():
             for name, aligner in aligners.items():
@@ -214,11 +333,34 @@ def main() -> None:
                     f"{got.recall:.3f} | {got.pairs} | {got.seconds:.2f} |",
                     flush=True,
                 )
+
+
+def _print_films(talks: Path) -> None:
     print("\n| talks | files | target's clock | accepted |")
     print("|---|---|---|---|")
     for half, name in enumerate(("development", "held out")):
-        for kind, clock, count, pairs in accepted(data_folder() / "talk-subtitles", half):
+        for kind, clock, count, pairs in accepted(talks, half):
             print(f"| {name} | {kind} | {clock} | {count} of {pairs} |", flush=True)
+
+
+def _print_breaks(talks: Path) -> None:
+    folders = broken_talks(talks)
+    print("\n" + ", ".join(folder.name for folder in folders))
+    print("\n| cut | right pairs | kept | pairs found | wrong | files refused |")
+    print("|---|---|---|---|---|---|")
+    for name, got in broken(folders).items():
+        print(
+            f"| {name} | {got.expected:,} | {got.kept / got.expected:.1%} | {got.found:,} | "
+            f"{got.wrong / max(1, got.found):.1%} | {got.refused} |"
+        )
+
+
+def main() -> None:
+    tables = {"samples": _print_samples, "films": _print_films, "breaks": _print_breaks}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("tables", nargs="*", default=list(tables))
+    for table in parser.parse_args().tables:
+        tables[table](data_folder() / "talk-subtitles")
 
 
 if __name__ == "__main__":

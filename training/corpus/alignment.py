@@ -24,6 +24,9 @@ from training.corpus.timing import Timing, refined
 
 #: Pairs below it are mostly of sentences that only one file has.
 MIN_SCORE = 0.4
+#: What the score of a pair is multiplied by that is farther than so many seconds from where the
+#: files were seen to agree.
+UNCONFIRMED, FAR_SECONDS = 0.4, 30.0
 #: Seconds that are added to a pair's when its borders are judged: short pairs vary more.
 SECONDS_FLOOR = 1.0
 
@@ -34,7 +37,8 @@ class Pair:
 
     Attributes:
         source, target: at least one segment each, in order.
-        score: 0 to 1, by overlap of their times, agreement of their borders, and lengths.
+        score: 0 to 1, by overlap of their times, agreement of their borders, and lengths; lower
+            where neither times nor words show that the files agree.
     """
 
     source: tuple[Segment, ...]
@@ -71,7 +75,7 @@ def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[
         Pair(
             tuple(ours[slice(*group.source)]),
             tuple(theirs[slice(*group.target)]),
-            _score(s, t, group),
+            _score(s, t, group) * _trust(timing, theirs[group.target[0]]),
         )
         for group in groups
     ]
@@ -110,6 +114,12 @@ def _starts(
         np.array([source[group.source[0]].start for group in groups]),
         np.array([target[group.target[0]].start for group in groups]),
     )
+
+
+def _trust(timing: Timing, segment: Segment) -> float:
+    """Less than 1 far from where the files were seen to agree: there may be another break."""
+    far = timing.seconds_from_confirmed(segment.start) > FAR_SECONDS
+    return UNCONFIRMED if far else 1.0
 
 
 def _score(s: Side, t: Side, group: Group) -> float:

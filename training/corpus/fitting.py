@@ -1,6 +1,7 @@
 """Whether two subtitle files are of one film, and how their clocks differ; pure.
 
-Where cues agree clearly in time (`timing.py`), they are. Elsewhere words decide (`links.py`): by
+Where stretches of the two agree in times and in words that are spelt alike (`breaks.py`), or cues
+agree clearly in time by one offset (`timing.py`), they are. Elsewhere words decide (`links.py`): by
 the right clock many more of them are linked than chance would, which is what is linked if the
 texts of one file are put in each other's places.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.corpus.alignment import align, spoken
+from training.corpus.breaks import STRETCH, find_stretches, timing_of
 from training.corpus.links import Spoken, links_between
 from training.corpus.records import Cue
 from training.corpus.segments import Segment, segments_of
@@ -26,6 +28,9 @@ TURNS = 3
 CLEARLY_MORE = 1.05
 #: Files with fewer cues are too short to tell whether they are of one film.
 FEW_CUES = 50
+#: Nats, beyond the price of each, from which on stretches are believed (those of two talks gain up
+#: to 5, those of one from 27), and how many rates are tried if times alone do not tell.
+SURE_STRETCHES, MOST_RATES = 15.0, 3
 
 
 def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
@@ -35,12 +40,29 @@ def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None
         source: cues of one file, at least one.
         target: cues of the other, at least one.
     """
+    source, target = (sorted(side, key=lambda cue: cue.start_ms) for side in (source, target))
     clocks = possible_timings(source, target)
+    broken = _by_stretches(source, target, clocks)
+    if broken:
+        return broken
     if clocks[0].evidence >= SURE_EVIDENCE:
         return clocks[0]
     if min(len(source), len(target)) < FEW_CUES:
         return _by_borders(source, target, clocks)
     return _by_words(segments_of(source), segments_of(target), clocks)
+
+
+def _by_stretches(
+    source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]
+) -> Timing | None:
+    """The clock of the rate at which chains of stretches agree best, if that is clear."""
+    most, best = SURE_STRETCHES, None
+    for clock in clocks[: 1 if clocks[0].evidence >= SURE_EVIDENCE else MOST_RATES]:
+        stretches = find_stretches(source, target, clock.rate)
+        gain = sum(each.evidence - STRETCH for each in stretches)
+        if gain > most:
+            most, best = gain, timing_of(target, clock, stretches)
+    return best
 
 
 def _by_borders(source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]) -> Timing:

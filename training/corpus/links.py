@@ -67,14 +67,14 @@ class Links:
 
 def links_between(source: Sequence[Spoken], target: Sequence[Spoken]) -> Links:
     """The links between the words of two files on one clock."""
-    ours, theirs = _words(source), _words(target)
+    ours, theirs = words_in_order(source), words_in_order(target)
     first, second = _near(ours.times, theirs.times)
     kernel = np.exp(-np.abs(ours.times[first] - theirs.times[second]) / NEAR)
     kinds, kind = np.unique(
         ours.ids[first] * len(theirs.names) + theirs.ids[second], return_inverse=True
     )
     pairs = np.divmod(kinds, max(1, len(theirs.names)))
-    lent = ALIKE * _likeness(ours.names, theirs.names, *pairs)
+    lent = ALIKE * likeness(ours.names, theirs.names)[pairs]
     floor = SMOOTHING + _chance(
         *(ours.ids[first], theirs.ids[second], kernel), *pairs, min(len(ours.ids), len(theirs.ids))
     )
@@ -97,7 +97,7 @@ def words_of(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Words:
+class Words:
     """All words of a file, in order of time.
 
     Attributes:
@@ -113,7 +113,7 @@ class _Words:
     segments: Ints
 
 
-def _words(spoken: Sequence[Spoken]) -> _Words:
+def words_in_order(spoken: Sequence[Spoken]) -> Words:
     numbers: dict[str, int] = {}
     found: list[tuple[float, int, int]] = []
     for segment, each in enumerate(spoken):
@@ -127,7 +127,7 @@ def _words(spoken: Sequence[Spoken]) -> _Words:
     ids = np.array([number for _, number, _ in found], np.int64)
     segments = np.array([segment for _, _, segment in found], np.int64)
     order = np.argsort(times, kind="stable")
-    return _Words(list(numbers), ids[order], times[order], segments[order])
+    return Words(list(numbers), ids[order], times[order], segments[order])
 
 
 def _near(ours: Floats, theirs: Floats) -> tuple[Ints, Ints]:
@@ -155,21 +155,17 @@ def _chance(
     return np.asarray(shares[0][kinds] * shares[1][others] * words)
 
 
-def _likeness(ours: list[str], theirs: list[str], kinds: Ints, others: Ints) -> Floats:
-    """The share of pairs of letters that words have in common (Dice), if it is large."""
-    grams = [_grams(word) for word in theirs]
-    numbers = {gram: n for n, gram in enumerate({gram: None for each in grams for gram in each})}
-    has = np.zeros((len(theirs), len(numbers)), np.bool_)
-    for row, found in zip(has, grams, strict=True):
-        row[[numbers[gram] for gram in found]] = True
-    sizes = has.sum(axis=1)
-    shares = np.zeros(len(kinds))
-    borders = np.searchsorted(kinds, np.arange(len(ours) + 1))
-    for word, start, stop in zip(ours, borders, borders[1:], strict=False):
-        found, rows = _grams(word), others[start:stop]
-        columns = np.array([numbers[gram] for gram in found if gram in numbers], np.int64)
-        common = has[rows[:, None], columns].sum(axis=1)
-        shares[start:stop] = 2 * common / (len(found) + sizes[rows])
+def likeness(ours: Sequence[str], theirs: Sequence[str]) -> Floats:
+    """The share of pairs of letters that words have in common (Dice), if it is large, `(ours,
+    theirs)`."""
+    grams = [[_grams(word) for word in words] for words in (ours, theirs)]
+    numbers = {gram: n for n, gram in enumerate({g: None for each in grams[1] for g in each})}
+    has = [np.zeros((len(words), len(numbers)), np.float32) for words in grams]
+    for rows, words in zip(has, grams, strict=True):
+        for row, found in zip(rows, words, strict=True):
+            row[[numbers[gram] for gram in found if gram in numbers]] = 1
+    sizes = [np.array([len(found) for found in words], np.float64) for words in grams]
+    shares = 2 * (has[0] @ has[1].T) / np.add.outer(*sizes)
     return np.where(shares >= LEAST_ALIKE, shares, 0.0)
 
 

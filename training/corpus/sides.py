@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,8 +66,8 @@ def sides_of(
     ratio = characters[0] / characters[1]
     marks = (counts[0] + 1) / (counts[1] + 1)
     return (
-        _side(source, Timing(), 1.0, are_marked, marks),
-        _side(target, timing, ratio, are_marked, 1 / marks),
+        _side(source, timing.of_source, 1.0, are_marked, marks),
+        _side(target, timing.of_target, ratio, are_marked, 1 / marks),
     )
 
 
@@ -86,16 +86,23 @@ def _is_marked(segments: Sequence[Segment]) -> bool:
 
 
 def _side(
-    segments: Sequence[Segment], timing: Timing, ratio: float, are_marked: bool, marks: float
+    segments: Sequence[Segment],
+    on_common_clock: Callable[[Floats, Floats], Floats],
+    ratio: float,
+    are_marked: bool,
+    marks: float,
 ) -> Side:
-    starts = np.round(timing(np.array([each.start for each in segments])), 6)  # as equal as before
-    ends = np.maximum.accumulate(np.round(timing(np.array([each.end for each in segments])), 6))
+    begins = np.array([each.start for each in segments])
+    starts = np.round(on_common_clock(begins, begins), 6)  # as equal as before
+    ends = np.round(on_common_clock(begins, np.array([each.end for each in segments])), 6)
     endings = [Ending.SENTENCE, *(each.ending for each in segments)]
     if not are_marked:  # each cue is as good as a sentence
         endings = [Ending.SENTENCE] * len(endings)
     return Side(
-        borders=np.stack([np.append(-np.inf, ends), np.append(starts, np.inf)], axis=1),
-        slack=SLACK * timing.rate * _seconds_of_cues(segments),
+        borders=np.stack(
+            [np.append(-np.inf, np.maximum.accumulate(ends)), np.append(starts, np.inf)], axis=1
+        ),
+        slack=SLACK * _seconds_of_cues(segments, starts, ends),
         lengths=ratio * np.cumsum([0, *(len(each.text) for each in segments)]),
         endings=np.array(endings),
         sentences=np.cumsum(np.array(endings) == Ending.SENTENCE),
@@ -103,11 +110,10 @@ def _side(
     )
 
 
-def _seconds_of_cues(segments: Sequence[Segment]) -> Floats:
+def _seconds_of_cues(segments: Sequence[Segment], starts: Floats, ends: Floats) -> Floats:
     """Of the cue that each border is within; 0 between cues. `(segments + 1,)`"""
     lines = np.array([each.line for each in segments])
     begins = np.append(True, lines[1:] != lines[:-1])  # a cue
     cues = np.cumsum(begins) - 1
-    starts = np.array([each.start for each in segments])[begins]
-    ends = np.array([each.end for each in segments])[np.append(begins[1:], True)]
-    return np.append(np.where(begins, 0.0, (ends - starts)[cues]), 0.0)
+    seconds = ends[np.append(begins[1:], True)] - starts[begins]
+    return np.append(np.where(begins, 0.0, seconds[cues]), 0.0)

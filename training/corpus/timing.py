@@ -38,22 +38,60 @@ LEAST_CHANGE = 0.2
 
 
 @dataclass(frozen=True)
+class Break:
+    """Time that only one file has: an advert, a scene that the other cut of the film lacks.
+
+    Attributes:
+        source, target: the moment from which on the files are together again, in seconds of each
+            file's own clock.
+        seconds: how long it is, on the source's clock: positive if the source has it, negative if
+            the target has.
+    """
+
+    source: float
+    target: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Timing:
-    """From the target's clock to the source's: `source = rate * target + offset`, in seconds.
+    """From the clocks of two files to a common one, in seconds.
+
+    Without breaks it is the source's: `source = rate * target + offset`. At each break, the file
+    that lacks the time is silent for so long.
 
     Attributes:
         rate, offset: of the line.
         evidence: how far the agreement stands out from that at other offsets, in standard
             deviations (`fitting.py` tells what it is worth).
+        breaks: in order of time.
+        confirmed: from and to, in seconds of the target's clock, where the files were seen to
+            agree; none if that is not known.
     """
 
     rate: float = 1.0
     offset: float = 0.0
     evidence: float = 0.0
+    breaks: tuple[Break, ...] = ()
+    confirmed: tuple[tuple[float, float], ...] = ()
 
-    def __call__(self, target: Floats) -> Floats:
-        """Target times, in seconds, on the source's clock."""
-        return self.rate * target + self.offset
+    def seconds_from_confirmed(self, target: float) -> float:
+        """How far a moment of the target is from where the files were seen to agree."""
+        return min((max(0.0, a - target, target - b) for a, b in self.confirmed), default=0.0)
+
+    def of_source(self, starts: Floats, times: Floats) -> Floats:
+        """Source times on the common clock, by the starts of what they belong to."""
+        return times + sum(
+            max(0.0, -each.seconds) * (starts >= each.source) for each in self.breaks
+        )
+
+    def of_target(self, starts: Floats, times: Floats) -> Floats:
+        """Target times on the common clock, by the starts of what they belong to."""
+        return (
+            self.rate * times
+            + self.offset
+            + sum(max(0.0, each.seconds) * (starts >= each.target) for each in self.breaks)
+        )
 
 
 def possible_timings(source: Sequence[Cue], target: Sequence[Cue]) -> list[Timing]:
@@ -106,14 +144,17 @@ def refined(timing: Timing, source: Floats, target: Floats) -> Timing:
     if len(source) < FEWEST_MOMENTS:
         return timing
     rate, offset = timing.rate, timing.offset
+    unbroken = replace(timing, breaks=())
+    moved = timing.of_source(source, source) - timing.of_target(target, target)
+    moved += unbroken.of_target(target, target)
     for _ in range(ROUNDS):
-        weights = 1 / (1 + ((source - rate * target - offset) / SPREAD) ** 2)
-        centre, other = (np.average(side, weights=weights) for side in (source, target))
+        weights = 1 / (1 + ((moved - rate * target - offset) / SPREAD) ** 2)
+        centre, other = (np.average(side, weights=weights) for side in (moved, target))
         spread = np.sum(weights * (target - other) ** 2)
-        rate = float(np.sum(weights * (source - centre) * (target - other)) / max(spread, 1e-9))
+        rate = float(np.sum(weights * (moved - centre) * (target - other)) / max(spread, 1e-9))
         offset = float(centre - rate * other)
     line = replace(timing, rate=rate, offset=offset)
-    change = np.max(np.abs(line(target) - timing(target)))
+    change = np.max(np.abs(rate * target + offset - unbroken.of_target(target, target)))
     is_credible = abs(rate / timing.rate - 1) <= MOST_DRIFT
     return line if change > LEAST_CHANGE and is_credible else timing
 
@@ -121,6 +162,17 @@ def refined(timing: Timing, source: Floats, target: Floats) -> Timing:
 def _rates() -> list[float]:
     """1 first, then each that two frame rates can make."""
     return sorted({a / b for a, b in product(FRAME_RATES, FRAME_RATES)}, key=lambda r: abs(r - 1))
+
+
+def filtered_signals(cues: Sequence[Cue], size: int) -> Floats:
+    """The two signals of a file at steps of `STEP`, without scenes and without noise, `(2, size)`.
+
+    Args:
+        size: more steps than the file has.
+    """
+    length = 1 << size.bit_length()  # the filter's ends do not meet
+    spectra = _spectra(cues, 1.0, np.inf, length) * _band(length)
+    return np.asarray(np.fft.irfft(spectra, n=length)[:, :size])
 
 
 def _spectra(

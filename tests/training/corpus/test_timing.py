@@ -9,7 +9,7 @@ import pytest
 
 from training.corpus.fitting import SURE_EVIDENCE
 from training.corpus.records import Cue
-from training.corpus.timing import Timing, possible_timings, refined
+from training.corpus.timing import Break, Timing, possible_timings, refined
 
 
 def film(seed: int, cues: int = 150) -> list[Cue]:
@@ -113,7 +113,8 @@ def moments(rate: float, offset: float) -> tuple[np.ndarray, np.ndarray]:
 def test_a_clock_that_is_off_is_mended_by_the_moments_that_agree() -> None:
     source, target = moments(1.0, 0.3)
     better = refined(Timing(1.001, -0.2, 12.0), source, target)
-    assert better(np.array([0.0, 900.0])) == pytest.approx([0.3, 900.3], abs=0.1)
+    ends = np.array([0.0, 900.0])
+    assert better.of_target(ends, ends) == pytest.approx([0.3, 900.3], abs=0.1)
     assert better.evidence == 12.0
 
 
@@ -124,3 +125,25 @@ def test_a_clock_that_fits_is_left_alone_and_so_is_one_of_few_moments() -> None:
     off = Timing(1.001, -0.2)
     assert refined(off, source[:20], target[:20]) == off
     assert refined(off, source, source * 0.9) == off  # no film drifts so much
+
+
+def test_the_file_that_lacks_a_break_is_silent_for_so_long() -> None:
+    timing = Timing(1.0, 2.0, breaks=(Break(100.0, 98.0, 30.0), Break(300.0, 268.0, -50.0)))
+    source = np.array([99.0, 101.0, 299.0, 301.0])
+    target = np.array([97.0, 98.0, 317.0, 319.0])
+    assert timing.of_source(source, source).tolist() == [99.0, 101.0, 299.0, 351.0]
+    assert timing.of_target(target, target).tolist() == [99.0, 130.0, 349.0, 351.0]
+
+
+def test_what_begins_before_a_break_ends_before_it() -> None:
+    timing = Timing(breaks=(Break(10.0, 10.0, 30.0),))
+    assert timing.of_target(np.array([8.0]), np.array([10.5])).tolist() == [10.5]
+
+
+def test_a_clock_with_a_break_is_mended_on_both_sides_of_it() -> None:
+    source, target = moments(1.0, 0.3)
+    source[target >= 450] += 30.0
+    broken = Timing(1.001, -0.2, breaks=(Break(480.0, 450.0, 30.0),))
+    better = refined(broken, source, target)
+    ends = np.array([0.0, 900.0])
+    assert better.of_target(ends, ends) == pytest.approx([0.3, 930.3], abs=0.1)
