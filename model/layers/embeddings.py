@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 Tensor = Any
@@ -24,18 +23,6 @@ def build_embedding(vocab_size: int, units: int, *, name: str) -> keras.layers.E
         embeddings_initializer=keras.initializers.RandomNormal(stddev=units**-0.5),
         name=name,
     )
-
-
-def amplify_input(cell: keras.layers.Layer, units: int) -> None:
-    """Multiplies the first `units` rows of a built cell's kernel by `sqrt(units)`.
-
-    Glorot's initialiser expects inputs of variance 1; those of `build_embedding` have 1 / units.
-    Transformers multiply the embedding instead (Vaswani et al. 2017, arXiv:1706.03762, section
-    3.4), at each step of each run.
-    """
-    kernel = ops.convert_to_numpy(cell.kernel)
-    kernel = np.concatenate([kernel[:units] * units**0.5, kernel[units:]])
-    cell.kernel.assign(kernel)
 
 
 class OutputProjection(keras.layers.Layer):

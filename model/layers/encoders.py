@@ -90,11 +90,6 @@ class RecurrentEncoder(keras.layers.Layer):
         """Size of one output."""
         return self.units * (2 if self.bidirectional else 1)
 
-    @property
-    def first_layers(self) -> list[keras.layers.RNN]:
-        """The layers that read the sequence itself, one for each direction."""
-        return self.forward_stack[:1] + self.backward_stack[:1]
-
     def build(self, sequence_shape: Any) -> None:
         batch_size, _, features = sequence_shape
         for stack in (self.forward_stack, self.backward_stack):

@@ -9,7 +9,7 @@ from keras import ops
 
 from model.config import NetworkConfig
 from model.layers.decoders import AttentionDecoder, Memory
-from model.layers.embeddings import OutputProjection, amplify_input, build_embedding
+from model.layers.embeddings import OutputProjection, build_embedding
 from model.layers.encoders import RecurrentEncoder
 
 Tensor = Any
@@ -71,8 +71,7 @@ class TokenSeq2Seq(keras.Model):
         self._build_parts()
 
     def _build_parts(self) -> None:
-        units = self.config.embedding_units
-        embedded = (None, None, units)
+        embedded = (None, None, self.config.embedding_units)
         outputs = (None, None, self.encoder.width)
         self.source_embedding.build(None)
         if not self.config.share_embeddings:
@@ -80,8 +79,6 @@ class TokenSeq2Seq(keras.Model):
         self.encoder.build(embedded)
         self.decoder.build(embedded, outputs)
         self.projection.build((None, None, self.decoder.readout_units))
-        for layer in (*self.encoder.first_layers, self.decoder.stack[0]):
-            amplify_input(layer.cell, units)
         self.built = True
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
