@@ -148,3 +148,32 @@ def test_a_warm_up_longer_than_half_of_the_run_is_cut(
     assert f"is cut to {run.total_steps // 2}" in capsys.readouterr().out
     rate = run.network.optimizer.learning_rate
     assert float(rate) < recipe.fit.learning_rate / 10  # the decay has come to its end
+
+
+def test_a_new_network_knows_how_frequent_words_are(
+    prepared: Path, make_recipe: MakeRecipe
+) -> None:
+    recipe = make_recipe(prepared)
+    run = Run(recipe, open_prepared(recipe))
+    assert run.scorer(run.corpus.dev).loss == pytest.approx(run.entropy, rel=0.1)
+
+
+def test_a_corpus_without_a_dev_part_is_learnt_by_heart(
+    tmp_path: Path, make_recipe: MakeRecipe
+) -> None:
+    words = "one two three four five six seven eight".split()
+    pairs = [f"{a}\t{b} {a}\n" for a, b in zip(words, words[1:] + words[:1], strict=True)]
+    (tmp_path / "pairs.tsv").write_text("".join(pairs))
+    values = make_recipe(tmp_path, epochs=200, decay="none").model_dump()
+    values["corpus"] |= {"dev_fraction": 0.0, "test_fraction": 0.0, "rules": []}
+    values["network"]["dropout"] = 0.0
+    recipe = Recipe.parse(values, where="test")
+    prepare(recipe, tmp_path / "echo.toml")
+    summary = fit(recipe)
+    metrics = load_folder(tmp_path / "model").config.training["metrics"]
+    assert metrics["train_token_accuracy"] == 1.0
+    assert metrics["epochs"] < 200
+    assert "train perplexity" in summary
+    scores = evaluate(recipe)
+    assert "train_greedy_exact_match: 100.0" in scores
+    assert "there is no test part" in scores

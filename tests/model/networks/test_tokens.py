@@ -118,3 +118,16 @@ def test_memory_is_projected_once(inputs: dict[str, np.ndarray]) -> None:
     memory, _ = network.encode(source_ids, ops.not_equal(source_ids, 0))
     assert isinstance(memory, Memory)
     assert memory.keys.shape == (3, 7, 12)
+
+
+@pytest.mark.parametrize("tie_output", [True, False])
+def test_logits_of_a_new_network_are_neither_tiny_nor_huge(
+    tie_output: bool, inputs: dict[str, np.ndarray]
+) -> None:
+    keras.utils.set_random_seed(1)
+    sizes = {"source_vocab_size": 30, "target_vocab_size": 40}
+    for units in (16, 256):
+        widths = {"embedding_units": units, "encoder_units": units, "decoder_units": units}
+        config = {**sizes, **widths, "tie_output": tie_output}
+        logits = logits_of(TokenSeq2Seq(NetworkConfig.parse(config, where="test")), inputs)
+        assert 0.02 < logits.std() < 2.0
