@@ -29,8 +29,9 @@ CLEARLY_MORE = 1.05
 #: Files with fewer cues are too short to tell whether they are of one film.
 FEW_CUES = 50
 #: Nats, beyond the price of each, from which on stretches are believed (those of two talks gain up
-#: to 5, those of one from 27), and how many rates are tried if times alone do not tell.
-SURE_STRETCHES, MOST_RATES = 15.0, 3
+#: to 5, of invented ones with one rhythm up to 17, those of one talk from 27), and how many rates
+#: are tried if times alone do not tell.
+SURE_STRETCHES, MOST_RATES = 20.0, 3
 
 
 def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
