@@ -148,19 +148,25 @@ def _time_ratings(source: Sequence[Cue], target: Sequence[Spoken]) -> Singles:
     last = max(cue.end_ms for cue in source) / 1000
     size = 2 * pad + 2 + int(max(last, *(each.end for each in target)) / STEP)
     begins, density = np.pad(filtered_signals(source, size), ((0, 0), (pad, 0)))
-    begins /= begins.std() + 1e-9
     shown = np.append(0.0, np.cumsum(density))
-    ratings = np.full((len(target), 2 * REACH + 1), OUTSIDE, np.float32)
-    for row, each in zip(ratings, target, strict=True):
+    agreement = np.empty((len(target), 2 * REACH + 1), np.float32)
+    outside = np.empty(agreement.shape, np.bool_)
+    for row, is_outside, each in zip(agreement, outside, target, strict=True):
         start = int(each.start / STEP)
         length = max(1, int(each.end / STEP) - start)
         at = slice(start, start + 2 * pad + 1, stride)
         during = shown[start + length :][: 2 * pad + 1 : stride] - shown[at]
-        agreement = (begins[at] + during / (during.std() + 1e-9)) / np.sqrt(2)
+        row[:] = _standardised(_standardised(begins[at]) + _standardised(during))
         steps = np.arange(at.start, at.stop, stride) - pad
-        inside = (steps >= 0) & (steps <= last / STEP)
-        row[inside] = (CLEAR * agreement - CLEAR**2 / 2)[inside]
-    return ratings
+        is_outside[:] = (steps < 0) | (steps > last / STEP)
+    # Cues with a rhythm agree at many offsets together: they tell as much as fewer cues would.
+    spread = agreement.sum(axis=0).std() / np.sqrt(len(target))
+    agreement /= max(1.0, float(spread))
+    return np.where(outside, np.float32(OUTSIDE), CLEAR * agreement - CLEAR**2 / 2)
+
+
+def _standardised(values: Floats) -> Floats:
+    return np.asarray(values / (values.std() + 1e-9))
 
 
 def _word_ratings(source: Sequence[Spoken], target: Sequence[Spoken]) -> Singles:

@@ -28,9 +28,9 @@ TURNS = 3
 CLEARLY_MORE = 1.05
 #: Files with fewer cues are too short to tell whether they are of one film.
 FEW_CUES = 50
-#: Nats, beyond the price of each, from which on stretches are believed (those of two talks gain up
-#: to 5, those of one from 27), and how many rates are tried if times alone do not tell.
-SURE_STRETCHES, MOST_RATES = 15.0, 3
+#: Nats, beyond the price of each, from which on stretches are believed (those of two films gain up
+#: to 5), and how many rates are tried if times alone do not tell.
+SURE_STRETCHES, MOST_RATES = 10.0, 3
 
 
 def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
@@ -40,6 +40,9 @@ def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None
         source: cues of one file, at least one.
         target: cues of the other, at least one.
     """
+    ours, theirs = segments_of(source), segments_of(target)
+    if not ours or not theirs:
+        return None
     source, target = (sorted(side, key=lambda cue: cue.start_ms) for side in (source, target))
     clocks = possible_timings(source, target)
     broken = _by_stretches(source, target, clocks)
@@ -49,7 +52,7 @@ def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None
         return clocks[0]
     if min(len(source), len(target)) < FEW_CUES:
         return _by_borders(source, target, clocks)
-    return _by_words(segments_of(source), segments_of(target), clocks)
+    return _by_words(ours, theirs, clocks)
 
 
 def _by_stretches(
@@ -77,8 +80,6 @@ def _by_borders(source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timin
 def _by_words(
     source: Sequence[Segment], target: Sequence[Segment], clocks: list[Timing]
 ) -> Timing | None:
-    if not source or not target:
-        return None
     best, most = clocks[0], 0.0
     for clock in clocks:
         linked = _linked(*_on_one_clock(source, target, clock))
