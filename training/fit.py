@@ -87,16 +87,20 @@ class Run:
 
     def __init__(self, recipe: Recipe, corpus: PreparedCorpus) -> None:
         self.recipe = recipe
-        self.options = sized_options(recipe.fit, corpus.train)
         self.corpus = corpus
         self.part = "dev" if len(corpus.dev) else "train"
+        by_heart = self.part == "train"
+        self.options = sized_options(recipe.fit, corpus.train, by_heart=by_heart)
         self.scored = corpus.part(self.part)
         self.folder = Path(recipe.output) / "checkpoints"
         self.model_path = Path(recipe.output) / "model"
         self.folder.mkdir(parents=True, exist_ok=True)
         _be_deterministic(recipe.fit.seed)
         keras.mixed_precision.set_dtype_policy(recipe.fit.precision)
-        self.network = TokenSeq2Seq(network_config(recipe, corpus))
+        config = network_config(recipe, corpus)
+        if by_heart and "dropout" not in recipe.network.model_fields_set:
+            config = config.model_copy(update={"dropout": 0.0})
+        self.network = TokenSeq2Seq(config)
         start = start_of(recipe)
         vocab_size = corpus.tokenizer.target_vocab_size
         if start:

@@ -155,12 +155,14 @@ class FitConfig(Document):
         None,
         ge=16,
         description="target tokens of a batch, padding counted; none: 2,048, or for a small corpus "
-        "a 128th of its tokens, at least 256",
+        "a 128th of its tokens, at least 512",
     )
     epochs: int | None = Field(
         None, ge=1, description="at most; none: 10, or as many as make 2,500 steps, up to 100"
     )
-    learning_rate: float = Field(1e-3, gt=0.0, description="of Adam, at its highest")
+    learning_rate: float | None = Field(
+        None, gt=0.0, description="of Adam, at its highest; none: 0.001, or 0.004 by heart"
+    )
     warmup_steps: int = Field(
         0, ge=0, description="steps until the highest rate; at most half of the run"
     )

@@ -13,9 +13,11 @@ from training.corpus.shards import Shard
 from training.recipe import FitConfig
 
 #: Target tokens of a batch; a corpus of fewer than `BATCHES` such batches gets smaller ones.
-LEAST_BATCH_TOKENS, MOST_BATCH_TOKENS, BATCHES = 256, 2048, 128
+LEAST_BATCH_TOKENS, MOST_BATCH_TOKENS, BATCHES = 512, 2048, 128
 #: Epochs, and the steps that a small corpus makes in as many as it needs.
 LEAST_EPOCHS, MOST_EPOCHS, STEPS = 10, 100, 2500
+#: Highest learning rate; what is learnt by heart need not hold for anything else.
+LEARNING_RATE, LEARNING_RATE_BY_HEART = 0.001, 0.004
 
 
 class SizedFitConfig(FitConfig):
@@ -23,14 +25,16 @@ class SizedFitConfig(FitConfig):
 
     batch_tokens: int = Field(ge=16)
     epochs: int = Field(ge=1)
+    learning_rate: float = Field(gt=0.0)
 
 
-def sized_options(options: FitConfig, train: Shard) -> SizedFitConfig:
-    """Returns `options` with `batch_tokens` and `epochs` filled in where they are open.
+def sized_options(options: FitConfig, train: Shard, *, by_heart: bool = False) -> SizedFitConfig:
+    """Returns `options` with all filled in that is open.
 
     Args:
         options: of the recipe.
         train: the examples to learn.
+        by_heart: whether there are no others to be scored on.
     """
     tokens = int((train.target_lengths + 1).sum())
     batch_tokens = options.batch_tokens or min(
@@ -38,5 +42,6 @@ def sized_options(options: FitConfig, train: Shard) -> SizedFitConfig:
     )
     steps = len(plan_batches(train, batch_tokens, seed=0, epoch=0))
     epochs = options.epochs or min(MOST_EPOCHS, max(LEAST_EPOCHS, -(-STEPS // steps)))
-    sizes = {"batch_tokens": batch_tokens, "epochs": epochs}
+    rate = options.learning_rate or (LEARNING_RATE_BY_HEART if by_heart else LEARNING_RATE)
+    sizes = {"batch_tokens": batch_tokens, "epochs": epochs, "learning_rate": rate}
     return SizedFitConfig(**{**options.model_dump(), **sizes})

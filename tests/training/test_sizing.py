@@ -28,8 +28,8 @@ def shard_of(folder: Path, *, examples: int, tokens: int) -> Shard:
 @pytest.mark.parametrize(
     ("examples", "batch_tokens", "epochs"),
     [
-        (300, 256, 100),  # 15 steps an epoch, and no more than 100 epochs
-        (5_000, 390, 20),
+        (300, 512, 100),  # 6 steps an epoch, and no more than 100 epochs
+        (10_000, 781, 20),
         (100_000, 2048, 10),  # enough steps in ten epochs
     ],
 )
@@ -42,6 +42,8 @@ def test_a_small_corpus_makes_enough_steps(
 
 def test_what_a_recipe_sets_stays(tmp_path: Path) -> None:
     shard = shard_of(tmp_path, examples=300, tokens=10)
+    by_heart = sized_options(FitConfig(), shard, by_heart=True)
+    assert by_heart.learning_rate > sized_options(FitConfig(), shard).learning_rate
     own = FitConfig(batch_tokens=1024, epochs=3, learning_rate=0.5)
     assert sized_options(own, shard).model_dump() == own.model_dump()
     assert sized_options(FitConfig(batch_tokens=1024), shard).epochs == 100
