@@ -52,6 +52,8 @@ SAME, MOST_SAME = 0.6, 0.8
 NEAR, FARTHEST = 1.5, 6.0
 #: Seconds by which a cue of the source that belongs behind a break may come too soon.
 MARGIN = 0.5
+#: Seconds by which the offsets of two stretches may differ for what is between to be trusted.
+SAME_OFFSET = 1.0
 #: Rows of ratings; of longer files, several cues are one row.
 MOST_ROWS = 4000
 
@@ -121,10 +123,7 @@ def timing_of(target: Sequence[Cue], clock: Timing, stretches: Sequence[Stretch]
         clock,
         offset=offset,
         breaks=tuple(_break(target, clock.rate, *two) for two in pairwise(stretches)),
-        confirmed=tuple(
-            (target[each.first].start_ms / 1000, target[each.last].end_ms / 1000)
-            for each in stretches
-        ),
+        confirmed=tuple(_confirmed(target, stretches)),
     )
 
 
@@ -132,6 +131,18 @@ def _break(target: Sequence[Cue], rate: float, before: Stretch, after: Stretch) 
     """Where the second stretch begins."""
     start = target[after.first].start_ms / 1000
     return Break(rate * start + after.offset - MARGIN, start, after.offset - before.offset)
+
+
+def _confirmed(
+    target: Sequence[Cue], stretches: Sequence[Stretch]
+) -> Iterator[tuple[float, float]]:
+    """From and to, in seconds of the target's clock: stretches, and what is between two of as good
+    as one offset, where a translation is free or badly timed."""
+    first = stretches[0].first
+    for before, after in pairwise([*stretches, None]):
+        if before and (after is None or abs(after.offset - before.offset) > SAME_OFFSET):
+            yield target[first].start_ms / 1000, target[before.last].end_ms / 1000
+            first = after.first if after else 0
 
 
 def _spoken(cues: Sequence[Cue], rate: float) -> list[Spoken]:

@@ -29,7 +29,7 @@ CLEARLY_MORE = 1.05
 #: Files with fewer cues are too short to tell whether they are of one film.
 FEW_CUES = 50
 #: Nats, beyond the price of each, from which on stretches are believed (those of two films gain up
-#: to 5), and how many rates are tried if times alone do not tell.
+#: to 5), and how many rates are tried, beside 1, if times alone do not tell.
 SURE_STRETCHES, MOST_RATES = 10.0, 3
 
 
@@ -60,7 +60,11 @@ def _by_stretches(
 ) -> Timing | None:
     """The clock of the rate at which chains of stretches agree best, if that is clear."""
     most, best = SURE_STRETCHES, None
-    for clock in clocks[: 1 if clocks[0].evidence >= SURE_EVIDENCE else MOST_RATES]:
+    likely = clocks[:1]
+    if clocks[0].evidence < SURE_EVIDENCE:
+        as_they_are = [] if any(each.rate == 1 for each in clocks[:MOST_RATES]) else clocks[-1:]
+        likely = [*clocks[:MOST_RATES], *as_they_are]
+    for clock in likely:
         stretches = find_stretches(source, target, clock.rate)
         gain = sum(each.evidence - STRETCH for each in stretches)
         if gain > most:
