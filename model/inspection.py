@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
@@ -16,20 +17,69 @@ if TYPE_CHECKING:
 
 
 def attention_weights(
-    model: AttentionSeq2Seq, inputs: Any, mask: Any = None
-) -> NDArray[np.float32]:
-    """How much each output of `model` looked at each step of its source.
+    model: keras.Model, inputs: Any, mask: Any = None
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Returns how much each output looked at each step of the source, as `model` has it when it
+    predicts: with the mask that its input carries, and the state that a stateful one is in. That
+    state stays as it is.
 
     Args:
-        model: built.
-        inputs: `(batch, source_len, features)`.
-        mask: bool, `(batch, source_len)`, True at real steps.
+        model: an `AttentionSeq2Seq`, or a model with one inside; built.
+        inputs: what `model` takes.
+        mask: bool, `(batch, source_len)`, True at real steps; None: the one that Keras carries.
 
     Returns:
         `(batch, output_length, source_len)`, rows sum to 1, 0 at masked steps.
+
+    Raises:
+        ValueError: if `model` is not built, if there is not one `AttentionSeq2Seq` in it, or if it
+            does not call that once.
     """
-    _, weights = model.attended(ops.convert_to_tensor(inputs), mask)
-    return np.asarray(ops.convert_to_numpy(weights), np.float32)
+    if not model.built:
+        raise ValueError(f"attention_weights needs a built model. Call {model.name} once before")
+    layers = {
+        id(each): each for each in model._flatten_layers() if isinstance(each, AttentionSeq2Seq)
+    }
+    if len(layers) != 1:
+        raise ValueError(
+            "attention_weights needs a model with one AttentionSeq2Seq inside. Received: "
+            f"{model.name}, which has {len(layers)}"
+        )
+    (layer,) = layers.values()
+    attended, seen = layer.attended, []
+
+    def record(*args: Any, **kwargs: Any) -> Any:
+        outputs, weights = attended(*args, **kwargs)
+        seen.append(weights)
+        return outputs, weights
+
+    before = [(each, ops.copy(each)) for each in kept_state(model)]
+    layer.attended = record
+    try:
+        model(inputs, training=False, **({} if mask is None else {"mask": mask}))
+    finally:
+        del layer.attended
+        for variable, value in before:
+            variable.assign(value)
+    if len(seen) != 1:
+        raise ValueError(
+            f"attention_weights needs a model that calls its AttentionSeq2Seq once. {model.name} "
+            f"called it {len(seen)} times"
+        )
+    exact = "float64" if layer.compute_dtype == "float64" else "float32"
+    return np.asarray(ops.convert_to_numpy(ops.cast(seen[0], exact)))
+
+
+def kept_state(model: keras.Model) -> list[Any]:
+    """Returns the variables that running `model` may change: seeds, and states of stateful layers,
+    which Keras counts among no layer's variables."""
+    states = [
+        state
+        for layer in model._flatten_layers()
+        for state in keras.tree.flatten(getattr(layer, "states", None))
+        if isinstance(state, keras.Variable)
+    ]
+    return [*model.non_trainable_variables, *states]
 
 
 def plot_attention(

@@ -66,9 +66,10 @@ class Attention(keras.layers.Layer):
 
 
 def masked_softmax(energies: Tensor, mask: Tensor | None) -> Tensor:
-    """Softmax over the last axis, in float32, with 0 where the bool `mask`, which broadcasts to
-    `energies`, is False."""
-    exact = ops.cast(energies, "float32")
+    """Returns the softmax over the last axis, worked out in float32 at least, with 0 where the bool
+    `mask`, which broadcasts to `energies`, is False."""
+    is_double = keras.backend.standardize_dtype(energies.dtype) == "float64"
+    exact = energies if is_double else ops.cast(energies, "float32")
     if mask is not None:
         exact = ops.where(mask, exact, ops.full_like(exact, -1e9))
     return ops.cast(ops.softmax(exact, axis=-1), energies.dtype)

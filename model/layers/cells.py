@@ -15,15 +15,25 @@ STATE_NAMES = {"gru": ("h",), "lstm": ("h", "c")}
 
 
 def build_recurrent(cell: str, units: int, **kwargs: Any) -> keras.layers.RNN:
-    """Keras' own `GRU` or `LSTM` over a sequence, returning outputs and states. Its `.cell` runs
-    one step with the same weights."""
+    """Builds Keras' own `GRU` or `LSTM` over a sequence, returning outputs and states. Its `.cell`
+    runs one step with the same weights."""
     if keras.backend.backend() == "torch":
         # Loops are unrolled there in any case, and Keras 3.15 fails to with a mask going backwards.
         kwargs["unroll"] = False
-    if keras.dtype_policies.get(kwargs.get("dtype")).variable_dtype == "bfloat16":
-        # Backends orthogonalise no bfloat16. Such weights are loaded, they do not begin to learn.
-        kwargs["recurrent_initializer"] = "glorot_uniform"
-    return RECURRENT_LAYERS[cell](units, return_sequences=True, return_state=True, **kwargs)
+    options = {**half_precision_initializer(kwargs.get("dtype")), **kwargs}
+    return RECURRENT_LAYERS[cell](units, return_sequences=True, return_state=True, **options)
+
+
+def build_cell(cell: str, units: int, **kwargs: Any) -> keras.layers.Layer:
+    """Builds Keras' own cell, `GRUCell` or `LSTMCell`, that runs one step."""
+    return CELLS[cell](units, **{**half_precision_initializer(kwargs.get("dtype")), **kwargs})
+
+
+def half_precision_initializer(dtype: Any) -> dict[str, str]:
+    """Returns the recurrent initializer of weights in half precision, which no backend can make
+    orthogonal; nothing for others, which keep that of Keras."""
+    is_half = keras.dtype_policies.get(dtype).variable_dtype in ("bfloat16", "float16")
+    return {"recurrent_initializer": "glorot_uniform"} if is_half else {}
 
 
 def advance(
@@ -31,7 +41,7 @@ def advance(
     inputs: Tensor,
     state: list[Tensor],
     *,
-    noise: list[Tensor] | None = None,
+    noise: list[Tensor | None] | None = None,
     share_state: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:
     """One step through cells one above the other.
@@ -40,7 +50,7 @@ def advance(
         cells: the lowest first.
         inputs: `(batch, features)`.
         state: h (and c) of each cell in turn, `(batch, units)`; of one cell with `share_state`.
-        noise: a dropout mask for each cell's input.
+        noise: a dropout mask for each cell's input, None where nothing is dropped.
         share_state: all cells read and write one state: it goes up the stack within a step, and
             from the top to the bottom of the next.
 
@@ -50,7 +60,8 @@ def advance(
     size = len(state) if share_state else len(state) // len(cells)
     output, next_state = inputs, list(state[:size]) if share_state else []
     for i, cell in enumerate(cells):
-        output = output if noise is None else output * noise[i]
+        mask = None if noise is None else noise[i]
+        output = output if mask is None else output * mask
         own = next_state if share_state else state[i * size : (i + 1) * size]
         output, new = cell(output, own)
         next_state = list(new) if share_state else [*next_state, *new]
@@ -58,11 +69,20 @@ def advance(
 
 
 def draw_noise(dropout: keras.layers.Dropout, like: Tensor, *widths: int) -> list[Tensor] | None:
-    """A mask `(batch, width)` for each width, to serve at every step (Gal and Ghahramani 2016,
-    arXiv:1512.05287); None at rate 0. `like` `(batch, ...)` has the batch and the dtype."""
+    """Draws a mask `(batch, width)` for each width, to serve at every step (Gal and Ghahramani
+    2016, arXiv:1512.05287); None at rate 0. `like` `(batch, ...)` has the batch and the dtype."""
     if not dropout.rate:
         return None
     return [dropout(zeros_like(like, width) + 1, training=True) for width in widths]
+
+
+def draw_noise_between(
+    dropout: keras.layers.Dropout, like: Tensor, units: int, depth: int
+) -> list[Tensor | None] | None:
+    """Draws masks as `draw_noise` does for `depth` cells of `units`, all but the lowest, whose
+    input stays whole."""
+    masks = draw_noise(dropout, like, *[units] * (depth - 1))
+    return None if masks is None else [None, *masks]
 
 
 def drop_features(dropout: keras.layers.Dropout, sequence: Tensor, training: bool) -> Tensor:

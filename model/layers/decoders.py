@@ -48,7 +48,7 @@ class AttentionDecoder(keras.layers.Layer):
     Args:
         units: size of each layer, >= 1.
         readout_units: size of what the output projection reads, >= 1.
-        layers: how many, >= 1.
+        depth: layers one above the other, >= 1.
         cell: `gru` or `lstm`.
         attention: the score, see `build_attention`.
         input_feeding: see above.
@@ -70,7 +70,7 @@ class AttentionDecoder(keras.layers.Layer):
         units: int,
         readout_units: int,
         *,
-        layers: int = 1,
+        depth: int = 1,
         cell: str = "gru",
         attention: str = "general",
         input_feeding: bool = False,
@@ -80,7 +80,7 @@ class AttentionDecoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
         self.readout_units = readout_units
-        self.layers = layers
+        self.depth = depth
         self.cell = cell
         self.attention = attention
         self.input_feeding = input_feeding
@@ -88,7 +88,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.dropout = dropout
         policy = self.dtype_policy
         self.stack = [
-            build_recurrent(cell, units, name=f"recurrent_{i}", dtype=policy) for i in range(layers)
+            build_recurrent(cell, units, name=f"recurrent_{i}", dtype=policy) for i in range(depth)
         ]
         self.attend = build_attention(attention, units, name="attention", dtype=policy)
         self.readout = keras.layers.Dense(
@@ -97,7 +97,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.state_names = STATE_NAMES[cell]
         self.bridges = [
             keras.layers.Dense(units, activation="tanh", name=f"bridge_{i}_{name}", dtype=policy)
-            for i in range(layers)
+            for i in range(depth)
             for name in self.state_names
         ]
         self.noise = keras.layers.Dropout(dropout, name="noise", dtype=policy)
@@ -148,7 +148,7 @@ class AttentionDecoder(keras.layers.Layer):
         embedded: Tensor,
         memory: Memory,
         state: list[Tensor],
-        noise: list[Tensor] | None = None,
+        noise: list[Tensor | None] | None = None,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """One step: `embedded` is `(batch, features)`; `noise`, one dropout mask for each layer's
         input. Returns the readout `(batch, readout_units)`, attention_weights
@@ -170,7 +170,7 @@ class AttentionDecoder(keras.layers.Layer):
         self, embedded: Tensor, memory: Memory, state: list[Tensor], training: bool
     ) -> Tensor:
         first = embedded.shape[-1] + self.readout_units
-        widths = [first, *[self.units] * (self.layers - 1)]
+        widths = [first, *[self.units] * (self.depth - 1)]
         noise = draw_noise(self.noise, embedded[:, 0], *widths) if training else None
 
         def step(carry: list[Tensor], step_input: Tensor) -> list[Tensor]:
@@ -179,5 +179,5 @@ class AttentionDecoder(keras.layers.Layer):
         return run_steps(step, state, embedded, length=embedded.shape[1], unroll=False)[-1]
 
     def get_config(self) -> dict[str, Any]:
-        own = ("units", "readout_units", "layers", "cell", "attention", "input_feeding", "dropout")
+        own = ("units", "readout_units", "depth", "cell", "attention", "input_feeding", "dropout")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -9,11 +9,12 @@ from keras import ops
 
 from model.layers.attention import build_attention
 from model.layers.cells import (
-    CELLS,
     STATE_NAMES,
     Carried,
     advance,
-    draw_noise,
+    build_cell,
+    draw_noise_between,
+    drop_features,
     learns_in_xla,
     run_steps,
     zeros_like,
@@ -22,10 +23,11 @@ from model.layers.cells import (
 Tensor = Any
 
 
+@keras.saving.register_keras_serializable("seq2seq")
 class FeedbackDecoder(keras.layers.Layer):
     """Recurrent cells that read y_{t-1}, the output before:
 
-        s_t = cells(s_{t-1}, [y_{t-1}; peeked; v_t]),   y_t = W s_t + b
+        s_t = cells(s_{t-1}, [y_{t-1}; peeked; v_t]),   y_t = f(W s_t + b)
 
     `peeked` is a vector that is seen at every step; v_t the context vector of attention with the
     top cell's h_{t-1} as query. Each is there only if it was asked for.
@@ -33,14 +35,17 @@ class FeedbackDecoder(keras.layers.Layer):
     Args:
         output_dim: size of y, >= 1.
         hidden_dim: size of each cell, >= 1.
-        output_length: steps, >= 1.
+        output_length: steps, >= 1; None: as many as `clock` has.
         depth: cells one above the other, >= 1.
         cell: `lstm` or `gru`.
         share_state: all cells share one state, see `model.layers.cells.advance`.
         attention: the score, see `build_attention`; None for a decoder without attention.
-        dropout: rate at each cell's input while training, one mask for all steps.
+        activation: f, as in `keras.layers.Dense`; None: the identity.
+        dropout: rate at `values` and between cells while training, one mask for all steps.
         unroll: whether each step becomes a piece of graph of its own.
         stateful: begin where the last batch ended, where no state is given.
+        weight_options: initializers and regularizers, by Keras' argument names: all of them for
+            the cells, those of kernel and bias for W and b too.
 
     Call arguments:
         first_output: y before the first step, `(batch, output_dim)`.
@@ -50,25 +55,29 @@ class FeedbackDecoder(keras.layers.Layer):
         mask: bool, `(batch, source_len)`, True at real values; None if all are.
         teacher: y that is read instead of its own while training, `(batch, output_length,
             output_dim)`, or None.
+        clock: `(batch, output_length, any)`, of which only the length is read; given where
+            `output_length` is None, and only there.
 
     Returns:
-        outputs `(batch, output_length, output_dim)`; attention_weights
-        `(batch, output_length, source_len)`, or None without attention.
+        outputs `(batch, output_length, output_dim)`; with attention also attention_weights
+        `(batch, output_length, source_len)`.
     """
 
     def __init__(
         self,
         output_dim: int,
         hidden_dim: int,
-        output_length: int,
+        output_length: int | None,
         *,
         depth: int = 1,
         cell: str = "lstm",
         share_state: bool = False,
         attention: str | None = None,
+        activation: Any = None,
         dropout: float = 0.0,
         unroll: bool = False,
         stateful: bool = False,
+        weight_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -79,18 +88,29 @@ class FeedbackDecoder(keras.layers.Layer):
         self.cell = cell
         self.share_state = share_state
         self.attention = attention
+        self.activation = keras.activations.serialize(keras.activations.get(activation))
         self.dropout = dropout
         self.unroll = unroll
         self.supports_jit = learns_in_xla(unroll=unroll)
         self.stateful = stateful
+        self.weight_options = weight_options or {}
         policy = self.dtype_policy
-        self.cells = [CELLS[cell](hidden_dim, name=f"cell_{i}", dtype=policy) for i in range(depth)]
+        self.cells = [
+            build_cell(cell, hidden_dim, name=f"cell_{i}", dtype=policy, **self.weight_options)
+            for i in range(depth)
+        ]
         self.attend = (
             build_attention(attention, hidden_dim, name="attention", dtype=policy)
             if attention
             else None
         )
-        self.projection = keras.layers.Dense(output_dim, name="projection", dtype=policy)
+        self.projection = keras.layers.Dense(
+            output_dim,
+            activation=activation,
+            name="projection",
+            dtype=policy,
+            **dense_options(self.weight_options),
+        )
         self.noise = keras.layers.Dropout(dropout, name="noise", dtype=policy)
         self.carried: Carried | None = None
 
@@ -111,12 +131,13 @@ class FeedbackDecoder(keras.layers.Layer):
             features += self.attend.context_units(values_shape[-1])
         if peeked_shape is not None:
             features += peeked_shape[-1]
-        self.features = features
         for i, cell in enumerate(self.cells):
             cell.build((None, self.hidden_dim if i else features))
         self.projection.build((None, self.hidden_dim))
         if self.stateful:
             self.carried = Carried(self, self.state_count, self.hidden_dim, first_output_shape[0])
+        # Keras' summary reads it.
+        self.output_shape = (first_output_shape[0], self.output_length, self.output_dim)
         self.built = True
 
     def call(
@@ -127,19 +148,24 @@ class FeedbackDecoder(keras.layers.Layer):
         values: Tensor | None = None,
         mask: Tensor | None = None,
         teacher: Tensor | None = None,
+        clock: Tensor | None = None,
         training: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        if values is not None:
+            values = drop_features(self.noise, values, training)
         keys = None if self.attend is None else self.attend.project_keys(values)
         state = self._begin(first_output) if state is None else state
-        widths = [self.features, *[self.hidden_dim] * (self.depth - 1)]
-        noise = draw_noise(self.noise, first_output, *widths) if training else None
+        noise = None
+        if training:
+            noise = draw_noise_between(self.noise, first_output, self.hidden_dim, self.depth)
+        reads_teacher = training and teacher is not None
 
         def look(query: Tensor) -> Any:
             return None if self.attend is None else self.attend(query, keys, values, mask)
 
-        def step(carry: list[Tensor], given: Tensor | None) -> list[Tensor]:
+        def step(carry: list[Tensor], step_input: Tensor | None) -> list[Tensor]:
             last, *state = carry
-            seen = [last if given is None else given]
+            seen = [step_input if reads_teacher else last]
             seen += [] if peeked is None else [peeked]
             seen += [] if self.attend is None else [look(self._query(state))[0]]
             inputs = ops.concatenate(seen, axis=-1)
@@ -148,16 +174,19 @@ class FeedbackDecoder(keras.layers.Layer):
             )
             return [self.projection(top), *state]
 
-        given = None
-        if training and teacher is not None:  # y_0 .. y_{T-1}, one step late
-            given = ops.concatenate([first_output[:, None], teacher[:, :-1]], axis=1)
+        step_inputs = clock
+        if reads_teacher:  # y_0 .. y_{T-1}, one step late
+            step_inputs = ops.concatenate([first_output[:, None], teacher[:, :-1]], axis=1)
+        length: Any = self.output_length
+        if clock is not None:
+            length = clock.shape[1]
         outputs, *states = run_steps(
-            step, [first_output, *state], given, length=self.output_length, unroll=self.unroll
+            step, [first_output, *state], step_inputs, length=length, unroll=self.unroll
         )
         if self.carried is not None:
             self.carried.write([history[:, -1] for history in states])
         if self.attend is None:
-            return outputs, None
+            return outputs
         before = [
             ops.concatenate([first[:, None], history[:, :-1]], axis=1)
             for first, history in zip(state, states, strict=True)
@@ -190,8 +219,15 @@ class FeedbackDecoder(keras.layers.Layer):
             "cell",
             "share_state",
             "attention",
+            "activation",
             "dropout",
             "unroll",
             "stateful",
+            "weight_options",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+def dense_options(weight_options: dict[str, Any]) -> dict[str, Any]:
+    """Returns those of `weight_options` that a `keras.layers.Dense` has too."""
+    return {name: value for name, value in weight_options.items() if "recurrent" not in name}

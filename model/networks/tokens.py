@@ -11,13 +11,15 @@ from model.config import NetworkConfig
 from model.layers.decoders import AttentionDecoder, Memory
 from model.layers.embeddings import OutputProjection, build_embedding
 from model.layers.encoders import RecurrentEncoder
+from model.networks.base import Network
 
 Tensor = Any
 
 PAD_ID = 0
 
 
-class TokenSeq2Seq(keras.Model):
+@keras.saving.register_keras_serializable("seq2seq")
+class TokenSeq2Seq(Network):
     """Embeddings, recurrent encoder, attention decoder, output projection.
 
     Args:
@@ -46,7 +48,7 @@ class TokenSeq2Seq(keras.Model):
         )
         self.encoder = RecurrentEncoder(
             config.encoder_units,
-            layers=config.encoder_layers,
+            depth=config.encoder_layers,
             cell=config.cell,
             bidirectional=config.bidirectional,
             dropout=config.dropout,
@@ -55,7 +57,7 @@ class TokenSeq2Seq(keras.Model):
         self.decoder = AttentionDecoder(
             config.decoder_units,
             units if config.tie_output else config.decoder_units,
-            layers=config.decoder_layers,
+            depth=config.decoder_layers,
             cell=config.cell,
             attention=config.attention,
             input_feeding=config.input_feeding,
@@ -73,13 +75,14 @@ class TokenSeq2Seq(keras.Model):
     def _build_parts(self) -> None:
         embedded = (None, None, self.config.embedding_units)
         outputs = (None, None, self.encoder.width)
-        self.source_embedding.build(None)
+        self.source_embedding.build((None, None))
         if not self.config.share_embeddings:
-            self.target_embedding.build(None)
+            self.target_embedding.build((None, None))
         self.encoder.build(embedded)
         self.decoder.build(embedded, outputs)
         self.projection.build((None, None, self.decoder.readout_units))
         self.built = True
+        self.settle_parts()
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         source_ids = inputs["source_ids"]
@@ -116,8 +119,9 @@ class TokenSeq2Seq(keras.Model):
         return ops.cast(self.projection(readouts, projection), "float32")
 
     def get_config(self) -> dict[str, Any]:
-        return {"config": self.config.model_dump(mode="json")}
+        return {**super().get_config(), "config": self.config.model_dump(mode="json")}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TokenSeq2Seq:
-        return cls(NetworkConfig.parse(config["config"], where="TokenSeq2Seq"))
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Network:
+        parts = NetworkConfig.parse(config["config"], where="TokenSeq2Seq")
+        return super().from_config({**config, "config": parts})

@@ -73,7 +73,7 @@ def _initial_state(
     decoder, products = network.decoder, PRODUCTS[precision]
     size = len(decoder.state_names)
     state: list[Value] = []
-    for layer in range(decoder.layers):
+    for layer in range(decoder.depth):
         bridges = decoder.bridges[layer * size : (layer + 1) * size]
         lifted = []
         for bridge, final in zip(bridges, finals, strict=True):

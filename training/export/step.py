@@ -64,7 +64,7 @@ def _finished(
         if weights.feeding is not None:
             seen = graph.op("Add", seen, state[-1])
         next_state: list[Value] = []
-        for layer in range(decoder.layers):
+        for layer in range(decoder.depth):
             kept, own = state[2 * layer : 2 * layer + 2]
             output, kept = CELL_STEPS[decoder.cell](graph, decoder.units, seen, own, kept)
             operand = products.bounded(graph, output)

@@ -1,0 +1,265 @@
+"""What the models of vectors share: their arguments, their shapes, how they are exported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from model.networks.arguments import (
+    WEIGHT_OPTIONS,
+    BatchShape,
+    check_cell,
+    check_depth,
+    check_size,
+    check_weight_options,
+    find_batch_shape,
+)
+from model.networks.base import Network
+
+Tensor = Any
+Depth = int | tuple[int, int]
+
+
+class VectorModel(Network):
+    """What the three models share.
+
+    Args:
+        output_dim: size of each output vector, >= 1.
+        output_length: how many there are, >= 1; None: as many as the target has that a model with
+            `teacher_force` is given, else as many as the source has.
+        hidden_dim: size of each cell; None: `output_dim`.
+        input_shape: `(input_length, input_dim)`; the length may be None.
+        batch_size: fixes the batch; a stateful model needs that.
+        batch_input_shape, batch_shape: `(batch_size, input_length, input_dim)`, instead of the two
+            before.
+        input_dim, input_length: the same, one by one.
+        depth: layers of encoder and of decoder, or `(encoder, decoder)`.
+        dropout: rate between layers, and between encoder and decoder, while training.
+        unroll: whether each step becomes a piece of graph of its own.
+        stateful: begin each batch where the last one ended, row by row; see `reset_state`.
+        cell: `lstm` or `gru`.
+        teacher_force, activation: see the models that take them.
+        kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer,
+        recurrent_regularizer, bias_regularizer: of the cells' weights, as in `keras.layers.LSTM`;
+            those of kernel and bias hold for the layer that makes y too.
+        name, dtype, trainable: as in every Keras layer.
+
+    Call arguments:
+        inputs: `(batch, input_length, input_dim)`, of any dtype; a list of source and target with
+            `teacher_force`.
+        mask: bool, `(batch, input_length)`, True at real steps.
+
+    Returns:
+        `(batch, output_length, output_dim)`.
+
+    Raises:
+        ValueError: if a size is missing or wrong; the message names the argument.
+    """
+
+    def __init__(
+        self,
+        output_dim: int,
+        output_length: int | None,
+        *,
+        hidden_dim: int | None = None,
+        input_shape: tuple[int | None, int] | None = None,
+        batch_size: int | None = None,
+        batch_input_shape: BatchShape | None = None,
+        batch_shape: BatchShape | None = None,
+        input_dim: int | None = None,
+        input_length: int | None = None,
+        depth: Depth = 1,
+        dropout: float = 0.0,
+        unroll: bool = False,
+        stateful: bool = False,
+        cell: str = "lstm",
+        teacher_force: bool = False,
+        activation: Any = None,
+        kernel_initializer: Any = None,
+        recurrent_initializer: Any = None,
+        bias_initializer: Any = None,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_dim = check_size("output_dim", output_dim)
+        self.output_length = (
+            None if output_length is None else check_size("output_length", output_length)
+        )
+        self.hidden_dim = check_size("hidden_dim", output_dim if hidden_dim is None else hidden_dim)
+        self.depth = check_depth(depth)
+        self.dropout = dropout
+        self.unroll = unroll
+        self.stateful = stateful
+        self.cell = check_cell(cell)
+        self.teacher_force = teacher_force
+        self.activation = keras.activations.serialize(keras.activations.get(activation))
+        self.weight_options = check_weight_options(
+            {
+                "kernel_initializer": kernel_initializer,
+                "recurrent_initializer": recurrent_initializer,
+                "bias_initializer": bias_initializer,
+                "kernel_regularizer": kernel_regularizer,
+                "recurrent_regularizer": recurrent_regularizer,
+                "bias_regularizer": bias_regularizer,
+            }
+        )
+        self.batch_shape = find_batch_shape(
+            input_shape, batch_size, batch_input_shape, batch_shape, input_dim, input_length
+        )
+        if stateful and (self.batch_shape is None or self.batch_shape[0] is None):
+            raise ValueError(
+                "a stateful model needs a fixed batch size. Give batch_size and an input shape, or "
+                f"batch_shape. Received: batch_shape={self.batch_shape}"
+            )
+
+    def build_now(self) -> None:
+        """Makes the weights, if the input shape is known. Called last by each `__init__`."""
+        if self.batch_shape is not None:
+            self.build(self._with_target(self.batch_shape))
+
+    def _with_target(self, source: BatchShape) -> Any:
+        """Returns `source`, with the target's shape where there is one."""
+        target = (source[0], self.output_length, self.output_dim)
+        return [source, target] if self.teacher_force else source
+
+    def build(self, input_shape: Any) -> None:
+        source = input_shape[0] if self.teacher_force else input_shape
+        if len(source) != 3 or source[-1] is None:
+            raise ValueError(
+                f"{type(self).__name__} reads sequences of vectors, (batch, input_length, "
+                f"input_dim) with input_dim known. Received: input shape {tuple(source)}"
+            )
+        batch_size, length, features = source
+        self.build_parts(batch_size, length, features)
+        spec = keras.InputSpec(shape=(batch_size if self.stateful else None, None, features))
+        target = keras.InputSpec(ndim=3, axes={-1: self.output_dim})
+        self.input_spec = [spec, target] if self.teacher_force else spec
+        self.source_shape = (batch_size if self.stateful else None, length, features)
+        self.built = True
+        self.settle_parts()
+
+    def build_parts(self, batch_size: int | None, length: int | None, features: int) -> None:
+        """Builds the layers for sources `(batch_size, length, features)`."""
+        raise NotImplementedError
+
+    def read(self, inputs: Any, mask: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Returns source, target (or None) and the source's mask (or None), in the dtypes that the
+        layers compute with."""
+        source, target = inputs if self.teacher_force else (inputs, None)
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        return (
+            ops.cast(source, self.compute_dtype),
+            None if target is None else ops.cast(target, self.compute_dtype),
+            None if mask is None else ops.cast(mask, "bool"),
+        )
+
+    def clock(self, source: Tensor, target: Tensor | None) -> Tensor | None:
+        """Returns the sequence that is as long as the outputs, where their number is not fixed."""
+        if self.output_length is not None:
+            return None
+        return source if target is None else target
+
+    def reset_state(self) -> None:
+        """Lets a stateful model begin with zeros again."""
+        for layer in self.layers:
+            if hasattr(layer, "reset_state"):
+                layer.reset_state()
+
+    reset_states = reset_state  # its name in the add-on
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """Every output is real."""
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Returns `(batch, output_length, output_dim)`."""
+        source, target = input_shape if self.teacher_force else (input_shape, None)
+        length = self.output_length or (source if target is None else target)[1]
+        return (source[0], length, self.output_dim)
+
+    @property
+    def input(self) -> Any:
+        """Symbolic input, as a functional model has it; a list of source and target with
+        `teacher_force`."""
+        return self._graph()[0]
+
+    @property
+    def output(self) -> Any:
+        """Symbolic output that belongs to `input`."""
+        return self._graph()[1]
+
+    @property
+    def input_shape(self) -> Any:
+        """`(batch, input_length, input_dim)`, None where any size will do."""
+        return self._with_target(self._known_shape())
+
+    @property
+    def output_shape(self) -> Any:
+        """`(batch, output_length, output_dim)`, None where any size will do."""
+        return self.compute_output_shape(self.input_shape)
+
+    def _known_shape(self) -> BatchShape:
+        shape = self.batch_shape or getattr(self, "source_shape", None)
+        if shape is None:
+            raise ValueError(
+                f"the input shape of {self.name} is not known yet. Give input_dim when you make "
+                "it, or call it first"
+            )
+        return shape
+
+    def _graph(self) -> tuple[Any, Any]:
+        if "symbolic_graph" not in self.__dict__:
+            shapes = self._with_target(self._known_shape())
+            dtype = self.variable_dtype
+            inputs: Any = (
+                [keras.Input(batch_shape=shape, dtype=dtype) for shape in shapes]
+                if self.teacher_force
+                else keras.Input(batch_shape=shapes, dtype=dtype)
+            )
+            self.symbolic_graph = (inputs, self.call(inputs))
+        return self.symbolic_graph
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Exports as `keras.Model.export` does; a model that was not called yet too, for the shape
+        that it was made for.
+
+        Raises:
+            ValueError: if the format is `onnx`, the backend TensorFlow and `unroll` not set: what
+                Keras writes of TensorFlow's loops no ONNX runtime loads.
+        """
+        if format == "onnx" and not self.exports_to_onnx():
+            raise ValueError(
+                f"{type(self).__name__} on TensorFlow is exported to ONNX only if it was made with "
+                "unroll=True and an input_length. Make it so, and set_weights to those of this one"
+            )
+        if input_signature is None:
+            shapes = self.input_shape if self.teacher_force else [self.input_shape]
+            specs = [keras.InputSpec(shape=shape, dtype=self.input_dtype) for shape in shapes]
+            input_signature = [specs] if self.teacher_force else specs
+        super().export(
+            filepath, format=format, verbose=verbose, input_signature=input_signature, **kwargs
+        )
+
+    def exports_to_onnx(self) -> bool:
+        """Whether Keras writes a graph that an ONNX runtime loads."""
+        return all(getattr(layer, "supports_jit", True) for layer in self.layers)
+
+    def get_config(self) -> dict[str, Any]:
+        own = ("output_dim", "output_length", "hidden_dim", "batch_shape", "depth", "dropout")
+        options = ("unroll", "stateful", "cell", "activation")
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in (*own, *options)},
+            **{name: self.weight_options.get(name) for name in WEIGHT_OPTIONS},
+        }
