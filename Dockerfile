@@ -20,6 +20,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     KERAS_BACKEND=tensorflow \
     KERAS_HOME=/tmp/keras \
+    ORT_DISABLE_TELEMETRY=1 \
     TF_CPP_MIN_LOG_LEVEL=3 \
     SEQ2SEQ_HOST=0.0.0.0
 USER seq2seq

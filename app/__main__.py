@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
-from typing import Any
 
-from app.garbage import collect_rarely
 from app.process import Launched
 from app.settings import read_settings, settings_table
 from model.errors import Seq2SeqError
@@ -20,34 +17,17 @@ def main() -> int:
         settings = read_settings()
         launched = Launched.of(settings)
         # Imported only now, while the workers load their models.
-        import uvicorn
-
         from app.main import create_app
-        from app.protocol import OneWrite
         from app.registry import load_model
+        from app.server import serve
 
         model = load_model(settings, launched)  # so that a broken folder is no traceback
-        collect_rarely()
     except Seq2SeqError as error:
         print(error, file=sys.stderr)
         return 1
-    uvicorn.run(
-        create_app(settings, load=lambda _: model),
-        host=settings.host,
-        port=settings.port,
-        log_config=_log_config(),
-        http=OneWrite,
-        timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),
-    )
-    return 0
-
-
-def _log_config() -> dict[str, Any]:
-    """Uvicorn's own, but for the formatter of requests: a plain one takes half the time."""
-    from uvicorn.config import LOGGING_CONFIG
-
-    plain = {"format": "%(levelname)s:     %(message)s"}
-    return {**LOGGING_CONFIG, "formatters": {**LOGGING_CONFIG["formatters"], "access": plain}}
+    except KeyboardInterrupt:  # while the model is loaded
+        return 130
+    return serve(create_app(settings, load=lambda _: model), settings)
 
 
 def _parse_arguments() -> None:

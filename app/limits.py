@@ -8,19 +8,21 @@ from typing import Any
 
 from app.errors import InvalidField
 from app.settings import Settings
-from model.config import SearchOptions
+from model.config import SearchOptions, Task
 from model.errors import InputError
+from model.search.blocked import holds_any
 from model.search.options import Decoding, OptionError, check_at_most, choose_options
-from model.tokenizer import Tokenizer
+from model.tokenizer import Source, Tokenizer
 
 
-def source_ids_of(
-    turns: Sequence[str], fields: Sequence[str], tokenizer: Tokenizer, limits: Settings
-) -> list[int]:
-    """Ids of a dialogue, oldest turn first. `fields` names each turn.
+def source_of(
+    turns: Sequence[str], fields: Sequence[str], tokenizer: Tokenizer, limits: Settings, task: Task
+) -> Source:
+    """What is read of a dialogue, oldest turn first. `fields` names each turn.
 
     Raises:
-        InvalidField: if there are too many turns, one is too long, or the last holds no text.
+        InvalidField: if there are too many turns, one is too long, or the last holds no text; if a
+            translation would leave something out.
     """
     if len(turns) > limits.max_messages:
         raise InvalidField(
@@ -35,9 +37,16 @@ def source_ids_of(
     try:
         if len(turns) > 1:  # the turn that is answered must not be skipped as empty
             tokenizer.source_ids(turns[-1])
-        return tokenizer.source_ids(turns)
+        source = tokenizer.read_source(turns)
     except InputError as error:
         raise InvalidField(fields[-1], str(error)) from None
+    if task == "translate" and (source.dropped_tokens or source.dropped_turns):
+        received = f"{source.dropped_tokens} tokens and {source.dropped_turns} turns more"
+        longest = tokenizer.text.max_source_tokens
+        raise InvalidField(
+            fields[-1], f"is too long: this model reads {longest} tokens. Received: {received}"
+        )
+    return source
 
 
 @lru_cache(maxsize=1024)
@@ -77,19 +86,34 @@ def search_options(
         raise InvalidField(error.field, error.reason) from None
 
 
-def prefix_ids_of(prefix: str | None, tokenizer: Tokenizer, max_tokens: int) -> list[int]:
+def prefix_ids_of(
+    prefix: str | None, tokenizer: Tokenizer, max_tokens: int, blocked: Sequence[Sequence[int]]
+) -> list[int]:
     """Ids that every hypothesis begins with.
 
     Raises:
-        InvalidField: if they leave no room for more.
+        InvalidField: if they leave no room for more; if the prefix holds no text, a blocked word,
+            or what the model cannot write.
     """
     if not prefix:
         return []
-    ids = tokenizer.target_ids(prefix)
+    ids = _constraint_ids("prefix", prefix, tokenizer, blocked)
     if len(ids) >= max_tokens:
         raise InvalidField(
             "prefix", f"must be shorter than max_tokens={max_tokens}. Received: {len(ids)} tokens"
         )
+    return ids
+
+
+def _constraint_ids(
+    field: str, text: str, tokenizer: Tokenizer, blocked: Sequence[Sequence[int]]
+) -> list[int]:
+    try:
+        ids = tokenizer.constraint_ids(text)
+    except InputError as error:
+        raise InvalidField(field, str(error)) from None
+    if holds_any(ids, blocked):
+        raise InvalidField(field, "holds a blocked word")
     return ids
 
 
@@ -116,13 +140,18 @@ def blocked_ids_of(
 
 
 def required_ids_of(
-    words: Sequence[str] | None, tokenizer: Tokenizer, limits: Settings, options: SearchOptions
+    words: Sequence[str] | None,
+    tokenizer: Tokenizer,
+    limits: Settings,
+    options: SearchOptions,
+    prefix_ids: Sequence[int],
+    blocked: Sequence[Sequence[int]],
 ) -> list[list[int]]:
     """Sequences of ids that every hypothesis must hold.
 
     Raises:
-        InvalidField: if there are too many words, one holds no text, they are too long together,
-            or `options` are not those of a beam.
+        InvalidField: if there are too many words, they are too long together, or `options` are not
+            those of a beam; if one holds no text, a blocked word, or what the model cannot write.
     """
     if not words:
         return []
@@ -132,14 +161,16 @@ def required_ids_of(
         )
     if options.beam_size < 2 or options.temperature > 0:
         raise InvalidField("required_words", "need a beam: decoding beam, with a beam_size above 1")
-    sequences = [tokenizer.target_ids(word) for word in words]
-    for place, ids in enumerate(sequences):
-        if not ids:
-            raise InvalidField(f"required_words.{place}", "holds no text")
-    total = sum(map(len, sequences))
+    sequences = [
+        _constraint_ids(f"required_words.{place}", word, tokenizer, blocked)
+        for place, word in enumerate(words)
+    ]
+    to_come = (ids for ids in sequences if not holds_any(prefix_ids, [ids]))
+    total = len(prefix_ids) + sum(map(len, to_come))
     if total >= options.max_tokens:
         raise InvalidField(
             "required_words",
-            f"must be shorter than max_tokens={options.max_tokens}. Received: {total} tokens",
+            "must be shorter, with the prefix, than "
+            f"max_tokens={options.max_tokens}. Received: {total} tokens",
         )
     return sequences

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import logging
 import traceback
+from dataclasses import replace
 
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, to_fault, to_response
+from app.errors import BodyTooLarge, Fault, to_fault, to_response
 
 logger = logging.getLogger(__name__)
+
+#: The longest head of a request, in bytes, and the most fields in it.
+MAX_HEAD_BYTES = 65_536
+MAX_HEADERS = 100
+
+#: What proxies call the status of a request whose client has hung up.
+CLIENT_CLOSED_REQUEST = 499
+
+_CLOSE = {"Connection": "close"}
 
 
 class ErrorBoundary:
     """Answers 500 to errors that nobody expected. The text of such an error may quote a caller, so
-    the log gets its class and the lines that it passed."""
+    the log gets its class and the lines that it passed. That a client hung up is no error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -29,6 +41,9 @@ class ErrorBoundary:
 
         try:
             await self._app(scope, receive, watched_send)
+        except ClientDisconnect:  # nobody reads it, but middleware outside of this one counts it
+            if not has_started:
+                await Response(status_code=CLIENT_CLOSED_REQUEST)(scope, receive, send)
         except Exception as error:
             if scope["type"] != "http":
                 raise
@@ -38,10 +53,15 @@ class ErrorBoundary:
                 await to_response(to_fault(error))(scope, receive, send)
 
 
-class BodyLimit:
-    """Answers 413 to bodies of more than `max_body_bytes`, whether or not they tell their size.
+class RequestLimits:
+    """Refuses heads and bodies that are too large, or whose length has two meanings, and closes
+    their connection.
 
-    FastAPI has such a limit, but answers in plain text, not in the shape of our other errors.
+    FastAPI has a limit of bodies, but answers in plain text, not in the shape of our other errors.
+
+    Args:
+        app: gets all other requests.
+        max_body_bytes: of a body, whether or not its head tells how long it is.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
@@ -52,13 +72,31 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = _declared_bytes(scope)
-        if declared is None:
-            await self._app(scope, self._counted(receive), send)
-        elif declared <= self._max_body_bytes:  # a server passes on no more than was declared
+        declared, is_chunked, head_bytes = b"", False, len(scope.get("raw_path") or b"")
+        for name, value in scope["headers"]:
+            head_bytes += len(name) + len(value)
+            if name == b"content-length":
+                declared = value
+            elif name == b"transfer-encoding":
+                is_chunked = True
+        if fault := self._fault(scope, head_bytes, declared, is_chunked):
+            await to_response(replace(fault, headers=_CLOSE))(scope, receive, send)
+        elif declared and not is_chunked:  # a server passes on no more than was declared
             await self._app(scope, receive, send)
         else:
-            await to_response(to_fault(BodyTooLarge(self._max_body_bytes)))(scope, receive, send)
+            await self._app(scope, self._counted(receive), send)
+
+    def _fault(
+        self, scope: Scope, head_bytes: int, declared: bytes, is_chunked: bool
+    ) -> Fault | None:
+        if head_bytes > MAX_HEAD_BYTES or len(scope["headers"]) > MAX_HEADERS:
+            return head_too_large()
+        if declared and is_chunked:
+            reason = "has both Content-Length and Transfer-Encoding"
+            return Fault(400, "bad_request", f"the request {reason}")
+        if declared.isdigit() and int(declared) > self._max_body_bytes:
+            return to_fault(BodyTooLarge(self._max_body_bytes))
+        return None
 
     def _counted(self, receive: Receive) -> Receive:
         received_bytes = 0
@@ -74,8 +112,7 @@ class BodyLimit:
         return counted_receive
 
 
-def _declared_bytes(scope: Scope) -> int | None:
-    """What a body's head promises; None: nothing that can be relied on."""
-    headers = dict(scope["headers"])
-    declared = headers.get(b"content-length", b"")
-    return int(declared) if declared.isdigit() and b"transfer-encoding" not in headers else None
+def head_too_large() -> Fault:
+    """What the sender of a head beyond the limits is told."""
+    limits = f"at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} fields"
+    return Fault(431, "request_header_fields_too_large", f"the request's head must have {limits}")

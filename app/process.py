@@ -3,7 +3,6 @@ server that started it loads the rest."""
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -14,10 +13,11 @@ from typing import Protocol
 
 from app.settings import Settings
 from app.wire import Gone, Link, Order, Ready
+from model.engine.cores import usable_cores
 from model.errors import EngineError
 
 #: How long a worker may take to end its step.
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 3.0
 
 
 class Worker(Protocol):
@@ -38,7 +38,10 @@ class Worker(Protocol):
         """
 
     def stop(self) -> None:
-        """Waits for the end of its last step."""
+        """Waits for the end of its last step, but not for long."""
+
+    def kill(self) -> None:
+        """Ends it at once."""
 
 
 class WorkerProcess:
@@ -51,6 +54,7 @@ class WorkerProcess:
                 [sys.executable, "-m", "app.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                process_group=0,  # an interrupt at a terminal is for the server
             )
         self._link = Link(self.end)
         self._link.send(order)
@@ -83,8 +87,11 @@ class WorkerProcess:
         try:
             self.wait()
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             self._process.wait()
+
+    def kill(self) -> None:
+        self._process.kill()
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ class Launched:
 
 def launch(settings: Settings, model: Path) -> WorkerProcess:
     """Starts a worker of the folder `model`, and does not wait."""
-    threads = settings.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    threads = settings.threads or max(1, usable_cores() - 1)
     return WorkerProcess(
         Order(model, settings.engine, threads, settings.max_rows, settings.max_beam_size)
     )

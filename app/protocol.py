@@ -1,58 +1,82 @@
-"""HTTP as uvicorn speaks it, with fewer writes."""
+"""HTTP/1.1 as uvicorn speaks it on h11, with limits on what a client may send and for how long.
+
+h11 and not httptools: that one has no limit on heads, drops the body of a request that offers an
+upgrade (as Java's client and `curl --http2` do), and sends chunks to clients of HTTP/1.0.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import h11
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-#: What is kept at most.
-MOST_BYTES = 2**16
+from app.errors import Fault, to_response
+from app.middleware import MAX_HEAD_BYTES, head_too_large
+
+#: What a client may send ahead while its last request is answered. Beyond, nothing is read any
+#: more until then, so it is not noticed either that the client hangs up.
+MAX_BYTES_AHEAD = 262_144
 
 
-class OneWrite(HttpToolsProtocol):
-    """Writes what one turn of the event loop gives it at once: the head of an answer with its body.
-    Each write costs a call of the kernel, and wakes the client."""
+class HttpProtocol(H11Protocol):
+    """One connection.
+
+    Attributes:
+        request_seconds: until a request must be here with its head and body.
+    """
+
+    request_seconds = 30.0
+    _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.transport: Any = Gathering(transport, self.loop)
+        self._watch()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._forget_deadline()
 
-class Gathering:
-    """A transport that keeps what is written until the loop's next turn. All else goes to the other
-    at once: a protocol must do no more than `write` and `close` with it.
+    def data_received(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            super().data_received(data)
+            self._watch()
 
-    Args:
-        transport: the other, which writes.
-        loop: its event loop.
-    """
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP, or too long a head, in the shape of all errors."""
+        is_long = len(self.conn.trailing_data[0]) > MAX_HEAD_BYTES
+        self._refuse(head_too_large() if is_long else Fault(400, "bad_request", "is no HTTP/1.1"))
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._kept: list[bytes] = []
-        self._kept_bytes = 0
+    def _watch(self) -> None:
+        """Keeps the deadline of a request that is not whole, and reads on behind one that is."""
+        is_whole = self.conn.their_state not in (h11.IDLE, h11.SEND_BODY)
+        if not is_whole and self._deadline is None:
+            self._deadline = self.loop.call_later(self.request_seconds, self._give_up)
+        elif is_whole:
+            self._forget_deadline()
+            if self.flow.read_paused and len(self.conn.trailing_data[0]) < MAX_BYTES_AHEAD:
+                self.flow.resume_reading()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
-    def write(self, data: bytes) -> None:
-        """Keeps `data`, or writes all that was kept where it is much."""
-        if not self._kept:
-            self._loop.call_soon(self._flush)
-        self._kept.append(data)
-        self._kept_bytes += len(data)
-        if self._kept_bytes > MOST_BYTES:  # whoever writes on must be able to learn to wait
-            self._flush()
+    def _give_up(self) -> None:
+        reason = f"the request was not complete within {self.request_seconds:g} seconds"
+        self._refuse(Fault(408, "request_timeout", reason))
 
-    def close(self) -> None:
-        """Writes what was kept, and closes."""
-        self._flush()
-        self._transport.close()
+    def _refuse(self, fault: Fault) -> None:
+        """Answers without the application, unless it does so already, and closes the connection."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            answer = to_response(fault)
+            answer.headers["connection"] = "close"
+            fields = [b"%b: %b\r\n" % field for field in answer.raw_headers]
+            status = b"HTTP/1.1 %d %b\r\n" % (fault.status, STATUS_PHRASES[fault.status])
+            self.transport.write(b"".join([status, *fields, b"\r\n", bytes(answer.body)]))
+        self.transport.close()
 
-    def _flush(self) -> None:
-        kept, self._kept, self._kept_bytes = self._kept, [], 0
-        if kept and not self._transport.is_closing():  # the client may have gone meanwhile
-            self._transport.write(b"".join(kept))
+    def _should_upgrade(self) -> bool:
+        """Never: what a client offers may be ignored (RFC 9110, section 7.8)."""
+        return False

@@ -105,6 +105,11 @@ class ServedModel:
         """All that must be alive."""
         return [each for each in (self.scheduler, self.second) if each is not None]
 
+    def kill(self) -> None:
+        """Ends the workers at once: before the program ends without a `close`."""
+        for scheduler in self.schedulers:
+            scheduler.kill()
+
     async def close(self) -> None:
         """Takes no more requests. Who still waits gets `Unavailable`."""
         await asyncio.gather(*(scheduler.close() for scheduler in self.schedulers))
@@ -166,7 +171,11 @@ async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
 
 async def _scheduler(loaded: LoadedModel, settings: Settings, max_queue: int) -> Scheduler:
     scheduler = Scheduler(
-        loaded.worker, loaded.new_worker, max_rows=settings.max_rows, max_queue=max_queue
+        loaded.worker,
+        loaded.new_worker,
+        max_rows=settings.max_rows,
+        max_queue=max_queue,
+        step_seconds=settings.worker_timeout_seconds,
     )
     await scheduler.open()
     return scheduler

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from app.admission import Queue, cost_of, is_costly
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from app.process import Worker
 from app.wire import (
@@ -37,6 +38,10 @@ HANG_UP_TURNS = 3
 
 #: Before a worker that could not be started is tried again; each pause is twice the one before.
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
+
+#: How often the worker is looked at within the time that it has for a step. An event loop that
+#: stood still itself looks once for all of that time.
+LOOKS = 8
 
 
 class _Answer(asyncio.Future[Hypotheses]):
@@ -83,13 +88,15 @@ class _Job:
 class Scheduler:
     """Has a worker search for many callers at a time. Belongs to one event loop.
 
-    If its worker dies, those who wait get `Unavailable`, and another one is started.
+    If its worker dies, or makes no step for a time though requests wait for it, those get
+    `Unavailable`, and another one is started.
 
     Args:
         worker: is ready.
         new_worker: starts another and returns when it is ready; may block.
         max_rows: rows that the worker decodes together.
-        max_queue: requests that may wait for rows to become free.
+        max_queue: requests that may wait for rows to become free; costly ones count several times.
+        step_seconds: that the worker has for a step.
     """
 
     def __init__(
@@ -99,18 +106,22 @@ class Scheduler:
         *,
         max_rows: int,
         max_queue: int,
+        step_seconds: float,
     ) -> None:
         self._worker = worker
         self._new_worker = new_worker
         self._max_rows = max_rows
-        self._max_queue = max_queue
+        self._plain, self._costly = Queue(max_queue), Queue(max_queue)
+        self._step_seconds = step_seconds
         self._keys = itertools.count()
         self._jobs: dict[Hashable, _Job] = {}
-        self._waiting: set[Hashable] = set()
         self._rows_in_use = 0
         self._steps = 0
         self._transport: asyncio.Transport | None = None
         self._is_closing = False
+        self._end = "has died"
+        self._silent_looks = 0
+        self._next_look: asyncio.TimerHandle | None = None
         self._revival: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -119,6 +130,7 @@ class Scheduler:
             lambda: _Ear(self._hear, self._lose), sock=self._worker.end
         )
         self._transport = transport
+        self._look_after_worker()
 
     @property
     def is_alive(self) -> bool:
@@ -128,7 +140,7 @@ class Scheduler:
     @property
     def waiting(self) -> int:
         """Requests that wait for rows."""
-        return len(self._waiting)
+        return len(self._plain) + len(self._costly)
 
     @property
     def rows_in_use(self) -> int:
@@ -189,24 +201,44 @@ class Scheduler:
             self._revival.cancel()
         await asyncio.to_thread(self._worker.stop)
 
+    def kill(self) -> None:
+        """Ends the worker at once."""
+        self._worker.kill()
+
     def _send(self, request: SearchRequest, job: _Job) -> int:
         if self._transport is None:
             raise Unavailable("the server is not working on requests; try again later")
-        if len(self._waiting) >= self._max_queue:
-            raise Overloaded(f"{len(self._waiting)} requests wait already; try again later")
+        queue = self._costly if is_costly(request) else self._plain
+        if queue.is_full:
+            raise Overloaded(f"{self.waiting} requests wait already; try again later")
         key = next(self._keys)
         self._transport.write(to_frame(Asked(key, request, job.on_tokens is not None)))
         self._jobs[key] = job
-        self._waiting.add(key)
+        queue.add(key, cost_of(request))
         return key
 
     def _forget(self, key: Hashable) -> None:
         """Nobody waits for `key` any more."""
-        self._waiting.discard(key)
+        self._wait_no_more(key)
         if self._jobs.pop(key, None) and self._transport is not None:
             self._transport.write(to_frame(Left(key)))
 
+    def _wait_no_more(self, key: Hashable) -> None:
+        self._plain.discard(key)
+        self._costly.discard(key)
+
+    def _look_after_worker(self) -> None:
+        """Ends a worker that was silent for too long; its end is noticed as any other."""
+        self._silent_looks = self._silent_looks + 1 if self._jobs else 0
+        if self._silent_looks > LOOKS:
+            self._end = f"made no step for {self._step_seconds:g} seconds"
+            self._worker.kill()
+            return
+        pause = self._step_seconds / LOOKS
+        self._next_look = asyncio.get_running_loop().call_later(pause, self._look_after_worker)
+
     def _hear(self, told: Report | WhoElse) -> None:
+        self._silent_looks = 0
         if isinstance(told, Report):
             self._note(told)
         else:
@@ -222,7 +254,8 @@ class Scheduler:
 
     def _note(self, report: Report) -> None:
         self._steps, self._rows_in_use = report.steps, report.rows_in_use
-        self._waiting.difference_update(report.taken)
+        for key in report.taken:
+            self._wait_no_more(key)
         for key, tokens in report.tokens:
             job = self._jobs.get(key)
             if job is not None and job.on_tokens is not None:
@@ -236,13 +269,17 @@ class Scheduler:
         if self._transport is None:
             return
         self._transport, self._rows_in_use = None, 0
-        jobs, self._jobs = list(self._jobs.values()), {}
-        self._waiting.clear()
-        reason = "the server is stopping" if self._is_closing else "the model's process has died"
-        for job in jobs:  # one error each: a raised error remembers its raiser
+        if self._next_look is not None:
+            self._next_look.cancel()
+        jobs, self._jobs = self._jobs, {}
+        for key in jobs:
+            self._wait_no_more(key)
+        end, self._end = self._end, "has died"
+        reason = "the server is stopping" if self._is_closing else f"the model's process {end}"
+        for job in jobs.values():  # one error each: a raised error remembers its raiser
             job.settle(Unavailable(f"{reason}; try again later"))
         if not self._is_closing:
-            logger.error("the model's process has died with %d requests; restarting", len(jobs))
+            logger.error("the model's process %s with %d requests; restarting", end, len(jobs))
             self._revival = asyncio.get_running_loop().create_task(self._revive())
 
     async def _revive(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +17,9 @@ from model.errors import ConfigError
 
 ENV_PREFIX = "SEQ2SEQ_"
 
+#: Variables with this prefix that are no settings: where tests and benchmarks find corpora.
+_OTHER_VARIABLES = frozenset({"SEQ2SEQ_DATA"})
+
 
 class Settings(BaseSettings):
     """Settings of the server. Made by the caller of `create_app`, never at import."""
@@ -24,19 +30,23 @@ class Settings(BaseSettings):
 
     model: Path = Field(Path("models/default"), description="the model folder that is served")
     engine: EngineName = Field(
-        "auto", description="keras, onnx or onnx-int8; auto takes the fastest that the folder has"
+        "auto", description="keras, onnx or onnx-int8; auto takes the fastest that works here"
     )
     threads: int = Field(
         0,
         ge=0,
         le=1024,
-        description="that step ONNX Runtime; 0: as many as cores, but one that reads and answers",
+        description="threads per operator of ONNX Runtime; 0: the cores of this process minus one",
     )
     rerank_model: Path | None = Field(
         None, description="a second model's folder, for requests with a rerank_weight"
     )
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
+    access_log: bool = Field(True, description="a line in the log for each request")
+    max_connections: int = Field(
+        1_000, ge=2, le=100_000, description="connections at a time; requests of others get 503"
+    )
     max_body_bytes: int = Field(65_536, ge=1, le=2**30, description="largest request body")
     max_message_characters: int = Field(4_000, ge=1, le=10**6, description="longest message")
     max_messages: int = Field(64, ge=1, le=10_000, description="most messages of one dialogue")
@@ -52,6 +62,13 @@ class Settings(BaseSettings):
     max_queue: int = Field(512, ge=1, le=10_000, description="requests that wait for free rows")
     request_timeout_seconds: float = Field(
         30.0, gt=0, le=3600, description="a request that takes longer is given up"
+    )
+    worker_timeout_seconds: float = Field(
+        10.0,
+        ge=0.1,
+        le=3600,
+        description="a worker that owes answers and makes no step for so long is replaced; "
+        "where XLA compiles (Keras on a GPU, or on JAX): at least 120",
     )
 
     @model_validator(mode="after")
@@ -70,6 +87,8 @@ def read_settings() -> Settings:
     Raises:
         ConfigError: one line for each fault, which names the environment variable.
     """
+    if unknown := [*map(_describe_unknown, _unknown_variables(os.environ))]:
+        raise ConfigError("\n".join(unknown))
     try:
         return Settings()
     except ValidationError as error:
@@ -82,6 +101,18 @@ def settings_table() -> list[tuple[str, str, str]]:
         (ENV_PREFIX + name.upper(), str(field.default), str(field.description))
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _unknown_variables(environment: Iterable[str]) -> list[str]:
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | _OTHER_VARIABLES
+    named = (name for name in environment if name.upper().startswith(ENV_PREFIX))
+    return sorted(name for name in named if name.upper() not in known)
+
+
+def _describe_unknown(variable: str) -> str:
+    name = variable[len(ENV_PREFIX) :].lower()
+    nearest = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)[0]
+    return f"{variable}: there is no such setting. The nearest is {ENV_PREFIX}{nearest.upper()}."
 
 
 def _describe(fault: ErrorDetails) -> str:

@@ -10,35 +10,35 @@ process would wait for these threads, and they for it, on Python's lock. Knows n
 
 from __future__ import annotations
 
-import logging
+import gc
+import logging.config
 import signal
 import socket
 import sys
 from collections.abc import Callable, Hashable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from app.garbage import collect_rarely
-from app.waiting import Line
+from app.admission import is_costly
+from app.lane import Job, Lane, News
+from app.logs import LOG_CONFIG
 from app.wire import (
     Asked,
     Gone,
-    Hypotheses,
     Left,
     Link,
     NobodyElse,
     Order,
     Ready,
     Report,
-    Tokens,
     WhoElse,
 )
 from model.config import SearchOptions
-from model.errors import EngineError, Seq2SeqError
+from model.errors import Seq2SeqError
 from model.generator import Generator
-from model.search.beam import Encoded, Search
+from model.search.beam import Search
 from model.search.options import USUAL_BEAM_SIZE
 from model.search.requests import SearchRequest
 from model.tokenizer import EOS_ID, UNK_ID
@@ -48,76 +48,55 @@ logger = logging.getLogger(__name__)
 #: Where one in so many leaves at once, more may be about to: it is a crowd.
 CROWD_ONE_IN = 16
 
+#: How many rows costly requests have, of all: at least those of the widest beam.
+COSTLY_ROWS_ONE_IN = 4
 
-@dataclass(eq=False)
-class _Job:
-    """A request until it has an answer, or nobody waits for one.
-
-    Attributes:
-        key: its number.
-        request: what to search.
-        wants_tokens: whether tokens are told as soon as they are certain.
-        tokens_told: how many of them were.
-        is_abandoned: nobody waits any more.
-    """
-
-    key: Hashable
-    request: SearchRequest
-    wants_tokens: bool
-    tokens_told: int = 0
-    is_abandoned: bool = False
-
-    @property
-    def rows(self) -> int:
-        """Rows that it may fill."""
-        return self.request.options.beam_size
+#: What a second of the costly lane counts, beside one of the plain lane.
+COSTLY_WEIGHT = 3.0
 
 
 class Worker:
     """Searches for a server, until that is gone.
 
+    Costly requests have a lane of their own. Of two lanes that have work the one steps whose clock
+    is behind: so plain requests get three quarters of the time at least, whatever else is asked,
+    and all of it where nothing else is.
+
     Args:
         new_search: makes a search without requests. Only this worker's threads use it, and the
             engine below it, from now on.
         link: to the server.
-        max_rows: rows decoded together. A request takes as many as its beam is wide.
+        max_rows: rows decoded together.
+        costly_rows: of costly requests; few, so that their steps are soon over. None: as many.
     """
 
-    def __init__(self, new_search: Callable[[], Search], link: Link, *, max_rows: int) -> None:
-        self._new_search = new_search
+    def __init__(
+        self,
+        new_search: Callable[[], Search],
+        link: Link,
+        *,
+        max_rows: int,
+        costly_rows: int | None = None,
+    ) -> None:
         self._link = link
-        self._max_rows = max_rows
-        self._jobs: dict[Hashable, _Job] = {}  # all for which somebody waits
-        self._line: Line[_Job] = Line()
-        self._running: dict[Hashable, _Job] = {}
-        self._encoding: tuple[list[_Job], Future[Encoded]] | None = None
+        self._jobs: dict[Hashable, tuple[Job, Lane]] = {}  # all for which somebody waits
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encoder")
-        self._search = new_search()
-        self._steps = 0
-        self._rows_in_use = 0
-        self._some_left = False  # of those that have rows
-        # Of the next report:
-        self._taken: list[Hashable] = []
-        self._tokens: list[tuple[Hashable, Tokens]] = []
-        self._outcomes: list[tuple[Hashable, Hypotheses | Exception]] = []
-        self._told = (0, 0)  # steps and rows of the last one
+        self._news = News()
+        self._told = (0, 0)  # steps and rows of the last report
+
+        new_lane = partial(Lane, new_search, self._encoder, self._news, self._report)
+        self._plain = new_lane(max_rows=max_rows, weight=1.0)
+        self._costly = new_lane(max_rows=costly_rows or max_rows, weight=COSTLY_WEIGHT)
+        self._lanes = self._plain, self._costly
 
     def run(self) -> None:
-        """Works. An error fails the requests concerned and nothing else."""
+        """Works."""
         try:
             while True:
                 self._listen()
-                try:
-                    self._join_encoded()
-                    self._drop_abandoned()
-                    self._encode_newcomers()
-                    self._step()
-                except Gone:
-                    raise
-                except Exception:
-                    logger.exception("a step failed with %d requests in search", len(self._running))
-                    self._fail(self._running.values())
-                    self._search = self._new_search()
+                for lane in self._lanes:
+                    lane.admit()
+                self._step()
                 self._report()
         except Gone:
             logger.debug("the server is gone")
@@ -125,104 +104,57 @@ class Worker:
             self._encoder.shutdown()
             self._link.close()
 
+    def _step(self) -> None:
+        busy = [lane for lane in self._lanes if lane.running]
+        if not busy:
+            return
+        behind = min(busy, key=lambda lane: lane.clock)
+        for lane in self._lanes:  # who had nothing to do has saved nothing up
+            if not lane.running:
+                lane.clock = behind.clock
+        behind.step()
+
     def _listen(self) -> None:
         """Takes what the server has sent; sleeps until then if there is nothing to do. Of a crowd
         that leaves, the last ones are waited for: a step would take longer."""
-        is_idle = not (self._running or self._line or self._encoding)
-        told = self._link.receive(waits=is_idle)
-        while (leaving := self._heed(told)) and leaving * CROWD_ONE_IN >= len(self._running):
+        told = self._link.receive(waits=all(lane.is_idle for lane in self._lanes))
+        while (leaving := self._heed(told)) and leaving * CROWD_ONE_IN >= self._in_search:
             self._link.send(WhoElse())
             told = []
             while NobodyElse() not in told:
                 told += self._link.receive(waits=True)
+
+    @property
+    def _in_search(self) -> int:
+        """Requests in search."""
+        return sum(len(lane.running) for lane in self._lanes)
 
     def _heed(self, told: Iterable[Any]) -> int:
         """Keeps in mind who comes and who leaves. Returns how many of those in search leave."""
         leaving = 0
         for each in told:
             if isinstance(each, Asked):
-                job = _Job(each.key, each.request, each.wants_tokens)
-                self._jobs[job.key] = job
-                self._line.add(job)
+                job = Job(each.key, each.request, each.wants_tokens)
+                lane = self._costly if is_costly(each.request) else self._plain
+                self._jobs[job.key] = job, lane
+                lane.add(job)
             elif isinstance(each, Left) and (gone := self._jobs.pop(each.key, None)):
-                gone.is_abandoned = self._some_left = True
-                leaving += gone.key in self._running
+                job, lane = gone
+                lane.abandon(job)
+                leaving += job.key in lane.running
         return leaving
-
-    def _drop_abandoned(self) -> None:
-        if not self._some_left:
-            return
-        gone = [job for job in self._running.values() if job.is_abandoned]
-        self._search.remove({job.key for job in gone})
-        self._free(gone)
-        self._some_left = any(job.is_abandoned for job in self._newcomers())
-        self._report()
-
-    def _free(self, jobs: Iterable[_Job]) -> None:
-        """Takes the rows of `jobs` back."""
-        for job in jobs:
-            self._jobs.pop(job.key, None)
-            self._running.pop(job.key, None)
-            self._rows_in_use -= job.rows
-
-    def _newcomers(self) -> list[_Job]:
-        """Those whose sources are being read."""
-        return self._encoding[0] if self._encoding else []
-
-    def _encode_newcomers(self) -> None:
-        """Has the next in line read by the encoder, unless it is busy. Where nothing is in search
-        they join at once."""
-        if self._encoding or not (jobs := self._line.next(self._max_rows - self._rows_in_use)):
-            return
-        self._rows_in_use += sum(job.rows for job in jobs)
-        self._taken += [job.key for job in jobs]
-        requests = [job.request for job in jobs]
-        self._encoding = jobs, self._encoder.submit(self._search.encode, requests)
-        if self._line or not self._running:  # rows are scarce, or nobody else will tell for a step
-            self._report()
-        if not self._running:
-            self._join_encoded()
-
-    def _join_encoded(self) -> None:
-        """Lets those join whose sources were read. If they cannot be read, only they fail."""
-        if not self._encoding or (self._running and not self._encoding[1].done()):
-            return
-        (jobs, encoded), self._encoding = self._encoding, None
-        try:
-            self._search.join(encoded.result())
-        except Exception:
-            logger.exception("%d requests could not join the search", len(jobs))
-            self._fail(jobs)
-        else:
-            self._running.update((job.key, job) for job in jobs)
-
-    def _step(self) -> None:
-        if not self._running:
-            return
-        self._steps += 1
-        for key, hypotheses in self._search.step():
-            self._free([self._running[key]])
-            self._outcomes.append((key, hypotheses))
-        self._tell_tokens()
-
-    def _tell_tokens(self) -> None:
-        """Tells those who listen what has become certain of their answers."""
-        told = {key: job.tokens_told for key, job in self._running.items() if job.wants_tokens}
-        for key, tokens in self._search.agreed(told).items() if told else ():
-            self._running[key].tokens_told += len(tokens)
-            self._tokens.append((key, tokens))
-
-    def _fail(self, jobs: Iterable[_Job]) -> None:
-        jobs = list(jobs)
-        self._free(jobs)
-        self._outcomes += [(job.key, EngineError("the model failed")) for job in jobs]
 
     def _report(self) -> None:
         """Tells the server what has happened, if anything has."""
-        now = self._steps, self._rows_in_use
-        if now != self._told or self._taken or self._tokens or self._outcomes:
-            self._link.send(Report(*now, self._taken, self._tokens, self._outcomes))
-            self._told, self._taken, self._tokens, self._outcomes = now, [], [], []
+        steps = sum(lane.steps for lane in self._lanes)
+        now = steps, sum(lane.rows_in_use for lane in self._lanes)
+        news = self._news
+        if now != self._told or news:
+            for key, _ in news.outcomes:
+                self._jobs.pop(key, None)
+            self._link.send(Report(*now, news.taken, news.tokens, news.outcomes))
+            self._told = now
+            news.clear()
 
 
 def serve(link: Link) -> None:
@@ -236,8 +168,9 @@ def serve(link: Link) -> None:
             link.send(error)
             return
         link.send(Ready(generator.config.sha256))
-        collect_rarely()
-        Worker(generator.new_search, link, max_rows=order.max_rows).run()
+        gc.freeze()  # what stays is never looked through
+        few = max(order.max_rows // COSTLY_ROWS_ONE_IN, order.max_beam_size)
+        Worker(generator.new_search, link, max_rows=order.max_rows, costly_rows=few).run()
 
 
 def load(order: Order) -> Generator:
@@ -268,6 +201,7 @@ def main() -> None:
     then requests wait for answers."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
+    logging.config.dictConfig(LOG_CONFIG)
     serve(Link(socket.socket(fileno=int(sys.argv[1]))))
 
 

@@ -30,6 +30,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -37,7 +38,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import ctranslate2
 import keras
 import numpy as np
-import onnxruntime
 import torch
 from keras import ops
 
@@ -220,7 +220,7 @@ def main() -> None:
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}, "
-        f"ONNX Runtime {onnxruntime.__version__}, PyTorch {torch.__version__}, "
+        f"ONNX Runtime {version('onnxruntime')}, PyTorch {torch.__version__}, "
         f"CTranslate2 {ctranslate2.__version__}"
     )
     print(f"\n{TOKENS} source and {TOKENS} target tokens, median of {chosen.repeats}\n")

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
-
-import onnxruntime
 
 from model.config import SearchOptions
 from model.engine import EngineName
@@ -50,7 +49,7 @@ def main() -> None:
     if not set(SHORTLIST_FILES) <= set(config.sha256):
         del settings["int8, shortlist"]
     signature = corpus_bleu(["a"], ["a"])[1]
-    print(f"{config.name}: {len(test):,} test examples, ONNX Runtime {onnxruntime.__version__}")
+    print(f"{config.name}: {len(test):,} test examples, ONNX Runtime {version('onnxruntime')}")
     print(f"BLEU {signature}\n")
     print("| search | graphs | BLEU | chrF2 | exact match % | same % |\n|---|---|---|---|---|---|")
     for beam_size in chosen.beam_size:

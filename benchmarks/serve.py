@@ -21,10 +21,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
-
-import onnxruntime
 
 from benchmarks.load import Load, closed_loop, open_loop, request_bytes
 from benchmarks.server import Server, messages, running_server
@@ -165,7 +164,7 @@ def print_environment(generator: Generator) -> None:
     print(
         f"{generator.config.name}, {type(generator.engine).__name__}; {', '.join(models[:1])}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"ONNX Runtime {onnxruntime.__version__}"
+        f"ONNX Runtime {version('onnxruntime')}"
     )
 
 

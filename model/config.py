@@ -137,7 +137,10 @@ class SearchOptions(Document):
         0.0, ge=0.0, le=10.0, description="above 0: `beam_size` hypotheses are drawn at random"
     )
     top_k: int = Field(
-        50, ge=0, le=1_000_000, description="draws are among so many of the likeliest; 0: all"
+        50,
+        ge=0,
+        le=1_000_000,
+        description="draws are among so many of the likeliest, 1,000 at most; 0: 1,000",
     )
     top_p: float = Field(
         1.0, gt=0.0, le=1.0, description="draws are among the likeliest that reach this share"

@@ -16,6 +16,7 @@ from model.errors import ConfigError, InputError
 from model.folder import load_folder
 from model.reranker import Reranker, kind_of_reranking
 from model.search.beam import Search
+from model.search.blocked import holds_any
 from model.search.requests import FinishReason, Hypothesis, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, GrowingText, Tokenizer
 
@@ -122,7 +123,8 @@ class Generator:
                 changes no answer.
 
         Raises:
-            InputError: if a source, or a word, holds no text.
+            InputError: if a source, or a word, holds no text; if the prefix, or a required word,
+                holds a blocked one or characters that the model cannot write.
             ConfigError: if words are required, but `options` are not those of a beam; if they have
                 a `rerank_weight`, but there is nothing to re-rank by.
         """
@@ -209,13 +211,16 @@ class Generator:
         with_attention: bool = False,
     ) -> SearchRequest:
         """What `search` is asked for each source, but for the source. See `generate`."""
+        blocked = [ids for word in blocked_words for ids in self.tokenizer.forms(word)]
         return SearchRequest(
             key=None,
             source_ids=(EOS_ID,),
             options=options or self.config.search,
-            prefix_ids=self.tokenizer.target_ids(prefix),
-            blocked=[ids for word in blocked_words for ids in self.tokenizer.forms(word)],
-            required=[self._ids_of(word) for word in required_words],
+            prefix_ids=self._constraint_ids("prefix", prefix, blocked) if prefix else (),
+            blocked=blocked,
+            required=[
+                self._constraint_ids("required word", each, blocked) for each in required_words
+            ],
             wants_attention=with_attention,
         )
 
@@ -241,9 +246,13 @@ class Generator:
                 in_search -= 1
         return [answers[i] for i in range(len(requests))]
 
-    def _ids_of(self, word: str) -> list[int]:
-        if not (ids := self.tokenizer.target_ids(word)):
-            raise InputError(f"required word {word!r} holds no text")
+    def _constraint_ids(self, name: str, text: str, blocked: list[list[int]]) -> list[int]:
+        try:
+            ids = self.tokenizer.constraint_ids(text)
+        except InputError as error:
+            raise InputError(f"{name} {text!r} {error}") from None
+        if holds_any(ids, blocked):
+            raise InputError(f"{name} {text!r} holds a blocked word")
         return ids
 
     def _candidate(self, hypothesis: Hypothesis) -> Candidate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sentencepiece
 
@@ -14,6 +15,21 @@ from model.text.turns import recent_turns
 #: The first ids of every tokenizer, in this order; `<sep>` stands between two turns of a dialogue.
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")
 PAD_ID, UNK_ID, BOS_ID, EOS_ID, SEP_ID = range(5)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a model reads of a text or a dialogue.
+
+    Attributes:
+        ids: its tokens, the end-of-sentence id last.
+        dropped_tokens: of the turns that are read, the oldest tokens, which are not.
+        dropped_turns: older turns, of which nothing is read.
+    """
+
+    ids: list[int]
+    dropped_tokens: int = 0
+    dropped_turns: int = 0
 
 
 class Tokenizer:
@@ -45,7 +61,11 @@ class Tokenizer:
         return int(self._target.get_piece_size())
 
     def source_ids(self, turns: str | Sequence[str]) -> list[int]:
-        """Ids of a source, its end-of-sentence id last.
+        """The ids of `read_source`."""
+        return self.read_source(turns).ids
+
+    def read_source(self, turns: str | Sequence[str]) -> Source:
+        """What is read of a source.
 
         `turns` is one text, or a dialogue, oldest turn first: its last `context_turns` are read.
         Beyond `max_source_tokens` the oldest tokens are left out.
@@ -55,15 +75,30 @@ class Tokenizer:
         """
         texts = [turns] if isinstance(turns, str) else turns
         plain = [normalise_source(text, self.text) for text in texts]
-        turns = recent_turns(plain, self.text.context_turns)
-        ids = _joined([self._source.encode(turn) for turn in turns])
+        recent = recent_turns(plain, self.text.context_turns)
+        ids = _joined([self._source.encode(turn) for turn in recent])
         if not ids:
             raise InputError("the message holds no text: only spaces or control characters")
-        return ids[-self.text.max_source_tokens :]
+        spoken = sum(bool(turn.strip()) for turn in plain)
+        kept = ids[-self.text.max_source_tokens :]
+        return Source(kept, len(ids) - len(kept), spoken - len(recent))
 
     def target_ids(self, text: str) -> list[int]:
         """Ids of a target, without begin and end of sentence. May be empty."""
         return list(self._target.encode(normalise_target(text, self.text)))
+
+    def constraint_ids(self, text: str) -> list[int]:
+        """Ids of a target text that an answer is to hold, at least one.
+
+        Raises:
+            InputError: if it holds no text, or characters that no answer can hold.
+        """
+        ids = self.target_ids(text)
+        if not ids:
+            raise InputError("holds no text")
+        if UNK_ID in ids:
+            raise InputError("holds characters that this model cannot write")
+        return ids
 
     def whole_source_ids(self, sources: Sequence[Sequence[str]]) -> list[list[int]]:
         """Ids of many sources at once, as `source_ids` has them, but whole however long; an empty

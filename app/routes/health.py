@@ -11,12 +11,14 @@ from app.schemas.health import Readiness
 router = APIRouter(prefix="/health", tags=["health"])
 
 
+@router.head("/live", include_in_schema=False)
 @router.get("/live")
 async def live() -> dict[str, str]:
     """The process runs."""
     return {"status": "live"}
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready")
 async def ready(request: Request) -> Readiness:
     """The model is loaded and its worker takes requests; 503 otherwise."""

@@ -16,7 +16,7 @@ from app.limits import (
     prefix_ids_of,
     required_ids_of,
     search_options,
-    source_ids_of,
+    source_of,
 )
 from app.registry import ServedModel
 from app.routing import JsonRoute
@@ -27,7 +27,7 @@ from app.wire import Hypotheses
 from model.config import SearchOptions
 from model.search.options import implied_decoding
 from model.search.requests import SearchRequest
-from model.tokenizer import GrowingText
+from model.tokenizer import GrowingText, Source
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {EVENT_STREAM: {}}},
@@ -58,18 +58,20 @@ async def reply(
     started = time.perf_counter()
     model, limits = served_model(request), settings_of(request)
     turns, fields = _turns(body)
-    asked = _search_request(body, turns, fields, model, limits)
+    source = source_of(turns, fields, model.tokenizer, limits, model.config.task)
+    asked = _search_request(body, source.ids, model, limits)
     if body.stream:
-        return EventStream(partial(_tell, asked, turns, model, limits, started))
+        return EventStream(partial(_tell, asked, source, turns, model, limits, started))
     hypotheses = await unless_hung_up(
         request.receive,
         model.answer(asked, turns, timeout_seconds=limits.request_timeout_seconds),
     )
-    return _answer(model, asked, hypotheses, started)
+    return _answer(model, asked, source, hypotheses, started)
 
 
 async def _tell(
     asked: SearchRequest,
+    source: Source,
     turns: list[str],
     model: ServedModel,
     limits: Settings,
@@ -89,17 +91,13 @@ async def _tell(
         timeout_seconds=limits.request_timeout_seconds,
         on_tokens=lambda tokens: tell_further(text.add(tokens)),
     )
-    answer = _answer(model, asked, hypotheses, started)
+    answer = _answer(model, asked, source, hypotheses, started)
     tell_further(text.rest(answer.reply))
     tell(event("answer", answer))
 
 
 def _search_request(
-    body: ReplyRequest,
-    turns: list[str],
-    fields: list[str],
-    model: ServedModel,
-    limits: Settings,
+    body: ReplyRequest, source_ids: list[int], model: ServedModel, limits: Settings
 ) -> SearchRequest:
     options = search_options(
         model.config.search,
@@ -112,13 +110,17 @@ def _search_request(
         can_rerank=model.reranker is not None,
         **{name: getattr(body, name) for name in body.model_fields_set & OPTIONS},
     )
+    tokenizer = model.tokenizer
+    blocked = blocked_ids_of(body.blocked_words, tokenizer, limits)
+    prefix = prefix_ids_of(body.prefix, tokenizer, options.max_tokens, blocked)
+    required = required_ids_of(body.required_words, tokenizer, limits, options, prefix, blocked)
     return SearchRequest(
         key=None,
-        source_ids=source_ids_of(turns, fields, model.tokenizer, limits),
+        source_ids=source_ids,
         options=options,
-        prefix_ids=prefix_ids_of(body.prefix, model.tokenizer, options.max_tokens),
-        blocked=blocked_ids_of(body.blocked_words, model.tokenizer, limits),
-        required=required_ids_of(body.required_words, model.tokenizer, limits, options),
+        prefix_ids=prefix,
+        blocked=blocked,
+        required=required,
         wants_attention=body.with_attention,
     )
 
@@ -136,7 +138,11 @@ def _turns(body: ReplyRequest) -> tuple[list[str], list[str]]:
 
 
 def _answer(
-    model: ServedModel, asked: SearchRequest, hypotheses: Hypotheses, started: float
+    model: ServedModel,
+    asked: SearchRequest,
+    source: Source,
+    hypotheses: Hypotheses,
+    started: float,
 ) -> ReplyAnswer:
     tokenizer = model.tokenizer
     candidates = [
@@ -158,7 +164,9 @@ def _answer(
         source_tokens=tokenizer.source_pieces(asked.source_ids) if asked.wants_attention else None,
         model=model.config.name,
         usage=Usage(
-            prompt_tokens=len(asked.source_ids),
+            prompt_tokens=len(source.ids),
+            prompt_tokens_dropped=source.dropped_tokens,
+            turns_dropped=source.dropped_turns,
             completion_tokens=sum(len(hypothesis.tokens) for hypothesis in hypotheses),
         ),
         finish_reason=hypotheses[0].finish_reason,

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from model.search.sampling import MOST_DRAWN
+
 
 class _Strict(BaseModel):
     """No unknown fields, no conversion between types."""
@@ -72,8 +74,8 @@ class ReplyRequest(_Strict):
     top_k: int | None = Field(
         None,
         ge=0,
-        le=1_000_000,
-        description="sample draws among so many of the likeliest tokens; 0: all",
+        le=MOST_DRAWN,
+        description=f"sample draws among so many of the likeliest tokens; 0: {MOST_DRAWN:,}",
     )
     top_p: float | None = Field(
         None, gt=0.0, le=1.0, description="sample draws among the likeliest that reach this share"
@@ -117,6 +119,10 @@ class Usage(BaseModel):
     """What the request cost."""
 
     prompt_tokens: int = Field(description="tokens of the source, its end included")
+    prompt_tokens_dropped: int = Field(
+        description="oldest tokens that the model did not read, as the message is too long for it"
+    )
+    turns_dropped: int = Field(description="older turns that the model did not read at all")
     completion_tokens: int = Field(description="tokens of all candidates together")
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
+import os
+import subprocess
+import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,6 +17,13 @@ from model.errors import EngineError
 from model.folder import GRAPH_FILES, ModelFolder
 from model.quiet import quiet_tensorflow
 
+# ONNX Runtime reports to its maker, unless it finds this when it is imported: names are looked up
+# at once, and a number of the machine is left in the home folder. Every import of it in this
+# program comes after that of this package.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+logger = logging.getLogger(__name__)
+
 EngineName = Literal["auto", "keras", "onnx", "onnx-int8"]
 
 
@@ -18,8 +31,8 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int 
     """Builds the engine `name` over `folder`. `threads` work on one operator of ONNX Runtime; 0:
     one for each core.
 
-    `auto` takes Keras where there is an NVIDIA GPU, else ONNX Runtime where the folder has graphs
-    (int8 before float32), else Keras.
+    `auto` takes Keras where its framework sees a GPU, else ONNX Runtime where the folder has graphs
+    (int8 before float32), else Keras. It logs which, and why.
 
     Raises:
         EngineError: if that engine, or what it needs, is not here.
@@ -32,6 +45,7 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int 
         name = best_engine(folder)
     try:
         if name == "keras":
+            keep_libraries_out_of_home()
             with quiet_tensorflow():
                 from model.engine.keras import KerasEngine
 
@@ -47,11 +61,49 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int 
 
 
 def best_engine(folder: ModelFolder) -> EngineName:
-    """The engine that `auto` takes."""
-    has_gpu = any(Path("/dev").glob("nvidia[0-9]*"))
-    if not has_gpu and find_spec("onnxruntime"):
+    """The fastest engine here for `folder`, which `auto` takes. Logs why."""
+    name, reason = _choose_engine(folder)
+    logger.info("engine %s for %s: %s", name, folder.path, reason)
+    return name
+
+
+def _choose_engine(folder: ModelFolder) -> tuple[EngineName, str]:
+    """The fastest engine, and why it is."""
+    graphs: EngineName | None = None
+    if find_spec("onnxruntime"):
         if set(GRAPH_FILES["int8"]) <= set(folder.config.sha256):
-            return "onnx-int8"
-        if set(GRAPH_FILES["float32"]) <= set(folder.config.sha256):
-            return "onnx"
-    return "keras"
+            graphs = "onnx-int8"
+        elif set(GRAPH_FILES["float32"]) <= set(folder.config.sha256):
+            graphs = "onnx"
+    if graphs is None:
+        return "keras", "the folder has no graphs, or ONNX Runtime is not installed"
+    if not has_gpu_device():
+        return graphs, "this machine has no GPU"
+    if not framework_sees_gpu():
+        return graphs, "Keras' framework sees no GPU"
+    return "keras", "Keras' framework sees a GPU"
+
+
+def has_gpu_device() -> bool:
+    """Whether there might be a GPU that a framework can use. Where it is False none can, and none
+    has to be loaded to tell."""
+    return any(next(Path("/dev").glob(name), None) for name in ("nvidia[0-9]*", "dxg", "kfd"))
+
+
+def framework_sees_gpu() -> bool:
+    """Whether Keras' framework sees one. It is asked in a process of its own, since it takes
+    seconds to load and half a gigabyte that a server without a GPU has no use for."""
+    keep_libraries_out_of_home()
+    question = "import sys, model.engine.compiled as c; sys.exit(not c.prepare_device())"
+    asked = subprocess.run([sys.executable, "-c", question], capture_output=True)
+    return asked.returncode == 0
+
+
+def keep_libraries_out_of_home() -> None:
+    """Lets Keras, and Matplotlib that it imports where that is installed, leave their files in a
+    folder that ends with this process, unless the user has such files or says where they are."""
+    for variable, usual in (("KERAS_HOME", "~/.keras"), ("MPLCONFIGDIR", "~/.config/matplotlib")):
+        if variable not in os.environ and not Path(usual).expanduser().exists():
+            folder = tempfile.TemporaryDirectory(prefix="seq2seq-")
+            atexit.register(folder.cleanup)
+            os.environ[variable] = folder.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph
 
 from model.arrays import padded
 from model.contract import Float32, Int32
+from model.engine.cores import usable_cores
 from model.engine.memory import Memory
 
 #: What is fed to take one step.
@@ -143,7 +143,7 @@ def _equally_deep(parts: list[NDArray[Any]], filling: float) -> list[NDArray[Any
 def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     """A graph, ready to run; `threads` work on one operator, 0: one for each core."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Each graph has threads of its own: if they spin, they take the cores from one another.

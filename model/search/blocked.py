@@ -113,6 +113,18 @@ class Blocked:
         return rows, self._tokens[self._ends[found]]
 
 
+def holds_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:
+    """Whether any of `sequences`, none empty, comes in a row in `ids`."""
+    whole = tuple(ids)
+    sought = {tuple(each) for each in sequences}
+    sizes = {len(each) for each in sought}
+    return any(
+        whole[start : start + size] in sought
+        for size in sizes
+        for start in range(len(whole) - size + 1)
+    )
+
+
 def _keys(requests: Places, tokens: Ints) -> NDArray[np.int64]:
     """Numbers in the order of requests and, within each, of tokens."""
     return requests.astype(np.int64) << TOKEN_BITS | tokens

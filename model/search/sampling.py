@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import EVERY_TOKEN
 from model.search.rules import DRAWS, Floats, Rules, all_uses
+
+#: Draws are among so many of the likeliest tokens at most. To be told of more takes a graph longer
+#: than all the rest of a step.
+MOST_DRAWN = 1_000
 
 
 class Sampler:
@@ -33,9 +36,9 @@ class Sampler:
             self._beam_sizes = rules["beam_size"].tolist()
             self.is_drawn = rules["temperature"] > 0
             self._temperature = np.where(self.is_drawn, rules["temperature"], 1.0)
-            self._top_k, self._top_p = rules["top_k"].astype(float), rules["top_p"]
-            drawn = rules["top_k"][self.is_drawn]
-            self.reach = int(drawn.max()) if drawn.all() else EVERY_TOKEN
+            wished = np.where(rules["top_k"] > 0, rules["top_k"], MOST_DRAWN)
+            self._top_k, self._top_p = np.minimum(wished, MOST_DRAWN), rules["top_p"]
+            self.reach = int(self._top_k[self.is_drawn].max())
 
     def draw(self, logprobs: Floats) -> NDArray[np.intp]:
         """One continuation of each hypothesis, from `logprobs` `(G, W, K)` of its next tokens.

@@ -50,8 +50,9 @@ def serve(make_generator: Callable[[Engine], Generator]) -> Serve:
     def run(
         engine: Engine, settings: Settings | None = None
     ) -> AbstractContextManager[httpx.Client]:
-        load = partial(loaded, make_generator(engine))
-        return serving(create_app(settings or Settings(), load=load))
+        limits = settings or Settings()
+        app = create_app(limits, load=partial(loaded, make_generator(engine)))
+        return serving(app, limits)
 
     return run
 

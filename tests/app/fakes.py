@@ -17,8 +17,8 @@ import uvicorn
 from numpy.typing import NDArray
 from starlette.types import ASGIApp
 
-from app.protocol import OneWrite
 from app.registry import LoadedModel
+from app.server import config_of
 from app.settings import Settings
 from app.wire import Link
 from app.worker import Worker
@@ -146,6 +146,9 @@ class ThreadWorker:
         self.end.close()
         self._thread.join()
 
+    def kill(self) -> None:
+        raise AssertionError("a thread cannot be killed")
+
 
 def loaded(generator: Generator, settings: Settings) -> LoadedModel:
     """`generator` with a worker on a thread."""
@@ -158,9 +161,10 @@ def loaded(generator: Generator, settings: Settings) -> LoadedModel:
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[httpx.Client]:
+def serving(app: ASGIApp, settings: Settings | None = None) -> Iterator[httpx.Client]:
     """A real server on a free port, and a client of it."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, http=OneWrite, log_level="warning"))
+    limits = (settings or Settings()).model_copy(update={"port": 0})
+    server = uvicorn.Server(config_of(app, limits, log_config=None))
     started = threading.Event()
     thread = threading.Thread(target=_run, args=(server, started))
     thread.start()

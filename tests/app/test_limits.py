@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from app.errors import InvalidField
-from app.limits import search_options, source_ids_of
+from app.limits import search_options, source_of
 from app.settings import Settings
-from model.config import SearchOptions
+from model.config import SearchOptions, TextConfig
 from model.tokenizer import Tokenizer
 
 LIMITS = Settings(max_beam_size=8, max_reply_tokens=100, max_message_characters=10, max_messages=2)
@@ -82,7 +82,7 @@ def test_a_wish_beyond_its_limit_names_its_field(wishes: dict[str, Any], field: 
 
 
 def test_a_dialogue_becomes_the_ids_of_its_turns(tokenizer: Tokenizer) -> None:
-    ids = source_ids_of(["hello", "i am"], ["a", "b"], tokenizer, LIMITS)
+    ids = source_of(["hello", "i am"], ["a", "b"], tokenizer, LIMITS, "reply").ids
     assert ids == tokenizer.source_ids(["hello", "i am"])
 
 
@@ -97,5 +97,25 @@ def test_a_dialogue_becomes_the_ids_of_its_turns(tokenizer: Tokenizer) -> None:
 def test_a_wrong_turn_names_its_place(turns: list[str], field: str, tokenizer: Tokenizer) -> None:
     fields = [f"messages.{place}" for place in range(len(turns))]
     with pytest.raises(InvalidField) as caught:
-        source_ids_of(turns, fields, tokenizer, LIMITS)
+        source_of(turns, fields, tokenizer, LIMITS, "reply")
     assert caught.value.field == field
+
+
+def test_what_a_dialogue_is_too_long_for_is_counted(tokenizer_model: bytes) -> None:
+    short = Tokenizer(TextConfig(context_turns=2, max_source_tokens=4), tokenizer_model)
+    turns, limits = ["hello"] * 3 + ["i am fine"], Settings()
+    whole = Tokenizer(TextConfig(context_turns=2), tokenizer_model).source_ids(turns)
+    source = source_of(turns, ["message"] * 4, short, limits, "reply")
+    assert source.ids == whole[-4:]
+    assert (source.dropped_tokens, source.dropped_turns) == (len(whole) - 4, 2)
+
+
+@pytest.mark.parametrize("turns", [["i am fine, thank you"], ["hello", "hello", "hello"]])
+def test_a_translation_that_would_leave_something_out_is_refused(
+    tokenizer_model: bytes, turns: list[str]
+) -> None:
+    short = Tokenizer(TextConfig(context_turns=2, max_source_tokens=6), tokenizer_model)
+    fields = [f"messages.{place}" for place in range(len(turns))]
+    with pytest.raises(InvalidField, match="is too long: this model reads 6 tokens") as caught:
+        source_of(turns, fields, short, Settings(), "translate")
+    assert caught.value.field == fields[-1]

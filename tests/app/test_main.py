@@ -2,17 +2,27 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import Request, Response
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.main import create_app
 from app.settings import Settings
+from model.contract import Engine
 from model.errors import FolderError
-from tests.conftest import PATIENCE_SECONDS
+from model.generator import Generator
+from tests.app.fakes import REPLY, TableEngine, loaded, serving
+from tests.conftest import PATIENCE_SECONDS, wait_until
 
 
 def test_the_front_door_leads_to_the_docs(client: httpx.Client) -> None:
@@ -42,11 +52,61 @@ def test_errors_of_routing_have_the_same_shape(
     assert answer.json()["error"]["code"] == code
 
 
+def test_every_route_passes_the_middleware_of_the_application(
+    make_generator: Callable[[Engine], Generator], table_engine: TableEngine
+) -> None:
+    app = create_app(Settings(), load=partial(loaded, make_generator(table_engine)))
+    seen: list[str] = []
+
+    class Watch:
+        def __init__(self, inner: ASGIApp) -> None:
+            self.inner = inner
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                seen.append(scope["path"])
+            await self.inner(scope, receive, send)
+
+    app.add_middleware(Watch)
+
+    @app.middleware("http")
+    async def authenticate(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        if request.headers.get("authorization") != "a key":
+            return PlainTextResponse("no key", 401)
+        return await call_next(request)
+
+    with serving(app) as client:
+        for method, path in (("GET", "/health/live"), ("GET", "/docs"), ("POST", "/reply")):
+            answer = client.request(method, path, json={"message": "hello"})
+            assert answer.status_code == 401, path
+        headers = {"authorization": "a key"}
+        answer = client.post("/reply", json={"message": "hello"}, headers=headers)
+        assert (answer.status_code, answer.json()["reply"]) == (200, REPLY)
+        body = {"message": "hello", "stream": True}
+        assert "event: answer" in client.post("/reply", json=body, headers=headers).text
+    assert seen == ["/reply"] * 2  # the others went no further
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/"])
+def test_pages_that_machines_watch_answer_head(client: httpx.Client, path: str) -> None:
+    answer = client.head(path, follow_redirects=False)
+    assert answer.status_code in (200, 307)
+    assert answer.content == b""
+
+
+def test_no_redirect_names_the_host_that_a_client_has_sent(client: httpx.Client) -> None:
+    headers = {"Host": "evil.example"}
+    answer = client.post("/reply/", json={"message": "hello"}, headers=headers)
+    assert (answer.status_code, "evil.example" in str(answer.headers)) == (404, False)
+
+
 def test_an_application_does_not_start_without_its_model(tmp_path: Path) -> None:
     app = create_app(Settings(model=tmp_path / "absent"))
 
     async def start() -> None:
-        async with app.app.router.lifespan_context(app.app):
+        async with app.router.lifespan_context(app):
             pass
 
     with pytest.raises(FolderError, match="absent"):
@@ -65,3 +125,73 @@ def test_an_absent_folder_stops_the_program_with_one_sentence(tmp_path: Path) ->
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "absent: there is no such model folder" in done.stderr
+
+
+@pytest.fixture
+def server(exported_folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A server in a process of its own, ready, on the port in its environment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"SEQ2SEQ_MODEL": str(exported_folder), "SEQ2SEQ_PORT": str(port)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    while "Uvicorn running" not in process.stdout.readline():
+        assert process.poll() is None
+    process.args = str(port)
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def hang(server: subprocess.Popen[str]) -> socket.socket:
+    """A connection whose request is not answered, as the worker is stopped."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGSTOP)
+    connection = socket.create_connection(("127.0.0.1", int(str(server.args))))
+    body = b'{"message":"hello"}'
+    head = b"POST /reply HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    ready = f"http://127.0.0.1:{server.args}/health/ready"
+    wait_until(lambda: httpx.get(ready, timeout=PATIENCE_SECONDS).json()["waiting"] == 1)
+    return connection
+
+
+def test_a_second_interrupt_ends_the_server_quietly(server: subprocess.Popen[str]) -> None:
+    with hang(server):
+        server.send_signal(signal.SIGINT)
+        assert server.stdout is not None
+        while "Waiting for connections to close" not in server.stdout.readline():
+            assert server.poll() is None
+        server.send_signal(signal.SIGINT)
+        rest = server.stdout.read()
+        assert server.wait() == 130
+    assert "Traceback" not in rest and " 500" not in rest
+
+
+def test_an_interrupt_while_nobody_asks_is_no_failure(server: subprocess.Popen[str]) -> None:
+    server.send_signal(signal.SIGINT)
+    assert server.wait() == 0
+
+
+def test_a_port_in_use_stops_the_program(
+    server: subprocess.Popen[str], exported_folder: Path
+) -> None:
+    settings = {"SEQ2SEQ_MODEL": str(exported_folder), "SEQ2SEQ_PORT": str(server.args)}
+    done = subprocess.run(
+        [sys.executable, "-m", "app"],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 1
+    assert "address already in use" in done.stderr and "Traceback" not in done.stderr

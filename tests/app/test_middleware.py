@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from app.errors import install_error_handlers
-from app.middleware import BodyLimit, ErrorBoundary
+from app.middleware import ErrorBoundary, RequestLimits
 
 LIMIT = 100
 
@@ -18,7 +20,7 @@ LIMIT = 100
 def send(chunks: list[bytes], headers: list[tuple[bytes, bytes]]) -> tuple[list[Message], int]:
     """Posts chunks to an application that counts bytes. What it sent; chunks that were read."""
     app = FastAPI()
-    app.add_middleware(BodyLimit, max_body_bytes=LIMIT)
+    app.add_middleware(RequestLimits, max_body_bytes=LIMIT)
     install_error_handlers(app)
 
     @app.post("/")
@@ -57,11 +59,21 @@ def test_a_body_that_tells_its_size_is_refused_unread() -> None:
     assert chunks_read == 0
 
 
-def test_a_size_that_may_be_wrong_is_not_relied_on() -> None:
+def test_a_length_of_two_meanings_is_refused_unread() -> None:
     both = [(b"content-length", b"3"), (b"transfer-encoding", b"chunked")]
     sent, chunks_read = send([b"x" * 60] * 50, both)
-    assert sent[0]["status"] == 413
-    assert chunks_read == 2
+    assert (sent[0]["status"], chunks_read) == (400, 0)
+
+
+@pytest.mark.parametrize(
+    "headers", [[(b"x", b"a" * 66_000)], [(b"x", b"a")] * 101], ids=["long", "many"]
+)
+def test_a_head_beyond_the_limits_is_refused_and_its_connection_closed(
+    headers: list[tuple[bytes, bytes]],
+) -> None:
+    sent, chunks_read = send([b"x"], headers)
+    assert (sent[0]["status"], chunks_read) == (431, 0)
+    assert (b"connection", b"close") in sent[0]["headers"]
 
 
 def test_a_body_without_a_size_is_read_no_further_than_the_limit() -> None:
@@ -100,3 +112,27 @@ def test_an_unexpected_error_is_answered_and_logged_without_its_text(
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "unexpected KeyError" in caplog.text and "in fail" in caplog.text
     assert message not in caplog.text and message not in answer.text
+
+
+def test_middleware_outside_sees_that_a_client_hung_up(caplog: pytest.LogCaptureFixture) -> None:
+    app, seen = FastAPI(), list[int]()
+    app.add_middleware(ErrorBoundary)
+
+    @app.middleware("http")
+    async def watch(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        answer = await call_next(request)
+        seen.append(answer.status_code)
+        return answer
+
+    @app.get("/")
+    async def hang_up() -> None:
+        raise ClientDisconnect
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+            await client.get("http://test/")
+
+    asyncio.run(ask())
+    assert (seen, caplog.messages) == ([499], [])

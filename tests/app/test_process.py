@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -68,6 +69,47 @@ def test_a_worker_that_was_killed_is_replaced(model: LoadedModel) -> None:
         wait_for(client, 200)
         again = client.post("/reply", json=ASKED).json()
         assert again["candidates"] == answer["candidates"]
+
+
+def test_a_worker_that_makes_no_step_is_replaced(
+    model: LoadedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(Settings(worker_timeout_seconds=24.0), load=lambda _: model)
+    with serving(app) as client:
+        answer = client.post("/reply", json=ASKED).json()
+        assert isinstance(model.worker, WorkerProcess)
+        os.kill(model.worker.pid, signal.SIGSTOP)
+        watched = app.state.model.scheduler
+        watched._step_seconds = 0.5  # only now, as a slow machine's steps may take longer
+        refused = client.post("/reply", json=ASKED)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        watched._step_seconds = 24.0
+        assert client.get("/health/ready").status_code == 503
+        wait_for(client, 200)
+        again = client.post("/reply", json=ASKED).json()
+        assert again["candidates"] == answer["candidates"]
+    errors = [each.getMessage() for each in caplog.records if each.name == "app.scheduler"]
+    assert errors == [
+        "the model's process made no step for 0.5 seconds with 1 requests; restarting"
+    ]
+
+
+def test_an_idle_worker_is_left_alone(model: LoadedModel) -> None:
+    limits = Settings(worker_timeout_seconds=0.1)
+    assert isinstance(model.worker, WorkerProcess)
+    with serving(create_app(limits, load=lambda _: model)):
+        time.sleep(0.5)
+    assert model.worker.wait() == 0
+
+
+def test_a_server_stops_though_its_worker_does_not(
+    model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(model.worker, WorkerProcess)
+    with serving(create_app(Settings(), load=lambda _: model)):
+        os.kill(model.worker.pid, signal.SIGSTOP)
+        monkeypatch.setattr(process, "PATIENCE_SECONDS", 0.1)
+    assert model.worker.wait() == -signal.SIGKILL
 
 
 def test_a_worker_that_cannot_be_started_at_once_is_tried_again(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app import admission
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from app.scheduler import Scheduler
 from app.wire import Hypotheses, Tokens
@@ -28,6 +30,12 @@ VOCAB_SIZE, TOKEN = 12, 7
 LONG = 1000
 
 Submit = Callable[..., "asyncio.Task[Hypotheses]"]
+
+
+@pytest.fixture(autouse=True)
+def one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a reply is, it is decoded together with the others."""
+    monkeypatch.setattr(admission, "MOST_PLAIN_COST", math.inf)
 
 
 @pytest.fixture
@@ -51,7 +59,13 @@ def with_scheduler(
 
     async def run() -> None:
         new_worker = partial(ThreadWorker, search_over(engine), max_rows)
-        scheduler = Scheduler(new_worker(), new_worker, max_rows=max_rows, max_queue=max_queue)
+        scheduler = Scheduler(
+            new_worker(),
+            new_worker,
+            max_rows=max_rows,
+            max_queue=max_queue,
+            step_seconds=10 * PATIENCE_SECONDS,
+        )
         await scheduler.open()
 
         def submit(
@@ -374,12 +388,12 @@ def test_a_request_leaves_no_trace_on_either_side(engine: SteppedEngine) -> None
         await started(leaving, staying)
         leaving.cancel()
         assert await staying
-        assert not scheduler._jobs and not scheduler._waiting
+        assert not scheduler._jobs and not scheduler.waiting
         assert isinstance(scheduler._worker, ThreadWorker)
         worker = scheduler._worker.worker
         await becomes(lambda: not worker._jobs)
         await becomes(lambda: not scheduler.rows_in_use)
-        assert not (worker._running or worker._line or worker._encoding or worker._rows_in_use)
+        assert all(lane.is_idle and not lane.rows_in_use for lane in worker._lanes)
 
     with_scheduler(engine, scenario)
 

@@ -36,3 +36,24 @@ def test_every_setting_is_described() -> None:
     table = settings_table()
     assert len(table) == len(Settings.model_fields)
     assert all(text != "None" for _, _, text in table)
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("SEQ2SEQ_MDOEL", "SEQ2SEQ_MODEL"),
+        ("SEQ2SEQ_PROT", "SEQ2SEQ_PORT"),
+        ("seq2seq_queue", "SEQ2SEQ_MAX_QUEUE"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, nearest: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(ConfigError, match=f"{variable}: .* nearest is {nearest}"):
+        read_settings()
+
+
+def test_a_variable_of_the_tests_is_no_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQ2SEQ_DATA", "corpora")
+    read_settings()

@@ -62,6 +62,8 @@ def test_a_message_gets_a_reply(client: httpx.Client, tokenizer: Tokenizer) -> N
     assert body["finish_reason"] == "stop"
     assert body["usage"] == {
         "prompt_tokens": len(tokenizer.source_ids("how are you today")),
+        "prompt_tokens_dropped": 0,
+        "turns_dropped": 0,
         "completion_tokens": len(pieces),
     }
     assert body["latency_ms"] > 0
@@ -184,6 +186,23 @@ WRONG_FIELDS = [
     ({"message": "hello", "required_words": ["i am fine"], "max_tokens": 2}, "required_words"),
     ({"message": "hello", "required_words": ["fine"], "beam_size": 1}, "required_words"),
     ({"message": "hello", "required_words": ["fine"], "decoding": "sample"}, "required_words"),
+    ({"message": "hello", "required_words": ["fine", "\U0001f600"]}, "required_words.1"),
+    ({"message": "hello", "required_words": ["fine \u0448"]}, "required_words.0"),
+    ({"message": "hello", "required_words": ["i am"], "blocked_words": ["am"]}, "required_words.0"),
+    (
+        {"message": "hello", "required_words": ["fine"], "blocked_words": ["Fine"]},
+        "required_words.0",
+    ),
+    (
+        {"message": "hello", "prefix": "i am", "required_words": ["fine"], "max_tokens": 4},
+        "required_words",
+    ),
+    ({"message": "hello", "prefix": " "}, "prefix"),
+    ({"message": "hello", "prefix": "\u0000"}, "prefix"),
+    ({"message": "hello", "prefix": "\udcff"}, "prefix"),
+    ({"message": "hello", "prefix": "i \U0001f600"}, "prefix"),
+    ({"message": "hello", "prefix": "i am", "blocked_words": ["film", "am"]}, "prefix"),
+    ({"message": "hello", "top_k": 1001}, "top_k"),
     ({"message": "hello", "rerank_weight": 0.5}, "rerank_weight"),
     ({"message": "hello", "rerank_weight": -1.0}, "rerank_weight"),
     ({"message": "hello", "<temperature>": 1.0}, "<temperature>"),
@@ -208,6 +227,10 @@ WRONG_BODIES: list[tuple[str, bytes, int]] = [
     ("a text", b'"hello"', 422),
     ("null", b"null", 422),
     ("no UTF-8", b'{"message": "\xff\xfe"}', 400),
+    ("UTF-16", '{"message": "hello"}'.encode("utf-16"), 400),
+    ("UTF-16 without a mark", '{"message": "hello"}'.encode("utf-16-le"), 400),
+    ("UTF-32", '{"message": "hello"}'.encode("utf-32"), 400),
+    ("surrogates in CESU-8", b'{"message": "hi \xed\xa0\xbd\xed\xb8\x80"}', 400),
     ("nested too deep", b'{"message": ' + b"[" * 30_000, 400),
     ("nested deep", b'{"message": ' + b"[" * 900 + b"]" * 900 + b"}", 422),
     ("a number of 10,000 digits", b'{"beam_size": ' + b"9" * 10_000 + b"}", 400),
@@ -222,6 +245,24 @@ def test_a_wrong_body_is_refused(client: httpx.Client, body: bytes, status: int)
     answer = post(client, body)
     assert answer.status_code == status
     assert error_of(answer)["field"] == ("message" if b"[]" in body[12:] else "body")
+
+
+def test_a_mark_before_the_body_is_no_part_of_it(client: httpx.Client) -> None:
+    answer = post(client, b'\xef\xbb\xbf{"message": "hello"}')
+    assert (answer.status_code, answer.json()["reply"]) == (200, REPLY)
+
+
+def test_what_was_not_read_is_told(client: httpx.Client) -> None:
+    turns = ["hello"] * 5
+    assert client.post("/reply", json={"messages": turns}).json()["usage"]["turns_dropped"] == 3
+    usage = client.post("/reply", json={"message": "hello " * 600}).json()["usage"]
+    assert usage["prompt_tokens_dropped"] > 0
+
+
+def test_draws_without_a_top_k_are_among_many(client: httpx.Client) -> None:
+    wishes = {"message": "hello", "temperature": 5.0, "top_k": 0, "n_best": 16, "seed": 3}
+    body = client.post("/reply", json=wishes).json()
+    assert len({each["text"] for each in body["candidates"]}) > 8
 
 
 def test_a_body_without_its_content_type_says_which_to_send(client: httpx.Client) -> None:

@@ -1,0 +1,66 @@
+"""Uvicorn, as this program runs it."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.datastructures import State
+from starlette.types import ASGIApp
+
+from app.logs import LOG_CONFIG
+from app.middleware import MAX_HEAD_BYTES
+from app.protocol import HttpProtocol
+from app.settings import Settings
+
+#: Exit codes: the port cannot be listened on; stopped by Ctrl-C while requests were answered.
+CANNOT_LISTEN, INTERRUPTED = 1, 130
+
+
+class Server(uvicorn.Server):
+    """Ends at once at a second Ctrl-C, with its workers: without answers, and without a traceback
+    of each request that waits for one."""
+
+    def __init__(self, config: uvicorn.Config, state: State) -> None:
+        super().__init__(config)
+        self._state = state
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit and sig == signal.SIGINT:
+            if (model := getattr(self._state, "model", None)) is not None:
+                model.kill()
+            os._exit(INTERRUPTED)
+        super().handle_exit(sig, frame)
+
+
+def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config:
+    """How `app` is served; `others` are options of uvicorn."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=HttpProtocol,
+        ws="none",
+        access_log=settings.access_log,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        limit_concurrency=settings.max_connections,
+        timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),
+        **others,
+    )
+
+
+def serve(app: FastAPI, settings: Settings) -> int:
+    """Serves until a signal comes, and answers what has come before. Returns the exit code."""
+    server = Server(config_of(app, settings, log_config=LOG_CONFIG), app.state)
+    try:
+        with suppress(KeyboardInterrupt):
+            server.run()
+    except SystemExit:  # uvicorn has printed why
+        return CANNOT_LISTEN
+    return 0

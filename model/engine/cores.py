@@ -1,0 +1,47 @@
+"""How many cores this process may use: what the system, a mask and a container's quota leave it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_ROOT = Path("/")
+
+
+def usable_cores(root: Path = _ROOT) -> int:
+    """Cores for this process, >= 1: those that it may run on, or fewer where a control group of
+    Linux (version 1 or 2) gives it less of their time. `root` holds `proc` and `sys`."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min([cores or 1, *(math.ceil(quota) for quota in _quotas(root))]))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Cores that each control group around this process may use, of those that have a limit."""
+    groups = root / "sys/fs/cgroup"
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        own = Path(path.lstrip("/"))
+        if not controllers:  # version 2
+            for group in (own, *own.parents):
+                yield from _share(*_read(groups / group / "cpu.max").split())
+        elif "cpu" in controllers.split(","):
+            for group in (own, *own.parents):
+                yield from _share(
+                    _read(groups / "cpu" / group / "cpu.cfs_quota_us"),
+                    _read(groups / "cpu" / group / "cpu.cfs_period_us"),
+                )
+
+
+def _share(quota: str = "", period: str = "") -> Iterator[float]:
+    """`quota` / `period`, where both are numbers: `max` and -1 are no limit."""
+    if quota.strip().isdigit() and period.strip().isdigit():
+        yield int(quota) / int(period)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # no such limit, or no such system
+        return ""
