@@ -54,7 +54,7 @@ def attention_weights(
         return outputs, weights
 
     before = [(each, ops.copy(each)) for each in kept_state(model)]
-    layer.attended = record
+    layer.attended = record  # type: ignore[method-assign]
     try:
         model(inputs, training=False, **({} if mask is None else {"mask": mask}))
     finally:

@@ -158,14 +158,14 @@ class FeedbackDecoder(keras.layers.Layer):
         noise = None
         if training:
             noise = draw_noise_between(self.noise, first_output, self.hidden_dim, self.depth)
-        reads_teacher = training and teacher is not None
+        taught = teacher if training else None
 
         def look(query: Tensor) -> Any:
             return None if self.attend is None else self.attend(query, keys, values, mask)
 
         def step(carry: list[Tensor], step_input: Tensor | None) -> list[Tensor]:
             last, *state = carry
-            seen = [step_input if reads_teacher else last]
+            seen = [last if taught is None else step_input]
             seen += [] if peeked is None else [peeked]
             seen += [] if self.attend is None else [look(self._query(state))[0]]
             inputs = ops.concatenate(seen, axis=-1)
@@ -175,8 +175,8 @@ class FeedbackDecoder(keras.layers.Layer):
             return [self.projection(top), *state]
 
         step_inputs = clock
-        if reads_teacher:  # y_0 .. y_{T-1}, one step late
-            step_inputs = ops.concatenate([first_output[:, None], teacher[:, :-1]], axis=1)
+        if taught is not None:  # y_0 .. y_{T-1}, one step late
+            step_inputs = ops.concatenate([first_output[:, None], taught[:, :-1]], axis=1)
         length: Any = self.output_length
         if clock is not None:
             length = clock.shape[1]

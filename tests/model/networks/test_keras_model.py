@@ -135,7 +135,8 @@ def test_a_loaded_model_is_exported_before_it_is_called(
     model = kind(**SIZES)
     loaded = saved_and_loaded(model, tmp_path / "model.keras")
     loaded.export(tmp_path / "exported", verbose=False)
-    found = tf.saved_model.load(str(tmp_path / "exported")).serve(source)
+    exported = tf.saved_model.load(str(tmp_path / "exported"))
+    found = exported.serve(source)
     np.testing.assert_allclose(found, run(model, source), atol=1e-6)
 
 
