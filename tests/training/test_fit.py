@@ -72,7 +72,7 @@ def test_training_ends_when_the_dev_loss_stops_falling(
     run = Run(recipe, open_prepared(recipe))
     run.train()
 
-    losses = [score["dev_loss"] for score in run.progress.history]
+    losses = [score["loss"] for score in run.progress.history]
     best = losses.index(min(losses))
     assert 0 < best
     assert len(losses) == best + 1 + 2 < 60

@@ -111,7 +111,8 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, to_file: bool) -> None:
     assert done.returncode == 1
     place = FULL if to_file else "standard output"
     assert done.stderr == (
-        f"error: {place}: No space left on device. Free some space, then start again.\n"
+        f"error: {place}: cannot be written: No space left on device. "
+        "Free some space, then start again.\n"
     )
 
 

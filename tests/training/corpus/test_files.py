@@ -111,7 +111,7 @@ def test_how_much_of_a_cut_file_was_read_is_said(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_named(tmp_path: Path, write: Callable[..., object]) -> None:
     (tmp_path / "file").write_text("")
     arguments = [""] if write is Path.write_text else []
-    with pytest.raises(CorpusError, match=r"below: cannot be written \(Not a directory\)"):
+    with pytest.raises(CorpusError, match=r"below: cannot be written: Not a directory"):
         with writing(tmp_path):
             write(tmp_path / "file" / "below", *arguments)
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, write: Callable[..., ob
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
 def test_what_arrow_cannot_write_is_named() -> None:
     batch = pa.record_batch({"a": list(range(100_000))})
-    with pytest.raises(CorpusError, match=r"^full: cannot be written \(No space left on device\)"):
+    with pytest.raises(CorpusError, match=r"^full: cannot be written: No space left on device"):
         with writing(Path("full")), pa.OSFile("/dev/full", "wb") as sink:
             with pa.ipc.new_file(sink, batch.schema) as writer:
                 writer.write_batch(batch)
