@@ -55,5 +55,6 @@ def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_name(
 
 
 def test_a_variable_of_the_tests_is_no_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = read_settings()
     monkeypatch.setenv("SEQ2SEQ_DATA", "corpora")
-    read_settings()
+    assert read_settings() == before
