@@ -97,10 +97,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         _be_deterministic(recipe.fit.seed)
         keras.mixed_precision.set_dtype_policy(recipe.fit.precision)
-        config = network_config(recipe, corpus)
-        if by_heart and "dropout" not in recipe.network.model_fields_set:
-            config = config.model_copy(update={"dropout": 0.0})
-        self.network = TokenSeq2Seq(config)
+        self.network = TokenSeq2Seq(network_config(recipe, corpus))
         start = start_of(recipe)
         vocab_size = corpus.tokenizer.target_vocab_size
         if start:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from model.networks.tokens import TokenSeq2Seq
 from training.corpus.prepare import PreparedCorpus
 from training.markdown import markdown_table
 from training.recipe import Recipe
+from training.sizing import shape_by_heart
 
 Metrics = dict[str, Any]
 
@@ -90,7 +92,8 @@ def weights_of(network: TokenSeq2Seq) -> bytes:
 
 
 def network_config(recipe: Recipe, corpus: PreparedCorpus) -> NetworkConfig:
-    """The recipe's network with the sizes of the corpus' vocabularies.
+    """Returns the recipe's network with the sizes of the corpus' vocabularies; one that learns by
+    heart where there is no dev part.
 
     Raises:
         ConfigError: if they do not go together.
@@ -99,9 +102,11 @@ def network_config(recipe: Recipe, corpus: PreparedCorpus) -> NetworkConfig:
         "source_vocab_size": corpus.tokenizer.source_vocab_size,
         "target_vocab_size": corpus.tokenizer.target_vocab_size,
     }
-    return NetworkConfig.parse({**recipe.network.model_dump(), **sizes}, where="[network]")
+    shape = recipe.network if len(corpus.dev) else shape_by_heart(recipe.network)
+    return NetworkConfig.parse({**shape.model_dump(), **sizes}, where="[network]")
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     names = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "sentencepiece", "numpy")
     found = {each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}

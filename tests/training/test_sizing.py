@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from model.config import NetworkShape
 from training.corpus.shards import SCHEMA, Shard, write_shard
 from training.recipe import FitConfig
-from training.sizing import sized_options
+from training.sizing import shape_by_heart, sized_options
 
 
 def shard_of(folder: Path, *, examples: int, tokens: int) -> Shard:
@@ -47,3 +48,13 @@ def test_what_a_recipe_sets_stays(tmp_path: Path) -> None:
     own = FitConfig(batch_tokens=1024, epochs=3, learning_rate=0.5)
     assert sized_options(own, shard).model_dump() == own.model_dump()
     assert sized_options(FitConfig(batch_tokens=1024), shard).epochs == 100
+
+
+def test_by_heart_learns_a_small_network_without_dropout_unless_the_recipe_has_its_own() -> None:
+    small = shape_by_heart(NetworkShape())
+    assert small.dropout == 0.0
+    assert small.decoder_units < NetworkShape().decoder_units
+    own = NetworkShape(encoder_units=32, decoder_units=64, attention="dot", dropout=0.1)
+    assert shape_by_heart(own) == own
+    deep = shape_by_heart(NetworkShape(encoder_layers=2))
+    assert (deep.encoder_layers, deep.decoder_units, deep.dropout) == (2, 512, 0.0)

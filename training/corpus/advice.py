@@ -66,6 +66,11 @@ def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
         )
     learns = next((text for most, text in EXPECTATIONS if examples < most), MOST_EXPECTED)
     more = " Add files, or set start_from." if has_few(report, recipe) else ""
+    if more and recipe.corpus.dev_fraction and recipe.task == "reply":
+        more += (
+            " If it is a list of questions and their answers, dev_fraction = 0 and test_fraction "
+            "= 0 have all of it learnt by heart."
+        )
     return f"{examples:,} examples to train on: expect a model to learn {learns}.{more}"
 
 
