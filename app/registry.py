@@ -110,6 +110,11 @@ class ServedModel:
         for scheduler in self.schedulers:
             scheduler.kill()
 
+    def expect_close(self) -> None:
+        """Lets no worker that hangs keep the server from stopping."""
+        for scheduler in self.schedulers:
+            scheduler.expect_close()
+
     async def close(self) -> None:
         """Takes no more requests. Who still waits gets `Unavailable`."""
         await asyncio.gather(*(scheduler.close() for scheduler in self.schedulers))

@@ -16,7 +16,7 @@ from typing import Any
 
 from app.admission import Queue, cost_of, is_costly
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
-from app.process import Worker
+from app.process import PATIENCE_SECONDS, Worker
 from app.wire import (
     Asked,
     Frames,
@@ -204,6 +204,15 @@ class Scheduler:
     def kill(self) -> None:
         """Ends the worker at once."""
         self._worker.kill()
+
+    def expect_close(self) -> None:
+        """Gives the worker no more than `PATIENCE_SECONDS` for a step from now on, and starts no
+        other: one that hangs must not keep the server from stopping."""
+        self._is_closing = True
+        self._step_seconds = min(self._step_seconds, PATIENCE_SECONDS)
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._look_after_worker()
 
     def _send(self, request: SearchRequest, job: _Job) -> int:
         if self._transport is None:

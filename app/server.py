@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import socket
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 from app.logs import LOG_CONFIG
 from app.middleware import MAX_HEAD_BYTES
 from app.protocol import HttpProtocol
+from app.registry import ServedModel
 from app.settings import Settings
 
 #: Exit codes: the port cannot be listened on; stopped by Ctrl-C while requests were answered.
@@ -24,8 +26,8 @@ CANNOT_LISTEN, INTERRUPTED = 1, 130
 
 
 class Server(uvicorn.Server):
-    """Ends at once at a second Ctrl-C, with its workers: without answers, and without a traceback
-    of each request that waits for one."""
+    """Answers what has come before it ends, unless a worker hangs. Ends at once at a second Ctrl-C,
+    with its workers: without answers, and without a traceback of each request that waits."""
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
@@ -33,10 +35,21 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit and sig == signal.SIGINT:
-            if (model := getattr(self._state, "model", None)) is not None:
-                model.kill()
+            if self._model is not None:
+                self._model.kill()
             os._exit(INTERRUPTED)
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._model is not None:
+            self._model.expect_close()
+        await super().shutdown(sockets)
+
+    @property
+    def _model(self) -> ServedModel | None:
+        """The model, once it is loaded."""
+        model: ServedModel | None = getattr(self._state, "model", None)
+        return model
 
 
 def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config:

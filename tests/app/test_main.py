@@ -133,7 +133,11 @@ def server(exported_folder: Path) -> Iterator[subprocess.Popen[str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = {"SEQ2SEQ_MODEL": str(exported_folder), "SEQ2SEQ_PORT": str(port)}
+    settings = {
+        "SEQ2SEQ_MODEL": str(exported_folder),
+        "SEQ2SEQ_PORT": str(port),
+        "SEQ2SEQ_WORKER_TIMEOUT_SECONDS": "3600",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "app"],
         env={**os.environ, **settings},
@@ -175,6 +179,16 @@ def test_a_second_interrupt_ends_the_server_quietly(server: subprocess.Popen[str
         rest = server.stdout.read()
         assert server.wait() == 130
     assert "Traceback" not in rest and " 500" not in rest
+
+
+def test_a_worker_that_hangs_does_not_keep_the_server_from_stopping(
+    server: subprocess.Popen[str],
+) -> None:
+    with hang(server) as connection:
+        server.send_signal(signal.SIGTERM)
+        answer = connection.makefile("rb").read()
+        assert server.wait() == -signal.SIGTERM
+    assert answer.startswith(b"HTTP/1.1 503") and b"the server is stopping" in answer
 
 
 def test_an_interrupt_while_nobody_asks_is_no_failure(server: subprocess.Popen[str]) -> None:
