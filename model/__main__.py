@@ -78,6 +78,7 @@ def answer_lines(
     *,
     batch_size: int = 64,
     window: int = WINDOW,
+    truncated: list[int] | None = None,
 ) -> Iterator[str]:
     """Yields the answer to each line, in the order of the lines; `""` where a line holds no text.
 
@@ -87,14 +88,17 @@ def answer_lines(
         template: how to search, see `Generator.template`. Tabs part its `n_best` candidates.
         batch_size: sources in search at a time.
         window: lines that are read before the first of them is answered.
+        truncated: gets the numbers of lines, from 1, that are longer than what the model reads.
     """
-    remaining = iter(lines)
+    remaining = enumerate(lines, 1)
     while lines_read := list(islice(remaining, window)):
         sources: dict[int, list[str]] = {}
-        for place, line in enumerate(lines_read):
+        for place, (number, line) in enumerate(lines_read):
             with suppress(InputError):
-                generator.tokenizer.source_ids(line.split("\t"))
+                source = generator.tokenizer.read_source(line.split("\t"))
                 sources[place] = line.split("\t")
+                if source.dropped_tokens and truncated is not None:
+                    truncated.append(number)
         found = generator.answer(list(sources.values()), template, batch_size=batch_size)
         answers = dict(zip(sources, found, strict=True))
         for place in range(len(lines_read)):
@@ -111,8 +115,18 @@ def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) 
     lines = (line.rstrip("\r\n") for line in sys.stdin)
     watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=True if is_typed else None)
     window = 1 if is_typed else WINDOW
-    for answer in answer_lines(generator, watched, template, batch_size=batch_size, window=window):
+    truncated: list[int] = []
+    for answer in answer_lines(
+        generator, watched, template, batch_size=batch_size, window=window, truncated=truncated
+    ):
         print(answer, flush=is_typed)
+    if truncated:
+        longest = generator.config.text.max_source_tokens
+        print(
+            f"warning: of {len(truncated):,} lines, first of line {truncated[0]:,}, the beginning "
+            f"was not read: this model reads {longest} tokens. Split them.",
+            file=sys.stderr,
+        )
 
 
 def _converse(generator: Generator, template: SearchRequest) -> None:

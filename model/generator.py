@@ -16,7 +16,6 @@ from model.errors import ConfigError, InputError
 from model.folder import load_folder
 from model.reranker import Reranker, kind_of_reranking
 from model.search.beam import Search
-from model.search.blocked import holds_any
 from model.search.requests import FinishReason, Hypothesis, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, GrowingText, Tokenizer
 
@@ -248,12 +247,9 @@ class Generator:
 
     def _constraint_ids(self, name: str, text: str, blocked: list[list[int]]) -> list[int]:
         try:
-            ids = self.tokenizer.constraint_ids(text)
+            return self.tokenizer.constraint_ids(text, blocked)
         except InputError as error:
             raise InputError(f"{name} {text!r} {error}") from None
-        if holds_any(ids, blocked):
-            raise InputError(f"{name} {text!r} holds a blocked word")
-        return ids
 
     def _candidate(self, hypothesis: Hypothesis) -> Candidate:
         return Candidate(

@@ -9,6 +9,7 @@ import sentencepiece
 
 from model.config import TextConfig
 from model.errors import InputError, TokenizerError
+from model.search.blocked import holds_any
 from model.text.normalise import normalise, plain_punctuation
 from model.text.turns import recent_turns
 
@@ -87,17 +88,20 @@ class Tokenizer:
         """Ids of a target, without begin and end of sentence. May be empty."""
         return list(self._target.encode(normalise_target(text, self.text)))
 
-    def constraint_ids(self, text: str) -> list[int]:
+    def constraint_ids(self, text: str, blocked: Sequence[Sequence[int]]) -> list[int]:
         """Ids of a target text that an answer is to hold, at least one.
 
         Raises:
-            InputError: if it holds no text, or characters that no answer can hold.
+            InputError: if it holds no text, a sequence of `blocked`, or characters that no answer
+                can hold.
         """
         ids = self.target_ids(text)
         if not ids:
             raise InputError("holds no text")
         if UNK_ID in ids:
             raise InputError("holds characters that this model cannot write")
+        if holds_any(ids, blocked):
+            raise InputError("holds a blocked word")
         return ids
 
     def whole_source_ids(self, sources: Sequence[Sequence[str]]) -> list[list[int]]:

@@ -42,6 +42,17 @@ def test_answers_stand_beside_their_sources(
     assert any(expected)
 
 
+def test_a_line_that_is_longer_than_what_the_model_reads_is_told(
+    exported_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "WINDOW", 2)
+    text = "hello\nhello\n" + "my name is robin " * 200 + "\nhello\n"
+    assert run(monkeypatch, text, "reply", str(exported_folder), "--max-tokens", "4") == 0
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 4
+    assert "warning: of 1 lines, first of line 3," in printed.err
+
+
 def test_words_can_be_required(
     exported_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
