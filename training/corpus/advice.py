@@ -23,6 +23,8 @@ MOST_EXPECTED = "everyday language in short sentences"
 
 #: Shares of the examples that may be left out, and of the records that may be unreadable.
 MANY_DROPPED, MANY_FAULTS = 0.5, 0.01
+#: Of the tokens of a part and side: what is unknown is neither read nor written.
+MANY_UNKNOWN_PERCENT = 5.0
 
 _NO_DEV = (
     "There is no dev part, since dev_fraction is 0: `fit` learns the training part by heart. Raise "
@@ -81,7 +83,11 @@ def has_few(report: dict[str, Any], recipe: Recipe) -> bool:
 
 def notes_of(report: dict[str, Any], recipe: Recipe) -> list[Note]:
     """Lists what to know or to change before `fit`, the gravest first; none if all is well."""
-    return [*_about_parts(report, recipe), *_about_losses(report)]
+    return [
+        *_about_unknown_tokens(report, recipe),
+        *_about_parts(report, recipe),
+        *_about_losses(report),
+    ]
 
 
 def examples_in(report: dict[str, Any]) -> int:
@@ -185,6 +191,23 @@ def _why_no_test(recipe: Recipe) -> str:
     if all(source.split != "auto" for source in recipe.corpus.sources):
         return f'{sentence}: no source has split = "auto" or "test". Give one.'
     return f"{sentence}: what was drawn for it was left out again. Add files."
+
+
+def _about_unknown_tokens(report: dict[str, Any], recipe: Recipe) -> list[Note]:
+    share, side = max(
+        (sides[side]["unknown_percent"], side)
+        for sides in report["tokens"].values()
+        for side in ("source", "target")
+    )
+    if share <= MANY_UNKNOWN_PERCENT:
+        return []
+    remedy = (
+        f"The tokenizer is that of {recipe.start_from}, which was trained on another script or "
+        "language: leave start_from out."
+        if recipe.start_from
+        else "Raise tokenizer.vocab_size, so that every character has a place."
+    )
+    return [Note(f"{share:.0f}% of the {side} tokens are unknown. {remedy}", "vocabulary")]
 
 
 def _about_losses(report: dict[str, Any]) -> list[Note]:

@@ -49,7 +49,7 @@ def render_page(report: dict[str, Any], recipe: Recipe) -> str:
         section("Sources", _sources(report)),
         section("Parts", _common(report), _HOW[report["drawn"]["how"]], "parts"),
         section("Lengths", _lengths(report, recipe), "In tokens, of the training part."),
-        section("Vocabulary", _vocabulary(report, recipe), _ABOUT_VOCABULARY),
+        section("Vocabulary", _vocabulary(report, recipe), _ABOUT_VOCABULARY, "vocabulary"),
         section("Samples that were kept", _kept_samples(report, recipe)),
         section("Samples that were left out", _dropped_samples(report, recipe)),
     )

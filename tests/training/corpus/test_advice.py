@@ -28,6 +28,7 @@ def report_of(
         "kept": kept,
         "dropped": {},
         "faults": 0,
+        "tokens": {"train": {side: {"unknown_percent": 0.1} for side in ("source", "target")}},
         "sources": [{"kept": kept, "fault_samples": []}],
         "drawn": {"how": how, "groups": 1},
     }
@@ -45,6 +46,15 @@ def test_a_small_part_is_named_with_its_size() -> None:
     )
     [note] = notes_of(report_of(dev=1, test=49), recipe_of())
     assert note.text.startswith("dev has 1 example and test has 49 examples, so a score is rough.")
+
+
+def test_tokens_that_are_unknown_ask_for_another_tokenizer() -> None:
+    tokens = {"train": {"source": {"unknown_percent": 1.0}, "target": {"unknown_percent": 36.3}}}
+    [note] = notes_of(report_of(tokens=tokens), recipe_of())
+    assert note.text.startswith("36% of the target tokens are unknown. Raise tokenizer.vocab_size")
+    tuned = recipe_of().model_copy(update={"start_from": "models/default"})
+    [note] = notes_of(report_of(tokens=tokens), tuned)
+    assert note.text.endswith("leave start_from out.")
 
 
 def test_a_small_part_that_was_given_needs_a_larger_source() -> None:
