@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from app.process import Launched
+from app.decoding.process import Launched
 from app.settings import read_settings, settings_table
 from model.errors import Seq2SeqError
 
@@ -17,8 +17,8 @@ def main() -> int:
         settings = read_settings()
         launched = Launched.of(settings)
         # Imported only now, while the workers load their models.
+        from app.decoding.served_model import load_model
         from app.main import create_app
-        from app.registry import load_model
         from app.server import serve
 
         model = load_model(settings, launched)  # so that a broken folder is no traceback

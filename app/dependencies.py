@@ -10,8 +10,8 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from app.decoding.served_model import ServedModel
 from app.errors import Unavailable
-from app.registry import ServedModel
 from app.settings import Settings
 
 T = TypeVar("T")

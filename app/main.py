@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from app.errors import install_error_handlers
+from app.decoding.served_model import LoadedModel, load_model, serve_model
+from app.http_errors import install_error_handlers
 from app.middleware import ErrorBoundary, RequestLimits
-from app.registry import LoadedModel, load_model, serve_model
 from app.routes import health, reply
 from app.settings import Settings
 

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, Fault, to_fault, to_response
+from app.http_errors import BodyTooLarge, Fault, to_fault, to_response
 
 logger = logging.getLogger(__name__)
 

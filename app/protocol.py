@@ -11,7 +11,7 @@ import asyncio
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from app.errors import Fault, to_response
+from app.http_errors import Fault, to_response
 from app.middleware import MAX_HEAD_BYTES, head_too_large
 
 #: What a client may send ahead while its last request is answered. Beyond, nothing is read any

@@ -15,10 +15,10 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 from starlette.types import ASGIApp
 
+from app.decoding.served_model import ServedModel
 from app.logs import LOG_CONFIG
 from app.middleware import MAX_HEAD_BYTES
 from app.protocol import HttpProtocol
-from app.registry import ServedModel
 from app.settings import Settings
 
 #: Exit codes: the port cannot be listened on; stopped by Ctrl-C while requests were answered.

@@ -2,7 +2,7 @@
 
     python -m benchmarks.alignment
 
-`tests/training/corpus/talk_pairs.tsv` has the pairs by number of cue; `test_film_truth.py` tells
+`tests/training/alignment/talk_pairs.tsv` has the pairs by number of cue; `test_film_truth.py` tells
 how they were found. A pair is right if both sides have the very cues. The peers know no clock:
 `overlap` joins cues that share more than half of the shorter one's time; `clock as it is` is our
 own aligner without `fitting_clock`.
@@ -30,12 +30,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training.corpus.alignment import MIN_SCORE, align
-from training.corpus.fitting import FEW_CUES, fitting_clock
-from training.corpus.readers.cues import read_cues
-from training.corpus.records import Cue
-from training.corpus.timing import Timing
+from training.alignment.clock import Timing
+from training.alignment.films import align
+from training.alignment.same_film import FEW_CUES, fitting_clock
+from training.files.records import Cue
+from training.formats import MIN_SCORE
 from training.recipe import data_folder
+from training.subtitles.cues import read_cues
 
 TRUTH = Path(__file__).parent.parent / "tests" / "training" / "corpus" / "talk_pairs.tsv"
 #: Clocks of the target: rate and offset in seconds.

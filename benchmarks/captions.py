@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from training.corpus.mining import Exchange, MiningOptions, mine
 from training.recipe import data_folder
+from training.subtitles.mine import Exchange, MiningOptions, mine
 
 FILES = 30
 #: Characters of a line: of CEA-608, and of a video site's automatic captions.

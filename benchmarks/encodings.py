@@ -18,7 +18,7 @@ from pathlib import Path
 import chardet
 from charset_normalizer import from_bytes
 
-from training.corpus.encodings import decode
+from training.files.encodings import decode
 from training.recipe import data_folder
 
 CUES = (1, 3, 10, 50)

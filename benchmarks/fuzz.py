@@ -32,12 +32,12 @@ import pyarrow as pa
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from training.corpus.mining import Exchange, MiningOptions, mine
-from training.corpus.readers import read_source
-from training.corpus.records import Fault
 from training.errors import CorpusError
+from training.files.records import Fault
 from training.formats import FORMATS, Format
+from training.prepare.sources import read_source
 from training.recipe import SourceConfig, data_folder
+from training.subtitles.mine import Exchange, MiningOptions, mine
 
 LONGEST_SECONDS = 10
 MOST_BYTES = 6000

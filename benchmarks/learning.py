@@ -21,9 +21,9 @@ from pathlib import Path
 import keras
 
 from model.config import NetworkShape
-from training.corpus.prepare import PreparedCorpus, open_prepared, prepare
-from training.corpus.shards import spread
-from training.fit import Run
+from training.fit.loop import Run
+from training.prepare.prepare import PreparedCorpus, open_prepared, prepare
+from training.prepare.shards import spread
 from training.recipe import Recipe, data_folder
 
 NETWORKS = {

@@ -12,8 +12,8 @@ import time
 from collections import Counter
 from itertools import pairwise
 
-from training.corpus.mining import Exchange, MiningOptions, mine
 from training.recipe import data_folder
+from training.subtitles.mine import Exchange, MiningOptions, mine
 
 
 def main() -> None:

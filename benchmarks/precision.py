@@ -19,8 +19,8 @@ from model.engine import EngineName
 from model.folder import SHORTLIST_FILES
 from model.generator import Generator
 from model.tokenizer import normalise_target
-from training.corpus.prepare import open_prepared
 from training.evaluation.metrics import corpus_bleu, corpus_chrf, exact_match
+from training.prepare.prepare import open_prepared
 from training.recipe import read_complete_recipe
 
 #: Name -> engine, and whether a source is held to its shortlist.

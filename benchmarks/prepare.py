@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.corpus.parallel import available_cores
+from training.prepare.parallel import available_cores
 from training.recipe import data_folder, read_recipe
 
 RECIPE = """
@@ -158,11 +158,11 @@ def measure(folder: Path, workers: int, peer: str | None) -> list[tuple[str, Usa
 
 def clean(folder: str, workers: int) -> None:
     """The first two passes of `prepare`: read, rules, duplicates."""
-    from training.corpus.chunks import facts_of
-    from training.corpus.duplicates import judge
-    from training.corpus.inputs import find_inputs, pieces_of
-    from training.corpus.parallel import run_all
-    from training.corpus.selection import Select
+    from training.prepare.chunks import facts_of
+    from training.prepare.inputs import find_inputs, pieces_of
+    from training.prepare.parallel import run_all
+    from training.prepare.pass1_select import Select
+    from training.prepare.pass2_deduplicate import judge
 
     path = Path(folder) / "recipe.toml"
     recipe = read_recipe(path)

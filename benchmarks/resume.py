@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from benchmarks.prepare import write_corpus
-from training.corpus.parallel import available_cores
+from training.prepare.parallel import available_cores
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from torch import nn
 
 from model import AttentionSeq2Seq, TokenSeq2Seq
 from model.config import NetworkConfig
-from training.losses import TokenCrossEntropy
+from training.fit.losses import TokenCrossEntropy
 
 BATCH, SOURCE, TARGET = 64, 20, 20
 FEATURES, HIDDEN = 16, 128

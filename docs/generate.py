@@ -14,7 +14,7 @@ from app.settings import settings_table
 from model.config import Document, SearchOptions
 from model.flags import flag_rows
 from model.search.options import RequestOptions
-from training.corpus.rules import DEFAULT_RULES, RULES
+from training.cleaning.rules import DEFAULT_RULES, RULES
 from training.formats import FORMATS, FormatInfo
 from training.recipe import Recipe
 

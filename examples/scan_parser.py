@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from model import Generator
-from training.corpus.prepare import prepare
 from training.evaluation.report import evaluate
-from training.fit import fit
+from training.fit.loop import fit
+from training.prepare.prepare import prepare
 from training.recipe import read_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "scan.toml"

@@ -14,16 +14,16 @@ from typing import Literal, TextIO, TypeVar
 
 from model.errors import Seq2SeqError
 from model.quiet import quiet_tensorflow
-from training.corpus.advice import expectation_of, notes_of
-from training.corpus.alignment import MIN_SCORE
-from training.corpus.bitext import FilmPair, film_pairs
-from training.corpus.files import writing
-from training.corpus.languages import can_identify
-from training.corpus.mining import Exchange, MiningOptions, is_mined, mine
-from training.corpus.prepare import prepare
-from training.corpus.records import Fault
+from training.alignment.align import FilmPair, film_pairs
+from training.cleaning.languages import can_identify
 from training.errors import CorpusError, explain
+from training.files.paths import writing
+from training.files.records import Fault
+from training.formats import MIN_SCORE
+from training.prepare.advice import expectation_of, notes_of
+from training.prepare.prepare import prepare
 from training.recipe import read_complete_recipe
+from training.subtitles.mine import Exchange, MiningOptions, is_mined, mine
 
 STRICT = "stop at the first record or file that cannot be read, instead of leaving it out"
 #: Commands whose standard output is data.
@@ -171,7 +171,7 @@ def _prepare(chosen: argparse.Namespace) -> str:
 
 def _fit(chosen: argparse.Namespace) -> str:
     with quiet_tensorflow():
-        from training.fit import fit
+        from training.fit.loop import fit
 
     return fit(read_complete_recipe(chosen.recipe))
 

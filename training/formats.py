@@ -29,6 +29,9 @@ Format = Literal[
     "subtitle-pairs",
 ]
 
+#: Pairs of `subtitle-pairs` below it are mostly of sentences that only one file has.
+MIN_SCORE = 0.4
+
 
 @dataclass(frozen=True)
 class FormatInfo:

@@ -12,11 +12,10 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
 from model.errors import ConfigError
 from model.folder import ModelFolder, load_folder
-from training.corpus.alignment import MIN_SCORE
-from training.corpus.languages import can_identify
-from training.corpus.rules import Rule, default_rules, parse_rules
+from training.cleaning.languages import can_identify
+from training.cleaning.rules import Rule, default_rules, parse_rules
 from training.errors import RecipeError
-from training.formats import FORMATS, Format
+from training.formats import FORMATS, MIN_SCORE, Format
 
 
 class SourceConfig(Document):

@@ -8,22 +8,22 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 
+from app.decoding.messages import Hypotheses
+from app.decoding.served_model import ServedModel
 from app.dependencies import served_model, settings_of, unless_hung_up
 from app.errors import InvalidField
-from app.events import EVENT_STREAM, EventStream, Tell, event
-from app.limits import (
+from app.requests import (
     blocked_ids_of,
     prefix_ids_of,
     required_ids_of,
     search_options,
     source_of,
 )
-from app.registry import ServedModel
 from app.routing import JsonRoute
 from app.schemas.error import ErrorAnswer
 from app.schemas.reply import EXAMPLES, Candidate, Delta, ReplyAnswer, ReplyRequest, Usage
 from app.settings import Settings
-from app.wire import Hypotheses
+from app.streaming import EVENT_STREAM, EventStream, Tell, event
 from model.config import SearchOptions
 from model.search.options import implied_decoding
 from model.search.requests import SearchRequest

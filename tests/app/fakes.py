@@ -17,11 +17,11 @@ import uvicorn
 from numpy.typing import NDArray
 from starlette.types import ASGIApp
 
-from app.registry import LoadedModel
+from app.decoding.messages import Link
+from app.decoding.served_model import LoadedModel
+from app.decoding.worker import Worker
 from app.server import config_of
 from app.settings import Settings
-from app.wire import Link
-from app.worker import Worker
 from model.contract import Bool, Float32, Int32, State, StepResult
 from model.generator import Generator
 from model.search.beam import Search
@@ -131,7 +131,7 @@ def let_time_pass(seconds: float) -> None:
 
 
 class ThreadWorker:
-    """A worker that is ready at once. See `app.process.Worker`."""
+    """A worker that is ready at once. See `app.decoding.process.Worker`."""
 
     def __init__(self, new_search: Callable[[], Search], max_rows: int) -> None:
         self.end, theirs = socket.socketpair()

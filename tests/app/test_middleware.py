@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from app.errors import install_error_handlers
+from app.http_errors import install_error_handlers
 from app.middleware import ErrorBoundary, RequestLimits
 
 LIMIT = 100

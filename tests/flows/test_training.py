@@ -125,8 +125,8 @@ def test_a_killed_fit_ends_with_the_weights_of_an_undisturbed_one(folder: Path) 
         run("prepare", recipe)
         if name == "killed":
             # Between two checkpoints; then when an epoch has been scored, but is not noted yet.
-            kill("fit", recipe, ("training.fit", "save_checkpoint", 3))
-            kill("fit", recipe, ("training.fit", "write_model", 1))
+            kill("fit", recipe, ("training.fit.loop", "save_checkpoint", 3))
+            kill("fit", recipe, ("training.fit.loop", "write_model", 1))
         run("fit", recipe)
         weights.append(read_arrays(folder / name / "model" / WEIGHTS_FILE))
     undisturbed, killed = weights

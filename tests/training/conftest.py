@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from training.corpus.prepare import prepare
+from training.prepare.prepare import prepare
 from training.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -57,7 +57,7 @@ def prepared_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fitted_once(prepared_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import keras  # the framework is loaded where it is needed
 
-    from training.fit import fit
+    from training.fit.loop import fit
 
     keras.utils.clear_session()  # names of weights are those of a new process
     folder = tmp_path_factory.mktemp("fitted") / "echo"

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.errors import ConfigError
-from training.corpus.readers import read_source
-from training.corpus.records import Example
+from training.files.records import Example
 from training.formats import FORMATS, Format
+from training.prepare.sources import read_source
 from training.recipe import SourceConfig
 
 LINES = """L194 +++$+++ u0 +++$+++ m0 +++$+++ A +++$+++ Who is there?

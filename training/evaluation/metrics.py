@@ -10,7 +10,7 @@ import regex
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from training.corpus.languages import base_of
+from training.cleaning.languages import base_of
 
 #: Languages without spaces between words, and sacreBLEU's segmentations of them, the best first:
 #: each with the modules that it needs.

@@ -13,10 +13,7 @@ from model.folder import WEIGHTS_FILE, load_folder
 from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import normalise_target
-from training.corpus.prepare import PreparedCorpus, open_prepared
-from training.corpus.shards import spread
 from training.errors import CorpusError
-from training.evaluation.baselines import describe_loss, describe_overuse, unigram_entropy
 from training.evaluation.metrics import (
     corpus_bleu,
     corpus_chrf,
@@ -25,11 +22,14 @@ from training.evaluation.metrics import (
     most_repeated,
     words_of,
 )
+from training.fit.baselines import describe_loss, describe_overuse, unigram_entropy
+from training.fit.scoring import Scorer
+from training.fit.sizing import sized_options
 from training.markdown import markdown_table
-from training.packing import Metrics, write_scores
+from training.model_card import Metrics, write_scores
+from training.prepare.prepare import PreparedCorpus, open_prepared
+from training.prepare.shards import spread
 from training.recipe import Recipe
-from training.scoring import Scorer
-from training.sizing import sized_options
 
 #: At most this many test examples are answered; all of them count for the perplexity.
 MOST_ANSWERS = 5000

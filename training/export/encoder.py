@@ -9,8 +9,8 @@ import numpy as np
 
 from model.networks.tokens import TokenSeq2Seq
 from training.export.graph import Array, Graph, Value
-from training.export.parts import DecoderWeights, Reader, array, read
-from training.export.products import PRODUCTS, Float32Products, Operand, Products
+from training.export.linear import DecoderWeights, Reader, array, read
+from training.export.quantization import PRODUCTS, Float32Products, Operand, Products
 
 #: Keras' order of gates -> ONNX' order.
 GATES = {"gru": (0, 1, 2), "lstm": (0, 3, 1, 2)}

@@ -18,12 +18,12 @@ from model.errors import EngineError
 from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder, load_folder, write_folder
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import BOS_ID, EOS_ID
-from training.corpus.prepare import PreparedCorpus, open_prepared
-from training.corpus.shards import Shard, spread
 from training.errors import CorpusError
 from training.export.encoder import encoder_graph
 from training.export.shortlist import build_shortlist
 from training.export.step import shortlist_graph, step_graph
+from training.prepare.prepare import PreparedCorpus, open_prepared
+from training.prepare.shards import Shard, spread
 from training.recipe import Recipe
 
 #: Sources that both engines answer.

@@ -11,8 +11,8 @@ import onnx
 
 from model.networks.tokens import TokenSeq2Seq
 from training.export.graph import Array, Graph, Value
-from training.export.parts import array
-from training.export.products import (
+from training.export.linear import array
+from training.export.quantization import (
     BOUNDED_SCALE,
     PRODUCTS,
     ZERO_POINT,

@@ -15,8 +15,8 @@ from model.contract import Int32
 from model.engine.shortlist import Shortlist
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import EOS_ID
-from training.corpus.shards import Shard
 from training.export.projection import shortlist_columns
+from training.prepare.shards import Shard
 
 #: Pairs of a source and a target token that are counted at most; beyond, examples are left out.
 MOST_LINKS = 12_000_000

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from model.networks.tokens import TokenSeq2Seq
 from training.export.graph import RUNTIME_DOMAIN, Graph, Value
+from training.export.linear import DecoderWeights, array, read
 from training.export.lookahead import Step, one_or_more
-from training.export.parts import DecoderWeights, array, read
-from training.export.products import PRODUCTS, Products
 from training.export.projection import Projection, candidates_only, whole_vocabulary
+from training.export.quantization import PRODUCTS, Products
 
 #: An embedding that is multiplied by the first layer's weights beforehand may take so much memory.
 MOST_TABLE_BYTES = 64 * 2**20

@@ -9,10 +9,10 @@ import pytest
 from model.config import SearchOptions
 from model.folder import CARD_FILE, load_folder
 from model.generator import Generator
-from training.corpus.prepare import open_prepared, prepare
 from training.evaluation import report
 from training.evaluation.report import evaluate
-from training.fit import fit
+from training.fit.loop import fit
+from training.prepare.prepare import open_prepared, prepare
 from training.recipe import Recipe
 
 

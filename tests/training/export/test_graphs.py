@@ -14,7 +14,7 @@ from model.engine.keras import KerasEngine
 from model.engine.onnx import OnnxEngine, Precision
 from model.networks.tokens import TokenSeq2Seq
 from training.export.export import Agreement, compare, graph_files
-from training.export.products import quantise_columns
+from training.export.quantization import quantise_columns
 
 SCORES = ["additive", "concat", "dot", "general", "multihead"]
 PARTS = [

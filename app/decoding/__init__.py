@@ -1,0 +1,1 @@
+"""The process that decodes, and its client. Knows no HTTP."""

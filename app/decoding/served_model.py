@@ -1,0 +1,186 @@
+"""The model that is served, with its scheduler. One for now."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from app.decoding.client import Scheduler
+from app.decoding.messages import Hypotheses, Tokens
+from app.decoding.process import Launched, Worker, launch
+from app.errors import DeadlineExceeded
+from app.settings import Settings
+from model.config import ModelConfig
+from model.errors import FolderError
+from model.folder import load_folder
+from model.reranker import Reranker, kind_of_reranking
+from model.search.requests import SearchRequest
+from model.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model whose worker is ready.
+
+    Attributes:
+        config: its document; `config.name` is what callers know it by.
+        tokenizer: text to ids and back; quick enough for the event loop.
+        worker: has its engine.
+        new_worker: starts another and returns when it is ready.
+        second: the model that re-ranks, if there is one.
+    """
+
+    config: ModelConfig
+    tokenizer: Tokenizer
+    worker: Worker
+    new_worker: Callable[[], Worker]
+    second: LoadedModel | None = None
+
+    @property
+    def reranker(self) -> Reranker | None:
+        """What the second model is asked.
+
+        Raises:
+            ConfigError: if it can tell nothing of this model's answers.
+        """
+        if self.second is None:
+            return None
+        kind = kind_of_reranking(self.config, self.second.config)
+        return Reranker(kind, self.tokenizer, self.second.tokenizer)
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model in service.
+
+    Attributes:
+        config: its document; `config.name` is what callers know it by.
+        tokenizer: text to ids and back; quick enough for the event loop.
+        scheduler: the only way to its engine.
+        second: a scheduler of the model that re-ranks, if there is one.
+        reranker: what that one is asked.
+    """
+
+    config: ModelConfig
+    tokenizer: Tokenizer
+    scheduler: Scheduler
+    second: Scheduler | None = None
+    reranker: Reranker | None = None
+
+    async def answer(
+        self,
+        request: SearchRequest,
+        turns: Sequence[str],
+        *,
+        timeout_seconds: float,
+        on_tokens: Callable[[Tokens], None] | None = None,
+    ) -> Hypotheses:
+        """The answer to `request`, whose source is `turns`; re-ranked if it has a `rerank_weight`.
+        The rest is as in `Scheduler.submit`."""
+        submit = partial(self.scheduler.submit, timeout_seconds=timeout_seconds)
+        if self.second is None or self.reranker is None or not request.options.rerank_weight:
+            return await submit(request, on_tokens=on_tokens)
+        started = time.monotonic()
+        found = await submit(self.reranker.widened(request), on_tokens=on_tokens)
+        left = max(0.0, timeout_seconds - (time.monotonic() - started))
+        scoring = [
+            asyncio.create_task(self.second.submit(each, timeout_seconds=left))
+            for each in self.reranker.requests(turns, found)
+        ]
+        try:
+            scored = await asyncio.gather(*scoring)
+        except DeadlineExceeded:
+            raise DeadlineExceeded.after(timeout_seconds) from None
+        finally:
+            for each in scoring:  # where one fails the others are in vain
+                each.cancel()
+        return self.reranker.reranked(request, found, scored)
+
+    @property
+    def schedulers(self) -> list[Scheduler]:
+        """All that must be alive."""
+        return [each for each in (self.scheduler, self.second) if each is not None]
+
+    def kill(self) -> None:
+        """Ends the workers at once: before the program ends without a `close`."""
+        for scheduler in self.schedulers:
+            scheduler.kill()
+
+    def expect_close(self) -> None:
+        """Lets no worker that hangs keep the server from stopping."""
+        for scheduler in self.schedulers:
+            scheduler.expect_close()
+
+    async def close(self) -> None:
+        """Takes no more requests. Who still waits gets `Unavailable`."""
+        await asyncio.gather(*(scheduler.close() for scheduler in self.schedulers))
+
+
+def load_model(settings: Settings, launched: Launched | None = None) -> LoadedModel:
+    """Opens the model folder, and that of a second model if there is one, and waits for their
+    workers.
+
+    Args:
+        settings: which they are.
+        launched: workers that were started with these settings; None: they are started now.
+
+    Raises:
+        FolderError: if a folder is absent or broken.
+        EngineError: if the engine cannot run here.
+        ConfigError: if the second model can tell nothing of the first one's answers.
+    """
+    launched = launched or Launched.of(settings)
+    try:
+        second = None
+        if settings.rerank_model is not None and launched.second is not None:
+            second = _loaded(settings, settings.rerank_model, launched.second)
+        loaded = _loaded(settings, settings.model, launched.first, second)
+        _ = loaded.reranker
+    except BaseException:
+        launched.stop()
+        raise
+    return loaded
+
+
+def _loaded(
+    settings: Settings, path: Path, worker: Worker, second: LoadedModel | None = None
+) -> LoadedModel:
+    folder = load_folder(path)
+
+    def ready(worker: Worker) -> Worker:
+        if worker.wait_until_ready() != folder.config.sha256:
+            worker.stop()
+            raise FolderError(f"{path}: was replaced; start the server anew to serve what is there")
+        return worker
+
+    def new_worker() -> Worker:
+        return ready(launch(settings, path))
+
+    worker = ready(worker)
+    return LoadedModel(folder.config, folder.tokenizer, worker, new_worker, second)
+
+
+async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
+    """Starts a scheduler for a loaded model, and one for the model that re-ranks."""
+    scheduler = await _scheduler(loaded, settings, settings.max_queue)
+    second = None
+    if loaded.second is not None:  # asked once for each hypothesis
+        most = settings.max_queue * settings.max_beam_size
+        second = await _scheduler(loaded.second, settings, most)
+    return ServedModel(loaded.config, loaded.tokenizer, scheduler, second, loaded.reranker)
+
+
+async def _scheduler(loaded: LoadedModel, settings: Settings, max_queue: int) -> Scheduler:
+    scheduler = Scheduler(
+        loaded.worker,
+        loaded.new_worker,
+        max_rows=settings.max_rows,
+        max_queue=max_queue,
+        step_seconds=settings.worker_timeout_seconds,
+    )
+    await scheduler.open()
+    return scheduler

@@ -1,0 +1,145 @@
+"""How errors are told to the caller.
+
+One table turns an error into a `Fault`; a protocol with a body of its own renders a `Fault` anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from app.errors import DeadlineExceeded, InvalidField, Overloaded, Unavailable
+from app.schemas.error import ErrorAnswer, ErrorDetail
+from model.errors import EngineError, InputError
+
+RETRY_AFTER_SECONDS = 1
+_LONGEST_MESSAGE = 500
+_LONGEST_FIELD = 100
+_UNION_TAGS = ("<text>", "<turn>")
+
+
+class BodyTooLarge(HTTPException):
+    """More bytes than `max_body_bytes`. (FastAPI passes only this class on from reading a body.)"""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        super().__init__(413, f"body: must be at most {max_body_bytes} bytes")
+
+
+#: Error class -> status and code. The nearest class of an error decides; no class: a plain 500.
+STATUS: dict[type[Exception], tuple[int, str]] = {
+    InputError: (422, "invalid_input"),
+    RequestValidationError: (422, "invalid_input"),
+    BodyTooLarge: (413, "body_too_large"),
+    Overloaded: (503, "overloaded"),
+    Unavailable: (503, "unavailable"),
+    DeadlineExceeded: (504, "deadline_exceeded"),
+    EngineError: (500, "engine_failed"),
+}
+
+
+#: Errors that are answered without a line in the log.
+EXPECTED: tuple[type[Exception], ...] = (*STATUS, HTTPException)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a caller is told.
+
+    Attributes:
+        status: of HTTP.
+        code: a word for programs.
+        message: a sentence for people; names the field.
+        field: path of the field at fault, None if it is no field's fault.
+        headers: to send along.
+    """
+
+    status: int
+    code: str
+    message: str
+    field: str | None = None
+    headers: Mapping[str, str] | None = None
+
+
+def to_fault(error: Exception) -> Fault:
+    """Describes any error without its traceback. The message is fit to be encoded and printed."""
+    found = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+    if isinstance(error, RequestValidationError):
+        return _from_validation(error.errors())
+    if isinstance(error, HTTPException):
+        status, code = found or (error.status_code, _code_of(error.status_code))
+        if status == 400:  # FastAPI, of a body that fails in json with anything but bad syntax
+            reason = "cannot be read as JSON: no UTF-8, nested too deeply, or too long a number"
+            return Fault(status, code, f"body: {reason}", "body")
+        field = "body" if status == 413 else None
+        return Fault(status, code, _printable(str(error.detail)), field, error.headers)
+    if found is None:
+        return Fault(500, "internal_error", "the server failed; its log says why")
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if found[0] == 503 else None
+    field = error.field if isinstance(error, InvalidField) else None
+    return Fault(*found, _printable(str(error)), field, headers)
+
+
+def to_error_answer(fault: Fault) -> ErrorAnswer:
+    """`fault` in the shape of this project's own protocol."""
+    return ErrorAnswer(error=ErrorDetail(code=fault.code, message=fault.message, field=fault.field))
+
+
+def to_response(fault: Fault) -> JSONResponse:
+    """The whole answer of this project's own protocol."""
+    content = to_error_answer(fault).model_dump()
+    return JSONResponse(content, fault.status, headers=fault.headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Every expected error of `app` is answered by `to_fault`; `ErrorBoundary` has the rest."""
+    for kind in EXPECTED:
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> JSONResponse:
+    return to_response(to_fault(error))
+
+
+def _from_validation(faults: Sequence[Any]) -> Fault:
+    fields = [_path(fault["loc"]) for fault in faults]
+    reasons = [_reason(fault) for fault in faults]
+    message = "; ".join(f"{field}: {reason}" for field, reason in zip(fields, reasons, strict=True))
+    status, code = STATUS[RequestValidationError]
+    return Fault(status, code, _printable(message), fields[0])
+
+
+def _path(location: Sequence[str | int]) -> str:
+    """`("body", "messages", 0, "<turn>", "role")` -> `messages.0.role`. A number straight after
+    `body` is a place in broken JSON."""
+    parts = [str(part) for part in location[1:] if part not in _UNION_TAGS]
+    is_field = len(location) > 1 and isinstance(location[1], str)
+    return _printable(".".join(parts), _LONGEST_FIELD) if is_field else str(location[0])
+
+
+def _reason(fault: Any) -> str:
+    kind, received = fault["type"], fault["input"]
+    if kind == "json_invalid":
+        return f"is not JSON ({fault['ctx']['error']} at character {fault['loc'][-1]})"
+    if kind == "model_attributes_type" and len(fault["loc"]) == 1:
+        return "must be a JSON object, sent with 'Content-Type: application/json'"
+    if kind == "extra_forbidden":
+        return "unknown field"
+    is_number = isinstance(received, int | float) and not isinstance(received, bool)
+    return f"{fault['msg']}. Received: {received}" if is_number else str(fault["msg"])
+
+
+def _printable(text: str, longest: int = _LONGEST_MESSAGE) -> str:
+    """`text` without control characters and lone surrogates, and not endless."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:longest])
+    return shown if len(text) <= longest else shown + "..."
+
+
+def _code_of(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "_")

@@ -1,0 +1,77 @@
+"""Server-sent events: an answer that is told while it is made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.dependencies import unless_hung_up
+from app.http_errors import to_error_answer, to_fault
+from model.errors import Seq2SeqError
+
+EVENT_STREAM = "text/event-stream"
+
+#: Takes an event, and sends it as soon as the client reads on.
+Tell = Callable[[bytes], None]
+
+#: Proxies must pass each event on at once.
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_END = b""
+
+
+def event(name: str, data: BaseModel) -> bytes:
+    """One event; JSON has no line breaks of its own."""
+    return f"event: {name}\ndata: {data.model_dump_json(exclude_none=True)}\n\n".encode()
+
+
+class EventStream(Response):
+    """Answers with events.
+
+    What goes wrong before the first of them is raised, so that it gets its own status; later it
+    becomes an event `error`, the last one. If the client hangs up, `ClientDisconnect` is raised.
+
+    Args:
+        make: tells all events, and then returns; is cancelled if the client hangs up.
+    """
+
+    media_type = EVENT_STREAM
+
+    def __init__(self, make: Callable[[Tell], Coroutine[Any, Any, None]]) -> None:
+        self._make = make
+        self._has_begun = False
+        self.status_code = 200
+        self.init_headers(_HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        events = asyncio.Queue[bytes]()
+        sender = asyncio.create_task(self._send(events, send))
+        try:
+            await self._make_all(receive, events.put_nowait)
+            await sender
+        finally:
+            sender.cancel()
+
+    async def _make_all(self, receive: Receive, tell: Tell) -> None:
+        try:
+            await unless_hung_up(receive, self._make(tell))
+        except Seq2SeqError as error:
+            if not self._has_begun:
+                raise
+            tell(event("error", to_error_answer(to_fault(error))))
+        tell(_END)
+
+    async def _send(self, events: asyncio.Queue[bytes], send: Send) -> None:
+        chunk = await events.get()
+        self._has_begun = True
+        await send(
+            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        )
+        while chunk:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            chunk = await events.get()
+        await send({"type": "http.response.body", "body": b""})

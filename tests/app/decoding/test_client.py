@@ -1,0 +1,438 @@
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.decoding import admission
+from app.decoding.client import Scheduler
+from app.decoding.messages import Hypotheses, Tokens
+from app.errors import DeadlineExceeded, Overloaded, Unavailable
+from model.config import SearchOptions
+from model.contract import Bool, Int32, State
+from model.errors import EngineError
+from model.search.beam import Search
+from model.search.requests import SearchRequest
+from model.tokenizer import BOS_ID, EOS_ID
+from tests.app.fakes import SteppedEngine, TableEngine, ThreadWorker, let_time_pass, loop
+from tests.conftest import PATIENCE_SECONDS
+
+VOCAB_SIZE, TOKEN = 12, 7
+
+#: Tokens of a reply that is still being decoded, however long it takes until others join it.
+LONG = 1000
+
+Submit = Callable[..., "asyncio.Task[Hypotheses]"]
+
+
+@pytest.fixture(autouse=True)
+def one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a reply is, it is decoded together with the others."""
+    monkeypatch.setattr(admission, "MOST_PLAIN_COST", math.inf)
+
+
+@pytest.fixture
+def engine() -> Iterator[SteppedEngine]:
+    engine = SteppedEngine(loop(VOCAB_SIZE, TOKEN))
+    yield engine
+
+
+def search_over(engine: TableEngine) -> Callable[[], Search]:
+    return partial(Search, engine, bos_id=BOS_ID, eos_id=EOS_ID)
+
+
+def with_scheduler(
+    engine: TableEngine,
+    scenario: Callable[[Scheduler, Submit], Awaitable[None]],
+    *,
+    max_rows: int = 4,
+    max_queue: int = 4,
+) -> None:
+    """Runs a scenario on a scheduler that is closed afterwards."""
+
+    async def run() -> None:
+        new_worker = partial(ThreadWorker, search_over(engine), max_rows)
+        scheduler = Scheduler(
+            new_worker(),
+            new_worker,
+            max_rows=max_rows,
+            max_queue=max_queue,
+            step_seconds=10 * PATIENCE_SECONDS,
+        )
+        await scheduler.open()
+
+        def submit(
+            max_tokens: int = 1,
+            beam_size: int = 1,
+            timeout_seconds: float = PATIENCE_SECONDS,
+            on_tokens: Callable[[Tokens], None] | None = None,
+        ) -> asyncio.Task[Hypotheses]:
+            options = SearchOptions(max_tokens=max_tokens, beam_size=beam_size)
+            return asyncio.create_task(
+                scheduler.submit(
+                    SearchRequest(None, (5, EOS_ID), options),
+                    timeout_seconds=timeout_seconds,
+                    on_tokens=on_tokens,
+                )
+            )
+
+        try:
+            await scenario(scheduler, submit)
+        finally:
+            if isinstance(engine, SteppedEngine):
+                engine.go(1000)
+            await scheduler.close()
+
+    asyncio.run(run())
+
+
+async def started(*tasks: asyncio.Task[Hypotheses]) -> None:
+    """Lets new tasks run until they wait for their answers."""
+    await asyncio.sleep(0)
+
+
+async def rows_become(engine: SteppedEngine, rows: int) -> None:
+    """Lets steps run until one is about to run that has so many rows. Sources that are read
+    meanwhile join at a later step: each step leaves them some time, and `LONG` replies outlast
+    it."""
+    while await engine.next_rows() != rows:
+        await asyncio.sleep(0.01)
+        engine.go()
+
+
+async def becomes(is_so: Callable[[], bool]) -> None:
+    """Waits until `is_so`, while the event loop runs."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not is_so():
+            await asyncio.sleep(0.001)
+
+
+def test_newcomers_join_while_others_are_decoded(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        long = submit(max_tokens=LONG)
+        await rows_become(engine, 1)
+        short = submit(max_tokens=1)
+        await started(short)
+        engine.go()
+        await rows_become(engine, 2)
+        engine.go()
+        assert (await short)[0].tokens == (TOKEN,)
+        assert not long.done()
+        assert await engine.next_rows() == 1
+        engine.go(LONG)
+        assert (await long)[0].tokens == (TOKEN,) * LONG
+
+    with_scheduler(engine, scenario)
+
+
+def test_requests_get_the_same_answer_together_as_alone() -> None:
+    table = np.random.default_rng(3).dirichlet(np.full(VOCAB_SIZE, 0.3), VOCAB_SIZE) + 1e-6
+    sizes = [(1, 9), (4, 6), (2, 12), (3, 1), (1, 2), (4, 9)] * 3
+
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        alone = [await submit(max_tokens, beam_size) for beam_size, max_tokens in sizes]
+        tasks = [submit(max_tokens, beam_size) for beam_size, max_tokens in sizes]
+        assert await asyncio.gather(*tasks) == alone
+
+    with_scheduler(TableEngine(table), scenario, max_rows=8, max_queue=len(sizes))
+
+
+def test_a_cancelled_request_leaves_at_the_next_step(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        staying, leaving = submit(max_tokens=LONG), submit(max_tokens=LONG)
+        await started(staying, leaving)
+        await rows_become(engine, 2)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        engine.go()
+        assert await engine.next_rows() == 1
+        engine.go(LONG)
+        assert (await staying)[0].tokens == (TOKEN,) * LONG
+
+    with_scheduler(engine, scenario)
+
+
+def test_a_request_cancelled_in_the_queue_makes_room_there(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        submit(max_tokens=3)
+        await engine.next_rows()
+        waiting = submit()
+        await started(waiting)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        engine.go(4)
+        assert await submit()
+
+    with_scheduler(engine, scenario, max_rows=1, max_queue=1)
+
+
+def test_a_full_queue_refuses(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit()
+        await engine.next_rows()
+        waiting = submit()
+        with pytest.raises(Overloaded, match="1 requests wait"):
+            await submit()
+        engine.go(2)
+        assert await running and await waiting
+
+    with_scheduler(engine, scenario, max_rows=1, max_queue=1)
+
+
+def test_a_request_beyond_its_deadline_is_given_up(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        late = submit(max_tokens=5, timeout_seconds=900.0)
+        assert await engine.next_rows() == 1
+        let_time_pass(900.0)
+        with pytest.raises(DeadlineExceeded, match="within 900 seconds"):
+            await late
+        other = submit(max_tokens=1)
+        await started(other)
+        engine.go()
+        assert await engine.next_rows() == 1  # the late one is not decoded on
+        engine.go()
+        assert await other
+
+    with_scheduler(engine, scenario)
+
+
+def test_rows_that_a_wide_beam_cannot_use_yet_are_lent_to_others(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit(max_tokens=LONG)
+        await rows_become(engine, 1)
+        wide, narrow = submit(beam_size=4), submit(max_tokens=LONG)
+        await started(wide, narrow)
+        engine.go()
+        await rows_become(engine, 2)  # running and narrow
+        assert (scheduler.waiting, scheduler.rows_in_use) == (1, 2)
+        engine.go(3 * LONG)
+        await asyncio.gather(running, narrow, wide)
+
+    with_scheduler(engine, scenario)
+
+
+def test_rows_in_use_return_to_zero_at_the_step_after_all_callers_have_gone(
+    engine: SteppedEngine,
+) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        leaving = [submit(LONG), submit(LONG), submit(LONG, beam_size=2)]
+        await started(*leaving)
+        await rows_become(engine, 4)
+        assert scheduler.rows_in_use == 4
+        steps = engine.steps
+        for task in leaving:
+            task.cancel()
+        await asyncio.wait(leaving)
+        engine.go()
+        await becomes(lambda: not scheduler.rows_in_use)
+        assert engine.steps == scheduler.steps == steps
+
+    with_scheduler(engine, scenario)
+
+
+def test_the_last_ones_of_a_crowd_that_leaves_are_waited_for(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        crowd = [submit(max_tokens=LONG) for _ in range(20)]
+        await rows_become(engine, len(crowd))
+        for task in crowd[:2]:
+            task.cancel()
+        engine.go()
+        assert not engine.arrives(0.1)  # meanwhile this loop notices nothing
+        for task in crowd[2:]:
+            task.cancel()
+        await asyncio.wait(crowd)
+        await becomes(lambda: not scheduler.rows_in_use)
+        assert engine.steps == scheduler.steps
+
+    with_scheduler(engine, scenario, max_rows=20, max_queue=20)
+
+
+def test_one_of_many_that_leaves_holds_nobody_up(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        tasks = [submit(max_tokens=LONG) for _ in range(20)]
+        await rows_become(engine, len(tasks))
+        tasks[0].cancel()
+        engine.go()
+        assert engine.arrives(PATIENCE_SECONDS)  # while this loop is busy
+        engine.go(LONG)
+        await asyncio.wait(tasks)
+
+    with_scheduler(engine, scenario, max_rows=20, max_queue=20)
+
+
+def test_tokens_are_told_as_soon_as_they_are_certain(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        told: list[Tokens] = []
+        task = submit(max_tokens=3, on_tokens=told.append)
+        for count in range(3):
+            await engine.next_rows()
+            assert told == [(TOKEN,)] * count
+            engine.go()
+        assert (await task)[0].tokens == (TOKEN,) * 3
+
+    with_scheduler(engine, scenario)
+
+
+def test_what_is_told_of_a_beam_is_how_all_its_answers_begin() -> None:
+    table = np.random.default_rng(5).dirichlet(np.full(VOCAB_SIZE, 0.2), VOCAB_SIZE) + 1e-6
+
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        lengths = []
+        for beam_size in range(1, 5):
+            told: list[int] = []
+            answer = await submit(max_tokens=12, beam_size=beam_size, on_tokens=told.extend)
+            lengths.append(len(told))
+            assert answer[0].tokens[: len(told)] == tuple(told)
+        assert lengths[0] >= len(answer[0].tokens) - 1 > 0
+
+    with_scheduler(TableEngine(table), scenario)
+
+
+def test_a_beam_wider_than_all_rows_is_refused_at_once(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        with pytest.raises(ValueError, match=r"Received: beam_size=5"):
+            await submit(beam_size=5)
+
+    with_scheduler(engine, scenario)
+
+
+def test_a_failing_step_fails_its_requests_and_not_the_worker(
+    engine: SteppedEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        engine.failure = MemoryError("all gone")
+        failing = submit()
+        await engine.next_rows()
+        waiting = submit()
+        await started(waiting)
+        engine.go()
+        with pytest.raises(EngineError, match="the model failed"):
+            await failing
+        engine.failure = None
+        engine.go()
+        assert (await waiting)[0].tokens == (TOKEN,)
+        assert scheduler.is_alive
+
+    with_scheduler(engine, scenario, max_rows=1)
+    assert "all gone" in caplog.text
+
+
+def test_newcomers_that_cannot_be_read_fail_alone(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit(max_tokens=LONG)
+        await engine.next_rows()
+        engine.unreadable = True
+        newcomer = submit()
+        await started(newcomer)
+        engine.go()
+        while not newcomer.done():
+            await engine.next_rows()
+            await asyncio.sleep(0.01)
+            engine.go()
+        with pytest.raises(EngineError, match="the model failed"):
+            await newcomer
+        assert not running.done()
+        engine.go(LONG)
+        assert (await running)[0].tokens == (TOKEN,) * LONG
+
+    with_scheduler(engine, scenario)
+
+
+def test_closing_tells_everybody_who_waits(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit(max_tokens=5)
+        await engine.next_rows()
+        waiting = submit()
+        await started(waiting)
+        closing = asyncio.create_task(scheduler.close())
+        for task in (running, waiting):
+            with pytest.raises(Unavailable, match="is stopping"):
+                await task
+        with pytest.raises(Unavailable):
+            await submit()
+        engine.go()
+        await closing
+        assert not scheduler.is_alive
+
+    with_scheduler(engine, scenario, max_rows=1)
+
+
+def test_a_worker_that_dies_is_replaced(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        running = submit(max_tokens=5)
+        await engine.next_rows()
+        scheduler._worker.end.shutdown(socket.SHUT_RDWR)  # as if its process had gone
+        with pytest.raises(Unavailable, match="has died"):
+            await running
+        assert not scheduler.is_alive and scheduler.rows_in_use == 0
+        with pytest.raises(Unavailable):
+            await submit()
+        engine.go(1000)
+        await becomes(lambda: scheduler.is_alive)
+        assert (await submit())[0].tokens == (TOKEN,)
+
+    with_scheduler(engine, scenario)
+
+
+def test_a_request_leaves_no_trace_on_either_side(engine: SteppedEngine) -> None:
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        engine.go(1000)
+        leaving, staying = submit(max_tokens=300), submit(max_tokens=2)
+        await started(leaving, staying)
+        leaving.cancel()
+        assert await staying
+        assert not scheduler._jobs and not scheduler.waiting
+        assert isinstance(scheduler._worker, ThreadWorker)
+        worker = scheduler._worker.worker
+        await becomes(lambda: not worker._jobs)
+        await becomes(lambda: not scheduler.rows_in_use)
+        assert all(lane.is_idle and not lane.rows_in_use for lane in worker._lanes)
+
+    with_scheduler(engine, scenario)
+
+
+class SlowReader(SteppedEngine):
+    """Reads sources only when it is told to, but for the first."""
+
+    def __init__(self, table: NDArray[np.float64]) -> None:
+        super().__init__(table)
+        self.may_read = threading.Semaphore(1)
+        self.has_read = threading.Semaphore(0)
+
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
+        assert self.may_read.acquire(timeout=PATIENCE_SECONDS)
+        try:
+            return super().encode(source_ids, source_lengths, use_shortlist)
+        finally:
+            self.has_read.release()
+
+
+def test_who_leaves_while_a_source_is_read_takes_no_step() -> None:
+    engine = SlowReader(loop(VOCAB_SIZE, TOKEN))
+
+    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+        staying = submit(max_tokens=LONG)
+        assert await engine.next_rows() == 1
+        assert engine.has_read.acquire(timeout=PATIENCE_SECONDS)
+        leaving = [submit(max_tokens=LONG) for _ in range(3)]
+        await started(*leaving)
+        engine.go()
+        assert await engine.next_rows() == 1  # the others are being read now
+        for task in leaving:
+            task.cancel()
+        engine.may_read.release()
+        assert engine.has_read.acquire(timeout=PATIENCE_SECONDS)
+        for _ in range(5):
+            engine.go()
+            assert await engine.next_rows() == 1
+        engine.go(LONG)
+        await staying
+
+    with_scheduler(engine, scenario)

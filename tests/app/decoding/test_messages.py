@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.decoding.messages import Asked, Frames, Gone, Left, Link, to_frame
+from model.config import SearchOptions
+from model.search.requests import SearchRequest
+
+VALUES = [Left(1), Left("a" * 300), Left(b"")]
+
+
+@pytest.fixture
+def links() -> Iterator[tuple[Link, Link]]:
+    """Both ends of a socket."""
+    here, there = (Link(end) for end in socket.socketpair())
+    yield here, there
+    here.close()
+    there.close()
+
+
+@given(st.lists(st.integers(0, 400), max_size=8))
+def test_values_come_whole_however_their_bytes_are_cut(cuts: list[int]) -> None:
+    data, frames = b"".join(map(to_frame, VALUES)), Frames()
+    borders = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    pieces = [data[first:end] for first, end in itertools.pairwise(borders)]
+    assert [value for piece in pieces for value in frames.add(piece)] == VALUES
+
+
+@given(
+    source_ids=st.lists(st.integers(0, 9), min_size=1),
+    temperature=st.sampled_from([0.0, 0.5]),
+    blocked=st.sampled_from([[], [[1], [2, 3]]]),
+    required=st.sampled_from([[], [[4]]]),
+    prefix_ids=st.sampled_from([[], [4]]),
+    wants=st.booleans(),
+)
+def test_a_request_arrives_as_it_was_sent(
+    source_ids: list[int],
+    temperature: float,
+    blocked: list[list[int]],
+    required: list[list[int]],
+    prefix_ids: list[int],
+    wants: bool,
+) -> None:
+    options = SearchOptions(beam_size=2, temperature=temperature)
+    request = SearchRequest(
+        "another",
+        source_ids,
+        options,
+        prefix_ids=prefix_ids,
+        blocked=blocked,
+        required=[] if temperature else required,
+        wants_attention=wants,
+    )
+    (came,) = Frames().add(to_frame(Asked(7, request, wants_tokens=not wants)))
+    assert came == Asked(7, replace(request, key=7), wants_tokens=not wants)
+
+
+def test_all_that_has_come_is_received_at_once(links: tuple[Link, Link]) -> None:
+    here, there = links
+    assert there.receive(waits=False) == []
+    for value in VALUES:
+        here.send(value)
+    assert there.receive(waits=True) == VALUES
+    assert there.receive(waits=False) == []
+
+
+def test_a_value_may_be_larger_than_what_a_socket_holds(links: tuple[Link, Link]) -> None:
+    here, there = links
+    value = Left("x" * 2**21)
+    sender = threading.Thread(target=here.send, args=(value,))
+    sender.start()
+    assert there.receive(waits=True) == [value]
+    sender.join()
+
+
+def test_what_was_sent_before_the_end_is_received_first(links: tuple[Link, Link]) -> None:
+    here, there = links
+    here.send(Left(1))
+    here.close()
+    assert there.receive(waits=True) == [Left(1)]
+    for waits in (True, False):
+        with pytest.raises(Gone):
+            there.receive(waits=waits)
+
+
+def test_nothing_can_be_sent_to_who_is_gone(links: tuple[Link, Link]) -> None:
+    here, there = links
+    there.close()
+    with pytest.raises(Gone):
+        here.send(Left(1))
+
+
+def test_a_value_that_is_cut_by_the_end_is_none() -> None:
+    here, there = socket.socketpair()
+    with here:
+        here.sendall(to_frame(Left(1))[:-1])
+    link = Link(there)
+    with pytest.raises(Gone):
+        link.receive(waits=True)
+    link.close()

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.decoding import client as decoding_client
+from app.decoding import process, worker
+from app.decoding.messages import Link, Order
+from app.decoding.process import Worker, WorkerProcess
+from app.decoding.served_model import LoadedModel, load_model
+from app.main import create_app
+from app.settings import Settings
+from model.errors import EngineError, FolderError
+from tests.app.fakes import serving
+from tests.conftest import PATIENCE_SECONDS, wait_until
+
+ASKED = {"message": "hello"}
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker may take longer to end than in service."""
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def model(exported_folder: Path) -> Iterator[LoadedModel]:
+    """A model with a worker in a process of its own."""
+    loaded = load_model(Settings(model=exported_folder))
+    yield loaded
+    loaded.worker.stop()
+
+
+def kill(worker: Worker) -> None:
+    assert isinstance(worker, WorkerProcess)
+    os.kill(worker.pid, signal.SIGKILL)
+
+
+def wait_for(client: httpx.Client, status: int) -> None:
+    wait_until(lambda: client.get("/health/ready").status_code == status)
+
+
+def test_a_worker_that_was_killed_is_replaced(model: LoadedModel) -> None:
+    may_start = threading.Event()
+
+    def new_worker() -> Worker:
+        assert may_start.wait(PATIENCE_SECONDS)
+        return model.new_worker()
+
+    watched = replace(model, new_worker=new_worker)
+    with serving(create_app(Settings(), load=lambda _: watched)) as client:
+        answer = client.post("/reply", json=ASKED).json()
+        kill(model.worker)
+        wait_for(client, 503)
+        refused = client.post("/reply", json=ASKED)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        may_start.set()
+        wait_for(client, 200)
+        again = client.post("/reply", json=ASKED).json()
+        assert again["candidates"] == answer["candidates"]
+
+
+def test_a_worker_that_makes_no_step_is_replaced(
+    model: LoadedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(Settings(worker_timeout_seconds=24.0), load=lambda _: model)
+    with serving(app) as client:
+        answer = client.post("/reply", json=ASKED).json()
+        assert isinstance(model.worker, WorkerProcess)
+        os.kill(model.worker.pid, signal.SIGSTOP)
+        watched = app.state.model.scheduler
+        watched._step_seconds = 0.5  # only now, as a slow machine's steps may take longer
+        refused = client.post("/reply", json=ASKED)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        watched._step_seconds = 24.0
+        assert client.get("/health/ready").status_code == 503
+        wait_for(client, 200)
+        again = client.post("/reply", json=ASKED).json()
+        assert again["candidates"] == answer["candidates"]
+    errors = [each.getMessage() for each in caplog.records if each.name == "app.decoding.client"]
+    assert errors == [
+        "the model's process made no step for 0.5 seconds with 1 requests; restarting"
+    ]
+
+
+def test_an_idle_worker_is_left_alone(model: LoadedModel) -> None:
+    limits = Settings(worker_timeout_seconds=0.1)
+    assert isinstance(model.worker, WorkerProcess)
+    with serving(create_app(limits, load=lambda _: model)):
+        time.sleep(0.5)
+    assert model.worker.wait() == 0
+
+
+def test_a_server_stops_though_its_worker_does_not(
+    model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(model.worker, WorkerProcess)
+    with serving(create_app(Settings(), load=lambda _: model)):
+        os.kill(model.worker.pid, signal.SIGSTOP)
+        monkeypatch.setattr(process, "PATIENCE_SECONDS", 0.1)
+    assert model.worker.wait() == -signal.SIGKILL
+
+
+def test_a_worker_that_cannot_be_started_at_once_is_tried_again(
+    model: LoadedModel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding_client, "SHORTEST_PAUSE_SECONDS", 0.01)
+    may_start = threading.Event()
+    faults = [OSError(12, "Cannot allocate memory"), EngineError("it died while it loaded")]
+
+    def new_worker() -> Worker:
+        if faults:
+            raise faults.pop(0)
+        assert may_start.wait(PATIENCE_SECONDS)
+        return model.new_worker()
+
+    hindered = replace(model, new_worker=new_worker)
+    with serving(create_app(Settings(), load=lambda _: hindered)) as client:
+        kill(model.worker)
+        wait_for(client, 503)
+        assert client.get("/health/live").status_code == 200
+        assert client.post("/reply", json=ASKED).status_code == 503
+        may_start.set()
+        wait_for(client, 200)
+        assert client.post("/reply", json=ASKED).status_code == 200
+    assert "Cannot allocate memory" in caplog.text and "died while it loaded" in caplog.text
+    assert "next try in 0.01 seconds" in caplog.text and "next try in 0.02 seconds" in caplog.text
+
+
+def test_a_worker_of_another_model_than_the_servers_is_refused(
+    exported_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "model"
+    shutil.copytree(exported_folder, path)
+    loaded = load_model(Settings(model=path))
+    try:
+        config = json.loads((path / "config.json").read_text())
+        (path / "more.txt").write_text("of a later training")
+        config["sha256"]["more.txt"] = sha256(b"of a later training").hexdigest()
+        (path / "config.json").write_text(json.dumps(config))
+        with pytest.raises(FolderError, match="model: was replaced; start the server anew"):
+            loaded.new_worker()
+    finally:
+        loaded.worker.stop()
+
+
+def test_a_worker_ignores_the_signals_that_end_its_server(model: LoadedModel) -> None:
+    assert isinstance(model.worker, WorkerProcess)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(model.worker.pid, number)
+    with serving(create_app(Settings(), load=lambda _: model)) as client:
+        assert client.post("/reply", json=ASKED).status_code == 200
+
+
+def test_a_worker_ends_with_its_server(model: LoadedModel) -> None:
+    model.worker.end.close()
+    assert isinstance(model.worker, WorkerProcess)
+    assert model.worker.wait() == 0
+
+
+def test_a_worker_tells_why_it_cannot_serve(tmp_path: Path) -> None:
+    order = Order(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
+    with pytest.raises(FolderError, match="absent: there is no such model folder"):
+        WorkerProcess(order).wait_until_ready()
+
+
+def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> None:
+    order = Order(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
+    worker = WorkerProcess(order)
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(EngineError, match=r"exit code -9"):
+        worker.wait_until_ready()
+
+
+def test_an_error_that_nobody_expected_while_loading_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(order: Order) -> None:
+        raise OSError("libcudart.so.11.0: cannot open shared object file")
+
+    monkeypatch.setattr(worker, "load", load)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        Link(ours).send(Order(tmp_path, "auto", threads=1, max_rows=4, max_beam_size=4))
+        with pytest.raises(OSError, match="libcudart"):
+            worker.serve(Link(theirs))

@@ -1,0 +1,83 @@
+"""A worker between two ends of a socket, with a clock that only steps move."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Hashable
+
+import pytest
+
+from app.decoding import lane
+from app.decoding.messages import Asked, Link, Report
+from app.decoding.worker import Worker
+from model.config import SearchOptions
+from model.contract import Int32, State, StepResult
+from model.search.beam import Search
+from model.search.requests import SearchRequest
+from tests.app.fakes import TableEngine, loop
+
+COSTLY, PLAIN = 0, 1
+
+
+class TimedEngine(TableEngine):
+    """A step takes a second for each row."""
+
+    def __init__(self) -> None:
+        super().__init__(loop(40, 7))
+        self.seconds = 0.0
+        self.rows: list[int] = []
+
+    def step(
+        self,
+        state: State,
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+    ) -> StepResult:
+        self.seconds += len(tokens)
+        self.rows.append(len(tokens))
+        return super().step(state, parents, tokens, top_k, wanted)
+
+
+def decode(engine: TimedEngine, requests: dict[Hashable, SearchRequest]) -> list[Hashable]:
+    """Keys in the order in which they are answered. All requests are there at the start."""
+    ours, theirs = map(Link, socket.socketpair())
+    for key, request in requests.items():
+        ours.send(Asked(key, request, wants_tokens=False))
+    worker = Worker(lambda: Search(engine, bos_id=2, eos_id=3), theirs, max_rows=64)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    answered: list[Hashable] = []
+    while len(answered) < len(requests):
+        for told in ours.receive(waits=True):
+            if isinstance(told, Report):
+                answered += [key for key, _ in told.outcomes]
+    ours.close()
+    thread.join()
+    return answered
+
+
+def request_of(beam_size: int, tokens: int) -> SearchRequest:
+    options = SearchOptions(beam_size=beam_size, min_tokens=tokens, max_tokens=tokens)
+    return SearchRequest(None, [5, 3], options)
+
+
+def test_costly_requests_get_a_quarter_of_the_time_beside_plain_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = TimedEngine()
+    monkeypatch.setattr(lane.time, "perf_counter", lambda: engine.seconds)
+    answered = decode(engine, {COSTLY: request_of(16, 200), PLAIN: request_of(1, 200)})
+    assert answered == [PLAIN, COSTLY]
+    last_plain = len(engine.rows) - engine.rows[::-1].index(1)
+    beside = engine.rows[:last_plain].count(16) * 16
+    assert 0 < beside <= 200 / 3 + 16
+    assert max(engine.rows) == 16  # they never step together
+
+
+def test_costly_requests_that_are_alone_get_all_of_the_time() -> None:
+    engine = TimedEngine()
+    assert decode(engine, {COSTLY: request_of(16, 100)}) == [COSTLY]
+    assert len(engine.rows) == 100

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.errors import InvalidField
+from app.requests import search_options, source_of
+from app.settings import Settings
+from model.config import SearchOptions, TextConfig
+from model.tokenizer import Tokenizer
+
+LIMITS = Settings(max_beam_size=8, max_reply_tokens=100, max_message_characters=10, max_messages=2)
+
+
+def test_without_wishes_the_models_defaults_hold() -> None:
+    defaults = SearchOptions(beam_size=5, n_best=2, length_penalty=1.0, min_tokens=1, max_tokens=9)
+    assert search_options(defaults, LIMITS) == defaults
+
+
+def test_defaults_beyond_the_servers_limits_are_cut() -> None:
+    defaults = SearchOptions(beam_size=12, n_best=12, min_tokens=150, max_tokens=200)
+    options = search_options(defaults, LIMITS)
+    assert (options.beam_size, options.n_best) == (8, 8)
+    assert (options.min_tokens, options.max_tokens) == (100, 100)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "beam_size"),
+    [
+        ({"decoding": "greedy"}, 1),
+        ({"decoding": "beam"}, 4),
+        ({"decoding": "beam", "beam_size": 2}, 2),
+        ({"beam_size": 3}, 3),
+        ({"n_best": 3}, 3),
+        ({"decoding": "beam", "n_best": 6}, 6),
+        ({"decoding": "sample"}, 1),
+        ({"decoding": "sample", "n_best": 3}, 3),
+        ({"temperature": 0.5}, 1),
+        ({}, 2),
+    ],
+)
+def test_decoding_and_beam_size_agree_on_a_beam(wishes: dict[str, Any], beam_size: int) -> None:
+    assert search_options(SearchOptions(beam_size=2), LIMITS, **wishes).beam_size == beam_size
+
+
+@pytest.mark.parametrize(
+    ("wishes", "temperature"),
+    [
+        ({}, 0.7),
+        ({"decoding": "sample"}, 0.7),
+        ({"decoding": "sample", "temperature": 2.0}, 2.0),
+        ({"temperature": 0.0}, 0.0),
+        ({"decoding": "beam"}, 0.0),
+        ({"decoding": "greedy"}, 0.0),
+    ],
+)
+def test_decoding_and_temperature_agree(wishes: dict[str, Any], temperature: float) -> None:
+    options = search_options(SearchOptions(temperature=0.7), LIMITS, **wishes)
+    assert options.temperature == temperature
+
+
+def test_who_samples_and_names_no_temperature_gets_the_usual_one() -> None:
+    assert search_options(SearchOptions(), LIMITS, decoding="sample").temperature == 1.0
+
+
+@pytest.mark.parametrize(
+    ("wishes", "field"),
+    [
+        ({"decoding": "greedy", "beam_size": 2}, "beam_size"),
+        ({"decoding": "greedy", "n_best": 2}, "n_best"),
+        ({"beam_size": 9}, "beam_size"),
+        ({"beam_size": 2, "n_best": 3}, "n_best"),
+        ({"n_best": 9}, "n_best"),
+        ({"max_tokens": 101}, "max_tokens"),
+    ],
+)
+def test_a_wish_beyond_its_limit_names_its_field(wishes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidField, match=f"^{field}: .*Received: ") as caught:
+        search_options(SearchOptions(), LIMITS, **wishes)
+    assert caught.value.field == field
+
+
+def test_a_dialogue_becomes_the_ids_of_its_turns(tokenizer: Tokenizer) -> None:
+    ids = source_of(["hello", "i am"], ["a", "b"], tokenizer, LIMITS, "reply").ids
+    assert ids == tokenizer.source_ids(["hello", "i am"])
+
+
+@pytest.mark.parametrize(
+    ("turns", "field"),
+    [
+        (["hello"] * 3, "messages"),
+        (["hello", "x" * 11], "messages.1"),
+        (["hello", " \t\u200b"], "messages.1"),
+    ],
+)
+def test_a_wrong_turn_names_its_place(turns: list[str], field: str, tokenizer: Tokenizer) -> None:
+    fields = [f"messages.{place}" for place in range(len(turns))]
+    with pytest.raises(InvalidField) as caught:
+        source_of(turns, fields, tokenizer, LIMITS, "reply")
+    assert caught.value.field == field
+
+
+def test_what_a_dialogue_is_too_long_for_is_counted(tokenizer_model: bytes) -> None:
+    short = Tokenizer(TextConfig(context_turns=2, max_source_tokens=4), tokenizer_model)
+    turns, limits = ["hello"] * 3 + ["i am fine"], Settings()
+    whole = Tokenizer(TextConfig(context_turns=2), tokenizer_model).source_ids(turns)
+    source = source_of(turns, ["message"] * 4, short, limits, "reply")
+    assert source.ids == whole[-4:]
+    assert (source.dropped_tokens, source.dropped_turns) == (len(whole) - 4, 2)
+
+
+@pytest.mark.parametrize("turns", [["i am fine, thank you"], ["hello", "hello", "hello"]])
+def test_a_translation_that_would_leave_something_out_is_refused(
+    tokenizer_model: bytes, turns: list[str]
+) -> None:
+    short = Tokenizer(TextConfig(context_turns=2, max_source_tokens=6), tokenizer_model)
+    fields = [f"messages.{place}" for place in range(len(turns))]
+    with pytest.raises(InvalidField, match="is too long: this model reads 6 tokens") as caught:
+        source_of(turns, fields, short, Settings(), "translate")
+    assert caught.value.field == fields[-1]

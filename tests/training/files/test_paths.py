@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from training.errors import CorpusError
+from training.files.paths import find_files, read_bytes, read_lines, writing
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a.txt", "deep/c.txt", ".hidden.txt", ".git/d.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("b.txt", ["b.txt"]),
+        ("*.txt", ["a.txt", "b.txt"]),
+        ("**/*.txt", ["a.txt", "b.txt", "deep/c.txt"]),
+        (".", ["a.txt", "b.txt", "deep/c.txt"]),
+        ("deep", ["deep/c.txt"]),
+    ],
+)
+def test_a_path_is_a_file_a_folder_or_a_glob(folder: Path, path: str, names: list[str]) -> None:
+    root, files = find_files(path, [folder])
+    assert root == folder
+    assert files == [folder / name for name in names]
+
+
+def test_an_absolute_path_needs_no_root(folder: Path) -> None:
+    _, files = find_files(str(folder / "deep"), [Path("elsewhere")])
+    assert files == [folder / "deep" / "c.txt"]
+
+
+def test_a_name_with_glob_characters_is_found_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "film [1999].srt").write_text("")
+    assert find_files("film [1999].srt", [tmp_path])[1] == [tmp_path / "film [1999].srt"]
+
+
+def test_the_first_root_that_has_it_counts(folder: Path) -> None:
+    assert find_files("c.txt", [folder, folder / "deep"])[0] == folder / "deep"
+    (folder / "c.txt").write_text("")
+    assert find_files("c.txt", [folder, folder / "deep"])[0] == folder
+
+
+def test_a_path_that_means_nothing_is_named_with_every_place(folder: Path) -> None:
+    with pytest.raises(CorpusError) as caught:
+        find_files("none/*.txt", [folder, folder / "deep"])
+    assert all(each in str(caught.value) for each in ("none/*.txt", str(folder / "deep")))
+
+
+def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeffone\u2028still\x0bone\r\ntwo\n\nfour".encode())
+    assert list(read_lines(path)) == [
+        (1, "one\u2028still\x0bone"),
+        (2, "two"),
+        (3, ""),
+        (4, "four"),
+    ]
+
+
+def test_packed_files_are_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(b"one\ntwo\n"))
+    assert list(read_lines(path)) == [(1, "one"), (2, "two")]
+    assert read_bytes(path) == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    "content", [b"no gzip", gzip.compress(b"cut" * 99, mtime=0)[:-9]], ids=["no gzip", "cut"]
+)
+def test_a_broken_archive_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"a\.txt\.gz"):
+        read_bytes(path)
+    with pytest.raises(CorpusError, match=r"a\.txt\.gz"):
+        list(read_lines(path))
+
+
+def test_an_altered_archive_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    content = bytearray(gzip.compress(bytes(range(256)) * 50))
+    content[20:60] = bytes(40)
+    path.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"a\.txt\.gz"):
+        read_bytes(path)
+
+
+def test_how_much_of_a_cut_file_was_read_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    lines = "".join(f"line {number}\n" for number in range(5000))
+    path.write_bytes(gzip.compress(lines.encode())[:-2000])
+    read = []
+    with pytest.raises(CorpusError) as caught:
+        read.extend(each for each in read_lines(path))
+    assert "cannot be read" in str(caught.value)
+    assert str(caught.value).endswith("was not read.")
+
+
+@pytest.mark.parametrize("write", [Path.write_text, Path.touch, Path.mkdir])
+def test_what_cannot_be_written_is_named(tmp_path: Path, write: Callable[..., object]) -> None:
+    (tmp_path / "file").write_text("")
+    arguments = [""] if write is Path.write_text else []
+    with pytest.raises(CorpusError, match=r"below: cannot be written: Not a directory"):
+        with writing(tmp_path):
+            write(tmp_path / "file" / "below", *arguments)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_what_arrow_cannot_write_is_named() -> None:
+    batch = pa.record_batch({"a": list(range(100_000))})
+    with pytest.raises(CorpusError, match=r"^full: cannot be written: No space left on device"):
+        with writing(Path("full")), pa.OSFile("/dev/full", "wb") as sink:
+            with pa.ipc.new_file(sink, batch.schema) as writer:
+                writer.write_batch(batch)

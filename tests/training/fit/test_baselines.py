@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from model.tokenizer import EOS_ID
+from training.fit.baselines import (
+    beats_unigrams,
+    describe_overuse,
+    overused_answer,
+    unigram_entropy,
+)
+from training.prepare.shards import SCHEMA, Shard, write_shard
+
+
+def shard_of(path: Path, *parts: list[list[int]]) -> Shard:
+    """A shard of these targets, a batch for each part."""
+    batches = [
+        pa.RecordBatch.from_pydict(
+            {
+                "source_ids": [[EOS_ID]] * len(targets),
+                "target_ids": targets,
+                "source_turns": [["a"]] * len(targets),
+                "target_text": ["b"] * len(targets),
+                "origin": ["c:1"] * len(targets),
+            },
+            schema=SCHEMA,
+        )
+        for targets in parts
+    ]
+    write_shard(path, batches)
+    return Shard(path)
+
+
+def test_the_unigram_entropy_counts_half_of_an_occurrence_more_and_ends(tmp_path: Path) -> None:
+    train = shard_of(tmp_path / "train.arrow", [[5, 5]], [[5, 6]])  # and two ends of sentence
+    dev = shard_of(tmp_path / "dev.arrow", [[6, 7]])
+    total = 6 + 8 * 0.5
+    expected = -(math.log(1.5 / total) + math.log(0.5 / total) + math.log(2.5 / total)) / 3
+    assert unigram_entropy(train, dev, 8) == pytest.approx(expected)
+
+
+def test_a_loss_a_little_below_the_unigram_entropy_beats_nothing() -> None:
+    assert not beats_unigrams(5.55, 5.56)
+    assert beats_unigrams(5.0, 5.56)
+
+
+@pytest.mark.parametrize(
+    ("texts", "references", "expected"),
+    [
+        (["", "", "", "d"], list("abcd"), ("", 0.75)),
+        (list("aaab"), list("aaab"), None),  # as it should be
+        (list("abcd"), list("efgh"), None),
+        (list("aabc"), list("efgh"), None),  # too few to tell
+        (list("aaa") + list("bcdefghijklmnopqrstuvwxyzABCDEF"), list("123" * 11 + "4"), None),
+    ],
+)
+def test_an_answer_is_overused_where_references_differ(
+    texts: list[str], references: list[str], expected: tuple[str, float] | None
+) -> None:
+    assert overused_answer(texts, references) == expected
+
+
+def test_empty_answers_and_one_same_answer_are_named() -> None:
+    assert "are empty" in describe_overuse([""] * 4, list("abcd"))[0]
+    assert "are the same: 'yes'" in describe_overuse(["yes"] * 4, list("abcd"))[0]
+    assert describe_overuse(list("abcd"), list("abcd")) == []

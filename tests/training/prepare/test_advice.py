@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.prepare.advice import Note, expectation_of, has_few, notes_of, nothing_left
+from training.recipe import Recipe
+
+
+def recipe_of(**corpus: Any) -> Recipe:
+    source = {"format": "pairs", "path": "pairs.tsv"}
+    values = {
+        "name": "test",
+        "task": "translate",
+        "output": "run",
+        "corpus": {"sources": [source], **corpus},
+    }
+    return Recipe.parse(values, where="test")
+
+
+def report_of(
+    *, train: int = 30_000, dev: int = 300, test: int = 300, how: str = "fractions", **changes: Any
+) -> dict[str, Any]:
+    kept = {"train": train, "dev": dev, "test": test}
+    report = {
+        "kept": kept,
+        "dropped": {},
+        "faults": 0,
+        "tokens": {"train": {side: {"unknown_percent": 0.1} for side in ("source", "target")}},
+        "sources": [{"kept": kept, "fault_samples": []}],
+        "drawn": {"how": how, "groups": 1},
+    }
+    return report | changes
+
+
+def test_a_large_clean_corpus_needs_no_note() -> None:
+    assert notes_of(report_of(), recipe_of()) == []
+
+
+def test_a_small_part_is_named_with_its_size() -> None:
+    [note] = notes_of(report_of(dev=12), recipe_of())
+    assert (
+        note.text == "dev has 12 examples, so a score is rough. Add files, or raise dev_fraction."
+    )
+    [note] = notes_of(report_of(dev=1, test=49), recipe_of())
+    assert note.text.startswith("dev has 1 example and test has 49 examples, so a score is rough.")
+
+
+def test_tokens_that_are_unknown_ask_for_another_tokenizer() -> None:
+    tokens = {"train": {"source": {"unknown_percent": 1.0}, "target": {"unknown_percent": 36.3}}}
+    [note] = notes_of(report_of(tokens=tokens), recipe_of())
+    assert note.text.startswith("36% of the target tokens are unknown. Raise tokenizer.vocab_size")
+    tuned = recipe_of().model_copy(update={"start_from": "models/default"})
+    [note] = notes_of(report_of(tokens=tokens), tuned)
+    assert note.text.endswith("leave start_from out.")
+
+
+def test_a_small_part_that_was_given_needs_a_larger_source() -> None:
+    sources = [
+        {"format": "pairs", "path": f"{part}.tsv", "split": part}
+        for part in ("train", "dev", "test")
+    ]
+    [note] = notes_of(report_of(dev=12, how="given"), recipe_of(sources=sources))
+    assert note.text.endswith("Add to the sources of such a `split`.")
+
+
+def test_few_examples_to_train_on_need_more_unless_a_model_is_fine_tuned() -> None:
+    report = report_of(train=300)
+    assert expectation_of(report, recipe_of()).endswith("Add files, or set start_from.")
+    assert "Add files" not in expectation_of(report_of(), recipe_of())
+    tuned = recipe_of().model_copy(update={"start_from": "models/default"})
+    assert "300 examples to fine-tune" in expectation_of(report, tuned)
+    assert not has_few(report, tuned)
+
+
+@pytest.mark.parametrize(
+    ("examples", "learns"),
+    [(999, "these very"), (1000, "commands"), (20_000, "narrow"), (500_000, "everyday")],
+)
+def test_more_examples_teach_more(examples: int, learns: str) -> None:
+    assert learns in expectation_of(report_of(train=examples), recipe_of())
+
+
+@pytest.mark.parametrize(
+    ("corpus", "cause"),
+    [
+        ({"test_fraction": 0.0}, "test_fraction is 0"),
+        (
+            {"sources": [{"format": "pairs", "path": "a.tsv", "split": "train"}]},
+            'no source has split = "auto" or "test"',
+        ),
+        ({}, "left out again"),
+    ],
+)
+def test_a_missing_test_part_has_its_cause(corpus: dict[str, Any], cause: str) -> None:
+    [note] = notes_of(report_of(test=0), recipe_of(**corpus))
+    assert "`evaluate` scores what `fit` has seen" in note.text
+    assert cause in note.text
+
+
+def test_stretches_are_named() -> None:
+    [note] = notes_of(report_of(how="stretches"), recipe_of())
+    assert "score better than another film would" in note.text
+
+
+def test_what_was_lost_is_named_with_its_place() -> None:
+    dropped = {"language": 60_000, "train: duplicate": 10}
+    assert notes_of(report_of(dropped=dropped, faults=2_000), recipe_of()) == [
+        Note(
+            "60,010 of 90,610 examples were left out, most of them by `language` (60,000). Check "
+            "that `languages` are those of the files, in their order (or set `swap`).",
+            "left-out",
+        ),
+        Note(
+            "2,000 of 92,610 records could not be read. Mend the files, or check `format`.",
+            "unreadable",
+        ),
+    ]
+
+
+def error_of(part: str, examples: int, recipe: Recipe | None = None, **changes: Any) -> str:
+    report = report_of(**changes)
+    return str(nothing_left(part, report, examples, recipe or recipe_of(), Path("r.toml")))
+
+
+def test_an_empty_part_has_numbers_cause_and_remedy() -> None:
+    dropped = {"length": 3, "train: target too long": 190, "dev: target too long": 5}
+    assert error_of("train", 200, dropped=dropped) == (
+        "r.toml: nothing is left for train. Of 200 examples were left out: 190 target too long, "
+        "3 length; 0 unreadable. Raise corpus.max_target_tokens."
+    )
+
+
+def test_a_rule_that_drops_all_is_named() -> None:
+    assert "Leave the rule `repeats` out" in error_of("dev", 9, dropped={"repeats": 9})
+
+
+def test_too_few_examples_need_more() -> None:
+    assert error_of("dev", 1).endswith('Add files, or give a source with split = "dev".')
+
+
+def test_a_corpus_without_dev_is_said_to_be_learnt_by_heart() -> None:
+    [note] = notes_of(report_of(dev=0), recipe_of(dev_fraction=0.0))
+    assert "learns the training part by heart" in note.text
+
+
+def test_files_without_a_record_are_named_with_a_sample() -> None:
+    sources = [{"kept": {}, "fault_samples": ["a.tsv:1: expected source TAB target"]}]
+    assert error_of("train", 0, faults=7, sources=sources) == (
+        "r.toml: nothing is left for train: no record was read, 7 unreadable "
+        "(a.tsv:1: expected source TAB target). Check path and format."
+    )

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.files.records import Example, Fault
+from training.readers.dialogue import (
+    LONGEST_CONTEXT,
+    LONGEST_CONVERSATION,
+    exchanges_of,
+    read_exchanges,
+    read_turn_lines,
+)
+
+
+def test_each_turn_but_the_first_answers_all_before_it() -> None:
+    turns = [(1, "hi"), (2, "hello"), (3, "how are you?")]
+    assert list(exchanges_of(turns, group="talk", origin="file:7")) == [
+        Example(("hi",), "hello", "talk", "file:7:2"),
+        Example(("hi", "hello"), "how are you?", "talk", "file:7:3"),
+    ]
+
+
+def test_a_context_never_grows_beyond_its_limit() -> None:
+    turns = [(i, f"turn {i}") for i in range(40)]
+    longest = [len(example.source) for example in exchanges_of(turns, group="", origin="")]
+    assert max(longest) == LONGEST_CONTEXT
+    *_, last = exchanges_of(turns, group="", origin="")
+    assert last.source[-1] == "turn 38"
+    assert last.source[0] == "turn 23"
+
+
+def test_an_exchange_is_a_message_and_a_reply(tmp_path: Path) -> None:
+    path = tmp_path / "talk.tsv"
+    path.write_text("hi\thello\n\nnothing here\nbye\tsee you\tsoon\r\n")
+    assert list(read_exchanges(path)) == [
+        Example(("hi",), "hello", "hi", f"{path}:1"),
+        Fault(f"{path}:3", "expected message TAB reply"),
+        Example(("bye", "see you"), "soon", "bye", f"{path}:4"),
+    ]
+
+
+def test_an_empty_line_ends_a_conversation(tmp_path: Path) -> None:
+    path = tmp_path / "talk.txt"
+    path.write_text("hi\nhello\n\n\nbye\nsee you\nsoon")
+    assert list(read_turn_lines(path)) == [
+        Example(("hi",), "hello", f"{path}:1", f"{path}:2"),
+        Example(("bye",), "see you", f"{path}:5", f"{path}:6"),
+        Example(("bye", "see you"), "soon", f"{path}:5", f"{path}:7"),
+    ]
+
+
+def test_a_file_without_empty_lines_is_cut_so_that_it_can_be_split(tmp_path: Path) -> None:
+    path = tmp_path / "talk.txt"
+    path.write_text("".join(f"turn {i}\n" for i in range(2 * LONGEST_CONVERSATION + 1)))
+    groups = {example.group for example in read_turn_lines(path) if isinstance(example, Example)}
+    assert groups == {f"{path}:1", f"{path}:{LONGEST_CONVERSATION + 1}"}

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from training.files.records import Example, Fault
+from training.readers.fields import Fields, records_of
+
+
+def read(*records: Any, **fields: Any) -> list[Example | Fault]:
+    return list(records_of(enumerate(records, start=1), "a", Fields(**fields)))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"dialog": ["hi", "hello"]},
+        {"dialogue": ["hi", "hello"], "source": "web"},
+        {"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]},
+        {"turns": [{"speaker": "A", "text": "hi"}, {"speaker": "B", "text": "hello"}]},
+        {
+            "messages": [
+                {"role": "system", "content": "Be kind.", "tool_calls": None},
+                {"role": "user", "content": "hi", "tool_calls": None},
+                {"role": "assistant", "content": "hello", "tool_calls": None},
+            ]
+        },
+    ],
+)
+def test_conversations_have_many_shapes(record: dict[str, Any]) -> None:
+    [example] = read(record)
+    assert example == Example(("hi",), "hello", "a:1", "a:1:2")
+
+
+@pytest.mark.parametrize(
+    ("record", "source", "target"),
+    [
+        ({"source": "a", "target": "b"}, "a", "b"),
+        ({"instruction": "Add.", "input": "1 2", "output": "3"}, "Add. 1 2", "3"),
+        ({"instruction": "Add.", "input": "", "output": "3"}, "Add.", "3"),
+        ({"prompt": "a", "completion": "b"}, "a", "b"),
+        ({"question": "a", "answer": "b", "id": 5}, "a", "b"),
+    ],
+)
+def test_pairs_have_many_names(record: dict[str, Any], source: str, target: str) -> None:
+    assert read(record) == [Example((source,), target, source, "a:1")]
+
+
+def test_columns_lead_into_records_within_records() -> None:
+    record = {"data": {"q": "a", "r.s": "b"}, "doc": 7}
+    assert read(record, columns=("data.q", "data.r.s"), group_column="doc") == [
+        Example(("a",), "b", "7", "a:1")
+    ]
+
+
+def test_a_column_may_hold_all_turns() -> None:
+    record = {"x": {"talk": ["a", "b", "c"]}, "film": "m1"}
+    assert read(record, columns=("x.talk",)) == [
+        Example(("a",), "b", "a:1", "a:1:2"),
+        Example(("a", "b"), "c", "a:1", "a:1:3"),
+    ]
+
+
+def test_rows_of_one_group_are_a_conversation() -> None:
+    rows = [{"text": text, "talk": talk} for text, talk in (("a", 1), ("b", 1), ("c", 2), ("d", 2))]
+    assert read(*rows, columns=("text",), group_column="talk") == [
+        Example(("a",), "b", "a:1", "a:2"),
+        Example(("c",), "d", "a:2", "a:4"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "fields", "reason"),
+    [
+        (5, {}, "expected a record with named fields"),
+        ({"text": "a"}, {}, "name `columns`"),
+        ({"translation": {"en": "a", "de": "b"}}, {}, "name two `languages`"),
+        ({"translation": {"en": "a"}}, {"languages": ("en", "de")}, "no texts in en and de"),
+        ({"a": "x", "b": None}, {"columns": ("a", "b")}, "has no text in b"),
+        ({"a": "x"}, {"columns": ("a",)}, "expected a list of turns"),
+        ({"a": "x", "b": "y"}, {"columns": ("a", "b"), "group_column": "c"}, "no value in c"),
+        ({"a": 5, "c": 1}, {"columns": ("a",), "group_column": "c"}, "has no text in a"),
+    ],
+)
+def test_another_shape_is_a_fault_that_names_what_was_expected(
+    record: Any, fields: dict[str, Any], reason: str
+) -> None:
+    [fault] = read(record, **fields)
+    assert isinstance(fault, Fault)
+    assert fault.origin == "a:1"
+    assert reason in fault.reason

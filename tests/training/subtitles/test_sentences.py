@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from time import process_time
+
+import pytest
+
+from training.subtitles.sentences import is_asked, is_ended, is_question, sentences_of
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("It is over. Go home!", ["It is over.", "Go home!"]),
+        ("„Wer?“ Niemand.", ["„Wer?“ Niemand."]),
+        ('"Who?" Nobody.', ['"Who?"', "Nobody."]),
+        ("Mr. Smith met J. Jones.", ["Mr. Smith met J. Jones."]),
+        ("Das ist z. B. Gold, z.B. 0,1.", ["Das ist z. B. Gold, z.B. 0,1."]),
+        ("It costs 3.5 dollars.", ["It costs 3.5 dollars."]),
+        ("Take all up to x. Then go.", ["Take all up to x.", "Then go."]),
+        ("Well... that was it.", ["Well... that was it."]),
+        ("你好。再见！", ["你好。", "再见！"]),
+        ("「行くの？」うん。", ["「行くの？」", "うん。"]),
+        ("はい｡いいえ｡", ["はい｡", "いいえ｡"]),
+        ("यह अच्छा है। वह गया।", ["यह अच्छा है।", "वह गया।"]),
+        ("وہ گیا۔ کیوں؟ پتہ نہیں۔", ["وہ گیا۔", "کیوں؟", "پتہ نہیں۔"]),
+        ("Really‽ Yes⁉ No.", ["Really‽", "Yes⁉", "No."]),
+        ("እሺ። የት፧ እዚያ።", ["እሺ።", "የት፧", "እዚያ።"]),
+        ("ဟုတ်ကဲ့။ သွားမယ်။", ["ဟုတ်ကဲ့။", "သွားမယ်။"]),
+        ("no end", ["no end"]),
+    ],
+)
+def test_sentences_end_in_every_script(text: str, sentences: list[str]) -> None:
+    assert list(sentences_of(text)) == sentences
+
+
+@pytest.mark.parametrize(
+    "mark", [".", "…", "?", "。", "｡", "！", "؟", "۔", "।", "‽", "።", "။", "։"]
+)
+def test_a_mark_ends_a_text_also_inside_quotes(mark: str) -> None:
+    assert is_ended(f"abc{mark}")
+    assert is_ended(f'"abc{mark}" ')
+    assert not is_ended(f"abc{mark} d")
+
+
+def test_questions_and_exclamations_are_told_apart() -> None:
+    assert is_question("Who؟") and is_question("誰？」") and not is_question("Oh!")
+    assert is_asked("Oh!") and is_asked("Who?") and not is_asked("Oh.")
+
+
+@pytest.mark.parametrize("text", ["a. a" * 250_000, "." * 1_000_000 + "a", '."' * 500_000 + "a"])
+def test_a_text_of_a_million_characters_takes_no_long(text: str) -> None:
+    start = process_time()
+    assert "".join(sentences_of(text)).replace(" ", "") == text.replace(" ", "")
+    assert process_time() - start < 3

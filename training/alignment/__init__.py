@@ -1,0 +1,1 @@
+"""Two subtitle files of one film to pairs."""

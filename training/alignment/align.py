@@ -1,0 +1,86 @@
+"""`align`: the pairs of two subtitle files of one film, for programs other than this one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from training.alignment.films import Pair
+from training.alignment.reader import align_films
+from training.errors import CorpusError, MismatchError
+from training.files.records import Fault, fault_of
+from training.formats import MIN_SCORE
+
+
+@dataclass(frozen=True)
+class FilmPair:
+    """What two files say at a time.
+
+    Attributes:
+        source, target: what is said, each on one line.
+        score: 0 to 1.
+        source_start, source_end, target_start, target_end: in seconds, each on its file's clock.
+        source_file, target_file: where it is said.
+        source_lines, target_lines: of the files, where the times of its cues stand.
+    """
+
+    source: str
+    target: str
+    score: float
+    source_start: float
+    source_end: float
+    target_start: float
+    target_end: float
+    source_file: str
+    target_file: str
+    source_lines: tuple[int, ...]
+    target_lines: tuple[int, ...]
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def film_pairs(
+    films: Iterable[tuple[str, str]],
+    min_score: float = MIN_SCORE,
+    *,
+    on_read: Callable[[tuple[str, str]], object] = lambda _: None,
+) -> Iterator[FilmPair | Fault]:
+    """Pairs of (source file, target file), as a stream; what cannot be read becomes a fault.
+
+    Args:
+        films: the two files of each.
+        min_score: of the pairs that are kept.
+        on_read: is called with each film whose files could be read.
+    """
+    for source, target in films:
+        try:
+            found = align_films(Path(source), Path(target), min_score)
+        except CorpusError as error:
+            if isinstance(error, MismatchError):
+                on_read((source, target))
+            yield fault_of(error, source, target)
+            continue
+        on_read((source, target))
+        yield from found.faults
+        for pair in found.pairs:
+            yield _film_pair(pair, source, target)
+
+
+def _film_pair(pair: Pair, source: str, target: str) -> FilmPair:
+    return FilmPair(
+        source=pair.source_text,
+        target=pair.target_text,
+        score=round(pair.score, 3),
+        source_start=round(pair.source[0].start, 3),
+        source_end=round(pair.source[-1].end, 3),
+        target_start=round(pair.target[0].start, 3),
+        target_end=round(pair.target[-1].end, 3),
+        source_file=source,
+        target_file=target,
+        source_lines=tuple(dict.fromkeys(each.line for each in pair.source)),
+        target_lines=tuple(dict.fromkeys(each.line for each in pair.target)),
+    )

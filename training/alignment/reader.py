@@ -1,0 +1,71 @@
+"""Bitext from two subtitle files of one film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.alignment.films import Pair, align
+from training.alignment.same_film import fitting_clock
+from training.errors import CorpusError, MismatchError
+from training.files.records import Cue, Example, Fault, Records, fault_of
+from training.subtitles.cues import read_cues
+
+
+@dataclass(frozen=True)
+class FilmPairs:
+    """What two files yield.
+
+    Attributes:
+        pairs: in order.
+        faults: cues that could not be read.
+    """
+
+    pairs: list[Pair]
+    faults: list[Fault]
+
+
+def align_films(source: Path, target: Path, min_score: float) -> FilmPairs:
+    """The pairs of two subtitle files whose score is `min_score` or more.
+
+    Raises:
+        CorpusError: if a file cannot be read or has no cue.
+        MismatchError: if they do not fit.
+    """
+    faults: list[Fault] = []
+    ours, theirs = (list(_cues(path, faults)) for path in (source, target))
+    timing = fitting_clock(ours, theirs)
+    aligned = align(ours, theirs, timing) if timing else []
+    pairs = [pair for pair in aligned if pair.score >= min_score]
+    if not pairs:
+        raise MismatchError(
+            f"{source}: does not fit {target}: with no shift or frame rate do their times and "
+            "words agree. Are both of one film, and of the same cut of it?"
+        )
+    return FilmPairs(pairs, faults)
+
+
+def read_film_pairs(source: Path, target: Path, min_score: float) -> Records:
+    """One example a pair. The source's file is the group: a film is not torn apart."""
+    try:
+        found = align_films(source, target, min_score)
+    except CorpusError as error:
+        yield fault_of(error, source, target)
+        return
+    yield from found.faults
+    for pair in found.pairs:
+        origin = f"{source}:{pair.source[0].line}"
+        yield Example((pair.source_text,), pair.target_text, str(source), origin)
+
+
+def _cues(path: Path, faults: list[Fault]) -> Iterator[Cue]:
+    count = 0
+    for found in read_cues(path):
+        if isinstance(found, Fault):
+            faults.append(found)
+        else:
+            count += 1
+            yield found
+    if not count:
+        raise CorpusError(f"{path}: has no cue with text. Nothing can be aligned with it.")

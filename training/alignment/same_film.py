@@ -1,0 +1,132 @@
+"""Whether two subtitle files are of one film, and how their clocks differ; pure.
+
+Where stretches of the two agree in times and in words that are spelt alike (`breaks.py`), by more
+than they do with one file played backwards, or cues agree clearly in time by one offset
+(`clock.py`), they are. Elsewhere words decide (`word_links.py`): by
+the right clock many more of them are linked than chance would, which is what is linked if the
+texts of one file are put in each other's places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from training.alignment.breaks import STRETCH, Stretch, find_stretches, timing_of
+from training.alignment.clock import Timing, possible_timings
+from training.alignment.features import sides_of
+from training.alignment.films import align, spoken
+from training.alignment.segments import Segment, segments_of
+from training.alignment.word_links import Spoken, links_between
+from training.files.records import Cue
+
+#: Standard deviations from which on a clock is believed at once (two films have up to 9).
+SURE_EVIDENCE = 10.0
+#: Links by one clock to those by chance: two films have up to 1.26, two languages of one from 1.36.
+LEAST_LINKED = 1.3
+#: Ways to put texts in each other's places.
+TURNS = 3
+#: Another clock than the one that times tell first must be better by so much.
+CLEARLY_MORE = 1.05
+#: Files with fewer cues are too short to tell whether they are of one film.
+FEW_CUES = 50
+#: Nats, beyond what the source gains backwards, from which on stretches are believed (two films of
+#: one topic have up to 10, one film from 14).
+SURE_STRETCHES = 12.0
+#: Rates that are tried, beside 1, if times alone do not tell.
+MOST_RATES = 3
+
+
+def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
+    """From the target's clock to the source's; none if the files are hardly of one film.
+
+    Args:
+        source: cues of one file, at least one.
+        target: cues of the other, at least one.
+    """
+    ours, theirs = segments_of(source), segments_of(target)
+    if not ours or not theirs:
+        return None
+    source, target = (sorted(side, key=lambda cue: cue.start_ms) for side in (source, target))
+    clocks = possible_timings(source, target)
+    broken = _by_stretches(source, target, clocks)
+    if broken:
+        return broken
+    if clocks[0].evidence >= SURE_EVIDENCE:
+        return clocks[0]
+    if min(len(source), len(target)) < FEW_CUES:
+        return _by_borders(source, target, clocks)
+    return _by_words(ours, theirs, clocks)
+
+
+def _by_stretches(
+    source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]
+) -> Timing | None:
+    """The clock of the rate at which chains of stretches agree best, if that is clear."""
+    likely = clocks[:1]
+    if clocks[0].evidence < SURE_EVIDENCE:
+        as_they_are = [] if any(each.rate == 1 for each in clocks[:MOST_RATES]) else clocks[-1:]
+        likely = [*clocks[:MOST_RATES], *as_they_are]
+    backwards = _backwards(source)
+    most, best = SURE_STRETCHES, None
+    for clock in likely:
+        stretches = find_stretches(source, target, clock.rate)
+        gain = _gain(stretches)
+        if gain > most:
+            gain -= _gain(find_stretches(backwards, target, clock.rate))
+        if gain > most:
+            most, best = gain, timing_of(target, clock, stretches)
+    return best
+
+
+def _gain(stretches: Sequence[Stretch]) -> float:
+    """Nats beyond the price of each."""
+    return sum(each.evidence - STRETCH for each in stretches)
+
+
+def _backwards(cues: Sequence[Cue]) -> list[Cue]:
+    """The cues in the reverse order: with another file of one topic, all that agrees is chance."""
+    end = max(cue.end_ms for cue in cues)
+    turned = [replace(cue, start_ms=end - cue.end_ms, end_ms=end - cue.start_ms) for cue in cues]
+    return sorted(turned, key=lambda cue: cue.start_ms)
+
+
+def _by_borders(source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]) -> Timing:
+    """Whichever more borders agree with: what times tell first, or the clocks as they are."""
+    found, as_they_are = clocks[0], clocks[-1]
+    agreement, other = (
+        sum(pair.score for pair in align(source, target, timing)) for timing in (found, as_they_are)
+    )
+    return as_they_are if other > CLEARLY_MORE * agreement else found
+
+
+def _by_words(
+    source: Sequence[Segment], target: Sequence[Segment], clocks: list[Timing]
+) -> Timing | None:
+    best, most = clocks[0], 0.0
+    for clock in clocks:
+        linked = _linked(*_on_one_clock(source, target, clock))
+        if linked > CLEARLY_MORE * most:
+            best, most = clock, linked
+    ours, theirs = _on_one_clock(source, target, best)
+    steps = [turn * len(theirs) // (TURNS + 1) for turn in range(1, TURNS + 1)]
+    by_chance = sum(_linked(ours, _turned(theirs, step)) for step in steps) / TURNS
+    return best if most >= LEAST_LINKED * by_chance else None
+
+
+def _on_one_clock(
+    source: Sequence[Segment], target: Sequence[Segment], clock: Timing
+) -> tuple[list[Spoken], list[Spoken]]:
+    s, t = sides_of(source, target, clock)
+    return spoken(source, s), spoken(target, t)
+
+
+def _linked(source: list[Spoken], target: list[Spoken]) -> float:
+    """How many words are."""
+    return float(links_between(source, target).weights.sum())
+
+
+def _turned(segments: list[Spoken], step: int) -> list[Spoken]:
+    """Each text at the time of the one `step` places before it."""
+    texts = [each.text for each in segments[step:] + segments[:step]]
+    return [each._replace(text=text) for each, text in zip(segments, texts, strict=True)]

@@ -1,0 +1,110 @@
+"""Cues to segments: what one person says in one cue, at most to the end of a sentence.
+
+A cue that ends one sentence and begins the next has two; its time is shared out by characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+
+from training.files.records import Cue
+from training.subtitles.sentences import is_asked, is_ended, sentences_of
+from training.subtitles.speech import is_advert, speeches_of
+
+_CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
+#: One word of a clause, behind the border: `a machine like | this, then`
+_WORD_OVER = re.compile(r"[\w'’]+[,;:،，、；：]\s")
+_DOTS = ("...", "…")
+
+
+class Ending(IntEnum):
+    """What ends with a segment, as far as its punctuation tells."""
+
+    NOTHING = 0
+    CLAUSE = 1  # a comma tells, also one word later, or a capital letter behind it
+    SENTENCE = 2
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a cue.
+
+    Attributes:
+        start, end: in seconds.
+        text: on one line.
+        ending: what ends with it; a sentence too where somebody else speaks next.
+        line: of the file, where its cue's time stands.
+    """
+
+    start: float
+    end: float
+    text: str
+    ending: Ending
+    line: int
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it ends with a question or an exclamation, which files mark that mark no other
+        sentence."""
+        return is_asked(self.text)
+
+
+def segments_of(cues: Iterable[Cue]) -> list[Segment]:
+    """The segments of a file in time order; adverts, notes and songs have none."""
+    in_order = sorted(cues, key=lambda cue: cue.start_ms)
+    parts = [part for cue in in_order if not is_advert(cue.text) for part in _parts_of(cue)]
+    return [
+        Segment(part.start, part.end, part.text, _ending(part, after), part.line)
+        for part, after in pairwise([*parts, None])
+        if part
+    ]
+
+
+@dataclass(frozen=True)
+class _Part:
+    start: float
+    end: float
+    text: str
+    line: int
+    is_marked: bool  # somebody else speaks than before
+
+
+def _parts_of(cue: Cue) -> Iterator[_Part]:
+    parts = [
+        (sentence, speech.is_marked and place == 0 and _begins(sentence))
+        for speech in speeches_of(cue)
+        for place, sentence in enumerate(sentences_of(speech.text))
+    ]
+    characters = sum(len(text) for text, _ in parts)
+    start = cue.start_ms / 1000
+    for text, is_marked in parts:
+        end = start + (cue.end_ms - cue.start_ms) / 1000 * len(text) / characters
+        yield _Part(start, end, text, cue.line, is_marked)
+        start = end
+
+
+def _begins(sentence: str) -> bool:
+    """Not after a dash within a sentence, or a minus sign."""
+    return not sentence[0].islower() and not sentence[0].isdigit()
+
+
+def _ending(part: _Part, after: _Part | None) -> Ending:
+    if after and after.is_marked:
+        return Ending.SENTENCE
+    goes_on = (
+        after and part.text.endswith(_DOTS) and (after.text[0].islower() or after.text[0] in ".…")
+    )
+    if is_ended(part.text) and not goes_on:
+        return Ending.SENTENCE
+    is_clause = _CLAUSE.search(part.text) or (after and _begins_anew(after.text))
+    return Ending.CLAUSE if is_clause else Ending.NOTHING
+
+
+def _begins_anew(text: str) -> bool:
+    """With a capital letter, or after one word of a clause."""
+    is_capitalised = text[0].isupper() and text[1:2].islower()
+    return is_capitalised or bool(_WORD_OVER.match(text))

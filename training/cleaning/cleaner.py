@@ -1,0 +1,259 @@
+"""Named rules: an example is kept, or there is a reason why not. Knows no files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from training.cleaning import rules
+from training.cleaning.languages import (
+    can_identify,
+    identify,
+    same_language,
+    script_share,
+    width_of,
+)
+from training.cleaning.rules import Rule
+from training.errors import RecipeError
+
+
+@dataclass(slots=True)
+class Sides:
+    """What rules look at.
+
+    Attributes:
+        source, target: plain, by `model.text.normalise`; of a dialogue, the turn that is answered.
+        raw_source, raw_target: as they stand in their file.
+    """
+
+    source: str
+    target: str
+    raw_source: str
+    raw_target: str
+
+
+#: True: the example is dropped.
+Check = Callable[[Sides], bool]
+
+_DAMAGED = re.compile(
+    "[\ufffd\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff]"
+    "|[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]"
+    "|\u00e2\u20ac."
+)
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+_ASCII_LETTERS = {i: None for i in range(128) if not chr(i).isalpha()}
+#: A separator before exactly three digits is one of thousands.
+_NUMBER = re.compile(r"\d+(?:[.,'\u2019\u00a0\u202f ]\d{3}(?!\d))*")
+#: Numbers in another unit on the other side: `28 тысяч` and `28,000`.
+_SCALED = re.compile(
+    r"\d\s*(?:[万萬億亿千百만억천백兆]|тыс|млн|млрд|миллион|миллиард|lakh|crore|thousand|[mb]illion"
+    r"|hundred|tausend|mio|mrd|milliard|mill[eo]n|mille?\b|mil\b|tys|mln|mld)",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"\d\s*[:.h]\s*\d\d(?!\d)|\d\s*[ap]\.?\s?m\b|\d\s*uhr\b", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+#: Python refuses to read numbers of many digits; those of fewer than this it always reads.
+_MOST_DIGITS = sys.int_info.str_digits_check_threshold
+_LONGEST_PHRASE = 4
+
+_PROFANITY = (
+    "arsehole asshole bastard bitch bollocks bullshit cock cocksucker cunt dickhead fag faggot fuck"
+    " fucked fucker fuckers fuckin fucking fucks goddamn jackass motherfucker motherfuckers"
+    " motherfucking nigga nigger prick pussy shit shits shitty slut twat wanker whore"
+)
+
+
+class Cleaner:
+    """The rules of a recipe that look at one example alone.
+
+    Args:
+        chosen: rules, in order; those that compare examples are left to `pass2_deduplicate.py`.
+        languages: of source and target.
+        is_explicit: the recipe names its rules itself: each of them must be applicable.
+
+    Attributes:
+        inactive: rule -> why it is not applied; only of default rules.
+
+    Raises:
+        RecipeError: if a rule that was asked for cannot be applied.
+    """
+
+    def __init__(
+        self, chosen: tuple[Rule, ...], languages: tuple[str, ...], *, is_explicit: bool
+    ) -> None:
+        self.inactive: dict[str, str] = {}
+        self._checks: list[tuple[str, Check]] = []
+        pair = (languages[0], languages[-1]) if languages else ("", "")
+        for rule in chosen:
+            if rule.rule not in _CHECKS:
+                continue
+            reason = _why_inactive(rule, pair)
+            if reason and is_explicit:
+                raise RecipeError(f"corpus.rules: '{rule.rule}' cannot be applied: {reason}")
+            if reason:
+                self.inactive[rule.rule] = reason
+            else:
+                self._checks.append((rule.rule, _CHECKS[rule.rule](rule, pair)))
+
+    def refusal(self, sides: Sides) -> str | None:
+        """The first rule that drops an example, or None."""
+        for name, drops in self._checks:
+            if drops(sides):
+                return name
+        return None
+
+
+def letters_of(text: str) -> str:
+    """The letters of `text` without case: equal for near duplicates."""
+    if text.isascii():
+        return text.lower().translate(_ASCII_LETTERS)
+    return _NO_LETTERS.sub("", text.casefold())
+
+
+def _unicode(_rule: rules.UnicodeRule, _languages: tuple[str, str]) -> Check:
+    def drops(sides: Sides) -> bool:
+        source, target = sides.raw_source, sides.raw_target
+        return (not source.isascii() and _DAMAGED.search(source) is not None) or (
+            not target.isascii() and _DAMAGED.search(target) is not None
+        )
+
+    return drops
+
+
+def _length(rule: rules.LengthRule, _languages: tuple[str, str]) -> Check:
+    least, most, most_characters = rule.least_words, rule.most_words, rule.most_characters
+
+    def is_wrong(text: str) -> bool:
+        return len(text) > most_characters or not least <= text.count(" ") + 1 <= most
+
+    return lambda sides: is_wrong(sides.source) or is_wrong(sides.target)
+
+
+def _ratio(rule: rules.RatioRule, _languages: tuple[str, str]) -> Check:
+    most, slack = rule.most, rule.slack
+
+    def drops(sides: Sides) -> bool:
+        source, target = width_of(sides.source) + slack, width_of(sides.target) + slack
+        return source > most * target or target > most * source
+
+    return drops
+
+
+def _repeats(rule: rules.RepeatsRule, _languages: tuple[str, str]) -> Check:
+    run = re.compile(rf"(.)\1{{{rule.most_characters}}}")
+    most = rule.most_phrases
+
+    def is_wrong(text: str) -> bool:
+        if run.search(text):
+            return True
+        words = text.lower().split()
+        if len(words) - len(set(words)) < most:
+            return False
+        return _longest_loop(words) > most
+
+    return lambda sides: is_wrong(sides.source) or is_wrong(sides.target)
+
+
+def _longest_loop(words: list[str]) -> int:
+    """How often in a row the phrase comes that is said most often in a row."""
+    longest = 1
+    for size in range(1, _LONGEST_PHRASE + 1):
+        equal = 0
+        for word, later in zip(words, words[size:], strict=False):
+            equal = equal + 1 if word == later else 0
+            longest = max(longest, equal // size + 1)
+    return longest
+
+
+def _numbers(rule: rules.NumbersRule, _languages: tuple[str, str]) -> Check:
+    def drops(sides: Sides) -> bool:
+        if not (_DIGIT.search(sides.source) or _DIGIT.search(sides.target)):
+            return False
+        if _SCALED.search(sides.source) or _SCALED.search(sides.target):
+            return False
+        has_clock = any(_CLOCK.search(text) for text in (sides.source, sides.target))
+        source = _numbers_of(sides.source, has_clock)
+        target = _numbers_of(sides.target, has_clock)
+        missing, added = source - target, target - source
+        if missing and added:
+            return True
+        # `twenty` and 20; `a thousand` and 1,000
+        return any(number > rule.spelled and number % 100 for number in (missing or added))
+
+    return drops
+
+
+def _numbers_of(text: str, has_clock: bool) -> Counter[int]:
+    """Whole numbers in `text`; with a time of day in it, 14 is 2."""
+    numbers = (
+        int("".join(_DIGIT.findall(found)[:_MOST_DIGITS])) for found in _NUMBER.findall(text)
+    )
+    if has_clock:
+        return Counter(number - 12 if 12 < number <= 24 else number for number in numbers)
+    return Counter(numbers)
+
+
+def _copy(rule: rules.CopyRule, _languages: tuple[str, str]) -> Check:
+    def drops(sides: Sides) -> bool:
+        if sides.source[:1].casefold() != sides.target[:1].casefold():
+            return False
+        letters = letters_of(sides.source)
+        return len(letters) >= rule.least_letters and letters == letters_of(sides.target)
+
+    return drops
+
+
+def _profanity(rule: rules.ProfanityRule, _languages: tuple[str, str]) -> Check:
+    words = rule.words or tuple(_PROFANITY.split())
+    listed = re.compile(
+        rf"(?<!\w)(?:{'|'.join(re.escape(word.casefold()) for word in words)})(?!\w)"
+    )
+    return lambda sides: any(
+        listed.search(text.casefold()) is not None for text in (sides.source, sides.target)
+    )
+
+
+def _script(rule: rules.ScriptRule, languages: tuple[str, str]) -> Check:
+    source_share, target_share = map(script_share, languages)
+    return lambda sides: (
+        source_share(sides.source) < rule.share or target_share(sides.target) < rule.share
+    )
+
+
+def _language(rule: rules.LanguageRule, languages: tuple[str, str]) -> Check:
+    def is_wrong(text: str, expected: str) -> bool:
+        if width_of(text) < rule.least_letters:
+            return False
+        found, certainty = identify(text)
+        if found == expected or certainty < rule.certainty or same_language(found, expected):
+            return False
+        return width_of(letters_of(text)) >= rule.least_letters
+
+    source, target = languages
+    return lambda sides: is_wrong(sides.source, source) or is_wrong(sides.target, target)
+
+
+def _why_inactive(rule: Rule, languages: tuple[str, str]) -> str:
+    if rule.rule not in ("language", "script"):
+        return ""
+    if not languages[0]:
+        return "the recipe names no `languages`"
+    unknown = [language for language in languages if not can_identify(language)]
+    return f"'{unknown[0]}' is no language that is known (ISO 639-1: \"en\")" if unknown else ""
+
+
+_CHECKS: dict[str, Callable[[Any, tuple[str, str]], Check]] = {
+    "unicode": _unicode,
+    "length": _length,
+    "ratio": _ratio,
+    "repeats": _repeats,
+    "numbers": _numbers,
+    "copy": _copy,
+    "profanity": _profanity,
+    "script": _script,
+    "language": _language,
+}

@@ -1,0 +1,162 @@
+"""Rules of cleaning, as documents: names and settings. What they do is in `cleaner.py` and
+`pass2_deduplicate.py`."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from typing import Any, Literal
+
+from pydantic import Field
+
+from model.config import Document, Task
+
+
+class Rule(Document):
+    """One entry of `corpus.rules`: its name, and settings that have defaults."""
+
+    rule: str
+
+
+class UnicodeRule(Rule):
+    """damaged text: U+FFFD, private or unassigned characters, UTF-8 that was read as cp1252
+    (`Ã¤`). Texts are in NFKC and without invisible characters for all rules that follow, and for
+    the tokenizer"""
+
+    rule: Literal["unicode"] = "unicode"
+
+
+class LengthRule(Rule):
+    """a side that is too short or too long, before it is tokenised"""
+
+    rule: Literal["length"] = "length"
+    least_words: int = Field(1, ge=1, description="of each side")
+    most_words: int = Field(200, ge=1, description="of each side")
+    most_characters: int = Field(1000, ge=1, description="of each side")
+
+
+class RatioRule(Rule):
+    """sides whose lengths in characters differ too much; a Chinese character counts as three, a
+    kana or a Hangul syllable as two"""
+
+    rule: Literal["ratio"] = "ratio"
+    most: float = Field(3.0, ge=1.0, description="longer by shorter side")
+    slack: int = Field(15, ge=0, description="characters that both get for nothing")
+
+
+class RepeatsRule(Rule):
+    """one character, or one phrase of up to four words, again and again"""
+
+    rule: Literal["repeats"] = "repeats"
+    most_characters: int = Field(10, ge=1, description="equal ones in a row")
+    most_phrases: int = Field(4, ge=1, description="equal ones in a row")
+
+
+class NumbersRule(Rule):
+    """numbers that differ between the sides; 1,000 and a thousand are equal"""
+
+    rule: Literal["numbers"] = "numbers"
+    spelled: int = Field(
+        100, ge=0, description="up to this, one side may spell out what the other has in digits"
+    )
+
+
+class ScriptRule(Rule):
+    """a side in another script than its language is written in; needs `languages`"""
+
+    rule: Literal["script"] = "script"
+    share: float = Field(0.5, gt=0.0, le=1.0, description="of its letters that must be right")
+
+
+class LanguageRule(Rule):
+    """a side in another language than `languages` says; fastText's lid.176 tells (Joulin et al.
+    2017, arXiv:1607.01759)"""
+
+    rule: Literal["language"] = "language"
+    certainty: float = Field(0.7, gt=0.0, lt=1.0, description="that it is another language")
+    least_letters: int = Field(10, ge=1, description="shorter sides are believed")
+
+
+class CopyRule(Rule):
+    """a target that is its source, but for case, punctuation and digits"""
+
+    rule: Literal["copy"] = "copy"
+    least_letters: int = Field(12, ge=1, description="shorter ones may be names")
+
+
+class ProfanityRule(Rule):
+    """a side that holds a word of a list; never on by default"""
+
+    rule: Literal["profanity"] = "profanity"
+    words: tuple[str, ...] = Field(
+        (), description="words or phrases, in any case; none: a short English list"
+    )
+
+
+class DuplicateRule(Rule):
+    """an example that was there before, as the model reads it"""
+
+    rule: Literal["duplicate"] = "duplicate"
+
+
+class NearDuplicateRule(Rule):
+    """an example that was there before, but for case, punctuation, digits and spaces"""
+
+    rule: Literal["near_duplicate"] = "near_duplicate"
+
+
+#: In the order in which they are applied, whatever the order in a recipe: cheap ones first.
+RULES: dict[str, type[Rule]] = {
+    "unicode": UnicodeRule,
+    "length": LengthRule,
+    "ratio": RatioRule,
+    "repeats": RepeatsRule,
+    "numbers": NumbersRule,
+    "copy": CopyRule,
+    "profanity": ProfanityRule,
+    "script": ScriptRule,
+    "language": LanguageRule,
+    "duplicate": DuplicateRule,
+    "near_duplicate": NearDuplicateRule,
+}
+
+#: Rules of a recipe that names none. People say the same things again and again: exchanges may.
+DEFAULT_RULES: dict[Task, tuple[str, ...]] = {
+    "reply": ("unicode", "length", "repeats", "script", "language"),
+    "translate": tuple(name for name in RULES if name != "profanity"),
+}
+
+
+def parse_rules(entries: Any) -> Any:
+    """Documents for entries of a recipe: `"ratio"`, or `{rule = "ratio", most = 2.5}`.
+
+    Raises:
+        ValueError: if a name is unknown (the nearest known one is told) or comes twice, or a
+            setting is wrong.
+    """
+    if not isinstance(entries, list | tuple):
+        return entries
+    rules = [_parse_rule(entry) for entry in entries]
+    twice = [name for name, count in Counter(rule.rule for rule in rules).items() if count > 1]
+    if twice:
+        raise ValueError(f"'{twice[0]}' stands there twice")
+    return tuple(sorted(rules, key=lambda rule: list(RULES).index(rule.rule)))
+
+
+def default_rules(task: Task) -> tuple[Rule, ...]:
+    """The rules of a recipe that names none."""
+    return tuple(parse_rules(list(DEFAULT_RULES[task])))
+
+
+def _parse_rule(entry: Any) -> Rule:
+    if isinstance(entry, Rule):
+        return entry
+    values = {"rule": entry} if isinstance(entry, str) else entry
+    name = values.get("rule") if isinstance(values, dict) else None
+    if not isinstance(name, str):
+        raise ValueError(f'expected "ratio" or {{rule = "ratio", ...}}. Received: {entry!r}')
+    if name not in RULES:
+        nearest = difflib.get_close_matches(name, RULES, n=1, cutoff=0.5)
+        hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(RULES)}"
+        raise ValueError(f"unknown rule '{name}'; {hint}")
+    return RULES[name].parse(values, where=name)

@@ -1,1 +1,0 @@
-"""Files of many formats to tokenised examples."""

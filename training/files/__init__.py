@@ -1,0 +1,1 @@
+"""Files, their text, and what readers make of them."""

@@ -1,0 +1,181 @@
+"""Packed files: `.gz`, `.xz`, `.zst` hold one file, `.zip` any number.
+
+A file in an archive has a path too: `corpus.zip/train.en`. So whatever reads a path reads that.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from training.errors import CorpusError
+
+ARCHIVE = ".zip"
+SINGLE = (".gz", ".xz", ".zst")
+#: Others that hold several files: to find one of them, all before it must be unpacked.
+_TAPES = re.compile(r"\.(tar|tgz|txz|tbz2?|tar\.\w+)$", re.IGNORECASE)
+
+#: What reading a file that is not what it says may raise; NotImplementedError: a method of
+#: compression that is not known; RuntimeError: a password is needed.
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+)
+
+
+@contextmanager
+def open_unpacked(path: Path) -> Iterator[io.BufferedReader]:
+    """The contents of a file, or of one in an archive, as a stream of bytes.
+
+    Raises:
+        CorpusError: if it cannot be read or is not what it says, now or while it is read.
+    """
+    try:
+        with ExitStack() as stack:
+            yield _open(path, stack)
+    except CorpusError:
+        raise
+    except _BROKEN as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(f"{path}: cannot be read ({reason}).") from None
+
+
+def names_in(archive: Path) -> Collection[str]:
+    """The names of the files in an archive.
+
+    Raises:
+        CorpusError: if it is no archive, though its name says so.
+    """
+    try:
+        return _opened(archive)[1].keys()
+    except _BROKEN as error:
+        raise CorpusError(f"{archive}: cannot be read ({error}).") from None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, on disk or in an archive."""
+    archive = archive_of(path)
+    if archive is None:
+        return path.is_file()
+    return path.relative_to(archive).as_posix() in names_in(archive)
+
+
+def stat_of(path: Path) -> os.stat_result:
+    """Size and time of a file, or of the archive that it is in."""
+    return (archive_of(path) or path).stat()
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file's name says that it holds several."""
+    return path.suffix.lower() == ARCHIVE and path.is_file()
+
+
+def archive_of(path: Path) -> Path | None:
+    """The archive that a file is in, if it is in one."""
+    return next((each for each in path.parents if is_archive(each)), None)
+
+
+def plain_name(path: Path) -> str:
+    """A file's name without the suffix of its packing, in small letters."""
+    name = path.name.lower()
+    suffix = next((each for each in (*SINGLE, ARCHIVE) if name.endswith(each)), "")
+    return name.removesuffix(suffix)
+
+
+def wanted_files(files: list[Path], suffixes: tuple[str, ...]) -> list[Path]:
+    """Those with one of the suffixes, and archives. One that was named by itself is wanted."""
+    if len(files) == 1 or not suffixes:
+        return files
+    return [file for file in files if plain_name(file).endswith(suffixes) or is_archive(file)]
+
+
+def wanted_members(file: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """A file; of an archive, those in it with one of the suffixes, or the only one, by their names.
+
+    Raises:
+        CorpusError: if the archive cannot be read or holds none.
+    """
+    if not is_archive(file):
+        yield file
+        return
+    names = sorted(names_in(file))
+    wanted = [name for name in names if plain_name(Path(name)).endswith(suffixes)]
+    if not wanted and len(names) != 1:
+        raise CorpusError(f"{file}: holds no file that ends in {' or '.join(suffixes)}.")
+    for name in wanted or names:  # an archive of OPUS holds hundreds of thousands
+        yield file / name
+
+
+def _opened(path: Path) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+    """An archive and its entries; it stays open, since its list of files may be long."""
+    stat = path.stat()
+    return _opened_once(path, stat.st_size, stat.st_mtime_ns, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _opened_once(path: Path, *version: int) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+    """The same, of one version of the file, in one process: an open file has one position."""
+    archive = zipfile.ZipFile(path)
+    return archive, _entries(archive)
+
+
+def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Files by name; none that is hidden, or that would lie outside of the archive."""
+    entries = {}
+    for entry in archive.infolist():
+        name = PurePosixPath(entry.filename)
+        is_ours = not name.is_absolute() and not any(part.startswith(".") for part in name.parts)
+        if is_ours and not entry.is_dir() and name.parts[:1] != ("__MACOSX",):
+            entries[name.as_posix()] = entry
+    return entries
+
+
+def _open(path: Path, stack: ExitStack) -> io.BufferedReader:
+    if _TAPES.search(path.name):
+        raise CorpusError(f"{path}: is a tar archive. Unpack it, and name its files or folder.")
+    archive = archive_of(path)
+    if archive:
+        stream = _open_member(archive, path.relative_to(archive).as_posix(), stack)
+    elif is_archive(path):
+        stream = _open_member(path, "", stack)
+    else:
+        stream = stack.enter_context(path.open("rb"))
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=stream)))
+    elif suffix == ".xz":
+        stream = cast(BinaryIO, stack.enter_context(lzma.LZMAFile(stream)))
+    elif suffix == ".zst":
+        from pyarrow import input_stream  # takes a while, and is rarely needed
+
+        stream = stack.enter_context(input_stream(stream, compression="zstd"))
+    if isinstance(stream, io.BufferedReader):
+        return stream
+    return io.BufferedReader(cast(io.RawIOBase, stream))
+
+
+def _open_member(archive: Path, name: str, stack: ExitStack) -> BinaryIO:
+    """The file `name`, or the only one, of an archive."""
+    opened, entries = _opened(archive)
+    if not name and len(entries) == 1:
+        (name,) = entries
+    if name not in entries:
+        wanted = f"no file {name}" if name else f"{len(entries)} files, not one"
+        raise CorpusError(f"{archive}: holds {wanted}. Name one of it: {archive.name}/FILE.")
+    return cast(BinaryIO, stack.enter_context(opened.open(entries[name])))

@@ -1,0 +1,135 @@
+"""Which files a path means, and their bytes and lines."""
+
+from __future__ import annotations
+
+import glob
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from training.errors import CorpusError, explain
+from training.files.archives import is_file, open_unpacked
+from training.files.encodings import encoding_of_mark
+
+_ERROR_OF_ARROW = re.compile(r"\[errno (\d+)\]")
+GLOB_CHARACTERS = frozenset("*?[")
+#: What is read at once is no larger: no subtitle file is, but a packed one may claim to be.
+LARGEST_BYTES = 256 * 2**20
+#: No text has longer lines; a packed file of zeros may.
+LONGEST_LINE = 2**24
+#: What is read of a line that is longer: no text, so that its record is left out.
+TOO_LONG = "\ufffd\ufffd a line that is too long"
+
+
+def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
+    """Files that `path` means, in sorted order: a file, a folder with all below it, a glob, or a
+    file in an archive (`corpus.zip/train.en`).
+
+    A relative path is looked up in each of `roots`; the first where it means anything counts.
+
+    Returns:
+        that root, and the files in it.
+
+    Raises:
+        CorpusError: if it means no file.
+    """
+    for root in roots:
+        is_glob = bool(GLOB_CHARACTERS & set(path)) and not (root / path).exists()
+        matches = glob.glob(path, root_dir=root, recursive=True) if is_glob else [path]
+        files = {file for match in matches for file in _files_below(root / match)}
+        if files:
+            return root, sorted(files)
+    if len(roots) == 1 or Path(path).is_absolute():
+        raise CorpusError(f"{path}: no such file. Correct the path.")
+    places = " nor in ".join(dict.fromkeys(str(root.resolve()) for root in roots))
+    raise CorpusError(
+        f"{path}: no such file, neither in {places}. Set SEQ2SEQ_DATA to the folder of the data, "
+        "or correct the path."
+    )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Names what cannot be written while this context is open.
+
+    Args:
+        path: a file or folder, for errors that name none (Arrow's).
+
+    Raises:
+        CorpusError: in place of an OSError: a full disk, a limit, a wrong folder.
+    """
+    try:
+        yield
+    except BrokenPipeError:  # the reader has enough
+        raise
+    except OSError as error:
+        number = _ERROR_OF_ARROW.search(str(error))
+        cause = OSError(int(number[1]), "") if number else error
+        place = error.filename or path
+        raise CorpusError(f"{place}: cannot be written: {explain(cause)}") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The contents of a file, unpacked.
+
+    Raises:
+        CorpusError: if it cannot be read, is not what it says or is larger than `LARGEST_BYTES`.
+    """
+    with open_unpacked(path) as file:
+        content = file.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        raise CorpusError(f"{path}: has more than {LARGEST_BYTES // 2**20} MiB. Cut it in pieces.")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """A whole text file, as `read_lines` decodes it.
+
+    Raises:
+        CorpusError: as `read_bytes`.
+    """
+    content = read_bytes(path)
+    mark, encoding = encoding_of_mark(content) or (b"", "utf-8")
+    return content[len(mark) :].decode(encoding, errors="replace")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line) of a text file, packed or not, as a stream. It is in UTF-8, or in
+    what its byte-order mark tells.
+
+    Bytes that are no text become U+FFFD, by which `read_source` knows a bad record, and a line
+    longer than `LONGEST_LINE` becomes `TOO_LONG`.
+
+    Raises:
+        CorpusError: if it cannot be read or is not what it says; the message tells how many lines
+            were read before.
+    """
+    number = 0
+    try:
+        with open_unpacked(path) as file:
+            mark, encoding = encoding_of_mark(file.peek(4)) or (b"", "utf-8")
+            file.read(len(mark))
+            with io.TextIOWrapper(file, encoding, errors="replace", newline="\n") as lines:
+                while line := lines.readline(LONGEST_LINE):
+                    number += 1
+                    if len(line) == LONGEST_LINE and not line.endswith("\n"):
+                        line = TOO_LONG
+                        while (rest := lines.readline(LONGEST_LINE)) and not rest.endswith("\n"):
+                            pass
+                    yield number, line.rstrip("\r\n")
+    except CorpusError as error:
+        if not number:
+            raise
+        raise CorpusError(f"{error} What follows line {number:,} was not read.") from None
+
+
+def _files_below(path: Path) -> list[Path]:
+    if path.is_dir():
+        return [file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path)]
+    return [path] if is_file(path) else []
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)

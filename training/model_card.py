@@ -1,0 +1,120 @@
+"""From weights and a recipe to a model folder with its card."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
+from model.folder import CARD_FILE, WEIGHTS_FILE, write_folder
+from model.networks.tokens import TokenSeq2Seq
+from training.markdown import markdown_table
+from training.prepare.prepare import PreparedCorpus
+from training.recipe import Recipe
+
+Metrics = dict[str, Any]
+
+
+def write_model(
+    path: Path,
+    recipe: Recipe,
+    corpus: PreparedCorpus,
+    network: NetworkConfig,
+    weights: bytes,
+    metrics: Metrics,
+) -> None:
+    """Writes the folder of a model that was trained just now, replacing one that lies there.
+
+    Args:
+        path: where.
+        recipe, corpus: what it was trained on.
+        network: its sizes.
+        weights: a Keras weights file.
+        metrics: name -> value, for config and card.
+
+    Raises:
+        FolderError: if the disk refuses.
+    """
+    config = ModelConfig(
+        name=recipe.name,
+        task=recipe.task,
+        languages=recipe.languages,
+        network=network,
+        text=TextConfig(**recipe.tokenizer.model_dump(include=set(TextConfig.model_fields))),
+        reverse=all(source.swap for source in recipe.corpus.sources),
+        search=recipe.search,
+        training={
+            "recipe": recipe.model_dump(mode="json"),
+            "corpus_fingerprint": corpus.fingerprint,
+            "versions": _versions(),
+            "metrics": metrics,
+        },
+    )
+    card = _card(config, len(corpus.train), [])
+    files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
+    write_folder(path, config, files)
+
+
+def write_scores(
+    path: Path,
+    config: ModelConfig,
+    train_examples: int,
+    metrics: Metrics,
+    samples: list[tuple[str, str]],
+    search: SearchOptions,
+) -> None:
+    """Puts scores, and the search that they were found with, into the config and the card of a
+    finished model folder; all else stays, whatever became of the recipe since.
+
+    Args:
+        path: the folder, verified.
+        config: its document.
+        train_examples: that it was trained on.
+        metrics: name -> value, instead of those it has.
+        samples: (source, answer) pairs for the card.
+        search: the model's defaults from now on.
+
+    Raises:
+        FolderError: if the disk refuses.
+    """
+    training = {**config.training, "metrics": metrics}
+    scored = config.model_copy(update={"training": training, "search": search})
+    card = _card(scored, train_examples, samples)
+    files = {name: (path / name).read_bytes() for name in config.sha256}
+    write_folder(path, scored, {**files, CARD_FILE: card.encode()})
+
+
+def weights_of(network: TokenSeq2Seq) -> bytes:
+    """A Keras weights file of `network`, without the state of its optimizer."""
+    plain = TokenSeq2Seq(network.config)
+    plain.set_weights(network.get_weights())
+    with tempfile.TemporaryDirectory() as folder:
+        plain.save_weights(Path(folder) / WEIGHTS_FILE)
+        return (Path(folder) / WEIGHTS_FILE).read_bytes()
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    names = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "sentencepiece", "numpy")
+    found = {each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}
+    return {name: found[name] for name in names if name in found}
+
+
+def _card(config: ModelConfig, train_examples: int, samples: list[tuple[str, str]]) -> str:
+    recipe, metrics = config.training["recipe"], config.training["metrics"]
+    scores = markdown_table(
+        ("", ""), [(name.replace("_", " "), value) for name, value in metrics.items()]
+    )
+    table = markdown_table(("source", "answer"), samples)
+    dialogue = f"\n## Samples\n\n{table}\n" if samples else ""
+    files = "\n".join(f"- `{source['path']}`" for source in recipe["corpus"]["sources"])
+    about = recipe["description"] or f"A model for the task {config.task}."
+    return (
+        f"# {config.name}\n\n{about}\n\n"
+        f"## Data\n\n{files}\n\n{train_examples:,} training examples. "
+        f"Licence: {recipe['licence'] or 'not stated in the recipe'}\n\n"
+        f"## Scores\n\n{scores}\n{dialogue}"
+    )

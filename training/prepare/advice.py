@@ -1,0 +1,235 @@
+"""What the numbers of a prepared corpus mean, in sentences: what a model may learn from it, whether
+its parts can be scored, and what to change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.errors import CorpusError
+from training.prepare.drawing import wants_dev
+from training.prepare.splits import LEAST_EXAMPLES
+from training.recipe import Recipe
+
+#: Examples in train, and what a model learns from fewer than that, without `start_from`.
+EXPECTATIONS = (
+    (1_000, "these very sentences, and hardly anything else"),
+    (20_000, "commands and fixed phrases, but no free text"),
+    (500_000, "one narrow field, such as captions or small talk"),
+)
+MOST_EXPECTED = "everyday language in short sentences"
+
+#: Shares of the examples that may be left out, and of the records that may be unreadable.
+MANY_DROPPED, MANY_FAULTS = 0.5, 0.01
+#: Of the tokens of a part and side: what is unknown is neither read nor written.
+MANY_UNKNOWN_PERCENT = 5.0
+
+_NO_DEV = (
+    "There is no dev part, since dev_fraction is 0: `fit` learns the training part by heart. Raise "
+    "dev_fraction if the model is to answer what it has not seen."
+)
+_LANGUAGES = "Check that `languages` are those of the files, in their order (or set `swap`)."
+_REMEDIES = {
+    "language": _LANGUAGES,
+    "script": _LANGUAGES,
+    "empty": "One side has no text: check `columns` and `format`.",
+    "source too long": "Raise corpus.max_source_tokens.",
+    "target too long": "Raise corpus.max_target_tokens.",
+    "also in train": "Train says the same: add files that say something else.",
+    "also in dev": "Dev holds the same: take its source out of the others, or add files.",
+    "also in test": "Test holds the same: take its source out of the others, or add files.",
+    "duplicate": "The files repeat themselves: add others.",
+    "near_duplicate": "The files repeat themselves: add others.",
+}
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to act on.
+
+    Attributes:
+        text: what is the matter, and what to do.
+        place: the id of the section of the report that shows it, or nothing.
+    """
+
+    text: str
+    place: str = ""
+
+
+def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
+    """Says what a model may learn from the training part, and what to do if it is little."""
+    examples = report["kept"]["train"]
+    if recipe.start_from:
+        return (
+            f"{examples:,} examples to fine-tune the model that it starts from, which knows its "
+            "language already."
+        )
+    learns = next((text for most, text in EXPECTATIONS if examples < most), MOST_EXPECTED)
+    more = " Add files, or set start_from." if has_few(report, recipe) else ""
+    if more and recipe.corpus.dev_fraction and recipe.task == "reply":
+        more += (
+            " If it is a list of questions and their answers, dev_fraction = 0 and test_fraction "
+            "= 0 have all of it learnt by heart."
+        )
+    return f"{examples:,} examples to train on: expect a model to learn {learns}.{more}"
+
+
+def has_few(report: dict[str, Any], recipe: Recipe) -> bool:
+    """Tells whether a model can learn no more than the training part by heart."""
+    return not recipe.start_from and report["kept"]["train"] < EXPECTATIONS[0][0]
+
+
+def notes_of(report: dict[str, Any], recipe: Recipe) -> list[Note]:
+    """Lists what to know or to change before `fit`, the gravest first; none if all is well."""
+    return [
+        *_about_unknown_tokens(report, recipe),
+        *_about_parts(report, recipe),
+        *_about_losses(report),
+    ]
+
+
+def examples_in(report: dict[str, Any]) -> int:
+    """Counts the examples that were read, each once."""
+    kept = sum(sum(source["kept"].values()) for source in report["sources"])
+    return int(kept + sum(report["dropped"].values()))
+
+
+def reasons_of(dropped: dict[str, int]) -> dict[str, Counter[str]]:
+    """Returns reason -> part -> examples, the most frequent reason first. What a rule drops has no
+    part: parts are drawn afterwards."""
+    found: dict[str, Counter[str]] = {}
+    for kind, count in dropped.items():
+        part, _, reason = kind.rpartition(": ")
+        found.setdefault(reason, Counter())[part] += count
+    return dict(sorted(found.items(), key=lambda item: -item[1].total()))
+
+
+def nothing_left(
+    part: str, report: dict[str, Any], examples: int, recipe: Recipe, recipe_path: Path
+) -> CorpusError:
+    """Builds the error of an empty part: numbers, cause and what to do.
+
+    Args:
+        part: its name.
+        report: `dropped`, `faults` and `sources` of it are read.
+        examples: that were read.
+        recipe: fractions and sources.
+        recipe_path: its file.
+    """
+    message = f"{recipe_path}: nothing is left for {part}"
+    samples = [sample for each in report["sources"] for sample in each["fault_samples"]]
+    unreadable = f"{report['faults']:,} unreadable" + (f" ({samples[0]})" if samples else "")
+    if not examples:
+        return CorpusError(f"{message}: no record was read, {unreadable}. Check path and format.")
+    reasons = {
+        reason: sum(count for of, count in parts.items() if of in ("", part))
+        for reason, parts in reasons_of(report["dropped"]).items()
+    }
+    reasons = {reason: count for reason, count in reasons.items() if count}
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+    return CorpusError(
+        f"{message}. Of {_examples(examples)} were left out: {listed or 'none'}; {unreadable}. "
+        f"{_remedy(part, reasons, examples)}"
+    )
+
+
+def _remedy(part: str, reasons: dict[str, int], examples: int) -> str:
+    if sum(reasons.values()) < examples / 2:
+        return f'Add files, or give a source with split = "{part}".'
+    cause = max(reasons, key=lambda reason: reasons[reason])
+    rule = f"Leave the rule `{cause}` out of corpus.rules, or make it milder."
+    return _REMEDIES.get(cause, rule)
+
+
+def _examples(count: int) -> str:
+    return f"{count:,} example{'' if count == 1 else 's'}"
+
+
+def _is_given(part: str, recipe: Recipe) -> bool:
+    return any(source.split == part for source in recipe.corpus.sources)
+
+
+def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
+    found = []
+    how, groups = report["drawn"]["how"], report["drawn"]["groups"]
+    kept = report["kept"]
+    if not wants_dev(recipe.corpus):
+        found.append(Note(_NO_DEV))
+    if not kept["test"]:
+        found.append(Note(_why_no_test(recipe)))
+    small = [part for part in ("dev", "test") if 0 < kept[part] < LEAST_EXAMPLES]
+    if small:
+        sizes = " and ".join(f"{part} has {_examples(kept[part])}" for part in small)
+        found.append(Note(f"{sizes}, so a score is rough. {_how_to_enlarge(small, recipe)}"))
+    if how == "stretches":
+        one = (
+            "One conversation, film or source is"
+            if groups == 1
+            else (f"{groups:,} conversations, films or sources of such sizes are")
+        )
+        found.append(
+            Note(
+                f"{one} too few to hold a whole one out: the last examples are dev and test, and "
+                "score better than another film would. Add files.",
+                "parts",
+            )
+        )
+    return found
+
+
+def _how_to_enlarge(small: list[str], recipe: Recipe) -> str:
+    drawn = " and ".join(f"{part}_fraction" for part in small if not _is_given(part, recipe))
+    return f"Add files, or raise {drawn}." if drawn else "Add to the sources of such a `split`."
+
+
+def _why_no_test(recipe: Recipe) -> str:
+    sentence = "There is no test part, so `evaluate` scores what `fit` has seen"
+    if not recipe.corpus.test_fraction:
+        return f'{sentence}: test_fraction is 0. Raise it, or give a source with split = "test".'
+    if all(source.split != "auto" for source in recipe.corpus.sources):
+        return f'{sentence}: no source has split = "auto" or "test". Give one.'
+    return f"{sentence}: what was drawn for it was left out again. Add files."
+
+
+def _about_unknown_tokens(report: dict[str, Any], recipe: Recipe) -> list[Note]:
+    share, side = max(
+        (sides[side]["unknown_percent"], side)
+        for sides in report["tokens"].values()
+        for side in ("source", "target")
+    )
+    if share <= MANY_UNKNOWN_PERCENT:
+        return []
+    remedy = (
+        f"The tokenizer is that of {recipe.start_from}, which was trained on another script or "
+        "language: leave start_from out."
+        if recipe.start_from
+        else "Raise tokenizer.vocab_size, so that every character has a place."
+    )
+    return [Note(f"{share:.0f}% of the {side} tokens are unknown. {remedy}", "vocabulary")]
+
+
+def _about_losses(report: dict[str, Any]) -> list[Note]:
+    found = []
+    examples, dropped = examples_in(report), sum(report["dropped"].values())
+    if dropped > MANY_DROPPED * examples:
+        reason, counts = next(iter(reasons_of(report["dropped"]).items()))
+        remedy = _REMEDIES.get(reason, "Look at its samples: is the rule right for your text?")
+        found.append(
+            Note(
+                f"{dropped:,} of {examples:,} examples were left out, most of them by `{reason}` "
+                f"({counts.total():,}). {remedy}",
+                "left-out",
+            )
+        )
+    faults = report["faults"]
+    if faults > MANY_FAULTS * (examples + faults):
+        found.append(
+            Note(
+                f"{faults:,} of {examples + faults:,} records could not be read. Mend the files, "
+                "or check `format`.",
+                "unreadable",
+            )
+        )
+    return found

@@ -1,0 +1,195 @@
+"""The first pass: from records to candidates, each with the place of its group and the keys by
+which equal ones are known. Looks at one example at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from model.config import TextConfig
+from model.text.normalise import normalise
+from model.tokenizer import normalise_source, normalise_target
+from training.cleaning.cleaner import Cleaner, Sides, letters_of
+from training.errors import CorpusError
+from training.files.records import Example, Fault
+from training.prepare.chunks import facts_of, is_whole, write_chunk
+from training.prepare.inputs import Input, Piece
+from training.prepare.splits import fraction_of, place_of
+from training.prepare.tally import Tally
+from training.recipe import Recipe
+
+CANDIDATES = pa.schema(
+    {
+        "source_turns": pa.list_(pa.string()),
+        "target_text": pa.string(),
+        "origin": pa.string(),
+        "place": pa.uint64(),  # of the group, by which parts are drawn
+        "is_published": pa.bool_(),
+        "key": pa.uint64(),  # of source and target as the model reads them
+        "near_key": pa.uint64(),  # of their letters
+        "talk_key": pa.uint64(),  # of a reply with two turns or more before it; else 0
+    }
+)
+
+
+@dataclass
+class _Columns:
+    """Candidates, column by column."""
+
+    turns: list[tuple[str, ...]] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
+    places: array[int] = field(default_factory=lambda: array("Q"))
+    published: list[bool] = field(default_factory=list)
+    keys: tuple[array[int], array[int], array[int]] = field(
+        default_factory=lambda: (array("Q"), array("Q"), array("Q"))
+    )
+
+    def to_batch(self) -> pa.RecordBatch:
+        counts = np.fromiter(map(len, self.turns), np.int32, len(self.turns))
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        texts = pa.array(chain.from_iterable(self.turns), pa.string())
+        columns = [
+            pa.ListArray.from_arrays(pa.array(offsets), texts),
+            pa.array(self.targets, pa.string()),
+            pa.array(self.origins, pa.string()),
+            pa.array(np.frombuffer(self.places, np.uint64)),
+            pa.array(self.published, pa.bool_()),
+            *(pa.array(np.frombuffer(keys, np.uint64)) for keys in self.keys),
+        ]
+        return pa.record_batch(columns, schema=CANDIDATES)
+
+
+@dataclass
+class Select:
+    """The job of the first pass: writes the candidates of a piece, unless they are there.
+
+    Args:
+        recipe: rules and task.
+        inputs: what pieces are pieces of.
+        folder: where chunks are written.
+        is_strict: a record that cannot be read is an error.
+    """
+
+    recipe: Recipe
+    inputs: list[Input]
+    folder: Path
+    is_strict: bool = False
+
+    def path_of(self, number: int) -> Path:
+        """The chunk of a piece."""
+        return self.folder / f"{number:07d}.arrow"
+
+    def __call__(self, piece: Piece) -> int:
+        """Returns how many records were read now.
+
+        Raises:
+            CorpusError: if a file cannot be read, or, when strict, a record.
+        """
+        path = self.path_of(piece.number)
+        if is_whole(path) and not (self.is_strict and "fault" in facts_of(path)["tally"]["counts"]):
+            return 0
+        columns, tally = _Columns(), Tally()
+        read = 0
+        for record in piece.read(self.inputs):
+            read += 1
+            if isinstance(record, Fault):
+                if self.is_strict:
+                    raise CorpusError(f"{record.origin}: {record.reason}")
+                tally.add("fault", record.origin, record.reason)
+            else:
+                self._judge(record, self.inputs[piece.input], columns, tally)
+        facts = {"input": piece.input, "tally": tally.to_json(), "rows": len(columns.turns)}
+        write_chunk(path, CANDIDATES, [columns.to_batch()], facts)
+        return read
+
+    def _judge(self, record: Example, given: Input, columns: _Columns, tally: Tally) -> None:
+        example = _swap(record, self._is_bilingual) if given.source.swap else record
+        is_published = given.source.split in ("dev", "test")
+        used = example.source if is_published else self._drawn_context(example)
+        turns = tuple(normalise(turn) for turn in used)
+        target = normalise(example.target)
+        rule: str | None
+        if not turns[-1] or not target:
+            rule = "empty"
+        else:
+            sides = Sides(turns[-1], target, used[-1], example.target)
+            rule = None if is_published else self._cleaner.refusal(sides)
+        if rule:
+            tally.add(rule, example.origin, used[-1], example.target)
+            return
+        columns.turns.append(turns)
+        columns.targets.append(target)
+        columns.origins.append(example.origin)
+        columns.places.append(place_of(example.group))
+        columns.published.append(is_published)
+        for keys, key in zip(columns.keys, self._keys(example, turns, target), strict=True):
+            keys.append(key)
+
+    def _drawn_context(self, example: Example) -> tuple[str, ...]:
+        """The last 1 to `context_turns` turns of context, drawn by the example's origin: a model
+        must answer a message with and without a history."""
+        most = self.recipe.tokenizer.context_turns
+        turns = 1 + int(fraction_of(example.origin, "context") * most) if most > 1 else 1
+        return example.source[-turns:]
+
+    def _keys(self, example: Example, turns: tuple[str, ...], target: str) -> Iterator[int]:
+        rules = self.recipe.tokenizer
+        if _changes_text(rules):
+            turns = tuple(normalise_source(turn, rules) for turn in turns)
+            target = normalise_target(target, rules)
+        source = "\n".join(turns)
+        key = _hash(f"{source}\t{target}")
+        yield key
+        letters = letters_of(source), letters_of(target)
+        yield _hash("\t".join(letters)) if all(letters) else key
+        is_talk = not self._is_bilingual and len(example.source) > 1
+        yield _hash("\n".join((*example.source, example.target))) if is_talk else 0
+
+    @cached_property
+    def _is_bilingual(self) -> bool:
+        return self.recipe.task == "translate"
+
+    @cached_property
+    def _cleaner(self) -> Cleaner:
+        return cleaner_of(self.recipe)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was loaded lazily (a language model) is loaded by each process itself."""
+        return {name: getattr(self, name) for name in ("recipe", "inputs", "folder", "is_strict")}
+
+
+def cleaner_of(recipe: Recipe) -> Cleaner:
+    """Builds the cleaner of the rules that `recipe` names, or of those of its task.
+
+    Raises:
+        RecipeError: if a rule that it names cannot be applied.
+    """
+    is_explicit = recipe.corpus.rules is not None
+    return Cleaner(recipe.rules, recipe.languages, is_explicit=is_explicit)
+
+
+def _swap(example: Example, is_bilingual: bool) -> Example:
+    """What stands in the target is the source. The group of a pair that stands for itself is its
+    source; a film or a conversation stays one."""
+    stands_alone = is_bilingual and example.group == example.source[-1]
+    group = example.target if stands_alone else example.group
+    return Example((example.target,), example.source[-1], group, example.origin)
+
+
+def _changes_text(rules: TextConfig) -> bool:
+    return rules.lowercase_source or rules.plain_punctuation
+
+
+def _hash(text: str) -> int:
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")

@@ -1,0 +1,183 @@
+"""The third pass: from candidates that were kept to rows of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from model.tokenizer import UNK_ID, Tokenizer
+from training.prepare.chunks import facts_of, is_whole, open_chunk, write_chunk
+from training.prepare.inputs import Input
+from training.prepare.pass2_deduplicate import KEPT, VERDICTS, Verdicts
+from training.prepare.shards import SCHEMA
+from training.prepare.splits import SPLITS, Parts, fraction_of
+from training.prepare.tally import Tally
+from training.recipe import Recipe
+
+#: Longer sources and targets are counted as this.
+LONGEST_COUNTED = 512
+
+Ids = list[list[int]]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The chunk of a piece, and what was decided about each of its rows.
+
+    Attributes:
+        number: of the piece.
+        path: of its candidates.
+        parts: uint8 `(rows,)`, places in SPLITS.
+        verdicts: uint8 `(rows,)`, places in `VERDICTS`.
+    """
+
+    number: int
+    path: Path
+    parts: Parts
+    verdicts: Verdicts
+
+
+@dataclass
+class Tokenise:
+    """The job of the third pass: writes the rows of a piece, unless they are there.
+
+    Args:
+        recipe: limits and tokenizer.
+        inputs: what pieces are pieces of.
+        tokenizer_files: contents of the tokenizers, source first.
+        folder: where chunks are written.
+    """
+
+    recipe: Recipe
+    inputs: list[Input]
+    tokenizer_files: tuple[bytes, ...]
+    folder: Path
+
+    def path_of(self, number: int) -> Path:
+        """The chunk of a piece."""
+        return self.folder / f"{number:07d}.arrow"
+
+    def __call__(self, given: Candidates) -> int:
+        """Returns how many candidates there were."""
+        path = self.path_of(given.number)
+        if not is_whole(path):
+            self._write(given, path)
+        return len(given.verdicts)
+
+    def _write(self, given: Candidates, path: Path) -> None:
+        index = facts_of(given.path)["input"]
+        tally, batches, order = Tally(), [], []
+        counts: dict[str, Any] = {}
+        table = open_chunk(given.path).get_batch(0)
+        _tally_dropped(table, given.parts, given.verdicts, tally)
+        for number, part in enumerate(SPLITS):
+            chosen = np.flatnonzero((given.parts == number) & (given.verdicts == KEPT))
+            if not len(chosen):
+                continue
+            rows = table.take(pa.array(chosen))
+            batch = self._tokenised(rows, part, tally)
+            if batch.num_rows:
+                counts[part] = _counts_of(batch, self._tokenizer)
+            for some, times in self._repeated(batch, part, index):
+                batches.append(some)
+                order.append([part, times])
+        facts = {"input": index, "tally": tally.to_json(), "order": order, "counts": counts}
+        write_chunk(path, SCHEMA, batches, facts)
+
+    def _tokenised(self, rows: pa.RecordBatch, part: str, tally: Tally) -> pa.RecordBatch:
+        turns, targets = rows["source_turns"].to_pylist(), rows["target_text"].to_pylist()
+        whole = self._tokenizer.whole_source_ids(turns)
+        most = self.recipe.tokenizer.max_source_tokens
+        source_ids = [ids[-most:] for ids in whole]
+        target_ids = self._tokenizer.many_target_ids(targets)
+        counted = whole if self.recipe.task == "translate" else source_ids
+        published = rows["is_published"].to_pylist()
+        kept: list[int] = []
+        for i, origin in enumerate(rows["origin"].to_pylist()):
+            rule = self._refusal(len(counted[i]), len(target_ids[i]), published[i])
+            tally.add(f"{part}: {rule or 'kept'}", origin, turns[i][-1], targets[i])
+            if not rule:
+                kept.append(i)
+        texts = rows.select(["source_turns", "target_text", "origin"]).take(
+            pa.array(kept, pa.int64())
+        )
+        ids = [_lists([of[i] for i in kept]) for of in (source_ids, target_ids)]
+        return pa.record_batch([*ids, *texts.columns], schema=SCHEMA)
+
+    def _refusal(self, source_len: int, target_len: int, is_published: bool) -> str | None:
+        corpus = self.recipe.corpus
+        if source_len < 2 or not target_len:
+            return "empty"
+        if is_published:
+            return None
+        if source_len > corpus.max_source_tokens:
+            return "source too long"
+        return "target too long" if target_len > corpus.max_target_tokens else None
+
+    def _repeated(
+        self, batch: pa.RecordBatch, part: str, index: int
+    ) -> list[tuple[pa.RecordBatch, int]]:
+        """Rows and how many times they are seen: what is left of `repeat` beyond whole times is an
+        example's chance of being seen once more."""
+        repeat = self.inputs[index].source.repeat if part == "train" else 1.0
+        times = int(repeat)
+        rest = repeat - times
+        found = [(batch, times)] if times else []
+        if rest:
+            origins = batch["origin"].to_pylist()
+            drawn = [i for i, name in enumerate(origins) if fraction_of(name, "repeat") < rest]
+            found.append((batch.take(pa.array(drawn, pa.int64())), 1))
+        return found
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.recipe.tokenizer, *self.tokenizer_files)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A tokenizer is made by each process itself."""
+        names = ("recipe", "inputs", "tokenizer_files", "folder")
+        return {name: getattr(self, name) for name in names}
+
+
+def _tally_dropped(table: pa.RecordBatch, parts: Parts, verdicts: Verdicts, tally: Tally) -> None:
+    dropped = np.flatnonzero(verdicts != KEPT)
+    rows = table.take(pa.array(dropped))
+    columns = (rows[name].to_pylist() for name in ("origin", "source_turns", "target_text"))
+    for i, origin, turns, target in zip(dropped, *columns, strict=True):
+        kind = f"{SPLITS[parts[i]]}: {VERDICTS[verdicts[i]]}"
+        tally.add(kind, origin, turns[-1], target)
+
+
+def _lists(ids: Ids) -> pa.ListArray:
+    lengths = np.fromiter(map(len, ids), np.int32, len(ids))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    values = np.fromiter(chain.from_iterable(ids), np.int32, int(offsets[-1]))
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+
+
+def _counts_of(batch: pa.RecordBatch, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Of both sides: how often each length and each piece comes."""
+    found = {}
+    for side, size in (
+        ("source", tokenizer.source_vocab_size),
+        ("target", tokenizer.target_vocab_size),
+    ):
+        ids = batch[f"{side}_ids"]
+        lengths = np.minimum(np.diff(np.asarray(ids.offsets)), LONGEST_COUNTED)
+        found[side] = {
+            "lengths": np.bincount(lengths).tolist(),
+            "pieces": np.bincount(np.asarray(ids.values), minlength=size).tolist(),
+        }
+    return found
+
+
+def unknown_share(pieces: Sequence[int]) -> float:
+    """Of all tokens, those that are unknown."""
+    return pieces[UNK_ID] / max(1, sum(pieces))

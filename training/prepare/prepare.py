@@ -1,0 +1,339 @@
+"""`prepare`: files -> examples -> parts -> tokenizers -> shards, with a report of what was left.
+
+<output>/data/
+  train.arrow dev.arrow test.arrow     see shards.py
+  source.spm [target.spm]              tokenizers, trained on the training part only
+  report.json report.html              counts by source, by rule, faults with their place
+
+Three passes over pieces of the corpus: selection.py (rules), drawing.py (parts, and what equals
+what) and tokenising.py. The first and the last leave a chunk for each piece in `data.partial`, so
+that a run that was killed goes on. Nothing depends on the number of processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from model.errors import TokenizerError
+from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE
+from model.tokenizer import Tokenizer, normalise_source, normalise_target
+from training.errors import CorpusError
+from training.files.paths import writing
+from training.prepare.advice import examples_in, nothing_left
+from training.prepare.chunks import facts_of, open_chunk
+from training.prepare.drawing import Drawn, draw_parts, wants_dev
+from training.prepare.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
+from training.prepare.page import render_page
+from training.prepare.parallel import available_cores, run_all
+from training.prepare.pass1_select import Select, cleaner_of
+from training.prepare.pass2_deduplicate import KEPT, VERDICTS
+from training.prepare.pass3_tokenise import Candidates, Tokenise
+from training.prepare.report import totals_of
+from training.prepare.shards import Shard, write_shard
+from training.prepare.splits import DEV, SPLITS, TRAIN
+from training.prepare.tokenizer import MOST_SENTENCES, train_tokenizer
+from training.recipe import Recipe, start_of
+
+REPORT_FILE, PAGE_FILE = "report.json", "report.html"
+#: Of the folder. Another release may need another one.
+FORMAT = 3
+#: Below this, starting processes takes longer than the work.
+SMALL_CORPUS_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class PreparedCorpus:
+    """What `fit` and `evaluate` read.
+
+    Attributes:
+        path: the folder.
+        tokenizer: made of `tokenizer_files` (file name -> contents).
+        train, dev, test: its parts; dev and test may be empty.
+        fingerprint: sha256 over parts and tokenizers.
+        report: counts, for people.
+    """
+
+    path: Path
+    tokenizer: Tokenizer
+    tokenizer_files: dict[str, bytes]
+    train: Shard
+    dev: Shard
+    test: Shard
+    fingerprint: str
+    report: dict[str, Any]
+
+    def part(self, name: str) -> Shard:
+        """The part of that name."""
+        return {"train": self.train, "dev": self.dev, "test": self.test}[name]
+
+
+def prepare(
+    recipe: Recipe, recipe_path: Path, *, workers: int | None = None, strict: bool = False
+) -> PreparedCorpus:
+    """Makes the data that `recipe` describes, unless it is there already.
+
+    Args:
+        recipe: what to read and how.
+        recipe_path: its file, beside which paths in it are looked up first.
+        workers: processes; by default as many as there are cores, or one for a small corpus.
+        strict: a record that cannot be read is an error, instead of being counted and left out.
+
+    Raises:
+        CorpusError: if a file is missing, broken or cannot be written, a part comes out empty or,
+            when strict, a record cannot be read.
+        RecipeError: if a rule that the recipe names cannot be applied.
+    """
+    inputs = find_inputs(recipe, recipe_path)
+    inactive = cleaner_of(recipe).inactive
+    made_from = _describe_inputs(recipe, inputs)
+    path = Path(recipe.output) / "data"
+    if _made_from(path) == made_from:
+        shutil.rmtree(path / "work", ignore_errors=True)
+        with suppress(CorpusError, TokenizerError):  # broken: made again
+            prepared = open_prepared(recipe)
+            if not (strict and prepared.report["faults"]):
+                return prepared
+    with writing(path):
+        partial = path.with_name("data.partial")
+        if _made_from(partial / "work") != made_from:
+            shutil.rmtree(partial, ignore_errors=True)
+            (partial / "work").mkdir(parents=True)
+            _write_json(partial / "work" / REPORT_FILE, {"made_from": made_from})
+        if workers is None:
+            workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
+        run = _Run(recipe, inputs, partial, workers, strict)
+        report = {
+            "format": FORMAT,
+            "made_from": made_from,
+            "inactive_rules": inactive,
+            **run.make(recipe_path),
+        }
+        _write(partial / PAGE_FILE, render_page(report, recipe).encode())
+        _write_json(partial / REPORT_FILE, report)
+        shutil.rmtree(path, ignore_errors=True)
+        partial.rename(path)
+        shutil.rmtree(path / "work")
+    return open_prepared(recipe)
+
+
+def open_prepared(recipe: Recipe) -> PreparedCorpus:
+    """Opens what `prepare` made.
+
+    Raises:
+        CorpusError: if it is not there, not whole, made by another release, or for another corpus
+            or tokenizer.
+    """
+    path = Path(recipe.output) / "data"
+    try:
+        report = json.loads((path / REPORT_FILE).read_text())
+        if report.get("format") != FORMAT:
+            raise CorpusError(f"{path}: was made by another release. Run `prepare` again.")
+        fingerprint, made_from = report["fingerprint"], report["made_from"]
+        tokenizer_files = {name: (path / name).read_bytes() for name in _tokenizer_sides(recipe)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(
+            f"{path.resolve()}: not prepared ({reason}). Run `prepare` first, in this folder."
+        ) from None
+    changed = [key for key, value in _describe(recipe).items() if made_from.get(key) != value]
+    if changed:
+        raise CorpusError(
+            f"{path}: was made before the recipe's {' and '.join(changed)} changed. "
+            "Run `prepare` again."
+        )
+    return PreparedCorpus(
+        path=path,
+        tokenizer=Tokenizer(recipe.tokenizer, *tokenizer_files.values()),
+        tokenizer_files=tokenizer_files,
+        **{part: Shard(path / f"{part}.arrow") for part in SPLITS},
+        fingerprint=fingerprint,
+        report=report,
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The passes, each of which goes on from what lies in `folder`."""
+
+    recipe: Recipe
+    inputs: list[Input]
+    folder: Path
+    workers: int
+    is_strict: bool
+
+    def make(self, recipe_path: Path) -> dict[str, Any]:
+        """Writes shards and tokenizers. Returns the report on them."""
+        chunks = self._select()
+        rows = [facts_of(chunk)["rows"] for chunk in chunks]
+        splits = [self.inputs[facts_of(chunk)["input"]].source.split for chunk in chunks]
+        drawn = draw_parts(self.recipe, chunks, rows, splits, self.folder / "work")
+        self._require_parts(drawn, recipe_path)
+        tokenizers = self._tokenizers(drawn)
+        tokenised = self._tokenise(drawn, tokenizers)
+        totals = totals_of(self.inputs, [*chunks, *tokenised])
+        for part in SPLITS:
+            totals.count_rows(part, write_shard(self._shard(part), _batches(tokenised, part)))
+        report = {
+            "fingerprint": self._fingerprint(),
+            **totals.to_json(),
+            "drawn": {"how": drawn.how, "groups": drawn.groups},
+            "in_common": dict(drawn.common),
+        }
+        for part in (SPLITS[number] for number in self._needed_parts()):
+            if not report["kept"][part]:
+                raise nothing_left(part, report, examples_in(report), self.recipe, recipe_path)
+        return report
+
+    def _needed_parts(self) -> list[int]:
+        """Parts that must not come out empty: train, and dev unless the recipe wants none."""
+        return [TRAIN, DEV] if wants_dev(self.recipe.corpus) else [TRAIN]
+
+    def _require_parts(self, drawn: Drawn, recipe_path: Path) -> None:
+        """Says what dropped everything, rather than that a tokenizer needs text."""
+        counts = drawn.counts()
+        for part in self._needed_parts():
+            if counts[part, KEPT]:
+                continue
+            report = totals_of(self.inputs, drawn.chunks).to_json()
+            examples = int(counts.sum()) + sum(report["dropped"].values())
+            for (number, verdict), count in np.ndenumerate(counts):
+                if count and verdict != KEPT:
+                    report["dropped"][f"{SPLITS[number]}: {VERDICTS[verdict]}"] = int(count)
+            raise nothing_left(SPLITS[part], report, examples, self.recipe, recipe_path)
+
+    def _select(self) -> list[Path]:
+        job = Select(self.recipe, self.inputs, self._work_folder("candidates"), self.is_strict)
+        numbers: list[int] = []
+
+        def pieces() -> Iterator[Any]:
+            for piece in pieces_of(self.inputs):
+                numbers.append(piece.number)
+                yield piece
+
+        self._run("read", job, pieces())
+        return [job.path_of(number) for number in numbers]
+
+    def _tokenise(self, drawn: Drawn, tokenizers: dict[str, bytes]) -> list[Path]:
+        folder = self._work_folder("rows")
+        job = Tokenise(self.recipe, self.inputs, tuple(tokenizers.values()), folder)
+        tasks = (Candidates(number, *each) for number, each in enumerate(drawn.each_chunk()))
+        self._run("tokenise", job, tasks)
+        return [job.path_of(number) for number in range(len(drawn.chunks))]
+
+    def _run(self, name: str, job: Any, tasks: Iterator[Any]) -> None:
+        with tqdm(desc=name, unit=" examples", disable=None) as bar:
+            for count in run_all(job, tasks, self.workers):
+                bar.update(count)
+
+    def _tokenizers(self, drawn: Drawn) -> dict[str, bytes]:
+        """File name -> contents, written."""
+        start = start_of(self.recipe)
+        for name, sides in _tokenizer_sides(self.recipe).items():
+            path = self.folder / name
+            if path.exists():
+                continue
+            if start:
+                _write(path, (start.path / name).read_bytes())
+            else:
+                texts = _sample(self.recipe, drawn, sides)
+                _write(path, train_tokenizer(texts, self.recipe.tokenizer))
+        return {name: (self.folder / name).read_bytes() for name in _tokenizer_sides(self.recipe)}
+
+    def _work_folder(self, name: str) -> Path:
+        folder = self.folder / "work" / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _shard(self, part: str) -> Path:
+        return self.folder / f"{part}.arrow"
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        shards = [self._shard(part).name for part in SPLITS]
+        for name in sorted([*shards, *_tokenizer_sides(self.recipe)]):
+            with (self.folder / name).open("rb") as file:
+                digest.update(name.encode() + hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+
+def _sample(recipe: Recipe, drawn: Drawn, sides: tuple[str, ...]) -> Iterator[str]:
+    """Texts of the training part, as tokenizers read them: all, or about `MOST_SENTENCES` that are
+    drawn by their keys."""
+    rules = recipe.tokenizer
+    share = min(1.0, MOST_SENTENCES / len(sides) / max(1, int(drawn.counts()[:, KEPT].sum())))
+    for path, parts, verdicts in drawn.each_chunk():
+        table = open_chunk(path).get_batch(0)
+        is_drawn = table["key"].to_numpy() >> np.uint64(32) < share * 2**32
+        chosen = np.flatnonzero((parts == TRAIN) & (verdicts == KEPT) & is_drawn)
+        texts = table.select(["source_turns", "target_text"]).take(pa.array(chosen))
+        for turns, target in zip(*(column.to_pylist() for column in texts.columns), strict=True):
+            if "source" in sides:
+                yield normalise_source(turns[-1], rules)
+            if "target" in sides:
+                yield normalise_target(target, rules)
+
+
+def _batches(chunks: list[Path], part: str) -> Iterator[pa.RecordBatch]:
+    """Batches of one part, as often as they are to be seen."""
+    for path in chunks:
+        reader = open_chunk(path)
+        for number, (name, times) in enumerate(facts_of(path)["order"]):
+            if name == part:
+                for _ in range(times):
+                    yield reader.get_batch(number)
+
+
+def _describe(recipe: Recipe) -> dict[str, Any]:
+    """The part of a recipe that the data depends on."""
+    rules = [rule.model_dump(mode="json") for rule in recipe.rules]
+    return {
+        "task": recipe.task,
+        "languages": list(recipe.languages),
+        "corpus": {**recipe.corpus.model_dump(mode="json"), "rules": rules},
+        "tokenizer": recipe.tokenizer.model_dump(mode="json"),
+        "start_from": recipe.start_from,
+    }
+
+
+def _describe_inputs(recipe: Recipe, inputs: list[Input]) -> dict[str, Any]:
+    """All that the data depends on: the recipe's part in it, and each file's place, size, time."""
+    start = Path(recipe.start_from)
+    names = _tokenizer_sides(recipe) if recipe.start_from else []
+    stamps = stamps_of(inputs, [start / name for name in names])
+    return {"format": FORMAT, **_describe(recipe), "files": stamps}
+
+
+def _made_from(path: Path) -> Any:
+    try:
+        return json.loads((path / REPORT_FILE).read_text())["made_from"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _tokenizer_sides(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+    """Files of tokenizers, and the sides of examples that each is for."""
+    if recipe.tokenizer.shared_vocabulary:
+        return {SOURCE_TOKENIZER_FILE: ("source", "target")}
+    return {SOURCE_TOKENIZER_FILE: ("source",), TARGET_TOKENIZER_FILE: ("target",)}
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    _write(path, json.dumps(values, indent=2).encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Writes a file: whole, or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)

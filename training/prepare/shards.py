@@ -1,0 +1,140 @@
+"""Tokenised examples on disk: one Arrow file for each part, memory-mapped for reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from training.errors import CorpusError
+from training.files.paths import writing
+
+SCHEMA = pa.schema(
+    {
+        "source_ids": pa.list_(pa.int32()),  # what the encoder reads, the end of sentence last
+        "target_ids": pa.list_(pa.int32()),  # the target without begin and end of sentence
+        "source_turns": pa.list_(pa.string()),  # the texts they stand for
+        "target_text": pa.string(),
+        "origin": pa.string(),  # `file:line`
+    }
+)
+
+Int32 = NDArray[np.int32]
+
+
+class _Sequences:
+    """A column of id lists, as views on its batches."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._offsets: list[Int32] = [np.asarray(chunk.offsets) for chunk in column.chunks]
+        self._values: list[Int32] = [np.asarray(chunk.values) for chunk in column.chunks]
+        self._starts = np.cumsum([0, *map(len, column.chunks)], dtype=np.int64)[:-1]
+
+    @cached_property
+    def lengths(self) -> Int32:
+        """Of each list."""
+        lengths = [np.diff(offsets) for offsets in self._offsets]
+        return np.concatenate([np.zeros(0, np.int32), *lengths], dtype=np.int32)
+
+    def counts(self, size: int) -> NDArray[np.int64]:
+        """How often each id below `size` stands in the lists, `(size,)`."""
+        counts = np.zeros(size, np.int64)
+        for offsets, values in zip(self._offsets, self._values, strict=True):
+            counts += np.bincount(values[offsets[0] : offsets[-1]], minlength=size)
+        return counts
+
+    def take(self, indices: NDArray[np.int64]) -> list[Int32]:
+        """The lists at `indices`."""
+        chunks = np.searchsorted(self._starts, indices, side="right") - 1
+        rows = indices - self._starts[chunks]
+        return [
+            self._values[chunk][slice(*self._offsets[chunk][row : row + 2])]
+            for chunk, row in zip(chunks.tolist(), rows.tolist(), strict=True)
+        ]
+
+
+class Shard:
+    """One part of a corpus, read only.
+
+    Args:
+        path: an Arrow file that `write_shard` wrote.
+
+    Raises:
+        CorpusError: if it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise CorpusError(f"{path}: cannot be read ({error}). Prepare again.") from None
+        if not self._table.schema.equals(SCHEMA):
+            raise CorpusError(f"{path}: was written by another release. Prepare again.")
+        self._sources = _Sequences(self._table["source_ids"])
+        self._targets = _Sequences(self._table["target_ids"])
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @property
+    def source_lengths(self) -> Int32:
+        """Tokens of each source, its end of sentence counted, `(examples,)`."""
+        return self._sources.lengths
+
+    @property
+    def target_lengths(self) -> Int32:
+        """Tokens of each target, `(examples,)`."""
+        return self._targets.lengths
+
+    def source_ids(self, indices: NDArray[np.int64]) -> list[Int32]:
+        """Sources, in the order of `indices`."""
+        return self._sources.take(indices)
+
+    def target_ids(self, indices: NDArray[np.int64]) -> list[Int32]:
+        """Targets, in the order of `indices`."""
+        return self._targets.take(indices)
+
+    def target_counts(self, vocab_size: int) -> NDArray[np.int64]:
+        """How often each token stands in the targets, `(vocab_size,)`."""
+        return self._targets.counts(vocab_size)
+
+    def source_turns(self, index: int) -> list[str]:
+        """The texts of a source, oldest turn first."""
+        return list(self._table["source_turns"][index].as_py())
+
+    def target_text(self, index: int) -> str:
+        """The text of a target."""
+        return str(self._table["target_text"][index].as_py())
+
+    def origin(self, index: int) -> str:
+        """Where an example stands: `file:line`."""
+        return str(self._table["origin"][index].as_py())
+
+
+def spread(count: int, most: int) -> NDArray[np.int64]:
+    """At most `most` indices from 0 to `count` - 1, evenly spread, the first and the last among
+    them: neighbours in a corpus are alike."""
+    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
+
+
+def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
+    """Writes `batches` of `SCHEMA` as a stream. Returns how many rows there were.
+
+    Raises:
+        CorpusError: if it cannot be written.
+    """
+    count = 0
+    with (
+        writing(path),
+        pa.OSFile(str(path), "wb") as sink,
+        pa.ipc.new_file(sink, SCHEMA) as writer,
+    ):
+        for batch in batches:
+            if batch.num_rows:
+                writer.write_batch(batch.replace_schema_metadata(None))
+                count += batch.num_rows
+    return count

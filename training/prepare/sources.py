@@ -1,0 +1,158 @@
+"""One file for each format: a path in, examples and faults out, as a stream."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from training.alignment.reader import read_film_pairs
+from training.alignment.xces import read_xces
+from training.errors import CorpusError, MisalignedError
+from training.files.archives import is_archive, wanted_members
+from training.files.paths import LONGEST_LINE, TOO_LONG
+from training.files.records import Example, Fault, Records, fault_of
+from training.formats import FORMATS
+from training.readers.chats import ChatOptions
+from training.readers.cornell import lines_file_of, read_cornell
+from training.readers.dialogue import read_exchanges, read_turn_lines
+from training.readers.discord import read_discord
+from training.readers.fields import Fields
+from training.readers.jsonl import read_jsonl
+from training.readers.moses import other_side_of, read_moses
+from training.readers.pairs import read_bitext, read_pairs, read_scan
+from training.readers.parquet import read_parquet
+from training.readers.tables import read_table
+from training.readers.telegram import read_telegram
+from training.readers.tmx import read_tmx
+from training.readers.whatsapp import read_whatsapp
+from training.readers.yaml import read_yaml
+from training.recipe import SourceConfig
+from training.subtitles.reader import read_subtitles
+from training.subtitles.turns import Pauses
+
+#: Readers of a single file; `bitext` and `subtitle-pairs` have two.
+READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
+    "cornell": lambda path, _: read_cornell(path),
+    "discord": lambda path, source: read_discord(path, _chat_options(source)),
+    "exchanges": lambda path, _: read_exchanges(path),
+    "jsonl": lambda path, source: read_jsonl(path, _fields(source)),
+    "lines": lambda path, _: read_turn_lines(path),
+    "moses": lambda path, source: read_moses(path, source.language_pair),
+    "opensubtitles": lambda path, source: read_subtitles(path, _pauses(source)),
+    "pairs": lambda path, _: read_pairs(path),
+    "parquet": lambda path, source: read_parquet(path, _fields(source)),
+    "scan": lambda path, _: read_scan(path),
+    "subtitles": lambda path, source: read_subtitles(path, _pauses(source), source.keep_language),
+    "table": lambda path, source: read_table(path, source.columns, source.group_column),
+    "telegram": lambda path, source: read_telegram(path, _chat_options(source)),
+    "tmx": lambda path, source: read_tmx(path, source.language_pair),
+    "whatsapp": lambda path, source: read_whatsapp(path, _chat_options(source)),
+    "xces": lambda path, source: read_xces(
+        path, source.languages, tuple(map(Path, source.documents))
+    ),
+    "yaml": lambda path, _: read_yaml(path),
+}
+
+#: What a format's reader also reads, beside the file that it is given.
+_BESIDE: dict[str, Callable[[Path, SourceConfig], Path | None]] = {
+    "cornell": lambda path, _: lines_file_of(path),
+    "moses": lambda path, source: other_side_of(path, source.language_pair),
+}
+
+LONG_LINE = f"a line of more than {LONGEST_LINE:,} characters"
+_NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
+
+
+def read_source(
+    source: SourceConfig, root: Path, files: list[Path], targets: list[Path]
+) -> Records:
+    """Records of all files of a recipe's source; `targets` are the other sides of a bitext or
+    of films.
+
+    Files are named relative to `root`, so that the same corpus is split in the same way wherever
+    it lies. A record with bytes that are no text becomes a fault, and so does a file that is not
+    what it says.
+
+    Raises:
+        MisalignedError: if the sides of line-aligned files differ in length.
+    """
+    prefix = f"{root}{os.sep}"
+    for record in _read_files(source, files, targets):
+        origin = _name(record.origin, prefix)
+        if isinstance(record, Fault):
+            yield Fault(origin, record.reason)
+        elif _is_no_text(record.target) or any(map(_is_no_text, record.source)):
+            is_long = TOO_LONG in record.target or any(TOO_LONG in text for text in record.source)
+            yield Fault(origin, LONG_LINE if is_long else "holds bytes that are no UTF-8 text")
+        else:
+            yield Example(record.source, record.target, _name(record.group, prefix), origin)
+
+
+def companions_of(source: SourceConfig, files: list[Path]) -> list[Path]:
+    """Files that are read beside `files`, without being named: the other side of `moses`, the
+    lines of `cornell`. What an archive holds has its companions in the archive."""
+    beside = _BESIDE.get(source.format)
+    if beside is None:
+        return []
+    found = (beside(file, source) for file in files if not is_archive(file))
+    return [file for file in found if file]
+
+
+def suffixes_of(source: SourceConfig) -> tuple[str, ...]:
+    """Of the files that are taken out of a folder or an archive; others are somebody else's."""
+    if source.format == "moses":
+        return (f".{source.language_pair[0].lower()}",)
+    return FORMATS[source.format].suffixes
+
+
+def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) -> Records:
+    if source.format == "bitext":
+        for source_file, target_file in zip(files, targets, strict=True):
+            yield from read_bitext(source_file, target_file)
+        return
+    if source.format == "subtitle-pairs":
+        for source_file, target_file in zip(files, targets, strict=True):
+            yield from read_film_pairs(source_file, target_file, source.min_score)
+        return
+    for file in files:
+        try:
+            for member in wanted_members(file, suffixes_of(source)):
+                yield from _read_file(source, member)
+        except MisalignedError:
+            raise
+        except CorpusError as error:
+            yield fault_of(error, file)
+
+
+def _read_file(source: SourceConfig, path: Path) -> Records:
+    """A file that is not what it says costs no other."""
+    try:
+        yield from READERS[source.format](path, source)
+    except MisalignedError:
+        raise
+    except CorpusError as error:
+        yield fault_of(error, path)
+
+
+def _pauses(source: SourceConfig) -> Pauses:
+    return Pauses.of_seconds(turn=source.turn_pause, scene=source.scene_pause)
+
+
+def _chat_options(source: SourceConfig) -> ChatOptions:
+    return ChatOptions(pause_hours=source.conversation_pause, keep_names=source.keep_names)
+
+
+def _fields(source: SourceConfig) -> Fields:
+    return Fields(source.columns, source.group_column, source.languages)
+
+
+def _is_no_text(text: str) -> bool:
+    return not text.isascii() and bool(_NO_TEXT.search(text))
+
+
+def _name(place: str, prefix: str) -> str:
+    """`place`, a file's path with what follows it, from the root on; always valid Unicode."""
+    name = place.removeprefix(prefix)
+    return name if name.isascii() else name.encode("utf-8", "replace").decode()

@@ -1,0 +1,185 @@
+"""Messages of a chat to conversations, without the names of those who talk.
+
+What an app exports is read by `whatsapp.py`, `telegram.py` and `discord.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from training.errors import CorpusError
+from training.files.paths import read_text
+from training.files.records import Fault, Records
+from training.readers.dialogue import Turn, exchanges_of
+from training.readers.json_values import Row, arrays_of
+
+#: What stands for the name of anybody in the chat.
+NAME = "@name"
+#: A mention as WhatsApp marks it; readers of other apps mark theirs alike.
+MENTION_START, MENTION_END = "\u2068", "\u2069"
+
+_MENTION = re.compile(rf"@{MENTION_START}@?([^{MENTION_END}]{{0,200}}){MENTION_END}|@(\+?\d{{6,}})")
+#: Marks of direction that apps put around names and texts; invisible.
+_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_WORD = re.compile(r"[^\W\d_]+")
+_HANDLE = re.compile(r"@?\w(?:[\w.+-]*\w)?")
+_NAMES = re.compile(rf"{NAME}(?:[ -]{NAME})+")
+#: Scripts without spaces, where a name has no border.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+")
+
+
+@dataclass(frozen=True)
+class ChatOptions:
+    """How a chat becomes conversations.
+
+    Attributes:
+        pause_hours: a longer silence ends a conversation.
+        keep_names: whether the names of those who talk stay in texts.
+    """
+
+    pause_hours: float = 6.0
+    keep_names: bool = False
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one person writes at a time.
+
+    Attributes:
+        sender: who it is, the same in all of a chat.
+        name: what the sender is called; may be empty.
+        seconds: when, since any beginning.
+        text: as it was written; mentions are between `MENTION_START` and `MENTION_END`.
+        line: of the file, from 1, where it begins.
+    """
+
+    sender: str
+    name: str
+    seconds: float
+    text: str
+    line: int
+
+
+def exchanges_of_chat(found: Iterable[Message | Fault], path: str, options: ChatOptions) -> Records:
+    """The exchanges of one chat, in order of time. What one person writes in a row is one turn. A
+    conversation is a group; it ends with a long silence, and where a message could not be read.
+
+    Names in texts become `NAME`, as `without_names` tells, unless `options` keep them.
+    """
+    messages = list(found)
+    names = {each.name for each in messages if isinstance(each, Message)}
+    clean = _with_names if options.keep_names else without_names(names)
+    conversation: list[list[Message]] = []  # by turns
+    for each in messages:
+        last = conversation[-1][-1] if conversation else None
+        if last and (
+            isinstance(each, Fault) or each.seconds - last.seconds > options.pause_hours * 3600
+        ):
+            yield from _exchanges_of(conversation, path, clean)
+            conversation, last = [], None
+        if isinstance(each, Fault):
+            yield each
+        elif last and last.sender == each.sender:
+            conversation[-1].append(each)
+        else:
+            conversation.append([each])
+    yield from _exchanges_of(conversation, path, clean)
+
+
+def read_messages(
+    path: Path, message_of: Callable[[dict[str, Any], int], Message | None], app: str
+) -> Iterator[list[Message | Fault]]:
+    """Reads the messages of each chat in an app's export: the arrays `messages` in its JSON.
+
+    Args:
+        path: the export.
+        message_of: from a record and its line to a message, or None if it is left out; raises
+            ValueError at another shape.
+        app: its name, for the error.
+
+    Raises:
+        CorpusError: if there is no such array.
+    """
+    is_found = False
+    for rows in arrays_of(read_text(path), str(path), "messages"):
+        is_found = True
+        parsed = (_parse(row, path, message_of) for row in rows)
+        yield [each for each in parsed if each]
+    if not is_found:
+        raise CorpusError(f'{path}: no export of {app}: it has no list "messages".')
+
+
+def seconds_of_date(text: str) -> float:
+    """Seconds since 1970 of a date and time in ISO 8601; without a zone, by the chat's own clock.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    date = datetime.fromisoformat(text)
+    return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
+
+
+def without_names(names: Iterable[str]) -> Callable[[str], str]:
+    """A function that puts `NAME` for the names of persons in a text: for mentions, and for each
+    word of `names`, in its own letters or as a genitive (`Annas`). A word in small letters counts
+    only where it is all of a name, or behind an `@`."""
+    words: set[str] = set()
+    handles: set[str] = set()
+    unspaced: set[str] = set()
+    for name in names:
+        parts = [part for part in _WORD.findall(name) if len(part) > 1]
+        handles |= {f"@{part}".casefold() for part in (*parts, name)}
+        if not name.isalpha():
+            handles.add(name.casefold())
+        words |= {part for part in parts if part[0].isupper()}
+        if len(parts) == 1:
+            words |= {parts[0], parts[0].capitalize()}
+        unspaced |= {part for part in parts if _UNSPACED.fullmatch(part)}
+    without_borders = re.compile("|".join(sorted(unspaced, key=len, reverse=True)) or "(?!)")
+
+    def hide_word(found: re.Match[str]) -> str:
+        return NAME if found[0] in words or found[0].removesuffix("s") in words else found[0]
+
+    def hide_handle(found: re.Match[str]) -> str:
+        return NAME if found[0].casefold() in handles else found[0]
+
+    def hide(text: str) -> str:
+        text = _MARKS.sub("", _MENTION.sub(NAME, text))
+        text = _WORD.sub(hide_word, _HANDLE.sub(hide_handle, text))
+        return _NAMES.sub(NAME, without_borders.sub(NAME, text))
+
+    return hide
+
+
+def _parse(
+    row: Row | Fault, path: Path, message_of: Callable[[dict[str, Any], int], Message | None]
+) -> Message | Fault | None:
+    if isinstance(row, Fault):
+        return row
+    line, record = row
+    try:
+        if not isinstance(record, dict):
+            raise ValueError("expected a record")
+        return message_of(record, line)
+    except ValueError as error:
+        return Fault(f"{path}:{line}", f"no message: {error}")
+
+
+def _exchanges_of(
+    conversation: list[list[Message]], path: str, clean: Callable[[str], str]
+) -> Records:
+    turns: list[Turn] = []
+    for messages in conversation:
+        text = " ".join(each.text for each in messages)
+        turns.append((messages[0].line, " ".join(clean(text).split())))
+    group = f"{path}:{turns[0][0]}" if turns else path
+    return exchanges_of(turns, group=group, origin=path)
+
+
+def _with_names(text: str) -> str:
+    return _MARKS.sub("", _MENTION.sub(r"@\1\2", text))

@@ -1,0 +1,53 @@
+"""From a conversation to exchanges, and the two plainest dialogue formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from training.files.paths import read_lines
+from training.files.records import Example, Fault, Records
+
+#: No reply is given more turns of context than this.
+LONGEST_CONTEXT = 16
+#: Conversations of plain lines are cut here, so that a split can part a file of one long talk.
+LONGEST_CONVERSATION = 100
+
+Turn = tuple[int, str]  # where it stands (a line, or a place in its conversation), text
+
+
+def exchanges_of(turns: Iterable[Turn], *, group: str, origin: str) -> Iterator[Example]:
+    """One example for each turn but the first: the turns before it, and it. `origin` is what the
+    turns' places belong to."""
+    context: list[str] = []
+    for place, text in turns:
+        if context:
+            yield Example(tuple(context), text, group, f"{origin}:{place}")
+        context = [*context[-LONGEST_CONTEXT + 1 :], text]
+
+
+def read_exchanges(path: Path) -> Records:
+    """`turn TAB ... TAB reply`, one exchange a line: the last column answers those before it."""
+    for number, line in read_lines(path):
+        *context, reply = line.split("\t")
+        if context:
+            yield Example(tuple(context), reply, context[0], f"{path}:{number}")
+        elif line.strip():
+            yield Fault(f"{path}:{number}", "expected message TAB reply")
+
+
+def read_turn_lines(path: Path) -> Records:
+    """One turn a line; an empty line ends a conversation."""
+    turns: list[Turn] = []
+    for number, line in read_lines(path):
+        if line.strip():
+            turns.append((number, line))
+        if not line.strip() or len(turns) == LONGEST_CONVERSATION:
+            yield from _exchanges_of_lines(turns, path)
+            turns = []
+    yield from _exchanges_of_lines(turns, path)
+
+
+def _exchanges_of_lines(turns: list[Turn], path: Path) -> Iterator[Example]:
+    start = turns[0][0] if turns else 0
+    return exchanges_of(turns, group=f"{path}:{start}", origin=str(path))

@@ -1,0 +1,128 @@
+"""Channels of Discord as DiscordChatExporter writes them: `.csv` and `.json`.
+
+https://github.com/Tyrrrz/DiscordChatExporter
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training.errors import CorpusError
+from training.files.archives import plain_name
+from training.files.paths import read_lines
+from training.files.records import Fault, Records
+from training.readers.chat_dates import Stamp, order_of, parse_stamp, seconds_of
+from training.readers.chats import (
+    MENTION_END,
+    MENTION_START,
+    ChatOptions,
+    Message,
+    exchanges_of_chat,
+    read_messages,
+    seconds_of_date,
+)
+
+COLUMNS = ("AuthorID", "Author", "Date", "Content")
+#: Messages that people write; others tell who joined, called or pinned something.
+WRITTEN = ("Default", "Reply")
+
+_NUMBER = re.compile(r"#\d{4}$")  # behind names, up to 2023
+#: What the table holds, without a type, for messages that nobody wrote.
+_NOTICE = re.compile(
+    r"(?:Joined the server|Pinned a message|Changed the channel (?:name|icon).*"
+    r"|Started a (?:call|thread).*|(?:Added|Removed) .+ (?:to|from) the group|Left the group)\.?"
+)
+#: Custom emoji, animated or not, and mentions that the exporter could not look up.
+_MARKUP = re.compile(r"<a?(:\w+:)\d+>|<(?:[@#][!&]?\d+)>")
+
+
+def read_discord(path: Path, options: ChatOptions) -> Records:
+    """Exchanges of a channel. What bots and the app itself write is left out, and so are messages
+    without text.
+
+    Raises:
+        CorpusError: if it has no messages, or not the columns of the exporter.
+    """
+    if plain_name(path).endswith(".csv"):
+        yield from exchanges_of_chat(_read_table(path), str(path), options)
+        return
+    for channel in read_messages(path, _message_of, "DiscordChatExporter"):
+        yield from exchanges_of_chat(channel, str(path), options)
+
+
+def _message_of(record: dict[str, Any], line: int) -> Message | None:
+    """Raises ValueError at another shape."""
+    author, text = record.get("author"), record.get("content")
+    if not isinstance(author, dict) or not isinstance(text, str):
+        raise ValueError("has no author or no content")
+    if record.get("type") not in WRITTEN or author.get("isBot"):
+        return None
+    text = _plain(text)
+    if not text:
+        return None
+    name = author.get("nickname") or author.get("name") or ""
+    sender = author.get("id") or name
+    if not sender or not isinstance(name, str):
+        raise ValueError("its author has neither id nor name")
+    for mentioned in _names_of(record.get("mentions")):
+        text = text.replace(f"@{mentioned}", f"@{MENTION_START}{mentioned}{MENTION_END}")
+    return Message(str(sender), name, seconds_of_date(str(record.get("timestamp"))), text, line)
+
+
+def _names_of(people: Any) -> list[str]:
+    """What people may be called, longest first."""
+    known = [each for each in people if isinstance(each, dict)] if isinstance(people, list) else []
+    names = {str(each[key]) for each in known for key in ("nickname", "name") if each.get(key)}
+    return sorted(names, key=lambda name: (-len(name), name))
+
+
+def _read_table(path: Path) -> Iterator[Message | Fault]:
+    rows = list(_rows(path))
+    order = order_of(row[1] for row in rows if not isinstance(row, Fault))
+    for row in rows:
+        if isinstance(row, Fault):
+            yield row
+            continue
+        line, stamp, sender, name, text = row
+        try:
+            yield Message(
+                sender or name, _NUMBER.sub("", name), seconds_of(stamp, order), text, line
+            )
+        except ValueError as error:
+            yield Fault(f"{path}:{line}", str(error))
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Stamp, str, str, str] | Fault]:
+    """Line, date, author and text of each message that somebody wrote."""
+    table = csv.reader(f"{line}\n" for _, line in read_lines(path))
+    header = next(table, [])
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise CorpusError(f"{path}: no table of DiscordChatExporter: has no {', '.join(missing)}.")
+    places = [header.index(name) for name in COLUMNS]
+    while True:
+        line = table.line_num + 1
+        try:
+            fields = next(table)
+            if not any(fields):
+                continue
+            if len(fields) <= max(places):
+                raise ValueError(f"has {len(fields)} columns, expected {len(header)}")
+            sender, name, date, text = (fields[place].strip() for place in places)
+            stamp = parse_stamp(date)
+        except StopIteration:
+            return
+        except (csv.Error, ValueError) as error:
+            yield Fault(f"{path}:{line}", f"no message: {error}")
+            continue
+        text = _plain(text)
+        if text and not _NOTICE.fullmatch(text):
+            yield line, stamp, sender, name, text
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub(lambda found: found[1] or "", text).strip()

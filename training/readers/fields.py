@@ -1,0 +1,200 @@
+"""What a record with named fields holds: a conversation, a turn of one, or a pair.
+
+It knows no file format: rows of JSON and of Parquet are dictionaries, lists and texts alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from training.files.records import Example, Fault, Records
+from training.readers.dialogue import exchanges_of
+
+Row = tuple[int, Any]  # its line or number, the record
+
+#: Fields that hold a conversation, in the order in which they are looked for.
+CONVERSATIONS = ("turns", "messages", "conversations", "conversation", "dialog", "dialogue")
+#: Fields that hold a source and its target.
+PAIRS = (
+    ("source", "target"),
+    ("instruction", "output"),
+    ("prompt", "response"),
+    ("prompt", "completion"),
+    ("question", "answer"),
+)
+#: The field of languages, in data sets of Hugging Face: {"translation": {"en": ..., "de": ...}}.
+TRANSLATION = "translation"
+#: What completes an instruction.
+INPUT = "input"
+#: Fields of a message that hold who says it, and what.
+ROLES = ("role", "from")
+CONTENTS = ("content", "value", "text")
+#: Instructions and the answers of tools are no turns.
+NO_SPEAKERS = ("system", "developer", "tool", "function")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Which fields of a record are read.
+
+    Attributes:
+        columns: several: turns, the last of which is the target; one: a list of turns, or a turn
+            if there is a `group_column`; none: the fields that are known here. Dots lead into
+            records within records (`translation.en`).
+        group_column: tells what belongs together: a conversation, a film.
+        languages: of source and target, for records that hold both by their codes; none: records
+            may be conversations.
+    """
+
+    columns: tuple[str, ...] = ()
+    group_column: str = ""
+    languages: tuple[str, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """The outermost fields that can matter."""
+        if self.columns:
+            return tuple(
+                name for each in (*self.columns, self.group_column) for name in _path(each)
+            )
+        pairs = (name for pair in PAIRS for name in pair)
+        return (*CONVERSATIONS, *pairs, INPUT, TRANSLATION, *self.languages, self.group_column)
+
+
+def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
+    """What the rows of a file hold. A record of another shape is a fault."""
+    if len(fields.columns) == 1 and fields.group_column:
+        yield from _conversations(rows, path, fields)
+        return
+    for row in rows:
+        if isinstance(row, Fault):
+            yield row
+            continue
+        place = f"{path}:{row[0]}"
+        try:
+            yield from _examples(row[1], place, fields)
+        except ValueError as error:
+            yield Fault(place, f"no conversation or pair: {error}")
+
+
+def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
+    """Raises ValueError at another shape."""
+    if not isinstance(record, dict):
+        raise ValueError("expected a record with named fields")
+    if len(fields.columns) == 1:
+        turns = _turns_of(_value_at(record, fields.columns[0]))
+    elif fields.columns:
+        *source, target = (_text_at(record, column) for column in fields.columns)
+        group = _group_of(record, fields) or source[0]
+        return iter([Example(tuple(source), target, group, place)])
+    else:
+        found = None if fields.languages else _conversation_of(record)
+        if found is None:
+            source_text, target = _pair_of(record, fields.languages)
+            group = _group_of(record, fields) or source_text
+            return iter([Example((source_text,), target, group, place)])
+        turns = _turns_of(found)
+    group = _group_of(record, fields) or place
+    return exchanges_of(enumerate(turns, start=1), group=group, origin=place)
+
+
+def _conversations(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
+    """Neighbouring rows of one group are a conversation."""
+
+    def turn_of(row: Row | Fault) -> tuple[str, int, str] | Fault:
+        if isinstance(row, Fault):
+            return row
+        try:
+            text = _text_at(row[1], fields.columns[0])
+            return _group_of(row[1], fields), row[0], text
+        except ValueError as error:
+            return Fault(f"{path}:{row[0]}", f"no turn: {error}")
+
+    turns = map(turn_of, rows)
+    for group, members in groupby(turns, lambda turn: None if isinstance(turn, Fault) else turn[0]):
+        conversation = []
+        for each in members:
+            if isinstance(each, Fault):
+                yield each
+            else:
+                conversation.append(each[1:])
+        yield from exchanges_of(conversation, group=f"{path}:{group}", origin=path)
+
+
+def _conversation_of(record: dict[str, Any]) -> list[Any] | None:
+    found = (record.get(name) for name in CONVERSATIONS)
+    return next((each for each in found if isinstance(each, list)), None)
+
+
+def _turns_of(value: Any) -> list[str]:
+    """The texts of a list of texts or messages."""
+    if not isinstance(value, list):
+        raise ValueError("expected a list of turns")
+    contents = (_content_of(each) if isinstance(each, dict) else each for each in value)
+    turns = [content for content in contents if content is not None]
+    if not turns or not all(isinstance(turn, str) for turn in turns):
+        raise ValueError("expected a list of texts, or of {role, content}")
+    return turns
+
+
+def _content_of(message: dict[str, Any]) -> Any:
+    """A message's text; None if it is none of the conversation."""
+    role = next((message[name] for name in ROLES if message.get(name)), None)
+    if role in NO_SPEAKERS or message.get("tool_calls") or message.get("function_call"):
+        return None
+    content = next((message[name] for name in CONTENTS if message.get(name) is not None), ())
+    if isinstance(content, list):  # parts: texts, pictures and the like
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        content = " ".join(text for text in texts if isinstance(text, str))
+    return None if content == "" else content
+
+
+def _pair_of(record: dict[str, Any], languages: tuple[str, ...]) -> tuple[str, str]:
+    inner = record.get(TRANSLATION)
+    texts = inner if isinstance(inner, dict) else record
+    pairs = (languages, *PAIRS) if languages else PAIRS
+    for source, target in pairs:
+        if isinstance(texts.get(source), str) and isinstance(texts.get(target), str):
+            source_text, target_text = texts[source], texts[target]
+            extra = record.get(INPUT)
+            if source == "instruction" and isinstance(extra, str) and extra:
+                source_text = f"{source_text} {extra}"
+            return source_text, target_text
+    if isinstance(inner, dict) and not languages:
+        raise ValueError(f"name two `languages` of its translation: {', '.join(map(str, inner))}")
+    if languages:
+        raise ValueError(f"has no texts in {' and '.join(languages)}, nor source and target")
+    raise ValueError("expected turns, messages, or source and target; or name `columns`")
+
+
+def _path(column: str) -> tuple[str, ...]:
+    """A column's own name and that of the outermost record that it may be in."""
+    return (column, column.split(".")[0]) if column else ()
+
+
+def _value_at(record: Any, column: str) -> Any:
+    """What a column holds; None if there is none such."""
+    if not isinstance(record, dict):
+        return None
+    if column in record:
+        return record[column]
+    name, dot, rest = column.partition(".")
+    return _value_at(record.get(name), rest) if dot else None
+
+
+def _text_at(record: Any, column: str) -> str:
+    value = _value_at(record, column)
+    if not isinstance(value, str):
+        raise ValueError(f"has no text in {column}")
+    return value
+
+
+def _group_of(record: Any, fields: Fields) -> str:
+    if not fields.group_column:
+        return ""
+    value = _value_at(record, fields.group_column)
+    if value is None or isinstance(value, (dict, list)):
+        raise ValueError(f"has no value in {fields.group_column}")
+    return str(value)

@@ -1,0 +1,44 @@
+"""Moses pairs, as OPUS ships them: `NAME.de-en.de` beside `NAME.de-en.en`, mostly in a `.zip`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.errors import CorpusError
+from training.files.archives import is_file, plain_name
+from training.files.records import Records
+from training.readers.pairs import read_bitext
+
+
+def read_moses(path: Path, languages: tuple[str, str]) -> Records:
+    """A file that ends in the source's language code, with the target's file beside it. Other
+    files hold nothing (OPUS adds a licence, scores and the like).
+
+    Raises:
+        CorpusError: if the other side is absent.
+        MisalignedError: if it has not as many lines.
+    """
+    source, target = languages
+    if not plain_name(path).endswith(f".{source}".lower()):
+        return
+    other = other_side_of(path, languages)
+    if other is None:
+        stem, _ = _parted(path.name, source)
+        raise CorpusError(f"{path}: no {stem}.{target} beside it")
+    yield from read_bitext(path, other)
+
+
+def other_side_of(path: Path, languages: tuple[str, str]) -> Path | None:
+    """The target's file beside the source's, packed or not, if there is one."""
+    stem, packing = _parted(path.name, languages[0])
+    others = (
+        path.with_name(f"{stem}.{languages[1]}{suffix}")
+        for suffix in dict.fromkeys((packing, "", ".gz", ".xz", ".zst"))
+    )
+    return next(filter(is_file, others), None)
+
+
+def _parted(name: str, language: str) -> tuple[str, str]:
+    """What is before the language's code, and after it."""
+    stem, _, packing = name.rpartition(f".{language}")
+    return stem, packing

@@ -1,0 +1,118 @@
+"""Bilingual and other pairs: a source and its target."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from pathlib import Path
+
+from training.errors import CorpusError, MisalignedError
+from training.files.paths import read_lines
+from training.files.records import Example, Fault, Records
+
+#: https://docs.ankiweb.net/importing/text-files.html
+_ANKI_HEADER = re.compile(
+    r"#(separator|html|tags|columns|notetype|deck|guid|(?:notetype|deck|tags|guid) column):(.*)"
+)
+_ANKI_SEPARATORS = {
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "space": " ",
+    "pipe": "|",
+    "colon": ":",
+}
+_TAG = re.compile(r"<[^>]*>")
+
+
+def read_bitext(source_path: Path, target_path: Path) -> Records:
+    """Reads two line-aligned files. Empty lines that only one has, at its end, are faults.
+
+    Raises:
+        MisalignedError: if one has more lines than the other, or cannot be read to its end.
+    """
+    paths = source_path, target_path
+    pairs = zip_longest(_lines_of(source_path), _lines_of(target_path), fillvalue=None)
+    last_texts = [0, 0]  # the lines of either side that are not empty
+    for number, lines in enumerate(pairs, start=1):
+        for side, line in enumerate(lines):
+            if line and line.strip():
+                last_texts[side] = number
+        source, target = lines
+        if source is not None and target is not None:
+            yield Example((source,), target, source, f"{source_path}:{number}")
+        elif last_texts[0] != last_texts[1]:
+            counts = (f"{path} has {_count_lines(path)} lines" for path in paths)
+            raise MisalignedError(f"{', but '.join(counts)}. Both sides must be line-aligned.")
+        else:
+            longer, shorter = paths if target is None else reversed(paths)
+            yield Fault(f"{longer}:{number}", f"an empty line that {shorter} does not have")
+
+
+def read_pairs(path: Path) -> Records:
+    """`source TAB target`, one pair a line; further columns are left alone. What Anki exports also
+    has header lines; they tell the separator, and whether fields hold HTML."""
+    lines = read_lines(path)
+    anki, first = _read_anki_header(lines)
+    for number, line in chain(first, lines):
+        source, found, rest = line.partition(anki.separator)
+        target = rest.partition(anki.separator)[0]
+        if anki.has_html:
+            source, target = _without_html(source), _without_html(target)
+        if found:
+            yield Example((source,), target, source, f"{path}:{number}")
+        elif line.strip():
+            yield Fault(f"{path}:{number}", "expected source TAB target")
+
+
+def read_scan(path: Path) -> Records:
+    """`IN: command OUT: actions`, one pair a line (Lake and Baroni 2018, arXiv:1711.00350)."""
+    for number, line in read_lines(path):
+        command, found, actions = line.partition(" OUT: ")
+        if found and command.startswith("IN: "):
+            source = command.removeprefix("IN: ")
+            yield Example((source,), actions, source, f"{path}:{number}")
+        elif line.strip():
+            yield Fault(f"{path}:{number}", "expected `IN: ... OUT: ...`")
+
+
+@dataclass(frozen=True)
+class _Anki:
+    """What the header of a file of Anki tells."""
+
+    separator: str = "\t"
+    has_html: bool = False
+
+
+def _read_anki_header(lines: Iterator[tuple[int, str]]) -> tuple[_Anki, list[tuple[int, str]]]:
+    """What it tells, and the first line that is none of it."""
+    anki = _Anki()
+    for number, line in lines:
+        header = _ANKI_HEADER.match(line)
+        if not header:
+            return anki, [(number, line)]
+        value = header[2].strip()
+        if header[1] == "separator" and value:
+            anki = replace(anki, separator=_ANKI_SEPARATORS.get(value.lower(), value))
+        elif header[1] == "html":
+            anki = replace(anki, has_html=value.lower() == "true")
+    return anki, []
+
+
+def _without_html(text: str) -> str:
+    return html.unescape(" ".join(_TAG.sub(" ", text).split()))
+
+
+def _lines_of(path: Path) -> Iterator[str]:
+    try:
+        for _, line in read_lines(path):
+            yield line
+    except CorpusError as error:
+        raise MisalignedError(str(error)) from None
+
+
+def _count_lines(path: Path) -> int:
+    return sum(1 for _ in read_lines(path))

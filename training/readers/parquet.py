@@ -1,0 +1,78 @@
+"""Parquet, as Hugging Face and others publish data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training.errors import CorpusError
+from training.files.archives import SINGLE, archive_of
+from training.files.paths import read_bytes
+from training.files.records import Fault, Records
+from training.readers.fields import Fields, Row, records_of
+
+BATCH_ROWS = 1000
+
+
+def read_parquet(path: Path, fields: Fields) -> Records:
+    """Conversations or pairs, as `training.readers.fields` finds them in records. Rows are
+    counted from 1. Memory holds a part of a row group; of a packed file, all of it.
+
+    Raises:
+        CorpusError: if it is no Parquet, or has none of the columns.
+    """
+    from pyarrow import ArrowException, BufferReader  # take a while, and are rarely needed
+    from pyarrow.parquet import ParquetFile
+
+    is_packed = path.suffix.lower() in SINGLE or archive_of(path)
+    try:
+        file = ParquetFile(BufferReader(read_bytes(path)) if is_packed else path)
+    except (ArrowException, OSError) as error:
+        raise CorpusError(f"{path}: not Parquet: {_first_line(error)}") from None
+    with file:
+        names = list(map(str, file.schema_arrow.names))
+        columns = [name for name in names if name in fields.names()]
+        missing = _missing(names, fields)
+        if missing or not columns:
+            what = " or ".join(missing) or "of a conversation or pair"
+            raise CorpusError(
+                f"{path}: has no column {what}. Its columns: {', '.join(names)[:200]}."
+            )
+        yield from records_of(_rows(path, file, columns, ArrowException), str(path), fields)
+
+
+def _missing(names: list[str], fields: Fields) -> list[str]:
+    wanted = filter(None, (*fields.columns, fields.group_column))
+    return [each for each in wanted if each not in names and each.split(".")[0] not in names]
+
+
+def _rows(
+    path: Path, file: Any, columns: list[str], failure: type[Exception]
+) -> Iterator[Row | Fault]:
+    """Rows of all row groups; one that is broken is a fault from there on, the next is read."""
+    first = 1
+    for group in range(file.num_row_groups):
+        number = first
+        try:
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns):
+                yield from _rows_of(path, batch, number)
+                number += batch.num_rows
+        except (failure, OSError) as error:
+            yield Fault(f"{path}:{number}", f"its row group is broken: {_first_line(error)}")
+        first += file.metadata.row_group(group).num_rows
+
+
+def _rows_of(path: Path, batch: Any, number: int) -> Iterator[Row | Fault]:
+    try:
+        yield from enumerate(batch.to_pylist(), start=number)
+    except ValueError:  # no text, or a date that Python does not know: in some of the rows
+        for place in range(batch.num_rows):
+            try:
+                yield number + place, batch.slice(place, 1).to_pylist()[0]
+            except ValueError as error:
+                yield Fault(f"{path}:{number + place}", f"cannot be read: {error}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n")[0][:200]

@@ -1,0 +1,175 @@
+"""Tables with named columns: `.csv` (commas or semicolons) and `.tsv` (tabs)."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections import deque
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from training.errors import CorpusError
+from training.files.archives import plain_name
+from training.files.paths import read_lines
+from training.files.records import Example, Fault, Records
+from training.readers.dialogue import exchanges_of
+
+Row = tuple[int, list[str], str]  # its line, the texts of its columns, its group
+
+SEPARATORS = ",;\t|"
+#: Excel's own first line.
+_EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_OPEN_MARK = "a quotation mark is not closed"
+
+
+def read_table(path: Path, columns: tuple[str, ...], group_column: str = "") -> Records:
+    """Texts of a table whose first row names its columns. Columns that are named by numbers, from
+    1, are those of a table without such a row.
+
+    Several `columns` are an example in each row: the last answers or translates those before it.
+    A single one holds a turn in each row, and neighbours with the same `group_column` are a
+    conversation. In a `.tsv` a quotation mark is text; in a `.csv` it encloses a field, which may
+    hold line breaks. A mark that is never closed costs the line that it is in.
+
+    Args:
+        path: the table.
+        columns: which of its columns are read.
+        group_column: tells what belongs together: a conversation, a film.
+
+    Raises:
+        CorpusError: if it has no such column.
+    """
+    wanted = (*columns, group_column) if group_column else columns
+    rows = _rows(path, wanted, has_group=bool(group_column))
+    if len(columns) > 1:
+        yield from _examples(path, rows)
+    else:
+        yield from _conversations(path, rows)
+
+
+def _examples(path: Path, rows: Iterator[Row | Fault]) -> Records:
+    for row in rows:
+        if isinstance(row, Fault):
+            yield row
+            continue
+        line, (*source, target), group = row
+        yield Example(tuple(source), target, group or source[0], f"{path}:{line}")
+
+
+def _conversations(path: Path, rows: Iterator[Row | Fault]) -> Records:
+    for group, members in groupby(rows, lambda row: None if isinstance(row, Fault) else row[2]):
+        turns = []
+        for row in members:
+            if isinstance(row, Fault):
+                yield row
+            else:
+                turns.append((row[0], row[1][0]))
+        yield from exchanges_of(turns, group=f"{path}:{group}", origin=str(path))
+
+
+def _rows(path: Path, wanted: tuple[str, ...], *, has_group: bool) -> Iterator[Row | Fault]:
+    table = _Table(path)
+    places = _places(wanted, table)
+    table.least = max(places) + 1
+    for found in table.rows():
+        if isinstance(found, Fault):
+            yield found
+            continue
+        line, fields = found
+        texts = [fields[place].strip() for place in places]
+        yield (line, texts[:-1], texts[-1]) if has_group else (line, texts, "")
+
+
+def _places(wanted: tuple[str, ...], table: _Table) -> list[int]:
+    """Where the columns are, from 0. Reads the row of names if they have names."""
+    if all(name.isdecimal() and int(name) > 0 for name in wanted):
+        return [int(name) - 1 for name in wanted]
+    header = next(table.rows(), (1, []))
+    names = [] if isinstance(header, Fault) else [name.strip() for name in header[1]]
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise CorpusError(
+            f"{table.path}: has no column {' or '.join(missing)}. "
+            f"Its columns: {', '.join(names)[:200]}."
+        )
+    table.most = len(names)
+    return [names.index(name) for name in wanted]
+
+
+class _Table:
+    """The rows of a file.
+
+    Args:
+        path: the table.
+
+    Attributes:
+        least, most: fields that a row must and may have.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.least, self.most = 1, sys.maxsize
+        self._lines = read_lines(path)
+        self._again: deque[tuple[int, str]] = deque()
+        self._has_quotes = not plain_name(path).endswith(".tsv")
+        self._separator = self._find_separator()
+
+    def rows(self) -> Iterator[tuple[int, list[str]] | Fault]:
+        """The line where each row that is not empty begins, and its fields."""
+        while numbered := self._next_line():
+            line, text = numbered
+            if self._has_quotes and '"' in text:
+                fields, reason = self._quoted(line, text)
+            else:
+                fields, reason = text.split(self._separator), ""
+            reason = reason or self._refusal(fields)
+            if reason and any(fields):
+                yield Fault(f"{self.path}:{line}", reason)
+            elif any(fields):
+                yield line, fields
+
+    def _find_separator(self) -> str:
+        """Reads the line in which Excel names it, or counts in the first row."""
+        number, first = self._next_line() or (1, "")
+        if named := _EXCEL_SEPARATOR.fullmatch(first):
+            return named[1]
+        self._again.append((number, first))
+        return "\t" if not self._has_quotes else max(SEPARATORS, key=first.count)
+
+    def _next_line(self) -> tuple[int, str] | None:
+        return self._again.popleft() if self._again else next(self._lines, None)
+
+    def _quoted(self, line: int, text: str) -> tuple[list[str], str]:
+        """The fields of a row, which may go on in the next lines while a quotation mark is open;
+        and what is wrong with it. If that is all of a row, the next one begins in the next line."""
+        taken = [(line, text)]
+
+        def lines() -> Iterator[str]:
+            yield f"{text}\n"
+            while numbered := self._next_line():
+                taken.append(numbered)
+                yield f"{numbered[1]}\n"
+
+        try:
+            fields = next(csv.reader(lines(), delimiter=self._separator, strict=True))
+        except csv.Error:
+            pass
+        else:
+            if len(taken) == 1 or not self._refusal(fields):
+                return fields, ""
+        self._again.extendleft(reversed(taken[1:]))
+        try:  # a mark within a field that others enclose is no damage: "a "b" c",d
+            fields = next(csv.reader([f"{text}\n"], delimiter=self._separator))
+        except csv.Error as error:
+            return [text], f"not a table's row: {error}"
+        return fields, _OPEN_MARK if fields[-1].endswith("\n") else ""
+
+    def _refusal(self, fields: list[str]) -> str:
+        """Why a row cannot be right; empty if it can. Columns beyond the names may be empty."""
+        if len(fields) < self.least:
+            return f"has {len(fields)} columns, expected {self.least}"
+        if any(fields[self.most :]):
+            return f"has {len(fields)} columns, expected {self.most}"
+        return ""

@@ -1,0 +1,252 @@
+"""TMX, the exchange format of translation memories (version 1.4b).
+
+Each `<tu>` is cut out of the document and parsed by itself: what is damaged costs one unit.
+
+https://www.gala-global.org/tmx-14b
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from html.entities import html5
+from itertools import chain
+from pathlib import Path
+from xml.parsers import expat
+
+from training.files.archives import open_unpacked
+from training.files.encodings import encoding_of_mark
+from training.files.records import Example, Fault, Records
+
+BLOCK_CHARACTERS = 2**16
+#: A longer unit is taken for one whose end is missing, a longer comment too.
+LONGEST_UNIT = 2**20
+#: Elements inside of a segment that hold codes of another format, not text.
+CODES = frozenset(("bpt", "ept", "it", "ph", "sub", "ut"))
+
+#: Where the document is cut, and what such places may be hidden in.
+_CUT = re.compile(r"<!--|<!\[CDATA\[|<tu(?=[\s/>])|</(?:tu|body|tmx)\s*>")
+_HIDING = {"<!--": "-->", "<![CDATA[": "]]>"}
+_ROOT = re.compile(r"<([^\s<>!?/]+)")
+_OF_A_UNIT = re.compile(r"</?(?:tuv?|seg)\b")
+_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
+_DECLARATION = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A unit, or what is between two.
+
+    Attributes:
+        line: where it begins, from 1.
+        text: all of it.
+        is_unit: it begins with `<tu`.
+    """
+
+    line: int
+    text: str
+    is_unit: bool
+
+
+def read_tmx(path: Path, languages: tuple[str, str]) -> Records:
+    """Reads the first segment in each of two languages of each unit; `en` also means `en-GB`.
+
+    The document is a stream, whatever its size. A unit that is not well-formed is a fault, and
+    those after it are read. The characters that HTML names (`&nbsp;`) are known. Entities that a
+    document declares are not: they can grow without limit, or read other files.
+
+    Raises:
+        CorpusError: if the file cannot be read.
+    """
+    with open_unpacked(path) as file:
+        try:
+            stream = io.TextIOWrapper(file, _encoding_of(file.peek()), errors="replace")
+        except LookupError as error:
+            yield Fault(f"{path}:1", f"not TMX: {error}")
+            return
+        with stream:
+            blocks = iter(lambda: stream.read(BLOCK_CHARACTERS), "")
+            yield from _records(path, _parts(blocks), languages)
+
+
+def _encoding_of(head: bytes) -> str:
+    """The encoding that a document's first bytes tell, by the rules of XML 1.0, appendix F."""
+    if marked := encoding_of_mark(head):
+        return marked[1].removesuffix("-le").removesuffix("-be").replace("utf-8", "utf-8-sig")
+    if b"\0" in head[:2]:
+        return "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+    declared = _DECLARATION.match(head.lstrip())
+    name = declared[1].decode().lower() if declared else "utf-8"
+    return "utf-8" if name.startswith(("utf-16", "utf-32", "ucs-")) else name
+
+
+def _parts(blocks: Iterable[str]) -> Iterator[_Part]:
+    """All of a document, in order. The last part is what follows the last unit, unless the document
+    ends within a unit."""
+    text, line, is_unit = "", 1, False
+    for block in chain(blocks, [""]):
+        text += block
+        start, seek = 0, len("<tu") if is_unit else 0
+        while True:
+            may_grow = bool(block) and len(text) - start < LONGEST_UNIT
+            cut = _next_cut(text, seek, may_grow=may_grow)
+            if cut is None and may_grow:
+                text = text[start:]
+                break
+            if cut is None:
+                last_tag = text.rfind("<", start + 1) if block else -1
+                end = last_tag if last_tag > 0 else len(text)
+                is_next_unit = False
+            elif is_unit:
+                end = cut.end() if cut[0].startswith("</tu") else cut.start()
+                is_next_unit = cut[0] == "<tu"
+            elif cut[0] == "<tu":
+                end, is_next_unit = cut.start(), True
+            else:
+                seek = cut.end()
+                continue
+            yield _Part(line, text[start:end], is_unit)
+            if cut is None and not block:
+                return
+            line += text.count("\n", start, end)
+            start, seek, is_unit = end, cut.end() if cut else end, is_next_unit
+
+
+def _next_cut(text: str, seek: int, *, may_grow: bool) -> re.Match[str] | None:
+    """The next place to cut at that is in no comment and no CDATA section.
+
+    One that is never closed, or is opened again before, is damage: it hides nothing. While the
+    text may grow, its end may be to come.
+    """
+    while found := _CUT.search(text, seek):
+        opening = found[0]
+        if opening not in _HIDING:
+            return found
+        again = text.find(opening, found.end())
+        end = text.find(_HIDING[opening], found.end(), again if again >= 0 else len(text))
+        if end < 0 and again < 0 and may_grow:
+            return None
+        seek = end if end >= 0 else found.end()
+    return None
+
+
+def _records(path: Path, parts: Iterable[_Part], languages: tuple[str, str]) -> Records:
+    root, has_units, last = "", False, _Part(1, "", False)
+    for last in parts:
+        if last.is_unit:
+            has_units = True
+            yield _record(path, last, languages)
+            continue
+        text = _without_comments(last.text)
+        if not root and (found := _ROOT.search(text)):
+            root = found[1]
+        if stray := _OF_A_UNIT.search(text):
+            line = last.line + text.count("\n", 0, stray.start())
+            count = len(text) - stray.start()
+            yield Fault(f"{path}:{line}", f"{count:,} characters are in no <tu> and were not read")
+    place = f"{path}:{last.line + last.text.count(chr(10))}"
+    if root != "tmx" and not has_units:
+        yield Fault(f"{path}:1", f"not TMX: {f'its root is <{root}>' if root else 'no XML'}")
+    elif not last.is_unit and "</tmx" not in last.text:
+        yield Fault(place, "not TMX: it ends before </tmx>. Is the file whole?")
+
+
+def _record(path: Path, part: _Part, languages: tuple[str, str]) -> Example | Fault:
+    unit = _Unit(languages)
+    try:
+        unit.parse(_without_names(part.text))
+    except (expat.ExpatError, ValueError) as error:
+        line = part.line + getattr(error, "lineno", 1) - 1
+        reason = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else error
+        return Fault(f"{path}:{line}", f"not TMX: this unit is not well-formed: {reason}")
+    origin = f"{path}:{part.line}"
+    missing = [language for language in unit.languages if language not in unit.segments]
+    if missing:
+        return Fault(origin, f"has no segment in {' and '.join(missing)}")
+    source, target = (unit.segments[language] for language in unit.languages)
+    return Example((source,), target, source, origin)
+
+
+def _without_comments(text: str) -> str:
+    """The text with no more of its comments than their line breaks."""
+    before, *others = text.split("<!--")
+    pieces = [before]
+    for other in others:
+        comment, end, after = other.partition("-->")
+        pieces.append("\n" * comment.count("\n") + after if end else other)
+    return "".join(pieces)
+
+
+def _without_names(text: str) -> str:
+    """The text with characters that HTML names as XML knows them, but for CDATA sections."""
+    if "&" not in text:
+        return text
+    before, *others = text.split("<![CDATA[")
+    pieces = [_NAMED.sub(_character_of, before)]
+    for other in others:
+        section, end, after = other.partition("]]>")
+        pieces += ["<![CDATA[", section, end, _NAMED.sub(_character_of, after)]
+    return "".join(pieces)
+
+
+def _character_of(match: re.Match[str]) -> str:
+    characters = html5.get(match[1])
+    return "".join(f"&#{ord(each)};" for each in characters) if characters else match[0]
+
+
+class _Unit:
+    """The segments of a `<tu>`, by language.
+
+    Args:
+        languages: codes of source and target.
+    """
+
+    def __init__(self, languages: tuple[str, str]) -> None:
+        self.languages = tuple(language.lower() for language in languages)
+        self.segments: dict[str, str] = {}
+        self._language = ""
+        self._pieces: list[str] | None = None
+        self._codes = 0
+
+    def parse(self, text: str) -> None:
+        """Reads the whole unit.
+
+        Raises:
+            ExpatError: if it is not well-formed.
+            ValueError: if it holds half of a character.
+        """
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.Parse(text, True)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "tuv":
+            language = attributes.get("xml:lang") or attributes.get("lang") or ""
+            self._language = self._wanted(language.lower())
+        elif name == "seg":
+            self._pieces, self._codes = [], 0
+        elif name in CODES:
+            self._codes += 1
+
+    def _end(self, name: str) -> None:
+        if name == "seg" and self._pieces is not None:
+            text = " ".join("".join(self._pieces).split())
+            if self._language and text:
+                self.segments.setdefault(self._language, text)
+            self._pieces = None
+        elif name in CODES:
+            self._codes -= 1
+
+    def _text(self, text: str) -> None:
+        if self._pieces is not None and not self._codes:
+            self._pieces.append(text)
+
+    def _wanted(self, language: str) -> str:
+        """Which of the two languages it is, or none."""
+        short = language.replace("_", "-").split("-")[0]
+        return next((each for each in self.languages if each in (language, short)), "")

@@ -1,0 +1,77 @@
+"""XML as a stream: what a document holds before it breaks is kept.
+
+It knows no format: a `Handler` collects what the elements mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar
+from xml.parsers import expat
+
+from training.files.archives import open_unpacked
+from training.files.records import Fault
+
+CHUNK_BYTES = 2**16
+
+#: LookupError: an encoding that nobody knows.
+_BROKEN = (expat.ExpatError, ValueError, LookupError)
+
+Record = TypeVar("Record")
+
+
+class Handler(Protocol[Record]):
+    """A listener to the elements of a document. `start` raises ValueError at another format."""
+
+    def start(self, name: str, attributes: dict[str, str], line: int) -> None:
+        """Receives an element's name, its attributes and its line, from 1."""
+
+    def end(self, name: str) -> None:
+        """Receives the end of an element."""
+
+    def text(self, text: str) -> None:
+        """Receives a part of the text between two tags."""
+
+    def take(self) -> list[Record]:
+        """Returns what was collected since the last call."""
+
+
+def read_xml(path: Path, handler: Handler[Record], form: str) -> Iterator[Record | Fault]:
+    """Reads a document of any size, packed or not. From where it breaks on, it is one fault.
+
+    A document that declares entities breaks there: they can grow without limit, or read other
+    files.
+
+    Args:
+        path: the document.
+        handler: collects the records.
+        form: the format's name, for the fault.
+
+    Raises:
+        CorpusError: if the file cannot be read.
+    """
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = lambda name, attributes: handler.start(
+        name, attributes, parser.CurrentLineNumber
+    )
+    parser.EndElementHandler = handler.end
+    parser.CharacterDataHandler = handler.text
+    parser.EntityDeclHandler = _refuse_entity
+    with open_unpacked(path) as file:
+        is_over = False
+        while not is_over:
+            chunk = file.read(CHUNK_BYTES)
+            is_over = not chunk
+            try:
+                parser.Parse(chunk, is_over)
+            except _BROKEN as error:
+                yield from handler.take()
+                yield Fault(f"{path}:{parser.CurrentLineNumber}", f"not {form}: {error}")
+                return
+            yield from handler.take()
+
+
+def _refuse_entity(name: str, *_: object) -> None:
+    raise ValueError(f"it declares an entity, {name}")

@@ -1,0 +1,104 @@
+"""Conversations as YAML, as the ChatterBot corpus has them. Every scalar is a text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from training.files.encodings import encoding_of_mark
+from training.files.paths import read_bytes
+from training.files.records import Fault, Records
+from training.readers.dialogue import Turn, exchanges_of
+
+#: The key, perhaps comments, and the first entry of its list.
+_HEAD = re.compile(
+    r"^conversations[ \t]*:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*(?P<entry>(?P<indent>[ \t]*)- )",
+    re.MULTILINE,
+)
+_KEY = re.compile(r"^[A-Za-z_][\w-]*[ \t]*:", re.MULTILINE)
+#: What a document that is not YAML, or too deep, may raise.
+_NO_YAML = (yaml.YAMLError, RecursionError, ValueError)
+
+
+def read_yaml(path: Path) -> Records:
+    """Reads `conversations: [[turn, ...], ...]`. What follows one opening message is one group.
+
+    A document with damage is read a conversation at a time, where each begins a line.
+
+    Raises:
+        CorpusError: if the file cannot be read.
+    """
+    text = _text_of(read_bytes(path))
+    try:
+        document = yaml.compose(text, Loader=yaml.BaseLoader)
+    except _NO_YAML as error:
+        yield from _read_damaged(path, text, error)
+        return
+    conversations = _value_of(document, "conversations")
+    if isinstance(conversations, yaml.SequenceNode):
+        for conversation in conversations.value:
+            yield from _read_conversation(path, conversation, 0)
+    else:
+        yield Fault(f"{path}:1", "expected a list `conversations`")
+
+
+def _text_of(content: bytes) -> str:
+    mark, encoding = encoding_of_mark(content) or (b"", "utf-8")
+    return content[len(mark) :].decode(encoding, errors="replace").replace("\r\n", "\n")
+
+
+def _read_damaged(path: Path, text: str, error: Exception) -> Records:
+    """Each entry of `conversations` by itself."""
+    head = _HEAD.search(text)
+    if not head:
+        yield Fault(f"{path}:1", f"not YAML: {_reason_of(error)}")
+        return
+    start = head.start("entry")
+    next_key = _KEY.search(text, start)
+    entries = re.split(
+        rf"^(?={head['indent']}- )",
+        text[start : next_key.start() if next_key else len(text)],
+        flags=re.MULTILINE,
+    )
+    line = text.count("\n", 0, start)
+    for entry in filter(None, entries):
+        try:
+            document = yaml.compose(entry, Loader=yaml.BaseLoader)
+        except _NO_YAML as fault:
+            yield Fault(f"{path}:{line + 1}", f"not YAML: {_reason_of(fault)}")
+        else:
+            for conversation in document.value if document else []:
+                yield from _read_conversation(path, conversation, line)
+        line += entry.count("\n")
+
+
+def _read_conversation(path: Path, conversation: yaml.Node, lines_before: int) -> Records:
+    turns = _turns_of(conversation, lines_before)
+    if turns:
+        yield from exchanges_of(turns, group=turns[0][1], origin=str(path))
+    else:
+        yield Fault(f"{path}:{_line(conversation) + lines_before}", "expected a list of texts")
+
+
+def _reason_of(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _value_of(document: yaml.Node | None, key: str) -> yaml.Node | None:
+    if not isinstance(document, yaml.MappingNode):
+        return None
+    return next((value for name, value in document.value if name.value == key), None)
+
+
+def _turns_of(conversation: yaml.Node, lines_before: int) -> list[Turn] | None:
+    if not isinstance(conversation, yaml.SequenceNode):
+        return None
+    if not all(isinstance(turn, yaml.ScalarNode) for turn in conversation.value):
+        return None
+    return [(_line(turn) + lines_before, turn.value) for turn in conversation.value]
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1

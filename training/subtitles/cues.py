@@ -1,0 +1,284 @@
+"""Subtitle files to cues. Who says what is the business of `training.subtitles.turns`.
+
+A file is cut into blocks, one for each cue, so that each has a line and a bad one costs no other;
+pysubs2 reads them. WebVTT is read by `webvtt.py`. The format is told by the content.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pysubs2
+
+from training.errors import CorpusError
+from training.files.archives import plain_name
+from training.files.encodings import decode
+from training.files.paths import read_bytes
+from training.files.records import Cue, Fault
+from training.subtitles.colours import colours_tell_speakers, speakers_of
+from training.subtitles.styles import is_said
+from training.subtitles.webvtt import (
+    ARROW,
+    LONGEST_CUE,
+    TOO_LONG,
+    is_webvtt,
+    parse_webvtt,
+    without_readings,
+)
+
+#: Milliseconds: no film lasts longer, so that a time beyond is a mistake.
+LONGEST_FILM = 24 * 3_600_000
+#: Frames a second of a MicroDVD file that does not tell: that of films on discs.
+FRAME_RATE = 23.976
+
+Block = tuple[int, str]  # the line where it begins, and its lines
+Blocks = Iterator[Block | Fault]
+Found = Iterator[Cue | Fault]
+
+_STAMP = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}(?:[.,]\d+(?:\.\d+)?)?"
+_FULL_STAMP = r"\d{1,2}:\d{2}:\d{2}\.\d{1,3}"
+_TIMES = re.compile(
+    rf"^[ \t]*(?:({_STAMP})[ \t]*-->[ \t]*({_STAMP})|({_FULL_STAMP}),({_FULL_STAMP}))(?![\d:.,])",
+    re.MULTILINE,
+)
+_EVENT = re.compile(r"^[ \t]*(?:Dialogue|Comment):(.*)", re.MULTILINE)
+_FRAMES = re.compile(r"^[ \t]*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}(.*)", re.MULTILINE)
+_TENTHS = re.compile(r"^[ \t]*\[\d+\]\s*\[\d+\](.*)", re.MULTILINE)
+#: What the first line may tell.
+_FRAME_RATE = re.compile(r"[ \t\n]*\{[01]\}[ \t]*\{[01]\}[ \t]*(\d{1,3}(?:[.,]\d+)?)[ \t]*(?:\n|$)")
+#: Marks of byte order and of the direction of writing: shown as nothing, at places where they hide
+#: a dash, a number or a time.
+_MARKS = re.compile(
+    r"[\ufeff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|&(?:lrm|rlm|#820[67]|#x200[ef]);",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,30});")
+_COLOUR_MARK = re.compile("\ue000([^\ue000\ue001]*)\ue001")
+_WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
+
+
+def read_cues(path: Path) -> Iterator[Cue | Fault]:
+    """The cues of a subtitle file (SubRip, WebVTT, SubStation, MicroDVD, MPL2 or SubViewer) in
+    any encoding, in the file's order. A cue that cannot be read is a fault, and so is a name that
+    promises another format.
+
+    Raises:
+        CorpusError: if it is no subtitle file.
+    """
+    try:
+        decoded = decode(read_bytes(path)).text
+        text = _MARKS.sub("", decoded.replace("\r\n", "\n").replace("\r", "\n"))
+        form = format_of(text)
+    except ValueError as error:
+        raise CorpusError(f"{path}: no subtitles: {error}.") from None
+    suffix = Path(plain_name(path)).suffix
+    if form not in FORMATS_OF_SUFFIX.get(suffix, PARSERS):
+        yield Fault(f"{path}:1", f"is {form}, though its name ends in {suffix}")
+    for each in PARSERS[form](text, str(path)):
+        if isinstance(each, Cue) and (reason := _what_is_wrong(each)):
+            yield Fault(f"{path}:{each.line}", reason)
+        else:
+            yield each
+
+
+def _what_is_wrong(cue: Cue) -> str:
+    if cue.end_ms > LONGEST_FILM:
+        return "ends after more than 24 hours"
+    return "holds bytes that are no text" if "\ufffd" in cue.text else ""
+
+
+def format_of(text: str) -> str:
+    """What a text with LF as line break is in: a key of `PARSERS`.
+
+    Raises:
+        ValueError: if it is of no known format; the message tells what it is instead, if known.
+    """
+    if is_webvtt(text):
+        return "WebVTT"
+    if _EVENT.search(text) or "[Script Info]" in text:
+        return "SubStation"
+    first = {
+        match.start(): form
+        for form, pattern in (("SubRip", _TIMES), ("MicroDVD", _FRAMES), ("MPL2", _TENTHS))
+        if (match := pattern.search(text))
+    }
+    if not first:
+        raise ValueError(_what_it_is(text))
+    return first[min(first)]
+
+
+def _what_it_is(text: str) -> str:
+    if not text.strip():
+        return "it is empty"
+    if _WEB_PAGE.match(text):
+        return "it is a web page or XML"
+    return "it holds no time that a subtitle format has (00:00:01,000 --> 00:00:02,000, ...)"
+
+
+def _subrip(text: str, origin: str) -> Found:
+    """SubRip and SubViewer: a line of two times, and lines of text."""
+    blocks = list(_timed_blocks(text, origin))
+    by_colour = "<font" in text.lower() and colours_tell_speakers(
+        block[1] for block in blocks if not isinstance(block, Fault)
+    )
+    return _parse(map(partial(_marked_up, by_colour=by_colour), blocks), "srt", origin)
+
+
+def _marked_up(block: Block | Fault, *, by_colour: bool) -> Block | Fault:
+    """A block without the readings of ruby, and with the colours of speakers between two marks that
+    pysubs2 leaves alone."""
+    if isinstance(block, Fault) or "<" not in block[1]:
+        return block
+    line, text = block[0], without_readings(block[1])
+    if by_colour:
+        runs = speakers_of(_COLOUR_MARK.sub("", text))
+        text = "".join(f"\ue000{colour}\ue001{run}" for colour, run in runs)
+        text = text.removeprefix("\ue000\ue001")
+    return line, text
+
+
+def _substation(text: str, origin: str) -> Found:
+    form = "ssa" if re.search(r"\[V4 Styles", text, re.IGNORECASE) else "ass"
+    return _parse(_line_blocks(text, origin, _EVENT, least_commas=9), form, origin)
+
+
+def _microdvd(text: str, origin: str) -> Found:
+    declared = _FRAME_RATE.match(text)
+    rate = float(declared[1].replace(",", ".")) if declared else 0.0
+    blocks = _line_blocks(text, origin, _FRAMES, others="{frame}{frame}text")
+    if rate:
+        next(blocks)
+    return _parse(blocks, "microdvd", origin, fps=rate or FRAME_RATE)
+
+
+def _mpl2(text: str, origin: str) -> Found:
+    return _parse(_line_blocks(text, origin, _TENTHS, others="[time][time]text"), "mpl2", origin)
+
+
+def _timed_blocks(text: str, origin: str) -> Blocks:
+    block: list[str] = []
+    start, is_first = 0, True
+    for number, line in enumerate(text.split("\n"), start=1):
+        times = _TIMES.match(line)
+        if not times and ARROW not in line:
+            block.append(line.replace("[br]", "\n"))
+            continue
+        if start:
+            yield start, "\n".join(block)
+        elif is_first and any(map(_is_lost, block)):
+            yield Fault(f"{origin}:1", "text before the first time")
+        start, block, is_first = 0, [], False
+        if times:
+            first, last = times[1] or times[3], times[2] or times[4]
+            start, block = number, [f"{_complete(first)} --> {_complete(last)}"]
+        else:
+            yield Fault(f"{origin}:{number}", "expected hh:mm:ss,mmm --> hh:mm:ss,mmm")
+    if start:
+        yield start, "\n".join(block)
+
+
+def _is_lost(line: str) -> bool:
+    """Whether a line before all times is more than a number, or a part of SubViewer's header."""
+    return not line.strip().isdigit() and not line.startswith("[") and bool(line.strip())
+
+
+def _complete(stamp: str) -> str:
+    """With hours and milliseconds, as pysubs2 insists on. Some programs write `1,69.5234375`, in
+    which the milliseconds are a number of their own."""
+    whole, _, fraction = stamp.replace(",", ".", 1).partition(".")
+    milliseconds, is_number, _ = fraction.partition(".")
+    digits = milliseconds.rjust(3, "0") if is_number else milliseconds.ljust(3, "0")
+    return f"{'' if whole.count(':') == 2 else '0:'}{whole},{digits[:3]}"
+
+
+def _line_blocks(
+    text: str, origin: str, pattern: re.Pattern[str], *, least_commas: int = 0, others: str = ""
+) -> Blocks:
+    """Each line that `pattern` matches. If `others` tells what was expected, the others are
+    faults."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        match = pattern.match(line)
+        if match and match[1].count(",") >= least_commas:
+            yield number, line
+        elif match:
+            yield Fault(f"{origin}:{number}", f"expected {least_commas + 1} fields")
+        elif others and line.strip() and not line.startswith("{DEFAULT}"):
+            yield Fault(f"{origin}:{number}", f"expected {others}")
+
+
+def _parse(
+    found: Iterable[Block | Fault], form: str, origin: str, *, fps: float | None = None
+) -> Found:
+    """Reads all blocks at once; one by one if any is bad, so that it costs no other."""
+    each = [_bounded(block, origin) for block in found]
+    blocks = [block for block in each if not isinstance(block, Fault)]
+    events = _events("\n".join(text for _, text in blocks), form, fps)
+    if isinstance(events, str) or len(events) != len(blocks):
+        parsed = iter([_events(text, form, fps) for _, text in blocks])
+    else:
+        parsed = iter([[event] for event in events])
+    for block in each:
+        if isinstance(block, Fault):
+            yield block
+        else:
+            yield from _cues_of(next(parsed), block[0], origin)
+
+
+def _bounded(block: Block | Fault, origin: str) -> Block | Fault:
+    if isinstance(block, Fault) or len(block[1]) <= LONGEST_CUE:
+        return block
+    return Fault(f"{origin}:{block[0]}", TOO_LONG.format(len(block[1])))
+
+
+def _events(text: str, form: str, fps: float | None) -> list[pysubs2.SSAEvent] | str:
+    """What pysubs2 reads in `text`, or why it cannot."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return pysubs2.SSAFile.from_string(text, format_=form, fps=fps).events
+    except (pysubs2.exceptions.Pysubs2Error, ValueError, OverflowError) as error:
+        return f"not {form}: {error}"
+
+
+def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Found:
+    if isinstance(events, str):
+        yield Fault(f"{origin}:{line}", events)
+        return
+    for event in events:
+        if event.is_comment or ("\\p" in event.text and event.is_drawing):
+            continue
+        if event.end < event.start:
+            yield Fault(f"{origin}:{line}", "ends before it starts")
+            continue
+        if not is_said(event.style, event.text):
+            continue
+        first, *others = _COLOUR_MARK.split(_unescape(event.plaintext))
+        for colour, text in [("", first), *zip(others[::2], others[1::2], strict=True)]:
+            if text := text.strip():
+                start, end = max(0, event.start), max(0, event.end)
+                yield Cue(start, end, text, line, event.name.strip(), colour)
+
+
+def _unescape(text: str) -> str:
+    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+
+
+#: From a text and its origin to cues. SubViewer is read as SubRip.
+PARSERS: dict[str, Callable[[str, str], Found]] = {
+    "SubRip": _subrip,
+    "WebVTT": parse_webvtt,
+    "SubStation": _substation,
+    "MicroDVD": _microdvd,
+    "MPL2": _mpl2,
+}
+FORMATS_OF_SUFFIX = {
+    ".srt": ("SubRip",),
+    ".vtt": ("WebVTT",),
+    ".ass": ("SubStation",),
+    ".ssa": ("SubStation",),
+    ".sub": ("MicroDVD", "MPL2", "SubRip"),
+}

@@ -1,0 +1,135 @@
+"""`mine`: the exchanges of subtitle files, for programs other than this one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from training.errors import CorpusError
+from training.files.archives import archive_of, wanted_files, wanted_members
+from training.files.paths import find_files
+from training.files.records import Fault, fault_of
+from training.formats import FORMATS
+from training.subtitles.reader import read_scenes
+from training.subtitles.turns import Pauses, Turn
+
+SUFFIXES = (*FORMATS["subtitles"].suffixes, *FORMATS["opensubtitles"].suffixes)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A reply and what it answers.
+
+    Attributes:
+        file: where it is said.
+        start, end: of the reply, in seconds.
+        context: the turns before it in its scene, oldest first.
+        reply: what is said then.
+        speakers: who says each turn of the context and the reply, "" where the file does not tell;
+            empty if it tells none of them.
+    """
+
+    file: str
+    start: float
+    end: float
+    context: tuple[str, ...]
+    reply: str
+    speakers: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """One line; without `speakers` if none is known."""
+        known = {name: value for name, value in asdict(self).items() if value != ()}
+        return json.dumps(known, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class MiningOptions:
+    """How turns are told apart.
+
+    Attributes:
+        context_turns: the most turns of a context, >= 1.
+        scene_pause: seconds of silence after which nothing answers what came before.
+        turn_pause: cues closer than this, in seconds, are one turn if they are one sentence, or if
+            the file leaves a longer pause between speakers.
+        keep_language: code of the one that is read where cues show two languages.
+    """
+
+    context_turns: int = 4
+    scene_pause: float = 4.0
+    turn_pause: float = 0.25
+    keep_language: str = ""
+
+    @property
+    def pauses(self) -> Pauses:
+        """The same in milliseconds."""
+        return Pauses.of_seconds(turn=self.turn_pause, scene=self.scene_pause)
+
+
+def mine(
+    paths: Iterable[str],
+    options: MiningOptions,
+    *,
+    on_read: Callable[[str], object] = lambda _: None,
+) -> Iterator[Exchange | Fault]:
+    """Exchanges of files, folders, globs and archives, as a stream; what cannot be read becomes a
+    fault.
+
+    Args:
+        paths: what is read.
+        options: how turns are told apart.
+        on_read: is called with each file that could be read.
+    """
+    for path in paths:
+        for file in _files_of(path):
+            if isinstance(file, Fault):
+                yield file
+                continue
+            is_read = True
+            for scene in read_scenes(file, options.pauses, options.keep_language):
+                if isinstance(scene, Fault):
+                    is_read = is_read and scene.origin != str(file)
+                    yield scene
+                else:
+                    yield from _exchanges(file, scene, options.context_turns)
+            if is_read:
+                on_read(str(file))
+
+
+def is_mined(paths: Iterable[str], output: Path) -> bool:
+    """Whether a file is one of those that `paths` mean, or an archive of them."""
+    return any(
+        isinstance(file, Path) and (archive_of(file) or file).samefile(output)
+        for path in paths
+        for file in _files_of(path)
+    )
+
+
+def _files_of(path: str) -> Iterator[Path | Fault]:
+    """The subtitle files that a path means, in archives too."""
+    try:
+        _, files = find_files(path, [Path()])
+    except CorpusError as error:
+        yield fault_of(error, path)
+        return
+    for file in wanted_files(files, SUFFIXES):
+        try:
+            yield from wanted_members(file, SUFFIXES)
+        except CorpusError as error:
+            yield fault_of(error, file)
+
+
+def _exchanges(path: Path, scene: list[Turn], context_turns: int) -> Iterator[Exchange]:
+    for place, turn in enumerate(scene[1:], start=1):
+        turns = scene[max(0, place - context_turns) : place + 1]
+        *context, reply = (each.text for each in turns)
+        speakers = tuple(each.speaker for each in turns)
+        yield Exchange(
+            file=str(path),
+            start=turn.start_ms / 1000,
+            end=turn.end_ms / 1000,
+            context=tuple(context),
+            reply=reply,
+            speakers=speakers if any(speakers) else (),
+        )

@@ -1,0 +1,180 @@
+"""Captions that roll up or grow: each word once. Pure functions.
+
+Live and automatic captions show their last lines again while the next one appears below (roll-up
+of CEA-608, automatic captions of video sites), or a line again with one more word. A film does not:
+its second `No.` is said. So a file is asked first whether its captions roll (`captions_roll`); only
+then `drop_repeated_lines` leaves out what was on the screen just before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+
+from training.files.records import Cue
+
+#: Captions roll where at least so many screens, and this share, begin with the end of the one
+#: before and go on; frozen screens, which show nothing new, say nothing.
+LEAST_ROLLED = 2
+LEAST_SHARE = 0.3
+#: Words that are the same by no chance, where no line of the screen before begins with them.
+MANY = 3
+#: No screen holds more words; the time must not grow with the square of a damaged cue.
+MOST_WORDS = 200
+
+#: Marks of a change of speakers at the start of a line.
+DASHES = tuple("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
+
+_ARROWS = re.compile(">>+")
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class _Screen:
+    """What is shown at a time: the cues of one place in the file.
+
+    Attributes:
+        cues: one for each voice or colour.
+        words: of all its lines.
+        line_starts: places in `words` where a line begins.
+    """
+
+    cues: tuple[Cue, ...]
+    words: tuple[str, ...]
+    line_starts: frozenset[int]
+
+    @property
+    def start_ms(self) -> int:
+        return self.cues[0].start_ms
+
+    @property
+    def end_ms(self) -> int:
+        return self.cues[0].end_ms
+
+
+def captions_roll(cues: Sequence[Cue | None], pause_ms: int) -> bool:
+    """Returns whether a file shows words again while new ones appear.
+
+    Args:
+        cues: in time order; None where one could not be read.
+        pause_ms: a screen that begins later after the one before shows nothing again.
+    """
+    screens = list(_screens_of(cues))
+    rolled, new = _count(screens, pause_ms, by_letters=False)
+    return _is_habit(rolled, new) or _grows_by_letters(screens, rolled, pause_ms)
+
+
+def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue | None]:
+    """Returns the cues of a file whose captions roll, each with the words that it shows anew.
+
+    A cue that shows none is left out; the one before it lasts as long. Arguments as of
+    `captions_roll`.
+    """
+    screens = list(_screens_of(cues))
+    rolled, _ = _count(screens, pause_ms, by_letters=False)
+    by_letters = _grows_by_letters(screens, rolled, pause_ms)
+    kept: list[Cue | None] = []
+    before: _Screen | None = None
+    for screen in screens:
+        if screen is None:
+            kept.append(None)
+            before = None
+            continue
+        shown = 0
+        if before and screen.start_ms <= before.end_ms + pause_ms:
+            shown = _overlap(before.words, before.line_starts, screen.words, by_letters)
+        last = kept[-1] if kept else None
+        if shown and before and last:
+            end = max(last.end_ms, screen.end_ms) if shown == len(screen.words) else last.end_ms
+            kept[-1] = replace(
+                last, end_ms=end, text=_grown(last.text, before.words[-1], screen.words[shown - 1])
+            )
+        kept.extend(_without_words(screen.cues, shown - _marks(screen, shown)))
+        before = screen
+    return kept
+
+
+def _screens_of(cues: Sequence[Cue | None]) -> Iterator[_Screen | None]:
+    for place, group in groupby(cues, key=lambda cue: cue and (cue.start_ms, cue.end_ms, cue.line)):
+        if place is None:
+            yield from (None for _ in group)
+            continue
+        parts = tuple(cue for cue in group if cue)
+        words: list[str] = []
+        line_starts = set()
+        for line in "\n".join(cue.text for cue in parts).split("\n"):
+            line_starts.add(len(words))
+            words += line.split()
+        if words:
+            yield _Screen(parts, tuple(words), frozenset(line_starts))
+
+
+def _grows_by_letters(screens: list[_Screen | None], rolled: int, pause_ms: int) -> bool:
+    """Returns whether words grow too, in many more screens than the `rolled` that grow by words."""
+    grown, new = _count(screens, pause_ms, by_letters=True)
+    return _is_habit(grown - rolled, new)
+
+
+def _is_habit(rolled: int, new: int) -> bool:
+    return rolled >= LEAST_ROLLED and rolled >= LEAST_SHARE * (rolled + new)
+
+
+def _count(screens: list[_Screen | None], pause_ms: int, *, by_letters: bool) -> tuple[int, int]:
+    """Counts the screens that go on from the one before, and those that are all new."""
+    rolled, new = 0, 0
+    for before, screen in pairwise(screens):
+        if before is None or screen is None:
+            continue
+        shown = 0
+        if screen.start_ms <= before.end_ms + pause_ms:
+            shown = _overlap(before.words, before.line_starts, screen.words, by_letters)
+        new += not shown
+        if shown < len(screen.words) or screen.words[shown - 1] != before.words[-1]:
+            rolled += shown > 0
+    return rolled, new
+
+
+def _overlap(
+    before: tuple[str, ...], line_starts: frozenset[int], words: tuple[str, ...], by_letters: bool
+) -> int:
+    """Counts the words of a screen that the one before ends with: from a line start of it, or many.
+
+    `by_letters`: the last of them may have grown.
+    """
+    first = max(0, len(before) - min(len(words), MOST_WORDS))
+    for start in range(first, len(before)):
+        count = len(before) - start
+        if count > 1 and before[start] != words[0]:
+            continue
+        if before[start : len(before) - 1] != words[: count - 1]:
+            continue
+        last, now = before[-1], words[count - 1]
+        is_same = last == now or (by_letters and now.startswith(last))
+        if is_same and (start in line_starts or count >= MANY):
+            return count
+    return 0
+
+
+def _marks(screen: _Screen, shown: int) -> int:
+    """Returns 1 if the last word shown before is the mark of a change of speakers, else 0."""
+    place = shown - 1
+    if not 0 <= place < len(screen.words) - 1:
+        return 0
+    word = screen.words[place]
+    return int(bool(_ARROWS.fullmatch(word)) or (place in screen.line_starts and word in DASHES))
+
+
+def _grown(text: str, word: str, now: str) -> str:
+    """Returns a text whose last word has grown."""
+    return text[: -len(word)] + now if word != now and text.endswith(word) else text
+
+
+def _without_words(cues: tuple[Cue, ...], count: int) -> Iterator[Cue]:
+    """Yields the cues of a screen without its first `count` words."""
+    for cue in cues:
+        words = list(_WORD.finditer(cue.text))
+        if count < len(words):
+            yield replace(cue, text=cue.text[words[count].start() :])
+        count = max(0, count - len(words))

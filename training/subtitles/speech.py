@@ -1,0 +1,157 @@
+"""What is said in a cue, and by whom: without notes for the hard of hearing, songs and credits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from training.files.records import Cue
+from training.subtitles.labels import (
+    LABEL_START,
+    NO_LABELS,
+    Labels,
+    mark_bracketed,
+    name_and_rest,
+    parted_at_labels,
+)
+from training.subtitles.sentences import (
+    ASKING_MARKS,
+    CLOSERS,
+    END_MARKS,
+    OPENERS,
+    WIDE_MARKS,
+    is_ended,
+)
+
+# Whatever is searched for anywhere in a cue is bounded, or stays on its line: a damaged file may
+# hold a cue of any length, and the time must not grow with its square.
+
+#: In round brackets only with a word in it, or none at all: `(2, x)` is said.
+_NOTE = re.compile(
+    r"\[[^\]]{0,500}\]|\((?=[^()]{0,500}\))(?:[^()]*?[^\W\d_]{2}[^()]*|[^\w()]*)\)"
+    r"|（[^）]{0,500}）|【[^】]{0,500}】|［[^］]{0,500}］"
+)
+#: Between notes, or what stands for notes where the encoding has none: ¶, #, a lone question mark.
+_SONG = re.compile(
+    r"[♪♫♩♬¶][^♪♫♩♬¶]*[♪♫♩♬¶]|^.*[♪♫♩♬¶].*$"
+    r"|^[^\S\n]*(?:#.*#|\*.*\*|\?[^\S\n].*[^\S\n]\?)[^\S\n]*$",
+    re.MULTILINE,
+)
+_HYPHENS = "\\-\u2010\u2011\ufe63\uff0d"
+#: A dash, or the two arrows of American closed captions, before what another person says. Some
+#: files have the minus sign for a dash, but before a digit it is what it says.
+_A_DASH = rf"(?:[{_HYPHENS}\u2012-\u2015\ufe58]|\u2212(?!\d))"
+_DASH = re.compile(rf"^\s*(?:{_A_DASH}|>>+)\s*")
+_BEGINS = rf"(?=[{OPENERS}]{{0,5}}\w)"
+#: In a line that begins with a dash, each that follows the end of a sentence.
+_DASH_WITHIN = re.compile(
+    rf"(?<=[{END_MARKS}{CLOSERS}])\s+{_A_DASH}\s*{_BEGINS}"
+    rf"|(?:(?<=[?!…{WIDE_MARKS}])|(?<=\w\w\.))[{_HYPHENS}](?=[{OPENERS}]{{0,5}}[^\W\d_])"
+)
+#: In another line, where a hyphen is at the word, or follows a question: `Who? -Me.`, `Who? - Me.`
+_DASH_AFTER_ANOTHER = re.compile(
+    rf"(?:(?<=[{END_MARKS}])\s+[{_HYPHENS}]|(?<=[{ASKING_MARKS}])\s+{_A_DASH}\s+)"
+    rf"(?=[{OPENERS}]{{0,5}}[^\W\d_])"
+)
+_ARROWS_WITHIN = re.compile(r"(?<=\S)\s+(>>+)\s*(?=\S)")
+#: A minus, unless the cue has another dash.
+_MAY_BE_MINUS = re.compile(rf"^\s*{_A_DASH}\d")
+#: How a word is read, behind it: `海(うみ)`
+_READING = re.compile(r"(?<=[\u3400-\u9fff々])[（(][\u3041-\u3096\u30a1-\u30fa・ー]{1,20}[）)]")
+_SPACES = re.compile(r"[ \t]+")
+#: A word or a pair of words that the end of a line parted.
+_HYPHEN = re.compile(r"\w--?$")
+_ADVERT = re.compile(
+    r"""
+    www\.|https?://|\w@[\w-]+\.\w|\bopen\ ?subtitles\b|addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
+    | \b(?:subtitle[sd]?|subs|caption(?:s|ed|ing)|transcri(?:pts?|bed)|translated|re-?synced
+      |sync(?:ed|hroni[sz]ed)?|corrected|corrections|ripped|encoded|timed)
+      (?:(?:\ and\ |\ ?[&,]\ ?)\w{1,30}){0,5}\ by\b
+    | ^[^\w\n]{0,20}(?:subtitles|subs|captions|sync|corrections)\ *:
+    | \bdownload(?:ed)?\ from\b|\badvertise\ your\ product\b|\bbecome\ (?:a\ )?vip\b
+    | \bcaptioning\ (?:sponsored|made\ possible)\b
+    | ^[^\w\n]{0,20}(?:directed|written|produced|screenplay|story|music|edited|photography)\ by\b
+    | \b(?:untertitel(?:ung)?|sous-?titr(?:es|age)|subtítulos|sottotitoli|legendas|napisy
+      |ondertitel(?:s|ing)|undertekster|titulky|titlovi|feliratok|traduction|traducción|traduzione)
+      \ *(?:von\b|par\b|por\b|di\b|by\b|od\b|door\b|af\b|:)
+    | (?:субтитры|перевод)\ *:|字幕(?:组|組|制作|製作|翻译|翻譯)|(?:翻译|翻譯|校对|校對)[:：]
+    """,
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
+_SITE = re.compile(
+    r"^[^\w\n]{0,20}[\w-]{3,}(?:\.[\w-]+)*\.(?:com|org|net|info|tv|me|ru|cn)[^\w\n]{0,20}$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What one person says in one cue.
+
+    Attributes:
+        text: on one line, not empty.
+        is_marked: whether a dash or a name tells that somebody else speaks than before.
+        speaker: the name, if there is one.
+    """
+
+    text: str
+    is_marked: bool
+    speaker: str
+
+
+def is_advert(text: str) -> bool:
+    """Whether a cue names who made the subtitles or the film, or sells something."""
+    return bool(_ADVERT.search(text) or _SITE.search(text))
+
+
+def speeches_of(cue: Cue, labels: Labels = NO_LABELS) -> Iterator[Speech]:
+    """What each person of a cue says; `labels` are those of its file."""
+    parts: list[Speech] = []
+    name, is_marked = cue.speaker, False
+    is_alone = "\n" not in cue.text.strip()
+    lines = list(_lines_of(cue.text, labels))
+    is_talk = sum(bool(_DASH.match(line)) for line in lines) > 1
+    for line in lines:
+        text = line if _MAY_BE_MINUS.match(line) and not is_talk else _DASH.sub("", line)
+        if text != line:
+            name, is_marked = "" if parts else cue.speaker, True
+        is_labelled = text.startswith(LABEL_START)
+        can_begin = is_labelled or text != line or not parts or is_ended(parts[-1].text)
+        label, text = _name_and_text(line, text, labels, is_alone) if can_begin else ("", text)
+        if label:
+            name, is_marked = label, True
+        if not any(map(str.isalnum, text)):
+            continue
+        if parts and not is_marked:
+            parts[-1] = replace(parts[-1], text=joined(parts[-1].text, text))
+        else:
+            parts.append(Speech(text, is_marked, name))
+        is_marked = False
+    yield from parts
+
+
+def joined(first: str, second: str) -> str:
+    """Two parts of a text; a word that a hyphen parted is whole again."""
+    return f"{first}{'' if _HYPHEN.search(first[-3:]) else ' '}{second}"
+
+
+def _lines_of(text: str, labels: Labels) -> Iterator[str]:
+    """Lines as they are said; of `- Well? - Yes.`, two."""
+    text = _READING.sub("", mark_bracketed(text, labels))
+    for line in _NOTE.sub(" ", _SONG.sub(" ", text)).split("\n"):
+        line = _SPACES.sub(" ", line).strip()
+        within = _DASH_WITHIN if _DASH.match(line) else _DASH_AFTER_ANOTHER
+        parted = _ARROWS_WITHIN.sub(r"\n\1 ", within.sub("\n- ", line))
+        for part in parted.split("\n"):
+            yield from parted_at_labels(part, labels)
+
+
+def _name_and_text(line: str, text: str, labels: Labels, is_alone: bool) -> tuple[str, str]:
+    """The name that a line's text begins with (`ANNA:`, `Mrs. Smith:`), or none, and the rest.
+
+    Two words that are all of a cue (`Zum Beispiel:`) announce what comes, but for capitals.
+    """
+    name, rest = name_and_rest(text, labels, after_arrows=line.lstrip().startswith(">>"))
+    announces = is_alone and not rest and not name.isupper() and not text.startswith(LABEL_START)
+    return ("", text) if announces else (name, rest)

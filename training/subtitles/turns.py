@@ -1,0 +1,202 @@
+"""Cues of a film to the turns of its dialogue: pure functions, no file.
+
+A cue shows what fits on the screen: a part of a sentence, several sentences, or the words of two
+people. What tells one turn from the next differs from file to file, so a file is asked first what
+its pauses and its full stops mean (`Habits`), and whether its captions roll up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from training.files.records import Cue, Fault
+from training.subtitles.labels import labels_of
+from training.subtitles.rolling import captions_roll, drop_repeated_lines
+from training.subtitles.sentences import is_ended, is_question
+from training.subtitles.speech import Speech, is_advert, joined, speeches_of
+
+#: Fewer questions say nothing about a file.
+LEAST_QUESTIONS = 5
+#: Where so few questions are followed at once, the file leaves a pause between two speakers.
+FEW = 0.1
+#: Where fewer cues end a sentence, the file does without full stops.
+LEAST_ENDED = 0.3
+#: Where so many sentences of rolling captions end in a pause, it parts speakers.
+LEAST_PAUSED = 0.2
+#: Cues with the mark of live captions; one may be a mistake.
+LEAST_MARKED = 2
+DOTS = ("...", "…")
+
+_ARROWS = re.compile(r"(?:^|\s)>>")
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """Silences that mean something.
+
+    Attributes:
+        turn_ms: cues closer than this can be one turn.
+        scene_ms: what comes after a longer one answers nothing before it.
+    """
+
+    turn_ms: int = 250
+    scene_ms: int = 4000
+
+    @classmethod
+    def of_seconds(cls, *, turn: float, scene: float) -> Pauses:
+        """The same, of seconds."""
+        return cls(turn_ms=round(1000 * turn), scene_ms=round(1000 * scene))
+
+
+DEFAULT_PAUSES = Pauses()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one person says at a time.
+
+    Attributes:
+        start_ms, end_ms: of its cues, in milliseconds.
+        text: without markup, notes and labels, on one line.
+        speaker: who says it, if the file tells.
+        colour: of its letters, where colours tell speakers.
+    """
+
+    start_ms: int
+    end_ms: int
+    text: str
+    speaker: str = ""
+    colour: str = ""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What a file's author means.
+
+    Attributes:
+        parts_speakers_by_pauses: cues without a pause between them are one person's. Films whose
+            cues are shown until the next appears do not.
+        ends_sentences: a sentence that is over ends in a full stop. Some, as many Chinese ones,
+            do without.
+        marks_speakers: each change of speakers has a mark or a pause, as `>>` in live captions:
+            what has neither is the same person's, also after a full stop.
+    """
+
+    parts_speakers_by_pauses: bool
+    ends_sentences: bool
+    marks_speakers: bool = False
+
+
+def scenes_of(
+    found: Iterable[Cue | Fault], pauses: Pauses = DEFAULT_PAUSES
+) -> Iterator[list[Turn]]:
+    """The turns of each scene. A scene also ends at a cue that could not be read.
+
+    Args:
+        found: the cues of one file, in any order; a fault belongs behind the cue before it.
+        pauses: what ends turns and scenes.
+    """
+    shown = _in_time_order(found)
+    rolls = captions_roll(shown, pauses.turn_ms)
+    if rolls:
+        shown = drop_repeated_lines(shown, pauses.turn_ms)
+    cues = [cue for cue in shown if cue is None or not is_advert(cue.text)]
+    habits = habits_of([cue for cue in cues if cue], pauses, rolls=rolls)
+    labels = labels_of(cue for cue in cues if cue)
+    scene: list[Turn] = []
+    last_end = 0
+    for cue in cues:
+        if scene and (cue is None or cue.start_ms - last_end > pauses.scene_ms):
+            yield scene
+            scene = []
+        if cue is None:
+            continue
+        is_close = cue.start_ms - last_end < pauses.turn_ms
+        for number, speech in enumerate(speeches_of(cue, labels)):
+            if scene and cue.colour != scene[-1].colour:
+                speech = replace(speech, is_marked=True)
+            if number or not (is_close and scene and _shows_again(scene[-1], speech, cue)):
+                _say(scene, speech, cue, is_close or number > 0, habits)
+            else:
+                scene[-1] = replace(scene[-1], end_ms=max(scene[-1].end_ms, cue.end_ms))
+        last_end = max(last_end, cue.end_ms)
+    if scene:
+        yield scene
+
+
+def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES, *, rolls: bool = False) -> Habits:
+    """What pauses, full stops and marks mean in a file; `rolls` tells that its captions roll.
+
+    A question is mostly answered by somebody else. Where hardly any question is followed at once,
+    the file leaves a pause between speakers.
+    """
+    texts = [cue.text.rstrip() for cue in cues]
+    gaps = [second.start_ms - first.end_ms for first, second in pairwise(cues)]
+    after_questions = [
+        gap
+        for text, gap in zip(texts, gaps, strict=False)
+        if is_question(text) and gap <= pauses.scene_ms
+    ]
+    at_once = sum(gap < pauses.turn_ms for gap in after_questions)
+    ended = [is_ended(text) for text in texts]
+    paused = sum(end and gap >= pauses.turn_ms for end, gap in zip(ended, gaps, strict=False))
+    ends_sentences = sum(ended) >= LEAST_ENDED * len(texts)
+    marked = sum(bool(_ARROWS.search(text)) for text in texts)
+    parts_rolled = marked > 0 or not ends_sentences or paused >= LEAST_PAUSED * sum(ended)
+    return Habits(
+        parts_speakers_by_pauses=len(after_questions) >= LEAST_QUESTIONS
+        and at_once <= FEW * len(after_questions),
+        ends_sentences=ends_sentences,
+        marks_speakers=marked >= LEAST_MARKED or (rolls and parts_rolled),
+    )
+
+
+def _say(scene: list[Turn], speech: Speech, cue: Cue, is_close: bool, habits: Habits) -> None:
+    """Adds a speech to the turn that it belongs to, or as a new one."""
+    last = scene[-1] if scene else None
+    if last and is_close and _is_of_the_same_turn(last, speech, habits):
+        text = joined(last.text, speech.text)
+        scene[-1] = replace(last, end_ms=max(last.end_ms, cue.end_ms), text=text)
+    else:
+        scene.append(Turn(cue.start_ms, cue.end_ms, speech.text, speech.speaker, cue.colour))
+
+
+def _shows_again(last: Turn, speech: Speech, cue: Cue) -> bool:
+    """Whether a cue begins with what is on the screen or just was: in two layers, or rolling up.
+
+    With a mark or another name behind it, and not at the same time, somebody else repeats it.
+    """
+    if speech.text != last.text:
+        return False
+    says_who = speech.is_marked or speech.speaker != last.speaker
+    return cue.start_ms < last.end_ms or not says_who
+
+
+def _is_of_the_same_turn(last: Turn, speech: Speech, habits: Habits) -> bool:
+    if speech.is_marked or (speech.speaker and speech.speaker != last.speaker):
+        return bool(speech.speaker) and speech.speaker == last.speaker
+    if habits.parts_speakers_by_pauses or habits.marks_speakers:
+        return True
+    return habits.ends_sentences and (not is_ended(last.text) or _goes_on(last.text, speech.text))
+
+
+def _goes_on(first: str, second: str) -> bool:
+    """Whether three dots part one sentence: `It was fine...` `until today.`"""
+    return first.endswith(DOTS) and (second.startswith(DOTS) or second[0].islower())
+
+
+def _in_time_order(found: Iterable[Cue | Fault]) -> list[Cue | None]:
+    """Cues by their start; None where one could not be read. One that a joined file holds twice,
+    at the same time, is there once."""
+    timed: list[tuple[int, Cue | None]] = []
+    lines: dict[Cue, int] = {}
+    for each in found:
+        if isinstance(each, Cue):
+            if lines.setdefault(replace(each, line=0), each.line) == each.line:
+                timed.append((each.start_ms, each))
+        else:
+            timed.append((timed[-1][0] if timed else 0, None))
+    return [cue for _, cue in sorted(timed, key=lambda pair: pair[0])]
