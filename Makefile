@@ -36,7 +36,7 @@ smoke: ## a part of matrix that takes a minute
 check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy app model training docs/generate.py
+	$(BIN)/mypy app model seq2seq training docs/generate.py
 	$(BIN)/lint-imports --no-cache
 
 format: .venv/dev ## rewrite in the house style
@@ -50,14 +50,15 @@ docs: .venv/dev ## fill the generated tables
 	$(BIN)/python -m docs.generate
 
 size: ## lines of Python
-	@for room in app model training tests benchmarks; do \
+	@for room in seq2seq app model training tests benchmarks; do \
 	  printf '%-12s %s\n' $$room $$(find $$room -name '*.py' | xargs cat | wc -l); done
 
 lock: .venv/dev ## pin every dependency anew
 	for name in dev cpu gpu; do \
 	  case $$name in \
-	    dev) extras="--extra cpu --extra server --extra training --extra dev";; \
-	    *) extras="--extra $$name --extra server -c requirements/dev.txt";; \
+	    dev) extras="--extra serve --extra train --extra dev";; \
+	    cpu) extras="--extra serve -c requirements/dev.txt";; \
+	    gpu) extras="--extra serve --extra gpu -c requirements/dev.txt";; \
 	  esac; \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml $$extras \
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

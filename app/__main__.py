@@ -10,9 +10,9 @@ from app.settings import read_settings, settings_table
 from model.errors import Seq2SeqError
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None, program: str = "python -m app") -> int:
     """Runs the server until it is stopped. Returns the exit code."""
-    _parse_arguments()
+    _parse(arguments, program)
     try:
         settings = read_settings()
         launched = Launched.of(settings)
@@ -30,14 +30,14 @@ def main() -> int:
     return serve(create_app(settings, load=lambda _: model), settings)
 
 
-def _parse_arguments() -> None:
+def _parse(arguments: list[str] | None, program: str) -> None:
     rows = (f"  {name}\n      {text} (default: {value})" for name, value, text in settings_table())
     argparse.ArgumentParser(
-        prog="python -m app",
+        prog=program,
         description="Serves a model over HTTP.",
         epilog="environment variables:\n" + "\n".join(rows),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    ).parse_args(arguments)
 
 
 if __name__ == "__main__":

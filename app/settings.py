@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.engine import EngineName
 from model.errors import ConfigError
+from model.folder import DEFAULT_MODEL
 
 ENV_PREFIX = "SEQ2SEQ_"
 
@@ -28,7 +29,7 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
-    model: Path = Field(Path("models/default"), description="the model folder that is served")
+    model: Path = Field(DEFAULT_MODEL, description="the model folder that is served")
     engine: EngineName = Field(
         "auto", description="keras, onnx or onnx-int8; auto takes the fastest that works here"
     )

@@ -43,9 +43,9 @@ COMMANDS = {
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, program: str = "python -m model") -> int:
     """Answers standard input. Returns the exit code."""
-    chosen = _parse(arguments)
+    chosen = _parse(arguments, program)
     try:
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
         generator = Generator.load(chosen.model, chosen.engine, rerank_model=chosen.rerank_model)
@@ -184,9 +184,9 @@ def _template(generator: Generator, chosen: argparse.Namespace) -> SearchRequest
     )
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
     parser = OneLineParser(
-        prog="python -m model",
+        prog=program,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -36,6 +36,9 @@ GRAPH_FILES = {
 #: The int8 step among candidates only, and what picks them.
 SHORTLIST_FILES = ("shortlist.int8.onnx", "shortlist.npz")
 
+#: The model that is served where nobody names one; it comes with the program.
+DEFAULT_MODEL = Path("models/default")
+
 
 @dataclass(frozen=True)
 class ModelFolder:
@@ -52,14 +55,24 @@ class ModelFolder:
     tokenizer: Tokenizer
 
 
+def find_folder(path: str | Path) -> Path:
+    """Returns `path`; of `DEFAULT_MODEL`, where it is not in the working directory, the place where
+    it was installed or where this checkout has it."""
+    if Path(path) != DEFAULT_MODEL:
+        return Path(path)
+    package = Path(__file__).parent
+    places = (DEFAULT_MODEL, package / "default", package.parent / DEFAULT_MODEL)
+    return next((place for place in places if place.is_dir()), DEFAULT_MODEL)
+
+
 def load_folder(path: str | Path) -> ModelFolder:
-    """Reads a folder and checks every file against `config.json`.
+    """Reads a folder, as `find_folder` finds it, and checks every file against `config.json`.
 
     Raises:
         FolderError: if it is absent, partial, altered, from a newer format, or its parts do not
             belong together; the message names every fault.
     """
-    path = Path(path)
+    path = find_folder(path)
     config = _read_config(path)
     faults = [fault for name in sorted(config.sha256) if (fault := _check_file(path, name, config))]
     needed = (WEIGHTS_FILE, SOURCE_TOKENIZER_FILE)

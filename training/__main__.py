@@ -36,9 +36,9 @@ PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 Found = TypeVar("Found", Exchange, FilmPair)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, program: str = "python -m training") -> int:
     """Runs one command. Returns the exit code."""
-    chosen = _parser().parse_args(arguments)
+    chosen = _parser(program).parse_args(arguments)
     try:
         summary = chosen.run(chosen)
         with writing(Path("standard output")):
@@ -75,8 +75,8 @@ def _describe(error: OSError, chosen: argparse.Namespace) -> str:
     return f"{place}: {explain(error)}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, run, description in (
         ("prepare", _prepare, "read, split and tokenise the corpus"),

@@ -11,7 +11,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
 from model.errors import ConfigError
-from model.folder import ModelFolder, load_folder
+from model.folder import ModelFolder, find_folder, load_folder
 from training.cleaning.languages import can_identify
 from training.cleaning.rules import Rule, default_rules, parse_rules
 from training.errors import RecipeError
@@ -314,10 +314,11 @@ def _with_languages(source: Any, languages: list[Any]) -> Any:
 
 def _find_folder(name: str, recipe_path: Path) -> Path:
     folders = folders_of(recipe_path)
-    found = next((folder / name for folder in folders if (folder / name).is_dir()), None)
+    places = (*(folder / name for folder in folders), find_folder(name))
+    found = next((place for place in places if place.is_dir()), None)
     if found is None:
-        places = " nor in ".join(dict.fromkeys(str(folder.resolve()) for folder in folders))
-        raise RecipeError(f"{recipe_path}: start_from: no folder {name}, neither in {places}.")
+        searched = " nor in ".join(dict.fromkeys(str(folder.resolve()) for folder in folders))
+        raise RecipeError(f"{recipe_path}: start_from: no folder {name}, neither in {searched}.")
     return found
 
 

@@ -56,7 +56,8 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int 
         return OnnxEngine.load(folder, precision, threads=threads)
     except ModuleNotFoundError as error:
         raise EngineError(
-            f"the {name} engine needs the package '{error.name}'; install the extra 'cpu' or 'gpu'"
+            f"the {name} engine needs the package '{error.name}'; install the extra "
+            f"'{'train' if name == 'keras' else 'serve'}' of seq2seq"
         ) from None
 
 
