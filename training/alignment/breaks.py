@@ -1,17 +1,17 @@
-"""Stretches of a film through which two subtitle files differ by one offset, and what breaks them.
+"""Stretches of a film with one offset between two subtitle files, and the breaks between them.
 
-An advert or another cut adds time to one file only, so that the offset between the files is
-constant from one break to the next. Which offsets these are is told by times and by words that are
-spelt alike; nothing is known of the languages. Each cue of the target rates each offset by how much
-likelier what the source shows and says there is, if the offset is right, than by chance (nats). The
-stretches are the best chain through these ratings, in which each stretch costs as much as chance
-may gain by choosing among all offsets, and cues between two stretches rate nothing.
+An advert or a different cut adds time to one file only, so the offset between the files is constant
+from one break to the next. The offsets are found from times and from words that are spelt alike,
+without any knowledge of the languages. Each cue of the target rates each offset: how much likelier
+is what the source has there if the offset is right than by chance (in nats)? The stretches are the
+best chain through these ratings. Each stretch costs as much as chance could gain by choosing among
+all offsets; cues between two stretches count nothing.
 
-That a dynamic program with a price on splits finds breaks is from alass (kaegi/alass), which rates
-overlaps of cues; here a stretch begins, in both files, behind the one before it, as in chains of
-local alignments (Smith and Waterman 1981, "Identification of common molecular subsequences"). That
-words which are spelt alike show the map between two texts as a line of dots is from Church 1993
-("Char_align: a program for aligning parallel texts at the character level").
+The idea of a dynamic program with a price on splits is from alass (kaegi/alass), which rates the
+overlap of cues. Here a stretch begins, in both files, after the one before it, as in chains of
+local alignments (Smith and Waterman 1981, "Identification of common molecular subsequences").
+Church 1993 ("Char_align: a program for aligning parallel texts at the character level") showed that
+words which are spelt alike draw the map between two texts as a line of dots.
 """
 
 from __future__ import annotations
@@ -32,39 +32,39 @@ Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-#: Seconds between two offsets that are compared, and their number to each side of none.
+#: Seconds between neighbouring offsets, and the number of offsets on each side of zero.
 GRID = 0.2
 REACH = int(LONGEST_OFFSET / GRID)
-#: Nats that a stretch must gain, or it is chance: ratings of thousands of offsets are compared.
+#: Nats that a stretch must gain to be more than chance: thousands of offsets compete.
 STRETCH = 15.0
-#: Nats that one cue gives at most (a formula may be said twice in a talk); and the share of cues
-#: without a counterpart, which bounds what one takes.
+#: The most nats that one cue can add (a phrase may come twice in a talk), and the share of cues
+#: without a counterpart, which limits what one cue can subtract.
 MOST, STRAY = 2.0, 0.05
-#: How far, in standard deviations, the signals at the right offset lie above those at others.
+#: Standard deviations by which the signals at the right offset exceed those at others.
 CLEAR = 0.5
-#: Offsets to each side among which that of a stretch is found to the moment.
+#: Offsets on each side among which the peak of a stretch is refined.
 NEAR_COLUMNS = 8
-#: Nats of a cue for which the source has no time.
+#: Nats of a cue at an offset that puts it before or after the source.
 OUTSIDE = -1.0
-#: The probability that words which are spelt the same are one, and of all alike to a word together.
-#: Many are not: the German `die`, `was`, `so` and `in` are no English ones.
+#: The probability that two words with the same spelling match, and the most for all words that are
+#: spelt like one. Many do not match: German `die`, `was`, `so` and `in` are not the English words.
 SAME, MOST_SAME = 0.2, 0.8
-#: Seconds in which that falls to 1/e, and beyond which words are not compared.
+#: Seconds after which this probability falls to 1/e, and beyond which words are not compared.
 NEAR, FARTHEST = 1.5, 6.0
-#: Seconds by which a cue of the source that belongs behind a break may come too soon.
+#: Seconds by which a cue of the source that belongs after a break may come too early.
 MARGIN = 0.5
-#: Seconds by which the offsets of two stretches may differ for what is between to be trusted.
+#: Seconds by which two stretches may differ in offset for the time between them to be trusted.
 SAME_OFFSET = 1.0
-#: Rows of ratings; of longer files, several cues are one row.
+#: The most rows of ratings; in longer files, several cues share a row.
 MOST_ROWS = 4000
 
 
 class Stretch(NamedTuple):
-    """Cues of the target, from `first` to `last`, at one offset.
+    """A run of the target's cues, from `first` to `last`, with one offset.
 
     Attributes:
-        first, last: numbers of cues.
-        offset: what is added to the target's times, in seconds.
+        first, last: indices of cues.
+        offset: seconds to add to the target's times.
         evidence: nats by which this is likelier than chance.
     """
 
@@ -75,11 +75,11 @@ class Stretch(NamedTuple):
 
 
 def find_stretches(source: Sequence[Cue], target: Sequence[Cue], rate: float) -> list[Stretch]:
-    """The best chain of stretches, in order; none if nothing agrees.
+    """Returns the best chain of stretches, in order; empty if nothing agrees.
 
     Args:
         source, target: cues in order of time, at least one each.
-        rate: seconds of the source's clock in one of the target's.
+        rate: seconds on the source's clock for each second on the target's.
     """
     ours, theirs = _spoken(source, 1.0), _spoken(target, rate)
     likelier = _time_ratings(source, theirs) + _word_ratings(ours, theirs)
@@ -98,9 +98,9 @@ def find_stretches(source: Sequence[Cue], target: Sequence[Cue], rate: float) ->
 
 
 def _peak(ratings: Singles, column: int) -> float:
-    """The column of the highest rating that is near, found between columns too.
+    """Returns the column of the highest rating near `column`, interpolated between columns.
 
-    Near it, ratings that are bounded for each cue are alike.
+    Ratings that are limited for each cue are too flat there to show it.
     """
     low = max(0, column - NEAR_COLUMNS)
     near = ratings[low : column + NEAR_COLUMNS + 1].astype(np.float64)
@@ -113,9 +113,9 @@ def _peak(ratings: Singles, column: int) -> float:
 
 
 def timing_of(target: Sequence[Cue], clock: Timing, stretches: Sequence[Stretch]) -> Timing:
-    """The clock with the offsets of stretches of `target`, at least one, found at its rate.
+    """Returns the clock with the offsets of the stretches (at least one) found at its rate.
 
-    A single stretch leaves it the offset that times tell, if that is as good as the same.
+    With a single stretch, an offset from times that is practically equal is kept.
     """
     offset = stretches[0].offset
     if len(stretches) == 1 and abs(offset - clock.offset) <= GRID:
@@ -129,7 +129,7 @@ def timing_of(target: Sequence[Cue], clock: Timing, stretches: Sequence[Stretch]
 
 
 def _break(target: Sequence[Cue], rate: float, before: Stretch, after: Stretch) -> Break:
-    """Where the second stretch begins."""
+    """Returns the break at which the second stretch begins."""
     start = target[after.first].start_ms / 1000
     return Break(rate * start + after.offset - MARGIN, start, after.offset - before.offset)
 
@@ -137,8 +137,11 @@ def _break(target: Sequence[Cue], rate: float, before: Stretch, after: Stretch) 
 def _confirmed(
     target: Sequence[Cue], stretches: Sequence[Stretch]
 ) -> Iterator[tuple[float, float]]:
-    """From and to, in seconds of the target's clock: stretches, and what is between two of as good
-    as one offset, where a translation is free or badly timed."""
+    """Yields the confirmed intervals, start and end in seconds on the target's clock.
+
+    Between two stretches with nearly the same offset, the time counts as confirmed: a translation
+    is merely free or badly timed there.
+    """
     first = stretches[0].first
     for before, after in pairwise([*stretches, None]):
         if before and (after is None or abs(after.offset - before.offset) > SAME_OFFSET):
@@ -155,7 +158,7 @@ def _steps(seconds: float) -> int:
 
 
 def _time_ratings(source: Sequence[Cue], target: Sequence[Spoken]) -> Singles:
-    """By where cues begin and how densely they are written, `(cues, offsets)`, in nats."""
+    """Returns ratings by starts of cues and density of their text, `(cues, offsets)`, in nats."""
     pad, stride = round(LONGEST_OFFSET / STEP), round(GRID / STEP)
     last = max(cue.end_ms for cue in source) / 1000
     size = 2 * pad + 2 + int(max(last, *(each.end for each in target)) / STEP)
@@ -171,7 +174,7 @@ def _time_ratings(source: Sequence[Cue], target: Sequence[Spoken]) -> Singles:
         row[:] = _standardised(_standardised(begins[at]) + _standardised(during))
         steps = np.arange(at.start, at.stop, stride) - pad
         is_outside[:] = (steps < 0) | (steps > last / STEP)
-    # Cues with a rhythm agree at many offsets together: they tell as much as fewer cues would.
+    # Cues with a regular rhythm agree at many offsets at once: they count as fewer cues would.
     spread = agreement.sum(axis=0).std() / np.sqrt(len(target))
     agreement /= max(1.0, float(spread))
     return np.where(outside, np.float32(OUTSIDE), CLEAR * agreement - CLEAR**2 / 2)
@@ -182,10 +185,10 @@ def _standardised(values: Floats) -> Floats:
 
 
 def _word_ratings(source: Sequence[Spoken], target: Sequence[Spoken]) -> Singles:
-    """By words that are spelt alike, `(cues, offsets)`, in nats.
+    """Returns ratings by words that are spelt alike, `(cues, offsets)`, in nats.
 
-    A word of the target is either one with a word of the source that is said at about the same
-    time, or with none; where it is none's, words are as often around it as everywhere.
+    A word of the target either matches a word that the source has at about the same time, or none;
+    if none, words are as frequent around it as everywhere.
     """
     ours, theirs = words_in_order(source), words_in_order(target)
     ratings = np.zeros((len(target), 2 * REACH + 1), np.float32)
@@ -205,7 +208,7 @@ def _word_ratings(source: Sequence[Spoken], target: Sequence[Spoken]) -> Singles
 
 
 class _Heard:
-    """When each word of a file is said, at steps of `GRID` from `-LONGEST_OFFSET` on."""
+    """Times of each word of a file, in steps of `GRID` from `-LONGEST_OFFSET` on."""
 
     def __init__(self, words: Words, last: float) -> None:
         self._half = _steps(FARTHEST)
@@ -219,10 +222,10 @@ class _Heard:
         self._seconds = max(1.0, last)
 
     def evidence(self, same: Floats) -> Singles:
-        """Nats by which a word is likelier said at each step than anywhere.
+        """Returns the nats by which a word is likelier at each step than anywhere.
 
         Args:
-            same: the probability that it is one with each of the words.
+            same: the probability that it matches each of the file's words.
         """
         likelier = np.full(self._steps, 1 - same.sum())
         for word in np.flatnonzero(same):
@@ -234,11 +237,11 @@ class _Heard:
 
 
 def _best_chain(ratings: Singles, starts: Ints) -> Iterator[tuple[int, int, int, float]]:
-    """First row, last row, offset and evidence of the stretches of the best chain, the last first.
+    """Yields first row, last row, column and evidence of the best chain's stretches, last first.
 
     `best` holds the sum of the best chain that ends with each row at each offset, `begins` whether
-    a stretch begins there; `reached`, for each step of the source's time, that of the best chain
-    that ends before it.
+    a stretch begins there; `reached` holds, for each step of the source's time, the sum of the best
+    chain that ends before it.
 
     Args:
         ratings: of each offset by each row, `(rows, offsets)`.
@@ -264,7 +267,7 @@ def _best_chain(ratings: Singles, starts: Ints) -> Iterator[tuple[int, int, int,
 
 
 def _best_before(best: Singles, starts: Ints, place: int) -> tuple[float, int, int]:
-    """The sum, the row and the offset of the best chain that ends before a place in the source."""
+    """Returns sum, last row and column of the best chain that ends before a place in the source."""
     most, last, column = 0.0, 0, 0
     for row, start in enumerate(starts[: len(best)]):
         values = best[row, : max(0, place - start)]

@@ -1,10 +1,10 @@
-"""The cheapest way to part two files into groups that say the same.
+"""The cheapest segmentation of two files into groups with the same meaning.
 
 A dynamic program over all borders of both files, as in Gale and Church 1993 ("A program for
-aligning sentences in bilingual corpora"). A path is a row of groups and gaps; it pays for each
-group's numbers of sentences and lengths, for what only one file has, and for borders: where the
-files disagree in time (Tiedemann 2007, "Improved sentence alignment for movie subtitles"), where a
-sentence goes on, and where words are linked across (`word_links.py`).
+aligning sentences in bilingual corpora"). A path is a sequence of groups and gaps. It pays for each
+group's numbers of sentences and lengths, for segments that only one file has, and for borders:
+where the files disagree in time (Tiedemann 2007, "Improved sentence alignment for movie
+subtitles"), where a sentence continues, and where word links cross (`word_links.py`).
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from training.alignment.features import LENGTH_FLOOR, Floats, Ints, Side, apart
 from training.alignment.segments import Ending
 from training.alignment.word_links import Links
 
-# Costs are in nats: how surprising a thing is.
-#: Of a group of one sentence a side, of its first sentence more, and of each further one.
+# Costs are in nats.
+#: A group of one sentence on each side, its first extra sentence, and each further one.
 ONE_TO_ONE, FIRST_MORE, MORE = 0.2, 3.6, 3.0
-#: Of a segment that the other file lacks: at least, and what is added if it is linked as well as
-#: others of its file are; links that are added to both.
+#: A segment that the other file lacks: the base, the extra if its links are average for its file,
+#: and the weight that is added to both numbers of links.
 GAP, GAP_LINKED, LINKS_FLOOR = 1.0, 2.0, 0.5
-#: Of a border, for each so many seconds that the files differ there; more than `FARTHEST` is alike.
+#: A border costs one nat for each of these seconds between the files, up to a maximum distance.
 BORDER_SECONDS, FARTHEST = 0.5, 4.0
-#: Of a border that one link crosses, and the power to which the number of links raises it: few
-#: cross wherever the order of words differs.
+#: A border that one link crosses, and the power of the number of links: a few cross wherever the
+#: word order differs.
 CROSSED, CROSSED_POWER = 1.2, 1.5
-#: Of a group's first or last segment that is said in a silence of the other side.
+#: A group's first or last segment that falls into a silence of the other side.
 ALONE = 2.0
-#: Of a border within a sentence of both files.
+#: A border within a sentence of both files.
 WITHIN = 8.0
-#: Of an unmarked end, where a clause ends there; and the silence that makes up for a mark.
+#: The factor for an unmarked end where a clause ends, and the silence that replaces a mark.
 CLAUSE, PAUSE_SECONDS = 0.3, 1.0
 
-#: Sentences and segments of a group, on either side, at most.
+#: The most sentences and segments of a group on either side.
 MOST_SENTENCES, LONGEST = 4, 12
-#: Seconds by which segments that are compared are apart, and their number, at most.
+#: The most seconds between segments that are compared, and the most of them.
 BAND_SECONDS, WIDEST_BAND = 20.0, 200
 
 _SOURCE_GAP, _TARGET_GAP = LONGEST**2, LONGEST**2 + 1
@@ -55,17 +55,17 @@ for _a, _b in np.ndindex(MOST_SENTENCES, MOST_SENTENCES):
 
 
 class Group(NamedTuple):
-    """Segments that say the same: each side's from and to."""
+    """Segments with the same meaning: start and stop on each side."""
 
     source: tuple[int, int]
     target: tuple[int, int]
 
 
 def cheapest_groups(s: Side, t: Side, links: Links) -> list[Group]:
-    """Groups of the cheapest path, in order.
+    """Returns the groups of the cheapest path, in order.
 
-    Row i holds the costs of all that ends at the source's border i, in a band of the target's
-    borders. Half a border's cost falls to the group before it, half to the one behind.
+    Row i holds the costs of the paths that end at the source's border i, in a band of the target's
+    borders. The group before a border and the group after it each pay half of its cost.
     """
     gaps = _gap_costs(links.source, links.weights, len(s))
     passed = np.append(0.0, np.cumsum(_gap_costs(links.target, links.weights, len(t))))
@@ -95,13 +95,13 @@ def cheapest_groups(s: Side, t: Side, links: Links) -> list[Group]:
 
 
 def _gap_costs(segments: Ints, weights: Floats, count: int) -> Floats:
-    """Of each segment, if the other file lacks it."""
+    """Returns the cost of each segment if the other file lacks it."""
     linked = np.bincount(segments, weights, count)
     return GAP + GAP_LINKED * (linked + LINKS_FLOOR) / (linked.mean() + LINKS_FLOOR)
 
 
 def _bands(s: Side, t: Side) -> Iterator[slice]:
-    """Of each row, the target's borders that are near; each overlaps the one before."""
+    """Yields the band of near target borders of each row; each overlaps the one before."""
     lows = np.searchsorted(t.borders[1:, 0], s.borders[:-1, 1] - BAND_SECONDS)
     highs = np.searchsorted(t.borders[:-1, 1], s.borders[1:, 0] + BAND_SECONDS)
     low, high = 0, min(int(highs[0]), WIDEST_BAND)
@@ -113,10 +113,10 @@ def _bands(s: Side, t: Side) -> Iterator[slice]:
 
 
 def _crossed(s: Side, t: Side, links: Links) -> Iterator[Floats]:
-    """Of each row, the links that cross each of the target's borders, `(target borders,)`."""
+    """Yields, for each row, the links that cross each target border, `(target borders,)`."""
     stops = np.searchsorted(links.source, np.arange(len(s) + 1))
     before = np.append(0.0, np.cumsum(np.bincount(links.target, links.weights, len(t))))
-    both = np.zeros(len(t) + 1)  # links before both borders
+    both = np.zeros(len(t) + 1)  # weight of the links before both borders
     for start, stop in zip(np.append(0, stops), stops, strict=False):
         row = np.bincount(links.target[start:stop], links.weights[start:stop], len(t))
         both[1:] += np.cumsum(row)
@@ -124,7 +124,7 @@ def _crossed(s: Side, t: Side, links: Links) -> Iterator[Floats]:
 
 
 def _border_costs(s: Side, t: Side, place: int, places: slice) -> Floats:
-    """Of the source's border `place` with each of the target's `places`, but for links."""
+    """Returns the costs of source border `place` with each of the target's, links apart."""
     border, borders = s.borders[place], t.borders[places]
     ending, endings = s.endings[place], t.endings[places]
     least, most = np.minimum(ending, endings), np.maximum(ending, endings)
@@ -138,13 +138,13 @@ def _border_costs(s: Side, t: Side, place: int, places: slice) -> Floats:
 
 
 def _alone_before(s: Side, t: Side, i: int, band: slice) -> Floats:
-    """Cost of groups whose last segment, on one side, begins where the other side has ended."""
+    """Returns the costs of groups whose last segment starts after the other side has ended."""
     starts = np.append(-np.inf, t.borders[:-1, 1])[band]
     return ALONE * ((starts >= s.borders[i, 0]) | (s.borders[i - 1, 1] >= t.borders[band, 0]))
 
 
 def _alone_behind(s: Side, t: Side, i: int, band: slice) -> Floats:
-    """Cost of groups whose first segment, on one side, ends before the other side begins."""
+    """Returns the costs of groups whose first segment ends before the other side starts."""
     ends = np.append(t.borders[1:, 0], np.inf)[band]
     end = s.borders[i + 1, 0] if i < len(s) else np.inf
     return ALONE * ((ends <= s.borders[i, 1]) | (end <= t.borders[band, 1]))
@@ -153,11 +153,11 @@ def _alone_behind(s: Side, t: Side, i: int, band: slice) -> Floats:
 def _closed(
     s: Side, t: Side, i: int, band: slice, opened: deque[Floats]
 ) -> tuple[Floats, npt.NDArray[np.int16]]:
-    """Costs of the cheapest groups that end in row i, but for the border there, and their moves.
+    """Returns costs of the cheapest groups that end in row i, less that border, and their moves.
 
     Args:
-        opened: costs of the rows above with the half of the border that falls to the group behind
-            it, the nearest first.
+        opened: the costs of the rows above, with the half of the border that the group after it
+            pays, the nearest row first.
     """
     sizes = np.arange(1, LONGEST + 1)
     ends = np.arange(band.start, band.stop)

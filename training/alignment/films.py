@@ -1,11 +1,10 @@
-"""Two cue lists of one film to pairs of texts that say the same.
+"""Alignment of two lists of cues of one film: pairs of texts with the same meaning.
 
-Pure, and without knowledge of any language: times, lengths and punctuation decide, and words that
-meet in both files (`word_links.py`). On one clock (`clock.py`), a dynamic program takes the
-cheapest row of groups of a few sentences, and gaps (`dynamic_program.py`). A sentence may run over
-several cues, and two files part it in different places: so groups are made of segments
-(`segments.py`), and borders between groups cost little where both files agree that a sentence ends
-there.
+Pure, and without knowledge of any language: times, lengths, punctuation and words that occur
+together in both files (`word_links.py`) decide. On one clock (`clock.py`), a dynamic program finds
+the cheapest sequence of gaps and groups of a few sentences (`dynamic_program.py`). A sentence may
+run over several cues, and two files split it in different places: so groups consist of segments
+(`segments.py`), and a border between groups costs little where a sentence ends in both files.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from training.alignment.word_links import Spoken, links_between
 from training.files.records import Cue
 from training.subtitles.speech import joined
 
-#: What the score of a pair is multiplied by that is farther than so many seconds from where the
-#: files were seen to agree.
+#: The factor for the score of a pair that is far from every confirmed interval, and the seconds
+#: from which it is far.
 UNCONFIRMED, FAR_SECONDS = 0.4, 30.0
-#: Seconds that are added to a pair's when its borders are judged: short pairs vary more.
+#: Seconds that are added to a pair's duration when its borders are scored: short pairs vary more.
 SECONDS_FLOOR = 1.0
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What both files say.
+    """Segments of both files with the same meaning.
 
     Attributes:
         source, target: at least one segment each, in order.
-        score: 0 to 1, by overlap of their times, agreement of their borders, and lengths; lower
-            where neither times nor words show that the files agree.
+        score: 0 to 1, from the overlap in time, the agreement of borders, and the lengths; lower
+            where neither times nor words confirm that the files agree.
     """
 
     source: tuple[Segment, ...]
@@ -46,17 +45,17 @@ class Pair:
 
     @property
     def source_text(self) -> str:
-        """On one line."""
+        """Returns the source's text, on one line."""
         return text_of(self.source)
 
     @property
     def target_text(self) -> str:
-        """On one line."""
+        """Returns the target's text, on one line."""
         return text_of(self.target)
 
 
 def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[Pair]:
-    """All pairs of two files of one film, in order; no text is in two of them.
+    """Returns all pairs of two files of one film, in order; no text is in two pairs.
 
     Args:
         source: the cues of one file, in any order.
@@ -81,7 +80,7 @@ def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[
 
 
 def spoken(segments: Sequence[Segment], side: Side) -> list[Spoken]:
-    """The segments on the source's clock."""
+    """Returns the texts of segments with their times on the common clock."""
     starts, ends = side.borders[:-1, 1], side.borders[1:, 0]
     return [
         Spoken(each.text, float(start), float(end))
@@ -90,7 +89,7 @@ def spoken(segments: Sequence[Segment], side: Side) -> list[Spoken]:
 
 
 def text_of(segments: Sequence[Segment]) -> str:
-    """Their text, on one line."""
+    """Returns the text of segments, at least one, on one line."""
     text = segments[0].text
     for segment in segments[1:]:
         text = joined(text, segment.text)
@@ -108,7 +107,7 @@ def _grouped(
 def _starts(
     source: list[Segment], target: list[Segment], groups: list[Group]
 ) -> tuple[Floats, Floats]:
-    """When each group begins, on either side's own clock."""
+    """Returns the start of each group in seconds, for each side on its own clock."""
     return (
         np.array([source[group.source[0]].start for group in groups]),
         np.array([target[group.target[0]].start for group in groups]),
@@ -116,14 +115,16 @@ def _starts(
 
 
 def _trust(timing: Timing, segment: Segment) -> float:
-    """Less than 1 far from where the files were seen to agree: there may be another break."""
+    """Returns a factor below 1 far from confirmed intervals: there may be another break."""
     far = timing.seconds_from_confirmed(segment.start) > FAR_SECONDS
     return UNCONFIRMED if far else 1.0
 
 
 def _score(s: Side, t: Side, group: Group) -> float:
-    """1 if one time holds the other, the borders agree (they may lie anywhere in a silence) and
-    the lengths do."""
+    """Returns 1 if one side's time contains the other's and borders and lengths agree; less if not.
+
+    A border may be anywhere in a silence.
+    """
     differences = sum(
         float(apart(s, t, i, slice(j, j + 1))[0]) for i, j in zip(*group, strict=True)
     )

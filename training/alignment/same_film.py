@@ -1,10 +1,9 @@
-"""Whether two subtitle files are of one film, and how their clocks differ; pure.
+"""Detection of whether two subtitle files are of one film, and how their clocks differ; pure.
 
-Where stretches of the two agree in times and in words that are spelt alike (`breaks.py`), by more
-than they do with one file played backwards, or cues agree clearly in time by one offset
-(`clock.py`), they are. Elsewhere words decide (`word_links.py`): by
-the right clock many more of them are linked than chance would, which is what is linked if the
-texts of one file are put in each other's places.
+They are of one film if stretches agree in times and in words that are spelt alike (`breaks.py`)
+more than they do with one file reversed in time, or if cues clearly agree in time at one offset
+(`clock.py`). Otherwise words decide (`word_links.py`): with the right clock many more of them are
+linked than by chance, which is measured by shifting the texts of one file against their times.
 """
 
 from __future__ import annotations
@@ -20,25 +19,25 @@ from training.alignment.segments import Segment, segments_of
 from training.alignment.word_links import Spoken, links_between
 from training.files.records import Cue
 
-#: Standard deviations from which on a clock is believed at once (two films have up to 9).
+#: Standard deviations at which a clock is accepted at once (two different films reach up to 9).
 SURE_EVIDENCE = 10.0
-#: Links by one clock to those by chance: two films have up to 1.26, two languages of one from 1.36.
+#: Ratio of links to those by chance: different films reach up to 1.26, one film has at least 1.36.
 LEAST_LINKED = 1.3
-#: Ways to put texts in each other's places.
+#: Shifts of the texts by which links by chance are measured.
 TURNS = 3
-#: Another clock than the one that times tell first must be better by so much.
+#: A clock other than the first by times must be better by this factor.
 CLEARLY_MORE = 1.05
-#: Files with fewer cues are too short to tell whether they are of one film.
+#: Files with fewer cues are too short to decide whether they are of one film.
 FEW_CUES = 50
-#: Nats, beyond what the source gains backwards, from which on stretches are believed (two films of
-#: one topic have up to 10, one film from 14).
+#: Nats, beyond the gain of the reversed source, at which stretches are accepted (different films on
+#: one topic reach up to 10, one film has at least 14).
 SURE_STRETCHES = 12.0
-#: Rates that are tried, beside 1, if times alone do not tell.
+#: Rates that are tried besides 1 if times alone do not decide.
 MOST_RATES = 3
 
 
 def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
-    """From the target's clock to the source's; none if the files are hardly of one film.
+    """Returns the map from the target's clock to the source's, or None if the films differ.
 
     Args:
         source: cues of one file, at least one.
@@ -62,7 +61,7 @@ def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None
 def _by_stretches(
     source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]
 ) -> Timing | None:
-    """The clock of the rate at which chains of stretches agree best, if that is clear."""
+    """Returns the clock at whose rate chains of stretches agree best, or None if it is unclear."""
     likely = clocks[:1]
     if clocks[0].evidence < SURE_EVIDENCE:
         as_they_are = [] if any(each.rate == 1 for each in clocks[:MOST_RATES]) else clocks[-1:]
@@ -80,19 +79,19 @@ def _by_stretches(
 
 
 def _gain(stretches: Sequence[Stretch]) -> float:
-    """Nats beyond the price of each."""
+    """Returns the evidence of stretches in nats, less the cost of each."""
     return sum(each.evidence - STRETCH for each in stretches)
 
 
 def _backwards(cues: Sequence[Cue]) -> list[Cue]:
-    """The cues in the reverse order: with another file of one topic, all that agrees is chance."""
+    """Returns the cues reversed in time: whatever still agrees with another file is chance."""
     end = max(cue.end_ms for cue in cues)
     turned = [replace(cue, start_ms=end - cue.end_ms, end_ms=end - cue.start_ms) for cue in cues]
     return sorted(turned, key=lambda cue: cue.start_ms)
 
 
 def _by_borders(source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]) -> Timing:
-    """Whichever more borders agree with: what times tell first, or the clocks as they are."""
+    """Returns the clock with which more borders agree: the first by times, or the unchanged one."""
     found, as_they_are = clocks[0], clocks[-1]
     agreement, other = (
         sum(pair.score for pair in align(source, target, timing)) for timing in (found, as_they_are)
@@ -122,11 +121,11 @@ def _on_one_clock(
 
 
 def _linked(source: list[Spoken], target: list[Spoken]) -> float:
-    """How many words are."""
+    """Returns the expected number of linked words."""
     return float(links_between(source, target).weights.sum())
 
 
 def _turned(segments: list[Spoken], step: int) -> list[Spoken]:
-    """Each text at the time of the one `step` places before it."""
+    """Returns the texts, each at the time of the one `step` places before it."""
     texts = [each.text for each in segments[step:] + segments[:step]]
     return [each._replace(text=text) for each, text in zip(segments, texts, strict=True)]

@@ -1,6 +1,7 @@
-"""Cues to segments: what one person says in one cue, at most to the end of a sentence.
+"""Segments of cues: the words of one speaker in one cue, up to the end of a sentence.
 
-A cue that ends one sentence and begins the next has two; its time is shared out by characters.
+A cue that ends one sentence and begins the next has two segments, which share its time in
+proportion to their characters.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from training.subtitles.sentences import is_asked, is_ended, sentences_of
 from training.subtitles.speech import is_advert, speeches_of
 
 _CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
-#: One word of a clause, behind the border: `a machine like | this, then`
+#: One word of a clause after the border: `a machine like | this, then`
 _WORD_OVER = re.compile(r"[\w'’]+[,;:،，、；：]\s")
 _DOTS = ("...", "…")
 
 
 class Ending(IntEnum):
-    """What ends with a segment, as far as its punctuation tells."""
+    """The unit that ends with a segment, judged by punctuation."""
 
     NOTHING = 0
-    CLAUSE = 1  # a comma tells, also one word later, or a capital letter behind it
+    CLAUSE = 1  # by a comma, also one word later, or a capital letter after it
     SENTENCE = 2
 
 
@@ -36,8 +37,8 @@ class Segment:
     Attributes:
         start, end: in seconds.
         text: on one line.
-        ending: what ends with it; a sentence too where somebody else speaks next.
-        line: of the file, where its cue's time stands.
+        ending: the unit that ends with it; a sentence also ends before another speaker.
+        line: of the file, the one with its cue's time.
     """
 
     start: float
@@ -48,13 +49,13 @@ class Segment:
 
     @property
     def is_asked(self) -> bool:
-        """Whether it ends with a question or an exclamation, which files mark that mark no other
-        sentence."""
+        """Tells whether it ends with a question or an exclamation, which even files without full
+        stops mark."""
         return is_asked(self.text)
 
 
 def segments_of(cues: Iterable[Cue]) -> list[Segment]:
-    """The segments of a file in time order; adverts, notes and songs have none."""
+    """Returns the segments of a file in order of time; adverts, notes and songs have none."""
     in_order = sorted(cues, key=lambda cue: cue.start_ms)
     parts = [part for cue in in_order if not is_advert(cue.text) for part in _parts_of(cue)]
     return [
@@ -70,7 +71,7 @@ class _Part:
     end: float
     text: str
     line: int
-    is_marked: bool  # somebody else speaks than before
+    is_marked: bool  # another speaker than before
 
 
 def _parts_of(cue: Cue) -> Iterator[_Part]:
@@ -88,7 +89,7 @@ def _parts_of(cue: Cue) -> Iterator[_Part]:
 
 
 def _begins(sentence: str) -> bool:
-    """Not after a dash within a sentence, or a minus sign."""
+    """Tells whether a sentence begins after a dash, which may be within one, or a minus sign."""
     return not sentence[0].islower() and not sentence[0].isdigit()
 
 
@@ -105,6 +106,6 @@ def _ending(part: _Part, after: _Part | None) -> Ending:
 
 
 def _begins_anew(text: str) -> bool:
-    """With a capital letter, or after one word of a clause."""
+    """Tells whether text begins with a capital letter, or one word before a new clause."""
     is_capitalised = text[0].isupper() and text[1:2].islower()
     return is_capitalised or bool(_WORD_OVER.match(text))

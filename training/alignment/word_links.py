@@ -1,13 +1,13 @@
-"""Which words of two files of one film say the same, told by when and how often they meet.
+"""Links between words of two files of one film, from the times at which they occur together.
 
-Knows no language. Two words are linked if they are said at about the same time, meet more often
-than chance explains, or are spelt alike (names, numbers, cognates), and no other word near them
-fits better. It is IBM model 1 (Brown et al. 1993, "The mathematics of statistical machine
-translation") where time takes the place of sentence pairs, both directions agree on each link
-(Liang et al. 2006, "Alignment by agreement"), and each link is judged by the counts of all others
-(leaving one out: the counts of one film are small). That words which a first pass linked tell
-where sentences end is from Varga et al. 2005 ("Parallel corpora for medium density languages",
-hunalign) and Moore 2002 ("Fast and accurate sentence alignment of bilingual corpora").
+Knows no language. Two words are linked if they occur at about the same time, do so more often than
+by chance or are spelt alike (names, numbers, cognates), and no other word near them fits better.
+This is IBM model 1 (Brown et al. 1993, "The mathematics of statistical machine translation") with
+time in place of sentence pairs; both directions agree on each link (Liang et al. 2006, "Alignment
+by agreement"), and each link is estimated from the counts of all others (leaving one out, since the
+counts of one film are small). The use of word links for the borders of sentences is from Varga et
+al. 2005 ("Parallel corpora for medium density languages", hunalign) and Moore 2002 ("Fast and
+accurate sentence alignment of bilingual corpora").
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ Ints = npt.NDArray[np.int64]
 _WORD = re.compile(
     r"\d+|[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]|[^\W\d_]+"
 )
-#: Letters by which words are told apart, so that forms of one word count together.
+#: Letters of a word that count, so that forms of one word count together.
 STEM = 6
-#: Seconds in which the chance that two words are one falls to 1/e, and beyond which none is left.
+#: Seconds after which the strength of a link falls to 1/e, and beyond which it is 0.
 NEAR, FARTHEST = 2.0, 6.0
-#: Words of the other file, before and behind, that a word is compared with, at most.
+#: The most words of the other file, before and after, that a word is compared with.
 NEAREST = 40
-#: The strength of "no counterpart"; that of a link is how much oftener than by chance it is seen.
+#: The strength of having no counterpart; that of a link is its count relative to chance.
 UNLINKED = 1.0
-#: Counts that are added to those by chance: a few meetings tell little.
+#: Added to the counts by chance: a few co-occurrences say little.
 SMOOTHING = 1.0
-#: Meetings that a like spelling is worth, and the share of pairs of letters from which it is like.
+#: Co-occurrences that an equal spelling is worth, and the least Dice similarity that counts.
 ALIKE, LEAST_ALIKE = 3.0, 0.6
 ROUNDS = 5
 
@@ -53,10 +53,10 @@ class Spoken(NamedTuple):
 
 @dataclass(frozen=True)
 class Links:
-    """Pairs of words, by the segments that they stand in, in order of the source's.
+    """Links between words, by the segments that contain them, in order of the source's.
 
     Attributes:
-        source, target: numbers of segments, `(links,)`.
+        source, target: indices of segments, `(links,)`.
         weights: the probability of each link, `(links,)`.
     """
 
@@ -66,7 +66,7 @@ class Links:
 
 
 def links_between(source: Sequence[Spoken], target: Sequence[Spoken]) -> Links:
-    """The links between the words of two files on one clock."""
+    """Returns the links between the words of two files on one clock."""
     ours, theirs = words_in_order(source), words_in_order(target)
     first, second = _near(ours.times, theirs.times)
     kernel = np.exp(-np.abs(ours.times[first] - theirs.times[second]) / NEAR)
@@ -90,7 +90,7 @@ def links_between(source: Sequence[Spoken], target: Sequence[Spoken]) -> Links:
 
 
 def words_of(text: str) -> list[str]:
-    """The stems of its words, without case and accents."""
+    """Returns the stems of a text's words, without case and accents."""
     letters = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return [word[:STEM] for word in _WORD.findall(plain)]
@@ -101,10 +101,10 @@ class Words:
     """All words of a file, in order of time.
 
     Attributes:
-        names: different words.
-        ids: of each word, its place in `names`, `(words,)`.
-        times: when each is said, by its place in its segment, in seconds, `(words,)`.
-        segments: of each word, `(words,)`.
+        names: the distinct words.
+        ids: index of each word in `names`, `(words,)`.
+        times: seconds of each word, by its place in its segment, `(words,)`.
+        segments: index of each word's segment, `(words,)`.
     """
 
     names: list[str]
@@ -131,7 +131,7 @@ def words_in_order(spoken: Sequence[Spoken]) -> Words:
 
 
 def _near(ours: Floats, theirs: Floats) -> tuple[Ints, Ints]:
-    """Numbers of all pairs of words that are near in time, `(pairs,)` each."""
+    """Returns the indices of all pairs of words that are near in time, `(pairs,)` each."""
     middles = np.searchsorted(theirs, ours)
     lows = np.maximum(np.searchsorted(theirs, ours - FARTHEST), middles - NEAREST)
     highs = np.minimum(np.searchsorted(theirs, ours + FARTHEST), middles + NEAREST)
@@ -142,7 +142,7 @@ def _near(ours: Floats, theirs: Floats) -> tuple[Ints, Ints]:
 
 
 def _posteriors(strength: Floats, first: Ints, second: Ints) -> Floats:
-    """The probability of each pair against all others of either word, and none."""
+    """Returns the probability of each pair, against all others of either word and no link."""
     rivals = sum(np.bincount(side, strength)[side] for side in (first, second)) - strength
     return np.asarray(strength / (UNLINKED + rivals))
 
@@ -150,14 +150,13 @@ def _posteriors(strength: Floats, first: Ints, second: Ints) -> Floats:
 def _chance(
     ours: Ints, theirs: Ints, kernel: Floats, kinds: Ints, others: Ints, words: int
 ) -> Floats:
-    """Links that each pair of kinds would have if words were strewn at random."""
+    """Returns the expected links of each pair of distinct words if words were placed at random."""
     shares = [np.bincount(ids, kernel) / max(1e-9, kernel.sum()) for ids in (ours, theirs)]
     return np.asarray(shares[0][kinds] * shares[1][others] * words)
 
 
 def likeness(ours: Sequence[str], theirs: Sequence[str]) -> Floats:
-    """The share of pairs of letters that words have in common (Dice), if it is large, `(ours,
-    theirs)`."""
+    """Returns the Dice similarity of words by letter bigrams, 0 if small, `(ours, theirs)`."""
     grams = [[_grams(word) for word in words] for words in (ours, theirs)]
     numbers = {gram: n for n, gram in enumerate({g: None for each in grams[1] for g in each})}
     has = [np.zeros((len(words), len(numbers)), np.float32) for words in grams]
@@ -170,7 +169,7 @@ def likeness(ours: Sequence[str], theirs: Sequence[str]) -> Floats:
 
 
 def _grams(word: str) -> list[str]:
-    """Pairs of letters, and of an edge and a letter; a short word or a number is one of its own."""
+    """Returns a word's letter bigrams with its edges; a short word or a number is a single one."""
     if len(word) < 3 or word.isdigit():
         return [word]
     edged = f"^{word}$"

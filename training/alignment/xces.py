@@ -1,4 +1,4 @@
-"""XCES, the sentence alignments that OPUS ships beside the documents of both languages.
+"""Reader of XCES, the sentence alignments that OPUS ships beside the documents of both languages.
 
     <cesAlign version="1.0">
       <linkGrp targType="s" fromDoc="de/1994/1/2.xml.gz" toDoc="en/1994/1/3.xml.gz">
@@ -23,7 +23,7 @@ from training.subtitles.opensubtitles import film_of, read_sentences
 
 @dataclass(frozen=True)
 class _Documents:
-    """Two documents that the links behind it are of; `line` of the alignment."""
+    """The two documents that the links after it join; `line` is that of the alignment."""
 
     source: str
     target: str
@@ -32,7 +32,7 @@ class _Documents:
 
 @dataclass(frozen=True)
 class _Link:
-    """Ids of sentences that say the same; `line` of the alignment."""
+    """Ids of sentences with the same meaning; `line` is that of the alignment."""
 
     source: tuple[str, ...]
     target: tuple[str, ...]
@@ -49,7 +49,7 @@ class _Sides:
     group: str
 
     def pair(self, link: _Link, origin: str) -> Example | Fault | None:
-        """What a link joins; nothing if a side is empty."""
+        """Returns the pair that a link joins, or None if a side is empty."""
         texts = []
         for ids, sentences in ((link.source, self.first), (link.target, self.second)):
             missing = [each for each in ids if each not in sentences]
@@ -61,15 +61,15 @@ class _Sides:
 
 
 def read_xces(path: Path, languages: tuple[str, ...], documents: Sequence[Path] = ()) -> Records:
-    """Pairs of the texts that an alignment links. A film, or else a document, is a group; a link
-    with an empty side is no pair.
+    """Yields the pairs that an alignment links. A film, or else a document, is a group; a link
+    with an empty side is skipped.
 
     Args:
         path: the alignment.
         languages: of source and target, the first folders of `fromDoc` and `toDoc`, in either
             order; empty: `fromDoc` is the source.
-        documents: folders and archives (of OPUS: `en.zip`) that hold the documents; none: the
-            folder of the alignment, and the archives in it.
+        documents: folders and archives (OPUS: `en.zip`) with the documents; empty: the folder of
+            the alignment and the archives in it.
 
     Raises:
         CorpusError: if the alignment cannot be read.
@@ -108,10 +108,10 @@ class _Alignment:
             self._found.append(_Link(tuple(source.split()), tuple(target.split()), line))
 
     def end(self, name: str) -> None:
-        """Nothing: links have no contents."""
+        """Does nothing: links have no contents."""
 
     def text(self, text: str) -> None:
-        """Nothing: links have no text."""
+        """Does nothing: links have no text."""
 
     def take(self) -> list[_Documents | _Link]:
         found, self._found = self._found, []
@@ -121,7 +121,7 @@ class _Alignment:
 def _load(
     names: _Documents, languages: tuple[str, ...], places: tuple[Path, ...], origin: str
 ) -> Generator[Fault, None, _Sides | None]:
-    """The sentences of two documents; None, after a fault, if one cannot be read."""
+    """Returns the sentences of two documents, or None, after a fault, if one is unreadable."""
     codes = [_language_of(name) for name in (names.source, names.target)]
     is_swapped = bool(languages) and not _are_of(codes, languages)
     if is_swapped and not _are_of(codes[::-1], languages):
@@ -156,7 +156,7 @@ def _language_of(document: str) -> str:
 
 
 def _are_of(codes: list[str], languages: tuple[str, ...]) -> bool:
-    """Whether the codes mean the languages; `zh` also means `zh_cn`."""
+    """Tells whether the codes match the languages; `zh` also matches `zh_cn`."""
     wanted = [language.lower().replace("-", "_") for language in languages]
     return all(
         language in (code, code.split("_")[0]) for code, language in zip(codes, wanted, strict=True)
@@ -164,7 +164,7 @@ def _are_of(codes: list[str], languages: tuple[str, ...]) -> bool:
 
 
 def _places_beside(path: Path) -> tuple[Path, ...]:
-    """The folder or archive of an alignment, and the archives in that folder."""
+    """Returns the folder or archive of an alignment, and the archives beside it."""
     archive = archive_of(path)
     folder = (archive or path).parent
     beside = sorted(file for file in folder.iterdir() if is_archive(file))
@@ -172,7 +172,7 @@ def _places_beside(path: Path) -> tuple[Path, ...]:
 
 
 def _find(document: str, places: tuple[Path, ...]) -> Path | None:
-    """A document, packed or not, whichever folders of OPUS (`OpenSubtitles/raw`) it is below."""
+    """Returns a document, packed or not, in any folder of OPUS (`OpenSubtitles/raw`), or None."""
     if ".." in document.split("/"):
         return None
     plain = document.removesuffix(".gz")
@@ -183,7 +183,7 @@ def _find(document: str, places: tuple[Path, ...]) -> Path | None:
 
 @lru_cache(maxsize=64)
 def _bases(place: Path, folder: str) -> tuple[Path, ...]:
-    """Where `folder` is, at most two folders below `place`."""
+    """Returns the parents of `folder`, at most two levels below `place`."""
     if is_archive(place):
         found = {f"/{name}".partition(f"/{folder}/") for name in names_in(place)}
         return tuple(place / before[1:] for before in sorted({b for b, f, _ in found if f}))
