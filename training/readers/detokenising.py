@@ -1,4 +1,4 @@
-"""From tokens back to text: OPUS' tokenised files carry no spaces. Pure functions."""
+"""Detokenisation, for OPUS' tokenised files without spaces. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-#: Tokens that no space comes before, and those that none comes after.
+#: Tokens without a space before them, and tokens without one after them.
 _CLOSING = re.compile(r"[.,;:?!%)\]}»”’…。、，．！？；：）］｝」』】]+$")
 _OPENING = frozenset("( [ { « “ „ ‚ ‘ ¿ ¡ $ £ （ ［ ｛ 「 『 【".split())
-#: What English and German part from the word before: don 't, it 's, I 'll, do n't, geht 's.
+#: What tokenisers split from the word before: don 't, it 's, I 'll, do n't, geht 's.
 _CLITIC = re.compile(r"(?:['’](?:s|t|m|d|re|ve|ll)|n['’]t)$", re.IGNORECASE)
-#: What French and Italian part from the word behind: l' homme, qu' il, dell' acqua.
+#: What French and Italian tokenisers split from the word after: l' homme, qu' il, dell' acqua.
 _ELISION = re.compile(r"[^\W\d_]{0,6}(?:[^\W\d_s]|^s)['’]$", re.IGNORECASE)
 _VOWEL = re.compile(r"[aeiouyhàâäáèéêëìîïíòôöóùûüúœæ]", re.IGNORECASE)
 DOTS = ("...", "…")
@@ -23,10 +23,10 @@ _UNSPACED = re.compile(
 
 
 def detokenised(tokens: Sequence[str]) -> str:
-    """A sentence of its tokens, with spaces where they are usual.
+    """Returns the sentence of some tokens, with the usual spaces.
 
-    Straight quotation marks open and close in turn; one without another opens if it is first. What
-    a language writes otherwise than most (a space before a French question mark) is not restored.
+    Straight quotation marks open and close in turn; a single one opens if it is first. The habits
+    of one language (a space before a French question mark) are not restored.
     """
     text, is_glued = "", True
     open_quotes: set[str] = set()

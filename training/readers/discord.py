@@ -1,4 +1,4 @@
-"""Channels of Discord as DiscordChatExporter writes them: `.csv` and `.json`.
+"""Reader of Discord channels as DiscordChatExporter writes them: `.csv` and `.json`.
 
 https://github.com/Tyrrrz/DiscordChatExporter
 """
@@ -27,11 +27,11 @@ from training.readers.chats import (
 )
 
 COLUMNS = ("AuthorID", "Author", "Date", "Content")
-#: Messages that people write; others tell who joined, called or pinned something.
+#: Types of messages that people write; others report who joined, called or pinned something.
 WRITTEN = ("Default", "Reply")
 
 _NUMBER = re.compile(r"#\d{4}$")  # behind names, up to 2023
-#: What the table holds, without a type, for messages that nobody wrote.
+#: Messages that nobody wrote, in the table, which has no types.
 _NOTICE = re.compile(
     r"(?:Joined the server|Pinned a message|Changed the channel (?:name|icon).*"
     r"|Started a (?:call|thread).*|(?:Added|Removed) .+ (?:to|from) the group|Left the group)\.?"
@@ -41,8 +41,8 @@ _MARKUP = re.compile(r"<a?(:\w+:)\d+>|<(?:[@#][!&]?\d+)>")
 
 
 def read_discord(path: Path, options: ChatOptions) -> Records:
-    """Exchanges of a channel. What bots and the app itself write is left out, and so are messages
-    without text.
+    """Reads the exchanges of a channel. Messages of bots and of the app itself are left out, and so
+    are messages without text.
 
     Raises:
         CorpusError: if it has no messages, or not the columns of the exporter.
@@ -55,7 +55,7 @@ def read_discord(path: Path, options: ChatOptions) -> Records:
 
 
 def _message_of(record: dict[str, Any], line: int) -> Message | None:
-    """Raises ValueError at another shape."""
+    """Returns the message of a record, or None to leave it out. Raises ValueError if malformed."""
     author, text = record.get("author"), record.get("content")
     if not isinstance(author, dict) or not isinstance(text, str):
         raise ValueError("has no author or no content")
@@ -74,7 +74,7 @@ def _message_of(record: dict[str, Any], line: int) -> Message | None:
 
 
 def _names_of(people: Any) -> list[str]:
-    """What people may be called, longest first."""
+    """Returns all names and nicknames of people, longest first."""
     known = [each for each in people if isinstance(each, dict)] if isinstance(people, list) else []
     names = {str(each[key]) for each in known for key in ("nickname", "name") if each.get(key)}
     return sorted(names, key=lambda name: (-len(name), name))
@@ -97,7 +97,7 @@ def _read_table(path: Path) -> Iterator[Message | Fault]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Stamp, str, str, str] | Fault]:
-    """Line, date, author and text of each message that somebody wrote."""
+    """Yields line, date, author id, author name and text of each message that a person wrote."""
     table = csv.reader(f"{line}\n" for _, line in read_lines(path))
     header = next(table, [])
     missing = [name for name in COLUMNS if name not in header]

@@ -1,4 +1,4 @@
-"""JSON values one after the other: the elements of an array, or values that stand in a row.
+"""JSON values in sequence: the elements of an array, or values one after the other.
 
 A file of JSON is read value by value, so that each has a line and a broken one costs no other.
 """
@@ -15,21 +15,21 @@ from training.files.records import Fault
 #: The line where a value begins, from 1, and the value.
 Row = tuple[int, Any]
 
-#: To tell where each is broken takes time that grows with the file: after so many, it is none.
+#: After so many broken values reading stops: finding each takes time that grows with the file.
 MOST_BROKEN = 1000
 
 _BETWEEN = re.compile(r"[\s,]*")
 
 
 def values_of(text: str, origin: str) -> Iterator[Row | Fault]:
-    """The elements of the array that `text` is, or else the values that stand in it in a row.
+    """Yields the elements of the array in `text`, or else its values one after the other.
 
-    Where one is broken, reading goes on at the next line that begins as the broken one did: with
-    as much space and the same bracket. If there is none, the rest is lost.
+    After a broken value, reading continues at the next line that begins in the same way: with as
+    much space and the same bracket. If there is none, the rest is lost.
 
     Args:
-        text: of a file.
-        origin: its name, for faults.
+        text: the content of a file.
+        origin: the file's name, for faults.
     """
     reader = _Reader(text, origin)
     start = len(text) - len(text.lstrip())
@@ -38,10 +38,10 @@ def values_of(text: str, origin: str) -> Iterator[Row | Fault]:
 
 
 def arrays_of(text: str, origin: str, key: str) -> Iterator[list[Row | Fault]]:
-    """The elements of each array that is named `key`, wherever it stands. Broken ones are passed
-    over as in `values_of`."""
+    """Yields the elements of each array that is named `key`, at any depth. Broken values are
+    skipped as in `values_of`."""
     reader = _Reader(text, origin)
-    # It is no part of a text: there, JSON has backslashes before quotation marks.
+    # A match is never within a string: there, JSON has backslashes before quotation marks.
     name = re.compile(rf'"{re.escape(key)}"\s*:\s*\[')
     while found := name.search(text, reader.place):
         reader.place = found.end()
@@ -49,7 +49,7 @@ def arrays_of(text: str, origin: str, key: str) -> Iterator[list[Row | Fault]]:
 
 
 class _Reader:
-    """A place in a text, and the line that it is on."""
+    """A reader with a place in a text, and the line of that place."""
 
     def __init__(self, text: str, origin: str) -> None:
         self.place = 0
@@ -60,7 +60,7 @@ class _Reader:
         self._broken = 0
 
     def values(self) -> Iterator[Row | Fault]:
-        """Those from `place` on, up to a closing bracket or the end."""
+        """Yields the values from `place` on, up to a closing bracket or the end."""
         while True:
             between = _BETWEEN.match(self._text, self.place)
             start = self.place = between.end() if between else self.place
@@ -83,7 +83,7 @@ class _Reader:
                 yield line, value
 
     def _pass_over(self, start: int) -> bool:
-        """Moves behind a broken value, to the next that looks alike, if there is one."""
+        """Moves to the next value that begins like a broken one; tells whether there is one."""
         if self._broken == MOST_BROKEN:
             self.place = len(self._text)
             return False

@@ -1,4 +1,4 @@
-"""Bilingual and other pairs: a source and its target."""
+"""Readers of bilingual and other pairs: a source and its target."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def read_bitext(source_path: Path, target_path: Path) -> Records:
-    """Reads two line-aligned files. Empty lines that only one has, at its end, are faults.
+    """Reads two line-aligned files. Extra empty lines at the end of one of them are faults.
 
     Raises:
         MisalignedError: if one has more lines than the other, or cannot be read to its end.
     """
     paths = source_path, target_path
     pairs = zip_longest(_lines_of(source_path), _lines_of(target_path), fillvalue=None)
-    last_texts = [0, 0]  # the lines of either side that are not empty
+    last_texts = [0, 0]  # the last line of either side that is not empty
     for number, lines in enumerate(pairs, start=1):
         for side, line in enumerate(lines):
             if line and line.strip():
@@ -53,8 +53,8 @@ def read_bitext(source_path: Path, target_path: Path) -> Records:
 
 
 def read_pairs(path: Path) -> Records:
-    """`source TAB target`, one pair a line; further columns are left alone. What Anki exports also
-    has header lines; they tell the separator, and whether fields hold HTML."""
+    """Reads `source TAB target`, one pair per line, and ignores further columns. Exports of Anki
+    also have header lines with the separator, and whether fields hold HTML."""
     lines = read_lines(path)
     anki, first = _read_anki_header(lines)
     for number, line in chain(first, lines):
@@ -69,7 +69,7 @@ def read_pairs(path: Path) -> Records:
 
 
 def read_scan(path: Path) -> Records:
-    """`IN: command OUT: actions`, one pair a line (Lake and Baroni 2018, arXiv:1711.00350)."""
+    """Reads `IN: command OUT: actions` in each line (Lake and Baroni 2018, arXiv:1711.00350)."""
     for number, line in read_lines(path):
         command, found, actions = line.partition(" OUT: ")
         if found and command.startswith("IN: "):
@@ -81,14 +81,14 @@ def read_scan(path: Path) -> Records:
 
 @dataclass(frozen=True)
 class _Anki:
-    """What the header of a file of Anki tells."""
+    """The settings in the header of an export of Anki."""
 
     separator: str = "\t"
     has_html: bool = False
 
 
 def _read_anki_header(lines: Iterator[tuple[int, str]]) -> tuple[_Anki, list[tuple[int, str]]]:
-    """What it tells, and the first line that is none of it."""
+    """Returns the settings of the header, and the first line after it, if there is one."""
     anki = _Anki()
     for number, line in lines:
         header = _ANKI_HEADER.match(line)

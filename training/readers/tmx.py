@@ -1,6 +1,6 @@
-"""TMX, the exchange format of translation memories (version 1.4b).
+"""Reader of TMX, the exchange format of translation memories (version 1.4b).
 
-Each `<tu>` is cut out of the document and parsed by itself: what is damaged costs one unit.
+Each `<tu>` is cut out of the document and parsed by itself, so damage costs one unit.
 
 https://www.gala-global.org/tmx-14b
 """
@@ -21,12 +21,12 @@ from training.files.encodings import encoding_of_mark
 from training.files.records import Example, Fault, Records
 
 BLOCK_CHARACTERS = 2**16
-#: A longer unit is taken for one whose end is missing, a longer comment too.
+#: In a longer unit or comment, the end is taken to be missing.
 LONGEST_UNIT = 2**20
-#: Elements inside of a segment that hold codes of another format, not text.
+#: Elements within a segment that hold codes of another format, not text.
 CODES = frozenset(("bpt", "ept", "it", "ph", "sub", "ut"))
 
-#: Where the document is cut, and what such places may be hidden in.
+#: Where the document is cut, and sections in which such places do not count.
 _CUT = re.compile(r"<!--|<!\[CDATA\[|<tu(?=[\s/>])|</(?:tu|body|tmx)\s*>")
 _HIDING = {"<!--": "-->", "<![CDATA[": "]]>"}
 _ROOT = re.compile(r"<([^\s<>!?/]+)")
@@ -37,7 +37,7 @@ _DECLARATION = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][\w.-]*)
 
 @dataclass(frozen=True)
 class _Part:
-    """A unit, or what is between two.
+    """A part of a document: a unit, or the text between two.
 
     Attributes:
         line: where it begins, from 1.
@@ -72,7 +72,7 @@ def read_tmx(path: Path, languages: tuple[str, str]) -> Records:
 
 
 def _encoding_of(head: bytes) -> str:
-    """The encoding that a document's first bytes tell, by the rules of XML 1.0, appendix F."""
+    """Returns the encoding of a document by its first bytes, as in XML 1.0, appendix F."""
     if marked := encoding_of_mark(head):
         return marked[1].removesuffix("-le").removesuffix("-be").replace("utf-8", "utf-8-sig")
     if b"\0" in head[:2]:
@@ -83,8 +83,8 @@ def _encoding_of(head: bytes) -> str:
 
 
 def _parts(blocks: Iterable[str]) -> Iterator[_Part]:
-    """All of a document, in order. The last part is what follows the last unit, unless the document
-    ends within a unit."""
+    """Yields all parts of a document, in order. The last part follows the last unit, unless the
+    document ends within a unit."""
     text, line, is_unit = "", 1, False
     for block in chain(blocks, [""]):
         text += block
@@ -115,10 +115,10 @@ def _parts(blocks: Iterable[str]) -> Iterator[_Part]:
 
 
 def _next_cut(text: str, seek: int, *, may_grow: bool) -> re.Match[str] | None:
-    """The next place to cut at that is in no comment and no CDATA section.
+    """Returns the next place to cut that is outside of comments and CDATA sections.
 
-    One that is never closed, or is opened again before, is damage: it hides nothing. While the
-    text may grow, its end may be to come.
+    A section that is never closed, or is opened again before its end, is damaged and hides nothing.
+    While the text may grow, its end may still come.
     """
     while found := _CUT.search(text, seek):
         opening = found[0]
@@ -170,7 +170,7 @@ def _record(path: Path, part: _Part, languages: tuple[str, str]) -> Example | Fa
 
 
 def _without_comments(text: str) -> str:
-    """The text with no more of its comments than their line breaks."""
+    """Returns a text without its comments, of which only the line breaks stay."""
     before, *others = text.split("<!--")
     pieces = [before]
     for other in others:
@@ -180,7 +180,7 @@ def _without_comments(text: str) -> str:
 
 
 def _without_names(text: str) -> str:
-    """The text with characters that HTML names as XML knows them, but for CDATA sections."""
+    """Returns a text with HTML's named characters as numeric ones, except in CDATA sections."""
     if "&" not in text:
         return text
     before, *others = text.split("<![CDATA[")
@@ -211,7 +211,7 @@ class _Unit:
         self._codes = 0
 
     def parse(self, text: str) -> None:
-        """Reads the whole unit.
+        """Parses a whole unit.
 
         Raises:
             ExpatError: if it is not well-formed.
@@ -247,6 +247,6 @@ class _Unit:
             self._pieces.append(text)
 
     def _wanted(self, language: str) -> str:
-        """Which of the two languages it is, or none."""
+        """Returns which of the two languages a code means, or ""."""
         short = language.replace("_", "-").split("-")[0]
         return next((each for each in self.languages if each in (language, short)), "")

@@ -1,4 +1,4 @@
-"""WhatsApp's export of a chat: `_chat.txt` of an iPhone, `WhatsApp Chat with ....txt` of Android.
+"""Reader of WhatsApp's export of a chat: an iPhone's `_chat.txt`, or the `.txt` of Android.
 
     [31.12.20, 21:15:03] Anna: Who is there?          iPhone
     12/31/20, 9:15 PM - Anna: Who is there?           Android
@@ -30,7 +30,7 @@ _SENDER = re.compile(r"([^:\n\"“”„«»]{1,100}):(?:\s(.*)|$)", re.DOTALL)
 
 @dataclass(frozen=True)
 class _Entry:
-    """What stands behind a date, before the order of the date's numbers is known."""
+    """A date and the lines after it, before the order of the date's numbers is known."""
 
     stamp: Stamp
     line: int
@@ -38,8 +38,8 @@ class _Entry:
 
 
 def read_whatsapp(path: Path, options: ChatOptions) -> Records:
-    """Exchanges of a chat. What the app writes (who joined, calls, media that are left out, deleted
-    messages) is left out.
+    """Reads the exchanges of a chat. Messages of the app itself (who joined, calls, omitted media,
+    deleted messages) are left out.
 
     Raises:
         CorpusError: if no line begins as those of WhatsApp do.
@@ -57,8 +57,8 @@ def read_whatsapp(path: Path, options: ChatOptions) -> Records:
 
 
 def _entries(path: Path) -> Iterator[_Entry | Fault]:
-    """Dates with the lines that belong to them. A file has one style of dates: what looks like
-    another is a part of a message."""
+    """Yields each date with the lines that belong to it. A file has one style of dates: a date in
+    another style is a part of a message."""
     style: re.Pattern[str] | None = None
     entry: _Entry | None = None
     is_told = False
@@ -88,7 +88,7 @@ def _entries(path: Path) -> Iterator[_Entry | Fault]:
 
 
 def _marked_end(line: str, end: str) -> str:
-    """The end of `line` that is `end` but for the marks in it."""
+    """Returns the end of `line` that equals `end` apart from the marks in it."""
     if line.endswith(end) and not _MARKS.search(line):
         return end
     left, place = len(end), len(line)
@@ -99,7 +99,7 @@ def _marked_end(line: str, end: str) -> str:
 
 
 def _message_of(entry: _Entry | Fault, order: Order, path: Path) -> Message | Fault | None:
-    """None if the app wrote it, or nothing is left of it."""
+    """Returns the message of an entry; None if the app wrote it, or no text is left."""
     if isinstance(entry, Fault):
         return entry
     found = _SENDER.match("\n".join(entry.lines))

@@ -1,14 +1,14 @@
-"""What WhatsApp itself writes in the name of a person: media that were left out, deletions, calls.
+"""Notices that WhatsApp itself writes in the name of a person: omitted media, deletions, calls.
 
-An iPhone marks it; Android, and copies that have lost the mark, do not. So the texts are known here
-for the languages of most users. What is unknown stays a message.
+iPhones mark them; Android, and copies that have lost the mark, do not. So this file lists their
+texts in the languages of most users. An unknown notice stays a message.
 """
 
 from __future__ import annotations
 
 import re
 
-#: Before a notice of an iPhone.
+#: The mark before a notice of an iPhone.
 MARK = "\u200e"
 
 _MEDIUM = (
@@ -60,19 +60,19 @@ _NOTICES = (
     r"gemiste (?:spraak|video)oproep\b.{0,40}",
 )
 _NOTICE = re.compile("|".join(_NOTICES), re.IGNORECASE)
-#: In a long sentence, it is the app that speaks of encryption.
+#: A long sentence about encryption is from the app.
 _ENCRYPTED = re.compile(
     r"(?=.{60}).*(?:end-to-end|ende-zu-ende|extremo a extremo|bout en bout|ponta a ponta)",
     re.IGNORECASE,
 )
 #: `IMG-1.jpg (file attached)`, in any language; a caption is on the lines below.
 _ATTACHED = re.compile(r"[^\n]{1,200}\.\w{2,5} \([^()\n]{3,40}\)(?:\n|$)")
-#: `<This message was edited>`, `<attached: 1.jpg>` behind a text.
+#: `<This message was edited>`, `<attached: 1.jpg>` after a text.
 _BEHIND = re.compile(r"\u200e?<[^<>\n]{3,60} [^<>\n]{1,200}>$")
 
 
 def without_notices(text: str) -> str:
-    """What a person wrote of a message; empty if the app wrote it."""
+    """Returns the part of a message that a person wrote; empty if the app wrote it."""
     if text.startswith(MARK):
         return ""
     text = _BEHIND.sub("", text)

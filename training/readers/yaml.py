@@ -1,4 +1,4 @@
-"""Conversations as YAML, as the ChatterBot corpus has them. Every scalar is a text."""
+"""Reader of conversations as YAML, the form of the ChatterBot corpus. Every scalar is a text."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _HEAD = re.compile(
     re.MULTILINE,
 )
 _KEY = re.compile(r"^[A-Za-z_][\w-]*[ \t]*:", re.MULTILINE)
-#: What a document that is not YAML, or too deep, may raise.
+#: Errors of a document that is not YAML, or nested too deeply.
 _NO_YAML = (yaml.YAMLError, RecursionError, ValueError)
 
 
 def read_yaml(path: Path) -> Records:
-    """Reads `conversations: [[turn, ...], ...]`. What follows one opening message is one group.
+    """Reads `conversations: [[turn, ...], ...]`. Those with the same first turn are one group.
 
-    A document with damage is read a conversation at a time, where each begins a line.
+    A damaged document is read one conversation at a time, if each begins a line.
 
     Raises:
         CorpusError: if the file cannot be read.
@@ -50,7 +50,7 @@ def _text_of(content: bytes) -> str:
 
 
 def _read_damaged(path: Path, text: str, error: Exception) -> Records:
-    """Each entry of `conversations` by itself."""
+    """Yields the exchanges of a damaged document, each entry of `conversations` read by itself."""
     head = _HEAD.search(text)
     if not head:
         yield Fault(f"{path}:1", f"not YAML: {_reason_of(error)}")
