@@ -1,7 +1,7 @@
-"""Cues that show two languages, one below the other: which file has them, and one of the two.
+"""Detection of cues that show two languages, one below the other, and selection of one of them.
 
-By the scripts of the lines, where those of the languages differ; else by what the upper and the
-lower halves of the cues are mostly in. Pure functions.
+By the scripts of the lines if the languages differ in script, otherwise by the usual languages of
+the upper and lower halves of the cues. Pure functions.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from itertools import groupby
 from training.cleaning.languages import identify, same_language, script_share, width_of
 from training.files.records import Cue, Fault
 
-#: A file shows two languages where so many cues, and this share of them, do.
+#: A file shows two languages if at least so many cues, and this share of them, do.
 LEAST_CUES = 3
 LEAST_SHARE = 0.3
-#: Cues that are looked at for their languages, which takes time.
+#: Cues whose languages are identified, which takes time.
 SAMPLE = 30
-#: Of the halves whose languages are known, so many must agree.
+#: Of the halves whose languages are known, this share must agree.
 LEAST_AGREED = 0.7
 LEAST_CERTAINTY = 0.4
 
-
-#: Of a line's letters, that are of a language's scripts if it is in it.
+#: Share of a line's letters in the scripts of a language from which the line is in that language.
 HALF = 0.5
 LATIN, EAST_ASIAN = "LATIN", "CJK"
 
@@ -37,7 +36,7 @@ _EAST_ASIAN = frozenset(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "KATAKANA-HIRA
 
 
 def shows_two_languages(found: Sequence[Cue | Fault]) -> bool:
-    """Returns whether many cues of a file have lines in two scripts, or halves in two languages."""
+    """Tells whether many cues of a file have lines in two scripts, or halves in two languages."""
     screens = [each for each in _screens_of(found) if not isinstance(each, Fault)]
     mixed = sum(len({script_of(line) for line in _lines_of(each)} - {""}) > 1 for each in screens)
     return _are_many(mixed, len(screens)) or _halves_of(screens) is not None
@@ -46,7 +45,7 @@ def shows_two_languages(found: Sequence[Cue | Fault]) -> bool:
 def keep_language(found: Sequence[Cue | Fault], language: str) -> list[Cue | Fault]:
     """Returns the cues with only their lines in `language` (ISO 639), if their file shows two.
 
-    What has no letters stays. A cue without a line in the language is left out.
+    Lines without letters stay. A cue without a line in the language is left out.
     """
     screens = list(_screens_of(found))
     choose = _chooser([each for each in screens if not isinstance(each, Fault)], language)
@@ -62,8 +61,8 @@ def keep_language(found: Sequence[Cue | Fault], language: str) -> list[Cue | Fau
 
 
 def script_of(text: str) -> str:
-    """Returns the script of most letters of a text, as Unicode names it, or "" for none; those of
-    East Asia are one."""
+    """Returns the script of most letters of a text, as Unicode names it, or "" without letters. The
+    scripts of East Asia count as one."""
     if text.isascii():
         return LATIN if any(map(str.isalpha, text)) else ""
     counts: Counter[str] = Counter()
@@ -74,8 +73,8 @@ def script_of(text: str) -> str:
 
 
 def _chooser(screens: list[_Screen], language: str) -> Callable[[list[str]], list[bool]] | None:
-    """Returns a function that tells which lines of a cue are in a language; None if a file has only
-    one."""
+    """Returns a function that tells which lines of a cue are in a language, or None if a file shows
+    only one."""
     share = script_share(language)
 
     def by_script(lines: list[str]) -> list[bool]:
@@ -116,8 +115,8 @@ def _chosen(screen: _Screen, is_chosen: list[bool]) -> Iterator[Cue]:
 
 
 def _half(lines: list[str], *, upper: str, lower: str, takes_upper: bool) -> list[bool]:
-    """Returns which lines are of the half that is wanted. The middle one of three is of the half in
-    whose language it is, and so is a line alone."""
+    """Returns, for each line, whether it is in the wanted half. The middle one of three lines, or a
+    single line, belongs to the half in its language."""
     border = len(lines) // 2
     if len(lines) % 2:
         language, certainty = identify(lines[border])
@@ -131,7 +130,7 @@ def _half(lines: list[str], *, upper: str, lower: str, takes_upper: bool) -> lis
 
 
 def _halves_of(screens: list[_Screen]) -> tuple[str, str] | None:
-    """Returns the languages of the upper and lower halves of a file's cues, if they are two."""
+    """Returns the languages of the upper and lower halves of a file's cues, if they differ."""
     even = [lines for screen in screens if len(lines := _lines_of(screen)) in (2, 4)]
     if not _are_many(len(even), len(screens)):
         return None

@@ -1,7 +1,7 @@
-"""Subtitle files to cues. Who says what is the business of `training.subtitles.turns`.
+"""Reader of the cues in subtitle files. Speakers are the task of `training.subtitles.turns`.
 
 A file is cut into blocks, one for each cue, so that each has a line and a bad one costs no other;
-pysubs2 reads them. WebVTT is read by `webvtt.py`. The format is told by the content.
+pysubs2 parses them. `webvtt.py` reads WebVTT. The format is detected from the content.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from training.subtitles.webvtt import (
     without_readings,
 )
 
-#: Milliseconds: no film lasts longer, so that a time beyond is a mistake.
+#: Milliseconds: no film is longer, so a later time is a mistake.
 LONGEST_FILM = 24 * 3_600_000
-#: Frames a second of a MicroDVD file that does not tell: that of films on discs.
+#: Frames per second of a MicroDVD file that does not declare its rate: that of films on discs.
 FRAME_RATE = 23.976
 
 Block = tuple[int, str]  # the line where it begins, and its lines
@@ -49,10 +49,10 @@ _TIMES = re.compile(
 _EVENT = re.compile(r"^[ \t]*(?:Dialogue|Comment):(.*)", re.MULTILINE)
 _FRAMES = re.compile(r"^[ \t]*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}(.*)", re.MULTILINE)
 _TENTHS = re.compile(r"^[ \t]*\[\d+\]\s*\[\d+\](.*)", re.MULTILINE)
-#: What the first line may tell.
+#: A frame rate in the first line.
 _FRAME_RATE = re.compile(r"[ \t\n]*\{[01]\}[ \t]*\{[01]\}[ \t]*(\d{1,3}(?:[.,]\d+)?)[ \t]*(?:\n|$)")
-#: Marks of byte order and of the direction of writing: shown as nothing, at places where they hide
-#: a dash, a number or a time.
+#: Marks of byte order and of writing direction: invisible, but they would hide a dash, a number or
+#: a time from the patterns here.
 _MARKS = re.compile(
     r"[\ufeff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|&(?:lrm|rlm|#820[67]|#x200[ef]);",
     re.IGNORECASE,
@@ -63,12 +63,12 @@ _WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
 
 
 def read_cues(path: Path) -> Iterator[Cue | Fault]:
-    """The cues of a subtitle file (SubRip, WebVTT, SubStation, MicroDVD, MPL2 or SubViewer) in
-    any encoding, in the file's order. A cue that cannot be read is a fault, and so is a name that
-    promises another format.
+    """Reads the cues of a subtitle file (SubRip, WebVTT, SubStation, MicroDVD, MPL2 or SubViewer)
+    in any encoding, in the file's order. A cue that cannot be read is a fault, and so is a file
+    name with the suffix of another format.
 
     Raises:
-        CorpusError: if it is no subtitle file.
+        CorpusError: if it is not a subtitle file.
     """
     try:
         decoded = decode(read_bytes(path)).text
@@ -93,10 +93,10 @@ def _what_is_wrong(cue: Cue) -> str:
 
 
 def format_of(text: str) -> str:
-    """What a text with LF as line break is in: a key of `PARSERS`.
+    """Returns the format of a text with LF as line break: a key of `PARSERS`.
 
     Raises:
-        ValueError: if it is of no known format; the message tells what it is instead, if known.
+        ValueError: if the format is unknown; the message says what the text is instead, if known.
     """
     if is_webvtt(text):
         return "WebVTT"
@@ -121,7 +121,7 @@ def _what_it_is(text: str) -> str:
 
 
 def _subrip(text: str, origin: str) -> Found:
-    """SubRip and SubViewer: a line of two times, and lines of text."""
+    """Parses SubRip and SubViewer: a line with two times, then lines of text."""
     blocks = list(_timed_blocks(text, origin))
     by_colour = "<font" in text.lower() and colours_tell_speakers(
         block[1] for block in blocks if not isinstance(block, Fault)
@@ -130,8 +130,8 @@ def _subrip(text: str, origin: str) -> Found:
 
 
 def _marked_up(block: Block | Fault, *, by_colour: bool) -> Block | Fault:
-    """A block without the readings of ruby, and with the colours of speakers between two marks that
-    pysubs2 leaves alone."""
+    """Returns a block without ruby readings, and with the colours of speakers between two marks
+    that pysubs2 leaves alone."""
     if isinstance(block, Fault) or "<" not in block[1]:
         return block
     line, text = block[0], without_readings(block[1])
@@ -183,13 +183,13 @@ def _timed_blocks(text: str, origin: str) -> Blocks:
 
 
 def _is_lost(line: str) -> bool:
-    """Whether a line before all times is more than a number, or a part of SubViewer's header."""
+    """Tells whether a line before all times is text: no number, no part of SubViewer's header."""
     return not line.strip().isdigit() and not line.startswith("[") and bool(line.strip())
 
 
 def _complete(stamp: str) -> str:
-    """With hours and milliseconds, as pysubs2 insists on. Some programs write `1,69.5234375`, in
-    which the milliseconds are a number of their own."""
+    """Returns a stamp with hours and milliseconds, which pysubs2 requires. Some programs write
+    `1,69.5234375`, in which the milliseconds are a number of their own."""
     whole, _, fraction = stamp.replace(",", ".", 1).partition(".")
     milliseconds, is_number, _ = fraction.partition(".")
     digits = milliseconds.rjust(3, "0") if is_number else milliseconds.ljust(3, "0")
@@ -199,8 +199,8 @@ def _complete(stamp: str) -> str:
 def _line_blocks(
     text: str, origin: str, pattern: re.Pattern[str], *, least_commas: int = 0, others: str = ""
 ) -> Blocks:
-    """Each line that `pattern` matches. If `others` tells what was expected, the others are
-    faults."""
+    """Yields each line that `pattern` matches. With `others`, the expected form, all other lines
+    are faults."""
     for number, line in enumerate(text.split("\n"), start=1):
         match = pattern.match(line)
         if match and match[1].count(",") >= least_commas:
@@ -214,7 +214,7 @@ def _line_blocks(
 def _parse(
     found: Iterable[Block | Fault], form: str, origin: str, *, fps: float | None = None
 ) -> Found:
-    """Reads all blocks at once; one by one if any is bad, so that it costs no other."""
+    """Parses all blocks at once, or one by one if any is bad, so that it costs no other."""
     each = [_bounded(block, origin) for block in found]
     blocks = [block for block in each if not isinstance(block, Fault)]
     events = _events("\n".join(text for _, text in blocks), form, fps)
@@ -236,7 +236,7 @@ def _bounded(block: Block | Fault, origin: str) -> Block | Fault:
 
 
 def _events(text: str, form: str, fps: float | None) -> list[pysubs2.SSAEvent] | str:
-    """What pysubs2 reads in `text`, or why it cannot."""
+    """Returns the events that pysubs2 reads in `text`, or why it cannot read it."""
     try:
         with warnings.catch_warnings(action="ignore"):
             return pysubs2.SSAFile.from_string(text, format_=form, fps=fps).events

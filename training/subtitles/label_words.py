@@ -1,8 +1,8 @@
-"""Words that announce what comes behind a colon (`Rule: never run.`), and name nobody."""
+"""Words before a colon that introduce a text (`Rule: never run.`) and are no speaker's name."""
 
 from __future__ import annotations
 
-#: Words before a colon that are said, not the name of who says them.
+#: Words before a colon that are spoken, not the name of the speaker.
 NO_NAMES = frozenset(
     "also answer because but example first fact finally here hint imagine listen look no note now "
     "okay or question remember rule second so still then therefore think third well yes yet "
@@ -20,7 +20,7 @@ NO_NAMES = frozenset(
     "поясню помните предупреждение напоминаю смотрите "
     "vraag antwoord пример вопрос ответ итог правило значит например внимание задача".split()
 )
-#: Nouns that number something said: `Rule 2: never run.`, `Golden Rule: ...`
+#: Nouns that number a topic: `Rule 2: never run.`, `Golden Rule: ...`
 TOPICS = frozenset(
     "rule fact question answer step chapter part lesson option plan point problem reason example "
     "act day scene week year episode number phase figure tip theorem equation case exhibit article "

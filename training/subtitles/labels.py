@@ -1,9 +1,8 @@
-"""Labels that tell who speaks (`ANNA: Hi.`, `[MAN]: Hi.`, a name in Japanese brackets). Pure
-functions.
+"""Speaker labels (`ANNA: Hi.`, `[MAN]: Hi.`, a name in Japanese brackets). Pure functions.
 
-A label in Latin, Greek or Cyrillic letters is known by its capitals. Where these tell nothing, in a
-file that is all in capitals or in scripts that have none, the file is asked which short words come
-before a colon again and again (`labels_of`).
+A label in Latin, Greek or Cyrillic letters is recognised by its capitals. In a file that is all in
+capitals, or in a script without capitals, labels are the short words that come before a colon
+repeatedly (`labels_of`).
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from training.files.records import Cue
 from training.subtitles.label_words import NO_CASELESS_NAMES, NO_NAMES, TOPICS
 from training.subtitles.sentences import CLOSERS, END_MARKS, WIDE_MARKS
 
-#: Before and behind a label that is known to be one.
+#: Marks before and after a label that has been recognised.
 LABEL_START, LABEL_END = "\x02", "\x03"
-#: A label that comes so often is one, and so are all where so many cues have one.
+#: A candidate that comes so often is a label; if this share of cues has one, all of them are.
 LEAST_TIMES = 2
 LEAST_SHARE = 0.2
-#: Where fewer of the letters are small, all is in capitals.
+#: A text with a smaller share of small letters is all in capitals.
 FEW_SMALL = 0.1
 LONGEST_LABEL = 32
 MOST_WORDS = 5
-#: Without capitals, words and characters of a label.
+#: The most words and characters of a label in a script without capitals.
 MOST_WORDS_CASELESS = 2
 LONGEST_CASELESS = 16
 
@@ -36,7 +35,7 @@ _TITLES = (
     "gov sen rep"
 )
 _LABEL = re.compile(rf"([^:：\n]{{1,{LONGEST_LABEL}}}?)[^\S\n]*([:：])[^\S\n]*")
-#: Behind the end of a sentence: `Okay. LENA: Hello!`
+#: After the end of a sentence: `Okay. LENA: Hello!`
 _AFTER_SENTENCE = rf"(?:(?<=[{END_MARKS}{CLOSERS}])[ \t]+|(?<=[{WIDE_MARKS}」』]))"
 _LABEL_WITHIN = re.compile(
     rf"{_AFTER_SENTENCE}(?=((?:(?:{_TITLES.replace(' ', '|')})\.[ ])?"
@@ -46,7 +45,7 @@ _LABEL_WITHIN = re.compile(
 _NUMBERED = re.compile(r"[^\W\d_]{2,} #?\d{1,2}")
 _TITLE_END = re.compile(rf"(?:^|\s)(?:{_TITLES.replace(' ', '|')})\.$", re.IGNORECASE)
 _DASHED_START = r"(?:^[ \t]*(?:[\u2010-\u2015\u2212\ufe58\ufe63\uff0d-][ \t]*|>>+[ \t]*)?)"
-#: `[MAN]: Hi.`, at the start of a line or behind a sentence.
+#: `[MAN]: Hi.`, at the start of a line or after a sentence.
 _BRACKETED = re.compile(
     rf"({_DASHED_START}|{_AFTER_SENTENCE})"
     rf"[\[(（［【]([^\[\]()（）［］【】\n:：]{{1,{LONGEST_LABEL}}})"
@@ -59,30 +58,30 @@ _JAPANESE = re.compile(
     r"(?=[ \t]*\n?[ \t]*[^\s（(])",
     re.MULTILINE,
 )
-#: How somebody speaks, behind the name: `ANNA (softly): Hi.`
+#: A remark after the name: `ANNA (softly): Hi.`
 _ASIDE = re.compile(r"[(（\[][^()（）\[\]\n]{0,50}[)）\]]")
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
 _HIRAGANA = re.compile(r"[\u3041-\u3096]")
 _EAST_ASIAN = re.compile(r"[々〆\u3041-\u3096\u30a1-\u30ff\u3400-\u9fffA-ZＡ-Ｚ0-9０-９・＝]+")
-#: Ends of Japanese and Chinese notes: of sounds, and of what a face shows.
+#: Ends of Japanese and Chinese notes on sounds and facial expressions.
 _SOUND = re.compile(
     r"(?:[鳴歌雷音声聲語息曲笑泣哭咳涙汗怒拍叫唸拝嘆叹]|爆発|発砲|銃撃|合唱|演奏|着信|通知"
     r"|汽笛|警報|回想|拍手|音楽|音乐|音樂|沈黙|無言|深呼吸|掌声|掌聲|敲门|敲門|电话|電話"
     r"|チャイム|ノック|ベル|サイレン|ブザー|アラーム|クラクション|BGM|くしゃみ|いびき|せき|しゃっくり|げっぷ)$"
 )
-#: What a Chinese or Japanese clause before a colon ends with: to say, is, as follows, particles.
+#: Ends of a Chinese or Japanese clause before a colon: to say, is, as follows, particles.
 _SAYING = re.compile(r"[说說道问問是想叫喊写寫看听聽讲講下はがをにでともてただるすいくうつむぶ]$")
-#: How a name's hiragana may end within a longer label: `田中と佐藤`, `花子ちゃん`.
+#: Hiragana that may follow a name within a longer label: `田中と佐藤`, `花子ちゃん`.
 _SUFFIXES = re.compile(r"(?<=.)(?:ちゃん|さん|くん|さま|たち|と(?=.))")
 
 
 @dataclass(frozen=True)
 class Labels:
-    """How a file tells who speaks.
+    """The speaker labels of a file.
 
     Attributes:
-        capitals_tell: a label in capitals is a name; not so where all is in capitals.
-        names: labels before a colon that are known by coming again.
+        capitals_tell: a label in capitals is a name, since the file is not all in capitals.
+        names: labels before a colon that are known because they recur.
         in_brackets: names in brackets without a colon.
     """
 
@@ -95,7 +94,7 @@ NO_LABELS = Labels()
 
 
 def labels_of(cues: Iterable[Cue]) -> Labels:
-    """Returns how a file tells who speaks, from all its cues."""
+    """Returns the speaker labels of a file, from all its cues."""
     texts = [cue.text for cue in cues]
     together = "\n".join(texts)
     return Labels(
@@ -145,7 +144,7 @@ def name_and_rest(line: str, labels: Labels, *, after_arrows: bool = False) -> t
     Args:
         line: without the dash or the arrows before it.
         labels: of its file.
-        after_arrows: `>>` stands before it: where all is in capitals, a name may follow.
+        after_arrows: `>>` is before it, so a name may follow even in a file all in capitals.
     """
     if line.startswith(LABEL_START):
         name, _, rest = line[1:].partition(LABEL_END)
@@ -161,8 +160,8 @@ def name_and_rest(line: str, labels: Labels, *, after_arrows: bool = False) -> t
 
 
 def is_name(text: str, labels: Labels, *, after_arrows: bool = False) -> bool:
-    """Returns whether the words before a colon tell who speaks: they are in capitals, or one or two
-    words, for each of several people, with a capital each; or the file knows them."""
+    """Tells whether the words before a colon name a speaker: they are in capitals, or, for each of
+    several people, one or two capitalised words; or they are among the file's labels."""
     if not _is_label(text):
         return False
     if text in labels.names:
@@ -175,12 +174,12 @@ def is_name(text: str, labels: Labels, *, after_arrows: bool = False) -> bool:
 
 
 def is_caseless(text: str) -> bool:
-    """Returns whether a text is in letters that have no capitals."""
+    """Tells whether a text is in letters without capitals."""
     return _has_letter(text) and text.lower() == text.upper()
 
 
 def _is_label(text: str) -> bool:
-    """Returns whether words may be a label, by their characters and their number."""
+    """Tells whether words may be a label, by their characters and their number."""
     words = [word for word in re.split(r"[\s&/,+]+", text) if word]
     if not words or len(words) > MOST_WORDS or text[0] in ".'’-" or not _is_spelt(text):
         return False
@@ -192,7 +191,7 @@ def _is_label(text: str) -> bool:
 
 
 def _is_spelt(text: str) -> bool:
-    """Returns whether a text holds a letter, and nothing that no label does."""
+    """Tells whether a text has a letter, and only characters that a label may have."""
     return _has_letter(text) and all(
         char.isalnum() or char in " .'’#&/,+-・" or _is_mark(char) for char in text
     )
@@ -203,8 +202,8 @@ def _is_title(word: str) -> bool:
 
 
 def _is_capitalised(text: str) -> bool:
-    """Returns whether it is a name of one or two words. One with a number (`Man 1`) must come again
-    in its file: `Schritt 1` is mostly none."""
+    """Tells whether a text is one or two capitalised words. A name with a number (`Man 1`) must
+    recur in its file instead: `Schritt 1` is usually none."""
     words = text.split()
     return 1 <= len(words) <= 2 and all(word[0].isupper() for word in words)
 
@@ -214,7 +213,7 @@ def _has_letter(text: str) -> bool:
 
 
 def _is_mark(char: str) -> bool:
-    """Returns whether it is the sign of a vowel, which is no letter."""
+    """Tells whether a character is a vowel sign or a joiner, which are no letters."""
     return unicodedata.category(char)[0] == "M" or char in "\u200c\u200d"
 
 
@@ -226,8 +225,8 @@ def _is_all_capitals(text: str) -> bool:
 
 
 def _recurring_names(texts: list[str]) -> Iterator[str]:
-    """Yields labels of few words that come again; and the others of a file where many cues have
-    one: any in scripts without capitals, else one that comes again."""
+    """Yields the candidates that recur; and, if many cues have one, all others of the same kind:
+    those without capitals, or, if enough of them recur, those in capitals."""
     found = Counter(name for text in texts for name in _candidates(text))
     caseless = sum(times for name, times in found.items() if is_caseless(name))
     again = sum(times for times in found.values() if times >= LEAST_TIMES)
@@ -239,7 +238,7 @@ def _recurring_names(texts: list[str]) -> Iterator[str]:
 
 
 def _candidates(text: str) -> Iterator[str]:
-    """Yields what stands before a colon at the start of a line and may be a name."""
+    """Yields the words before a colon at the start of a line that may be a name."""
     for line in text.split("\n"):
         if ":" not in line and "：" not in line:
             continue
@@ -268,11 +267,11 @@ def _is_caseless_name(text: str) -> bool:
 
 
 def _bracketed_names(texts: list[str], *, is_japanese: bool) -> Iterator[str]:
-    """Yields names in brackets before speech, as Japanese files have them, and no notes.
+    """Yields names in brackets before speech, as in Japanese files, but no notes.
 
-    A name in Chinese characters or katakana need not come again in a Japanese file; others must.
-    Notes are told by how they end (a sound, laughter) and by hiragana, of which verbs and particles
-    are.
+    A name in Chinese characters or katakana need not recur in a Japanese file; others must. Notes
+    are recognised by their ends (a sound, laughter) and by hiragana, since verbs and particles are
+    written in it.
     """
     found = Counter(
         match[2]

@@ -1,11 +1,11 @@
-"""What a SubStation style or tag tells: whether an event is said, or a sign or a song."""
+"""Detection of speech in SubStation, by styles and tags, as against signs and songs."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-#: Words of the names of styles whose events nobody says.
+#: Words in the names of styles whose events are not speech.
 _NOT_SAID = frozenset(
     "credit credits ed ending eyecatch insert kara karaoke logo lyric lyrics note notes op opening "
     "romaji sign signs song songs staff title titles ts typeset typesetting".split()
@@ -17,7 +17,7 @@ _KARAOKE = re.compile(r"\{[^}]{0,500}\\(?:[kK]|kf|ko|kt)\d")
 
 
 def is_said(style: str, text: str) -> bool:
-    """Returns whether an event is speech, by the name of its style and the tags in its text."""
+    """Tells whether an event is speech, by the name of its style and the tags in its text."""
     return _is_for_speech(style) and not ("\\" in text and _KARAOKE.search(text))
 
 
