@@ -18,22 +18,23 @@ Floats = npt.NDArray[np.float64]
 
 #: Frames per second of films, discs and television; a file made for one is often shown at another.
 FRAME_RATES = (24 / 1.001, 24.0, 25.0, 30 / 1.001, 30.0)
-STEP = 0.1  # seconds
+#: Between two values of a signal.
+STEP_SECONDS = 0.1
 #: A changed rate must agree better than rate 1 by this factor, since chance finds peaks too.
-EVIDENCE_FOR_ANOTHER_RATE = 1.15
+UNIT_RATE_FACTOR = 1.15
 #: Detail between these (seconds) is compared: borders of cues, not of scenes.
-FINEST, COARSEST = 0.4, 20.0
+FINEST_SECONDS, COARSEST_SECONDS = 0.4, 20.0
 #: More characters per second are an error of the file, not fast speech.
-FASTEST = 40.0
+MAX_CHARACTERS_PER_SECOND = 40.0
 #: Clocks never differ by more (seconds).
-LONGEST_OFFSET = 600.0
+MAX_OFFSET_SECONDS = 600.0
 #: Usual difference of the same moment between two files (seconds).
-SPREAD = 0.5
-ROUNDS = 10
+RESIDUAL_SECONDS = 0.5
+ITERATIONS = 10
 #: Fewer moments do not determine a rate, and a rate that drifts further is not believed.
-FEWEST_MOMENTS, MOST_DRIFT = 30, 0.002
+MIN_MOMENTS, MAX_DRIFT = 30, 0.002
 #: A new line must differ by more than this somewhere (seconds).
-LEAST_CHANGE = 0.2
+MIN_CHANGE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,11 @@ def possible_timings(source: Sequence[Cue], target: Sequence[Cue]) -> list[Timin
         The best first, only one of nearly equal rates; last, the clocks unchanged.
     """
     # After the end of one file, a stray time of the other has nothing to agree with.
-    ours, theirs = (max(cue.end_ms for cue in side) / 1000 for side in (source, target))
-    longest = min(ours, max(_rates()) * theirs) + LONGEST_OFFSET
-    size = 1 << int((longest + LONGEST_OFFSET) / STEP + 4).bit_length()  # lags do not wrap
-    band = _band(size)
+    source_end, target_end = (max(cue.end_ms for cue in side) / 1000 for side in (source, target))
+    longest = min(source_end, max(_rates()) * target_end) + MAX_OFFSET_SECONDS
+    steps = int((longest + MAX_OFFSET_SECONDS) / STEP_SECONDS + 4)
+    size = 1 << steps.bit_length()  # lags do not wrap
+    band = _band_pass(size)
     reference = _normalised(_spectra(source, 1.0, longest, size) * band)
     found = []
     for rate in _rates():
@@ -119,13 +121,13 @@ def possible_timings(source: Sequence[Cue], target: Sequence[Cue]) -> list[Timin
         agreement = np.fft.irfft((reference * spectra.conj()).sum(axis=0), n=size)
         lag, height, deviation = _peak(agreement)
         if rate == 1.0:
-            height *= EVIDENCE_FOR_ANOTHER_RATE
+            height *= UNIT_RATE_FACTOR
         if height > 0:
-            found.append((height, Timing(rate, lag * STEP, height / deviation)))
+            found.append((height, Timing(rate, lag * STEP_SECONDS, height / deviation)))
     found.sort(key=lambda each: -each[0])
     best: list[Timing] = []
     for _, timing in found:
-        if all(abs(timing.rate / other.rate - 1) > MOST_DRIFT for other in best):
+        if all(abs(timing.rate / other.rate - 1) > MAX_DRIFT for other in best):
             best.append(timing)
     return [*best, Timing()]
 
@@ -139,22 +141,27 @@ def refined(timing: Timing, source: Floats, target: Floats) -> Timing:
         timing: the line to start from.
         source, target: moments, in seconds on each file's own clock, `(moments,)`.
     """
-    if len(source) < FEWEST_MOMENTS:
+    if len(source) < MIN_MOMENTS:
         return timing
     rate, offset = timing.rate, timing.offset
-    unbroken = replace(timing, breaks=())
-    moved = timing.of_source(source, source) - timing.of_target(target, target)
-    moved += unbroken.of_target(target, target)
-    for _ in range(ROUNDS):
-        weights = 1 / (1 + ((moved - rate * target - offset) / SPREAD) ** 2)
-        centre, other = (np.average(side, weights=weights) for side in (moved, target))
-        spread = np.sum(weights * (target - other) ** 2)
-        rate = float(np.sum(weights * (moved - centre) * (target - other)) / max(spread, 1e-9))
-        offset = float(centre - rate * other)
+    without_breaks = replace(timing, breaks=())
+    observed = timing.of_source(source, source) - timing.of_target(target, target)
+    observed += without_breaks.of_target(target, target)
+    for _ in range(ITERATIONS):
+        weights = 1 / (1 + ((observed - rate * target - offset) / RESIDUAL_SECONDS) ** 2)
+        source_mean, target_mean = (
+            np.average(side, weights=weights) for side in (observed, target)
+        )
+        variance = np.sum(weights * (target - target_mean) ** 2)
+        rate = float(
+            np.sum(weights * (observed - source_mean) * (target - target_mean))
+            / max(variance, 1e-9)
+        )
+        offset = float(source_mean - rate * target_mean)
     line = replace(timing, rate=rate, offset=offset)
-    change = np.max(np.abs(rate * target + offset - unbroken.of_target(target, target)))
-    is_credible = abs(rate / timing.rate - 1) <= MOST_DRIFT
-    return line if change > LEAST_CHANGE and is_credible else timing
+    change = np.max(np.abs(rate * target + offset - without_breaks.of_target(target, target)))
+    is_credible = abs(rate / timing.rate - 1) <= MAX_DRIFT
+    return line if change > MIN_CHANGE_SECONDS and is_credible else timing
 
 
 def _rates() -> list[float]:
@@ -163,13 +170,13 @@ def _rates() -> list[float]:
 
 
 def filtered_signals(cues: Sequence[Cue], size: int) -> Floats:
-    """Returns a file's two signals, band-pass filtered, at steps of `STEP` seconds, `(2, size)`.
+    """Returns a file's two signals, band-pass filtered, at steps of `STEP_SECONDS`, `(2, size)`.
 
     Args:
         size: more steps than the file has.
     """
     length = 1 << size.bit_length()  # the filter's ends do not meet
-    spectra = _spectra(cues, 1.0, np.inf, length) * _band(length)
+    spectra = _spectra(cues, 1.0, np.inf, length) * _band_pass(length)
     return np.asarray(np.fft.irfft(spectra, n=length)[:, :size])
 
 
@@ -179,9 +186,11 @@ def _spectra(
     """Returns the spectra of a file's two signals up to `longest` seconds, `(2, frequencies)`."""
     times = rate * np.array([(cue.start_ms, cue.end_ms) for cue in cues]) / 1000
     is_near = times[:, 1] <= longest
-    starts, ends = times[is_near].T / STEP
+    starts, ends = times[is_near].T / STEP_SECONDS
     lengths = np.array([len(cue.text) for cue in cues])[is_near]
-    density = np.minimum(lengths / np.maximum(ends - starts, 1) / STEP, FASTEST)
+    density = np.minimum(
+        lengths / np.maximum(ends - starts, 1) / STEP_SECONDS, MAX_CHARACTERS_PER_SECOND
+    )
     changes = _impulses(starts, density, size) - _impulses(ends, density, size)
     signals = [
         _impulses(starts, np.ones_like(density), size),
@@ -204,17 +213,19 @@ def _impulses(places: Floats, heights: Floats, size: int) -> Floats:
     return signal[:size]
 
 
-def _band(size: int) -> Floats:
+def _band_pass(size: int) -> Floats:
     """Returns the weight of each frequency."""
-    radians = 2 * np.pi * np.fft.rfftfreq(size, d=STEP)
-    low, high = (np.exp(-0.5 * (radians * width) ** 2) for width in (FINEST, COARSEST))
+    radians = 2 * np.pi * np.fft.rfftfreq(size, d=STEP_SECONDS)
+    low, high = (
+        np.exp(-0.5 * (radians * width) ** 2) for width in (FINEST_SECONDS, COARSEST_SECONDS)
+    )
     return np.asarray(low - high)
 
 
 def _peak(agreement: Floats) -> tuple[float, float, float]:
     """Returns the lag of the highest value, interpolated between steps, that value, and the
     standard deviation of all values."""
-    most = min(int(LONGEST_OFFSET / STEP), len(agreement) // 2 - 2)
+    most = min(int(MAX_OFFSET_SECONDS / STEP_SECONDS), len(agreement) // 2 - 2)
     values = np.concatenate([agreement[-most - 1 :], agreement[: most + 2]])  # negative lags wrap
     place = int(values[1:-1].argmax()) + 1
     before, height, after = values[place - 1 : place + 2]

@@ -15,14 +15,14 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 #: The share of sentences whose end a file marks if it marks as many as the other file.
-MARKED = 0.95
+MARKED_SHARE = 0.95
 #: A file with fewer segments that end in a full stop does not use full stops.
-LEAST_MARKED = 0.15
+MIN_MARKED_SHARE = 0.15
 #: Characters that are added to every length, since short texts vary more.
 LENGTH_FLOOR = 10.0
 #: A border within a cue is placed by its share of the characters; this share of the cue's time is
 #: its tolerance.
-SLACK = 0.2
+SLACK_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -60,28 +60,28 @@ def sides_of(
         timing: from the target's clock to the source's.
     """
     counts = [sum(each.ending == Ending.SENTENCE for each in side) for side in (source, target)]
-    are_marked = any(_is_marked(side) for side in (source, target))
+    are_marked = any(_marks_statements(side) for side in (source, target))
     characters = [sum(len(each.text) for each in side) for side in (source, target)]
     ratio = characters[0] / characters[1]
-    marks = (counts[0] + 1) / (counts[1] + 1)
+    mark_ratio = (counts[0] + 1) / (counts[1] + 1)
     return (
-        _side(source, timing.of_source, 1.0, are_marked, marks),
-        _side(target, timing.of_target, ratio, are_marked, 1 / marks),
+        _side(source, timing.of_source, 1.0, are_marked, mark_ratio),
+        _side(target, timing.of_target, ratio, are_marked, 1 / mark_ratio),
     )
 
 
-def apart(s: Side, t: Side, place: int, places: slice) -> Floats:
+def border_distance(source: Side, target: Side, place: int, places: slice) -> Floats:
     """Returns the seconds between the source's border `place` and each of the target's `places`; 0
     if they share a moment."""
-    border, borders = s.borders[place], t.borders[places]
+    border, borders = source.borders[place], target.borders[places]
     between = np.maximum(borders[:, 0] - border[1], border[0] - borders[:, 1])
-    return np.asarray(np.maximum(0.0, between - s.slack[place] - t.slack[places]))
+    return np.asarray(np.maximum(0.0, between - source.slack[place] - target.slack[places]))
 
 
-def _is_marked(segments: Sequence[Segment]) -> bool:
+def _marks_statements(segments: Sequence[Segment]) -> bool:
     """Tells whether statements, too, have a mark at their end."""
     stops = sum(each.ending == Ending.SENTENCE and not each.is_asked for each in segments)
-    return stops >= LEAST_MARKED * len(segments)
+    return stops >= MIN_MARKED_SHARE * len(segments)
 
 
 def _side(
@@ -89,7 +89,7 @@ def _side(
     on_common_clock: Callable[[Floats, Floats], Floats],
     ratio: float,
     are_marked: bool,
-    marks: float,
+    mark_ratio: float,
 ) -> Side:
     begins = np.array([each.start for each in segments])
     starts = np.round(on_common_clock(begins, begins), 6)  # equal times stay equal
@@ -101,15 +101,15 @@ def _side(
         borders=np.stack(
             [np.append(-np.inf, np.maximum.accumulate(ends)), np.append(starts, np.inf)], axis=1
         ),
-        slack=SLACK * _seconds_of_cues(segments, starts, ends),
+        slack=SLACK_SHARE * _cue_seconds(segments, starts, ends),
         lengths=ratio * np.cumsum([0, *(len(each.text) for each in segments)]),
         endings=np.array(endings),
         sentences=np.cumsum(np.array(endings) == Ending.SENTENCE),
-        surprise=-float(np.log(1 - MARKED * min(1.0, marks))),
+        surprise=-float(np.log(1 - MARKED_SHARE * min(1.0, mark_ratio))),
     )
 
 
-def _seconds_of_cues(segments: Sequence[Segment], starts: Floats, ends: Floats) -> Floats:
+def _cue_seconds(segments: Sequence[Segment], starts: Floats, ends: Floats) -> Floats:
     """Returns the seconds of the cue around each border, 0 between cues, `(segments + 1,)`."""
     lines = np.array([each.line for each in segments])
     begins = np.append(True, lines[1:] != lines[:-1])  # the first segment of a cue

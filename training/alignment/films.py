@@ -16,15 +16,15 @@ import numpy as np
 
 from training.alignment.clock import Timing, refined
 from training.alignment.dynamic_program import Group, cheapest_groups
-from training.alignment.features import LENGTH_FLOOR, Floats, Side, apart, sides_of
+from training.alignment.features import LENGTH_FLOOR, Floats, Side, border_distance, sides_of
 from training.alignment.segments import Segment, segments_of
-from training.alignment.word_links import Spoken, links_between
+from training.alignment.word_links import TimedText, links_between
 from training.files.records import Cue
 from training.subtitles.speech import joined
 
 #: The factor for the score of a pair that is far from every confirmed interval, and the seconds
 #: from which it is far.
-UNCONFIRMED, FAR_SECONDS = 0.4, 30.0
+UNCONFIRMED_FACTOR, FAR_SECONDS = 0.4, 30.0
 #: Seconds that are added to a pair's duration when its borders are scored: short pairs vary more.
 SECONDS_FLOOR = 1.0
 
@@ -62,28 +62,29 @@ def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[
         target: the cues of the other.
         timing: from the target's clock to the source's (`fitting_clock`).
     """
-    ours, theirs = segments_of(source), segments_of(target)
-    if not ours or not theirs:
+    source_segments, target_segments = segments_of(source), segments_of(target)
+    if not source_segments or not target_segments:
         return []
-    s, t, groups = _grouped(ours, theirs, timing)
-    better = refined(timing, *_starts(ours, theirs, groups))
+    source_side, target_side, groups = _find_groups(source_segments, target_segments, timing)
+    better = refined(timing, *_group_starts(source_segments, target_segments, groups))
     if better != timing:
-        s, t, groups = _grouped(ours, theirs, better)
+        source_side, target_side, groups = _find_groups(source_segments, target_segments, better)
     return [
         Pair(
-            tuple(ours[slice(*group.source)]),
-            tuple(theirs[slice(*group.target)]),
-            _score(s, t, group) * _trust(timing, theirs[group.target[0]]),
+            tuple(source_segments[slice(*group.source)]),
+            tuple(target_segments[slice(*group.target)]),
+            _score(source_side, target_side, group)
+            * _confidence(timing, target_segments[group.target[0]]),
         )
         for group in groups
     ]
 
 
-def spoken(segments: Sequence[Segment], side: Side) -> list[Spoken]:
+def timed_texts(segments: Sequence[Segment], side: Side) -> list[TimedText]:
     """Returns the texts of segments with their times on the common clock."""
     starts, ends = side.borders[:-1, 1], side.borders[1:, 0]
     return [
-        Spoken(each.text, float(start), float(end))
+        TimedText(each.text, float(start), float(end))
         for each, start, end in zip(segments, starts, ends, strict=True)
     ]
 
@@ -96,15 +97,15 @@ def text_of(segments: Sequence[Segment]) -> str:
     return text
 
 
-def _grouped(
+def _find_groups(
     source: list[Segment], target: list[Segment], timing: Timing
 ) -> tuple[Side, Side, list[Group]]:
-    s, t = sides_of(source, target, timing)
-    links = links_between(spoken(source, s), spoken(target, t))
-    return s, t, cheapest_groups(s, t, links)
+    source_side, target_side = sides_of(source, target, timing)
+    links = links_between(timed_texts(source, source_side), timed_texts(target, target_side))
+    return source_side, target_side, cheapest_groups(source_side, target_side, links)
 
 
-def _starts(
+def _group_starts(
     source: list[Segment], target: list[Segment], groups: list[Group]
 ) -> tuple[Floats, Floats]:
     """Returns the start of each group in seconds, for each side on its own clock."""
@@ -114,21 +115,22 @@ def _starts(
     )
 
 
-def _trust(timing: Timing, segment: Segment) -> float:
+def _confidence(timing: Timing, segment: Segment) -> float:
     """Returns a factor below 1 far from confirmed intervals: there may be another break."""
     far = timing.seconds_from_confirmed(segment.start) > FAR_SECONDS
-    return UNCONFIRMED if far else 1.0
+    return UNCONFIRMED_FACTOR if far else 1.0
 
 
-def _score(s: Side, t: Side, group: Group) -> float:
+def _score(source: Side, target: Side, group: Group) -> float:
     """Returns 1 if one side's time contains the other's and borders and lengths agree; less if not.
 
     A border may be anywhere in a silence.
     """
     differences = sum(
-        float(apart(s, t, i, slice(j, j + 1))[0]) for i, j in zip(*group, strict=True)
+        float(border_distance(source, target, i, slice(j, j + 1))[0])
+        for i, j in zip(*group, strict=True)
     )
-    sides = list(zip((s, t), group, strict=True))
+    sides = list(zip((source, target), group, strict=True))
     starts = [side.borders[start, 1] for side, (start, _) in sides]
     ends = [side.borders[end, 0] for side, (_, end) in sides]
     shorter = max(0.1, min(end - start for start, end in zip(starts, ends, strict=True)))

@@ -34,9 +34,9 @@ def align_films(source: Path, target: Path, min_score: float) -> FilmPairs:
         MismatchError: if they are not of one film.
     """
     faults: list[Fault] = []
-    ours, theirs = (list(_cues(path, faults)) for path in (source, target))
-    timing = fitting_clock(ours, theirs)
-    aligned = align(ours, theirs, timing) if timing else []
+    source_cues, target_cues = (list(_cues(path, faults)) for path in (source, target))
+    timing = fitting_clock(source_cues, target_cues)
+    aligned = align(source_cues, target_cues, timing) if timing else []
     pairs = [pair for pair in aligned if pair.score >= min_score]
     if not pairs:
         raise MismatchError(

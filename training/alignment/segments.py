@@ -18,7 +18,7 @@ from training.subtitles.speech import is_advert, speeches_of
 
 _CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
 #: One word of a clause after the border: `a machine like | this, then`
-_WORD_OVER = re.compile(r"[\w'’]+[,;:،，、；：]\s")
+_LAST_CLAUSE_WORD = re.compile(r"[\w'’]+[,;:،，、；：]\s")
 _DOTS = ("...", "…")
 
 
@@ -76,7 +76,7 @@ class _Part:
 
 def _parts_of(cue: Cue) -> Iterator[_Part]:
     parts = [
-        (sentence, speech.is_marked and place == 0 and _begins(sentence))
+        (sentence, speech.is_marked and place == 0 and _begins_sentence(sentence))
         for speech in speeches_of(cue)
         for place, sentence in enumerate(sentences_of(speech.text))
     ]
@@ -88,7 +88,7 @@ def _parts_of(cue: Cue) -> Iterator[_Part]:
         start = end
 
 
-def _begins(sentence: str) -> bool:
+def _begins_sentence(sentence: str) -> bool:
     """Tells whether a sentence begins after a dash, which may be within one, or a minus sign."""
     return not sentence[0].islower() and not sentence[0].isdigit()
 
@@ -96,16 +96,16 @@ def _begins(sentence: str) -> bool:
 def _ending(part: _Part, after: _Part | None) -> Ending:
     if after and after.is_marked:
         return Ending.SENTENCE
-    goes_on = (
+    is_continued = (
         after and part.text.endswith(_DOTS) and (after.text[0].islower() or after.text[0] in ".…")
     )
-    if is_ended(part.text) and not goes_on:
+    if is_ended(part.text) and not is_continued:
         return Ending.SENTENCE
-    is_clause = _CLAUSE.search(part.text) or (after and _begins_anew(after.text))
+    is_clause = _CLAUSE.search(part.text) or (after and _follows_clause(after.text))
     return Ending.CLAUSE if is_clause else Ending.NOTHING
 
 
-def _begins_anew(text: str) -> bool:
+def _follows_clause(text: str) -> bool:
     """Tells whether text begins with a capital letter, or one word before a new clause."""
     is_capitalised = text[0].isupper() and text[1:2].islower()
-    return is_capitalised or bool(_WORD_OVER.match(text))
+    return is_capitalised or bool(_LAST_CLAUSE_WORD.match(text))

@@ -29,21 +29,21 @@ _WORD = re.compile(
     r"\d+|[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]|[^\W\d_]+"
 )
 #: Letters of a word that count, so that forms of one word count together.
-STEM = 6
+STEM_LETTERS = 6
 #: Seconds after which the strength of a link falls to 1/e, and beyond which it is 0.
-NEAR, FARTHEST = 2.0, 6.0
+DECAY_SECONDS, MAX_LINK_SECONDS = 2.0, 6.0
 #: The most words of the other file, before and after, that a word is compared with.
-NEAREST = 40
+MAX_NEIGHBOURS = 40
 #: The strength of having no counterpart; that of a link is its count relative to chance.
-UNLINKED = 1.0
+UNLINKED_STRENGTH = 1.0
 #: Added to the counts by chance: a few co-occurrences say little.
 SMOOTHING = 1.0
 #: Co-occurrences that an equal spelling is worth, and the least Dice similarity that counts.
-ALIKE, LEAST_ALIKE = 3.0, 0.6
-ROUNDS = 5
+SPELLING_COUNT, MIN_SIMILARITY = 3.0, 0.6
+EM_ITERATIONS = 5
 
 
-class Spoken(NamedTuple):
+class TimedText(NamedTuple):
     """A segment's text and time, in seconds."""
 
     text: str
@@ -65,35 +65,40 @@ class Links:
     weights: Floats
 
 
-def links_between(source: Sequence[Spoken], target: Sequence[Spoken]) -> Links:
+def links_between(source: Sequence[TimedText], target: Sequence[TimedText]) -> Links:
     """Returns the links between the words of two files on one clock."""
-    ours, theirs = words_in_order(source), words_in_order(target)
-    first, second = _near(ours.times, theirs.times)
-    kernel = np.exp(-np.abs(ours.times[first] - theirs.times[second]) / NEAR)
+    source_words, target_words = words_in_order(source), words_in_order(target)
+    first, second = _near_pairs(source_words.times, target_words.times)
+    kernel = np.exp(-np.abs(source_words.times[first] - target_words.times[second]) / DECAY_SECONDS)
     kinds, kind = np.unique(
-        ours.ids[first] * len(theirs.names) + theirs.ids[second], return_inverse=True
+        source_words.ids[first] * len(target_words.names) + target_words.ids[second],
+        return_inverse=True,
     )
-    pairs = np.divmod(kinds, max(1, len(theirs.names)))
-    lent = ALIKE * likeness(ours.names, theirs.names)[pairs]
-    floor = SMOOTHING + _chance(
-        *(ours.ids[first], theirs.ids[second], kernel), *pairs, min(len(ours.ids), len(theirs.ids))
+    pairs = np.divmod(kinds, max(1, len(target_words.names)))
+    spelling_counts = (
+        SPELLING_COUNT * spelling_similarity(source_words.names, target_words.names)[pairs]
     )
-    strength = kernel * (1 + lent / floor)[kind]
-    for _ in range(ROUNDS):
+    floor = SMOOTHING + _counts_by_chance(
+        *(source_words.ids[first], target_words.ids[second], kernel),
+        *pairs,
+        min(len(source_words.ids), len(target_words.ids)),
+    )
+    strength = kernel * (1 + spelling_counts / floor)[kind]
+    for _ in range(EM_ITERATIONS):
         weights = _posteriors(strength, first, second)
         others = np.bincount(kind, weights, len(kinds))[kind] - weights
-        strength = kernel * (np.maximum(0.0, others) + lent[kind]) / floor[kind]
+        strength = kernel * (np.maximum(0.0, others) + spelling_counts[kind]) / floor[kind]
     weights = _posteriors(strength, first, second)
-    order = np.argsort(ours.segments[first], kind="stable")
+    order = np.argsort(source_words.segments[first], kind="stable")
     first, second = first[order], second[order]
-    return Links(ours.segments[first], theirs.segments[second], weights[order])
+    return Links(source_words.segments[first], target_words.segments[second], weights[order])
 
 
 def words_of(text: str) -> list[str]:
     """Returns the stems of a text's words, without case and accents."""
     letters = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return [word[:STEM] for word in _WORD.findall(plain)]
+    return [word[:STEM_LETTERS] for word in _WORD.findall(plain)]
 
 
 @dataclass(frozen=True)
@@ -113,10 +118,10 @@ class Words:
     segments: Ints
 
 
-def words_in_order(spoken: Sequence[Spoken]) -> Words:
+def words_in_order(texts: Sequence[TimedText]) -> Words:
     numbers: dict[str, int] = {}
     found: list[tuple[float, int, int]] = []
-    for segment, each in enumerate(spoken):
+    for segment, each in enumerate(texts):
         words = words_of(each.text)
         places = np.cumsum([0, *(len(word) + 1 for word in words)])
         for word, place in zip(words, places, strict=False):
@@ -130,13 +135,13 @@ def words_in_order(spoken: Sequence[Spoken]) -> Words:
     return Words(list(numbers), ids[order], times[order], segments[order])
 
 
-def _near(ours: Floats, theirs: Floats) -> tuple[Ints, Ints]:
+def _near_pairs(source: Floats, target: Floats) -> tuple[Ints, Ints]:
     """Returns the indices of all pairs of words that are near in time, `(pairs,)` each."""
-    middles = np.searchsorted(theirs, ours)
-    lows = np.maximum(np.searchsorted(theirs, ours - FARTHEST), middles - NEAREST)
-    highs = np.minimum(np.searchsorted(theirs, ours + FARTHEST), middles + NEAREST)
+    middles = np.searchsorted(target, source)
+    lows = np.maximum(np.searchsorted(target, source - MAX_LINK_SECONDS), middles - MAX_NEIGHBOURS)
+    highs = np.minimum(np.searchsorted(target, source + MAX_LINK_SECONDS), middles + MAX_NEIGHBOURS)
     counts = highs - lows
-    first = np.repeat(np.arange(len(ours)), counts)
+    first = np.repeat(np.arange(len(source)), counts)
     second = np.arange(len(first)) + np.repeat(lows - np.cumsum(counts) + counts, counts)
     return first, second
 
@@ -144,31 +149,31 @@ def _near(ours: Floats, theirs: Floats) -> tuple[Ints, Ints]:
 def _posteriors(strength: Floats, first: Ints, second: Ints) -> Floats:
     """Returns the probability of each pair, against all others of either word and no link."""
     rivals = sum(np.bincount(side, strength)[side] for side in (first, second)) - strength
-    return np.asarray(strength / (UNLINKED + rivals))
+    return np.asarray(strength / (UNLINKED_STRENGTH + rivals))
 
 
-def _chance(
-    ours: Ints, theirs: Ints, kernel: Floats, kinds: Ints, others: Ints, words: int
+def _counts_by_chance(
+    source: Ints, target: Ints, kernel: Floats, source_kinds: Ints, target_kinds: Ints, words: int
 ) -> Floats:
     """Returns the expected links of each pair of distinct words if words were placed at random."""
-    shares = [np.bincount(ids, kernel) / max(1e-9, kernel.sum()) for ids in (ours, theirs)]
-    return np.asarray(shares[0][kinds] * shares[1][others] * words)
+    shares = [np.bincount(ids, kernel) / max(1e-9, kernel.sum()) for ids in (source, target)]
+    return np.asarray(shares[0][source_kinds] * shares[1][target_kinds] * words)
 
 
-def likeness(ours: Sequence[str], theirs: Sequence[str]) -> Floats:
-    """Returns the Dice similarity of words by letter bigrams, 0 if small, `(ours, theirs)`."""
-    grams = [[_grams(word) for word in words] for words in (ours, theirs)]
-    numbers = {gram: n for n, gram in enumerate({g: None for each in grams[1] for g in each})}
-    has = [np.zeros((len(words), len(numbers)), np.float32) for words in grams]
-    for rows, words in zip(has, grams, strict=True):
+def spelling_similarity(source: Sequence[str], target: Sequence[str]) -> Floats:
+    """Returns the Dice similarity of words by letter bigrams, 0 if small, `(source, target)`."""
+    bigrams = [[_bigrams(word) for word in words] for words in (source, target)]
+    numbers = {bigram: n for n, bigram in enumerate({g: None for each in bigrams[1] for g in each})}
+    has = [np.zeros((len(words), len(numbers)), np.float32) for words in bigrams]
+    for rows, words in zip(has, bigrams, strict=True):
         for row, found in zip(rows, words, strict=True):
-            row[[numbers[gram] for gram in found if gram in numbers]] = 1
-    sizes = [np.array([len(found) for found in words], np.float64) for words in grams]
+            row[[numbers[bigram] for bigram in found if bigram in numbers]] = 1
+    sizes = [np.array([len(found) for found in words], np.float64) for words in bigrams]
     shares = 2 * (has[0] @ has[1].T) / np.add.outer(*sizes)
-    return np.where(shares >= LEAST_ALIKE, shares, 0.0)
+    return np.where(shares >= MIN_SIMILARITY, shares, 0.0)
 
 
-def _grams(word: str) -> list[str]:
+def _bigrams(word: str) -> list[str]:
     """Returns a word's letter bigrams with its edges; a short word or a number is a single one."""
     if len(word) < 3 or word.isdigit():
         return [word]

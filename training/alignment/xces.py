@@ -22,7 +22,7 @@ from training.subtitles.opensubtitles import film_of, read_sentences
 
 
 @dataclass(frozen=True)
-class _Documents:
+class _LinkGroup:
     """The two documents that the links after it join; `line` is that of the alignment."""
 
     source: str
@@ -40,7 +40,7 @@ class _Link:
 
 
 @dataclass(frozen=True)
-class _Sides:
+class _DocumentPair:
     """The sentences of two documents by their ids, and which of the two is the source."""
 
     first: dict[str, str]
@@ -74,15 +74,15 @@ def read_xces(path: Path, languages: tuple[str, ...], documents: Sequence[Path] 
     Raises:
         CorpusError: if the alignment cannot be read.
     """
-    places = tuple(documents) or _places_beside(path)
-    sides: _Sides | None = None
+    places = tuple(documents) or _default_places(path)
+    sides: _DocumentPair | None = None
     for found in read_xml(path, _Alignment(), "XCES"):
         if isinstance(found, Fault):
             yield found
             continue
         origin = f"{path}:{found.line}"
-        if isinstance(found, _Documents):
-            sides = yield from _load(found, languages, places, origin)
+        if isinstance(found, _LinkGroup):
+            sides = yield from _load_documents(found, languages, places, origin)
         elif not found.source and not found.target:
             yield Fault(origin, 'expected <link xtargets="1 2;1"/>, ids of both documents')
         elif sides and (pair := sides.pair(found, origin)):
@@ -93,7 +93,7 @@ class _Alignment:
     """Collects documents and their links."""
 
     def __init__(self) -> None:
-        self._found: list[_Documents | _Link] = []
+        self._found: list[_LinkGroup | _Link] = []
         self._is_root = True
 
     def start(self, name: str, attributes: dict[str, str], line: int) -> None:
@@ -102,7 +102,7 @@ class _Alignment:
         self._is_root = False
         if name == "linkGrp":
             names = (attributes.get("fromDoc", ""), attributes.get("toDoc", ""))
-            self._found.append(_Documents(*names, line))
+            self._found.append(_LinkGroup(*names, line))
         elif name == "link":
             source, _, target = attributes.get("xtargets", "").partition(";")
             self._found.append(_Link(tuple(source.split()), tuple(target.split()), line))
@@ -113,18 +113,18 @@ class _Alignment:
     def text(self, text: str) -> None:
         """Does nothing: links have no text."""
 
-    def take(self) -> list[_Documents | _Link]:
+    def take(self) -> list[_LinkGroup | _Link]:
         found, self._found = self._found, []
         return found
 
 
-def _load(
-    names: _Documents, languages: tuple[str, ...], places: tuple[Path, ...], origin: str
-) -> Generator[Fault, None, _Sides | None]:
+def _load_documents(
+    names: _LinkGroup, languages: tuple[str, ...], places: tuple[Path, ...], origin: str
+) -> Generator[Fault, None, _DocumentPair | None]:
     """Returns the sentences of two documents, or None, after a fault, if one is unreadable."""
     codes = [_language_of(name) for name in (names.source, names.target)]
-    is_swapped = bool(languages) and not _are_of(codes, languages)
-    if is_swapped and not _are_of(codes[::-1], languages):
+    is_swapped = bool(languages) and not _match_languages(codes, languages)
+    if is_swapped and not _match_languages(codes[::-1], languages):
         reason = f"aligns {names.source} with {names.target}, not {' with '.join(languages)}"
         yield Fault(origin, reason)
         return None
@@ -132,7 +132,7 @@ def _load(
     for name in (names.source, names.target):
         file, sentences = places[0], dict[str, str]()
         try:
-            document = _find(name, places)
+            document = _find_document(name, places)
             if document is None:
                 where = " or ".join(str(place) for place in places[:3])
                 yield Fault(origin, f"its document {name} is not in {where}")
@@ -148,14 +148,14 @@ def _load(
             return None
         sides.append(sentences)
     first, second = sides
-    return _Sides(first, second, is_swapped, film_of(names.source))
+    return _DocumentPair(first, second, is_swapped, film_of(names.source))
 
 
 def _language_of(document: str) -> str:
     return document.split("/")[0].lower().replace("-", "_")
 
 
-def _are_of(codes: list[str], languages: tuple[str, ...]) -> bool:
+def _match_languages(codes: list[str], languages: tuple[str, ...]) -> bool:
     """Tells whether the codes match the languages; `zh` also matches `zh_cn`."""
     wanted = [language.lower().replace("-", "_") for language in languages]
     return all(
@@ -163,7 +163,7 @@ def _are_of(codes: list[str], languages: tuple[str, ...]) -> bool:
     )
 
 
-def _places_beside(path: Path) -> tuple[Path, ...]:
+def _default_places(path: Path) -> tuple[Path, ...]:
     """Returns the folder or archive of an alignment, and the archives beside it."""
     archive = archive_of(path)
     folder = (archive or path).parent
@@ -171,18 +171,18 @@ def _places_beside(path: Path) -> tuple[Path, ...]:
     return (path.parent, *beside) if archive is None else (archive, folder, *beside)
 
 
-def _find(document: str, places: tuple[Path, ...]) -> Path | None:
+def _find_document(document: str, places: tuple[Path, ...]) -> Path | None:
     """Returns a document, packed or not, in any folder of OPUS (`OpenSubtitles/raw`), or None."""
     if ".." in document.split("/"):
         return None
     plain = document.removesuffix(".gz")
-    bases = (base for place in places for base in _bases(place, document.split("/")[0]))
+    bases = (base for place in places for base in _corpus_folders(place, document.split("/")[0]))
     files = (base / name for base in bases for name in (document, plain, f"{plain}.gz"))
     return next(filter(is_file, files), None)
 
 
 @lru_cache(maxsize=64)
-def _bases(place: Path, folder: str) -> tuple[Path, ...]:
+def _corpus_folders(place: Path, folder: str) -> tuple[Path, ...]:
     """Returns the parents of `folder`, at most two levels below `place`."""
     if is_archive(place):
         found = {f"/{name}".partition(f"/{folder}/") for name in names_in(place)}
