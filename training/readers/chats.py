@@ -25,12 +25,14 @@ MENTION_START, MENTION_END = "\u2068", "\u2069"
 
 _MENTION = re.compile(rf"@{MENTION_START}@?([^{MENTION_END}]{{0,200}}){MENTION_END}|@(\+?\d{{6,}})")
 #: Invisible marks of direction that apps put around names and texts.
-_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_INVISIBLE_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _WORD = re.compile(r"[^\W\d_]+")
 _HANDLE = re.compile(r"@?\w(?:[\w.+-]*\w)?")
 _NAMES = re.compile(rf"{NAME}(?:[ -]{NAME})+")
 #: Scripts without spaces, where a name has no word boundary.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+")
+_UNSPACED_SCRIPT = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+"
+)
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,8 @@ def without_names(names: Iterable[str]) -> Callable[[str], str]:
         words |= {part for part in parts if part[0].isupper()}
         if len(parts) == 1:
             words |= {parts[0], parts[0].capitalize()}
-        unspaced |= {part for part in parts if _UNSPACED.fullmatch(part)}
-    without_borders = re.compile("|".join(sorted(unspaced, key=len, reverse=True)) or "(?!)")
+        unspaced |= {part for part in parts if _UNSPACED_SCRIPT.fullmatch(part)}
+    unspaced_names = re.compile("|".join(sorted(unspaced, key=len, reverse=True)) or "(?!)")
 
     def hide_word(found: re.Match[str]) -> str:
         return NAME if found[0] in words or found[0].removesuffix("s") in words else found[0]
@@ -151,9 +153,9 @@ def without_names(names: Iterable[str]) -> Callable[[str], str]:
         return NAME if found[0].casefold() in handles else found[0]
 
     def hide(text: str) -> str:
-        text = _MARKS.sub("", _MENTION.sub(NAME, text))
+        text = _INVISIBLE_MARKS.sub("", _MENTION.sub(NAME, text))
         text = _WORD.sub(hide_word, _HANDLE.sub(hide_handle, text))
-        return _NAMES.sub(NAME, without_borders.sub(NAME, text))
+        return _NAMES.sub(NAME, unspaced_names.sub(NAME, text))
 
     return hide
 
@@ -184,4 +186,4 @@ def _exchanges_of(
 
 
 def _with_names(text: str) -> str:
-    return _MARKS.sub("", _MENTION.sub(r"@\1\2", text))
+    return _INVISIBLE_MARKS.sub("", _MENTION.sub(r"@\1\2", text))

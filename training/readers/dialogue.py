@@ -9,9 +9,9 @@ from training.files.paths import read_lines
 from training.files.records import Example, Fault, Records
 
 #: The most turns of context of a reply.
-LONGEST_CONTEXT = 16
+MAX_CONTEXT_TURNS = 16
 #: Conversations of plain lines are cut here, so that a split can divide a file of one long talk.
-LONGEST_CONVERSATION = 100
+MAX_CONVERSATION_TURNS = 100
 
 Turn = tuple[int, str]  # its place (a line, or a position in its conversation), text
 
@@ -28,7 +28,7 @@ def exchanges_of(turns: Iterable[Turn], *, group: str, origin: str) -> Iterator[
     for place, text in turns:
         if context:
             yield Example(tuple(context), text, group, f"{origin}:{place}")
-        context = [*context[-LONGEST_CONTEXT + 1 :], text]
+        context = [*context[-MAX_CONTEXT_TURNS + 1 :], text]
 
 
 def read_exchanges(path: Path) -> Records:
@@ -47,7 +47,7 @@ def read_turn_lines(path: Path) -> Records:
     for number, line in read_lines(path):
         if line.strip():
             turns.append((number, line))
-        if not line.strip() or len(turns) == LONGEST_CONVERSATION:
+        if not line.strip() or len(turns) == MAX_CONVERSATION_TURNS:
             yield from _exchanges_of_lines(turns, path)
             turns = []
     yield from _exchanges_of_lines(turns, path)

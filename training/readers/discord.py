@@ -28,9 +28,9 @@ from training.readers.chats import (
 
 COLUMNS = ("AuthorID", "Author", "Date", "Content")
 #: Types of messages that people write; others report who joined, called or pinned something.
-WRITTEN = ("Default", "Reply")
+MESSAGE_TYPES = ("Default", "Reply")
 
-_NUMBER = re.compile(r"#\d{4}$")  # behind names, up to 2023
+_DISCRIMINATOR = re.compile(r"#\d{4}$")  # after names, until 2023
 #: Messages that nobody wrote, in the table, which has no types.
 _NOTICE = re.compile(
     r"(?:Joined the server|Pinned a message|Changed the channel (?:name|icon).*"
@@ -59,9 +59,9 @@ def _message_of(record: dict[str, Any], line: int) -> Message | None:
     author, text = record.get("author"), record.get("content")
     if not isinstance(author, dict) or not isinstance(text, str):
         raise ValueError("has no author or no content")
-    if record.get("type") not in WRITTEN or author.get("isBot"):
+    if record.get("type") not in MESSAGE_TYPES or author.get("isBot"):
         return None
-    text = _plain(text)
+    text = _without_markup(text)
     if not text:
         return None
     name = author.get("nickname") or author.get("name") or ""
@@ -90,7 +90,7 @@ def _read_table(path: Path) -> Iterator[Message | Fault]:
         line, stamp, sender, name, text = row
         try:
             yield Message(
-                sender or name, _NUMBER.sub("", name), seconds_of(stamp, order), text, line
+                sender or name, _DISCRIMINATOR.sub("", name), seconds_of(stamp, order), text, line
             )
         except ValueError as error:
             yield Fault(f"{path}:{line}", str(error))
@@ -119,10 +119,10 @@ def _rows(path: Path) -> Iterator[tuple[int, Stamp, str, str, str] | Fault]:
         except (csv.Error, ValueError) as error:
             yield Fault(f"{path}:{line}", f"no message: {error}")
             continue
-        text = _plain(text)
+        text = _without_markup(text)
         if text and not _NOTICE.fullmatch(text):
             yield line, stamp, sender, name, text
 
 
-def _plain(text: str) -> str:
+def _without_markup(text: str) -> str:
     return _MARKUP.sub(lambda found: found[1] or "", text).strip()

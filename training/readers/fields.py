@@ -28,12 +28,12 @@ PAIRS = (
 #: The field of languages, in data sets of Hugging Face: {"translation": {"en": ..., "de": ...}}.
 TRANSLATION = "translation"
 #: The field that completes an instruction.
-INPUT = "input"
+INSTRUCTION_INPUT = "input"
 #: Fields of a message with its speaker, and with its text.
 ROLES = ("role", "from")
 CONTENTS = ("content", "value", "text")
 #: Roles whose messages are no turns: instructions and results of tools.
-NO_SPEAKERS = ("system", "developer", "tool", "function")
+IGNORED_ROLES = ("system", "developer", "tool", "function")
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,17 @@ class Fields:
         """Returns the outermost fields that may be read."""
         if self.columns:
             return tuple(
-                name for each in (*self.columns, self.group_column) for name in _path(each)
+                name for each in (*self.columns, self.group_column) for name in _outer_names(each)
             )
         pairs = (name for pair in PAIRS for name in pair)
-        return (*CONVERSATIONS, *pairs, INPUT, TRANSLATION, *self.languages, self.group_column)
+        return (
+            *CONVERSATIONS,
+            *pairs,
+            INSTRUCTION_INPUT,
+            TRANSLATION,
+            *self.languages,
+            self.group_column,
+        )
 
 
 def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
@@ -142,7 +149,7 @@ def _turns_of(value: Any) -> list[str]:
 def _content_of(message: dict[str, Any]) -> Any:
     """Returns a message's text; None if it does not belong to the conversation."""
     role = next((message[name] for name in ROLES if message.get(name)), None)
-    if role in NO_SPEAKERS or message.get("tool_calls") or message.get("function_call"):
+    if role in IGNORED_ROLES or message.get("tool_calls") or message.get("function_call"):
         return None
     content = next((message[name] for name in CONTENTS if message.get(name) is not None), ())
     if isinstance(content, list):  # parts: texts, pictures and the like
@@ -158,7 +165,7 @@ def _pair_of(record: dict[str, Any], languages: tuple[str, ...]) -> tuple[str, s
     for source, target in pairs:
         if isinstance(texts.get(source), str) and isinstance(texts.get(target), str):
             source_text, target_text = texts[source], texts[target]
-            extra = record.get(INPUT)
+            extra = record.get(INSTRUCTION_INPUT)
             if source == "instruction" and isinstance(extra, str) and extra:
                 source_text = f"{source_text} {extra}"
             return source_text, target_text
@@ -169,7 +176,7 @@ def _pair_of(record: dict[str, Any], languages: tuple[str, ...]) -> tuple[str, s
     raise ValueError("expected turns, messages, or source and target; or name `columns`")
 
 
-def _path(column: str) -> tuple[str, ...]:
+def _outer_names(column: str) -> tuple[str, ...]:
     """Returns a column's own name and the name of the outermost record that it may be in."""
     return (column, column.split(".")[0]) if column else ()
 

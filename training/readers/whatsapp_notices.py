@@ -9,20 +9,20 @@ from __future__ import annotations
 import re
 
 #: The mark before a notice of an iPhone.
-MARK = "\u200e"
+NOTICE_MARK = "\u200e"
 
 _MEDIUM = (
     r"(?:an? )?(?:image|video(?: note)?|audio|voice message|sticker|gif|document|contact card|media"
     r"|bild|dokument|kontaktkarte|medien|imagen|documento|tarjeta de contacto|vídeo|vidéo|áudio"
     r"|imagem|figurinha|cartão do contato|immagine|scheda contatto|afbeelding|contactkaart)"
 )
-_LEFT_OUT = (
+_OMITTED = (
     r"(?:omitted|weggelassen|ausgelassen|ausgeschlossen|omitid[oa]s?|ocultad[oa]s?|absente?|omise?s?"
     r"|retirée?|manquante?|omess[oae]|esclus[oa]|non inclus[oa]|weggelaten)"
 )
 _NOTICES = (
     r"<[^<>\n]{3,200}>",  # <Media omitted>, <attached: 1.jpg>, in any language
-    f"{_MEDIUM} {_LEFT_OUT}",
+    f"{_MEDIUM} {_OMITTED}",
     r"null",
     r"[\w ]{3,30}: https://maps\.google\.com/\S+",
     # English
@@ -68,14 +68,14 @@ _ENCRYPTED = re.compile(
 #: `IMG-1.jpg (file attached)`, in any language; a caption is on the lines below.
 _ATTACHED = re.compile(r"[^\n]{1,200}\.\w{2,5} \([^()\n]{3,40}\)(?:\n|$)")
 #: `<This message was edited>`, `<attached: 1.jpg>` after a text.
-_BEHIND = re.compile(r"\u200e?<[^<>\n]{3,60} [^<>\n]{1,200}>$")
+_TRAILING_NOTICE = re.compile(r"\u200e?<[^<>\n]{3,60} [^<>\n]{1,200}>$")
 
 
 def without_notices(text: str) -> str:
     """Returns the part of a message that a person wrote; empty if the app wrote it."""
-    if text.startswith(MARK):
+    if text.startswith(NOTICE_MARK):
         return ""
-    text = _BEHIND.sub("", text)
+    text = _TRAILING_NOTICE.sub("", text)
     text = _ATTACHED.sub("", text, count=1) if _ATTACHED.match(text) else text
     is_notice = _NOTICE.fullmatch(text.strip()) or _ENCRYPTED.match(text)
     return "" if is_notice else text.strip()

@@ -16,7 +16,7 @@ from training.files.records import Fault
 CHUNK_BYTES = 2**16
 
 #: LookupError: an unknown encoding.
-_BROKEN = (expat.ExpatError, ValueError, LookupError)
+_XML_ERRORS = (expat.ExpatError, ValueError, LookupError)
 
 Record = TypeVar("Record")
 
@@ -66,7 +66,7 @@ def read_xml(path: Path, handler: Handler[Record], form: str) -> Iterator[Record
             is_over = not chunk
             try:
                 parser.Parse(chunk, is_over)
-            except _BROKEN as error:
+            except _XML_ERRORS as error:
                 yield from handler.take()
                 yield Fault(f"{path}:{parser.CurrentLineNumber}", f"not {form}: {error}")
                 return
