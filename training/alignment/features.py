@@ -80,7 +80,9 @@ def border_distance(source: Side, target: Side, place: int, places: slice) -> Fl
 
 def _marks_statements(segments: Sequence[Segment]) -> bool:
     """Tells whether statements, too, have a mark at their end."""
-    stops = sum(each.ending == Ending.SENTENCE and not each.is_asked for each in segments)
+    stops = sum(
+        each.ending == Ending.SENTENCE and not each.is_question_or_exclamation for each in segments
+    )
     return stops >= MIN_MARKED_SHARE * len(segments)
 
 

@@ -20,7 +20,7 @@ from training.alignment.features import LENGTH_FLOOR, Floats, Side, border_dista
 from training.alignment.segments import Segment, segments_of
 from training.alignment.word_links import TimedText, links_between
 from training.files.records import Cue
-from training.subtitles.speech import joined
+from training.subtitles.speech import join_texts
 
 #: The factor for the score of a pair that is far from every confirmed interval, and the seconds
 #: from which it is far.
@@ -93,7 +93,7 @@ def text_of(segments: Sequence[Segment]) -> str:
     """Returns the text of segments, at least one, on one line."""
     text = segments[0].text
     for segment in segments[1:]:
-        text = joined(text, segment.text)
+        text = join_texts(text, segment.text)
     return text
 
 

@@ -13,7 +13,7 @@ from enum import IntEnum
 from itertools import pairwise
 
 from training.files.records import Cue
-from training.subtitles.sentences import is_asked, is_ended, sentences_of
+from training.subtitles.sentences import is_ended, is_question_or_exclamation, sentences_of
 from training.subtitles.speech import is_advert, speeches_of
 
 _CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
@@ -48,10 +48,10 @@ class Segment:
     line: int
 
     @property
-    def is_asked(self) -> bool:
+    def is_question_or_exclamation(self) -> bool:
         """Tells whether it ends with a question or an exclamation, which even files without full
         stops mark."""
-        return is_asked(self.text)
+        return is_question_or_exclamation(self.text)
 
 
 def segments_of(cues: Iterable[Cue]) -> list[Segment]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from training.subtitles.sentences import is_ended
 
 #: The least share of coloured parts that are lines or sentences if colours identify speakers.
-LEAST_WHOLE = 0.75
+MIN_WHOLE_SHARE = 0.75
 
 _TAG = re.compile(
     r"<(?:(?P<close>/)(?:font|c)|font(?P<font>\s[^>]{0,200})|c(?P<classes>(?:\.[^\s.>]{1,40})*)(?:\s[^>]*)?)>",
@@ -83,7 +83,7 @@ def colours_tell_speakers(cues: Iterable[str]) -> bool:
                 coloured += 1
                 whole += _is_border(before, run) and _is_border(before + run, after)
             before = (before + run)[-200:]
-    return coloured > 0 and whole >= LEAST_WHOLE * coloured
+    return coloured > 0 and whole >= MIN_WHOLE_SHARE * coloured
 
 
 def _is_border(before: str, after: str) -> bool:

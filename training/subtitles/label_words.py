@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: Words before a colon that are spoken, not the name of the speaker.
-NO_NAMES = frozenset(
+NON_NAMES = frozenset(
     "also answer because but example first fact finally here hint imagine listen look no note now "
     "okay or question remember rule second so still then therefore think third well yes yet "
     "the a an this that these those my our your his her its what who why how when where if and "
@@ -27,7 +27,7 @@ TOPICS = frozenset(
     "section level version test item round".split()
 )
 #: The same in scripts without capitals: he said, the question, for example, remember, note.
-NO_CASELESS_NAMES = frozenset(
+CASELESS_NON_NAMES = frozenset(
     "قال قالت قلت قالوا سؤال السؤال جواب الجواب مثلا مثال ملاحظة تذكر النتيجة الحل "
     "אמר אמרה אמרתי שאלה השאלה תשובה התשובה למשל דוגמה הערה זכור "
     "कहा बोला बोली सवाल जवाब प्रश्न उत्तर उदाहरण याद ध्यान सुनो "

@@ -26,12 +26,12 @@ from pathlib import Path
 from training.files.records import Cue, Fault
 from training.readers.detokenising import detokenised
 from training.readers.xml import read_xml
-from training.subtitles.cues import LONGEST_FILM
+from training.subtitles.cues import MAX_FILM_MS
 
 FORM = "XML of OPUS"
 
 #: The most characters of a sentence; a small packed document may unpack to endless spaces.
-LONGEST_SENTENCE = 2**20
+MAX_SENTENCE_CHARACTERS = 2**20
 
 #: Some releases have spaces in times (`00:00: 4,300`), or a point.
 _TIME = re.compile(r"(\d{1,3}):\s*(\d{1,2}):\s*(\d{1,2})(?:\s*[,.:]\s*(\d{1,3}))?")
@@ -109,7 +109,7 @@ class _Text:
     def add(self, text: str) -> None:
         """Adds text to a sentence. Raises ValueError if it becomes longer than any sentence."""
         self._length += len(text)
-        if self._length > LONGEST_SENTENCE:
+        if self._length > MAX_SENTENCE_CHARACTERS:
             raise ValueError(f"a sentence of {self._length:,} characters")
         self._raw.append(text)
 
@@ -191,7 +191,7 @@ class _Cues(_Document):
         super().start(name, attributes, line)
         if name == "time":
             self._take_text()
-            self._see_time(attributes, line)
+            self._handle_time(attributes, line)
 
     def end(self, name: str) -> None:
         if name == "s":
@@ -215,28 +215,28 @@ class _Cues(_Document):
         else:
             self._lines += lines
 
-    def _see_time(self, attributes: dict[str, str], line: int) -> None:
+    def _handle_time(self, attributes: dict[str, str], line: int) -> None:
         time, kind = _milliseconds(attributes.get("value", "")), attributes.get("id", "")[-1:]
         if time is None or kind not in ("S", "E"):
             self._add_fault(line, 'expected <time id="T1S" value="hh:mm:ss,mmm"/>, or T1E')
         elif kind == "S":
-            self._open(time, line)
+            self._open_cue(time, line)
         else:
-            self._close(time, line)
+            self._close_cue(time, line)
 
-    def _open(self, time: int, line: int) -> None:
+    def _open_cue(self, time: int, line: int) -> None:
         if self._start_ms is not None:
             self._add_fault(self._line, "its cue has no end")
         elif self._has_stray_text:
             self._add_fault(line, "text outside of a cue before this one")
         self._start_ms, self._line = time, line
 
-    def _close(self, time: int, line: int) -> None:
+    def _close_cue(self, time: int, line: int) -> None:
         if self._start_ms is None:
             self._add_fault(line, "its cue has no start")
         elif time < self._start_ms:
             self._add_fault(self._line, "ends before it starts")
-        elif time > LONGEST_FILM:
+        elif time > MAX_FILM_MS:
             self._add_fault(self._line, "ends after more than 24 hours")
         elif self._lines:
             self._found.append(Cue(self._start_ms, time, "\n".join(self._lines), self._line))

@@ -17,12 +17,12 @@ from training.files.records import Cue
 
 #: Captions roll if at least so many screens, and this share, begin with the end of the one before
 #: and continue; frozen screens, which show nothing new, do not count.
-LEAST_ROLLED = 2
-LEAST_SHARE = 0.3
+MIN_ROLLED = 2
+MIN_SHARE = 0.3
 #: So many equal words are no coincidence, even if no line of the screen before begins with them.
-MANY = 3
+MIN_OVERLAP_WORDS = 3
 #: No screen has more words; the time must not grow with the square of a damaged cue.
-MOST_WORDS = 200
+MAX_OVERLAP_WORDS = 200
 
 #: Marks of a change of speakers at the start of a line.
 DASHES = tuple("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
@@ -63,7 +63,7 @@ def captions_roll(cues: Sequence[Cue | None], pause_ms: int) -> bool:
     """
     screens = list(_screens_of(cues))
     rolled, new = _count(screens, pause_ms, by_letters=False)
-    return _is_habit(rolled, new) or _grows_by_letters(screens, rolled, pause_ms)
+    return _is_frequent(rolled, new) or _grows_by_letters(screens, rolled, pause_ms)
 
 
 def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue | None]:
@@ -89,9 +89,11 @@ def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue |
         if shown and before and last:
             end = max(last.end_ms, screen.end_ms) if shown == len(screen.words) else last.end_ms
             kept[-1] = replace(
-                last, end_ms=end, text=_grown(last.text, before.words[-1], screen.words[shown - 1])
+                last,
+                end_ms=end,
+                text=_with_grown_word(last.text, before.words[-1], screen.words[shown - 1]),
             )
-        kept.extend(_without_words(screen.cues, shown - _marks(screen, shown)))
+        kept.extend(_without_words(screen.cues, shown - _count_marks(screen, shown)))
         before = screen
     return kept
 
@@ -114,11 +116,11 @@ def _screens_of(cues: Sequence[Cue | None]) -> Iterator[_Screen | None]:
 def _grows_by_letters(screens: list[_Screen | None], rolled: int, pause_ms: int) -> bool:
     """Tells whether words grow too, in many more screens than the `rolled` ones that add words."""
     grown, new = _count(screens, pause_ms, by_letters=True)
-    return _is_habit(grown - rolled, new)
+    return _is_frequent(grown - rolled, new)
 
 
-def _is_habit(rolled: int, new: int) -> bool:
-    return rolled >= LEAST_ROLLED and rolled >= LEAST_SHARE * (rolled + new)
+def _is_frequent(rolled: int, new: int) -> bool:
+    return rolled >= MIN_ROLLED and rolled >= MIN_SHARE * (rolled + new)
 
 
 def _count(screens: list[_Screen | None], pause_ms: int, *, by_letters: bool) -> tuple[int, int]:
@@ -140,11 +142,11 @@ def _overlap(
     before: tuple[str, ...], line_starts: frozenset[int], words: tuple[str, ...], by_letters: bool
 ) -> int:
     """Counts the first words of a screen with which the one before ends, from one of its line
-    starts, or at least `MANY`.
+    starts, or at least `MIN_OVERLAP_WORDS`.
 
     With `by_letters`, the last of them may have grown.
     """
-    first = max(0, len(before) - min(len(words), MOST_WORDS))
+    first = max(0, len(before) - min(len(words), MAX_OVERLAP_WORDS))
     for start in range(first, len(before)):
         count = len(before) - start
         if count > 1 and before[start] != words[0]:
@@ -153,12 +155,12 @@ def _overlap(
             continue
         last, now = before[-1], words[count - 1]
         is_same = last == now or (by_letters and now.startswith(last))
-        if is_same and (start in line_starts or count >= MANY):
+        if is_same and (start in line_starts or count >= MIN_OVERLAP_WORDS):
             return count
     return 0
 
 
-def _marks(screen: _Screen, shown: int) -> int:
+def _count_marks(screen: _Screen, shown: int) -> int:
     """Returns 1 if the last word shown before is the mark of a change of speakers, else 0."""
     place = shown - 1
     if not 0 <= place < len(screen.words) - 1:
@@ -167,7 +169,7 @@ def _marks(screen: _Screen, shown: int) -> int:
     return int(bool(_ARROWS.fullmatch(word)) or (place in screen.line_starts and word in DASHES))
 
 
-def _grown(text: str, word: str, now: str) -> str:
+def _with_grown_word(text: str, word: str, now: str) -> str:
     """Returns a text whose last word has grown."""
     return text[: -len(word)] + now if word != now and text.endswith(word) else text
 

@@ -13,13 +13,13 @@ from training.subtitles.labels import (
     Labels,
     mark_bracketed,
     name_and_rest,
-    parted_at_labels,
+    split_at_labels,
 )
 from training.subtitles.sentences import (
-    ASKING_MARKS,
     CLOSERS,
     END_MARKS,
     OPENERS,
+    QUESTION_EXCLAMATION_MARKS,
     WIDE_MARKS,
     is_ended,
 )
@@ -41,22 +41,22 @@ _SONG = re.compile(
 _HYPHENS = "\\-\u2010\u2011\ufe63\uff0d"
 #: A dash, or the two arrows of American closed captions, before another speaker's text. Some files
 #: use the minus sign as a dash, but before a digit it is a minus.
-_A_DASH = rf"(?:[{_HYPHENS}\u2012-\u2015\ufe58]|\u2212(?!\d))"
-_DASH = re.compile(rf"^\s*(?:{_A_DASH}|>>+)\s*")
+_ANY_DASH = rf"(?:[{_HYPHENS}\u2012-\u2015\ufe58]|\u2212(?!\d))"
+_DASH = re.compile(rf"^\s*(?:{_ANY_DASH}|>>+)\s*")
 _BEGINS = rf"(?=[{OPENERS}]{{0,5}}\w)"
 #: In a line that begins with a dash, each that follows the end of a sentence.
 _DASH_WITHIN = re.compile(
-    rf"(?<=[{END_MARKS}{CLOSERS}])\s+{_A_DASH}\s*{_BEGINS}"
+    rf"(?<=[{END_MARKS}{CLOSERS}])\s+{_ANY_DASH}\s*{_BEGINS}"
     rf"|(?:(?<=[?!…{WIDE_MARKS}])|(?<=\w\w\.))[{_HYPHENS}](?=[{OPENERS}]{{0,5}}[^\W\d_])"
 )
 #: In another line, where a hyphen is at the word, or follows a question: `Who? -Me.`, `Who? - Me.`
 _DASH_AFTER_ANOTHER = re.compile(
-    rf"(?:(?<=[{END_MARKS}])\s+[{_HYPHENS}]|(?<=[{ASKING_MARKS}])\s+{_A_DASH}\s+)"
+    rf"(?:(?<=[{END_MARKS}])\s+[{_HYPHENS}]|(?<=[{QUESTION_EXCLAMATION_MARKS}])\s+{_ANY_DASH}\s+)"
     rf"(?=[{OPENERS}]{{0,5}}[^\W\d_])"
 )
 _ARROWS_WITHIN = re.compile(r"(?<=\S)\s+(>>+)\s*(?=\S)")
 #: A minus, unless the cue has another dash.
-_MAY_BE_MINUS = re.compile(rf"^\s*{_A_DASH}\d")
+_MAY_BE_MINUS = re.compile(rf"^\s*{_ANY_DASH}\d")
 #: The reading of a word, after it: `海(うみ)`
 _READING = re.compile(r"(?<=[\u3400-\u9fff々])[（(][\u3041-\u3096\u30a1-\u30fa・ー]{1,20}[）)]")
 _SPACES = re.compile(r"[ \t]+")
@@ -111,9 +111,9 @@ def speeches_of(cue: Cue, labels: Labels = NO_LABELS) -> Iterator[Speech]:
     name, is_marked = cue.speaker, False
     is_alone = "\n" not in cue.text.strip()
     lines = list(_lines_of(cue.text, labels))
-    is_talk = sum(bool(_DASH.match(line)) for line in lines) > 1
+    is_dialogue = sum(bool(_DASH.match(line)) for line in lines) > 1
     for line in lines:
-        text = line if _MAY_BE_MINUS.match(line) and not is_talk else _DASH.sub("", line)
+        text = line if _MAY_BE_MINUS.match(line) and not is_dialogue else _DASH.sub("", line)
         if text != line:
             name, is_marked = "" if parts else cue.speaker, True
         is_labelled = text.startswith(LABEL_START)
@@ -124,14 +124,14 @@ def speeches_of(cue: Cue, labels: Labels = NO_LABELS) -> Iterator[Speech]:
         if not any(map(str.isalnum, text)):
             continue
         if parts and not is_marked:
-            parts[-1] = replace(parts[-1], text=joined(parts[-1].text, text))
+            parts[-1] = replace(parts[-1], text=join_texts(parts[-1].text, text))
         else:
             parts.append(Speech(text, is_marked, name))
         is_marked = False
     yield from parts
 
 
-def joined(first: str, second: str) -> str:
+def join_texts(first: str, second: str) -> str:
     """Returns two parts of a text as one; a word divided by a hyphen becomes whole again."""
     return f"{first}{'' if _HYPHEN.search(first[-3:]) else ' '}{second}"
 
@@ -142,9 +142,9 @@ def _lines_of(text: str, labels: Labels) -> Iterator[str]:
     for line in _NOTE.sub(" ", _SONG.sub(" ", text)).split("\n"):
         line = _SPACES.sub(" ", line).strip()
         within = _DASH_WITHIN if _DASH.match(line) else _DASH_AFTER_ANOTHER
-        parted = _ARROWS_WITHIN.sub(r"\n\1 ", within.sub("\n- ", line))
-        for part in parted.split("\n"):
-            yield from parted_at_labels(part, labels)
+        separated = _ARROWS_WITHIN.sub(r"\n\1 ", within.sub("\n- ", line))
+        for part in separated.split("\n"):
+            yield from split_at_labels(part, labels)
 
 
 def _name_and_text(line: str, text: str, labels: Labels, is_alone: bool) -> tuple[str, str]:

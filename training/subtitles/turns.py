@@ -16,18 +16,18 @@ from training.files.records import Cue, Fault
 from training.subtitles.labels import labels_of
 from training.subtitles.rolling import captions_roll, drop_repeated_lines
 from training.subtitles.sentences import is_ended, is_question
-from training.subtitles.speech import Speech, is_advert, joined, speeches_of
+from training.subtitles.speech import Speech, is_advert, join_texts, speeches_of
 
 #: Fewer questions are not enough to judge a file.
-LEAST_QUESTIONS = 5
+MIN_QUESTIONS = 5
 #: If at most this share of questions is followed at once, the file has pauses between speakers.
-FEW = 0.1
+MAX_IMMEDIATE_SHARE = 0.1
 #: If a smaller share of cues ends a sentence, the file does not use full stops.
-LEAST_ENDED = 0.3
+MIN_ENDED_SHARE = 0.3
 #: If this share of sentences in rolling captions ends in a pause, pauses separate speakers.
-LEAST_PAUSED = 0.2
+MIN_PAUSED_SHARE = 0.2
 #: Cues with the mark of live captions that show they use it; one may be a mistake.
-LEAST_MARKED = 2
+MIN_MARKED_CUES = 2
 DOTS = ("...", "…")
 
 _ARROWS = re.compile(r"(?:^|\s)>>")
@@ -77,15 +77,15 @@ class Habits:
     """Conventions of a file's author.
 
     Attributes:
-        parts_speakers_by_pauses: cues without a pause between them are of one speaker. This is not
-            so in files that show each cue until the next.
+        separates_speakers_by_pauses: cues without a pause between them are of one speaker. This is
+            not so in files that show each cue until the next.
         ends_sentences: a complete sentence ends in a full stop. Some files, such as many Chinese
             ones, do not use full stops.
         marks_speakers: each change of speakers has a mark or a pause, like `>>` in live captions;
             text without either is the same speaker's, even after a full stop.
     """
 
-    parts_speakers_by_pauses: bool
+    separates_speakers_by_pauses: bool
     ends_sentences: bool
     marks_speakers: bool = False
 
@@ -99,7 +99,7 @@ def scenes_of(
         found: the cues of one file, in any order; a fault belongs after the cue before it.
         pauses: the silences that end turns and scenes.
     """
-    shown = _in_time_order(found)
+    shown = _sort_by_time(found)
     rolls = captions_roll(shown, pauses.turn_ms)
     if rolls:
         shown = drop_repeated_lines(shown, pauses.turn_ms)
@@ -118,8 +118,8 @@ def scenes_of(
         for number, speech in enumerate(speeches_of(cue, labels)):
             if scene and cue.colour != scene[-1].colour:
                 speech = replace(speech, is_marked=True)
-            if number or not (is_close and scene and _shows_again(scene[-1], speech, cue)):
-                _say(scene, speech, cue, is_close or number > 0, habits)
+            if number or not (is_close and scene and _is_repeated(scene[-1], speech, cue)):
+                _add_speech(scene, speech, cue, is_close or number > 0, habits)
             else:
                 scene[-1] = replace(scene[-1], end_ms=max(scene[-1].end_ms, cue.end_ms))
         last_end = max(last_end, cue.end_ms)
@@ -145,31 +145,35 @@ def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES, *, rolls: bool =
         for text, gap in zip(texts, gaps, strict=False)
         if is_question(text) and gap <= pauses.scene_ms
     ]
-    at_once = sum(gap < pauses.turn_ms for gap in after_questions)
+    immediate = sum(gap < pauses.turn_ms for gap in after_questions)
     ended = [is_ended(text) for text in texts]
     paused = sum(end and gap >= pauses.turn_ms for end, gap in zip(ended, gaps, strict=False))
-    ends_sentences = sum(ended) >= LEAST_ENDED * len(texts)
+    ends_sentences = sum(ended) >= MIN_ENDED_SHARE * len(texts)
     marked = sum(bool(_ARROWS.search(text)) for text in texts)
-    parts_rolled = marked > 0 or not ends_sentences or paused >= LEAST_PAUSED * sum(ended)
+    rolled_speakers_marked = (
+        marked > 0 or not ends_sentences or paused >= MIN_PAUSED_SHARE * sum(ended)
+    )
     return Habits(
-        parts_speakers_by_pauses=len(after_questions) >= LEAST_QUESTIONS
-        and at_once <= FEW * len(after_questions),
+        separates_speakers_by_pauses=len(after_questions) >= MIN_QUESTIONS
+        and immediate <= MAX_IMMEDIATE_SHARE * len(after_questions),
         ends_sentences=ends_sentences,
-        marks_speakers=marked >= LEAST_MARKED or (rolls and parts_rolled),
+        marks_speakers=marked >= MIN_MARKED_CUES or (rolls and rolled_speakers_marked),
     )
 
 
-def _say(scene: list[Turn], speech: Speech, cue: Cue, is_close: bool, habits: Habits) -> None:
+def _add_speech(
+    scene: list[Turn], speech: Speech, cue: Cue, is_close: bool, habits: Habits
+) -> None:
     """Adds a speech to the turn that it belongs to, or as a new one."""
     last = scene[-1] if scene else None
-    if last and is_close and _is_of_the_same_turn(last, speech, habits):
-        text = joined(last.text, speech.text)
+    if last and is_close and _continues_turn(last, speech, habits):
+        text = join_texts(last.text, speech.text)
         scene[-1] = replace(last, end_ms=max(last.end_ms, cue.end_ms), text=text)
     else:
         scene.append(Turn(cue.start_ms, cue.end_ms, speech.text, speech.speaker, cue.colour))
 
 
-def _shows_again(last: Turn, speech: Speech, cue: Cue) -> bool:
+def _is_repeated(last: Turn, speech: Speech, cue: Cue) -> bool:
     """Tells whether a cue begins with the text that is on the screen or just was, in a second layer
     or rolling up.
 
@@ -177,24 +181,26 @@ def _shows_again(last: Turn, speech: Speech, cue: Cue) -> bool:
     """
     if speech.text != last.text:
         return False
-    says_who = speech.is_marked or speech.speaker != last.speaker
-    return cue.start_ms < last.end_ms or not says_who
+    names_speaker = speech.is_marked or speech.speaker != last.speaker
+    return cue.start_ms < last.end_ms or not names_speaker
 
 
-def _is_of_the_same_turn(last: Turn, speech: Speech, habits: Habits) -> bool:
+def _continues_turn(last: Turn, speech: Speech, habits: Habits) -> bool:
     if speech.is_marked or (speech.speaker and speech.speaker != last.speaker):
         return bool(speech.speaker) and speech.speaker == last.speaker
-    if habits.parts_speakers_by_pauses or habits.marks_speakers:
+    if habits.separates_speakers_by_pauses or habits.marks_speakers:
         return True
-    return habits.ends_sentences and (not is_ended(last.text) or _goes_on(last.text, speech.text))
+    return habits.ends_sentences and (
+        not is_ended(last.text) or _continues_sentence(last.text, speech.text)
+    )
 
 
-def _goes_on(first: str, second: str) -> bool:
+def _continues_sentence(first: str, second: str) -> bool:
     """Tells whether three dots divide one sentence: `It was fine...` `until today.`"""
     return first.endswith(DOTS) and (second.startswith(DOTS) or second[0].islower())
 
 
-def _in_time_order(found: Iterable[Cue | Fault]) -> list[Cue | None]:
+def _sort_by_time(found: Iterable[Cue | Fault]) -> list[Cue | None]:
     """Returns the cues by their start; None for one that could not be read. A cue that a joined
     file has twice at the same time is there once."""
     timed: list[tuple[int, Cue | None]] = []

@@ -16,7 +16,7 @@ from training.subtitles.colours import colours_tell_speakers, speakers_of
 
 ARROW = "-->"
 #: The most characters of a cue with its markup: nobody can read more at a time.
-LONGEST_CUE = 5000
+MAX_CUE_CHARACTERS = 5000
 TOO_LONG = "a cue of {:,} characters"
 
 Block = tuple[int, list[str]]  # the line where it begins, and its lines
@@ -41,7 +41,7 @@ def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
     blocks = list(blocks_of(text))
     by_colour = "<c." in text and colours_tell_speakers("\n".join(block) for _, block in blocks)
     for line, block in blocks:
-        if (length := sum(map(len, block))) > LONGEST_CUE:
+        if (length := sum(map(len, block))) > MAX_CUE_CHARACTERS:
             yield Fault(f"{origin}:{line}", TOO_LONG.format(length))
             continue
         captions = captions_of(block, line == 1)
@@ -90,15 +90,15 @@ def _cues_of(
     if end < start:
         yield Fault(f"{origin}:{line}", "ends before it starts")
         return
-    speaker, spoken_to = "", 0
+    speaker, part_start = "", 0
     raw = without_readings(caption.raw_text)
     for tag in [*_VOICE.finditer(raw), None]:
-        said = raw[spoken_to : tag.start() if tag else None]
-        for colour, run in speakers_of(said) if by_colour else [("", said)]:
+        part = raw[part_start : tag.start() if tag else None]
+        for colour, run in speakers_of(part) if by_colour else [("", part)]:
             if text := _plain(run):
                 yield Cue(start, end, text, line, speaker, colour)
         if tag:
-            speaker, spoken_to = " ".join((tag[1] or "").split()), tag.end()
+            speaker, part_start = " ".join((tag[1] or "").split()), tag.end()
 
 
 def without_readings(markup: str) -> str:
