@@ -113,7 +113,7 @@ def read_messages(
         parsed = (_parse(row, path, message_of) for row in rows)
         yield [each for each in parsed if each]
     if not is_found:
-        raise CorpusError(f'{path}: no export of {app}: it has no list "messages".')
+        raise CorpusError(f'{path}: not an export of {app}: it has no list "messages".')
 
 
 def seconds_of_date(text: str) -> float:
@@ -171,7 +171,7 @@ def _parse(
             raise ValueError("expected a record")
         return message_of(record, line)
     except ValueError as error:
-        return Fault(f"{path}:{line}", f"no message: {error}")
+        return Fault(f"{path}:{line}", f"not a message: {error}")
 
 
 def _exchanges_of(

@@ -58,7 +58,7 @@ def _message_of(record: dict[str, Any], line: int) -> Message | None:
     """Returns the message of a record, or None to leave it out. Raises ValueError if malformed."""
     author, text = record.get("author"), record.get("content")
     if not isinstance(author, dict) or not isinstance(text, str):
-        raise ValueError("has no author or no content")
+        raise ValueError("has no author or content")
     if record.get("type") not in MESSAGE_TYPES or author.get("isBot"):
         return None
     text = _without_markup(text)
@@ -102,7 +102,9 @@ def _rows(path: Path) -> Iterator[tuple[int, Stamp, str, str, str] | Fault]:
     header = next(table, [])
     missing = [name for name in COLUMNS if name not in header]
     if missing:
-        raise CorpusError(f"{path}: no table of DiscordChatExporter: has no {', '.join(missing)}.")
+        raise CorpusError(
+            f"{path}: not a table of DiscordChatExporter: has no {', '.join(missing)}."
+        )
     places = [header.index(name) for name in COLUMNS]
     while True:
         line = table.line_num + 1
@@ -117,7 +119,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Stamp, str, str, str] | Fault]:
         except StopIteration:
             return
         except (csv.Error, ValueError) as error:
-            yield Fault(f"{path}:{line}", f"no message: {error}")
+            yield Fault(f"{path}:{line}", f"not a message: {error}")
             continue
         text = _without_markup(text)
         if text and not _NOTICE.fullmatch(text):

@@ -83,7 +83,7 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
         try:
             yield from _examples(row[1], place, fields)
         except ValueError as error:
-            yield Fault(place, f"no conversation or pair: {error}")
+            yield Fault(place, f"not a conversation or pair: {error}")
 
 
 def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
@@ -117,7 +117,7 @@ def _conversations(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Re
             text = _text_at(row[1], fields.columns[0])
             return _group_of(row[1], fields), row[0], text
         except ValueError as error:
-            return Fault(f"{path}:{row[0]}", f"no turn: {error}")
+            return Fault(f"{path}:{row[0]}", f"not a turn: {error}")
 
     turns = map(turn_of, rows)
     for group, members in groupby(turns, lambda turn: None if isinstance(turn, Fault) else turn[0]):

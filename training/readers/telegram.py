@@ -63,7 +63,7 @@ def _text_of(text: Any) -> str:
     if isinstance(text, str):
         return text
     if not isinstance(text, list):
-        raise ValueError("its text is no text")
+        raise ValueError("its text is not a string")
     return "".join(map(_part_of, text))
 
 
@@ -71,6 +71,6 @@ def _part_of(part: Any) -> str:
     if isinstance(part, str):
         return part
     if not isinstance(part, dict) or not isinstance(part.get("text"), str):
-        raise ValueError("its text is no list of texts")
+        raise ValueError("its text is not a list of strings")
     text = part["text"]
     return f"@{MENTION_START}{text}{MENTION_END}" if part.get("type") in _MENTIONS else text

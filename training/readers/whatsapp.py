@@ -48,7 +48,7 @@ def read_whatsapp(path: Path, options: ChatOptions) -> Records:
     entries = [each for each in found if isinstance(each, _Entry)]
     if not entries:
         raise CorpusError(
-            f"{path}: no chat of WhatsApp: no line begins like `12/31/20, 9:15 PM - Anna: ` or "
+            f"{path}: not a WhatsApp chat: no line begins like `12/31/20, 9:15 PM - Anna: ` or "
             "`[31.12.20, 21:15:03] Anna: `."
         )
     order = order_of(entry.stamp for entry in entries)

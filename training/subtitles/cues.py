@@ -75,7 +75,7 @@ def read_cues(path: Path) -> Iterator[Cue | Fault]:
         text = _MARKS.sub("", decoded.replace("\r\n", "\n").replace("\r", "\n"))
         form = format_of(text)
     except ValueError as error:
-        raise CorpusError(f"{path}: no subtitles: {error}.") from None
+        raise CorpusError(f"{path}: not subtitles: {error}.") from None
     suffix = Path(plain_name(path)).suffix
     if form not in FORMATS_OF_SUFFIX.get(suffix, PARSERS):
         yield Fault(f"{path}:1", f"is {form}, though its name ends in {suffix}")
@@ -89,7 +89,7 @@ def read_cues(path: Path) -> Iterator[Cue | Fault]:
 def _error_in(cue: Cue) -> str:
     if cue.end_ms > MAX_FILM_MS:
         return "ends after more than 24 hours"
-    return "holds bytes that are no text" if "\ufffd" in cue.text else ""
+    return "has bytes that are not text" if "\ufffd" in cue.text else ""
 
 
 def format_of(text: str) -> str:
@@ -117,7 +117,7 @@ def _describe_unknown(text: str) -> str:
         return "it is empty"
     if _WEB_PAGE.match(text):
         return "it is a web page or XML"
-    return "it holds no time that a subtitle format has (00:00:01,000 --> 00:00:02,000, ...)"
+    return "it has no time in a subtitle format (00:00:01,000 --> 00:00:02,000, ...)"
 
 
 def _subrip(text: str, origin: str) -> Cues:

@@ -200,7 +200,7 @@ class _Cues(_Document):
         if not self._depth and self._start_ms is not None:
             self._add_fault(self._line, "its cue has no end")
         elif not self._depth and self._has_stray_text:
-            self._add_fault(self._line, "text outside of a cue behind this one")
+            self._add_fault(self._line, "text outside of a cue after this one")
 
     def take(self) -> list[Cue | Fault]:
         found, self._found = self._found, []
