@@ -22,7 +22,7 @@ LABEL_START, LABEL_END = "\x02", "\x03"
 #: A candidate that comes so often is a label; if this share of cues has one, all of them are.
 MIN_OCCURRENCES = 2
 MIN_SHARE = 0.2
-#: A text with a smaller share of small letters is all in capitals.
+#: A text with a smaller share of lower-case letters is all in capitals.
 MAX_LOWERCASE_SHARE = 0.1
 MAX_LABEL_CHARACTERS = 32
 MAX_LABEL_WORDS = 5

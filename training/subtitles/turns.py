@@ -26,7 +26,7 @@ MAX_IMMEDIATE_SHARE = 0.1
 MIN_ENDED_SHARE = 0.3
 #: If this share of sentences in rolling captions ends in a pause, pauses separate speakers.
 MIN_PAUSED_SHARE = 0.2
-#: Cues with the mark of live captions that show they use it; one may be a mistake.
+#: If at least so many cues have the mark of live captions, the file uses it; one may be a mistake.
 MIN_MARKED_CUES = 2
 DOTS = ("...", "…")
 
