@@ -28,7 +28,7 @@ from training.fit.sizing import sized_options
 from training.markdown import markdown_table
 from training.model_card import Metrics, write_scores
 from training.prepare.prepare import PreparedCorpus, open_prepared
-from training.prepare.shards import spread
+from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe
 
 #: At most this many test examples are answered; all of them count for the perplexity.
@@ -77,7 +77,7 @@ def evaluate(recipe: Recipe) -> str:
         )
     engine = best_engine(folder)
     generator = Generator(config, folder.tokenizer, load_engine(folder, engine))
-    chosen = spread(len(shard), MOST_ANSWERS).tolist()
+    chosen = evenly_spaced(len(shard), MOST_ANSWERS).tolist()
     sources = [shard.source_turns(i) for i in chosen]
     references = [normalise_target(shard.target_text(i), config.text) for i in chosen]
     answered = [_answer(generator, sources, options) for options in _searches(recipe.search)]
@@ -173,7 +173,7 @@ def _warnings(
 
 
 def _samples(sources: Sequence[Sequence[str]], texts: Sequence[str]) -> list[tuple[str, str]]:
-    return [(" / ".join(sources[i]), texts[i]) for i in spread(len(sources), SAMPLES)]
+    return [(" / ".join(sources[i]), texts[i]) for i in evenly_spaced(len(sources), SAMPLES)]
 
 
 def _report(
@@ -187,7 +187,7 @@ def _report(
     header = ("source", "reference", *(answers.search for answers in answered))
     rows = [
         (" / ".join(sources[i]), references[i], *(answers.texts[i] for answers in answered))
-        for i in spread(len(sources), REPORTED)
+        for i in evenly_spaced(len(sources), REPORTED)
     ]
     return (
         f"# {model_name}: evaluation\n\n"

@@ -23,7 +23,7 @@ from training.export.encoder import encoder_graph
 from training.export.shortlist import build_shortlist
 from training.export.step import shortlist_graph, step_graph
 from training.prepare.prepare import PreparedCorpus, open_prepared
-from training.prepare.shards import Shard, spread
+from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe
 
 #: Sources on which the engines are compared, the most steps for each, and those of a batch.
@@ -76,7 +76,7 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
     shard = corpus.dev if len(corpus.dev) else corpus.test
     if not len(shard):
         raise CorpusError(f"{corpus.path}: has neither dev nor test part to compare engines on.")
-    sources = shard.source_ids(spread(len(shard), SAMPLE))
+    sources = shard.source_ids(evenly_spaced(len(shard), SAMPLE))
     network = load_network(folder)
     reference = KerasEngine(network)
     lines, files = [], _kept_files(path, folder.config.sha256)

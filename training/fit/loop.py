@@ -39,7 +39,7 @@ from training.fit.scoring import Scorer, TokenScore
 from training.fit.sizing import network_config, sized_options
 from training.model_card import Metrics, weights_of, write_model
 from training.prepare.prepare import PreparedCorpus, open_prepared
-from training.prepare.shards import spread
+from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe, start_of
 
 CHECKPOINT_FILE = "checkpoint.h5"
@@ -296,7 +296,7 @@ def _warnings_of_answers(run: Run) -> list[str]:
     """What is suspicious about the answers of the model that was written, to a few sources of the
     part that is scored."""
     scored = run.scored
-    chosen = spread(len(scored), SAMPLED_ANSWERS).tolist()
+    chosen = evenly_spaced(len(scored), SAMPLED_ANSWERS).tolist()
     generator = Generator.load(run.model_path, "keras")
     options = generator.config.search.greedy()
     found = generator.generate([scored.source_turns(i) for i in chosen], options)
