@@ -1,4 +1,4 @@
-"""The formats of corpora: what a recipe may name, and what the docs show of each."""
+"""Formats of corpora, with what the docs show of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Format = Literal[
     "subtitle-pairs",
 ]
 
-#: Pairs of `subtitle-pairs` below it are mostly of sentences that only one file has.
+#: Most pairs of `subtitle-pairs` with a lower score are of sentences that only one file has.
 MIN_SCORE = 0.4
 
 
@@ -38,12 +38,12 @@ class FormatInfo:
     """A format.
 
     Attributes:
-        tasks: what it can train.
-        suffixes: of the files that are taken out of a folder or an archive; empty: all.
-        meaning: what stands in the file, for the docs.
-        example: a tiny file; its lines are parted by LF, columns by TAB.
-        needs: keys of a source that must be given with it.
-        takes: keys of a source that may be given with it.
+        tasks: tasks that it can train.
+        suffixes: suffixes of the files to read in a folder or an archive; empty: all files.
+        meaning: contents of the file, for the docs.
+        example: a tiny file, with LF between lines and TAB between columns.
+        needs: keys that a source of this format must have.
+        takes: keys that a source of this format may have.
     """
 
     tasks: tuple[Task, ...]

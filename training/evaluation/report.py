@@ -1,4 +1,4 @@
-"""`evaluate`: answers the test part, scores it, and tells the model's card and a report of it."""
+"""`evaluate`: answers the test part, scores the answers and writes them to card and report."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe
 
-#: At most this many test examples are answered; all of them count for the perplexity.
+#: The most test examples that are answered; perplexity is computed on all.
 MOST_ANSWERS = 5000
-#: Of them, so many stand in the card and in the report.
+#: Answers that the card and the report show.
 SAMPLES, REPORTED = 12, 50
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The test set answered one way.
+    """Answers to the test part by one search.
 
     Attributes:
         search: `greedy`, `beam K` or `sampling`.
@@ -72,8 +72,8 @@ def evaluate(recipe: Recipe) -> str:
     config = folder.config
     if config.training.get("corpus_fingerprint") != corpus.fingerprint:
         raise CorpusError(
-            f"{path}: was trained on another corpus than lies in {corpus.path}, so that its test "
-            "part may hold what the model has learnt. Run `fit` again."
+            f"{path}: was trained on another corpus than {corpus.path}, whose test part may "
+            "contain what the model has learnt. Run `fit` again."
         )
     engine = best_engine(folder)
     generator = Generator(config, folder.tokenizer, load_engine(folder, engine))
@@ -100,7 +100,7 @@ def evaluate(recipe: Recipe) -> str:
 
 
 def _searches(own: SearchOptions) -> list[SearchOptions]:
-    """Greedy search, and the recipe's own unless it is the same. Nothing is there to re-rank by."""
+    """Returns greedy search, and the recipe's own unless it is the same; without re-ranking."""
     own = own.model_copy(update={"n_best": 1, "rerank_weight": 0.0})
     greedy = own.greedy()
     return [greedy] if own == greedy else [greedy, own]
