@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None, program: str = "python -m training"
     except KeyboardInterrupt:
         is_kept = chosen.command in RESUMING
         print(
-            "stopped; the same command goes on from here" if is_kept else "stopped", file=sys.stderr
+            "stopped; the same command resumes from here" if is_kept else "stopped", file=sys.stderr
         )
         return 130
     return 0

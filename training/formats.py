@@ -35,7 +35,7 @@ MIN_SCORE = 0.4
 
 @dataclass(frozen=True)
 class FormatInfo:
-    """A format.
+    """Description of a format.
 
     Attributes:
         tasks: tasks that it can train.
@@ -75,7 +75,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "exchanges": FormatInfo(
         tasks=("reply",),
         suffixes=(".tsv", ".txt"),
-        meaning="an exchange a line: message TAB reply; more columns before the reply are "
+        meaning="an exchange a line: message TAB reply; further columns before the reply are "
         "earlier turns",
         example="Who is there?\tIt is me.",
     ),
@@ -105,7 +105,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "yaml": FormatInfo(
         tasks=("reply",),
         suffixes=(".yml", ".yaml"),
-        meaning="as the ChatterBot corpus",
+        meaning="conversations in the layout of the ChatterBot corpus",
         example="conversations:\n- - Who is there?\n  - It is me.",
     ),
     "whatsapp": FormatInfo(
@@ -137,7 +137,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "table": FormatInfo(
         tasks=("reply", "translate"),
         suffixes=(".tsv", ".csv"),
-        meaning="named `columns` of a table; or numbered ones, if it has no row of names",
+        meaning="`columns` of a table, by name, or by number if it has no header row",
         example="id,question,answer\n7,Who is there?,It is me.",
         needs=("columns",),
         takes=("group_column",),
@@ -168,7 +168,7 @@ FORMATS: dict[Format, FormatInfo] = {
         tasks=("translate",),
         suffixes=(".tsv", ".txt"),
         meaning="a pair a line, as Tatoeba (manythings.org) and Anki have them: source TAB target; "
-        "more columns are left alone",
+        "further columns are ignored",
         example="Who is there?\tWer ist da?\tCC-BY 2.0",
     ),
     "tmx": FormatInfo(

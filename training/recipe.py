@@ -95,7 +95,7 @@ class SourceConfig(Document):
         if self.languages and len(self.languages) != 2:
             raise ValueError("`languages` are two codes, of source and target")
         if self.keep_language and not can_identify(self.keep_language):
-            raise ValueError(f"`keep_language`: no language is known as '{self.keep_language}'")
+            raise ValueError(f"`keep_language`: unknown language '{self.keep_language}'")
         if self.format == "table" and len(self.columns) == 1 and not self.group_column:
             raise ValueError("a single column of turns needs `group_column`, or give two `columns`")
         return self
@@ -108,7 +108,7 @@ class SourceConfig(Document):
 
 
 class CorpusConfig(Document):
-    """What is read, and which of it is kept."""
+    """Sources of the corpus, and conditions for the examples that are kept."""
 
     sources: tuple[SourceConfig, ...]
     rules: tuple[SerializeAsAny[Rule], ...] | None = Field(
@@ -150,7 +150,7 @@ class TokenizerConfig(TextConfig):
 
 
 class FitConfig(Document):
-    """How the network is trained."""
+    """Training of the network."""
 
     batch_tokens: int | None = Field(
         None,
@@ -185,7 +185,7 @@ class FitConfig(Document):
 
 
 class Recipe(Document):
-    """One run."""
+    """A run."""
 
     name: str = Field(
         min_length=1, max_length=100, pattern=r"^[\w.-]+$", description="of the model"

@@ -69,7 +69,7 @@ _PROFANITY = (
 
 
 class Cleaner:
-    """The rules of a recipe that look at one example alone.
+    """The rules of a recipe that check one example at a time.
 
     Args:
         chosen: rules, in order; those that compare examples belong to `pass2_deduplicate.py`.

@@ -51,7 +51,7 @@ class Arithmetic(Protocol):
 
 
 class Float32Arithmetic:
-    """Everything in float32."""
+    """All tables, weights and products in float32."""
 
     def table(self, graph: Graph, table: Array) -> Value:
         return graph.constant(table)

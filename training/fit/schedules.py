@@ -18,7 +18,7 @@ def feasible_warmup(warmup_steps: int, total_steps: int) -> int:
 
 
 class WarmUpAndDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly from 0 to `peak` over `warmup_steps`, then decays until `total_steps`.
+    """Linear warm-up from 0 to `peak` over `warmup_steps`, then decay until `total_steps`.
 
     Args:
         peak: the highest rate.

@@ -27,7 +27,7 @@ SHAPE_BY_HEART = NetworkShape(embedding_units=512, encoder_units=64, decoder_uni
 
 
 class SizedFitConfig(FitConfig):
-    """`[fit]` of a recipe with nothing left open."""
+    """`[fit]` of a recipe with all defaults filled in."""
 
     batch_tokens: int = Field(ge=16)
     epochs: int = Field(ge=1)

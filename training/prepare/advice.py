@@ -47,7 +47,7 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class Note:
-    """Something to act on.
+    """Advice to act on.
 
     Attributes:
         text: the problem and what to do.

@@ -182,8 +182,8 @@ def _pair_films(source: SourceConfig, roots: list[Path], root: Path, files: list
     films = [film for film in source_films if film in target_films]
     if not films:
         raise CorpusError(
-            f"{source.path}, {source.target_path}: no film is in both. `*` must stand for the same "
-            "in both, as in talks/*/english.srt and talks/*/german.srt."
+            f"{source.path}, {source.target_path}: no film is in both. `*` must match the same "
+            "text in both, as in talks/*/english.srt and talks/*/german.srt."
         )
     sides = ([side[film] for film in films] for side in (source_films, target_films))
     return Input(source, root, *sides)

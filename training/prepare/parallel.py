@@ -64,7 +64,7 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
     except BrokenProcessPool:
         raise CorpusError(
             "a process was killed, perhaps because memory ran out. The same command resumes "
-            "here; fewer `--workers` need less memory."
+            "from here; fewer `--workers` need less memory."
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)

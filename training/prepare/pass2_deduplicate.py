@@ -33,7 +33,7 @@ _TRAIN, _DEV, _PUBLISHED_DEV, _TEST, _PUBLISHED_TEST = (1 << i for i in range(5)
 _BIT = np.array([[_TRAIN, _TRAIN], [_DEV, _PUBLISHED_DEV], [_TEST, _PUBLISHED_TEST]], np.uint8)
 _ALL_DEV, _ALL_TEST = _DEV | _PUBLISHED_DEV, _TEST | _PUBLISHED_TEST
 
-#: (parts that drop a candidate, parts that have it too, verdict)
+#: (parts that drop a candidate, if one of these parts has it too, with this verdict)
 _LeakPolicy = tuple[tuple[int, int, int], ...]
 _HELD_OUT_FIRST: _LeakPolicy = (
     (_TRAIN, _ALL_TEST, IN_TEST),
@@ -143,10 +143,10 @@ def _rounds(
 def _share(path: Path, start: int, parts: Parts, column: str, number: int, rounds: int) -> _Round:
     batch = open_chunk(path).get_batch(0)
     keys = batch[column].to_numpy()
-    mine = np.flatnonzero((keys % np.uint64(rounds) == number) & (keys != 0))
-    is_given = batch["is_published"].to_numpy(zero_copy_only=False).astype(np.uint8)
-    bits = _BIT[parts[mine], is_given[mine]]
-    return _Round(start + mine, keys[mine], bits)
+    chosen = np.flatnonzero((keys % np.uint64(rounds) == number) & (keys != 0))
+    is_published = batch["is_published"].to_numpy(zero_copy_only=False).astype(np.uint8)
+    bits = _BIT[parts[chosen], is_published[chosen]]
+    return _Round(start + chosen, keys[chosen], bits)
 
 
 def _resolve_leaks(verdicts: Verdicts, given: _Round, policy: _LeakPolicy) -> Counter[str]:
@@ -158,14 +158,14 @@ def _resolve_leaks(verdicts: Verdicts, given: _Round, policy: _LeakPolicy) -> Co
     starts = np.flatnonzero(np.r_[True, found.keys[1:] != found.keys[:-1]])
     all_bits = np.bitwise_or.reduceat(found.bits, starts)
     all_bits = np.repeat(all_bits, np.diff(np.r_[starts, len(found.keys)]))
-    for mine, theirs, verdict in policy:
-        leaving = (found.bits & mine != 0) & (all_bits & theirs != 0)
-        indices = found.indices[leaving]
+    for dropping, keeping, verdict in policy:
+        is_leak = (found.bits & dropping != 0) & (all_bits & keeping != 0)
+        indices = found.indices[is_leak]
         verdicts[indices] = np.where(verdicts[indices] == KEPT, verdict, verdicts[indices])
     return Counter(
         {
-            f"{here} and {there}": int(((found.bits & mine != 0) & (all_bits & theirs != 0)).sum())
-            for here, mine, there, theirs in (
+            f"{one} and {other}": int(((found.bits & bits != 0) & (all_bits & others != 0)).sum())
+            for one, bits, other, others in (
                 ("train", _TRAIN, "dev", _ALL_DEV),
                 ("train", _TRAIN, "test", _ALL_TEST),
                 ("dev", _ALL_DEV, "test", _ALL_TEST),
