@@ -23,7 +23,7 @@ import keras
 from model.config import NetworkShape
 from training.fit.loop import Run
 from training.prepare.prepare import PreparedCorpus, open_prepared, prepare
-from training.prepare.shards import spread
+from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe, data_folder
 
 NETWORKS = {
@@ -57,7 +57,7 @@ def prepared(folder: Path, pairs: int, name: str) -> tuple[Recipe, PreparedCorpu
     """A recipe of one epoch on so many pairs, and its corpus."""
     with gzip.open(data_folder() / "tatoeba" / "fra-eng.tsv.gz", "rt", encoding="utf-8") as file:
         lines = file.readlines()
-    (folder / "pairs.tsv").write_text("".join(lines[i] for i in spread(len(lines), pairs)))
+    (folder / "pairs.tsv").write_text("".join(lines[i] for i in evenly_spaced(len(lines), pairs)))
     parts = dict(NETWORKS[name])
     units = parts.pop("units")
     widths = {"embedding_units": units, "encoder_units": units // 2, "decoder_units": units}

@@ -162,7 +162,7 @@ def clean(folder: str, workers: int) -> None:
     from training.prepare.inputs import find_inputs, pieces_of
     from training.prepare.parallel import run_all
     from training.prepare.pass1_select import Select
-    from training.prepare.pass2_deduplicate import judge
+    from training.prepare.pass2_deduplicate import deduplicate
 
     path = Path(folder) / "recipe.toml"
     recipe = read_recipe(path)
@@ -174,7 +174,7 @@ def clean(folder: str, workers: int) -> None:
     chunks = [job.path_of(number) for number in range(count)]
     rows = [facts_of(chunk)["rows"] for chunk in chunks]
     rules = frozenset(rule.rule for rule in recipe.rules)
-    judge(chunks, rows, work / "verdicts", is_bilingual=True, rules=rules)
+    deduplicate(chunks, rows, work / "verdicts", is_bilingual=True, rules=rules)
 
 
 def peer_configuration(folder: Path, workers: int) -> dict[str, object]:

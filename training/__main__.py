@@ -26,9 +26,9 @@ from training.recipe import read_complete_recipe
 from training.subtitles.mine import Exchange, MiningOptions, is_mined, mine
 
 STRICT = "stop at the first record or file that cannot be read, instead of leaving it out"
-#: Commands whose standard output is data.
+#: Commands that write data to standard output.
 PRINTING = ("mine", "align")
-#: Commands that keep what they have done when they are stopped.
+#: Commands that resume after they were stopped.
 RESUMING = ("prepare", "fit")
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
@@ -57,20 +57,20 @@ def main(arguments: list[str] | None = None, program: str = "python -m training"
     except KeyboardInterrupt:
         is_kept = chosen.command in RESUMING
         print(
-            "stopped; the same command goes on from here" if is_kept else "stopped", file=sys.stderr
+            "stopped; the same command resumes from here" if is_kept else "stopped", file=sys.stderr
         )
         return 130
     return 0
 
 
 def _discard_output() -> None:
-    """Sends what standard output still holds nowhere: Python would try to write it at exit."""
+    """Discards what standard output still buffers: Python would try to write it at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _describe(error: OSError, chosen: argparse.Namespace) -> str:
-    """One sentence of what could not be read or written, why, and what to do."""
+    """Describes in one sentence what could not be read or written, why, and what to do."""
     place = error.filename or f"output of {getattr(chosen, 'recipe', chosen.command)}"
     return f"{place}: {explain(error)}"
 
@@ -80,7 +80,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, run, description in (
         ("prepare", _prepare, "read, split and tokenise the corpus"),
-        ("fit", _fit, "train, or go on training, and write the model folder"),
+        ("fit", _fit, "train, or resume training, and write the model folder"),
         ("evaluate", _evaluate, "score the model on the test part and complete its card"),
         ("export", _export, "add graphs for ONNX Runtime, much faster on a CPU, to the model"),
     ):
@@ -89,14 +89,14 @@ def _parser(program: str) -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         if name == "prepare":
             command.add_argument(
-                "--workers", type=_count, help="processes; by default one for each core"
+                "--workers", type=_count, help="number of processes; by default one for each core"
             )
             command.add_argument("--strict", action="store_true", help=STRICT)
     commands.choices["export"].add_argument(
         "--precision",
         choices=PRECISIONS,
         action="append",
-        help="of the graphs; once for each; both by default",
+        help="of the graphs; may be repeated; default: both",
     )
     description = "print the exchanges of subtitle files, one JSON object a line"
     command = commands.add_parser("mine", help=description, description=description)
@@ -106,11 +106,13 @@ def _parser(program: str) -> argparse.ArgumentParser:
         metavar="PATH",
         help="files, folders, globs or archives; -: a list of them on standard input",
     )
-    command.add_argument("--context-turns", type=_count, help="the most turns of a context")
-    command.add_argument("--scene-pause", type=_seconds, help="silence that ends a scene")
-    command.add_argument("--turn-pause", type=_seconds, help="between cues of one turn")
+    command.add_argument("--context-turns", type=_count, help="most turns of a context")
+    command.add_argument("--scene-pause", type=_seconds, help="seconds of silence that end a scene")
     command.add_argument(
-        "--keep-language", type=_language, help="code of the one to read where cues show two"
+        "--turn-pause", type=_seconds, help="most seconds between cues of one turn"
+    )
+    command.add_argument(
+        "--keep-language", type=_language, help="code of the language to read where cues show two"
     )
     command.set_defaults(run=_mine)
     description = "print what two subtitle files of one film say, one JSON object a pair"
@@ -191,14 +193,14 @@ def _export(chosen: argparse.Namespace) -> str:
 
 
 def _listed(paths: Iterable[str]) -> Iterator[str]:
-    """Paths, and those that standard input lists where one is `-`."""
+    """Yields paths; in place of `-`, those that standard input lists."""
     for path in paths:
         yield from filter(None, map(str.strip, sys.stdin)) if path == "-" else [path]
 
 
 @contextmanager
 def _open_output(path: Path | None) -> Iterator[TextIO]:
-    """A file, or standard output, in UTF-8.
+    """Opens a file, or standard output, in UTF-8.
 
     Raises:
         CorpusError: if it cannot be opened, or written while this context is open.
@@ -252,7 +254,7 @@ def _align(chosen: argparse.Namespace) -> str:
 
 
 def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
-    """Two files, or all that standard input lists."""
+    """Yields the two files of a film, or of all films that standard input lists."""
     if target:
         yield source, target
         return
@@ -265,9 +267,9 @@ def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _print(records: Iterator[Found | Fault], chosen: argparse.Namespace) -> tuple[int, int]:
-    """Prints records as JSON lines and faults on standard error. How many of each there are.
+    """Prints records as JSON lines and faults on standard error; returns the number of each.
 
-    A file that is there already stays as it is until there is something to write.
+    An existing file stays as it is until there is something to write.
     """
     count, faults = 0, 0
     output: TextIO | None = None

@@ -1,4 +1,4 @@
-"""The leaves that training adds to `model.errors`.
+"""Errors of training, which extend the tree of `model.errors`.
 
 ConfigError  <- RecipeError      a recipe is wrong
 Seq2SeqError <- CorpusError      a corpus cannot be read, or nothing of it is left
@@ -53,7 +53,7 @@ _REMEDIES = {
 
 
 def explain(error: OSError) -> str:
-    """Says why the system refuses a file, and what to do."""
+    """Explains why the system refuses a file, and what to do."""
     number = error.errno or 0
     reason = os.strerror(number) if number else str(error)
     return f"{reason}. {_REMEDIES.get(number, 'Look into it, then start again.')}"

@@ -1,4 +1,4 @@
-"""The formats of corpora: what a recipe may name, and what the docs show of each."""
+"""Formats of corpora, with what the docs show of each."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ Format = Literal[
     "subtitle-pairs",
 ]
 
-#: Pairs of `subtitle-pairs` below it are mostly of sentences that only one file has.
+#: Most pairs of `subtitle-pairs` with a lower score are of sentences that only one file has.
 MIN_SCORE = 0.4
 
 
 @dataclass(frozen=True)
 class FormatInfo:
-    """A format.
+    """Description of a format.
 
     Attributes:
-        tasks: what it can train.
-        suffixes: of the files that are taken out of a folder or an archive; empty: all.
-        meaning: what stands in the file, for the docs.
-        example: a tiny file; its lines are parted by LF, columns by TAB.
-        needs: keys of a source that must be given with it.
-        takes: keys of a source that may be given with it.
+        tasks: tasks that it can train.
+        suffixes: suffixes of the files to read in a folder or an archive; empty: all files.
+        meaning: contents of the file, for the docs.
+        example: a tiny file, with LF between lines and TAB between columns.
+        needs: keys that a source of this format must have.
+        takes: keys that a source of this format may have.
     """
 
     tasks: tuple[Task, ...]
@@ -75,7 +75,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "exchanges": FormatInfo(
         tasks=("reply",),
         suffixes=(".tsv", ".txt"),
-        meaning="an exchange a line: message TAB reply; more columns before the reply are "
+        meaning="an exchange a line: message TAB reply; further columns before the reply are "
         "earlier turns",
         example="Who is there?\tIt is me.",
     ),
@@ -105,7 +105,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "yaml": FormatInfo(
         tasks=("reply",),
         suffixes=(".yml", ".yaml"),
-        meaning="as the ChatterBot corpus",
+        meaning="conversations in the layout of the ChatterBot corpus",
         example="conversations:\n- - Who is there?\n  - It is me.",
     ),
     "whatsapp": FormatInfo(
@@ -137,7 +137,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "table": FormatInfo(
         tasks=("reply", "translate"),
         suffixes=(".tsv", ".csv"),
-        meaning="named `columns` of a table; or numbered ones, if it has no row of names",
+        meaning="`columns` of a table, by name, or by number if it has no header row",
         example="id,question,answer\n7,Who is there?,It is me.",
         needs=("columns",),
         takes=("group_column",),
@@ -168,7 +168,7 @@ FORMATS: dict[Format, FormatInfo] = {
         tasks=("translate",),
         suffixes=(".tsv", ".txt"),
         meaning="a pair a line, as Tatoeba (manythings.org) and Anki have them: source TAB target; "
-        "more columns are left alone",
+        "further columns are ignored",
         example="Who is there?\tWer ist da?\tCC-BY 2.0",
     ),
     "tmx": FormatInfo(

@@ -1,4 +1,4 @@
-"""From weights and a recipe to a model folder with its card."""
+"""Model folders with their card, from weights and a recipe."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def write_model(
     weights: bytes,
     metrics: Metrics,
 ) -> None:
-    """Writes the folder of a model that was trained just now, replacing one that lies there.
+    """Writes the folder of a newly trained model, and replaces an existing one.
 
     Args:
-        path: where.
-        recipe, corpus: what it was trained on.
-        network: its sizes.
-        weights: a Keras weights file.
+        path: the folder.
+        recipe, corpus: what the model was trained on.
+        network: sizes of the network.
+        weights: contents of a Keras weights file.
         metrics: name -> value, for config and card.
 
     Raises:
-        FolderError: if the disk refuses.
+        FolderError: if the folder cannot be written.
     """
     config = ModelConfig(
         name=recipe.name,
@@ -66,19 +66,19 @@ def write_scores(
     samples: list[tuple[str, str]],
     search: SearchOptions,
 ) -> None:
-    """Puts scores, and the search that they were found with, into the config and the card of a
-    finished model folder; all else stays, whatever became of the recipe since.
+    """Writes scores, and the search that they were found with, into the config and the card of a
+    model folder; all else stays, even if the recipe has changed since.
 
     Args:
         path: the folder, verified.
-        config: its document.
-        train_examples: that it was trained on.
-        metrics: name -> value, instead of those it has.
+        config: its config.
+        train_examples: number of examples that it was trained on.
+        metrics: name -> value; replaces the metrics that it has.
         samples: (source, answer) pairs for the card.
-        search: the model's defaults from now on.
+        search: the model's new defaults.
 
     Raises:
-        FolderError: if the disk refuses.
+        FolderError: if the folder cannot be written.
     """
     training = {**config.training, "metrics": metrics}
     scored = config.model_copy(update={"training": training, "search": search})
@@ -88,7 +88,7 @@ def write_scores(
 
 
 def weights_of(network: TokenSeq2Seq) -> bytes:
-    """A Keras weights file of `network`, without the state of its optimizer."""
+    """Returns a Keras weights file of `network`, without the state of its optimizer."""
     plain = TokenSeq2Seq(network.config)
     plain.set_weights(network.get_weights())
     with tempfile.TemporaryDirectory() as folder:

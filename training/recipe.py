@@ -19,8 +19,8 @@ from training.formats import FORMATS, MIN_SCORE, Format
 
 
 class SourceConfig(Document):
-    """Files of one format (`training.formats` tells what stands in them). Relative paths are looked
-    up in `folders_of` the recipe."""
+    """Files of one format (see `training.formats`). Relative paths are looked up in `folders_of`
+    the recipe."""
 
     format: Format
     path: str = Field(
@@ -37,8 +37,8 @@ class SourceConfig(Document):
     )
     languages: tuple[str, ...] = Field(
         (),
-        description="codes of source and target, of formats that tell languages apart; none: those "
-        "of the recipe",
+        description="codes of source and target, for formats whose files name languages; none: "
+        "those of the recipe",
     )
     columns: tuple[str, ...] = Field(
         (),
@@ -48,7 +48,7 @@ class SourceConfig(Document):
         "be a list of turns",
     )
     group_column: str = Field(
-        "", description="of these: rows with the same value are one conversation or film"
+        "", description="of these columns: rows with the same value are one conversation or film"
     )
     scene_pause: float = Field(
         4.0, gt=0.0, description="seconds of silence that end a scene of subtitles"
@@ -57,27 +57,27 @@ class SourceConfig(Document):
         6.0, gt=0.0, description="hours of silence that end a conversation of a chat"
     )
     keep_names: bool = Field(
-        False, description="leave the names of those who talk in the texts of a chat"
+        False, description="keep the names of the speakers in the texts of a chat"
     )
     documents: tuple[str, ...] = Field(
         (),
-        description="folders and archives that hold what an alignment of `xces` aligns; none: "
-        "its folder, and the archives in it",
+        description="folders and archives with the documents that an alignment of `xces` aligns; "
+        "none: its own folder, and the archives in it",
     )
     turn_pause: float = Field(
         0.25, ge=0.0, description="seconds; cues of subtitles that are closer can be one turn"
     )
     keep_language: str = Field(
-        "", description="code of the one that is read where cues of `subtitles` show two languages"
+        "", description="code of the language to read where cues of `subtitles` show two"
     )
     split: Literal["auto", "train", "dev", "test"] = Field(
-        "auto", description="the part that it belongs to; `auto` draws"
+        "auto", description="part that it belongs to; `auto`: parts are drawn from it"
     )
     repeat: float = Field(
         1.0,
         gt=0.0,
         le=1000.0,
-        description="times that its training part is seen in an epoch; 0.2 draws a fifth of it",
+        description="times that its training part occurs in an epoch; 0.2 draws a fifth of it",
     )
     swap: bool = Field(False, description="read the target as the source")
 
@@ -95,27 +95,29 @@ class SourceConfig(Document):
         if self.languages and len(self.languages) != 2:
             raise ValueError("`languages` are two codes, of source and target")
         if self.keep_language and not can_identify(self.keep_language):
-            raise ValueError(f"`keep_language`: no language is known as '{self.keep_language}'")
+            raise ValueError(f"`keep_language`: unknown language '{self.keep_language}'")
         if self.format == "table" and len(self.columns) == 1 and not self.group_column:
             raise ValueError("a single column of turns needs `group_column`, or give two `columns`")
         return self
 
     @property
     def language_pair(self) -> tuple[str, str]:
-        """`languages` of a format that needs them."""
+        """Returns source and target of `languages`, for a format that needs them."""
         source, target = self.languages
         return source, target
 
 
 class CorpusConfig(Document):
-    """What is read, and which of it is kept."""
+    """Sources of the corpus, and conditions for the examples that are kept."""
 
     sources: tuple[SourceConfig, ...]
     rules: tuple[SerializeAsAny[Rule], ...] | None = Field(
-        None, description="what drops an example; none: the default rules of the task"
+        None, description="rules that drop examples; none: the default rules of the task"
     )
     max_source_tokens: int = Field(
-        64, ge=2, description="longer examples are left out; of a dialogue, counted as it is read"
+        64,
+        ge=2,
+        description="longer examples are left out; a dialogue counts as the model reads it",
     )
     max_target_tokens: int = Field(64, ge=2, description="longer examples are left out")
     dev_fraction: float = Field(
@@ -124,12 +126,12 @@ class CorpusConfig(Document):
         le=0.5,
         description="of conversations, films or sources; at least 50 examples or a tenth; 0: none",
     )
-    test_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of the same")
+    test_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of the same, for test")
 
     @field_validator("sources")
     @classmethod
     def _check_any(cls, sources: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
-        # As a least length of the field, it would be an error beside those of wrong sources.
+        # A minimum length of the field would be reported in addition to errors of sources.
         if not sources:
             raise ValueError("at least one source is needed")
         return sources
@@ -143,45 +145,47 @@ class CorpusConfig(Document):
 class TokenizerConfig(TextConfig):
     """The tokenizer to train."""
 
-    vocab_size: int = Field(8000, ge=16, description="an upper bound: small corpora give less")
-    type: Literal["unigram", "bpe", "word"] = Field("unigram", description="of its pieces")
+    vocab_size: int = Field(8000, ge=16, description="upper bound; small corpora give fewer pieces")
+    type: Literal["unigram", "bpe", "word"] = Field("unigram", description="kind of its pieces")
 
 
 class FitConfig(Document):
-    """How the network is trained."""
+    """Training of the network."""
 
     batch_tokens: int | None = Field(
         None,
         ge=16,
-        description="target tokens of a batch, padding counted; none: 2,048, or for a small corpus "
-        "a 128th of its tokens, at least 512",
+        description="target tokens of a batch, padding included; none: 2,048, or for a small "
+        "corpus a 128th of its tokens, at least 512",
     )
     epochs: int | None = Field(
-        None, ge=1, description="at most; none: 10, or as many as make 2,500 steps, up to 100"
+        None, ge=1, description="at most; none: 10, or as many as give 2,500 steps, up to 100"
     )
     learning_rate: float | None = Field(
-        None, gt=0.0, description="of Adam, at its highest; none: 0.001, or 0.004 by heart"
+        None, gt=0.0, description="peak, of Adam; none: 0.001, or 0.004 to learn by heart"
     )
     warmup_steps: int = Field(
-        0, ge=0, description="steps until the highest rate; at most half of the run"
+        0, ge=0, description="steps until the peak rate; at most half of the run"
     )
     decay: Literal["none", "cosine", "inverse_sqrt"] = Field(
-        "cosine", description="of the rate afterwards"
+        "cosine", description="of the learning rate after the peak"
     )
-    clip_norm: float = Field(1.0, gt=0.0, description="of all gradients together")
+    clip_norm: float = Field(1.0, gt=0.0, description="largest norm of all gradients together")
     label_smoothing: float = Field(
         0.0, ge=0.0, lt=1.0, description="probability that is spread over all tokens"
     )
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
-    patience: int = Field(5, ge=1, description="epochs without a better dev loss before it stops")
+    patience: int = Field(
+        5, ge=1, description="epochs without a better dev loss before training stops"
+    )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
-        "float32", description="of the layers' arithmetic"
+        "float32", description="of the layers' computations"
     )
     seed: int = Field(1, ge=0, description="of weights, order and dropout")
 
 
 class Recipe(Document):
-    """One run."""
+    """A run."""
 
     name: str = Field(
         min_length=1, max_length=100, pattern=r"^[\w.-]+$", description="of the model"
@@ -204,14 +208,14 @@ class Recipe(Document):
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules that are applied, in order."""
+        """Returns the rules that are applied, in order."""
         given = self.corpus.rules
         return default_rules(self.task) if given is None else given
 
     @model_validator(mode="before")
     @classmethod
     def _share_languages(cls, values: Any) -> Any:
-        """Sources that take `languages` and have none get the recipe's."""
+        """Gives the recipe's `languages` to sources that take them and have none."""
         match values:
             case {"languages": [_, _] as languages, "corpus": {"sources": list() as sources}}:
                 shared = [_with_languages(source, languages) for source in sources]
@@ -238,7 +242,7 @@ def read_recipe(path: Path) -> Recipe:
     """Reads and checks a recipe.
 
     Raises:
-        RecipeError: if the file is missing, is no TOML, or any key is wrong.
+        RecipeError: if the file is missing, not TOML, or any key is wrong.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -253,12 +257,12 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def read_complete_recipe(path: Path) -> Recipe:
-    """A recipe, with the tokenizer and the network of the model that it starts from, if any, whose
-    folder is looked up in `folders_of` the recipe.
+    """Reads a recipe, with the tokenizer and the network of the model that it starts from, if any,
+    whose folder is looked up in `folders_of` the recipe.
 
     Raises:
-        RecipeError: as `read_recipe`; or if it describes another tokenizer, network or task, or
-            the model that it starts from is nowhere.
+        RecipeError: as in `read_recipe`; or if it describes another tokenizer, network or task, or
+            the model that it starts from is missing.
         FolderError: if that model is broken.
     """
     recipe = read_recipe(path)
@@ -266,11 +270,11 @@ def read_complete_recipe(path: Path) -> Recipe:
         folder = _find_folder(recipe.start_from, path)
         recipe = recipe.model_copy(update={"start_from": str(folder)})
     start = start_of(recipe)
-    return _continued(recipe, start, path) if start else recipe
+    return _complete(recipe, start, path) if start else recipe
 
 
 def start_of(recipe: Recipe) -> ModelFolder | None:
-    """The model that `recipe` starts from.
+    """Loads the model that `recipe` starts from, if any.
 
     Raises:
         FolderError: if it is absent or broken.
@@ -278,7 +282,7 @@ def start_of(recipe: Recipe) -> ModelFolder | None:
     return load_folder(recipe.start_from) if recipe.start_from else None
 
 
-def _continued(recipe: Recipe, start: ModelFolder, path: Path) -> Recipe:
+def _complete(recipe: Recipe, start: ModelFolder, path: Path) -> Recipe:
     for section in ("tokenizer", "network"):
         if section in recipe.model_fields_set:
             raise RecipeError(
@@ -300,8 +304,8 @@ def _continued(recipe: Recipe, start: ModelFolder, path: Path) -> Recipe:
 
 
 def _with_languages(source: Any, languages: list[Any]) -> Any:
-    """A source with the recipe's languages, if its format tells languages apart and it names none.
-    Those of a swapped one stand the other way round in its files."""
+    """Returns a source with the recipe's languages if its format takes languages and it names none.
+    A swapped source gets them in reverse, in the order of its files."""
     match source:
         case {"languages": _} | {"columns": _}:
             return source
@@ -323,11 +327,11 @@ def _find_folder(name: str, recipe_path: Path) -> Path:
 
 
 def folders_of(recipe_path: Path) -> list[Path]:
-    """Where relative paths that a recipe reads are looked up: beside it, in the working directory,
-    in the data folder. What it writes (`output`) is in the working directory."""
+    """Returns where relative paths that a recipe reads are looked up: its folder, the working
+    directory, the data folder. What it writes (`output`) is relative to the working directory."""
     return [recipe_path.parent, Path(), data_folder()]
 
 
 def data_folder() -> Path:
-    """Where corpora lie: `SEQ2SEQ_DATA`, else `../shared/data`."""
+    """Returns the folder of corpora: `SEQ2SEQ_DATA`, else `../shared/data`."""
     return Path(os.environ.get("SEQ2SEQ_DATA", "../shared/data"))

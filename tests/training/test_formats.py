@@ -70,7 +70,7 @@ def test_the_example_of_a_format_is_read(tmp_path: Path, form: Format) -> None:
         ),
         ({"format": "jsonl", "scene_pause": 2.0}, "`scene_pause` goes with format subtitles"),
         ({"format": "jsonl", "keep_language": "en"}, "`keep_language` goes with format subtitles"),
-        ({"format": "subtitles", "keep_language": "xx"}, "no language is known as 'xx'"),
+        ({"format": "subtitles", "keep_language": "xx"}, "unknown language 'xx'"),
         ({"format": "pairs", "target_path": "b"}, "`target_path` goes with format bitext"),
         ({"format": "pairs", "min_score": 0.5}, "`min_score` goes with format subtitle-pairs"),
         ({"format": "subtitle-pairs"}, "format 'subtitle-pairs' needs `target_path`"),

@@ -66,7 +66,7 @@ def test_a_missing_recipe_is_an_error(capsys: pytest.CaptureFixture[str]) -> Non
     ("raised", "code", "said"),
     [
         (CheckpointError("broken"), 1, "error: broken\n"),
-        (KeyboardInterrupt(), 130, "stopped; the same command goes on from here\n"),
+        (KeyboardInterrupt(), 130, "stopped; the same command resumes from here\n"),
     ],
 )
 def test_an_interrupt_and_an_error_end_without_a_traceback(

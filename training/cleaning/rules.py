@@ -1,4 +1,4 @@
-"""Rules of cleaning, as documents: names and settings. What they do is in `cleaner.py` and
+"""Cleaning rules as documents: names and settings. Their checks are in `cleaner.py` and
 `pass2_deduplicate.py`."""
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ class RatioRule(Rule):
     kana or a Hangul syllable as two"""
 
     rule: Literal["ratio"] = "ratio"
-    most: float = Field(3.0, ge=1.0, description="longer by shorter side")
-    slack: int = Field(15, ge=0, description="characters that both get for nothing")
+    most: float = Field(3.0, ge=1.0, description="length of the longer side by that of the shorter")
+    slack: int = Field(15, ge=0, description="characters added to both lengths")
 
 
 class RepeatsRule(Rule):
-    """one character, or one phrase of up to four words, again and again"""
+    """one character, or one phrase of up to four words, repeated in a row"""
 
     rule: Literal["repeats"] = "repeats"
-    most_characters: int = Field(10, ge=1, description="equal ones in a row")
-    most_phrases: int = Field(4, ge=1, description="equal ones in a row")
+    most_characters: int = Field(10, ge=1, description="equal characters in a row")
+    most_phrases: int = Field(4, ge=1, description="equal phrases in a row")
 
 
 class NumbersRule(Rule):
@@ -65,27 +65,31 @@ class ScriptRule(Rule):
     """a side in another script than its language is written in; needs `languages`"""
 
     rule: Literal["script"] = "script"
-    share: float = Field(0.5, gt=0.0, le=1.0, description="of its letters that must be right")
+    share: float = Field(
+        0.5, gt=0.0, le=1.0, description="of its letters that must be in the right script"
+    )
 
 
 class LanguageRule(Rule):
-    """a side in another language than `languages` says; fastText's lid.176 tells (Joulin et al.
-    2017, arXiv:1607.01759)"""
+    """a side in another language than `languages` says; fastText's lid.176 identifies it (Joulin et
+    al. 2017, arXiv:1607.01759)"""
 
     rule: Literal["language"] = "language"
-    certainty: float = Field(0.7, gt=0.0, lt=1.0, description="that it is another language")
-    least_letters: int = Field(10, ge=1, description="shorter sides are believed")
+    certainty: float = Field(
+        0.7, gt=0.0, lt=1.0, description="least probability of the other language"
+    )
+    least_letters: int = Field(10, ge=1, description="shorter sides are not checked")
 
 
 class CopyRule(Rule):
-    """a target that is its source, but for case, punctuation and digits"""
+    """a target that equals its source, apart from case, punctuation and digits"""
 
     rule: Literal["copy"] = "copy"
-    least_letters: int = Field(12, ge=1, description="shorter ones may be names")
+    least_letters: int = Field(12, ge=1, description="shorter targets are kept: they may be names")
 
 
 class ProfanityRule(Rule):
-    """a side that holds a word of a list; never on by default"""
+    """a side that contains a word of a list; off by default"""
 
     rule: Literal["profanity"] = "profanity"
     words: tuple[str, ...] = Field(
@@ -94,13 +98,13 @@ class ProfanityRule(Rule):
 
 
 class DuplicateRule(Rule):
-    """an example that was there before, as the model reads it"""
+    """an example that equals an earlier one, as the model reads it"""
 
     rule: Literal["duplicate"] = "duplicate"
 
 
 class NearDuplicateRule(Rule):
-    """an example that was there before, but for case, punctuation, digits and spaces"""
+    """an example that equals an earlier one, apart from case, punctuation, digits and spaces"""
 
     rule: Literal["near_duplicate"] = "near_duplicate"
 
@@ -120,7 +124,7 @@ RULES: dict[str, type[Rule]] = {
     "near_duplicate": NearDuplicateRule,
 }
 
-#: Rules of a recipe that names none. People say the same things again and again: exchanges may.
+#: Rules of a recipe that names none. Exchanges may repeat, since people repeat themselves.
 DEFAULT_RULES: dict[Task, tuple[str, ...]] = {
     "reply": ("unicode", "length", "repeats", "script", "language"),
     "translate": tuple(name for name in RULES if name != "profanity"),
@@ -128,10 +132,10 @@ DEFAULT_RULES: dict[Task, tuple[str, ...]] = {
 
 
 def parse_rules(entries: Any) -> Any:
-    """Documents for entries of a recipe: `"ratio"`, or `{rule = "ratio", most = 2.5}`.
+    """Parses the entries of a recipe: `"ratio"`, or `{rule = "ratio", most = 2.5}`.
 
     Raises:
-        ValueError: if a name is unknown (the nearest known one is told) or comes twice, or a
+        ValueError: if a name is unknown (the message suggests the nearest) or occurs twice, or a
             setting is wrong.
     """
     if not isinstance(entries, list | tuple):
@@ -139,12 +143,12 @@ def parse_rules(entries: Any) -> Any:
     rules = [_parse_rule(entry) for entry in entries]
     twice = [name for name, count in Counter(rule.rule for rule in rules).items() if count > 1]
     if twice:
-        raise ValueError(f"'{twice[0]}' stands there twice")
+        raise ValueError(f"'{twice[0]}' is given twice")
     return tuple(sorted(rules, key=lambda rule: list(RULES).index(rule.rule)))
 
 
 def default_rules(task: Task) -> tuple[Rule, ...]:
-    """The rules of a recipe that names none."""
+    """Returns the rules of a recipe that names none."""
     return tuple(parse_rules(list(DEFAULT_RULES[task])))
 
 

@@ -1,4 +1,4 @@
-"""Scores of texts against references, and of replies by themselves."""
+"""Metrics of texts against references, and of replies alone."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _WORD = regex.compile(rf"[{_UNSPACED}]\p{{M}}*|[^\s{_UNSPACED}]+")
 
 
 def words_of(text: str) -> list[str]:
-    """What is between spaces; in scripts that have none between words (Chinese, Japanese, Thai,
-    Lao, Khmer, Burmese), each letter."""
+    """Splits at spaces; in scripts without spaces between words (Chinese, Japanese, Thai, Lao,
+    Khmer, Burmese), each letter is a word."""
     return _WORD.findall(text)
 
 
 def bleu_tokenizer(language: str) -> str:
-    """The name of sacreBLEU's tokenizer for texts in `language`, a code or nothing: `13a`, unless
-    words are not parted by spaces (Korean: parted in parts of various sizes). Of those that need a
-    library, one that is not installed is passed over."""
+    """Returns the name of sacreBLEU's tokenizer for texts in `language`, a code or nothing: `13a`,
+    unless spaces do not separate words (in Korean, they separate units of various sizes). Skips a
+    tokenizer whose library is not installed."""
     for name, modules in _SEGMENTATIONS.get(base_of(language), ()):
         if all(importlib.util.find_spec(module) for module in modules):
             return name
@@ -43,7 +43,7 @@ def bleu_tokenizer(language: str) -> str:
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Percentage of hypotheses that equal their reference, letter by letter."""
+    """Returns the percentage of hypotheses that equal their reference, letter by letter."""
     equal = sum(a == b for a, b in zip(hypotheses, references, strict=True))
     return 100.0 * equal / len(references)
 
@@ -55,24 +55,24 @@ def corpus_bleu(
     language: str = "",
     lowercase: bool = False,
 ) -> tuple[float, str]:
-    """BLEU of texts in `language`, and its sacreBLEU signature."""
+    """Computes BLEU of texts in `language`; returns it with its sacreBLEU signature."""
     metric = BLEU(lowercase=lowercase, tokenize=bleu_tokenizer(language))
     score = metric.corpus_score(list(hypotheses), [list(references)])
     return float(score.score), str(metric.get_signature())
 
 
 def corpus_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """chrF2."""
+    """Computes chrF2."""
     return float(CHRF().corpus_score(list(hypotheses), [list(references)]).score)
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
-    """Different n-grams of words by all n-grams (Li et al. 2016, arXiv:1510.03055), in percent."""
+    """Returns the percentage of distinct n-grams of words (Li et al. 2016, arXiv:1510.03055)."""
     words = [words_of(text) for text in texts]
     grams = Counter(tuple(w[i : i + n]) for w in words for i in range(len(w) - n + 1))
     return 100.0 * len(grams) / max(1, grams.total())
 
 
 def most_repeated(texts: Sequence[str]) -> float:
-    """Percentage of texts that are the most frequent one."""
+    """Returns the percentage of texts that equal the most frequent one."""
     return 100.0 * Counter(texts).most_common(1)[0][1] / len(texts)

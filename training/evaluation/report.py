@@ -1,4 +1,4 @@
-"""`evaluate`: answers the test part, scores it, and tells the model's card and a report of it."""
+"""`evaluate`: answers the test part, scores the answers and writes them to card and report."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from training.fit.sizing import sized_options
 from training.markdown import markdown_table
 from training.model_card import Metrics, write_scores
 from training.prepare.prepare import PreparedCorpus, open_prepared
-from training.prepare.shards import spread
+from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe
 
-#: At most this many test examples are answered; all of them count for the perplexity.
+#: The most test examples that are answered; perplexity is computed on all.
 MOST_ANSWERS = 5000
-#: Of them, so many stand in the card and in the report.
+#: Answers that the card and the report show.
 SAMPLES, REPORTED = 12, 50
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The test set answered one way.
+    """Answers to the test part by one search.
 
     Attributes:
         search: `greedy`, `beam K` or `sampling`.
@@ -72,12 +72,12 @@ def evaluate(recipe: Recipe) -> str:
     config = folder.config
     if config.training.get("corpus_fingerprint") != corpus.fingerprint:
         raise CorpusError(
-            f"{path}: was trained on another corpus than lies in {corpus.path}, so that its test "
-            "part may hold what the model has learnt. Run `fit` again."
+            f"{path}: was trained on another corpus than {corpus.path}, whose test part may "
+            "contain what the model has learnt. Run `fit` again."
         )
     engine = best_engine(folder)
     generator = Generator(config, folder.tokenizer, load_engine(folder, engine))
-    chosen = spread(len(shard), MOST_ANSWERS).tolist()
+    chosen = evenly_spaced(len(shard), MOST_ANSWERS).tolist()
     sources = [shard.source_turns(i) for i in chosen]
     references = [normalise_target(shard.target_text(i), config.text) for i in chosen]
     answered = [_answer(generator, sources, options) for options in _searches(recipe.search)]
@@ -100,7 +100,7 @@ def evaluate(recipe: Recipe) -> str:
 
 
 def _searches(own: SearchOptions) -> list[SearchOptions]:
-    """Greedy search, and the recipe's own unless it is the same. Nothing is there to re-rank by."""
+    """Returns greedy search, and the recipe's own unless it is the same; without re-ranking."""
     own = own.model_copy(update={"n_best": 1, "rerank_weight": 0.0})
     greedy = own.greedy()
     return [greedy] if own == greedy else [greedy, own]
@@ -173,7 +173,7 @@ def _warnings(
 
 
 def _samples(sources: Sequence[Sequence[str]], texts: Sequence[str]) -> list[tuple[str, str]]:
-    return [(" / ".join(sources[i]), texts[i]) for i in spread(len(sources), SAMPLES)]
+    return [(" / ".join(sources[i]), texts[i]) for i in evenly_spaced(len(sources), SAMPLES)]
 
 
 def _report(
@@ -187,7 +187,7 @@ def _report(
     header = ("source", "reference", *(answers.search for answers in answered))
     rows = [
         (" / ".join(sources[i]), references[i], *(answers.texts[i] for answers in answered))
-        for i in spread(len(sources), REPORTED)
+        for i in evenly_spaced(len(sources), REPORTED)
     ]
     return (
         f"# {model_name}: evaluation\n\n"

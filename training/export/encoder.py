@@ -1,4 +1,4 @@
-"""The encoder graph: reads sources, and prepares all that the steps need of them."""
+"""Encoder graph: reads sources and computes once what every step needs of them."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ import numpy as np
 
 from model.networks.tokens import TokenSeq2Seq
 from training.export.graph import Array, Graph, Value
-from training.export.linear import DecoderWeights, Reader, array, read
-from training.export.quantization import PRODUCTS, Float32Products, Operand, Products
+from training.export.linear import DecoderWeights, Linear, array, fused_linear
+from training.export.quantization import ARITHMETIC, Arithmetic, Float32Arithmetic, Operand
 
 #: Keras' order of gates -> ONNX' order.
 GATES = {"gru": (0, 1, 2), "lstm": (0, 3, 1, 2)}
 
 
 def encoder_graph(network: TokenSeq2Seq, precision: str) -> bytes:
-    """Inputs: source_ids int32 `(batch, source_len)`, source_lengths int32 `(batch,)`. Outputs:
-    keys `(batch, 1, [heads,] units, source_len)`, values `(batch, 1, [heads,] source_len,
-    readout_units)`, state_0, ... `(batch, 1, 1, ...)`. Recurrent layers are the runtime's own."""
-    graph, products = Graph("encoder"), PRODUCTS[precision]
+    """Builds the graph, with the runtime's own recurrent layers.
+
+    Inputs: source_ids int32 `(batch, source_len)`, source_lengths int32 `(batch,)`. Outputs: keys
+    `(batch, 1, [heads,] units, source_len)`, values `(batch, 1, [heads,] source_len,
+    readout_units)`, state_0, ... `(batch, 1, 1, ...)`."""
+    graph, arithmetic = Graph("encoder"), ARITHMETIC[precision]
     encoder, decoder = network.encoder, network.decoder
     ids = graph.input("source_ids", "int32", "batch", "source_len")
     lengths = graph.input("source_lengths", "int32", "batch")
-    table = products.table(graph, array(network.source_embedding.embeddings))
+    table = arithmetic.table(graph, array(network.source_embedding.embeddings))
     embedded = graph.op("Gather", table, ids, axis=0)
     sequence = graph.op("Transpose", embedded, perm=[1, 0, 2])  # S B E
     finals: list[Value] = []
     for i, forward in enumerate(encoder.forward_stack):
         backward = encoder.backward_stack[i : i + 1]
         layers = [forward, *backward]
-        sequence, finals = _recurrent(graph, products, encoder.cell, layers, sequence, lengths)
+        sequence, finals = _recurrent(graph, arithmetic, encoder.cell, layers, sequence, lengths)
     weights = DecoderWeights.of(decoder)
-    outputs = products.bounded(graph, graph.op("Transpose", sequence, perm=[1, 0, 2]))  # B S W
+    outputs = arithmetic.quantize(graph, graph.op("Transpose", sequence, perm=[1, 0, 2]))  # B S W
     if weights.keys is None:
         keys = graph.op("Transpose", sequence, perm=[1, 0, 2])
-        (values,) = read(graph, products, outputs, [weights.values])
+        (values,) = fused_linear(graph, arithmetic, outputs, [weights.values])
     else:
-        keys, values = read(graph, products, outputs, [weights.keys, weights.values])
-    _output_memory(graph, keys, values, weights.heads)
+        keys, values = fused_linear(graph, arithmetic, outputs, [weights.keys, weights.values])
+    _output_keys_and_values(graph, keys, values, weights.heads)
 
     state = _initial_state(graph, network, weights, precision, finals)
     for i, value in enumerate(state):
@@ -47,8 +49,8 @@ def encoder_graph(network: TokenSeq2Seq, precision: str) -> bytes:
     return graph.to_bytes()
 
 
-def _output_memory(graph: Graph, keys: Value, values: Value, heads: int) -> None:
-    """`(batch, source_len, heads * units)` -> what the step graph multiplies by."""
+def _output_keys_and_values(graph: Graph, keys: Value, values: Value, heads: int) -> None:
+    """Declares outputs of `(batch, source_len, heads * units)` in the layout of the step graph."""
     shape = graph.constant([0, 0, 1, heads, -1], "int64")
     keys, values = (graph.op("Reshape", each, shape) for each in (keys, values))
     keys = graph.op("Transpose", keys, perm=[0, 2, 3, 4, 1])  # B 1 H U S
@@ -68,39 +70,42 @@ def _initial_state(
     precision: str,
     finals: list[Value],
 ) -> list[Value]:
-    """As the step graph gives it: of each layer h (GRU) or c (LSTM) and what the layer reads of its
-    own h; with input feeding what the first layer reads of a readout of zeros."""
-    decoder, products = network.decoder, PRODUCTS[precision]
+    """Builds the initial state in the layout of the step graph: for each layer h (GRU) or c (LSTM),
+    and h multiplied by the layer's recurrent weights; with input feeding, also the part of the
+    first layer's input for a readout of zeros."""
+    decoder, arithmetic = network.decoder, ARITHMETIC[precision]
     size = len(decoder.state_names)
     state: list[Value] = []
     for layer in range(decoder.depth):
         bridges = decoder.bridges[layer * size : (layer + 1) * size]
-        lifted = []
+        states = []
         for bridge, final in zip(bridges, finals, strict=True):
-            kernel = Reader(array(bridge.kernel), array(bridge.bias))
-            (value,) = read(graph, Float32Products(), Operand(final), [kernel])
+            linear = Linear(array(bridge.kernel), array(bridge.bias))
+            (value,) = fused_linear(graph, Float32Arithmetic(), Operand(final), [linear])
             by_row = graph.op("Unsqueeze", value, graph.constant([1, 2], "int64"))
-            lifted.append(graph.op("Tanh", by_row))
-        own = read(graph, products, products.bounded(graph, lifted[0]), [weights.recurrent[layer]])
-        state += [lifted[-1], *own]
+            states.append(graph.op("Tanh", by_row))
+        own = fused_linear(
+            graph, arithmetic, arithmetic.quantize(graph, states[0]), [weights.recurrent[layer]]
+        )
+        state += [states[-1], *own]
     if weights.feeding is not None:
-        nothing = graph.constant(np.zeros((decoder.units, weights.feeding.units)))
-        state.append(graph.op("MatMul", state[0], nothing))
+        zeros = graph.constant(np.zeros((decoder.units, weights.feeding.units)))
+        state.append(graph.op("MatMul", state[0], zeros))
     return state
 
 
 def _recurrent(
     graph: Graph,
-    products: Products,
+    arithmetic: Arithmetic,
     cell: str,
     layers: list[keras.layers.RNN],
     sequence: Value,
     lengths: Value,
 ) -> tuple[Value, list[Value]]:
-    """A layer over `(source_len, batch, features)`, one direction or both: its outputs
-    `(source_len, batch, width)` and final states `(batch, width)`."""
+    """Applies a layer, in one direction or both, to `(source_len, batch, features)`; returns its
+    outputs `(source_len, batch, width)` and final states `(batch, width)`."""
     parts = [_onnx_weights(cell, layer) for layer in layers]
-    weights = [products.weight(graph, np.stack(each)) for each in zip(*parts, strict=True)]
+    weights = [arithmetic.weight(graph, np.stack(each)) for each in zip(*parts, strict=True)]
     options: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
     outputs, *finals = graph.ops(
         cell.upper(),
@@ -113,7 +118,7 @@ def _recurrent(
         **options,
     )
     by_row = graph.op("Transpose", outputs, perm=[0, 2, 1, 3])  # S D B H -> S B D H
-    joined = graph.op("Reshape", by_row, graph.constant([0, 0, -1], "int64"))
+    concatenated = graph.op("Reshape", by_row, graph.constant([0, 0, -1], "int64"))
     states = [
         graph.op(
             "Reshape",
@@ -122,16 +127,17 @@ def _recurrent(
         )
         for final in finals
     ]
-    return joined, states
+    return concatenated, states
 
 
 def _onnx_weights(cell: str, layer: keras.layers.RNN) -> tuple[Array, Array, Array]:
-    """W `(gates * units, features)`, R `(gates * units, units)` and both biases in one row."""
+    """Returns W `(gates * units, features)`, R `(gates * units, units)` and both biases in one
+    row."""
     kernel, recurrent, bias = (array(weight) for weight in layer.cell.trainable_weights)
     biases = bias if cell == "gru" else np.stack([bias, np.zeros_like(bias)])
 
-    def ordered(weight: Array) -> Array:
+    def reorder_gates(weight: Array) -> Array:
         gates = np.split(weight, len(GATES[cell]), axis=-1)
         return np.concatenate([gates[i] for i in GATES[cell]], axis=-1)
 
-    return ordered(kernel).T, ordered(recurrent).T, ordered(biases).reshape(-1)
+    return reorder_gates(kernel).T, reorder_gates(recurrent).T, reorder_gates(biases).reshape(-1)

@@ -1,4 +1,4 @@
-"""Writes graphs, and refuses to where they disagree with the network that they stand for."""
+"""Export of a network as graphs, which are written only if they agree with the network."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from training.export.encoder import encoder_graph
 from training.export.shortlist import build_shortlist
 from training.export.step import shortlist_graph, step_graph
 from training.prepare.prepare import PreparedCorpus, open_prepared
-from training.prepare.shards import Shard, spread
+from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe
 
-#: Sources that both engines answer.
+#: Sources on which the engines are compared, the most steps for each, and those of a batch.
 SAMPLE = 256
 MOST_STEPS = 30
 BATCH = 32
-#: Candidates whose log-probabilities are closer than this may change places.
+#: Tokens whose log-probabilities are closer than this may change places.
 TIE = 1e-3
 #: The share of steps in which graphs of a precision must name the network's own next token.
 LEAST_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "int8": 0.95}
-#: Shortlists that are tried, and the share of steps in which they must hold the whole vocabulary's
-#: next token.
+#: Sizes that are tried for a shortlist, and the share of steps in which it must contain the whole
+#: vocabulary's next token.
 SHORTLIST_SIZES = (512, 1024, 2048)
 LEAST_SHORTLIST_AGREEMENT = 0.985
-#: A vocabulary that is not so many times as large is as fast without one.
+#: A vocabulary must be this many times as large as its shortlist; a smaller one is as fast alone.
 LEAST_GAIN = 4
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How graphs compare with their network over the same prefixes.
+    """Agreement of graphs with their network on the same prefixes.
 
     Attributes:
-        steps: how many were compared.
-        share: of them, in how many both name the same next token.
-        difference: the mean distance between their log-probabilities of the network's token.
+        steps: steps compared.
+        share: share of the steps in which both choose the same next token.
+        difference: mean absolute difference of their log-probabilities of the network's token.
     """
 
     steps: int
@@ -58,7 +58,7 @@ class Agreement:
 
 
 def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
-    """Adds graphs of those precisions to the model that `fit` wrote; others are taken away.
+    """Adds graphs of those precisions to the model that `fit` wrote, and removes other graphs.
 
     Returns:
         one line for each precision.
@@ -66,7 +66,7 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
     Raises:
         FolderError: if there is no model yet.
         CorpusError: if the corpus has no dev or test part to compare engines on, or was tokenised
-            otherwise than the model's.
+            with another tokenizer than the model's.
         EngineError: if graphs disagree with the network; nothing is written then.
     """
     path = Path(recipe.output) / "model"
@@ -76,7 +76,7 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
     shard = corpus.dev if len(corpus.dev) else corpus.test
     if not len(shard):
         raise CorpusError(f"{corpus.path}: has neither dev nor test part to compare engines on.")
-    sources = shard.source_ids(spread(len(shard), SAMPLE))
+    sources = shard.source_ids(evenly_spaced(len(shard), SAMPLE))
     network = load_network(folder)
     reference = KerasEngine(network)
     lines, files = [], _kept_files(path, folder.config.sha256)
@@ -106,7 +106,7 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
 
 
 def _require_same_tokenizers(corpus: PreparedCorpus, folder: ModelFolder) -> None:
-    """Ids of another tokenizer mean other words: the comparison would be of nonsense."""
+    """Raises CorpusError if the corpus has another tokenizer, whose ids mean other words."""
     for name, contents in corpus.tokenizer_files.items():
         if folder.config.sha256.get(name) != hashlib.sha256(contents).hexdigest():
             raise CorpusError(
@@ -116,7 +116,7 @@ def _require_same_tokenizers(corpus: PreparedCorpus, folder: ModelFolder) -> Non
 
 
 def graph_files(network: TokenSeq2Seq, precision: Precision) -> dict[str, bytes]:
-    """File name -> contents of encoder and step."""
+    """Builds the encoder and step graphs; returns file name -> contents."""
     builders = (encoder_graph, step_graph)
     return {
         name: build(network, precision)
@@ -125,7 +125,7 @@ def graph_files(network: TokenSeq2Seq, precision: Precision) -> dict[str, bytes]
 
 
 def shortlist_files(network: TokenSeq2Seq, shortlist: Shortlist) -> dict[str, bytes]:
-    """File name -> contents of the step among candidates, and of what picks them."""
+    """Builds the shortlist graph; returns file name -> contents of it and of `shortlist`."""
     graph, stored = SHORTLIST_FILES
     return {graph: shortlist_graph(network), stored: shortlist.to_bytes()}
 
@@ -133,8 +133,8 @@ def shortlist_files(network: TokenSeq2Seq, shortlist: Shortlist) -> dict[str, by
 def _shortlist_files(
     network: TokenSeq2Seq, graphs: dict[str, bytes], train: Shard, sources: Sequence[Int32]
 ) -> tuple[str, dict[str, bytes]]:
-    """The smallest shortlist beside the int8 `graphs` that is good enough, if any is, and a line on
-    it."""
+    """Builds the smallest shortlist that is good enough for the int8 `graphs`, if any is; returns a
+    line about it and its files."""
     whole = OnnxEngine(*graphs.values())
     vocab_size = network.config.target_vocab_size
     for size in SHORTLIST_SIZES:
@@ -156,7 +156,7 @@ def _shortlist_files(
 def compare(
     network: Engine, graphs: Engine, sources: Sequence[Int32], *, name: str = "compare"
 ) -> Agreement:
-    """Feeds both engines the tokens that `network` finds best, and compares what they say next."""
+    """Compares the next tokens of both engines on the greedy hypotheses of `network`."""
     steps, agreeing, distance = 0, 0, 0.0
     for start in tqdm(range(0, len(sources), BATCH), desc=name, leave=False, disable=None):
         batch = sources[start : start + BATCH]
@@ -170,23 +170,23 @@ def compare(
         tokens = np.full(len(batch), BOS_ID, np.int32)
         is_open = np.ones(len(batch), bool)
         for _ in range(MOST_STEPS):
-            wanted = network.step(states[0], parents, tokens, 2)
+            expected = network.step(states[0], parents, tokens, 2)
             found = graphs.step(states[1], parents, tokens, 2)
-            tokens = wanted.tokens[:, 0]
-            is_tie = wanted.logprobs[:, 0] - wanted.logprobs[:, 1] < TIE
+            tokens = expected.tokens[:, 0]
+            is_tie = expected.logprobs[:, 0] - expected.logprobs[:, 1] < TIE
             agrees = is_tie | (found.tokens[:, 0] == tokens)
-            apart = np.abs(found.logprobs[:, 0] - wanted.logprobs[:, 0])
+            apart = np.abs(found.logprobs[:, 0] - expected.logprobs[:, 0])
             steps += int(is_open.sum())
             agreeing += int((agrees & is_open).sum())
             distance += float(apart[agrees & is_open].sum())
             is_open &= tokens != EOS_ID
             if not is_open.any():
                 break
-            states = [wanted.state, found.state]
+            states = [expected.state, found.state]
     return Agreement(steps, agreeing / steps, distance / max(agreeing, 1))
 
 
 def _kept_files(path: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """What `export` did not write."""
+    """Reads the files that `export` did not write."""
     own = {name for files in (*GRAPH_FILES.values(), SHORTLIST_FILES) for name in files}
     return {name: (path / name).read_bytes() for name in names if name not in own}

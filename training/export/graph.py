@@ -1,4 +1,4 @@
-"""A thin layer over `onnx.helper`: nodes in the order in which they are called for."""
+"""A thin layer over `onnx.helper`: nodes are added in the order of the calls."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ RUNTIME_DOMAIN = "com.microsoft"
 Value = str  # the name of a tensor in a graph
 
 
-class Turn(NamedTuple):
-    """One turn of a loop.
+class LoopBody(NamedTuple):
+    """Outputs of one iteration of a loop.
 
     Attributes:
-        goes_on: bool, one element: whether another turn follows.
-        handed_on: what the next turn reads.
-        collected: what is kept of this one.
+        condition: bool, one element: whether another iteration follows.
+        carried: values that the next iteration takes.
+        scan_outputs: values that the loop stacks, one of each iteration.
     """
 
-    goes_on: Value
-    handed_on: list[Value]
-    collected: list[Value]
+    condition: Value
+    carried: list[Value]
+    scan_outputs: list[Value]
 
 
 class Graph:
@@ -44,19 +44,19 @@ class Graph:
         self._outputs: list[onnx.ValueInfoProto] = []
 
     def input(self, name: str, dtype: str, *shape: str | int) -> Value:
-        """Declares an input; a name in `shape` is an open size."""
+        """Declares an input and returns it; a name in `shape` is a dynamic dimension."""
         self._inputs.append(_tensor_info(name, dtype, shape))
         return name
 
     def output(self, value: Value, name: str, dtype: str, *shape: str | int) -> None:
-        """Declares the result `value` an output, known as `name` from now on."""
+        """Declares `value` an output and renames it to `name`."""
         for node in self._nodes:
             for names in (node.input, node.output):
                 names[:] = [name if each == value else each for each in names]
         self._outputs.append(_tensor_info(name, dtype, shape))
 
     def constant(self, array: Any, dtype: str = "float32") -> Value:
-        """A tensor that is stored in the graph, once for all that are equal."""
+        """Returns a tensor that is stored in the graph; equal tensors are stored once."""
         stored = np.ascontiguousarray(np.asarray(array, dtype))
         key = (stored.dtype.str, stored.shape, stored.tobytes())
         if key not in self._constant_names:
@@ -66,13 +66,13 @@ class Graph:
         return self._constant_names[key]
 
     def op(self, kind: str, *inputs: Value, domain: str = "", **attributes: Any) -> Value:
-        """The one result of an operator."""
+        """Adds an operator and returns its only output."""
         return self.ops(kind, *inputs, count=1, domain=domain, **attributes)[0]
 
     def ops(
         self, kind: str, *inputs: Value, count: int, domain: str = "", **attributes: Any
     ) -> list[Value]:
-        """The first `count` results of an operator. An input of `""` is left out."""
+        """Adds an operator and returns its first `count` outputs. An input of `""` is omitted."""
         self._made += 1
         outputs = [f"{kind}_{self._made}_{i}" for i in range(count)]
         self._nodes.append(
@@ -80,56 +80,57 @@ class Graph:
         )
         return outputs
 
-    def either(
+    def add_if(
         self,
         condition: Value,
-        then: Callable[[], Sequence[Value]],
-        otherwise: Callable[[], Sequence[Value]],
+        then_branch: Callable[[], Sequence[Value]],
+        else_branch: Callable[[], Sequence[Value]],
         dtypes: Sequence[str],
     ) -> list[Value]:
-        """What `then` or `otherwise` computes, as the scalar `condition` is true or not. Both give
-        one value of each of `dtypes`, and may read every value made before."""
+        """Adds an If and returns its outputs: those of `then_branch` where the scalar `condition`
+        is true, else those of `else_branch`. Both build one value of each of `dtypes`, and may use
+        every value that was made before."""
         branches = {
-            "then_branch": self._branch("then", then, dtypes),
-            "else_branch": self._branch("otherwise", otherwise, dtypes),
+            "then_branch": self._subgraph("then", then_branch, dtypes),
+            "else_branch": self._subgraph("otherwise", else_branch, dtypes),
         }
         return self.ops("If", condition, count=len(dtypes), **branches)
 
-    def repeat(
+    def add_loop(
         self,
-        times: Value,
+        max_iterations: Value,
         carried: Mapping[Value, str],
-        build: Callable[[list[Value]], Turn],
+        build_body: Callable[[list[Value]], LoopBody],
         dtypes: Sequence[str],
     ) -> list[Value]:
-        """What `build` collects in each of at most `times` turns, stacked: one value of each of
-        `dtypes`. There may be no turn.
+        """Adds a Loop and returns its stacked scan outputs, one value of each of `dtypes`.
 
         Args:
-            times: int64 `(1,)`.
-            carried: what the first turn reads, and its dtypes; the next reads what the turn before
-                it hands on.
-            build: makes a turn; may read every value made before.
+            max_iterations: int64 `(1,)`; 0 is allowed.
+            carried: the initial carried values, each with its dtype.
+            build_body: builds one iteration from the carried values; may use every value that was
+                made before.
         """
-        kept = [f"carried_{self._made}_{i}" for i in range(len(carried))]
+        inside = [f"carried_{self._made}_{i}" for i in range(len(carried))]
         inputs = [_tensor_info(f"turn_{self._made}", "int64", ())]
         inputs.append(_tensor_info(f"goes_on_{self._made}", "bool", None))
-        inputs += [_tensor_info(*each, None) for each in zip(kept, carried.values(), strict=True)]
+        inputs += [_tensor_info(*each, None) for each in zip(inside, carried.values(), strict=True)]
 
-        def turn() -> list[Value]:
-            made = build(kept)
-            collected = [
-                self.op("Identity", each) if each in made.handed_on else each
-                for each in made.collected
+        def iterate() -> list[Value]:
+            made = build_body(inside)
+            scan_outputs = [
+                self.op("Identity", each) if each in made.carried else each
+                for each in made.scan_outputs
             ]
-            return [made.goes_on, *made.handed_on, *collected]
+            return [made.condition, *made.carried, *scan_outputs]
 
-        body = self._branch("turn", turn, ["bool", *carried.values(), *dtypes], inputs)
-        always = self.constant(True, "bool")
+        body = self._subgraph("turn", iterate, ["bool", *carried.values(), *dtypes], inputs)
+        condition = self.constant(True, "bool")
         count = len(carried) + len(dtypes)
-        return self.ops("Loop", times, always, *carried, count=count, body=body)[len(carried) :]
+        outputs = self.ops("Loop", max_iterations, condition, *carried, count=count, body=body)
+        return outputs[len(carried) :]
 
-    def _branch(
+    def _subgraph(
         self,
         name: str,
         build: Callable[[], Sequence[Value]],
@@ -143,7 +144,7 @@ class Graph:
         return onnx.helper.make_graph(inside, name, inputs, outputs)
 
     def to_bytes(self, **notes: str | int) -> bytes:
-        """The checked graph as a file, with `notes` for the engine that runs it."""
+        """Checks the graph and returns it as a file, with `notes` for the engine that runs it."""
         graph = onnx.helper.make_graph(
             self._nodes, self._name, self._inputs, self._outputs, self._constants
         )

@@ -1,4 +1,4 @@
-"""What both graphs need of a decoder: who multiplies its states, and how it attends."""
+"""Linear layers of a decoder, regrouped and fused for the encoder graph and the step graphs."""
 
 from __future__ import annotations
 
@@ -11,40 +11,42 @@ from keras import ops
 from model.layers.attention import Attention, MultiHeadAttention
 from model.layers.decoders import AttentionDecoder
 from training.export.graph import Array, Graph, Value
-from training.export.quantization import Operand, Products
+from training.export.quantization import Arithmetic, Operand
 
 
 @dataclass(frozen=True)
-class Reader:
-    """`value @ kernel + bias`, for a value that several read."""
+class Linear:
+    """A linear layer, `x @ kernel + bias`: kernel `(features, units)`, bias `(units,)`."""
 
     kernel: Array
     bias: Array
 
     @property
     def units(self) -> int:
-        """Columns."""
+        """Returns the number of outputs."""
         return self.kernel.shape[1]
 
 
-def read(graph: Graph, products: Products, operand: Operand, readers: list[Reader]) -> list[Value]:
-    """What each reader makes of `operand`: one product, then parted."""
-    kernel = np.concatenate([each.kernel for each in readers], axis=1)
-    bias = np.concatenate([each.bias for each in readers])
-    product = products.multiply(graph, operand, kernel, bias)
-    if len(readers) == 1:
+def fused_linear(
+    graph: Graph, arithmetic: Arithmetic, operand: Operand, layers: list[Linear]
+) -> list[Value]:
+    """Applies layers that share an input as one product, and returns the output of each."""
+    kernel = np.concatenate([each.kernel for each in layers], axis=1)
+    bias = np.concatenate([each.bias for each in layers])
+    product = arithmetic.multiply(graph, operand, kernel, bias)
+    if len(layers) == 1:
         return [product]
-    sizes = graph.constant([each.units for each in readers], "int64")
-    return graph.ops("Split", product, sizes, count=len(readers), axis=-1)
+    sizes = graph.constant([each.units for each in layers], "int64")
+    return graph.ops("Split", product, sizes, count=len(layers), axis=-1)
 
 
 @dataclass(frozen=True)
 class DecoderWeights:
-    """A decoder's weights, regrouped by who reads what.
+    """A decoder's weights, regrouped by the value that they multiply.
 
-    Every output h of a layer is read by the layer itself at the next step (`recurrent`), by the
-    layer above (`inputs`), and at the top by the readout and the attention's query (`top`). The
-    readout's part for the context vector is multiplied into the source's values once for all steps:
+    The output h of a layer is multiplied by the layer's own recurrent weights (`recurrent`), by the
+    input weights of the layer above (`inputs`), and at the top by readout and query. The readout's
+    part for the context vector is multiplied into the source's values once for all steps:
     W_c sum_j a_j v_j = sum_j a_j (W_c v_j).
 
     Attributes:
@@ -56,37 +58,37 @@ class DecoderWeights:
         keys: from encoder outputs; None where they are the keys.
         values: from encoder outputs, `heads` times `readout_units` columns.
         energy_vector: of additive scores, `(1, units)`; None of others.
-        heads: how many attend side by side.
+        heads: attention heads.
     """
 
-    inputs: list[Reader]
-    feeding: Reader | None
-    recurrent: list[Reader]
-    readout: Reader
-    query: Reader | None
-    keys: Reader | None
-    values: Reader
+    inputs: list[Linear]
+    feeding: Linear | None
+    recurrent: list[Linear]
+    readout: Linear
+    query: Linear | None
+    keys: Linear | None
+    values: Linear
     energy_vector: Array | None
     heads: int
 
     @classmethod
     def of(cls, decoder: AttentionDecoder) -> DecoderWeights:
-        """Those of `decoder`."""
-        inputs, recurrent = zip(*map(_cell_readers, decoder.stack), strict=True)
+        """Reads the weights of `decoder`."""
+        inputs, recurrent = zip(*map(_cell_linears, decoder.stack), strict=True)
         feeding = None
         if decoder.input_feeding:
             kernel, fed = np.split(inputs[0].kernel, [-decoder.readout_units])
-            inputs = (Reader(kernel, inputs[0].bias), *inputs[1:])
-            feeding = Reader(fed, np.zeros(fed.shape[1]))
+            inputs = (Linear(kernel, inputs[0].bias), *inputs[1:])
+            feeding = Linear(fed, np.zeros(fed.shape[1]))
         attend, bias = decoder.attend, array(decoder.readout.bias)
         from_context, from_top = np.split(array(decoder.readout.kernel), [-decoder.units])
         keys = _dense_if_any(attend, "key_projection")
-        values, heads = Reader(from_context, np.zeros(len(bias))), 1
+        values, heads = Linear(from_context, np.zeros(len(bias))), 1
         if isinstance(attend, MultiHeadAttention):
             heads = attend.heads
             scaled, output = _dense(attend.key_projection), _dense(attend.output_projection)
             scale = (attend.units // heads) ** -0.5
-            keys = Reader(scaled.kernel * scale, scaled.bias * scale)
+            keys = Linear(scaled.kernel * scale, scaled.bias * scale)
             bias = bias + output.bias @ from_context
             projected = _dense(attend.value_projection)
             values = _by_head(projected, output.kernel @ from_context, heads)
@@ -95,7 +97,7 @@ class DecoderWeights:
             inputs=list(inputs),
             feeding=feeding,
             recurrent=list(recurrent),
-            readout=Reader(from_top, bias),
+            readout=Linear(from_top, bias),
             query=_dense_if_any(attend, "query_projection"),
             keys=keys,
             values=values,
@@ -103,23 +105,24 @@ class DecoderWeights:
             heads=heads,
         )
 
-    def readers(self, layer: int) -> list[Reader]:
-        """Who reads the output of `layer`: itself, then the layer above or readout and query."""
+    def consumers(self, layer: int) -> list[Linear]:
+        """Returns what multiplies the output of `layer`: its own recurrent weights, then the layer
+        above or readout and query."""
         above = self.inputs[layer + 1 : layer + 2]
         top = [each for each in (self.readout, self.query) if each is not None]
         return [self.recurrent[layer], *(above or top)]
 
 
-def _cell_readers(layer: keras.layers.RNN) -> tuple[Reader, Reader]:
+def _cell_linears(layer: keras.layers.RNN) -> tuple[Linear, Linear]:
     kernel, recurrent, bias = (array(each) for each in layer.cell.trainable_weights)
     own = np.zeros_like(bias)
     if bias.ndim == 2:  # a GRU has one for each kernel
         bias, own = bias
-    return Reader(kernel, bias), Reader(recurrent, own)
+    return Linear(kernel, bias), Linear(recurrent, own)
 
 
-def _by_head(projected: Reader, kernel: Array, heads: int) -> Reader:
-    """Values of each head, multiplied by that head's rows of `kernel`."""
+def _by_head(projected: Linear, kernel: Array, heads: int) -> Linear:
+    """Multiplies the values of each head by that head's rows of `kernel`."""
     parts = zip(
         np.split(projected.kernel, heads, axis=1),
         np.split(projected.bias, heads),
@@ -128,19 +131,19 @@ def _by_head(projected: Reader, kernel: Array, heads: int) -> Reader:
     )
     products = [(values @ rows, bias @ rows) for values, bias, rows in parts]
     kernels, biases = zip(*products, strict=True)
-    return Reader(np.concatenate(kernels, axis=1), np.concatenate(biases))
+    return Linear(np.concatenate(kernels, axis=1), np.concatenate(biases))
 
 
-def _dense(layer: keras.layers.Dense) -> Reader:
+def _dense(layer: keras.layers.Dense) -> Linear:
     kernel = array(layer.kernel)
-    return Reader(kernel, np.zeros(kernel.shape[1]) if layer.bias is None else array(layer.bias))
+    return Linear(kernel, np.zeros(kernel.shape[1]) if layer.bias is None else array(layer.bias))
 
 
-def _dense_if_any(attend: Attention, name: str) -> Reader | None:
+def _dense_if_any(attend: Attention, name: str) -> Linear | None:
     layer = getattr(attend, name, None)
     return None if layer is None else _dense(layer)
 
 
 def array(weight: object) -> Array:
-    """A weight as NumPy's."""
+    """Returns a weight as a NumPy array."""
     return np.asarray(ops.convert_to_numpy(weight))

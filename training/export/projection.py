@@ -1,5 +1,5 @@
-"""The end of a step graph: from readouts to the likeliest tokens, of the whole vocabulary or of a
-shortlist."""
+"""Output projection of a step graph: from readouts to the likeliest tokens of the whole vocabulary
+or of a shortlist."""
 
 from __future__ import annotations
 
@@ -13,92 +13,91 @@ from model.networks.tokens import TokenSeq2Seq
 from training.export.graph import Array, Graph, Value
 from training.export.linear import array
 from training.export.quantization import (
-    BOUNDED_SCALE,
-    PRODUCTS,
+    ACTIVATION_SCALE,
+    ARITHMETIC,
     ZERO_POINT,
     Operand,
-    quantise_columns,
+    quantize_columns,
 )
 
 FLOAT, INT32 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
 
-#: Neighbouring tokens whose greatest log-probability is looked at first, and from how many rows on.
+#: Tokens of a block of the blockwise top-k, and the fewest rows for which it is used.
 BLOCK, MANY_ROWS = 64, 8
 
 
-class Likeliest(NamedTuple):
+class TopTokens(NamedTuple):
     """The `top_k` likeliest tokens int32 and their logprobs float32, `(sources, rows, top_k)`."""
 
     tokens: Value
     logprobs: Value
 
 
-#: Of a readout `(sources, rows, 1, readout_units)`.
-Projection = Callable[[Operand], Likeliest]
+#: From a readout `(sources, rows, 1, readout_units)`.
+Projection = Callable[[Operand], TopTokens]
 
 
-def whole_vocabulary(
+def vocabulary_projection(
     graph: Graph, network: TokenSeq2Seq, precision: str, top_k: Value
 ) -> Projection:
-    """A projection to all tokens."""
-    beyond = -network.config.target_vocab_size % BLOCK  # columns that no token has
-    matrix = np.pad(array(network.projection.matrix()), ((0, 0), (0, beyond)))
-    bias = np.pad(array(network.projection.bias), (0, beyond), constant_values=-1e9)
+    """Builds the projection to all tokens."""
+    padding = -network.config.target_vocab_size % BLOCK  # columns without a token
+    matrix = np.pad(array(network.projection.matrix()), ((0, 0), (0, padding)))
+    bias = np.pad(array(network.projection.bias), (0, padding), constant_values=-1e9)
 
-    def project(readout: Operand) -> Likeliest:
-        logits = PRODUCTS[precision].multiply(graph, readout, matrix, bias)
+    def project(readout: Operand) -> TopTokens:
+        logits = ARITHMETIC[precision].multiply(graph, readout, matrix, bias)
         logprobs = graph.op("LogSoftmax", logits, axis=-1)
         rows = graph.op("Reshape", logprobs, graph.constant([-1, len(bias)], "int64"))
-        best_logprobs, best = _best(graph, rows, len(bias), top_k)
+        best_logprobs, best = _top_k(graph, rows, len(bias), top_k)
         sizes = graph.op("Shape", readout.value, start=0, end=2)
         shape = graph.op("Concat", sizes, graph.constant([-1], "int64"), axis=0)
         tokens = graph.op("Cast", best, to=INT32)
-        return Likeliest(*(graph.op("Reshape", each, shape) for each in (tokens, best_logprobs)))
+        return TopTokens(*(graph.op("Reshape", each, shape) for each in (tokens, best_logprobs)))
 
     return project
 
 
-def candidates_only(graph: Graph, units: int, top_k: Value) -> Projection:
-    """A projection in int8 to the candidates of each source, which are inputs."""
+def shortlist_projection(graph: Graph, units: int, top_k: Value) -> Projection:
+    """Builds the int8 projection to the candidates of each source, which are inputs."""
     candidates = graph.input("candidates", "int32", "sources", "candidates")
     columns = graph.input("columns", "int8", "sources", units, "candidates")
     scales = graph.input("scales", "float32", "sources", 1, "candidates")
     bias = graph.input("bias", "float32", "sources", 1, "candidates")
 
-    def project(readout: Operand) -> Likeliest:
+    def project(readout: Operand) -> TopTokens:
         rows = graph.op("Squeeze", readout.value, graph.constant([2], "int64"))  # G W E
-        # Without a zero point, which is in the bias already: so one row takes the runtime's fast
-        # path.
+        # Without a zero point, which the bias contains, a single row takes the runtime's fast path.
         product = graph.op("Cast", graph.op("MatMulInteger", rows, columns), to=FLOAT)
         logits = graph.op("Add", graph.op("Mul", product, scales), bias)
         logprobs = graph.op("LogSoftmax", logits, axis=-1)
         best_logprobs, places = graph.ops("TopK", logprobs, top_k, count=2, axis=-1)
         lifted = graph.op("Unsqueeze", places, graph.constant([3], "int64"))
         tokens = graph.op("GatherND", candidates, lifted, batch_dims=1)
-        return Likeliest(tokens, best_logprobs)
+        return TopTokens(tokens, best_logprobs)
 
     return project
 
 
 def shortlist_columns(network: TokenSeq2Seq) -> dict[str, Array]:
-    """The projection in int8 as the shortlist graph multiplies by it: columns int8 `(vocab_size,
+    """Returns the int8 projection in the layout of the shortlist graph: columns int8 `(vocab_size,
     readout_units)`, scales and bias float32 `(vocab_size,)`."""
-    scales, steps = quantise_columns(array(network.projection.matrix()))
-    scales = scales * BOUNDED_SCALE
-    bias = array(network.projection.bias) - ZERO_POINT * scales * steps.sum(axis=0)
+    scales, quantized = quantize_columns(array(network.projection.matrix()))
+    scales = scales * ACTIVATION_SCALE
+    bias = array(network.projection.bias) - ZERO_POINT * scales * quantized.sum(axis=0)
     return {
-        "columns": np.ascontiguousarray(steps.T, np.int8),
+        "columns": np.ascontiguousarray(quantized.T, np.int8),
         "scales": scales.astype(np.float32),
         "bias": bias.astype(np.float32),
     }
 
 
-def _best(graph: Graph, logprobs: Value, vocab_size: int, top_k: Value) -> list[Value]:
-    """The `top_k` greatest of `logprobs` `(rows, vocab_size)` and their places. Of equals the first
-    comes first.
+def _top_k(graph: Graph, logprobs: Value, vocab_size: int, top_k: Value) -> list[Value]:
+    """Returns the `top_k` greatest of `logprobs` `(rows, vocab_size)` and their indices. Of equals,
+    the lower index comes first.
 
-    The runtime's TopK looks at one number after the other. For many rows it is faster to take the
-    greatest of each block first, which is done by vectors: the best are in the best blocks.
+    The runtime's TopK compares one number at a time. For many rows it is faster to take the maximum
+    of each block first, which is vectorised: the best tokens are in the best blocks.
     """
 
     def directly() -> list[Value]:
@@ -121,4 +120,4 @@ def _best(graph: Graph, logprobs: Value, vocab_size: int, top_k: Value) -> list[
 
     rows = graph.op("Shape", logprobs, start=0, end=1)
     is_few = graph.op("Less", rows, graph.constant([MANY_ROWS], "int64"))
-    return graph.either(is_few, directly, by_blocks, ["float32", "int64"])
+    return graph.add_if(is_few, directly, by_blocks, ["float32", "int64"])

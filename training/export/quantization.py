@@ -1,4 +1,4 @@
-"""How a graph looks tokens up and multiplies by weights: in float32, or in int8."""
+"""Arithmetic of a graph's look-ups and products: float32, or int8."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from training.export.graph import RUNTIME_DOMAIN, Array, Graph, Value
 
 #: Weights keep 7 bits: processors without VNNI add two products of 8 x 8 bits in 16, and would
-#: saturate. So a graph says the same on every machine.
-WEIGHT_STEPS = 63
-ACTIVATION_STEPS = 127
-#: What one step of a bounded value's uint8 stands for, and the uint8 of 0.
-BOUNDED_SCALE = 1.0 / ACTIVATION_STEPS
+#: saturate. With 7, a graph computes the same on every machine.
+WEIGHT_QMAX = 63
+ACTIVATION_QMAX = 127
+#: Scale and zero point of quantized activations: value = ACTIVATION_SCALE * (uint8 - ZERO_POINT).
+ACTIVATION_SCALE = 1.0 / ACTIVATION_QMAX
 ZERO_POINT = 128
 #: A matrix that loses more of its Frobenius norm than this stays in float32.
 MOST_LOSS = 0.03
@@ -22,40 +22,36 @@ MOST_LOSS = 0.03
 
 @dataclass(frozen=True)
 class Operand:
-    """What is multiplied by weights.
+    """The left side of a product with weights.
 
     Attributes:
         value: `(..., units)`, float32, or uint8 around `ZERO_POINT`.
-        is_integer: whether it is uint8, of what lies in [-1, 1].
+        is_integer: whether it is uint8, quantized from [-1, 1].
     """
 
     value: Value
     is_integer: bool = False
 
 
-class Products(Protocol):
+class Arithmetic(Protocol):
     """Look-ups and products in one precision."""
 
-    #: Of an operand that `bounded` makes.
-    bounded_dtype: str
-
     def table(self, graph: Graph, table: Array) -> Value:
-        """A stored table `(vocabulary, units)`, float32 when it is read."""
+        """Stores a table `(vocabulary, units)` and returns it in float32."""
 
     def weight(self, graph: Graph, weight: Array) -> Value:
-        """A weight that is float32 when it is multiplied."""
+        """Stores a weight and returns it in float32."""
 
-    def bounded(self, graph: Graph, value: Value) -> Operand:
-        """What lies in [-1, 1], such as an output of tanh, as an operand."""
+    def quantize(self, graph: Graph, value: Value) -> Operand:
+        """Returns a value within [-1, 1], such as an output of tanh, as an operand of this
+        precision."""
 
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
-        """`operand @ matrix + bias`, float32."""
+        """Returns `operand @ matrix + bias` in float32."""
 
 
-class Float32Products:
-    """Everything in float32."""
-
-    bounded_dtype = "float32"
+class Float32Arithmetic:
+    """All tables, weights and products in float32."""
 
     def table(self, graph: Graph, table: Array) -> Value:
         return graph.constant(table)
@@ -63,7 +59,7 @@ class Float32Products:
     def weight(self, graph: Graph, weight: Array) -> Value:
         return graph.constant(weight)
 
-    def bounded(self, graph: Graph, value: Value) -> Operand:
+    def quantize(self, graph: Graph, value: Value) -> Operand:
         return Operand(value)
 
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
@@ -72,37 +68,35 @@ class Float32Products:
         return graph.op("Add", product, graph.constant(bias)) if bias.any() else product
 
 
-class Int8Products:
+class Int8Arithmetic:
     """uint8 activations with a fixed scale, int8 weights with a scale for each column.
 
-    A fixed scale, since one drawn from a batch would let a row's answer depend on the others.
+    The scale is fixed: one computed from a batch would let a row's answer depend on the others.
     """
 
-    bounded_dtype = "uint8"
-
     def table(self, graph: Graph, table: Array) -> Value:
-        scales = np.abs(table).max(axis=1, keepdims=True) / ACTIVATION_STEPS
+        scales = np.abs(table).max(axis=1, keepdims=True) / ACTIVATION_QMAX
         scales = np.where(scales > 0, scales, 1.0)
-        steps = graph.constant(np.round(table / scales), "int8")
-        return graph.op("Mul", graph.op("Cast", steps, to=1), graph.constant(scales))
+        quantized = graph.constant(np.round(table / scales), "int8")
+        return graph.op("Mul", graph.op("Cast", quantized, to=1), graph.constant(scales))
 
     def weight(self, graph: Graph, weight: Array) -> Value:
         return graph.op("Cast", graph.constant(weight, "float16"), to=1)
 
-    def bounded(self, graph: Graph, value: Value) -> Operand:
-        constants = graph.constant(BOUNDED_SCALE), graph.constant(ZERO_POINT, "uint8")
+    def quantize(self, graph: Graph, value: Value) -> Operand:
+        constants = graph.constant(ACTIVATION_SCALE), graph.constant(ZERO_POINT, "uint8")
         return Operand(graph.op("QuantizeLinear", value, *constants), is_integer=True)
 
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
-        scales, steps = quantise_columns(matrix)
-        loss = float(np.linalg.norm(matrix - scales * steps) / (np.linalg.norm(matrix) + 1e-9))
+        scales, quantized = quantize_columns(matrix)
+        loss = float(np.linalg.norm(matrix - scales * quantized) / (np.linalg.norm(matrix) + 1e-9))
         if not operand.is_integer or loss > MOST_LOSS:
-            return Float32Products().multiply(graph, dequantised(graph, operand), matrix, bias)
+            return Float32Arithmetic().multiply(graph, dequantize(graph, operand), matrix, bias)
         return graph.op(
             "MatMulIntegerToFloat",
             operand.value,
-            graph.constant(steps, "int8"),
-            graph.constant(BOUNDED_SCALE),
+            graph.constant(quantized, "int8"),
+            graph.constant(ACTIVATION_SCALE),
             graph.constant(scales),
             graph.constant(ZERO_POINT, "uint8"),
             graph.constant(np.zeros_like(scales), "int8"),
@@ -111,19 +105,20 @@ class Int8Products:
         )
 
 
-def quantise_columns(matrix: Array) -> tuple[Array, Array]:
-    """`matrix ~ scales * steps`: a scale for each column, whole steps within `WEIGHT_STEPS`."""
-    scales = np.abs(matrix).max(axis=0) / WEIGHT_STEPS
+def quantize_columns(matrix: Array) -> tuple[Array, Array]:
+    """Returns a scale for each column and whole numbers within +-`WEIGHT_QMAX`, so that
+    `matrix ~ scales * quantized`."""
+    scales = np.abs(matrix).max(axis=0) / WEIGHT_QMAX
     scales = np.where(scales > 0, scales, 1.0).astype("float32")
     return scales, np.round(matrix / scales)
 
 
-def dequantised(graph: Graph, operand: Operand) -> Operand:
-    """`operand` in float32."""
+def dequantize(graph: Graph, operand: Operand) -> Operand:
+    """Returns `operand` in float32."""
     if not operand.is_integer:
         return operand
-    constants = graph.constant(BOUNDED_SCALE), graph.constant(ZERO_POINT, "uint8")
+    constants = graph.constant(ACTIVATION_SCALE), graph.constant(ZERO_POINT, "uint8")
     return Operand(graph.op("DequantizeLinear", operand.value, *constants))
 
 
-PRODUCTS: dict[str, Products] = {"float32": Float32Products(), "int8": Int8Products()}
+ARITHMETIC: dict[str, Arithmetic] = {"float32": Float32Arithmetic(), "int8": Int8Arithmetic()}

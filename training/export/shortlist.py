@@ -1,7 +1,7 @@
-"""Builds shortlists: which target tokens stand beside which source tokens in a corpus.
+"""Shortlists: for each source token, the target tokens that are likely translations of it.
 
-The table is that of IBM Model 1 (Brown et al. 1993, Computational Linguistics 19(2), section 4.1):
-t(target token | source token), by expectation maximisation from equal chances.
+The translation table is that of IBM Model 1 (Brown et al. 1993, Computational Linguistics 19(2),
+section 4.1): t(target token | source token), by expectation maximisation from a uniform start.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from model.tokenizer import EOS_ID
 from training.export.projection import shortlist_columns
 from training.prepare.shards import Shard
 
-#: Pairs of a source and a target token that are counted at most; beyond, examples are left out.
+#: The most pairs of a source and a target token that are counted; beyond, examples are sampled.
 MOST_LINKS = 12_000_000
 ITERATIONS = 5
-#: Target tokens that a source token proposes, and the share of a shortlist that every source has.
+#: Target tokens proposed for a source token, and the share of a shortlist that all sources share.
 PROPOSALS, ALWAYS_SHARE = 64, 0.25
 
 
 def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int) -> Shortlist:
-    """A shortlist of `size` candidates for each source, learnt from the training part."""
+    """Builds a shortlist of `size` candidates for each source from the training part."""
     always = int(size * ALWAYS_SHARE)
-    sources, targets = _spread_examples(train)
+    sources, targets = _sample_examples(train)
     vocab_size = network.config.target_vocab_size
     counts = np.bincount(np.concatenate(targets), minlength=vocab_size)
     counts[EOS_ID] = counts.max() + 1
@@ -37,8 +37,8 @@ def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int) -> Shortlist
     return Shortlist(frequent, proposals, always, size, **shortlist_columns(network))
 
 
-def _spread_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:
-    """As many examples as `MOST_LINKS` allows, from all of the corpus."""
+def _sample_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:
+    """Returns sources and targets of evenly spaced examples, as many as `MOST_LINKS` allows."""
     links = train.source_lengths.astype(np.int64) * train.target_lengths
     count = int(len(links) * min(1.0, MOST_LINKS / max(links.sum(), 1)))
     chosen = np.linspace(0, len(links) - 1, max(count, 1)).astype(np.int64)
@@ -52,42 +52,42 @@ def list_proposals(
     frequent: Int32,
     always: int,
 ) -> Int32:
-    """`(source_vocab_size, PROPOSALS)`: the likeliest target tokens of each source token that are
-    not among the `always` most frequent ones; the most frequent where there are no more."""
-    pairs, chances = translation_table(sources, targets, len(frequent))
+    """Returns `(source_vocab_size, PROPOSALS)`: for each source token its likeliest target tokens
+    that are not among the `always` most frequent ones, filled up with the most frequent."""
+    pairs, probabilities = translation_table(sources, targets, len(frequent))
     is_common = np.zeros(len(frequent), bool)
     is_common[frequent[:always]] = True
     rare = ~is_common[pairs % len(frequent)]
     source, target = np.divmod(pairs[rare], len(frequent))
-    order = np.lexsort((-chances[rare], source))
+    order = np.lexsort((-probabilities[rare], source))
     source, target = source[order], target[order]
     first = np.searchsorted(source, source)
     rank = np.arange(len(source)) - first
-    is_near = rank < PROPOSALS
+    is_kept = rank < PROPOSALS
     proposals = np.full((source_vocab_size, PROPOSALS), frequent[0], np.int32)
-    proposals[source[is_near], rank[is_near]] = target[is_near]
+    proposals[source[is_kept], rank[is_kept]] = target[is_kept]
     return proposals
 
 
 def translation_table(
     sources: list[Int32], targets: list[Int32], vocab_size: int
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Every pair that stands in some example, as `source * vocab_size + target`, ascending, and its
-    t(target | source)."""
+    """Returns every pair that occurs in an example, as `source * vocab_size + target`, ascending,
+    and its t(target | source)."""
     links = [
         (source.astype(np.int64) * vocab_size + target[:, None]).ravel()
         for source, target in zip(sources, targets, strict=True)
-    ]  # target by target, the sources of its example
+    ]  # for each target token, all source tokens of its example
     repeats = np.concatenate(
         [np.full(len(t), len(s)) for s, t in zip(sources, targets, strict=True)]
     )
-    pairs, places = np.unique(np.concatenate(links), return_inverse=True)
-    said = np.repeat(np.arange(len(repeats)), repeats)  # the target word that each link explains
-    chances = np.ones(len(pairs))
+    pairs, indices = np.unique(np.concatenate(links), return_inverse=True)
+    target_words = np.repeat(np.arange(len(repeats)), repeats)  # of each link
+    probabilities = np.ones(len(pairs))
     for _ in range(ITERATIONS):
-        weights = chances[places]
-        weights /= np.bincount(said, weights)[said]
-        expected = np.bincount(places, weights, minlength=len(pairs))
+        weights = probabilities[indices]
+        weights /= np.bincount(target_words, weights)[target_words]
+        expected = np.bincount(indices, weights, minlength=len(pairs))
         totals = np.bincount(pairs // vocab_size, expected)
-        chances = expected / totals[pairs // vocab_size]
-    return pairs, chances
+        probabilities = expected / totals[pairs // vocab_size]
+    return pairs, probabilities

@@ -1,7 +1,7 @@
-"""The step graphs: one token further for every row.
+"""Step graphs: one more token for every row.
 
-Rows stand in a grid `(sources, rows of each, 1, ...)`: a beam reads one copy of its source, and
-each row is multiplied by itself, so that no answer depends on how many stand beside it.
+Rows form a grid `(sources, rows of each, 1, ...)`: a beam shares one copy of its source, and each
+row is multiplied alone, so that no answer depends on the number of rows in the batch.
 """
 
 from __future__ import annotations
@@ -10,42 +10,45 @@ from collections.abc import Callable
 
 from model.networks.tokens import TokenSeq2Seq
 from training.export.graph import RUNTIME_DOMAIN, Graph, Value
-from training.export.linear import DecoderWeights, array, read
-from training.export.lookahead import Step, one_or_more
-from training.export.projection import Projection, candidates_only, whole_vocabulary
-from training.export.quantization import PRODUCTS, Products
+from training.export.linear import DecoderWeights, array, fused_linear
+from training.export.lookahead import StepOutput, add_decode_loop
+from training.export.projection import Projection, shortlist_projection, vocabulary_projection
+from training.export.quantization import ARITHMETIC, Arithmetic
 
-#: An embedding that is multiplied by the first layer's weights beforehand may take so much memory.
+#: Memory limit of the product of the embedding with the first layer's weights.
 MOST_TABLE_BYTES = 64 * 2**20
 
 
 def step_graph(network: TokenSeq2Seq, precision: str) -> bytes:
-    """Over the whole vocabulary.
+    """Builds the graph over the whole vocabulary.
 
     Inputs: tokens int32 `(sources, rows, 1)`; keys, values and state_0, ... as the encoder graph
     gives them, but with `rows` of state for each source; padding float32 `(sources, 1, 1,
     source_len)`, 0 at real tokens and -1e9 at others; top_k int64 `(1,)`, at most the vocabulary;
-    and those of `one_or_more`, which tells the outputs."""
+    and those of `add_decode_loop`, which documents the outputs.
+    """
     graph = Graph("step")
     top_k = graph.input("top_k", "int64", 1)
-    projection = whole_vocabulary(graph, network, precision, top_k)
-    return _finished(graph, network, precision, projection, top_k)
+    projection = vocabulary_projection(graph, network, precision, top_k)
+    return _build(graph, network, precision, projection, top_k)
 
 
 def shortlist_graph(network: TokenSeq2Seq) -> bytes:
-    """The same in int8 among candidates. Further inputs: candidates int32 `(sources, candidates)`,
-    the tokens; columns int8 `(sources, readout_units, candidates)`, scales and bias float32
-    `(sources, 1, candidates)`, made of `shortlist_columns`."""
+    """Builds the int8 graph over the candidates of each source.
+
+    Inputs as of `step_graph`, and: candidates int32 `(sources, candidates)`, the tokens; columns
+    int8 `(sources, readout_units, candidates)`, scales and bias float32 `(sources, 1, candidates)`,
+    taken from `shortlist_columns`."""
     graph = Graph("shortlist")
     top_k = graph.input("top_k", "int64", 1)
-    projection = candidates_only(graph, network.decoder.readout_units, top_k)
-    return _finished(graph, network, "int8", projection, top_k)
+    projection = shortlist_projection(graph, network.decoder.readout_units, top_k)
+    return _build(graph, network, "int8", projection, top_k)
 
 
-def _finished(
+def _build(
     graph: Graph, network: TokenSeq2Seq, precision: str, projection: Projection, top_k: Value
 ) -> bytes:
-    products, decoder = PRODUCTS[precision], network.decoder
+    arithmetic, decoder = ARITHMETIC[precision], network.decoder
     weights = DecoderWeights.of(decoder)
     grid = ("sources", "rows", 1)
     by_head = ("sources", 1) if weights.heads == 1 else ("sources", 1, weights.heads)
@@ -57,73 +60,85 @@ def _finished(
     if weights.feeding is not None:
         widths.append(weights.feeding.units)
     state = [graph.input(f"state_{i}", "float32", *grid, width) for i, width in enumerate(widths)]
-    first_inputs = _first_inputs(graph, products, network, weights)
+    first_inputs = _first_inputs(graph, arithmetic, network, weights)
 
-    def step(tokens: Value, state: list[Value]) -> Step:
-        seen = first_inputs(tokens)
+    def step(tokens: Value, state: list[Value]) -> StepOutput:
+        layer_input = first_inputs(tokens)
         if weights.feeding is not None:
-            seen = graph.op("Add", seen, state[-1])
+            layer_input = graph.op("Add", layer_input, state[-1])
         next_state: list[Value] = []
         for layer in range(decoder.depth):
-            kept, own = state[2 * layer : 2 * layer + 2]
-            output, kept = CELL_STEPS[decoder.cell](graph, decoder.units, seen, own, kept)
-            operand = products.bounded(graph, output)
-            own, seen, *query = read(graph, products, operand, weights.readers(layer))
-            next_state += [kept, own]
+            cell_state, from_h = state[2 * layer : 2 * layer + 2]
+            output, cell_state = CELL_STEPS[decoder.cell](
+                graph, decoder.units, layer_input, from_h, cell_state
+            )
+            operand = arithmetic.quantize(graph, output)
+            from_h, layer_input, *query = fused_linear(
+                graph, arithmetic, operand, weights.consumers(layer)
+            )
+            next_state += [cell_state, from_h]
         context, attention_weights = _attend(
             graph, weights, query[0] if query else output, keys, values, padding
         )
-        readout = products.bounded(graph, graph.op("Tanh", graph.op("Add", seen, context)))
+        readout = arithmetic.quantize(
+            graph, graph.op("Tanh", graph.op("Add", layer_input, context))
+        )
         if weights.feeding is not None:
-            next_state += read(graph, products, readout, [weights.feeding])
-        return Step(*projection(readout), attention_weights, next_state)
+            next_state += fused_linear(graph, arithmetic, readout, [weights.feeding])
+        return StepOutput(*projection(readout), attention_weights, next_state)
 
-    one_or_more(graph, step, tokens, dict(zip(state, widths, strict=True)), top_k)
-    # A product of one row by weights in float32 rounds otherwise than one of several.
-    fewest = 2 if graph.has_float_products else 1
-    return graph.to_bytes(fewest_rows=fewest, vocab_size=network.config.target_vocab_size)
+    add_decode_loop(graph, step, tokens, dict(zip(state, widths, strict=True)), top_k)
+    # In float32, the product of one row with weights is rounded differently from that of several.
+    fewest_rows = 2 if graph.has_float_products else 1
+    return graph.to_bytes(fewest_rows=fewest_rows, vocab_size=network.config.target_vocab_size)
 
 
 def _first_inputs(
-    graph: Graph, products: Products, network: TokenSeq2Seq, weights: DecoderWeights
+    graph: Graph, arithmetic: Arithmetic, network: TokenSeq2Seq, weights: DecoderWeights
 ) -> Callable[[Value], Value]:
-    """What the first layer reads of tokens. Its product with the whole embedding is a constant,
-    which the runtime computes once, as it opens the graph."""
-    embeddings, reader = array(network.target_embedding.embeddings), weights.inputs[0]
-    table = products.table(graph, embeddings)
-    kernel, bias = products.weight(graph, reader.kernel), graph.constant(reader.bias)
-    if len(embeddings) * reader.units * 4 <= MOST_TABLE_BYTES:
+    """Builds the product of a token's embedding with the first layer's input weights. The product
+    with the whole embedding, if small enough, is a constant that the runtime computes once, when
+    it loads the graph."""
+    embeddings, layer = array(network.target_embedding.embeddings), weights.inputs[0]
+    table = arithmetic.table(graph, embeddings)
+    kernel, bias = arithmetic.weight(graph, layer.kernel), graph.constant(layer.bias)
+    if len(embeddings) * layer.units * 4 <= MOST_TABLE_BYTES:
         whole = graph.op("Add", graph.op("MatMul", table, kernel), bias)
         return lambda tokens: graph.op("Gather", whole, tokens, axis=0)
 
-    def multiplied(tokens: Value) -> Value:
+    def multiply(tokens: Value) -> Value:
         graph.has_float_products = True
         embedded = graph.op("Gather", table, tokens, axis=0)
         return graph.op("Add", graph.op("MatMul", embedded, kernel), bias)
 
-    return multiplied
+    return multiply
 
 
-def _gru_step(graph: Graph, units: int, seen: Value, own: Value, h: Value) -> tuple[Value, Value]:
-    """Output, and what is kept: the same. `seen` and `own` are the products with input and h."""
+def _gru_step(
+    graph: Graph, units: int, from_input: Value, from_h: Value, h: Value
+) -> tuple[Value, Value]:
+    """Returns the output twice, as it is also the state that is carried. `from_input` and `from_h`
+    are the products of the weights with the input and with h."""
     sizes = graph.constant([2 * units, units], "int64")
-    gates_seen, candidate_seen = graph.ops("Split", seen, sizes, count=2, axis=-1)
-    gates_own, candidate_own = graph.ops("Split", own, sizes, count=2, axis=-1)
-    gates = graph.op("Sigmoid", graph.op("Add", gates_seen, gates_own))
+    gates_input, candidate_input = graph.ops("Split", from_input, sizes, count=2, axis=-1)
+    gates_h, candidate_h = graph.ops("Split", from_h, sizes, count=2, axis=-1)
+    gates = graph.op("Sigmoid", graph.op("Add", gates_input, gates_h))
     z, r = graph.ops("Split", gates, count=2, axis=-1)
-    candidate = graph.op("Tanh", graph.op("Add", candidate_seen, graph.op("Mul", r, candidate_own)))
+    candidate = graph.op("Tanh", graph.op("Add", candidate_input, graph.op("Mul", r, candidate_h)))
     # z h + (1 - z) candidate
     change = graph.op("Mul", z, graph.op("Sub", h, candidate))
     output = graph.op("Add", candidate, change)
     return output, output
 
 
-def _lstm_step(graph: Graph, units: int, seen: Value, own: Value, c: Value) -> tuple[Value, Value]:
-    """Output, and what is kept: c."""
-    i, f, candidate, o = graph.ops("Split", graph.op("Add", seen, own), count=4, axis=-1)
+def _lstm_step(
+    graph: Graph, units: int, from_input: Value, from_h: Value, c: Value
+) -> tuple[Value, Value]:
+    """Returns the output, and c, the state that is carried."""
+    i, f, candidate, o = graph.ops("Split", graph.op("Add", from_input, from_h), count=4, axis=-1)
     i, f, o = (graph.op("Sigmoid", gate) for gate in (i, f, o))
-    kept = graph.op("Mul", f, c)
-    c = graph.op("Add", kept, graph.op("Mul", i, graph.op("Tanh", candidate)))
+    remembered = graph.op("Mul", f, c)
+    c = graph.op("Add", remembered, graph.op("Mul", i, graph.op("Tanh", candidate)))
     return graph.op("Mul", o, graph.op("Tanh", c)), c
 
 
@@ -133,20 +148,20 @@ CELL_STEPS = {"gru": _gru_step, "lstm": _lstm_step}
 def _attend(
     graph: Graph, weights: DecoderWeights, query: Value, keys: Value, values: Value, padding: Value
 ) -> tuple[Value, Value]:
-    """What the readout takes of the context vector, and the attention weights."""
+    """Returns the readout's part for the context vector, and the attention weights."""
     batch_axes = 2 if weights.heads == 1 else 3
     if weights.energy_vector is not None:
-        meeting = graph.op("Tanh", graph.op("Add", _on_end(graph, query), keys))
-        energies = graph.op("MatMul", graph.constant(weights.energy_vector), meeting)
+        hidden = graph.op("Tanh", graph.op("Add", _to_column(graph, query), keys))
+        energies = graph.op("MatMul", graph.constant(weights.energy_vector), hidden)
     elif weights.heads == 1:
-        energies = _each_row_by(graph, query, keys, batch_axes)
+        energies = _matmul_by_row(graph, query, keys, batch_axes)
     else:
         shape = graph.constant([0, 0, weights.heads, 1, -1], "int64")
         query = graph.op("Reshape", query, shape)  # G W H 1 U
-        energies = _each_row_by(graph, query, keys, batch_axes)
+        energies = _matmul_by_row(graph, query, keys, batch_axes)
         padding = graph.op("Unsqueeze", padding, graph.constant([2], "int64"))
     attention_weights = graph.op("Softmax", graph.op("Add", energies, padding), axis=-1)
-    context = _each_row_by(graph, attention_weights, values, batch_axes)
+    context = _matmul_by_row(graph, attention_weights, values, batch_axes)
     if weights.heads > 1:
         axes = graph.constant([2], "int64")
         context = graph.op("ReduceSum", context, axes, keepdims=0)
@@ -154,15 +169,15 @@ def _attend(
     return context, attention_weights
 
 
-def _each_row_by(graph: Graph, rows: Value, memory: Value, batch_axes: int) -> Value:
-    """`rows (G, W, ..., 1, K) @ memory (G, 1, ..., K, N)`. Of a single source the runtime would
-    make one product of W rows, which rounds otherwise than W products of one. Rows on end keep it
-    from that."""
-    on_end = _on_end(graph, rows, batch_axes)
-    return graph.op("FusedMatMul", on_end, memory, domain=RUNTIME_DOMAIN, transA=1)
+def _matmul_by_row(graph: Graph, rows: Value, memory: Value, batch_axes: int) -> Value:
+    """Returns `rows (G, W, ..., 1, K) @ memory (G, 1, ..., K, N)`. For a single source the runtime
+    would compute one product of W rows, which is rounded differently from W products of one row.
+    Rows that are transposed to columns prevent that."""
+    columns = _to_column(graph, rows, batch_axes)
+    return graph.op("FusedMatMul", columns, memory, domain=RUNTIME_DOMAIN, transA=1)
 
 
-def _on_end(graph: Graph, rows: Value, batch_axes: int = 2) -> Value:
-    """`(..., 1, K) -> (..., K, 1)`."""
+def _to_column(graph: Graph, rows: Value, batch_axes: int = 2) -> Value:
+    """Reshapes `(..., 1, K)` to `(..., K, 1)`."""
     shape = graph.constant([0] * batch_axes + [-1, 1], "int64")
     return graph.op("Reshape", rows, shape)

@@ -1,6 +1,6 @@
-"""Packed files: `.gz`, `.xz`, `.zst` hold one file, `.zip` any number.
+"""Packed files: `.gz`, `.xz`, `.zst` contain one file, `.zip` any number.
 
-A file in an archive has a path too: `corpus.zip/train.en`. So whatever reads a path reads that.
+A file in an archive has a path too, `corpus.zip/train.en`, so that readers need not know archives.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from training.errors import CorpusError
 
 ARCHIVE = ".zip"
 SINGLE = (".gz", ".xz", ".zst")
-#: Others that hold several files: to find one of them, all before it must be unpacked.
+#: Archives without random access: to find a file, all before it must be unpacked.
 _TAPES = re.compile(r"\.(tar|tgz|txz|tbz2?|tar\.\w+)$", re.IGNORECASE)
 
-#: What reading a file that is not what it says may raise; NotImplementedError: a method of
-#: compression that is not known; RuntimeError: a password is needed.
+#: Errors of reading a broken file; NotImplementedError: an unknown method of compression;
+#: RuntimeError: a password is needed.
 _BROKEN = (
     OSError,
     EOFError,
@@ -41,10 +41,10 @@ _BROKEN = (
 
 @contextmanager
 def open_unpacked(path: Path) -> Iterator[io.BufferedReader]:
-    """The contents of a file, or of one in an archive, as a stream of bytes.
+    """Opens a file, or one in an archive, as a stream of unpacked bytes.
 
     Raises:
-        CorpusError: if it cannot be read or is not what it says, now or while it is read.
+        CorpusError: if it cannot be read or is broken, now or while it is read.
     """
     try:
         with ExitStack() as stack:
@@ -57,10 +57,10 @@ def open_unpacked(path: Path) -> Iterator[io.BufferedReader]:
 
 
 def names_in(archive: Path) -> Collection[str]:
-    """The names of the files in an archive.
+    """Returns the names of the files in an archive.
 
     Raises:
-        CorpusError: if it is no archive, though its name says so.
+        CorpusError: if it is no archive in spite of its name.
     """
     try:
         return _opened(archive)[1].keys()
@@ -69,7 +69,7 @@ def names_in(archive: Path) -> Collection[str]:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file, on disk or in an archive."""
+    """Tells whether the file exists, on disk or in an archive."""
     archive = archive_of(path)
     if archive is None:
         return path.is_file()
@@ -77,39 +77,39 @@ def is_file(path: Path) -> bool:
 
 
 def stat_of(path: Path) -> os.stat_result:
-    """Size and time of a file, or of the archive that it is in."""
+    """Returns size and times of a file, or of the archive that it is in."""
     return (archive_of(path) or path).stat()
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file's name says that it holds several."""
+    """Tells whether a file is an archive, by its name."""
     return path.suffix.lower() == ARCHIVE and path.is_file()
 
 
 def archive_of(path: Path) -> Path | None:
-    """The archive that a file is in, if it is in one."""
+    """Returns the archive that a file is in, if any."""
     return next((each for each in path.parents if is_archive(each)), None)
 
 
 def plain_name(path: Path) -> str:
-    """A file's name without the suffix of its packing, in small letters."""
+    """Returns a file's name in lower case, without the suffix of its packing."""
     name = path.name.lower()
     suffix = next((each for each in (*SINGLE, ARCHIVE) if name.endswith(each)), "")
     return name.removesuffix(suffix)
 
 
 def wanted_files(files: list[Path], suffixes: tuple[str, ...]) -> list[Path]:
-    """Those with one of the suffixes, and archives. One that was named by itself is wanted."""
+    """Returns the files with one of the suffixes, and archives. A single file is always wanted."""
     if len(files) == 1 or not suffixes:
         return files
     return [file for file in files if plain_name(file).endswith(suffixes) or is_archive(file)]
 
 
 def wanted_members(file: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """A file; of an archive, those in it with one of the suffixes, or the only one, by their names.
+    """Yields a file; of an archive, its files with one of the suffixes, or its only one, sorted.
 
     Raises:
-        CorpusError: if the archive cannot be read or holds none.
+        CorpusError: if the archive cannot be read or contains none.
     """
     if not is_archive(file):
         yield file
@@ -123,20 +123,20 @@ def wanted_members(file: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _opened(path: Path) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
-    """An archive and its entries; it stays open, since its list of files may be long."""
+    """Opens an archive; returns it and its entries. It stays open, as its list may be long."""
     stat = path.stat()
     return _opened_once(path, stat.st_size, stat.st_mtime_ns, os.getpid())
 
 
 @lru_cache(maxsize=4)
 def _opened_once(path: Path, *version: int) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
-    """The same, of one version of the file, in one process: an open file has one position."""
+    """Opens one version of an archive, once in each process: an open file has one position."""
     archive = zipfile.ZipFile(path)
     return archive, _entries(archive)
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Files by name; none that is hidden, or that would lie outside of the archive."""
+    """Returns the files by name, without hidden ones and those that would be unpacked elsewhere."""
     entries = {}
     for entry in archive.infolist():
         name = PurePosixPath(entry.filename)
@@ -171,7 +171,7 @@ def _open(path: Path, stack: ExitStack) -> io.BufferedReader:
 
 
 def _open_member(archive: Path, name: str, stack: ExitStack) -> BinaryIO:
-    """The file `name`, or the only one, of an archive."""
+    """Opens the file `name`, or the only one, of an archive."""
     opened, entries = _opened(archive)
     if not name and len(entries) == 1:
         (name,) = entries

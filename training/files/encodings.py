@@ -1,7 +1,7 @@
-"""From bytes in some encoding to text. It knows no file and no format.
+"""Detection of encodings: from bytes to text. Knows no file and no format.
 
-The order is that of certainty: a byte-order mark; zero bytes, which only UTF-16 and UTF-32 have;
-UTF-8, whose rules other text breaks; and then a guess by how letters follow each other.
+It tries, from certain to uncertain: a byte-order mark; zero bytes, which only UTF-16 and UTF-32
+have; UTF-8, whose rules other text breaks; and then a guess by the frequency of letter sequences.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import chardet
 
-#: What a guess chooses from: the encodings that subtitles are found in. Of those that differ in a
-#: few signs only, the larger is here (cp1252, not latin-1; gb18030, not gb2312).
+#: Encodings that are guessed: those of subtitles in the wild. Of two that differ only in a few
+#: characters, the larger one is listed (cp1252, not latin-1; gb18030, not gb2312).
 GUESSED = (
     "cp1250",
     "cp1251",
@@ -48,9 +48,9 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
-#: UTF-8 with a few damaged bytes is still UTF-8: so many sound characters for each of them.
+#: UTF-8 with a few damaged bytes is still UTF-8: at least this many sound characters for each.
 SOUND_FOR_EACH_DAMAGED = 4
-#: Zero bytes that are fewer are damage: in UTF-16, times and line breaks have more; so has a film.
+#: Zero bytes that are rarer are damage: in UTF-16, times and line breaks alone have more.
 OTHER_FOR_EACH_ZERO = 200
 
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
@@ -63,7 +63,7 @@ class Decoded:
     """A text and the encoding that it was in.
 
     Attributes:
-        text: without a byte-order mark; bytes that mean nothing are U+FFFD.
+        text: without a byte-order mark; invalid bytes are U+FFFD.
         encoding: Python's name of it.
     """
 
@@ -72,10 +72,10 @@ class Decoded:
 
 
 def decode(content: bytes) -> Decoded:
-    """The text of a file.
+    """Decodes the contents of a file.
 
     Raises:
-        ValueError: if it is no text in any encoding known here.
+        ValueError: if it is no text in a known encoding.
     """
     marked = encoding_of_mark(content)
     if marked:
@@ -89,13 +89,13 @@ def decode(content: bytes) -> Decoded:
 
 
 def encoding_of_mark(content: bytes) -> tuple[bytes, str] | None:
-    """The byte-order mark that `content` begins with, and the encoding that it tells."""
+    """Returns the byte-order mark at the beginning of `content` with its encoding, if any."""
     return next((pair for pair in MARKS if content.startswith(pair[0])), None)
 
 
 def _decode_wide(content: bytes) -> Decoded:
-    """Of the ways to read it in units of 2 or 4 bytes, the one with most ASCII: lines, digits and
-    spaces are in every text, and swapped bytes make rare signs of them."""
+    """Decodes in units of 2 or 4 bytes, in the way that gives most ASCII: every text has lines,
+    digits and spaces, and swapped bytes turn them into rare characters."""
     readings = []
     for encoding in WIDE:
         try:

@@ -1,4 +1,4 @@
-"""Which files a path means, and their bytes and lines."""
+"""Files of a path, and their bytes and lines."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from training.files.encodings import encoding_of_mark
 
 _ERROR_OF_ARROW = re.compile(r"\[errno (\d+)\]")
 GLOB_CHARACTERS = frozenset("*?[")
-#: What is read at once is no larger: no subtitle file is, but a packed one may claim to be.
+#: Limit of what is read at once: no subtitle file is larger, but a packed one may be made so.
 LARGEST_BYTES = 256 * 2**20
 #: No text has longer lines; a packed file of zeros may.
 LONGEST_LINE = 2**24
-#: What is read of a line that is longer: no text, so that its record is left out.
+#: Replacement of a longer line: no text, so that its record is left out.
 TOO_LONG = "\ufffd\ufffd a line that is too long"
 
 
 def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
-    """Files that `path` means, in sorted order: a file, a folder with all below it, a glob, or a
-    file in an archive (`corpus.zip/train.en`).
+    """Finds the files of `path`, sorted: a file, a folder with all below it, a glob, or a file in
+    an archive (`corpus.zip/train.en`).
 
-    A relative path is looked up in each of `roots`; the first where it means anything counts.
+    A relative path is looked up in each of `roots`; the first with any match counts.
 
     Returns:
-        that root, and the files in it.
+        the root and the files in it.
 
     Raises:
-        CorpusError: if it means no file.
+        CorpusError: if there is no such file.
     """
     for root in roots:
         is_glob = bool(GLOB_CHARACTERS & set(path)) and not (root / path).exists()
@@ -52,13 +52,13 @@ def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Names what cannot be written while this context is open.
+    """Turns an OSError of this context into a CorpusError that names the file.
 
     Args:
         path: a file or folder, for errors that name none (Arrow's).
 
     Raises:
-        CorpusError: in place of an OSError: a full disk, a limit, a wrong folder.
+        CorpusError: in place of an OSError, such as a full disk, a limit or a wrong folder.
     """
     try:
         yield
@@ -72,10 +72,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The contents of a file, unpacked.
+    """Reads the contents of a file, unpacked.
 
     Raises:
-        CorpusError: if it cannot be read, is not what it says or is larger than `LARGEST_BYTES`.
+        CorpusError: if it cannot be read, is broken or larger than `LARGEST_BYTES`.
     """
     with open_unpacked(path) as file:
         content = file.read(LARGEST_BYTES + 1)
@@ -85,10 +85,10 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """A whole text file, as `read_lines` decodes it.
+    """Reads a whole text file, decoded as by `read_lines`.
 
     Raises:
-        CorpusError: as `read_bytes`.
+        CorpusError: as in `read_bytes`.
     """
     content = read_bytes(path)
     mark, encoding = encoding_of_mark(content) or (b"", "utf-8")
@@ -96,15 +96,15 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number from 1, line) of a text file, packed or not, as a stream. It is in UTF-8, or in
-    what its byte-order mark tells.
+    """Yields (line number from 1, line) of a text file, packed or not. It is read as UTF-8, or in
+    the encoding of its byte-order mark.
 
     Bytes that are no text become U+FFFD, by which `read_source` knows a bad record, and a line
     longer than `LONGEST_LINE` becomes `TOO_LONG`.
 
     Raises:
-        CorpusError: if it cannot be read or is not what it says; the message tells how many lines
-            were read before.
+        CorpusError: if it cannot be read or is broken; the message gives the last line that was
+            read.
     """
     number = 0
     try:

@@ -1,4 +1,4 @@
-"""What readers yield and all later steps share."""
+"""Records: the values that readers yield and all later steps share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from training.errors import CorpusError
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to learn: a target and what it answers or translates.
+    """One example: a target and the source that it answers or translates.
 
     Attributes:
         source: one text to translate, or the turns of a dialogue so far, oldest first.
         target: the reply or translation.
-        group: what must not be torn apart by a split: a conversation, a film, a source sentence.
+        group: a conversation, a film or a source sentence, which stays in one part.
         origin: `file:line` (or `file:line-line`), for reports.
     """
 
@@ -28,14 +28,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Cue:
-    """What a subtitle file shows at a time.
+    """A text that a subtitle file shows for a time.
 
     Attributes:
         start_ms, end_ms: from the beginning of the film, in milliseconds; start <= end.
         text: without markup, with the line breaks of the file.
-        line: of the file, from 1, where its time stands.
-        speaker: who says it, if the file's format tells (a voice of WebVTT, a name of SubStation).
-        colour: of its letters, in a file whose colours tell speakers; "" is the player's own.
+        line: line of its time in the file, from 1.
+        speaker: name of the speaker, if the format has one (a voice of WebVTT, a name of
+            SubStation).
+        colour: of its letters, in a file whose colours distinguish speakers; "" is the default.
     """
 
     start_ms: int
@@ -52,19 +53,19 @@ class Fault:
 
     Attributes:
         origin: `file:line`, or a file that cannot be read at all.
-        reason: what was expected.
+        reason: the cause, or what was expected.
     """
 
     origin: str
     reason: str
 
 
-#: What every reader yields.
+#: Output of every reader.
 Records = Iterator[Example | Fault]
 
 
 def fault_of(error: CorpusError, *paths: str | Path) -> Fault:
-    """The fault of the path that the message begins with, else of the first."""
+    """Builds the fault of the path that the message begins with, else of the first."""
     for path in map(str, paths):
         if str(error).startswith(f"{path}: "):
             return Fault(path, str(error).removeprefix(f"{path}: "))

@@ -1,1 +1,1 @@
-"""Shards to weights."""
+"""Training: from shards to weights."""

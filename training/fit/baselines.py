@@ -1,4 +1,4 @@
-"""What a model must beat to have learnt anything of its sources."""
+"""Baselines that a model must beat to have learnt anything from its sources."""
 
 from __future__ import annotations
 
@@ -13,51 +13,50 @@ from training.prepare.shards import Shard
 
 #: A loss must be lower than the unigram entropy by this share to count as better.
 LEAST_GAIN = 0.02
-#: So many more of the answers than of the references may be one and the same text.
+#: The share of one answer may exceed its share of the references by this.
 MOST_OVERUSE = 0.1
-#: An answer that comes less often is not suspicious: a small sample has few of each.
+#: An answer that occurs less often is not suspicious: a small sample has few of each.
 LEAST_REPEATED = 3
 
 
 def unigram_logprobs(train: Shard, vocab_size: int) -> NDArray[np.float64]:
-    """The log-probability of each token by its frequency in the targets of `train`, in nats,
-    `(vocab_size,)`.
+    """Returns the log-probability of each token by its frequency in the targets of `train`, in
+    nats, `(vocab_size,)`.
 
-    Ends of sentence are counted. Half an occurrence is added to each token (Krichevsky and
-    Trofimov 1981), so that one that `train` lacks has a probability too.
+    Ends of sentence are counted. Each token gets half an occurrence more (Krichevsky and Trofimov
+    1981), so that tokens that `train` lacks have a probability too.
     """
     counts = _token_counts(train, vocab_size) + 0.5
     return np.log(counts / counts.sum())
 
 
 def unigram_entropy(train: Shard, shard: Shard, vocab_size: int) -> float:
-    """Cross-entropy of the targets of `shard` under the token frequencies of `train`, in nats a
-    token: the loss of a model that knows how frequent each token is and nothing else."""
+    """Returns the cross-entropy of the targets of `shard` under the token frequencies of `train`,
+    in nats a token: the loss of a model that knows only how frequent each token is."""
     found = _token_counts(shard, vocab_size)
     return float(-(found * unigram_logprobs(train, vocab_size)).sum() / found.sum())
 
 
 def beats_unigrams(loss: float, entropy: float) -> bool:
-    """Whether a model of that loss knows more than the frequencies of tokens."""
+    """Tells whether a model of that loss knows more than the frequencies of tokens."""
     return loss < entropy * (1.0 - LEAST_GAIN)
 
 
 def describe_loss(part: str, loss: float, entropy: float) -> list[str]:
-    """A warning for people if the loss of that part of the corpus is no better than its unigram
-    entropy, else nothing."""
+    """Returns a warning if the loss of a part is no better than its unigram entropy."""
     if beats_unigrams(loss, entropy):
         return []
     return [
         f"warning: the {part} loss {loss:.4f} is no better than the unigram entropy "
         f"{entropy:.4f}: the model knows how frequent words are, and nothing of the sources yet. "
-        "If this goes on, train for more steps (more epochs, or a smaller batch_tokens), or try "
+        "If this persists, train for more steps (more epochs, or a smaller batch_tokens), or try "
         "another learning_rate."
     ]
 
 
 def overused_answer(texts: Sequence[str], references: Sequence[str]) -> tuple[str, float] | None:
-    """The most frequent of `texts`, and its share of them, if that is far above its share of
-    `references`; None if the answers differ as they should."""
+    """Returns the most frequent of `texts` with its share of them, if that is far above its share
+    of `references`, else None."""
     (text, count), *_ = Counter(texts).most_common(1)
     share = count / len(texts)
     expected = references.count(text) / len(references)
@@ -66,7 +65,7 @@ def overused_answer(texts: Sequence[str], references: Sequence[str]) -> tuple[st
 
 
 def describe_overuse(texts: Sequence[str], references: Sequence[str]) -> list[str]:
-    """A warning for people if an answer is overused, else nothing."""
+    """Returns a warning if an answer is overused."""
     found = overused_answer(texts, references)
     if found is None:
         return []

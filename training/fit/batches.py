@@ -1,4 +1,4 @@
-"""Examples to batches of few, static shapes: by length, within a budget of tokens."""
+"""Batches of few, static shapes: examples by length, within a budget of tokens."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Int32 = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step trains on. Rows beyond the last example weigh nothing.
+    """Input of one training step. Rows beyond the last example have weight 0.
 
     Attributes:
         source_ids: int32 `(batch, source_len)`, padded with `PAD_ID`.
-        target_ids: int32 `(batch, target_len)`, what the decoder reads: begins with `BOS_ID`.
-        labels: int32 `(batch, target_len)`, what it should say: ends with `EOS_ID`.
+        target_ids: int32 `(batch, target_len)`, input of the decoder: begins with `BOS_ID`.
+        labels: int32 `(batch, target_len)`, its expected output: ends with `EOS_ID`.
         weights: float32 `(batch, target_len)`, 1 at real labels.
     """
 
@@ -36,17 +36,18 @@ class Batch:
 
     @property
     def inputs(self) -> dict[str, Int32]:
-        """What the network is called with."""
+        """Returns the inputs of the network."""
         return {"source_ids": self.source_ids, "target_ids": self.target_ids}
 
 
 def plan_batches(
     shard: Shard, batch_tokens: int, *, seed: int, epoch: int
 ) -> list[NDArray[np.int64]]:
-    """Indices of each batch of an epoch: the same for the same seed and epoch, as many in each.
+    """Plans the batches of an epoch; returns the indices of each. The plan depends on seed and
+    epoch; the number of batches is the same in every epoch.
 
-    Examples of one padded target length, and of like source lengths, stand together; the order
-    within a shape and that of the batches is drawn.
+    A batch has examples of one padded target length and of similar source lengths; the order
+    within a shape and that of the batches is random.
     """
     draw = np.random.default_rng([seed, epoch])
     source_len, target_len = _padded(shard.source_lengths), _padded(shard.target_lengths + 1)
@@ -60,18 +61,18 @@ def plan_batches(
 
 
 def rows_of_a_batch(target_len: int, batch_tokens: int) -> int:
-    """Examples whose targets of `target_len` fit the budget, at least one."""
+    """Returns the number of examples of `target_len` that fit the budget, at least one."""
     return max(1, batch_tokens // target_len)
 
 
 def read_batches(shard: Shard, plan: list[NDArray[np.int64]], batch_tokens: int) -> Iterator[Batch]:
-    """The batches of a plan, each of the full number of rows for its shape."""
+    """Yields the batches of a plan, each with the full number of rows for its shape."""
     for indices in plan:
         yield make_batch(shard.source_ids(indices), shard.target_ids(indices), batch_tokens)
 
 
 def make_batch(sources: list[Int32], targets: list[Int32], batch_tokens: int) -> Batch:
-    """Pads examples (sources end with `EOS_ID`, targets have neither begin nor end)."""
+    """Pads examples to a batch (sources end with `EOS_ID`, targets have neither begin nor end)."""
     source_len = int(_padded(np.array([max(map(len, sources))]))[0])
     target_len = int(_padded(np.array([max(map(len, targets)) + 1]))[0])
     rows = max(len(sources), rows_of_a_batch(target_len, batch_tokens))
@@ -91,7 +92,7 @@ def make_batch(sources: list[Int32], targets: list[Int32], batch_tokens: int) ->
 
 
 def _padded(lengths: Int32) -> Int32:
-    """The smallest of `LENGTHS`, or multiple of the last, that holds each length."""
+    """Rounds each length up to one of `LENGTHS`, or to a multiple of the last."""
     longest = LENGTHS[-1]
     listed = np.asarray(LENGTHS, np.int32)[np.searchsorted(LENGTHS[:-1], lengths)]
     return np.where(lengths <= longest, listed, -(-lengths // longest) * longest).astype(np.int32)

@@ -1,4 +1,4 @@
-"""A checkpoint holds all that the next step depends on, in one file that is whole or not there."""
+"""Checkpoints: all that the next step depends on, in one file that is written atomically."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from training.errors import CheckpointError
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """Progress of a run.
 
     Attributes:
         run: fingerprint of the recipe and its data; a checkpoint of another run is refused.
         epoch: from 0.
         batch: batches of this epoch that are done.
         step: batches done in all.
-        first_loss: of the first batch, before anything was learnt, in nats a token.
+        first_loss: loss of the first batch, before any update, in nats a token.
         epoch_loss: sum of the training losses of this epoch's tokens, in nats.
         epoch_tokens: target tokens of this epoch that are done.
         best_loss: lowest loss of the scored part so far, in nats a token.
-        scores_without_gain: scores since then.
+        scores_without_gain: number of scores since then.
         history: one entry for each epoch that is done.
     """
 
@@ -44,8 +44,8 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
     def end_epoch(self, *, loss: float, **scores: float) -> None:
-        """Notes the scores of an epoch whose last batch is done. It is the best so far if
-        `scores_without_gain` is 0 then."""
+        """Records the scores of an epoch whose last batch is done. If it is the best so far,
+        `scores_without_gain` is 0 afterwards."""
         self.epoch += 1
         self.batch = 0
         self.epoch_loss, self.epoch_tokens = 0.0, 0
@@ -58,7 +58,7 @@ class Progress:
 
 def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
     """Writes weights, optimizer, random states and progress."""
-    # Made in memory: HDF5 does not say in one way that a disk is full.
+    # Built in memory: HDF5 reports a full disk in several ways.
     with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
         for name, variable in _variables(model).items():
             file[name] = keras.ops.convert_to_numpy(variable.value)
@@ -69,7 +69,7 @@ def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Writes `content` beside `path`, then moves it there: a whole file, or the one before."""
+    """Writes a file atomically and durably: after a loss of power it has old or new contents."""
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("wb") as stream:
         stream.write(content)
@@ -79,7 +79,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def load_checkpoint(path: Path, model: keras.Model, run: str) -> Progress:
-    """Puts `model`, compiled and built, back to where it was saved.
+    """Restores `model`, which is compiled and built, and returns the progress of its run.
 
     Raises:
         CheckpointError: if the file is broken or belongs to another run.
@@ -100,7 +100,7 @@ def load_checkpoint(path: Path, model: keras.Model, run: str) -> Progress:
 
 
 def _variables(model: keras.Model) -> dict[str, Any]:
-    """Every variable that the next step depends on, metrics aside, by a name that is stable."""
+    """Returns every variable that the next step depends on, except metrics, by a stable name."""
     kept = model.weights + model.non_trainable_variables + model.optimizer.variables
     unique = {id(variable): variable for variable in kept}
     return {f"{i:04d}/{each.path}": each for i, each in enumerate(unique.values())}

@@ -1,26 +1,26 @@
-"""When a loss shows that training has diverged, rather than that it is slow or overfits."""
+"""Detection of divergence, as opposed to slow training or overfitting."""
 
 from __future__ import annotations
 
 import math
 
-#: Nats that the dev loss may be above that of guessing before an epoch has been better.
+#: Nats by which the dev loss may exceed that of guessing before an epoch was better.
 DEV_MARGIN = 1.0
-#: Training losses above so many times that of guessing, ...
+#: Training has diverged if its loss exceeds this multiple of the loss of guessing ...
 TRAIN_FACTOR = 2.0
-#: ... so many steps in a row: a single hard batch is none.
+#: ... for this many steps in a row: a single hard batch does not count.
 TRAIN_STEPS = 50
 
 
 class DivergenceCheck:
-    """Compares losses with what guessing costs: log(vocab_size) nats a token, or what the network
-    began with if that is more, as of a model that is fine-tuned for something else.
+    """Comparison of losses with the loss of guessing: log(vocab_size) nats a token, or the first
+    loss if that is higher, as of a model that is fine-tuned for another task.
 
-    A dev loss far above is divergence only while no epoch was better: later it can be overfitting,
-    which `patience` ends.
+    A far higher dev loss is divergence only while no epoch was better: later it can be overfitting,
+    which `patience` stops.
 
     Args:
-        vocab_size: of targets.
+        vocab_size: number of target tokens.
     """
 
     def __init__(self, vocab_size: int) -> None:
@@ -28,11 +28,11 @@ class DivergenceCheck:
         self._steps_above = 0
 
     def train_limit(self, first_loss: float) -> float:
-        """The highest training loss that is not suspicious, in nats a token."""
+        """Returns the highest training loss that is not suspicious, in nats a token."""
         return TRAIN_FACTOR * max(self._guessing, first_loss)
 
     def find_in_training(self, loss: float, *, first_loss: float) -> str:
-        """What is wrong with the loss of a step, in words; nothing if it is sound."""
+        """Describes what is wrong with the loss of a step; returns nothing if it is sound."""
         if not math.isfinite(loss):
             return f"is {loss}"
         self._steps_above = self._steps_above + 1 if loss > self.train_limit(first_loss) else 0
@@ -41,12 +41,12 @@ class DivergenceCheck:
         return f"is {loss:.5g}, for {TRAIN_STEPS} steps {self._describe_guessing()}"
 
     def find_in_dev(self, loss: float, *, first_loss: float, best_loss: float) -> str:
-        """What is wrong with a dev loss, in words; nothing if it is sound.
+        """Describes what is wrong with a dev loss; returns nothing if it is sound.
 
         Args:
             loss: in nats a token.
-            first_loss: of the first batch, before anything was learnt.
-            best_loss: lowest dev loss of the epochs before; infinite for the first.
+            first_loss: loss of the first batch, before any update.
+            best_loss: lowest dev loss of earlier epochs; infinite in the first.
         """
         if not math.isfinite(loss):
             return f"is {loss}"

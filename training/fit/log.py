@@ -1,4 +1,4 @@
-"""What `fit` prints while it trains: a bar in a terminal, lines elsewhere."""
+"""Log of `fit` while it trains: a progress bar in a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class FitLog:
     """The log of a training run; a context manager.
 
     Args:
-        epochs: of the run, at most.
-        total_steps: of all epochs.
-        step: where this process begins.
+        epochs: the most epochs of the run.
+        total_steps: steps of all epochs.
+        step: step at which this process begins.
         clock: monotonic, in seconds.
     """
 
@@ -36,7 +36,7 @@ class FitLog:
         self._epochs = epochs
         self._total_steps = total_steps
         self._clock = clock
-        size = shutil.get_terminal_size()  # tqdm draws nothing where a terminal does not say it
+        size = shutil.get_terminal_size()  # without a size, tqdm draws nothing in some terminals
         self._bar = tqdm(
             total=total_steps,
             initial=step,
@@ -64,16 +64,16 @@ class FitLog:
         self._bar.close()
 
     def add_step(self, epoch: int, loss: float, tokens: int) -> None:
-        """Notes one step.
+        """Records one step.
 
         Args:
             epoch: from 1.
             loss: of the batch, in nats a token.
-            tokens: target tokens of the batch, padding not counted.
+            tokens: target tokens of the batch, without padding.
         """
         now = self._clock()
         if self._step == self._first_step:
-            self._began = now  # the first step compiles: it tells nothing of the rest
+            self._began = now  # the first step compiles, so its time is not typical
         else:
             self._tokens += tokens
         self._step += 1
@@ -87,7 +87,7 @@ class FitLog:
             self.write(f"{place}: loss {loss:.4f}{speed}{self._time_left(now, ', ')}")
 
     def end_epoch(self, epoch: int, scores: str, *, is_last: bool) -> None:
-        """Prints the scores of an epoch, from 1, and the time that it took and that is left."""
+        """Prints the scores of an epoch, from 1, with the time elapsed and left."""
         now = self._clock()
         left = "" if is_last else self._time_left(now, ", ")
         took = describe_seconds(now - self._epoch_began)
@@ -95,7 +95,7 @@ class FitLog:
         self._epoch_began = self._last_line = now
 
     def write(self, line: str) -> None:
-        """Prints a line on standard output, at once, above the bar if there is one."""
+        """Prints a line on standard output at once, above the bar if there is one."""
         self._bar.write(line)
         sys.stdout.flush()
 
@@ -108,7 +108,7 @@ class FitLog:
 
 
 def describe_seconds(seconds: float) -> str:
-    """`45 s`, `12 min` or `3 h 20 min`."""
+    """Formats a duration: `45 s`, `12 min` or `3 h 20 min`."""
     minutes = round(seconds / 60)
     if seconds < 100:
         return f"{seconds:.0f} s"

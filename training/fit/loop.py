@@ -1,10 +1,10 @@
-"""`fit`: batches -> network, until the dev loss stops falling. Killed at any moment, it goes on.
+"""`fit`: trains the network until the dev loss stops falling. A run that was killed can resume.
 
 A corpus without a dev part is learnt by heart: then the train part is scored instead.
 
 All that a step depends on is in the checkpoint or derived from (seed, epoch, batch): a run that was
-killed and started again ends with the weights of an undisturbed one. The model folder is written at
-each best epoch, so that a run that is stopped leaves a model too.
+killed and started again ends with the weights of an uninterrupted one. The model folder is written
+at each best epoch, so that a run that is stopped leaves a model too.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from training.fit.scoring import Scorer, TokenScore
 from training.fit.sizing import network_config, sized_options
 from training.model_card import Metrics, weights_of, write_model
 from training.prepare.prepare import PreparedCorpus, open_prepared
-from training.prepare.shards import spread
+from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe, start_of
 
 CHECKPOINT_FILE = "checkpoint.h5"
 BEST_WEIGHTS_FILE = "best.weights.h5"
-#: Options that may change between two calls: they decide how long a run goes on, not what it is.
+#: Options that may change between two calls: they determine how long a run lasts, nothing else.
 LENGTH_OPTIONS = {"epochs", "patience", "checkpoint_every"}
-#: Points of `train/loss` in an epoch, at least; in a long one there is one every `MOST_STEPS`.
+#: Least points of `train/loss` in an epoch; a long epoch has one every `MOST_STEPS` steps.
 POINTS_PER_EPOCH, MOST_STEPS = 10, 100
-#: Sources of the scored part that are answered in the end, to see whether the answers differ.
+#: Sources of the scored part that are answered at the end, to check that the answers differ.
 SAMPLED_ANSWERS = 128
 
 
@@ -56,13 +56,13 @@ def fit(recipe: Recipe) -> str:
     """Trains what `recipe` describes and writes its model folder.
 
     Returns:
-        a line that says where the model is and how good, and one for each warning.
+        a line with the path of the model and its scores, and one for each warning.
 
     Raises:
         CorpusError: if `prepare` has not been run.
         CheckpointError: if the checkpoint is of another run, or broken.
         DivergenceError: if a loss is no number, or far above that of guessing. Nothing of that
-            epoch is kept.
+            epoch is saved.
     """
     run = Run(recipe, open_prepared(recipe))
     run.train()
@@ -74,7 +74,7 @@ def fit(recipe: Recipe) -> str:
         f"{metrics[f'{part}_unigram_entropy']:.4f}; epoch "
         f"{metrics['best_epoch']} of {metrics['epochs']}, {metrics['steps']:,} steps"
     )
-    return "\n".join([summary, *_warnings_of_answers(run)])
+    return "\n".join([summary, *_warn_of_answers(run)])
 
 
 class Run:
@@ -95,14 +95,14 @@ class Run:
         self.folder = Path(recipe.output) / "checkpoints"
         self.model_path = Path(recipe.output) / "model"
         self.folder.mkdir(parents=True, exist_ok=True)
-        _be_deterministic(recipe.fit.seed)
+        _make_deterministic(recipe.fit.seed)
         keras.mixed_precision.set_dtype_policy(recipe.fit.precision)
         self.network = TokenSeq2Seq(network_config(recipe, corpus))
         start = start_of(recipe)
         vocab_size = corpus.tokenizer.target_vocab_size
         if start:
             self.network.load_weights(start.path / WEIGHTS_FILE)
-        else:  # words are as frequent as in the corpus before anything else is learnt
+        else:  # the untrained network predicts the frequencies of the corpus
             self.network.projection.bias.assign(unigram_logprobs(corpus.train, vocab_size))
         plan = plan_batches(corpus.train, self.options.batch_tokens, seed=0, epoch=0)
         self.steps_per_epoch = len(plan)
@@ -119,8 +119,7 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the epochs, or the patience, of the recipe are used up, or all is learnt by
-        heart."""
+        """Tells whether epochs or patience of the recipe are used up, or all is learnt by heart."""
         progress = self.progress
         is_known = self.part == "train" and any(
             entry["token_accuracy"] == 1.0 for entry in progress.history[-1:]
@@ -132,7 +131,7 @@ class Run:
         )
 
     def train(self) -> None:
-        """Goes on from the last checkpoint until the end."""
+        """Trains from the last checkpoint to the end."""
         options, progress = self.options, self.progress
         point = max(1, min(MOST_STEPS, self.steps_per_epoch // POINTS_PER_EPOCH))
         with (
@@ -162,8 +161,8 @@ class Run:
         """Writes the model folder with the weights of the lowest dev loss.
 
         Raises:
-            CheckpointError: if they are not there.
-            FolderError: if the disk refuses.
+            CheckpointError: if they are missing.
+            FolderError: if the folder cannot be written.
         """
         path = self.folder / BEST_WEIGHTS_FILE
         try:
@@ -177,7 +176,7 @@ class Run:
         write_model(self.model_path, self.recipe, self.corpus, network, weights, self.metrics())
 
     def metrics(self) -> Metrics:
-        """Scores of the best epoch so far, for config and card."""
+        """Returns the scores of the best epoch so far, for config and card."""
         part = self.part
         best = min(self.progress.history, key=lambda entry: entry["loss"])
         return {
@@ -198,9 +197,9 @@ class Run:
         return read_batches(self.corpus.train, plan[progress.batch :], options.batch_tokens)
 
     def _train_on(self, batch: Batch, tokens: int) -> float:
-        """The loss of `batch`, before it is learnt."""
+        """Trains on `batch` and returns its loss before the update."""
         progress = self.progress
-        self.network.reset_metrics()  # Keras would tell the mean of all batches since
+        self.network.reset_metrics()  # else Keras returns the mean of all batches so far
         loss = float(self.network.train_on_batch(batch.inputs, batch.labels, batch.weights))
         if not progress.step:
             progress.first_loss = loss
@@ -214,7 +213,7 @@ class Run:
         return loss
 
     def _end_epoch(self, tracker: Writer, log: FitLog) -> None:
-        """Scores the dev part, keeps the best weights and says how good they are."""
+        """Scores the dev part, saves the best weights and logs the scores."""
         progress, part = self.progress, self.part
         score = self.scorer(self.scored)
         fault = self._divergence.find_in_dev(
@@ -264,7 +263,7 @@ class Run:
         self.network.optimizer.build(self.network.trainable_variables)
 
 
-def _be_deterministic(seed: int) -> None:
+def _make_deterministic(seed: int) -> None:
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -273,8 +272,8 @@ def _be_deterministic(seed: int) -> None:
 
 
 def _fingerprint(recipe: Recipe, corpus: PreparedCorpus, start: ModelFolder | None) -> str:
-    """What makes two runs the same: network, options, data and the weights that they start from;
-    names, defaults and how long they go on do not count."""
+    """Hashes what identifies a run: network, options, data and the weights that it starts from; its
+    name, search defaults and length do not count."""
     options = recipe.fit.model_dump_json(exclude=LENGTH_OPTIONS)
     parts = [recipe.network.model_dump_json(), options, corpus.fingerprint]
     parts += [start.config.sha256[WEIGHTS_FILE]] if start else []
@@ -292,11 +291,11 @@ def _describe(
     )
 
 
-def _warnings_of_answers(run: Run) -> list[str]:
-    """What is suspicious about the answers of the model that was written, to a few sources of the
-    part that is scored."""
+def _warn_of_answers(run: Run) -> list[str]:
+    """Answers a few sources of the scored part with the new model; returns a warning if the answers
+    are suspicious."""
     scored = run.scored
-    chosen = spread(len(scored), SAMPLED_ANSWERS).tolist()
+    chosen = evenly_spaced(len(scored), SAMPLED_ANSWERS).tolist()
     generator = Generator.load(run.model_path, "keras")
     options = generator.config.search.greedy()
     found = generator.generate([scored.source_turns(i) for i in chosen], options)

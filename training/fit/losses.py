@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Loss of training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning rates over time."""
+"""Schedules of the learning rate."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Tensor = Any
 
 
 def feasible_warmup(warmup_steps: int, total_steps: int) -> int:
-    """`warmup_steps`, or half of a run that is too short for them: otherwise the rate would hardly
-    rise before it ends."""
+    """Returns `warmup_steps`, but at most half of the run: otherwise the rate would hardly rise
+    before the run ends."""
     return min(warmup_steps, total_steps // 2)
 
 
 class WarmUpAndDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly from 0 to `peak` over `warmup_steps`, then decays until `total_steps`.
+    """Linear warm-up from 0 to `peak` over `warmup_steps`, then decay until `total_steps`.
 
     Args:
         peak: the highest rate.

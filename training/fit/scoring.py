@@ -1,4 +1,4 @@
-"""How well a network predicts the next token of examples it does not learn from."""
+"""Scores of a network's next-token predictions on examples that it is not trained on."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class TokenScore:
-    """With teacher forcing, over all tokens of a shard, the end of sentence included.
+    """Score with teacher forcing over all tokens of a shard, the end of sentence included.
 
     Attributes:
         loss: mean cross-entropy in nats a token, without label smoothing.
-        accuracy: share of tokens that the network finds likeliest.
-        tokens: how many there were.
+        accuracy: share of tokens to which the network gives the highest probability.
+        tokens: number of tokens.
     """
 
     loss: float
@@ -33,20 +33,20 @@ class TokenScore:
 
     @property
     def perplexity(self) -> float:
-        """exp(loss): how many tokens the network hesitates between."""
+        """Returns exp(loss), the effective number of equally likely next tokens."""
         return self.perplexity_per(self.tokens)
 
     def perplexity_per(self, units: int) -> float:
-        """The same for each of `units` words or letters that the tokens make up."""
+        """Returns the perplexity per word or letter, for a text of `units` words or letters."""
         return math.exp(min(self.loss * self.tokens / units, 700.0))
 
 
 class Scorer:
-    """Scores shards with a network, as often as asked.
+    """Scorer of shards with a network.
 
     Args:
-        network: see `model.networks.tokens.TokenSeq2Seq`; its weights of the moment count.
-        batch_tokens: target tokens of a batch, padding counted.
+        network: see `model.networks.tokens.TokenSeq2Seq`; its current weights count.
+        batch_tokens: target tokens of a batch, padding included.
     """
 
     def __init__(self, network: keras.Model, batch_tokens: int) -> None:
@@ -56,22 +56,22 @@ class Scorer:
         def sums(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             inputs = {"source_ids": batch["source_ids"], "target_ids": batch["target_ids"]}
             logits = network(inputs, training=False)
-            right = ops.cast(ops.equal(ops.argmax(logits, -1), batch["labels"]), "float32")
+            correct = ops.cast(ops.equal(ops.argmax(logits, -1), batch["labels"]), "float32")
             losses = cross_entropy.call(batch["labels"], logits)
-            return ops.sum(losses * batch["weights"]), ops.sum(right * batch["weights"])
+            return ops.sum(losses * batch["weights"]), ops.sum(correct * batch["weights"])
 
         self._sums = compiled(sums, network)
 
     def __call__(self, shard: Shard) -> TokenScore:
         """Scores every example of `shard`, at least one."""
         plan = plan_batches(shard, self._batch_tokens, seed=0, epoch=0)
-        loss = right = tokens = 0.0
+        loss = correct = tokens = 0.0
         for batch in read_batches(shard, plan, self._batch_tokens):
-            batch_loss, batch_right = self._sums(_tensors(batch))
+            batch_loss, batch_correct = self._sums(_tensors(batch))
             loss += float(batch_loss)
-            right += float(batch_right)
+            correct += float(batch_correct)
             tokens += float(batch.weights.sum())
-        return TokenScore(loss / tokens, right / tokens, int(tokens))
+        return TokenScore(loss / tokens, correct / tokens, int(tokens))
 
 
 def _tensors(batch: Batch) -> dict[str, Tensor]:

@@ -1,9 +1,9 @@
-"""Options that a recipe leaves open: they follow from the size of the corpus.
+"""Defaults of options that depend on the size of the corpus.
 
-What a network needs is steps. A small corpus makes too few of them in ten epochs of large batches,
-so its batches are smaller and its epochs more. What is learnt by heart need not hold for anything
-else: its rate is higher, and its network has wide vectors of tokens, which keep most of it, and
-narrow recurrent layers, which are quick.
+A network needs enough steps. A small corpus gives too few in ten epochs of large batches, so its
+batches are smaller and its epochs more. A corpus that is learnt by heart need not generalise: its
+learning rate is higher, and its network has wide embeddings, which store most of the corpus, and
+narrow recurrent layers, which are fast.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from training.recipe import FitConfig, Recipe
 
 #: Target tokens of a batch; a corpus of fewer than `BATCHES` such batches gets smaller ones.
 LEAST_BATCH_TOKENS, MOST_BATCH_TOKENS, BATCHES = 512, 2048, 128
-#: Epochs, and the steps that a small corpus makes in as many as it needs.
+#: Epochs, and the steps that a small corpus is to reach with more epochs.
 LEAST_EPOCHS, MOST_EPOCHS, STEPS = 10, 100, 2500
 #: Highest learning rate.
 LEARNING_RATE, LEARNING_RATE_BY_HEART = 0.001, 0.004
@@ -27,7 +27,7 @@ SHAPE_BY_HEART = NetworkShape(embedding_units=512, encoder_units=64, decoder_uni
 
 
 class SizedFitConfig(FitConfig):
-    """`[fit]` of a recipe with nothing left open."""
+    """`[fit]` of a recipe with all defaults filled in."""
 
     batch_tokens: int = Field(ge=16)
     epochs: int = Field(ge=1)
@@ -35,12 +35,12 @@ class SizedFitConfig(FitConfig):
 
 
 def sized_options(options: FitConfig, train: Shard, *, by_heart: bool = False) -> SizedFitConfig:
-    """Returns `options` with all filled in that is open.
+    """Returns `options` with all defaults filled in.
 
     Args:
-        options: of the recipe.
-        train: the examples to learn.
-        by_heart: whether there are no others to be scored on.
+        options: options of the recipe.
+        train: the training part.
+        by_heart: whether there is no other part to score.
     """
     tokens = int((train.target_lengths + 1).sum())
     batch_tokens = options.batch_tokens or min(
@@ -55,7 +55,7 @@ def sized_options(options: FitConfig, train: Shard, *, by_heart: bool = False) -
 
 def shape_by_heart(shape: NetworkShape) -> NetworkShape:
     """Returns the network that learns by heart: `SHAPE_BY_HEART`, or the recipe's own, without
-    dropout unless that is its own too."""
+    dropout unless the recipe sets it."""
     if not shape.model_fields_set:
         return SHAPE_BY_HEART
     if "dropout" in shape.model_fields_set:
@@ -68,7 +68,7 @@ def network_config(recipe: Recipe, corpus: PreparedCorpus) -> NetworkConfig:
     heart where there is no dev part.
 
     Raises:
-        ConfigError: if they do not go together.
+        ConfigError: if the sizes do not fit the network.
     """
     sizes = {
         "source_vocab_size": corpus.tokenizer.source_vocab_size,

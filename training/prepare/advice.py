@@ -1,5 +1,5 @@
-"""What the numbers of a prepared corpus mean, in sentences: what a model may learn from it, whether
-its parts can be scored, and what to change."""
+"""Advice on a prepared corpus, in sentences: what a model may learn from it, whether its parts can
+be scored, and what to change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_EXPECTED = "everyday language in short sentences"
 
 #: Shares of the examples that may be left out, and of the records that may be unreadable.
 MANY_DROPPED, MANY_FAULTS = 0.5, 0.01
-#: Of the tokens of a part and side: what is unknown is neither read nor written.
+#: Share of unknown tokens in a part and side; a model can neither read nor write them.
 MANY_UNKNOWN_PERCENT = 5.0
 
 _NO_DEV = (
@@ -37,9 +37,9 @@ _REMEDIES = {
     "empty": "One side has no text: check `columns` and `format`.",
     "source too long": "Raise corpus.max_source_tokens.",
     "target too long": "Raise corpus.max_target_tokens.",
-    "also in train": "Train says the same: add files that say something else.",
-    "also in dev": "Dev holds the same: take its source out of the others, or add files.",
-    "also in test": "Test holds the same: take its source out of the others, or add files.",
+    "also in train": "Train has the same examples: add other files.",
+    "also in dev": "Dev has the same examples: take its source out of the others, or add files.",
+    "also in test": "Test has the same examples: take its source out of the others, or add files.",
     "duplicate": "The files repeat themselves: add others.",
     "near_duplicate": "The files repeat themselves: add others.",
 }
@@ -47,11 +47,11 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class Note:
-    """Something to act on.
+    """Advice to act on.
 
     Attributes:
-        text: what is the matter, and what to do.
-        place: the id of the section of the report that shows it, or nothing.
+        text: the problem and what to do.
+        place: id of the report's section that shows it; or empty.
     """
 
     text: str
@@ -59,7 +59,7 @@ class Note:
 
 
 def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
-    """Says what a model may learn from the training part, and what to do if it is little."""
+    """Describes what a model may learn from the training part, and what to do if it is little."""
     examples = report["kept"]["train"]
     if recipe.start_from:
         return (
@@ -82,7 +82,7 @@ def has_few(report: dict[str, Any], recipe: Recipe) -> bool:
 
 
 def notes_of(report: dict[str, Any], recipe: Recipe) -> list[Note]:
-    """Lists what to know or to change before `fit`, the gravest first; none if all is well."""
+    """Lists problems to know or to solve before `fit`, the gravest first."""
     return [
         *_about_unknown_tokens(report, recipe),
         *_about_parts(report, recipe),
@@ -97,8 +97,8 @@ def examples_in(report: dict[str, Any]) -> int:
 
 
 def reasons_of(dropped: dict[str, int]) -> dict[str, Counter[str]]:
-    """Returns reason -> part -> examples, the most frequent reason first. What a rule drops has no
-    part: parts are drawn afterwards."""
+    """Returns reason -> part -> number of examples, the most frequent reason first. Examples that a
+    rule drops have no part yet."""
     found: dict[str, Counter[str]] = {}
     for kind, count in dropped.items():
         part, _, reason = kind.rpartition(": ")
@@ -112,9 +112,9 @@ def nothing_left(
     """Builds the error of an empty part: numbers, cause and what to do.
 
     Args:
-        part: its name.
-        report: `dropped`, `faults` and `sources` of it are read.
-        examples: that were read.
+        part: name of the part.
+        report: needs `dropped`, `faults` and `sources`.
+        examples: number of examples that were read.
         recipe: fractions and sources.
         recipe_path: its file.
     """

@@ -1,4 +1,4 @@
-"""Small charts as inline SVG. Colours are CSS values."""
+"""Charts as inline SVG. Colours are CSS values."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MOST_BARS = 64
 
 
 def bar(share: float) -> str:
-    """A bar in a cell of a table; `share` is of its full length."""
+    """Draws a bar in a cell of a table; `share` is of its full length."""
     return f'<div class="bar"><i style="width:{max(1.0, 100 * share):.1f}%"></i></div>'
 
 
 def histogram(counts: Sequence[int], limit: int, colour: str) -> str:
-    """How often each length comes: bars, and a dashed line at `limit` where it is in sight."""
+    """Draws a histogram of lengths, with a dashed line at `limit` if it is within range."""
     longest = max((length for length, count in enumerate(counts) if count), default=0)
     width = -(-(longest + 1) // MOST_BARS)
     bars = [sum(counts[i : i + width]) for i in range(0, longest + 1, width)]
@@ -46,7 +46,7 @@ def histogram(counts: Sequence[int], limit: int, colour: str) -> str:
 
 
 def curve(points: Sequence[Sequence[float]], colour: str) -> str:
-    """A line through (number, percent), numbers on a logarithmic scale."""
+    """Draws a line through points (number, percent), numbers on a logarithmic scale."""
     last = math.log(max(2.0, points[-1][0]))
     places = [
         f"{LEFT + (WIDTH - LEFT) * math.log(number) / last:.1f} {_y(percent / 100):.1f}"
@@ -74,7 +74,7 @@ def _scale(top: str, bottom: str) -> list[str]:
 
 
 def _labels(horizontal: str, vertical: str) -> list[str]:
-    """What the axes count."""
+    """Draws the labels of the axes."""
     return [
         _text((LEFT + WIDTH) / 2, LABEL, horizontal, "middle"),
         _text(0, 10, vertical, "start"),
@@ -86,7 +86,7 @@ def _text(x: float, y: float, text: str, anchor: str) -> str:
 
 
 def _round_numbers(longest: int) -> range:
-    """Some six of 0 to `longest`."""
+    """Returns about six round numbers from 0 to `longest`."""
     step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200) if longest / s <= 8)
     return range(0, longest + 1, step)
 

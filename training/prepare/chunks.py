@@ -1,4 +1,4 @@
-"""Tables of a piece's results on disk, with what is to be counted: whole, or not there."""
+"""Tables of a piece's results on disk, with counts; written atomically."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.files.paths import writing
 def write_chunk(
     path: Path, schema: pa.Schema, batches: Sequence[pa.RecordBatch], facts: dict[str, Any]
 ) -> None:
-    """Writes `batches`, and `facts` (JSON) in their schema; under another name until complete.
+    """Writes `batches`, with `facts` as JSON in their schema, under another name until complete.
 
     Raises:
         CorpusError: if it cannot be written.
@@ -32,7 +32,7 @@ def write_chunk(
 
 
 def open_chunk(path: Path) -> pa.RecordBatchFileReader:
-    """Its batches, mapped into memory. Their memory is given back with the last reference.
+    """Opens a chunk, mapped into memory. The memory is released with the last reference.
 
     Raises:
         CorpusError: if it cannot be read.
@@ -44,12 +44,12 @@ def open_chunk(path: Path) -> pa.RecordBatchFileReader:
 
 
 def facts_of(path: Path) -> dict[str, Any]:
-    """What `write_chunk` was given."""
+    """Returns the `facts` that `write_chunk` stored."""
     return dict(json.loads(open_chunk(path).schema.metadata[b"facts"]))
 
 
 def is_whole(path: Path) -> bool:
-    """Whether there is a chunk. A cut one (after a loss of power) is none."""
+    """Tells whether there is a complete chunk; after a loss of power it may be truncated."""
     try:
         open_chunk(path)
     except CorpusError:

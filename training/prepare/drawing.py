@@ -1,8 +1,8 @@
-"""Between the passes: draws the parts, and takes out what stands in two of them.
+"""Drawing of the parts, between the first pass and the third.
 
-The fractions of the recipe are tried first. If dev or test then hold too little to score, be it
-only because train has the same, more is held out: whole groups, or, where those are too few, the
-last examples. Everything depends on the candidates alone.
+The fractions of the recipe are tried first. If dev or test are then too small to score, perhaps
+only because train has the same examples, more is held out: whole groups or, where those are too
+few, the last examples. Everything depends on the candidates alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.prepare.chunks import open_chunk
-from training.prepare.pass2_deduplicate import KEPT, VERDICTS, Verdicts, judge
+from training.prepare.pass2_deduplicate import KEPT, VERDICTS, Verdicts, deduplicate
 from training.prepare.splits import (
     DEV,
     SPLITS,
@@ -33,27 +33,27 @@ from training.prepare.splits import (
 )
 from training.recipe import CorpusConfig, Recipe
 
-#: How parts were drawn.
+#: Method by which parts were drawn.
 How = Literal["given", "fractions", "groups", "stretches"]
-#: The least sizes are tried so many times over, since duplicates leave dev and test.
+#: Multiples of the least sizes that are tried, since dev and test lose duplicates.
 GROWTH = (1, 2, 4, 8)
-#: `split` of sources that parts are drawn from; of `train`, dev only.
+#: `split` of sources that parts are drawn from; from `train`, dev only.
 DRAWN = ("auto", "train")
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """The parts of all candidates, and what was found about them.
+    """Parts and verdicts of all candidates.
 
     Attributes:
-        chunks: candidates, in order.
-        rows: how many each has.
+        chunks: files of candidates, in order.
+        rows: number of candidates in each chunk.
         how: by the fractions of the recipe; by whole groups, so that parts are large enough; or by
-            stretches inside of groups. `given`: sources name their parts, nothing was drawn.
-        groups: how many there are to draw from; 0 if that did not matter.
-        parts: places in SPLITS, `(candidates,)`.
-        verdicts: places in `duplicates.VERDICTS`, `(candidates,)`.
-        common: what parts had in common, as `judge` counts it.
+            stretches inside groups. `given`: sources name their parts, nothing was drawn.
+        groups: number of groups to draw from; 0 if it does not matter.
+        parts: indices into SPLITS, `(candidates,)`.
+        verdicts: indices into `pass2_deduplicate.VERDICTS`, `(candidates,)`.
+        common: candidates that parts had in common, as `deduplicate` counts them.
     """
 
     chunks: Sequence[Path]
@@ -80,24 +80,26 @@ class Drawn:
 def draw_parts(
     recipe: Recipe, chunks: Sequence[Path], rows: Sequence[int], splits: Sequence[str], folder: Path
 ) -> Drawn:
-    """Draws parts in the first way that leaves enough in each after duplicates are out; if none
-    does, in the one that leaves the most in the smallest.
+    """Draws parts by the first method that leaves enough in each after deduplication; if none does,
+    by the one that leaves the most in the smallest.
 
     Args:
         recipe: fractions, task and rules.
-        chunks: candidates, in order.
-        rows: how many each has.
-        splits: `split` of the source of each.
-        folder: for files of one byte for each candidate.
+        chunks: files of candidates, in order.
+        rows: number of candidates in each chunk.
+        splits: `split` of the source of each chunk.
+        folder: receives files of one byte for each candidate.
     """
     fractions = fractions_of(recipe.corpus)
     rules = frozenset(rule.rule for rule in recipe.rules)
     is_bilingual = recipe.task == "translate"
     attempts: list[tuple[int, Drawn]] = []
     is_drawn = [split in DRAWN for split in splits]
-    for number, (how, groups, parts) in enumerate(_ways(chunks, rows, splits, fractions, folder)):
+    for number, (how, groups, parts) in enumerate(
+        _attempts(chunks, rows, splits, fractions, folder)
+    ):
         path = folder / f"verdicts-{number}"
-        found = judge(chunks, rows, parts, path, is_bilingual=is_bilingual, rules=rules)
+        found = deduplicate(chunks, rows, parts, path, is_bilingual=is_bilingual, rules=rules)
         drawn = Drawn(chunks, rows, how, groups, parts, *found)
         kept = _count(rows, is_drawn, parts, drawn.verdicts)
         least = least_sizes(int(kept.sum()), fractions)
@@ -111,27 +113,27 @@ def draw_parts(
 
 
 def wants_dev(corpus: CorpusConfig) -> bool:
-    """Tells whether there is to be a dev part. Without one, `fit` learns train by heart."""
+    """Tells whether the recipe wants a dev part. Without one, `fit` learns train by heart."""
     return corpus.dev_fraction > 0 or any(source.split == "dev" for source in corpus.sources)
 
 
 def fractions_of(corpus: CorpusConfig) -> Fractions:
-    """Returns what is drawn for dev and test: nothing where a source is given as that part, and no
-    test where every source belongs to train."""
+    """Returns the fractions to draw for dev and test: 0 where a source is given as that part, and
+    no test where every source belongs to train."""
     given = {source.split for source in corpus.sources}
     dev = 0.0 if "dev" in given else corpus.dev_fraction
     return Fractions(dev, 0.0 if "test" in given or "auto" not in given else corpus.test_fraction)
 
 
-def _ways(
+def _attempts(
     chunks: Sequence[Path],
     rows: Sequence[int],
     splits: Sequence[str],
     fractions: Fractions,
     folder: Path,
 ) -> Iterator[tuple[How, int, Parts]]:
-    """Yields how parts are drawn, from how many groups, and the parts: first what a large corpus
-    needs, then what only a small one does."""
+    """Yields method, number of groups and parts: first the methods for large corpora, then those
+    for small ones."""
     parts = _by_fractions(chunks, rows, splits, fractions, folder / "parts")
     if not any(fractions):
         yield "given", 0, parts
@@ -203,7 +205,7 @@ def _column(chunk: Path, name: str) -> NDArray[np.uint64]:
 
 
 def _spans(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yields from where to where the rows of each chunk are."""
+    """Yields the range of rows of each chunk: start, end (exclusive)."""
     ends = np.cumsum(rows, dtype=np.int64).tolist()
     return zip([0, *ends], ends, strict=False)
 
@@ -211,7 +213,7 @@ def _spans(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
 def _count(
     rows: Sequence[int], is_drawn: Sequence[bool], parts: Parts, verdicts: Verdicts | None = None
 ) -> NDArray[np.int64]:
-    """Counts the drawn candidates of each part; if there are verdicts, those that are kept."""
+    """Counts the drawn candidates of each part; with verdicts, only those that are kept."""
     sizes = np.zeros(len(SPLITS), np.int64)
     for (start, end), is_counted in zip(_spans(rows), is_drawn, strict=True):
         if is_counted:

@@ -53,21 +53,21 @@ Row = Sequence[str]
 
 
 def section(title: str, body: str, about: str = "", place: str = "") -> str:
-    """Builds a headline, a paragraph and what follows; nothing without a body."""
+    """Builds a section of headline, paragraph and body; nothing without a body."""
     text = f"<p>{about}</p>" if about else ""
     name = f' id="{place}"' if place else ""
     return f"<h2{name}>{title}</h2>{text}{body}" if body else ""
 
 
 def number_card(count: int, text: str, *, place: str = "", is_amber: bool = False) -> str:
-    """Builds a large number with what it counts, a link to the section `place` if there is one."""
+    """Builds a card of a large number and its caption, a link to section `place` if given."""
     shown = f'<a href="#{place}">{text}</a>' if place else text
     kind = " amber" if is_amber else ""
     return f'<div class="number{kind}"><b>{count:,}</b><span>{shown}</span></div>'
 
 
 def table(head: Row, rows: Iterable[Row], numbers: Iterable[int] = ()) -> str:
-    """Builds a table of cells that are HTML already; columns of `numbers` are right-aligned."""
+    """Builds a table of HTML cells; columns of `numbers` are right-aligned."""
     right = set(numbers)
     classes = [' class="n"' if i in right else "" for i in range(len(head))]
     top = "".join(f"<th{kind}>{name}</th>" for kind, name in zip(classes, head, strict=True))

@@ -1,4 +1,4 @@
-"""`report.html`: what `report.json` says, for people, on one page that needs nothing else."""
+"""`report.html`: a self-contained page that shows `report.json` to people."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ SAMPLES_OF_A_RULE = 12
 SAMPLES_KEPT = 20
 _CODE = re.compile("`([^`]+)`")
 
-#: What drops an example, but for the rules that a recipe can name.
+#: Reasons to drop an example, apart from the rules that a recipe can name.
 _OTHER_REASONS = {
     "empty": "a side without any text",
     "source too long": "more tokens than corpus.max_source_tokens",
     "target too long": "more tokens than corpus.max_target_tokens",
-    "also in train": "an exchange that stands in train as well",
-    "also in dev": "stands in dev as well",
-    "also in test": "stands in test as well",
+    "also in train": "an exchange that train has too",
+    "also in dev": "an example that dev has too",
+    "also in test": "an example that test has too",
 }
 
 
 class Sample(NamedTuple):
-    """An example to look at: where it stands, in short and in full, and its sides."""
+    """An example to show: its place, relative and in full, and its sides."""
 
     place: str
     origin: str
@@ -65,7 +65,7 @@ def render_page(report: dict[str, Any], recipe: Recipe) -> str:
 def _verdict(report: dict[str, Any], recipe: Recipe) -> str:
     notes = notes_of(report, recipe)
     items = "".join(
-        f"<li>{_marked(note.text)}"
+        f"<li>{_to_html(note.text)}"
         + (f' <a href="#{note.place}">Look</a>' if note.place else "")
         + "</li>"
         for note in notes
@@ -81,8 +81,8 @@ def _verdict(report: dict[str, Any], recipe: Recipe) -> str:
     )
 
 
-def _marked(text: str) -> str:
-    """Returns the HTML of a sentence with `code` in it."""
+def _to_html(text: str) -> str:
+    """Converts a sentence with `code` in it to HTML."""
     return _CODE.sub(r"<code>\1</code>", escape(text, quote=False))
 
 
@@ -103,7 +103,7 @@ def _numbers(report: dict[str, Any]) -> str:
     return f'<div class="numbers">{"".join(boxes)}</div>'
 
 
-_ABOUT_FAULTS = "Each is skipped; the rest of its file is used. These are the first to mend."
+_ABOUT_FAULTS = "Each is skipped; the rest of its file is used. Mend these first."
 
 
 def _faults(report: dict[str, Any]) -> str:
@@ -174,13 +174,13 @@ _HOW = {
     "fractions": "Drawn by conversation, film or source sentence, as many as the fractions say.",
     "groups": "Drawn by conversation, film or source sentence, more of them than the fractions "
     "say, so that dev and test can be scored.",
-    "stretches": "Drawn inside of a conversation, film or source, since there are too few of them: "
+    "stretches": "Drawn within conversations, films or sources, since there are too few of them: "
     "the last examples are held out. Scores are better than on another film.",
 }
 _ABOUT_COMMON = (
-    "A model must not be tested on what it has learnt. Counted are examples of the first part that "
-    "the other part has too, word for word; all but those between two parts that were given whole "
-    "were then taken out of one of them."
+    "A model must not be tested on what it has learnt. These are examples of the first part that "
+    "the other part has too, word for word. They were dropped from one of the two parts, unless "
+    "both were given whole."
 )
 
 
@@ -214,8 +214,8 @@ def _lengths(report: dict[str, Any], recipe: Recipe) -> str:
 
 
 _ABOUT_VOCABULARY = (
-    "How much of all text the most frequent pieces are; and how many pieces training sees at all, "
-    "or often enough to learn what they mean."
+    "The share of the text that the most frequent pieces make up, and the number of pieces that "
+    "training sees at all, or often enough to learn their meaning."
 )
 
 
@@ -238,14 +238,14 @@ def _vocabulary(report: dict[str, Any], recipe: Recipe) -> str:
 
 
 def _side_names(recipe: Recipe) -> dict[str, str]:
-    """Returns what people call the sides of an example."""
+    """Returns the displayed names of the sides of an example."""
     if recipe.task == "reply":
         return {"source": "message", "target": "reply"}
     return {"source": "source", "target": "target"}
 
 
 def _samples(report: dict[str, Any], reason: str) -> list[Sample]:
-    """Returns examples of all sources and parts in turn."""
+    """Returns samples of one reason, alternating between sources and parts."""
     columns = [
         [Sample(_short(origin, source["folder"]), origin, *sides) for origin, *sides in shown]
         for source in report["sources"]

@@ -1,4 +1,4 @@
-"""One job on many pieces, in several processes. Knows nothing of corpora."""
+"""Execution of one job on many tasks, in several processes. Knows nothing of corpora."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from training.errors import CorpusError
 
-#: Pieces that wait for each process: enough that none is idle, few enough to keep in memory.
-_WAITING = 2
+#: Tasks queued for each process: enough that none is idle, few enough to keep in memory.
+_QUEUED = 2
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -25,17 +25,17 @@ _job: Callable[[Any], Any]
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """The result of `job` for each task, in order.
+    """Yields the result of `job` for each task, in order.
 
     Args:
-        job: is sent to each process once; what it loads lazily stays there.
-        tasks: are read as processes become free, never far ahead.
-        workers: processes; 1 is this one.
+        job: sent to each process once, which keeps what the job loads lazily.
+        tasks: read as processes become free, never far ahead.
+        workers: number of processes; 1 runs the job in this process.
 
     Raises:
         CorpusError: if a process cannot be started or was killed from outside, or what `job`
@@ -51,7 +51,7 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
     try:
         for task in tasks:
             pending.append(pool.submit(_run, task))
-            if len(pending) > _WAITING * workers:
+            if len(pending) > _QUEUED * workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
@@ -59,13 +59,12 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
         if error.filename:
             raise
         raise CorpusError(
-            f"processes cannot be started ({error.strerror or error}). With `--workers 1` there "
-            "is none to start."
+            f"processes cannot be started ({error.strerror or error}). `--workers 1` needs none."
         ) from None
     except BrokenProcessPool:
         raise CorpusError(
-            "a process was killed, perhaps for want of memory. The same command goes on from "
-            "here; with fewer `--workers` it needs less."
+            "a process was killed, perhaps because memory ran out. The same command resumes "
+            "from here; fewer `--workers` need less memory."
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
@@ -74,12 +73,12 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
 def _start(job: Callable[[Any], Any]) -> None:
     global _job
     _job = job
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A parent that was killed cannot say so, and this process would wait for ever."""
+    """Ends this process with its parent: a killed parent would leave it waiting for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

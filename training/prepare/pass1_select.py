@@ -1,5 +1,5 @@
-"""The first pass: from records to candidates, each with the place of its group and the keys by
-which equal ones are known. Looks at one example at a time."""
+"""First pass: cleans records one by one and writes candidates, each with the place of its group
+and the keys by which the second pass finds duplicates."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ CANDIDATES = pa.schema(
         "source_turns": pa.list_(pa.string()),
         "target_text": pa.string(),
         "origin": pa.string(),
-        "place": pa.uint64(),  # of the group, by which parts are drawn
+        "place": pa.uint64(),  # hash of the group, by which parts are drawn
         "is_published": pa.bool_(),
-        "key": pa.uint64(),  # of source and target as the model reads them
-        "near_key": pa.uint64(),  # of their letters
-        "talk_key": pa.uint64(),  # of a reply with two turns or more before it; else 0
+        "key": pa.uint64(),  # hash of source and target as the model reads them
+        "near_key": pa.uint64(),  # hash of their letters
+        "talk_key": pa.uint64(),  # hash of a reply with two or more turns before it; else 0
     }
 )
 
@@ -71,13 +71,13 @@ class _Columns:
 
 @dataclass
 class Select:
-    """The job of the first pass: writes the candidates of a piece, unless they are there.
+    """Job of the first pass: writes the candidates of a piece unless they exist already.
 
     Args:
         recipe: rules and task.
-        inputs: what pieces are pieces of.
-        folder: where chunks are written.
-        is_strict: a record that cannot be read is an error.
+        inputs: the inputs that the pieces are of.
+        folder: receives the chunks.
+        is_strict: whether a record that cannot be read is an error.
     """
 
     recipe: Recipe
@@ -86,11 +86,11 @@ class Select:
     is_strict: bool = False
 
     def path_of(self, number: int) -> Path:
-        """The chunk of a piece."""
+        """Returns the path of a piece's chunk."""
         return self.folder / f"{number:07d}.arrow"
 
     def __call__(self, piece: Piece) -> int:
-        """Returns how many records were read now.
+        """Writes the candidates of `piece` and returns the number of records that were read.
 
         Raises:
             CorpusError: if a file cannot be read, or, when strict, a record.
@@ -107,15 +107,15 @@ class Select:
                     raise CorpusError(f"{record.origin}: {record.reason}")
                 tally.add("fault", record.origin, record.reason)
             else:
-                self._judge(record, self.inputs[piece.input], columns, tally)
+                self._select(record, self.inputs[piece.input], columns, tally)
         facts = {"input": piece.input, "tally": tally.to_json(), "rows": len(columns.turns)}
         write_chunk(path, CANDIDATES, [columns.to_batch()], facts)
         return read
 
-    def _judge(self, record: Example, given: Input, columns: _Columns, tally: Tally) -> None:
+    def _select(self, record: Example, given: Input, columns: _Columns, tally: Tally) -> None:
         example = _swap(record, self._is_bilingual) if given.source.swap else record
         is_published = given.source.split in ("dev", "test")
-        used = example.source if is_published else self._drawn_context(example)
+        used = example.source if is_published else self._draw_context(example)
         turns = tuple(normalise(turn) for turn in used)
         target = normalise(example.target)
         rule: str | None
@@ -135,9 +135,9 @@ class Select:
         for keys, key in zip(columns.keys, self._keys(example, turns, target), strict=True):
             keys.append(key)
 
-    def _drawn_context(self, example: Example) -> tuple[str, ...]:
-        """The last 1 to `context_turns` turns of context, drawn by the example's origin: a model
-        must answer a message with and without a history."""
+    def _draw_context(self, example: Example) -> tuple[str, ...]:
+        """Returns the last 1 to `context_turns` turns, a number drawn by the example's origin: a
+        model must answer a message with and without a history."""
         most = self.recipe.tokenizer.context_turns
         turns = 1 + int(fraction_of(example.origin, "context") * most) if most > 1 else 1
         return example.source[-turns:]
@@ -164,7 +164,7 @@ class Select:
         return cleaner_of(self.recipe)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What was loaded lazily (a language model) is loaded by each process itself."""
+        """Leaves out what is loaded lazily (a language model): each process loads its own."""
         return {name: getattr(self, name) for name in ("recipe", "inputs", "folder", "is_strict")}
 
 
@@ -179,8 +179,8 @@ def cleaner_of(recipe: Recipe) -> Cleaner:
 
 
 def _swap(example: Example, is_bilingual: bool) -> Example:
-    """What stands in the target is the source. The group of a pair that stands for itself is its
-    source; a film or a conversation stays one."""
+    """Exchanges source and target. A pair whose group is its source gets the new source as its
+    group; films and conversations keep theirs."""
     stands_alone = is_bilingual and example.group == example.source[-1]
     group = example.target if stands_alone else example.group
     return Example((example.target,), example.source[-1], group, example.origin)

@@ -1,12 +1,11 @@
-"""The second pass: which candidates equal others, in the same part or in two. It compares keys of
-64 bits, in as many rounds as keep memory within bounds.
+"""Second pass: drops duplicates within a part, and leaks, which are candidates with the same key in
+two parts. It compares keys of 64 bits, in as many rounds as keep memory within bounds.
 
-Whatever is found twice in one part is kept once, the first time. What stands in two parts, by the
-same key, stays in one. A part that was given (published) stays whole; otherwise a pair to translate
-stays in test rather than dev, in dev rather than train. Exchanges are different: people say `hello`
-and `hi` in every conversation, and a model that must not learn what is said most is a poor one. So
-an exchange that train has too is taken out of the drawn parts. Only if the turns before it are the
-same as well, it is the same conversation, and leaves train.
+Of duplicates in one part, the first is kept. A leak is kept in one part only. Published parts stay
+whole; otherwise a pair to translate stays in test rather than dev, and in dev rather than train.
+Exchanges are different: people say `hello` and `hi` in every conversation, and a model must learn
+the most frequent exchanges. So an exchange that train has too is dropped from the drawn parts.
+Only if the turns before it are equal as well, it is the same conversation, and train drops it.
 """
 
 from __future__ import annotations
@@ -22,31 +21,31 @@ from numpy.typing import NDArray
 from training.prepare.chunks import open_chunk
 from training.prepare.splits import Parts
 
-#: Keys that are compared at a time: about 60 bytes each while they are sorted.
+#: Keys of a round; each takes about 60 bytes while it is sorted.
 ROUND_KEYS = 4_000_000
 BLOCK_BYTES = 2**20
 
 KEPT, DUPLICATE, NEAR_DUPLICATE, IN_TRAIN, IN_DEV, IN_TEST = range(6)
 VERDICTS = ("kept", "duplicate", "near_duplicate", "also in train", "also in dev", "also in test")
 
-#: A part as one bit: train, drawn dev, given dev, drawn test, given test.
-_TRAIN, _DEV, _GIVEN_DEV, _TEST, _GIVEN_TEST = (1 << i for i in range(5))
-_BIT = np.array([[_TRAIN, _TRAIN], [_DEV, _GIVEN_DEV], [_TEST, _GIVEN_TEST]], np.uint8)
-_ALL_DEV, _ALL_TEST = _DEV | _GIVEN_DEV, _TEST | _GIVEN_TEST
+#: A part as one bit: train, drawn dev, published dev, drawn test, published test.
+_TRAIN, _DEV, _PUBLISHED_DEV, _TEST, _PUBLISHED_TEST = (1 << i for i in range(5))
+_BIT = np.array([[_TRAIN, _TRAIN], [_DEV, _PUBLISHED_DEV], [_TEST, _PUBLISHED_TEST]], np.uint8)
+_ALL_DEV, _ALL_TEST = _DEV | _PUBLISHED_DEV, _TEST | _PUBLISHED_TEST
 
-#: (a candidate of these parts, leaves if one of those parts has it, with this verdict)
-_Order = tuple[tuple[int, int, int], ...]
-_HELD_OUT_FIRST: _Order = (
+#: (parts that drop a candidate, if one of these parts has it too, with this verdict)
+_LeakPolicy = tuple[tuple[int, int, int], ...]
+_HELD_OUT_FIRST: _LeakPolicy = (
     (_TRAIN, _ALL_TEST, IN_TEST),
     (_TRAIN, _ALL_DEV, IN_DEV),
     (_DEV, _ALL_TEST, IN_TEST),
-    (_TEST, _GIVEN_DEV, IN_DEV),
+    (_TEST, _PUBLISHED_DEV, IN_DEV),
 )
-_TRAIN_FIRST: _Order = (
-    (_TRAIN, _GIVEN_TEST, IN_TEST),
-    (_TRAIN, _GIVEN_DEV, IN_DEV),
+_TRAIN_FIRST: _LeakPolicy = (
+    (_TRAIN, _PUBLISHED_TEST, IN_TEST),
+    (_TRAIN, _PUBLISHED_DEV, IN_DEV),
     (_DEV, _ALL_TEST, IN_TEST),
-    (_TEST, _GIVEN_DEV, IN_DEV),
+    (_TEST, _PUBLISHED_DEV, IN_DEV),
     (_DEV | _TEST, _TRAIN, IN_TRAIN),
 )
 
@@ -56,20 +55,20 @@ Verdicts = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class _Round:
-    """Candidates that are compared with each other: their places, keys and parts."""
+    """Candidates that are compared with each other: their indices, keys and parts."""
 
-    places: NDArray[np.int64]
+    indices: NDArray[np.int64]
     keys: Keys
     bits: NDArray[np.uint8]
 
-    def sorted_among(self, verdicts: Verdicts) -> _Round:
-        """Those that are kept so far: by key, by part, and as they come."""
-        alive = np.flatnonzero(verdicts[self.places] == KEPT)
+    def sort_kept(self, verdicts: Verdicts) -> _Round:
+        """Returns the candidates kept so far, sorted by key, then part, then index."""
+        alive = np.flatnonzero(verdicts[self.indices] == KEPT)
         order = alive[np.lexsort((self.bits[alive], self.keys[alive]))]
-        return _Round(self.places[order], self.keys[order], self.bits[order])
+        return _Round(self.indices[order], self.keys[order], self.bits[order])
 
 
-def judge(
+def deduplicate(
     chunks: Sequence[Path],
     rows: Sequence[int],
     parts: Parts,
@@ -78,19 +77,19 @@ def judge(
     is_bilingual: bool,
     rules: frozenset[str],
 ) -> tuple[Verdicts, Counter[str]]:
-    """A verdict for each candidate.
+    """Decides on each candidate.
 
     Args:
-        chunks: candidates, in order.
-        rows: how many each has.
-        parts: of all, places in SPLITS, `(candidates,)`.
-        path: a file for the verdicts.
-        is_bilingual: pairs to translate, not exchanges.
-        rules: names of the recipe's rules; of interest are `duplicate` and `near_duplicate`.
+        chunks: files of candidates, in order.
+        rows: number of candidates in each chunk.
+        parts: part of each candidate as an index into SPLITS, `(candidates,)`.
+        path: file for the verdicts.
+        is_bilingual: whether candidates are pairs to translate; else exchanges.
+        rules: names of the recipe's rules; only `duplicate` and `near_duplicate` matter.
 
     Returns:
-        places in `VERDICTS`, uint8 `(candidates,)`, mapped from `path`; and what parts have in
-        common: how many candidates of one (`test`) are in another (`train`) by the same key.
+        a verdict for each candidate as an index into `VERDICTS`, uint8 `(candidates,)`, mapped from
+        `path`; and the number of candidates of one part whose key another part has too.
     """
     total = sum(rows)
     if not total:
@@ -107,9 +106,9 @@ def judge(
             ("conversations", "talk_key", _HELD_OUT_FIRST),
             ("exchanges", "key", _TRAIN_FIRST),
         ]
-    for kind, column, order in leaks:
+    for kind, column, policy in leaks:
         for each in _rounds(chunks, rows, parts, column):
-            for both, count in _part(verdicts, each, order).items():
+            for both, count in _resolve_leaks(verdicts, each, policy).items():
                 common[f"{kind}: {both}"] += count
     for rule, column, verdict in (
         ("duplicate", "key", DUPLICATE),
@@ -117,7 +116,7 @@ def judge(
     ):
         if rule in rules:
             for each in _rounds(chunks, rows, parts, column):
-                _thin(verdicts, each, verdict)
+                _drop_repeats(verdicts, each, verdict)
     verdicts.flush()  # type: ignore[attr-defined]
     return verdicts, common
 
@@ -125,7 +124,7 @@ def judge(
 def _rounds(
     chunks: Sequence[Path], rows: Sequence[int], parts: Parts, column: str
 ) -> Iterator[_Round]:
-    """All candidates that have a key, a share of the keys at a time, in order."""
+    """Yields all candidates that have a key, a share of the keys in each round."""
     rounds = -(-sum(rows) // ROUND_KEYS)
     starts = np.cumsum([0, *rows[:-1]])
     for number in range(rounds):
@@ -135,7 +134,7 @@ def _rounds(
             if count
         ]
         yield _Round(
-            np.concatenate([share.places for share in shares]),
+            np.concatenate([share.indices for share in shares]),
             np.concatenate([share.keys for share in shares]),
             np.concatenate([share.bits for share in shares]),
         )
@@ -144,28 +143,29 @@ def _rounds(
 def _share(path: Path, start: int, parts: Parts, column: str, number: int, rounds: int) -> _Round:
     batch = open_chunk(path).get_batch(0)
     keys = batch[column].to_numpy()
-    mine = np.flatnonzero((keys % np.uint64(rounds) == number) & (keys != 0))
-    is_given = batch["is_published"].to_numpy(zero_copy_only=False).astype(np.uint8)
-    bits = _BIT[parts[mine], is_given[mine]]
-    return _Round(start + mine, keys[mine], bits)
+    chosen = np.flatnonzero((keys % np.uint64(rounds) == number) & (keys != 0))
+    is_published = batch["is_published"].to_numpy(zero_copy_only=False).astype(np.uint8)
+    bits = _BIT[parts[chosen], is_published[chosen]]
+    return _Round(start + chosen, keys[chosen], bits)
 
 
-def _part(verdicts: Verdicts, given: _Round, order: _Order) -> Counter[str]:
-    """Takes what stands in two parts out of one. Returns what parts had in common."""
-    found = given.sorted_among(verdicts)
+def _resolve_leaks(verdicts: Verdicts, given: _Round, policy: _LeakPolicy) -> Counter[str]:
+    """Drops candidates that two parts have from one of them, as `policy` says. Returns the counts
+    of keys in common."""
+    found = given.sort_kept(verdicts)
     if not len(found.keys):
         return Counter()
     starts = np.flatnonzero(np.r_[True, found.keys[1:] != found.keys[:-1]])
     all_bits = np.bitwise_or.reduceat(found.bits, starts)
     all_bits = np.repeat(all_bits, np.diff(np.r_[starts, len(found.keys)]))
-    for mine, theirs, verdict in order:
-        leaving = (found.bits & mine != 0) & (all_bits & theirs != 0)
-        places = found.places[leaving]
-        verdicts[places] = np.where(verdicts[places] == KEPT, verdict, verdicts[places])
+    for dropping, keeping, verdict in policy:
+        is_leak = (found.bits & dropping != 0) & (all_bits & keeping != 0)
+        indices = found.indices[is_leak]
+        verdicts[indices] = np.where(verdicts[indices] == KEPT, verdict, verdicts[indices])
     return Counter(
         {
-            f"{here} and {there}": int(((found.bits & mine != 0) & (all_bits & theirs != 0)).sum())
-            for here, mine, there, theirs in (
+            f"{one} and {other}": int(((found.bits & bits != 0) & (all_bits & others != 0)).sum())
+            for one, bits, other, others in (
                 ("train", _TRAIN, "dev", _ALL_DEV),
                 ("train", _TRAIN, "test", _ALL_TEST),
                 ("dev", _ALL_DEV, "test", _ALL_TEST),
@@ -174,9 +174,9 @@ def _part(verdicts: Verdicts, given: _Round, order: _Order) -> Counter[str]:
     )
 
 
-def _thin(verdicts: Verdicts, given: _Round, verdict: int) -> None:
-    """Of equal ones in a part that was not given, the first is kept."""
-    found = given.sorted_among(verdicts)
+def _drop_repeats(verdicts: Verdicts, given: _Round, verdict: int) -> None:
+    """Drops all but the first of equal candidates in a part, unless it is published."""
+    found = given.sort_kept(verdicts)
     is_again = (found.keys[1:] == found.keys[:-1]) & (found.bits[1:] == found.bits[:-1])
-    is_again &= found.bits[1:] & (_GIVEN_DEV | _GIVEN_TEST) == 0
-    verdicts[found.places[1:][is_again]] = verdict
+    is_again &= found.bits[1:] & (_PUBLISHED_DEV | _PUBLISHED_TEST) == 0
+    verdicts[found.indices[1:][is_again]] = verdict

@@ -1,4 +1,4 @@
-"""The third pass: from candidates that were kept to rows of ids."""
+"""Third pass: tokenises the candidates that were kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.prepare.splits import SPLITS, Parts, fraction_of
 from training.prepare.tally import Tally
 from training.recipe import Recipe
 
-#: Longer sources and targets are counted as this.
+#: Longer sources and targets count as this long.
 LONGEST_COUNTED = 512
 
 Ids = list[list[int]]
@@ -29,13 +29,13 @@ Ids = list[list[int]]
 
 @dataclass(frozen=True)
 class Candidates:
-    """The chunk of a piece, and what was decided about each of its rows.
+    """Chunk of a piece, with part and verdict of each row.
 
     Attributes:
-        number: of the piece.
-        path: of its candidates.
-        parts: uint8 `(rows,)`, places in SPLITS.
-        verdicts: uint8 `(rows,)`, places in `VERDICTS`.
+        number: number of the piece.
+        path: file of its candidates.
+        parts: uint8 `(rows,)`, indices into SPLITS.
+        verdicts: uint8 `(rows,)`, indices into `VERDICTS`.
     """
 
     number: int
@@ -46,13 +46,13 @@ class Candidates:
 
 @dataclass
 class Tokenise:
-    """The job of the third pass: writes the rows of a piece, unless they are there.
+    """Job of the third pass: writes the rows of a piece unless they exist already.
 
     Args:
         recipe: limits and tokenizer.
-        inputs: what pieces are pieces of.
+        inputs: the inputs that the pieces are of.
         tokenizer_files: contents of the tokenizers, source first.
-        folder: where chunks are written.
+        folder: receives the chunks.
     """
 
     recipe: Recipe
@@ -61,11 +61,11 @@ class Tokenise:
     folder: Path
 
     def path_of(self, number: int) -> Path:
-        """The chunk of a piece."""
+        """Returns the path of a piece's chunk."""
         return self.folder / f"{number:07d}.arrow"
 
     def __call__(self, given: Candidates) -> int:
-        """Returns how many candidates there were."""
+        """Writes the rows of a piece and returns its number of candidates."""
         path = self.path_of(given.number)
         if not is_whole(path):
             self._write(given, path)
@@ -82,16 +82,16 @@ class Tokenise:
             if not len(chosen):
                 continue
             rows = table.take(pa.array(chosen))
-            batch = self._tokenised(rows, part, tally)
+            batch = self._tokenise(rows, part, tally)
             if batch.num_rows:
                 counts[part] = _counts_of(batch, self._tokenizer)
-            for some, times in self._repeated(batch, part, index):
+            for some, times in self._repeat(batch, part, index):
                 batches.append(some)
                 order.append([part, times])
         facts = {"input": index, "tally": tally.to_json(), "order": order, "counts": counts}
         write_chunk(path, SCHEMA, batches, facts)
 
-    def _tokenised(self, rows: pa.RecordBatch, part: str, tally: Tally) -> pa.RecordBatch:
+    def _tokenise(self, rows: pa.RecordBatch, part: str, tally: Tally) -> pa.RecordBatch:
         turns, targets = rows["source_turns"].to_pylist(), rows["target_text"].to_pylist()
         whole = self._tokenizer.whole_source_ids(turns)
         most = self.recipe.tokenizer.max_source_tokens
@@ -121,11 +121,11 @@ class Tokenise:
             return "source too long"
         return "target too long" if target_len > corpus.max_target_tokens else None
 
-    def _repeated(
+    def _repeat(
         self, batch: pa.RecordBatch, part: str, index: int
     ) -> list[tuple[pa.RecordBatch, int]]:
-        """Rows and how many times they are seen: what is left of `repeat` beyond whole times is an
-        example's chance of being seen once more."""
+        """Returns rows with the number of times they are repeated. The fractional part of `repeat`
+        is the probability that an example is repeated once more."""
         repeat = self.inputs[index].source.repeat if part == "train" else 1.0
         times = int(repeat)
         rest = repeat - times
@@ -141,7 +141,7 @@ class Tokenise:
         return Tokenizer(self.recipe.tokenizer, *self.tokenizer_files)
 
     def __getstate__(self) -> dict[str, Any]:
-        """A tokenizer is made by each process itself."""
+        """Leaves out the tokenizer: each process builds its own."""
         names = ("recipe", "inputs", "tokenizer_files", "folder")
         return {name: getattr(self, name) for name in names}
 
@@ -163,7 +163,7 @@ def _lists(ids: Ids) -> pa.ListArray:
 
 
 def _counts_of(batch: pa.RecordBatch, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Of both sides: how often each length and each piece comes."""
+    """Counts each length and each piece, of both sides."""
     found = {}
     for side, size in (
         ("source", tokenizer.source_vocab_size),
@@ -179,5 +179,5 @@ def _counts_of(batch: pa.RecordBatch, tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def unknown_share(pieces: Sequence[int]) -> float:
-    """Of all tokens, those that are unknown."""
+    """Returns the share of unknown tokens."""
     return pieces[UNK_ID] / max(1, sum(pieces))

@@ -1,13 +1,13 @@
-"""`prepare`: files -> examples -> parts -> tokenizers -> shards, with a report of what was left.
+"""`prepare`: files -> examples -> parts -> tokenizers -> shards, with a report.
 
 <output>/data/
   train.arrow dev.arrow test.arrow     see shards.py
   source.spm [target.spm]              tokenizers, trained on the training part only
-  report.json report.html              counts by source, by rule, faults with their place
+  report.json report.html              counts by source and rule, faults with their place
 
-Three passes over pieces of the corpus: selection.py (rules), drawing.py (parts, and what equals
-what) and tokenising.py. The first and the last leave a chunk for each piece in `data.partial`, so
-that a run that was killed goes on. Nothing depends on the number of processes.
+Three passes over pieces of the corpus: pass1_select.py, pass2_deduplicate.py (called by drawing.py)
+and pass3_tokenise.py. The first and the last write a chunk for each piece into `data.partial`, so
+that a run that was killed can resume. Nothing depends on the number of processes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from training.prepare.tokenizer import MOST_SENTENCES, train_tokenizer
 from training.recipe import Recipe, start_of
 
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"
-#: Of the folder. Another release may need another one.
+#: Version of the folder's format.
 FORMAT = 3
 #: Below this, starting processes takes longer than the work.
 SMALL_CORPUS_BYTES = 4 * 1024 * 1024
@@ -54,12 +54,12 @@ SMALL_CORPUS_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class PreparedCorpus:
-    """What `fit` and `evaluate` read.
+    """Prepared data, as `fit` and `evaluate` read it.
 
     Attributes:
         path: the folder.
-        tokenizer: made of `tokenizer_files` (file name -> contents).
-        train, dev, test: its parts; dev and test may be empty.
+        tokenizer: built from `tokenizer_files` (file name -> contents).
+        train, dev, test: the parts; dev and test may be empty.
         fingerprint: sha256 over parts and tokenizers.
         report: counts, for people.
     """
@@ -74,20 +74,20 @@ class PreparedCorpus:
     report: dict[str, Any]
 
     def part(self, name: str) -> Shard:
-        """The part of that name."""
+        """Returns the part of that name."""
         return {"train": self.train, "dev": self.dev, "test": self.test}[name]
 
 
 def prepare(
     recipe: Recipe, recipe_path: Path, *, workers: int | None = None, strict: bool = False
 ) -> PreparedCorpus:
-    """Makes the data that `recipe` describes, unless it is there already.
+    """Prepares the data that `recipe` describes, unless that is done already.
 
     Args:
         recipe: what to read and how.
-        recipe_path: its file, beside which paths in it are looked up first.
-        workers: processes; by default as many as there are cores, or one for a small corpus.
-        strict: a record that cannot be read is an error, instead of being counted and left out.
+        recipe_path: its file; relative paths are looked up first in its folder.
+        workers: number of processes; by default one for each core, or one for a small corpus.
+        strict: whether a record that cannot be read is an error; else it is counted and left out.
 
     Raises:
         CorpusError: if a file is missing, broken or cannot be written, a part comes out empty or,
@@ -100,7 +100,7 @@ def prepare(
     path = Path(recipe.output) / "data"
     if _made_from(path) == made_from:
         shutil.rmtree(path / "work", ignore_errors=True)
-        with suppress(CorpusError, TokenizerError):  # broken: made again
+        with suppress(CorpusError, TokenizerError):  # broken: prepared again
             prepared = open_prepared(recipe)
             if not (strict and prepared.report["faults"]):
                 return prepared
@@ -128,7 +128,7 @@ def prepare(
 
 
 def open_prepared(recipe: Recipe) -> PreparedCorpus:
-    """Opens what `prepare` made.
+    """Opens the data that `prepare` wrote.
 
     Raises:
         CorpusError: if it is not there, not whole, made by another release, or for another corpus
@@ -164,7 +164,7 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
 
 @dataclass(frozen=True)
 class _Run:
-    """The passes, each of which goes on from what lies in `folder`."""
+    """The passes of one run, each of which resumes from the files in `folder`."""
 
     recipe: Recipe
     inputs: list[Input]
@@ -173,7 +173,7 @@ class _Run:
     is_strict: bool
 
     def make(self, recipe_path: Path) -> dict[str, Any]:
-        """Writes shards and tokenizers. Returns the report on them."""
+        """Writes shards and tokenizers. Returns the report."""
         chunks = self._select()
         rows = [facts_of(chunk)["rows"] for chunk in chunks]
         splits = [self.inputs[facts_of(chunk)["input"]].source.split for chunk in chunks]
@@ -196,11 +196,11 @@ class _Run:
         return report
 
     def _needed_parts(self) -> list[int]:
-        """Parts that must not come out empty: train, and dev unless the recipe wants none."""
+        """Returns the parts that must not be empty: train, and dev unless the recipe wants none."""
         return [TRAIN, DEV] if wants_dev(self.recipe.corpus) else [TRAIN]
 
     def _require_parts(self, drawn: Drawn, recipe_path: Path) -> None:
-        """Says what dropped everything, rather than that a tokenizer needs text."""
+        """Raises CorpusError if a needed part is empty, and names what dropped its examples."""
         counts = drawn.counts()
         for part in self._needed_parts():
             if counts[part, KEPT]:
@@ -237,7 +237,7 @@ class _Run:
                 bar.update(count)
 
     def _tokenizers(self, drawn: Drawn) -> dict[str, bytes]:
-        """File name -> contents, written."""
+        """Writes the tokenizers that are missing; returns file name -> contents of all."""
         start = start_of(self.recipe)
         for name, sides in _tokenizer_sides(self.recipe).items():
             path = self.folder / name
@@ -268,8 +268,8 @@ class _Run:
 
 
 def _sample(recipe: Recipe, drawn: Drawn, sides: tuple[str, ...]) -> Iterator[str]:
-    """Texts of the training part, as tokenizers read them: all, or about `MOST_SENTENCES` that are
-    drawn by their keys."""
+    """Yields normalised texts of the training part: all, or about `MOST_SENTENCES` that are drawn
+    by their keys."""
     rules = recipe.tokenizer
     share = min(1.0, MOST_SENTENCES / len(sides) / max(1, int(drawn.counts()[:, KEPT].sum())))
     for path, parts, verdicts in drawn.each_chunk():
@@ -285,7 +285,7 @@ def _sample(recipe: Recipe, drawn: Drawn, sides: tuple[str, ...]) -> Iterator[st
 
 
 def _batches(chunks: list[Path], part: str) -> Iterator[pa.RecordBatch]:
-    """Batches of one part, as often as they are to be seen."""
+    """Yields the batches of one part, each as often as it is repeated."""
     for path in chunks:
         reader = open_chunk(path)
         for number, (name, times) in enumerate(facts_of(path)["order"]):
@@ -295,7 +295,7 @@ def _batches(chunks: list[Path], part: str) -> Iterator[pa.RecordBatch]:
 
 
 def _describe(recipe: Recipe) -> dict[str, Any]:
-    """The part of a recipe that the data depends on."""
+    """Returns the part of a recipe that the data depends on."""
     rules = [rule.model_dump(mode="json") for rule in recipe.rules]
     return {
         "task": recipe.task,
@@ -307,7 +307,8 @@ def _describe(recipe: Recipe) -> dict[str, Any]:
 
 
 def _describe_inputs(recipe: Recipe, inputs: list[Input]) -> dict[str, Any]:
-    """All that the data depends on: the recipe's part in it, and each file's place, size, time."""
+    """Returns all that the data depends on: parts of the recipe, and path, size and modification
+    time of each file."""
     start = Path(recipe.start_from)
     names = _tokenizer_sides(recipe) if recipe.start_from else []
     stamps = stamps_of(inputs, [start / name for name in names])
@@ -322,7 +323,7 @@ def _made_from(path: Path) -> Any:
 
 
 def _tokenizer_sides(recipe: Recipe) -> dict[str, tuple[str, ...]]:
-    """Files of tokenizers, and the sides of examples that each is for."""
+    """Returns the file of each tokenizer with the sides of examples that it tokenises."""
     if recipe.tokenizer.shared_vocabulary:
         return {SOURCE_TOKENIZER_FILE: ("source", "target")}
     return {SOURCE_TOKENIZER_FILE: ("source",), TARGET_TOKENIZER_FILE: ("target",)}
@@ -333,7 +334,7 @@ def _write_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Writes a file: whole, or not at all."""
+    """Writes a file atomically."""
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(content)
     partial.replace(path)

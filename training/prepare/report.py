@@ -1,4 +1,4 @@
-"""What became of every record, as numbers: `report.json`. `page.py` shows them to people."""
+"""Counts of all records by outcome: `report.json`. `page.py` renders them for people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Int64 = NDArray[np.int64]
 
 
 class Totals:
-    """What the facts of all chunks add up to.
+    """Sum of the facts of all chunks.
 
     Args:
         inputs: the sources of the recipe.
@@ -34,7 +34,7 @@ class Totals:
         self._counts: dict[tuple[str, str, str], Int64] = {}
 
     def add(self, facts: dict[str, Any]) -> None:
-        """Facts of a chunk of candidates or of rows."""
+        """Adds the facts of a chunk of candidates or of rows."""
         self._tallies[facts["input"]].merge(Tally.from_json(facts["tally"]))
         for part, sides in facts.get("counts", {}).items():
             for side, kinds in sides.items():
@@ -43,12 +43,12 @@ class Totals:
                     self._counts[place] = _sum(self._counts.get(place), counts)
 
     def count_rows(self, part: str, rows: int) -> None:
-        """Rows that a part has, repeats counted."""
+        """Sets the number of rows of a part, repeats included."""
         self._rows[part] = rows
 
     def to_json(self) -> dict[str, Any]:
-        """All of it. `kept` counts rows as they are trained on, a source's own `kept` counts each
-        example once."""
+        """Returns the counts as JSON values. `kept` counts rows with their repeats; the `kept` of a
+        source counts each example once."""
         sources = [
             {
                 "source": each.source.model_dump(mode="json"),
@@ -90,7 +90,7 @@ class Totals:
 
 
 def totals_of(inputs: list[Input], chunks: Iterable[Path]) -> Totals:
-    """The facts of `chunks`, added up."""
+    """Sums the facts of `chunks`."""
     totals = Totals(inputs)
     for path in chunks:
         totals.add(facts_of(path))
@@ -98,7 +98,7 @@ def totals_of(inputs: list[Input], chunks: Iterable[Path]) -> Totals:
 
 
 def _folder_of(given: Input) -> str:
-    """The folder that all files of a source are in, named as places in reports are."""
+    """Returns the common folder of a source's files, named as in the places of reports."""
     common = os.path.commonpath([file.parent for file in given.files])
     return "" if common == str(given.root) else common.removeprefix(f"{given.root}{os.sep}")
 
@@ -138,7 +138,7 @@ def _sum(one: Int64 | None, other: list[int]) -> Int64:
 
 
 def _coverage(pieces: Int64) -> list[list[float]]:
-    """Points (pieces, share of all tokens that the most frequent so many are), in percent."""
+    """Returns points (number of most frequent pieces, their share of all tokens in percent)."""
     reached = np.cumsum(np.sort(pieces)[::-1]) / max(1, pieces.sum())
     steps = np.unique(np.geomspace(1, len(pieces), 40).round().astype(int))
     return [[int(step), round(100 * float(reached[step - 1]), 2)] for step in steps]

@@ -1,4 +1,4 @@
-"""Tokenised examples on disk: one Arrow file for each part, memory-mapped for reading."""
+"""Shards: tokenised examples on disk, one Arrow file for each part, memory-mapped for reading."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from training.files.paths import writing
 
 SCHEMA = pa.schema(
     {
-        "source_ids": pa.list_(pa.int32()),  # what the encoder reads, the end of sentence last
-        "target_ids": pa.list_(pa.int32()),  # the target without begin and end of sentence
-        "source_turns": pa.list_(pa.string()),  # the texts they stand for
+        "source_ids": pa.list_(pa.int32()),  # ends with the end of sentence
+        "target_ids": pa.list_(pa.int32()),  # without begin and end of sentence
+        "source_turns": pa.list_(pa.string()),  # the untokenised texts
         "target_text": pa.string(),
         "origin": pa.string(),  # `file:line`
     }
@@ -36,19 +36,19 @@ class _Sequences:
 
     @cached_property
     def lengths(self) -> Int32:
-        """Of each list."""
+        """Returns the length of each list."""
         lengths = [np.diff(offsets) for offsets in self._offsets]
         return np.concatenate([np.zeros(0, np.int32), *lengths], dtype=np.int32)
 
     def counts(self, size: int) -> NDArray[np.int64]:
-        """How often each id below `size` stands in the lists, `(size,)`."""
+        """Counts each id below `size` in the lists, `(size,)`."""
         counts = np.zeros(size, np.int64)
         for offsets, values in zip(self._offsets, self._values, strict=True):
             counts += np.bincount(values[offsets[0] : offsets[-1]], minlength=size)
         return counts
 
     def take(self, indices: NDArray[np.int64]) -> list[Int32]:
-        """The lists at `indices`."""
+        """Returns the lists at `indices`."""
         chunks = np.searchsorted(self._starts, indices, side="right") - 1
         rows = indices - self._starts[chunks]
         return [
@@ -58,7 +58,7 @@ class _Sequences:
 
 
 class Shard:
-    """One part of a corpus, read only.
+    """One part of a corpus, read-only.
 
     Args:
         path: an Arrow file that `write_shard` wrote.
@@ -82,47 +82,47 @@ class Shard:
 
     @property
     def source_lengths(self) -> Int32:
-        """Tokens of each source, its end of sentence counted, `(examples,)`."""
+        """Returns the number of tokens of each source, end of sentence included, `(examples,)`."""
         return self._sources.lengths
 
     @property
     def target_lengths(self) -> Int32:
-        """Tokens of each target, `(examples,)`."""
+        """Returns the number of tokens of each target, `(examples,)`."""
         return self._targets.lengths
 
     def source_ids(self, indices: NDArray[np.int64]) -> list[Int32]:
-        """Sources, in the order of `indices`."""
+        """Returns the sources at `indices`, in their order."""
         return self._sources.take(indices)
 
     def target_ids(self, indices: NDArray[np.int64]) -> list[Int32]:
-        """Targets, in the order of `indices`."""
+        """Returns the targets at `indices`, in their order."""
         return self._targets.take(indices)
 
     def target_counts(self, vocab_size: int) -> NDArray[np.int64]:
-        """How often each token stands in the targets, `(vocab_size,)`."""
+        """Counts each token in the targets, `(vocab_size,)`."""
         return self._targets.counts(vocab_size)
 
     def source_turns(self, index: int) -> list[str]:
-        """The texts of a source, oldest turn first."""
+        """Returns the texts of a source, oldest turn first."""
         return list(self._table["source_turns"][index].as_py())
 
     def target_text(self, index: int) -> str:
-        """The text of a target."""
+        """Returns the text of a target."""
         return str(self._table["target_text"][index].as_py())
 
     def origin(self, index: int) -> str:
-        """Where an example stands: `file:line`."""
+        """Returns the place of an example, `file:line`."""
         return str(self._table["origin"][index].as_py())
 
 
-def spread(count: int, most: int) -> NDArray[np.int64]:
-    """At most `most` indices from 0 to `count` - 1, evenly spread, the first and the last among
-    them: neighbours in a corpus are alike."""
+def evenly_spaced(count: int, most: int) -> NDArray[np.int64]:
+    """Returns at most `most` evenly spaced indices from 0 to `count` - 1, both included: a sample,
+    since neighbours in a corpus are alike."""
     return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 
 
 def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
-    """Writes `batches` of `SCHEMA` as a stream. Returns how many rows there were.
+    """Writes `batches` of `SCHEMA` as a stream. Returns the number of rows.
 
     Raises:
         CorpusError: if it cannot be written.

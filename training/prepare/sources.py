@@ -1,4 +1,5 @@
-"""One file for each format: a path in, examples and faults out, as a stream."""
+"""Dispatch of a recipe's sources to the readers of their formats: paths in, examples and faults
+out, as a stream."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "yaml": lambda path, _: read_yaml(path),
 }
 
-#: What a format's reader also reads, beside the file that it is given.
+#: Companion of a file that the format's reader also reads.
 _BESIDE: dict[str, Callable[[Path, SourceConfig], Path | None]] = {
     "cornell": lambda path, _: lines_file_of(path),
     "moses": lambda path, source: other_side_of(path, source.language_pair),
@@ -68,12 +69,12 @@ _NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
 def read_source(
     source: SourceConfig, root: Path, files: list[Path], targets: list[Path]
 ) -> Records:
-    """Records of all files of a recipe's source; `targets` are the other sides of a bitext or
-    of films.
+    """Yields the records of all files of a recipe's source; `targets` are the other sides of a
+    bitext or of films.
 
-    Files are named relative to `root`, so that the same corpus is split in the same way wherever
-    it lies. A record with bytes that are no text becomes a fault, and so does a file that is not
-    what it says.
+    Files are named relative to `root`, so that the same corpus is split in the same way in any
+    folder. A record with bytes that are no text becomes a fault, and so does a file whose contents
+    do not match its format.
 
     Raises:
         MisalignedError: if the sides of line-aligned files differ in length.
@@ -91,8 +92,9 @@ def read_source(
 
 
 def companions_of(source: SourceConfig, files: list[Path]) -> list[Path]:
-    """Files that are read beside `files`, without being named: the other side of `moses`, the
-    lines of `cornell`. What an archive holds has its companions in the archive."""
+    """Returns the files that are read together with `files` though the recipe does not name them:
+    the other side of `moses`, the lines of `cornell`. A file in an archive has its companion in
+    the archive."""
     beside = _BESIDE.get(source.format)
     if beside is None:
         return []
@@ -101,7 +103,7 @@ def companions_of(source: SourceConfig, files: list[Path]) -> list[Path]:
 
 
 def suffixes_of(source: SourceConfig) -> tuple[str, ...]:
-    """Of the files that are taken out of a folder or an archive; others are somebody else's."""
+    """Returns the suffixes of the files to read in a folder or an archive; others are ignored."""
     if source.format == "moses":
         return (f".{source.language_pair[0].lower()}",)
     return FORMATS[source.format].suffixes
@@ -127,7 +129,7 @@ def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) ->
 
 
 def _read_file(source: SourceConfig, path: Path) -> Records:
-    """A file that is not what it says costs no other."""
+    """Yields the records of a file; one that cannot be read becomes a fault and stops no other."""
     try:
         yield from READERS[source.format](path, source)
     except MisalignedError:
@@ -153,6 +155,6 @@ def _is_no_text(text: str) -> bool:
 
 
 def _name(place: str, prefix: str) -> str:
-    """`place`, a file's path with what follows it, from the root on; always valid Unicode."""
+    """Returns `place`, a path and perhaps a line, relative to the root; always valid Unicode."""
     name = place.removeprefix(prefix)
     return name if name.isascii() else name.encode("utf-8", "replace").decode()

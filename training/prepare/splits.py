@@ -1,9 +1,9 @@
-"""Which part an example belongs to: pure functions of its group, the same on every machine.
+"""Splits into train, dev and test: pure functions of an example's group, the same everywhere.
 
 A group (a conversation, a film, a source sentence) has a place, a hash of 64 bits. A large corpus
-is drawn by that alone: places below a fraction are held out. Where that would hold out too little
-to score, whole groups are held out until there is enough instead; where there are too few groups,
-the last examples are.
+is drawn by that alone: places below a fraction are held out. Where that holds out too little to
+score, whole groups are held out until there is enough; where there are too few groups, the last
+examples are.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def place_of(group: str) -> int:
 
 
 def least_sizes(examples: int, fractions: Fractions, times: int = 1) -> Sizes:
-    """Returns what a part needs at least so that a score can be read from it, or `times` as much;
-    nothing if its fraction is 0."""
+    """Returns the least sizes of dev and test for a meaningful score, times `times`; 0 where the
+    fraction is 0."""
     least = times * min(LEAST_EXAMPLES, -int(-examples * LEAST_SHARE // 1))
     return Sizes(*(least if fraction else 0 for fraction in fractions))
 
 
 def draw_by_fraction(places: Places, fractions: Fractions) -> Parts:
-    """Draws groups by their places alone: places in SPLITS, `(examples,)`."""
+    """Draws groups by their places alone; returns indices into SPLITS, `(examples,)`."""
     drawn = places / 2**64
     parts = np.full(len(places), TRAIN, np.uint8)
     parts[drawn < fractions.test + fractions.dev] = DEV
@@ -67,16 +67,16 @@ def draw_by_fraction(places: Places, fractions: Fractions) -> Parts:
 
 
 def draw_groups(places: Places, may_test: Bools, wanted: Sizes) -> Parts | None:
-    """Holds out whole groups until dev and test are as large as wanted: those up to the median size
-    first, lowest places first, since train is to keep the most. The largest stays in train.
+    """Holds out whole groups until dev and test are as large as wanted: groups up to the median
+    size first, lowest places first, so that train keeps the most. The largest stays in train.
 
     Args:
-        places: of the groups of all examples, `(examples,)`.
-        may_test: whether an example may fall into test.
+        places: place of each example's group, `(examples,)`.
+        may_test: whether an example may be in test.
         wanted: the least sizes.
 
     Returns:
-        places in SPLITS, `(examples,)`; None if there are too few groups.
+        indices into SPLITS, `(examples,)`; None if there are too few groups.
     """
     _, group_of, sizes = np.unique(places, return_inverse=True, return_counts=True)
     can_test = np.bincount(group_of, weights=~may_test, minlength=len(sizes)) == 0
@@ -98,16 +98,16 @@ def draw_groups(places: Places, may_test: Bools, wanted: Sizes) -> Parts | None:
 
 
 def draw_stretches(is_start: Bools, may_test: Bools, wanted: Sizes) -> Parts | None:
-    """Holds out the last examples: test, and dev before it. A cut is moved to the beginning of a
-    scene if there is one before it within as many examples as are wanted.
+    """Holds out the last examples: test, and dev before it. A cut moves back to the beginning of a
+    scene if there is one within as many examples as are wanted.
 
     Args:
-        is_start: whether an example begins a scene: it has no context, `(examples,)`.
-        may_test: as of `draw_groups`.
+        is_start: whether an example begins a scene, that is, has no context, `(examples,)`.
+        may_test: as in `draw_groups`.
         wanted: the least sizes.
 
     Returns:
-        places in SPLITS, `(examples,)`; None if nothing would be left for train.
+        indices into SPLITS, `(examples,)`; None if nothing would be left for train.
     """
     parts = np.full(len(is_start), TRAIN, np.uint8)
     rows = np.flatnonzero(may_test) if may_test.any() else np.arange(len(is_start))

@@ -1,4 +1,4 @@
-"""Counts of what became of examples, with a few of each kind; tallies of pieces add up."""
+"""Tallies: counts of examples by outcome, with a few samples of each; they add up over pieces."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 SAMPLES_SHOWN = 20
 LONGEST_SAMPLE = 200
 
-#: (place in a drawn order, origin, source, target)
+#: (rank in a random order, origin, source, target)
 Sample = tuple[int, str, str, str]
 
 
 @dataclass
 class Tally:
-    """Counts by kind, and `SAMPLES_SHOWN` samples of each, drawn by their origin: the same ones
-    whatever the pieces and their order."""
+    """Counts by kind, and `SAMPLES_SHOWN` samples of each. Samples are drawn by their origin, so
+    that they do not depend on the pieces or their order."""
 
     counts: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
@@ -43,13 +43,13 @@ class Tally:
             self.samples[kind] = _first([*self.samples.get(kind, []), *samples])
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """Returns counts and samples as JSON values."""
         samples = {kind: _first(shown) for kind, shown in sorted(self.samples.items())}
         return {"counts": dict(sorted(self.counts.items())), "samples": samples}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Tally:
-        """The other way."""
+        """Builds a tally from what `to_json` returned."""
         samples = {
             kind: [(int(place), origin, source, target) for place, origin, source, target in shown]
             for kind, shown in values["samples"].items()

@@ -1,4 +1,4 @@
-"""Tokenizers from text."""
+"""Training of tokenizers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from model.tokenizer import BOS_ID, EOS_ID, PAD_ID, SPECIAL_PIECES, UNK_ID
 from training.errors import CorpusError
 from training.recipe import TokenizerConfig
 
-#: More teach a tokenizer nothing, but take memory: about 2 KB each.
+#: More sentences do not improve a tokenizer, and each takes about 2 KB of memory.
 MOST_SENTENCES = 250_000
-#: SentencePiece leaves out longer ones with a warning for each.
+#: SentencePiece skips longer sentences, with a warning for each.
 MOST_BYTES = 4192
 
-#: An alphabet that fills no more of the vocabulary than this is kept whole.
+#: An alphabet of at most this share of the vocabulary is kept whole.
 SMALL_ALPHABET = 0.1
 #: Of a larger one (Chinese, or with stray emoji) the rarest characters become unknown.
 LARGE_ALPHABET_COVERAGE = 0.9995
@@ -26,12 +26,12 @@ _SMALLER_SIZE = re.compile(r"<= (\d+)")
 
 
 def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig) -> bytes:
-    """A SentencePiece model (Kudo and Richardson 2018, arXiv:1808.06226) of at most
+    """Trains a SentencePiece model (Kudo and Richardson 2018, arXiv:1808.06226) of at most
     `config.vocab_size` pieces, `SPECIAL_PIECES` first. The same text gives the same bytes.
 
     Args:
-        sentences: plain text, as `model.tokenizer` makes it; read once. More than
-            `MOST_SENTENCES` take much memory. Empty and very long ones are left out.
+        sentences: plain text, as `model.tokenizer` normalises it; read once. More than
+            `MOST_SENTENCES` take much memory. Empty and very long ones are skipped.
         config: size and type.
 
     Raises:
@@ -46,7 +46,7 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig) -> bytes:
         try:
             return _train(drawn, config.type, size, coverage)
         except RuntimeError as error:
-            # Too little text for so many pieces: SentencePiece says how many it is good for.
+            # Too little text for so many pieces: the message names the possible size.
             most = _SMALLER_SIZE.search(str(error))
             if not most or not len(SPECIAL_PIECES) < int(most[1]) < size:
                 raise CorpusError(
@@ -57,10 +57,10 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig) -> bytes:
 
 
 def coverage_of(sentences: list[str], config: TokenizerConfig) -> float:
-    """The share of characters that get a piece of their own. All do where they are few: rare
-    capitals, digits and umlauts would be lost otherwise, and whole words with them."""
+    """Returns the share of characters that get a piece of their own. In a small alphabet all do:
+    otherwise rare capitals, digits and umlauts would be lost, and whole words with them."""
     if config.type == "word":
-        return 1.0  # its pieces are words, so characters take no room
+        return 1.0  # its pieces are words, not characters
     alphabet = set().union(*sentences)
     is_small = len(alphabet) <= SMALL_ALPHABET * config.vocab_size
     return 1.0 if is_small else LARGE_ALPHABET_COVERAGE

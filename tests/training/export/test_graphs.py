@@ -14,7 +14,7 @@ from model.engine.keras import KerasEngine
 from model.engine.onnx import OnnxEngine, Precision
 from model.networks.tokens import TokenSeq2Seq
 from training.export.export import Agreement, compare, graph_files
-from training.export.quantization import quantise_columns
+from training.export.quantization import quantize_columns
 
 SCORES = ["additive", "concat", "dot", "general", "multihead"]
 PARTS = [
@@ -78,7 +78,7 @@ def test_another_network_disagrees() -> None:
 
 def test_columns_keep_their_own_scale() -> None:
     matrix = np.array([[1.0, 0.001, 0.0], [-0.5, 0.002, 0.0]])
-    scales, steps = quantise_columns(matrix)
+    scales, steps = quantize_columns(matrix)
     assert (np.abs(scales * steps - matrix) <= 1e-2 * np.abs(matrix).max(axis=0)).all()
     assert np.abs(steps).max() <= 63
 

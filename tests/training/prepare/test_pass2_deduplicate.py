@@ -10,7 +10,7 @@ import pytest
 from training.prepare import pass2_deduplicate as duplicates
 from training.prepare.chunks import write_chunk
 from training.prepare.pass1_select import CANDIDATES
-from training.prepare.pass2_deduplicate import VERDICTS, judge
+from training.prepare.pass2_deduplicate import VERDICTS, deduplicate
 from training.prepare.splits import SPLITS
 
 #: (part, given as one, key, near key, talk key)
@@ -39,7 +39,7 @@ def verdicts_of(
         write_chunk(chunks[-1], CANDIDATES, [pa.record_batch(columns, schema=CANDIDATES)], {})
     rows = [2, 0, len(candidates) - 2]
     path = folder / "verdicts"
-    found, common = judge(chunks, rows, parts, path, is_bilingual=is_bilingual, rules=rules)
+    found, common = deduplicate(chunks, rows, parts, path, is_bilingual=is_bilingual, rules=rules)
     return [VERDICTS[verdict] for verdict in found], common
 
 
@@ -129,6 +129,6 @@ def test_rounds_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_no_candidates_have_no_verdicts(tmp_path: Path) -> None:
     parts = np.zeros(0, np.uint8)
-    found, common = judge([], [], parts, tmp_path / "v", is_bilingual=True, rules=frozenset())
+    found, common = deduplicate([], [], parts, tmp_path / "v", is_bilingual=True, rules=frozenset())
     assert len(found) == 0
     assert not common

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from training.errors import CorpusError
-from training.prepare.shards import SCHEMA, Shard, spread, write_shard
+from training.prepare.shards import SCHEMA, Shard, evenly_spaced, write_shard
 
 ROWS = [
     {
@@ -90,7 +90,7 @@ def test_a_file_of_other_columns_is_named(tmp_path: Path) -> None:
 
 
 def test_a_sample_is_spread_over_the_whole() -> None:
-    assert spread(101, 5).tolist() == [0, 25, 50, 75, 100]
+    assert evenly_spaced(101, 5).tolist() == [0, 25, 50, 75, 100]
     for count in (1, 2, 7, 4999, 5000):
-        assert spread(count, 5000).tolist() == list(range(count))
-    assert len(set(spread(5003, 5000).tolist())) == 5000
+        assert evenly_spaced(count, 5000).tolist() == list(range(count))
+    assert len(set(evenly_spaced(5003, 5000).tolist())) == 5000
