@@ -19,11 +19,11 @@ from app.settings import Settings
 def create_app(
     settings: Settings, *, load: Callable[[Settings], LoadedModel] = load_model
 ) -> FastAPI:
-    """The server's application. It loads its model before it takes the first request.
+    """Builds the server's application. It loads its model before it takes the first request.
 
     Args:
-        settings: limits, and where the model lies.
-        load: opens the model.
+        settings: limits, and the model's folder.
+        load: loads the model.
     """
 
     @asynccontextmanager
@@ -39,7 +39,7 @@ def create_app(
         title="seq2seq",
         description="Replies by a neural network.",
         lifespan=lifespan,
-        redirect_slashes=False,  # they name whatever host a client has sent
+        redirect_slashes=False,  # a redirect names the host that the client has sent
     )
     app.state.settings = settings
     app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
