@@ -1,8 +1,8 @@
 """Greedy search, beam search and sampling over any number of requests that come and go.
 
-`Search` drives an engine: `add` lets requests join, `step` moves every one of them by one token and
-returns those that are done. Which rows decode together never changes what a request gets. Knows
-the contract and its options; no network, no text, no clock. Every token's work is on arrays.
+`Search` drives an engine: `add` lets requests join, `step` extends each of them by one token and
+returns those that are done. A request gets the same answer alone or in a batch. Knows the contract
+and its options; no network, no text, no clock. Every token's work is on arrays.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class _Open:
     """A request in search.
 
     Attributes:
-        finished: what it has so far.
-        stream: its random numbers, if it draws.
+        finished: its finished hypotheses so far.
+        stream: its random numbers, if it samples.
     """
 
     request: SearchRequest
@@ -44,14 +44,14 @@ class _Open:
 
     @classmethod
     def new(cls, request: SearchRequest) -> _Open:
-        """One that has nothing yet."""
+        """Builds one without finished hypotheses."""
         draws = request.options.temperature > 0
         return cls(request, [], np.random.default_rng(request.options.seed) if draws else None)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Requests whose sources were read, and the beams that they begin with."""
+    """Requests whose sources were encoded, and the beams that they begin with."""
 
     requests: Sequence[SearchRequest]
     beams: Beams
@@ -65,13 +65,13 @@ class Search:
     that ends leaves the beam, which is narrower from then on. A request is done when its beam is
     empty, or when no live hypothesis can still overtake its n-th best finished one: stopping early
     changes no answer. With `beam_size=1` this is greedy search. With a `temperature`, `beam_size`
-    hypotheses are drawn instead, each by itself.
+    hypotheses are sampled instead, independently.
 
     Args:
         engine: runs the network.
-        bos_id: what every hypothesis reads first.
-        eos_id: what ends it.
-        blocked_ids: what no hypothesis may hold, as the unknown word.
+        bos_id: the token that every hypothesis begins with.
+        eos_id: the token that ends it.
+        blocked_ids: tokens that no hypothesis may contain, as the unknown word.
     """
 
     def __init__(
@@ -83,31 +83,31 @@ class Search:
         self._blocked_ids = sorted(blocked_ids)
         self._state: State = None
         self._open: list[_Open] = []
-        self._is_changed = False  # who is in search, since `_read_requests`
+        self._is_changed = False  # the set of requests, since `_read_requests`
         self._beams: Beams  # of the open requests, and so are those that follow
         self._controls: Controls
         self._requirements: Requirements
         self._sampler: Sampler
-        self._foresight: Lookahead | None  # if what they will choose can be foreseen
+        self._foresight: Lookahead | None  # if it can predict what they will choose
 
     @property
     def active_rows(self) -> int:
-        """Rows that the next step computes."""
+        """Returns the number of rows of the next step."""
         return 0 if self.is_idle else int(self._beams.live.sum())
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is in search."""
+        """Tells whether no request is in search."""
         return not self._open
 
     def add(self, requests: Sequence[SearchRequest]) -> None:
-        """Encodes `requests` as one batch and lets them join at the next step."""
+        """Encodes `requests` as one batch. They join at the next step."""
         if requests:
             self.join(self.encode(requests))
 
     def encode(self, requests: Sequence[SearchRequest]) -> Encoded:
-        """Reads the sources of one or more requests, in the order of their lengths. It changes
-        nothing here, and may run on another thread while this search steps."""
+        """Encodes the sources of one or more requests, sorted by length. Changes nothing here, and
+        may run on another thread while this search steps."""
         requests = sorted(requests, key=lambda request: len(request.source_ids))
         lengths = np.array([len(request.source_ids) for request in requests], np.int32)
         source_ids = np.zeros((len(requests), lengths.max()), np.int32)
@@ -118,7 +118,7 @@ class Search:
         return Encoded(requests, Beams.start(requests, bos_id=self._bos_id), state)
 
     def join(self, encoded: Encoded) -> None:
-        """Lets requests join at the next step. Where that fails, it changes nothing."""
+        """Lets requests join at the next step. If it fails, it changes nothing."""
         beams, state = encoded.beams, encoded.state
         if not self.is_idle:
             parents = self._beams.flat(self._beams.rows)
@@ -134,7 +134,7 @@ class Search:
         self._retain(staying)
 
     def step(self) -> list[tuple[Hashable, tuple[Hypothesis, ...]]]:
-        """Moves every request by one token, and one that is alone by several where that is as good.
+        """Extends every request by one token, or a lone one by several if that gives the same.
         Returns those that are done, best hypothesis first."""
         if self.is_idle:
             return []
@@ -153,8 +153,9 @@ class Search:
         return answers
 
     def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
-        """What is certain of the answers of some requests in search: the tokens on which all their
-        hypotheses agree, beyond the first `after[key]`. Only those that have any are told."""
+        """Returns what is certain of the answers of some requests in search: the tokens on which
+        all their hypotheses agree, beyond the first `after[key]`. Requests without any are left
+        out."""
         told = {}
         for place, entry in enumerate(self._open):
             known = after.get(entry.request.key)
@@ -172,7 +173,7 @@ class Search:
         return tuple(each[0] for each in agree)
 
     def _advance(self) -> None:
-        """Steps the engine and chooses continuations. Those that have just ended are among them."""
+        """Steps the engine and chooses continuations, with those that have just ended."""
         beams = self._beams
         width = beams.logprobs.shape[1]
         last = beams.flat(beams.tokens[:, :, -1])
@@ -191,7 +192,7 @@ class Search:
             self._choose(verdict, result)
 
     def _stride(self, foresight: Lookahead, verdict: Verdict, last: Ints, top_k: int) -> None:
-        """Several tokens at once, of a greedy request that is alone."""
+        """Appends several tokens at once, for a lone greedy request."""
         beams = self._beams
         totals = beams.logprobs[0]
         sequel = Sequel(beams.rows[0], last, top_k, totals, beams.steps_left)
@@ -206,7 +207,8 @@ class Search:
         beams.stride(tokens[:count], total[None], steps.attention_weights[:count, 0])
 
     def _step_engine(self, tokens: Ints, top_k: int, wanted: Ints | None) -> StepResult:
-        """What the engine tells of each live row; `wanted` `(rows, n)`, -1 for none, comes last."""
+        """Returns the engine's step of all live rows. `wanted` `(rows, n)`, -1 for none, follow the
+        likeliest tokens."""
         beams = self._beams
         parents = beams.flat(beams.rows)
         if self._foresight and wanted is None and len(parents) == beams.widths[0]:
@@ -217,7 +219,7 @@ class Search:
             return self._engine.step(self._state, parents, tokens, top_k)
         result = self._engine.step(self._state, parents, tokens, top_k, wanted=wanted)
         if result.wanted_logprobs is None:
-            raise EngineError("this engine tells only the likeliest tokens, not those asked for")
+            raise EngineError("this engine returns only the likeliest tokens, not wanted ones")
         is_told = (wanted[:, :, None] == result.tokens[:, None]).any(axis=2)
         is_told |= np.tril(wanted[:, :, None] == wanted[:, None], -1).any(axis=2)
         logprobs = np.where(is_told | (wanted < 0), -np.inf, result.wanted_logprobs)
@@ -237,14 +239,14 @@ class Search:
         )
 
     def _wanted(self, verdict: Verdict) -> Ints | None:
-        """Tokens of each live row that must be among its candidates, -1 for none."""
+        """Returns the tokens that must be among each live row's candidates, -1 for none."""
         wanted = [] if verdict.forced is None else [verdict.forced[:, None]]
         if self._requirements.in_use:
             wanted.append(self._requirements.wanted(*self._progress()))
         return np.concatenate(wanted, axis=1) if wanted else None
 
     def _progress(self) -> tuple[Ints, Places]:
-        """How far each live row has come with what is required, and its request."""
+        """Returns each live row's progress with the required phrases, and its request."""
         beams = self._beams
         return beams.flat(beams.progress), np.nonzero(beams.live)[0]
 
@@ -256,7 +258,7 @@ class Search:
         return Histories(beams.flat(beams.tokens), beams.lengths[requests], requests)
 
     def _choose(self, verdict: Verdict, result: StepResult) -> None:
-        """Continues the beams with the candidates of each request that are best, or drawn."""
+        """Continues the beams with each request's best, or sampled, candidates."""
         beams = self._beams
         count, width = beams.logprobs.shape
         top_k = result.tokens.shape[1]
@@ -288,8 +290,8 @@ class Search:
         )
 
     def _collect(self) -> bool:
-        """Takes hypotheses that ended, or ran out of tokens, out of the beams. Tells whether there
-        were any."""
+        """Moves hypotheses that ended, or reached `max_tokens`, from the beams to the finished
+        ones. Returns whether there were any."""
         beams = self._beams
         ended = beams.tokens[:, :, -1] == self._eos_id
         if beams.steps_left > 0 and not np.count_nonzero(ended):
@@ -333,7 +335,7 @@ class Search:
         return bool(requests)
 
     def _are_met(self) -> NDArray[np.bool_]:
-        """Which hypotheses hold all that is required of them, `(G, W)`."""
+        """Tells which hypotheses contain all required phrases, `(G, W)`."""
         if not self._requirements.in_use:
             return self._beams.live
         return self._beams.spread(self._requirements.is_met(*self._progress()), False)
@@ -349,7 +351,7 @@ class Search:
         self._is_changed = True
 
     def _read_requests(self) -> None:
-        """What holds as long as nobody comes or goes."""
+        """Computes what holds until a request joins or leaves."""
         self._is_changed = False
         requests, rules = [entry.request for entry in self._open], self._beams.rules
         self._controls = Controls(
@@ -368,10 +370,9 @@ def _check_numbers(logprobs: NDArray[np.floating[Any]]) -> None:
 
 
 def _with_diversity(logprobs: Floats, beams: Beams) -> Floats:
-    """`logprobs` `(G, W, K)` as candidates are ranked by: with `diversity`, the k-th best
-    continuation of a hypothesis counts k times that less (Li, Monroe and Jurafsky 2016,
-    arXiv:1611.08562), so that fewer siblings fill the beam. All those count alike of whom a beam
-    has no room for so many.
+    """Returns `logprobs` `(G, W, K)` for ranking: with `diversity`, the k-th best continuation of a
+    hypothesis loses k times that (Li, Monroe and Jurafsky 2016, arXiv:1611.08562), so that fewer
+    siblings fill the beam. Ranks beyond a beam's width count alike.
     """
     if not beams.uses & DIVERSITY:
         return logprobs
@@ -381,6 +382,6 @@ def _with_diversity(logprobs: Floats, beams: Beams) -> Floats:
 
 
 def _best(entry: _Open) -> tuple[Hypothesis, ...]:
-    """The n best finished hypotheses."""
+    """Returns the n best finished hypotheses."""
     ranked = sorted(entry.finished, key=lambda each: each.rank)
     return tuple(ranked[: entry.request.options.n_best])

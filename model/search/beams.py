@@ -33,12 +33,12 @@ class Beams:
     """The live hypotheses of all requests: G requests, W the widest beam.
 
     A hypothesis that does not exist has logprob -inf. Histories begin with the begin-of-sentence id
-    and stand at the right: request g's own tokens are the last `lengths[g]` columns. Every request
-    has a live hypothesis: who has none leaves. What does not change while nobody comes or goes is
-    worked out once.
+    and are aligned at the right: request g's own tokens are the last `lengths[g]` columns. Every
+    request has a live hypothesis, and leaves when it has none. What only depends on the set of
+    requests is computed once.
 
     Attributes:
-        rules: `(G,)`, what each request asks; see `model.search.rules`.
+        rules: `(G,)`, the options of each request; see `model.search.rules`.
         logprobs: float64 `(G, W)`.
         rows: int32 `(G, W)`, the row of the engine's state that each hypothesis continues.
         tokens: int32 `(G, W, 1 + the longest history)`.
@@ -47,13 +47,13 @@ class Beams:
         worst_kept: float64 `(G,)`, score of the n-th best finished hypothesis, -inf before.
         attention_weights: float32 `(G, W, the longest history, the longest source)`, steps at the
             right, sources at the left; without steps where no request needs them.
-        progress: int32 `(G, W, P)`, how far each hypothesis has come with each phrase that is
-            required; see `model.search.required`.
-        uses: what any request uses.
+        progress: int32 `(G, W, P)`, each hypothesis' progress with each required phrase; see
+            `model.search.required`.
+        uses: features that any request uses.
         steps_left: tokens until `max_tokens` cuts the first of the requests.
         live: bool `(G, W)`, which hypotheses exist. Row r of a step belongs to the r-th of them.
-        is_full: whether all of them do.
-        some_have_enough: whether some request has finished as many hypotheses as it answers.
+        is_full: whether all exist.
+        some_have_enough: whether some request has `n_best` finished hypotheses.
     """
 
     rules: Rules
@@ -79,13 +79,13 @@ class Beams:
 
     @classmethod
     def start(cls, requests: Sequence[SearchRequest], *, bos_id: int) -> Beams:
-        """Beams of requests that have said nothing, one row of the engine's state for each."""
+        """Builds the beams of requests without tokens, one row of the engine's state for each."""
         rules = rules_of(requests)
         sizes = rules["beam_size"].copy()
         count, width = len(requests), int(sizes.max())
         own_rows = np.arange(count, dtype=np.int32)[:, None]
         logprobs, rows = np.zeros((count, 1)), own_rows
-        if width > 1:  # draws begin as many, all at the same place
+        if width > 1:  # sampling begins with all its hypotheses, which are equal
             begun = np.where(rules["temperature"] > 0, sizes, 1)
             exists = np.arange(width) < begun[:, None]
             logprobs, rows = np.where(exists, 0.0, -np.inf), np.where(exists, own_rows, 0)
@@ -103,18 +103,18 @@ class Beams:
 
     @lazy
     def first_places(self) -> NDArray[np.intp]:
-        """Where each request's hypotheses begin, counted through all requests: `(G, 1)`."""
+        """Returns the index of each request's first hypothesis among all: `(G, 1)`."""
         count, width = self.logprobs.shape
         return np.arange(count)[:, None] * width
 
     @lazy
     def _own_rows(self) -> NDArray[np.int32]:
-        """The rows of hypotheses that all live and continue themselves, `(G, 1)`."""
+        """Returns the rows of hypotheses that all live and continue themselves, `(G, 1)`."""
         return self.first_places.astype(np.int32)
 
     def join(self, newcomers: Beams) -> Beams:
-        """Both sets of requests, the newcomers last. In the engine's state, too, their rows come
-        after those of hypotheses that live here, one for each."""
+        """Returns both sets of requests, the newcomers last. In the engine's state, too, their rows
+        follow those of the live hypotheses here."""
         count = np.count_nonzero(self.live)
         rows = self.spread(np.arange(count, dtype=np.int32), 0), newcomers.rows + np.int32(count)
         looked = self.attention_weights, newcomers.attention_weights
@@ -131,7 +131,7 @@ class Beams:
         )
 
     def keep(self, places: NDArray[np.intp]) -> Beams:
-        """Only the requests at `places` `(n,)`, ascending, without unused columns."""
+        """Returns the requests at `places` `(n,)`, ascending, without unused columns."""
         rules, *arrays = (getattr(self, name).take(places, axis=0) for name in _ARRAYS)
         logprobs, rows, tokens, lengths, widths, worst_kept, attention_weights, progress = arrays
         width = logprobs.shape[1]
@@ -163,15 +163,15 @@ class Beams:
         attention_weights: NDArray[np.float32],
         progress: NDArray[np.int32] | None = None,
     ) -> None:
-        """One token more, in place.
+        """Appends a token to each hypothesis, in place.
 
         Args:
             parents: `(G, W)`, the column of the hypothesis that each new one continues; None: each
                 continues itself, and all live.
-            tokens: `(G, W)`, what it says.
-            logprobs: `(G, W)`, its own.
-            attention_weights: `(live rows, source_len)`, where each parent looked.
-            progress: `(G, W, P)`, how far each has come; None: nothing is required.
+            tokens: `(G, W)`, the new tokens.
+            logprobs: `(G, W)`, of the hypotheses, with them.
+            attention_weights: `(live rows, source_len)`, of each parent.
+            progress: `(G, W, P)`, with required phrases; None: there are none.
         """
         if self.uses & ATTENTION:
             self.attention_weights = self._looked(self.spread(attention_weights[:, None], 0.0))
@@ -199,12 +199,12 @@ class Beams:
         logprobs: NDArray[np.float64],
         attention_weights: NDArray[np.float32],
     ) -> None:
-        """Several tokens more for the only hypothesis, in place.
+        """Appends several tokens to the only hypothesis, in place.
 
         Args:
-            tokens: `(steps,)`, what it says.
-            logprobs: `(1, 1)`, its own.
-            attention_weights: `(steps, source_len)`, where it looked.
+            tokens: `(steps,)`, the new tokens.
+            logprobs: `(1, 1)`, of the hypothesis, with them.
+            attention_weights: `(steps, source_len)`.
         """
         if self.uses & ATTENTION:
             self.attention_weights = self._looked(attention_weights[None, None])
@@ -215,8 +215,8 @@ class Beams:
         self.logprobs = logprobs
 
     def drop(self, places: NDArray[np.intp]) -> None:
-        """Takes hypotheses that are finished out of their beams, which are narrower from now on.
-        `places` are counted through all requests."""
+        """Removes finished hypotheses from their beams, which are narrower from now on. `places`
+        are indices among all hypotheses."""
         self.logprobs.put(places, -np.inf)
         self.live.put(places, False)
         np.subtract.at(self.widths, places // self.live.shape[1], 1)
@@ -227,11 +227,11 @@ class Beams:
         self.is_full = np.count_nonzero(self.live) == self.live.size
 
     def flat(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Of `array` `(G, W, ...)`, a row for each live hypothesis."""
+        """Returns the rows of `array` `(G, W, ...)` of live hypotheses, `(rows, ...)`."""
         return array.reshape(-1, *array.shape[2:]) if self.is_full else array[self.live]
 
     def spread(self, rows: NDArray[Any], fill: float) -> NDArray[Any]:
-        """The opposite of `flat`: `(G, W, ...)`, with `fill` where no hypothesis lives."""
+        """Returns the opposite of `flat`: `(G, W, ...)`, with `fill` where no hypothesis lives."""
         if self.is_full:
             return rows.reshape(*self.live.shape, *rows.shape[1:])
         spread = np.full((*self.live.shape, *rows.shape[1:]), fill, rows.dtype)
@@ -239,13 +239,13 @@ class Beams:
         return spread
 
     def _looked(self, now: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What was looked at before, and `now` `(G, W, steps, source_len)`."""
+        """Returns the attention weights so far, and `now` `(G, W, steps, source_len)`."""
         steps, source_len = self.tokens.shape[2] - 1, now.shape[3]
         before = _grown(self.attention_weights[..., :source_len], steps, source_len)
         return np.concatenate([before, now], axis=2)
 
     def scores(self) -> Floats:
-        """What each hypothesis would be worth if it ended here, `(G, W)`."""
+        """Returns the score that each hypothesis would have if it ended here, `(G, W)`."""
         rules = self.rules
         scores = self.logprobs / penalty(self.lengths, rules["length_penalty"])[:, None]
         if self.uses & COVERAGE:
@@ -257,11 +257,12 @@ class Beams:
         return scores
 
     def upper_bounds(self) -> Floats:
-        """No end of a live hypothesis of each request can be worth more, `(G,)`."""
+        """Returns an upper bound of the scores that each request's live hypotheses can reach,
+        `(G,)`."""
         return np.asarray(self.logprobs.max(axis=1) / self.rules["greatest_penalty"])
 
     def may_be_done(self) -> bool:
-        """Whether `upper_bounds` can tell that some request is done, or broken."""
+        """Tells whether `upper_bounds` could show that some request is done, or broken."""
         if self.some_have_enough:
             return True
         if self.logprobs.shape[1] == 1:
@@ -273,7 +274,7 @@ _ARRAYS = tuple(each.name for each in fields(Beams) if each.init)
 
 
 def moved(array: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
-    """Of `array` `(G, W, ...)`, what stands at `places`, counted through both axes."""
+    """Returns the entries of `array` `(G, W, ...)` at `places`, indices into both axes as one."""
     flat = array.reshape(-1, *array.shape[2:])
     return np.asarray(flat.take(places, axis=0))
 
@@ -281,8 +282,8 @@ def moved(array: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
 def stacked(
     upper: NDArray[Any], lower: NDArray[Any], filling: float = 0, at_right: int | None = None
 ) -> NDArray[Any]:
-    """Both, one below the other, each filled up to the longer one's size along every other axis: at
-    its end, or before its beginning along the axis `at_right`."""
+    """Concatenates both, each padded to the larger one's size along every other axis: at its end,
+    or before its beginning along the axis `at_right`."""
     if upper.shape[1:] == lower.shape[1:]:
         return np.concatenate((upper, lower))
     sizes = [*map(max, upper.shape[1:], lower.shape[1:])]
@@ -298,7 +299,7 @@ def stacked(
 def _grown(
     attention_weights: NDArray[np.float32], steps: int, source_len: int
 ) -> NDArray[np.float32]:
-    """Zeros before the first step and after the last source position."""
+    """Pads with zeros before the first step and after the last source position."""
     earlier = (steps - attention_weights.shape[2], 0)
     later = (0, max(0, source_len - attention_weights.shape[3]))
     return padded(attention_weights, ((0, 0), (0, 0), earlier, later))

@@ -1,7 +1,7 @@
-"""What may be said next, and what is discouraged: the options that change a token's chances.
+"""Constraints on the next token: the options that forbid tokens, or make them less likely.
 
-All of it works on the few likeliest tokens that an engine tells, and says beforehand how many more
-it must tell, so that the outcome is that over the whole vocabulary.
+All of it works on the few likeliest tokens that an engine returns, and knows beforehand how many
+more it needs for the result to be that over the whole vocabulary.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from model.search.rules import (
 Ints = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 
-#: What depends on what was said.
+#: Options that depend on the history.
 _OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | PENALTY | PREFIX
 
 
 @dataclass(frozen=True)
 class Histories:
-    """What the live hypotheses have said, one a row.
+    """The tokens of the live hypotheses so far, one a row.
 
     Attributes:
-        tokens: int32 `(rows, longest)`; a row's own tokens stand at the right.
-        lengths: int32 `(rows,)`, how many they are.
-        requests: `(rows,)`, the place of the request that each belongs to.
+        tokens: int32 `(rows, longest)`; a row's own tokens are aligned at the right.
+        lengths: int32 `(rows,)`, their number.
+        requests: `(rows,)`, the index of each row's request.
     """
 
     tokens: Ints
@@ -57,7 +57,7 @@ class Pairs:
 
     @classmethod
     def union(cls, parts: Iterable[Pairs]) -> Pairs:
-        """Pairs that are in any of `parts`."""
+        """Returns the pairs of all `parts`."""
         rows, tokens = [np.zeros(0, np.intp)], [np.zeros(0, np.int32)]
         for part in parts:
             rows.append(part.rows)
@@ -66,11 +66,11 @@ class Pairs:
 
     @property
     def most_in_a_row(self) -> int:
-        """No row has more tokens than this."""
+        """Returns the largest number of tokens in a row."""
         return int(np.bincount(self.rows).max(initial=0))
 
     def among(self, candidates: Ints) -> Bools:
-        """Which of `candidates` `(rows, n)` are in the set."""
+        """Tells which of `candidates` `(rows, n)` are in the set."""
         found = np.zeros(candidates.shape, bool)
         which, place = np.nonzero(candidates[self.rows] == self.tokens[:, None])
         found[self.rows[which], place] = True
@@ -79,16 +79,16 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one step's candidates are held against, one row for each live hypothesis. None: nothing.
+    """Constraints on one step's candidates, one row for each live hypothesis.
 
     Attributes:
-        eos_id: comes where nothing else may.
-        blocked_ids: what must not come anywhere.
-        too_early: bool `(rows,)`, whether the end must not come yet.
-        blocked: what must not come, whatever was said.
-        forbidden: what must not come after what was said.
-        repeated: whose log-probability is multiplied by `repetition_penalty` `(rows,)`.
-        forced: int32 `(rows,)`, the only token that may come, -1 where any may.
+        eos_id: allowed where nothing else is.
+        blocked_ids: forbidden in every row.
+        too_early: bool `(rows,)`, whether the end is still forbidden.
+        blocked: forbidden, whatever the history.
+        forbidden: forbidden after a row's history.
+        repeated: tokens whose log-probability is multiplied by `repetition_penalty` `(rows,)`.
+        forced: int32 `(rows,)`, the only token that is allowed, -1 where all are.
     """
 
     eos_id: int
@@ -102,14 +102,15 @@ class Verdict:
 
     @lazy
     def reach(self) -> int:
-        """How many tokens may be left out or overtaken: so many more must be looked at."""
+        """Returns how many of the likeliest tokens may be forbidden or overtaken: the search needs
+        so many more."""
         some = (self.blocked, self.forbidden, self.repeated)
         of_all = len(self.blocked_ids) + (self.too_early is not None)
         return of_all + sum(each.most_in_a_row for each in some if each)
 
     def likeliest(self, candidates: Ints, logprobs: NDArray[np.float32]) -> tuple[Ints, Floats]:
-        """The best candidate of each row and its log-probability, `(rows,)` each; the first of
-        equals. `candidates` `(rows, n)` come best first."""
+        """Returns the best candidate of each row and its log-probability, `(rows,)` each; the first
+        of equals. `candidates` `(rows, n)` are sorted, best first."""
         if self.repeated is None and self.forced is None:
             is_out = self._ruled_out(candidates)
             if (barred := self._barred(candidates)) is not None:
@@ -125,7 +126,7 @@ class Verdict:
         return candidates[best], judged[best]
 
     def judge(self, candidates: Ints, logprobs: NDArray[np.float32]) -> Floats:
-        """`logprobs` `(rows, n)` of `candidates`, -inf where one must not come."""
+        """Returns `logprobs` `(rows, n)` of `candidates`, -inf where one is forbidden."""
         judged = logprobs.astype(np.float64)
         if self.repeated is not None and self.repetition_penalty is not None:
             price = np.where(self.repeated.among(candidates), self.repetition_penalty[:, None], 1.0)
@@ -143,7 +144,7 @@ class Verdict:
         return judged
 
     def _ruled_out(self, candidates: Ints) -> Bools:
-        """Which must not come whoever says them, or end too early."""
+        """Tells which candidates are forbidden in every row, or end too early."""
         is_out = np.zeros(candidates.shape, bool)
         for token in self.blocked_ids:
             is_out |= candidates == token
@@ -152,19 +153,19 @@ class Verdict:
         return is_out
 
     def _barred(self, candidates: Ints) -> Bools | None:
-        """Which must not come in their rows; None: all may."""
+        """Tells which candidates are forbidden in their own rows, if any are."""
         found = [each.among(candidates) for each in (self.blocked, self.forbidden) if each]
         return np.logical_or.reduce(found) if len(found) > 1 else found[0] if found else None
 
 
 class Controls:
-    """The controls of a number of requests. One that nobody uses costs nothing.
+    """The token constraints of a number of requests. Those that no request uses cost nothing.
 
     Args:
-        requests: in the order in which `Histories.requests` counts them.
+        requests: as `Histories.requests` counts them.
         rules: `(G,)`, theirs.
-        eos_id: what ends a hypothesis.
-        blocked_ids: what no hypothesis may hold, as the unknown word.
+        eos_id: the token that ends a hypothesis.
+        blocked_ids: tokens that no hypothesis may contain, as the unknown word.
     """
 
     def __init__(
@@ -190,11 +191,11 @@ class Controls:
 
     @property
     def are_constant(self) -> bool:
-        """Whether the same holds for every token, whatever was said."""
+        """Tells whether the constraints are the same at every step."""
         return not self._uses
 
     def verdict(self, histories: Callable[[], Histories]) -> Verdict:
-        """What holds for the next token of each of `histories`, which are not asked for in vain."""
+        """Returns the constraints on the next token; calls `histories` only if it needs them."""
         uses = self._uses
         if not uses:
             return self._standing
@@ -216,7 +217,7 @@ class Controls:
         )
 
     def _forced(self, said: Histories) -> Ints | None:
-        """The next token of each prefix."""
+        """Returns the next token of each prefix, if there is any."""
         longest = self._prefixes.shape[1]
         within = said.lengths < longest
         if not within.any():
@@ -226,12 +227,12 @@ class Controls:
         return forced
 
     def _too_early(self, said: Histories) -> Bools | None:
-        """Whether `min_tokens` are still to come."""
+        """Tells which rows have fewer than `min_tokens`, if any do."""
         early: Bools = said.lengths < self._min_tokens[said.requests]
         return early if early.any() else None
 
     def _ends_of_ngrams(self, said: Histories) -> Iterator[Pairs]:
-        """What followed when the last n - 1 tokens were said before."""
+        """Yields the tokens that followed earlier occurrences of the last n - 1 tokens."""
         longest = said.tokens.shape[1]
         for n in self._lengths_of_ngrams:
             starts = longest - n + 1
@@ -251,13 +252,13 @@ class Controls:
                 yield Pairs(rows, said.tokens[rows, start + n - 1])
 
     def _ends_of_blocked(self, said: Histories) -> Iterator[Pairs]:
-        """The last token of a blocked sequence whose others have just been said."""
+        """Yields the last token of each blocked sequence whose other tokens end the history."""
         rows, tokens = self._blocked.ends(said.tokens, said.lengths, said.requests)
         if rows.size:
             yield Pairs(rows, tokens)
 
     def _repeated(self, said: Histories) -> Pairs:
-        """Every token that was said, where that has a price."""
+        """Returns every token of the history, in rows with a repetition penalty."""
         costly = self._repetition_penalty[said.requests] != 1.0
         places = np.arange(said.tokens.shape[1])
         own = places >= (said.tokens.shape[1] - said.lengths)[:, None]
@@ -266,7 +267,7 @@ class Controls:
 
 
 def _prefixes(requests: Sequence[SearchRequest]) -> Ints:
-    """`(requests, longest)`, -1 after the end of each."""
+    """Returns the prefixes `(requests, longest)`, -1 after the end of each."""
     longest = max((len(request.prefix_ids) for request in requests), default=0)
     prefixes = np.full((len(requests), longest), -1, np.int32)
     if longest:

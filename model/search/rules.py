@@ -1,7 +1,7 @@
-"""What requests ask of a search, as an array: one record for each.
+"""The options of requests as an array, one record for each.
 
-Requests come and go between any two steps. Records go with them in one copy, and tell at a glance
-what nobody uses, where objects would have to be read again, one by one.
+Requests come and go between any two steps. An array is copied at once, and shows quickly which
+features no request uses; objects would have to be read again, one by one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from model.search.requests import SearchRequest
 Rules = NDArray[np.void]
 Floats = NDArray[np.float64]
 
-#: Bits of `uses`: what a request uses of all that costs time.
+#: Bits of `uses`: the features of a request that cost time.
 DRAWS, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, PENALTY, BLOCKED, PREFIX = (
     1 << place for place in range(9)
 )
@@ -26,8 +26,8 @@ RULE = np.dtype(
     [
         ("uses", np.int32),
         ("source_length", np.int32),
-        ("phrases", np.int32),  # that are required
-        ("greatest_penalty", np.float64),  # for length: that of `max_tokens`
+        ("phrases", np.int32),  # required ones
+        ("greatest_penalty", np.float64),  # length penalty of `max_tokens`
         ("beam_size", np.int32),
         ("max_tokens", np.int32),
         ("min_tokens", np.int32),
@@ -45,26 +45,26 @@ _BYTES = np.dtype((np.void, RULE.itemsize))
 
 
 def rules_of(requests: Sequence[SearchRequest]) -> Rules:
-    """A record for each request, `(G,)`."""
+    """Builds a record for each request, `(G,)`."""
     rules = np.array([_rule(request) for request in requests], RULE)
     rules["greatest_penalty"] = penalty(rules["max_tokens"], rules["length_penalty"])
     return rules
 
 
 def joined(rules: Rules, more: Rules) -> Rules:
-    """Both, `(G + H,)` of `(G,)` and `(H,)`; as bytes, since NumPy takes ten times as long for
-    records."""
+    """Concatenates both, `(G + H,)` of `(G,)` and `(H,)`; as bytes, since NumPy takes ten times as
+    long for records."""
     return np.concatenate([rules.view(_BYTES), more.view(_BYTES)]).view(RULE)
 
 
 def all_uses(rules: Rules) -> int:
-    """What any of the requests `(G,)` uses, as bits."""
+    """Returns the features that any of the requests `(G,)` uses, as bits."""
     return int(np.bitwise_or.reduce(rules["uses"]))
 
 
 def penalty(lengths: NDArray[np.int32], alpha: Floats | float) -> Floats:
-    """GNMT's length penalty `((5 + length) / 6) ** alpha` (Wu et al. 2016, eq. 14), in the shape of
-    `lengths`, in tokens, the end included."""
+    """Returns GNMT's length penalty `((5 + length) / 6) ** alpha` (Wu et al. 2016, eq. 14), in the
+    shape of `lengths`, in tokens, the end included."""
     return np.asarray(((5.0 + lengths) / 6.0) ** alpha, np.float64)
 
 
@@ -85,7 +85,7 @@ def _rule(request: SearchRequest) -> tuple[float, ...]:
         uses,
         len(request.source_ids),
         len(request.required),
-        0.0,  # the greatest penalty: worked out for all at once
+        0.0,  # the greatest penalty: computed for all at once
         options.beam_size,
         options.max_tokens,
         options.min_tokens,
