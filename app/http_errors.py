@@ -32,7 +32,7 @@ class BodyTooLarge(HTTPException):
         super().__init__(413, f"body: must be at most {max_body_bytes} bytes")
 
 
-#: Error class -> status and code. The nearest class of an error decides; no class: a plain 500.
+#: Error class -> status and code; the nearest base class counts. Other errors are a plain 500.
 STATUS: dict[type[Exception], tuple[int, str]] = {
     InputError: (422, "invalid_input"),
     RequestValidationError: (422, "invalid_input"),
@@ -74,7 +74,7 @@ def to_fault(error: Exception) -> Fault:
         return _from_validation(error.errors())
     if isinstance(error, HTTPException):
         status, code = found or (error.status_code, _code_of(error.status_code))
-        if status == 400:  # FastAPI, of a body that fails in json with anything but bad syntax
+        if status == 400:  # FastAPI's, if json fails for any reason but syntax
             reason = "cannot be read as JSON: not UTF-8, nested too deeply, or too long a number"
             return Fault(status, code, f"body: {reason}", "body")
         field = "body" if status == 413 else None

@@ -21,7 +21,7 @@ from app.middleware import MAX_HEAD_BYTES
 from app.protocol import HttpProtocol
 from app.settings import Settings
 
-#: Exit codes: the port cannot be listened on; stopped by Ctrl-C while requests were answered.
+#: Exit codes: cannot listen on the port; stopped by Ctrl-C while requests were open.
 CANNOT_LISTEN, INTERRUPTED = 1, 130
 
 

@@ -299,7 +299,7 @@ class WorkerClient:
                 await asyncio.to_thread(self._worker.stop)
                 self._worker = await asyncio.to_thread(self._new_worker)
                 await self.open()
-            except Exception as error:  # whatever it is, it may be over soon
+            except Exception as error:  # any error may be temporary
                 logger.error("the model's process cannot be started again: %r", error)
                 logger.error("next try in %g seconds", pause)
                 await asyncio.sleep(pause)

@@ -171,7 +171,7 @@ def serve(link: Link) -> None:
             link.send(error)
             return
         link.send(Ready(generator.config.sha256))
-        gc.freeze()  # what stays is never looked through
+        gc.freeze()  # the collector never scans what stays
         few = max(config.max_rows // COSTLY_ROWS_ONE_IN, config.max_beam_size)
         Worker(generator.new_search, link, max_rows=config.max_rows, costly_rows=few).run()
 

@@ -17,9 +17,9 @@ from model.errors import EngineError
 from model.folder import GRAPH_FILES, ModelFolder
 from model.quiet import quiet_tensorflow
 
-# ONNX Runtime reports to its maker, unless it finds this when it is imported: names are looked up
-# at once, and a number of the machine is left in the home folder. Every import of it in this
-# program comes after that of this package.
+# ONNX Runtime sends telemetry to its maker unless this is set when it is imported: it looks names
+# up at once, and leaves a machine id in the home folder. Every import of it in this program comes
+# after that of this package.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 logger = logging.getLogger(__name__)

@@ -19,31 +19,31 @@ from numpy.typing import NDArray
 from model.contract import Engine, Sequel, State, StepResult, can_look_ahead
 from model.errors import EngineError
 from model.search.beams import Beams
-from model.search.controls import Controls, Histories, Ints, Verdict
+from model.search.constraints import Histories, Ints, StepConstraints, TokenConstraints
 from model.search.lookahead import Lookahead
+from model.search.options_table import DIVERSITY, Floats
 from model.search.requests import Hypothesis, SearchRequest
-from model.search.required import Requirements, spread
-from model.search.rules import DIVERSITY, Floats
+from model.search.required import PhraseConstraints, allocate_beam
 from model.search.sampling import Sampler
 
 Places = NDArray[np.intp]
 
 
 @dataclass
-class _Open:
+class _ActiveRequest:
     """A request in search.
 
     Attributes:
         finished: its finished hypotheses so far.
-        stream: its random numbers, if it samples.
+        rng: its random numbers, if it samples.
     """
 
     request: SearchRequest
     finished: list[Hypothesis]
-    stream: np.random.Generator | None
+    rng: np.random.Generator | None
 
     @classmethod
-    def new(cls, request: SearchRequest) -> _Open:
+    def new(cls, request: SearchRequest) -> _ActiveRequest:
         """Builds one without finished hypotheses."""
         draws = request.options.temperature > 0
         return cls(request, [], np.random.default_rng(request.options.seed) if draws else None)
@@ -82,13 +82,13 @@ class Search:
         self._eos_id = eos_id
         self._blocked_ids = sorted(blocked_ids)
         self._state: State = None
-        self._open: list[_Open] = []
+        self._active: list[_ActiveRequest] = []
         self._is_changed = False  # the set of requests, since `_read_requests`
-        self._beams: Beams  # of the open requests, and so are those that follow
-        self._controls: Controls
-        self._requirements: Requirements
+        self._beams: Beams  # of the active requests, as are the following
+        self._constraints: TokenConstraints
+        self._phrases: PhraseConstraints
         self._sampler: Sampler
-        self._foresight: Lookahead | None  # if it can predict what they will choose
+        self._lookahead: Lookahead | None  # if it can predict what they will choose
 
     @property
     def active_rows(self) -> int:
@@ -98,7 +98,7 @@ class Search:
     @property
     def is_idle(self) -> bool:
         """Tells whether no request is in search."""
-        return not self._open
+        return not self._active
 
     def add(self, requests: Sequence[SearchRequest]) -> None:
         """Encodes `requests` as one batch. They join at the next step."""
@@ -125,12 +125,12 @@ class Search:
             beams = self._beams.join(beams)
             state = self._engine.join(self._state, parents, state)
         self._beams, self._state = beams, state
-        self._open += map(_Open.new, encoded.requests)
+        self._active += map(_ActiveRequest.new, encoded.requests)
         self._is_changed = True
 
     def remove(self, keys: Collection[Hashable]) -> None:
         """Drops requests; their rows are free at the next step. Unknown keys change nothing."""
-        staying = np.array([entry.request.key not in keys for entry in self._open], bool)
+        staying = np.array([entry.request.key not in keys for entry in self._active], bool)
         self._retain(staying)
 
     def step(self) -> list[tuple[Hashable, tuple[Hypothesis, ...]]]:
@@ -148,7 +148,9 @@ class Search:
         bounds = beams.upper_bounds()
         _check_numbers(bounds)
         done = ~(bounds > beams.worst_kept)
-        answers = [(self._open[g].request.key, _best(self._open[g])) for g in np.flatnonzero(done)]
+        answers = [
+            (self._active[g].request.key, _best(self._active[g])) for g in np.flatnonzero(done)
+        ]
         self._retain(~done)
         return answers
 
@@ -156,18 +158,18 @@ class Search:
         """Returns what is certain of the answers of some requests in search: the tokens on which
         all their hypotheses agree, beyond the first `after[key]`. Requests without any are left
         out."""
-        told = {}
-        for place, entry in enumerate(self._open):
+        found = {}
+        for place, entry in enumerate(self._active):
             known = after.get(entry.request.key)
             if known is not None and (tokens := self._agreed(place, known)):
-                told[entry.request.key] = tokens
-        return told
+                found[entry.request.key] = tokens
+        return found
 
     def _agreed(self, place: int, known: int) -> tuple[int, ...]:
         beams = self._beams
         first = beams.tokens.shape[2] - int(beams.lengths[place]) + known
         live = beams.tokens[place, beams.live[place], first:].tolist()
-        ended = [each.tokens[known:] for each in _best(self._open[place])]
+        ended = [each.tokens[known:] for each in _best(self._active[place])]
         places = zip(*live, *ended, strict=False)
         agree = itertools.takewhile(lambda each: len(set(each)) == 1, places)
         return tuple(each[0] for each in agree)
@@ -177,44 +179,50 @@ class Search:
         beams = self._beams
         width = beams.logprobs.shape[1]
         last = beams.flat(beams.tokens[:, :, -1])
-        verdict = self._verdict()
-        top_k = max(width, self._sampler.reach) + self._requirements.reach + verdict.reach
-        if self._foresight and width == 1 and self._controls.are_constant:
-            self._stride(self._foresight, verdict, last, top_k)
+        constraints = self._step_constraints()
+        top_k = (
+            max(width, self._sampler.max_top_k)
+            + self._phrases.extra_candidates
+            + constraints.extra_candidates
+        )
+        if self._lookahead and width == 1 and self._constraints.are_constant:
+            self._append_tokens(self._lookahead, constraints, last, top_k)
             return
-        result = self._step_engine(last, top_k, wanted=self._wanted(verdict))
+        result = self._step_engine(last, top_k, wanted=self._wanted(constraints))
         self._state = result.state
-        if width == 1 and not (self._sampler.in_use or self._requirements.in_use):
-            tokens, steps = verdict.likeliest(result.tokens, result.logprobs)
+        if width == 1 and not (self._sampler.in_use or self._phrases.in_use):
+            tokens, steps = constraints.likeliest(result.tokens, result.logprobs)
             logprobs = beams.logprobs + steps[:, None]
             beams.advance(None, tokens[:, None], logprobs, result.attention_weights)
         else:
-            self._choose(verdict, result)
+            self._choose(constraints, result)
 
-    def _stride(self, foresight: Lookahead, verdict: Verdict, last: Ints, top_k: int) -> None:
+    def _append_tokens(
+        self, lookahead: Lookahead, constraints: StepConstraints, last: Ints, top_k: int
+    ) -> None:
         """Appends several tokens at once, for a lone greedy request."""
         beams = self._beams
         totals = beams.logprobs[0]
         sequel = Sequel(beams.rows[0], last, top_k, totals, beams.steps_left)
-        steps = foresight.take(self._state, sequel)
-        tokens, logprobs = verdict.likeliest(steps.tokens[:, 0], steps.logprobs[:, 0])
+        steps = lookahead.take(self._state, sequel)
+        tokens, logprobs = constraints.likeliest(steps.tokens[:, 0], steps.logprobs[:, 0])
         goes_on = (tokens[:-1] == steps.chosen[:, 0]) & (steps.parents[:, 0] == 0)
         goes_on &= tokens[:-1] != self._eos_id
         count = len(tokens) if goes_on.all() else int(goes_on.argmin()) + 1
-        foresight.learn(were_all_used=count == len(tokens))
+        lookahead.adapt_length(were_all_used=count == len(tokens))
         self._state = steps.state(count - 1)
         total = np.add.accumulate(np.append(totals, logprobs[:count]))[-1:]
-        beams.stride(tokens[:count], total[None], steps.attention_weights[:count, 0])
+        beams.append_tokens(tokens[:count], total[None], steps.attention_weights[:count, 0])
 
     def _step_engine(self, tokens: Ints, top_k: int, wanted: Ints | None) -> StepResult:
         """Returns the engine's step of all live rows. `wanted` `(rows, n)`, -1 for none, follow the
         likeliest tokens."""
         beams = self._beams
         parents = beams.flat(beams.rows)
-        if self._foresight and wanted is None and len(parents) == beams.widths[0]:
+        if self._lookahead and wanted is None and len(parents) == beams.widths[0]:
             totals = beams.flat(beams.logprobs)
             sequel = Sequel(parents, tokens, top_k, totals, beams.steps_left)
-            return self._foresight.step(self._state, sequel)
+            return self._lookahead.step(self._state, sequel)
         if wanted is None:
             return self._engine.step(self._state, parents, tokens, top_k)
         result = self._engine.step(self._state, parents, tokens, top_k, wanted=wanted)
@@ -229,20 +237,21 @@ class Search:
             logprobs=np.concatenate([result.logprobs, logprobs], axis=1),
         )
 
-    def _verdict(self) -> Verdict:
-        verdict = self._controls.verdict(self._histories)
-        if not self._requirements.in_use:
-            return verdict
-        unmet = ~self._requirements.is_met(*self._progress())
+    def _step_constraints(self) -> StepConstraints:
+        constraints = self._constraints.at_step(self._histories)
+        if not self._phrases.in_use:
+            return constraints
+        unmet = ~self._phrases.is_met(*self._progress())
         return replace(
-            verdict, too_early=unmet if verdict.too_early is None else unmet | verdict.too_early
+            constraints,
+            too_early=unmet if constraints.too_early is None else unmet | constraints.too_early,
         )
 
-    def _wanted(self, verdict: Verdict) -> Ints | None:
+    def _wanted(self, constraints: StepConstraints) -> Ints | None:
         """Returns the tokens that must be among each live row's candidates, -1 for none."""
-        wanted = [] if verdict.forced is None else [verdict.forced[:, None]]
-        if self._requirements.in_use:
-            wanted.append(self._requirements.wanted(*self._progress()))
+        wanted = [] if constraints.forced is None else [constraints.forced[:, None]]
+        if self._phrases.in_use:
+            wanted.append(self._phrases.wanted(*self._progress()))
         return np.concatenate(wanted, axis=1) if wanted else None
 
     def _progress(self) -> tuple[Ints, Places]:
@@ -257,29 +266,29 @@ class Search:
         requests = np.nonzero(beams.live)[0]
         return Histories(beams.flat(beams.tokens), beams.lengths[requests], requests)
 
-    def _choose(self, verdict: Verdict, result: StepResult) -> None:
+    def _choose(self, constraints: StepConstraints, result: StepResult) -> None:
         """Continues the beams with each request's best, or sampled, candidates."""
         beams = self._beams
         count, width = beams.logprobs.shape
         top_k = result.tokens.shape[1]
         _check_numbers(result.logprobs[:, 0])
-        steps = beams.spread(verdict.judge(result.tokens, result.logprobs), -np.inf)
+        steps = beams.spread(constraints.apply(result.tokens, result.logprobs), -np.inf)
         candidates = beams.spread(result.tokens, 0)
         logprobs = beams.logprobs[:, :, None] + steps
         ranked = _with_diversity(logprobs, beams).reshape(count, -1)
         chosen = np.argsort(-ranked, axis=1, kind="stable")[:, :width]
         reached = None
-        if self._requirements.in_use:
-            asked = self._requirements.are_asked
-            after = self._requirements.after(*self._progress(), result.tokens)
+        if self._phrases.in_use:
+            constrained = self._phrases.has_phrases
+            after = self._phrases.after(*self._progress(), result.tokens)
             reached = beams.spread(after, 0).reshape(count, -1, after.shape[2])
-            banks = self._requirements.banks(reached)
-            chosen[asked] = spread(ranked[asked], banks[asked], width)
+            banks = self._phrases.banks(reached)
+            chosen[constrained] = allocate_beam(ranked[constrained], banks[constrained], width)
         has_room = np.arange(width) < beams.widths[:, None]
         if self._sampler.in_use:
-            is_drawn = self._sampler.is_drawn[:, None]
-            chosen = np.where(is_drawn, self._sampler.draw(steps), chosen)
-            has_room |= is_drawn
+            is_sampled = self._sampler.is_sampled[:, None]
+            chosen = np.where(is_sampled, self._sampler.draw(steps), chosen)
+            has_room |= is_sampled
         places = chosen + beams.first_places * top_k
         beams.advance(
             chosen // top_k,
@@ -299,7 +308,7 @@ class Search:
         ended &= beams.live
         over = ended
         if beams.steps_left <= 0:
-            over = ended | beams.live & (beams.lengths >= beams.rules["max_tokens"])[:, None]
+            over = ended | beams.live & (beams.lengths >= beams.options["max_tokens"])[:, None]
         places = np.flatnonzero(over)
         requests, columns = (each.tolist() for each in divmod(places, over.shape[1]))
         facts = [
@@ -308,12 +317,12 @@ class Search:
         ]
         lengths = beams.lengths.tolist()
         for g, w, logprob, score, has_ended, is_met in zip(requests, columns, *facts, strict=True):
-            entry, length = self._open[g], lengths[g]
+            entry, length = self._active[g], lengths[g]
             tokens = beams.tokens[g, w, beams.tokens.shape[2] - length :].tolist()
-            looked = None
+            attention = None
             if entry.request.wants_attention:
                 source_len = len(entry.request.source_ids)
-                looked = beams.attention_weights[g, w, -length:, :source_len].copy()
+                attention = beams.attention_weights[g, w, -length:, :source_len].copy()
             entry.finished.append(
                 Hypothesis(
                     tokens=tuple(tokens[:-1] if has_ended else tokens),
@@ -321,13 +330,13 @@ class Search:
                     score=score,
                     finish_reason="stop" if has_ended and is_met else "length",
                     holds_required=is_met,
-                    attention_weights=looked,
+                    attention_weights=attention,
                 )
             )
         beams.drop(places)
         for g in set(requests):
-            best = _best(self._open[g])
-            if len(best) == self._open[g].request.options.n_best:
+            best = _best(self._active[g])
+            if len(best) == self._active[g].request.options.n_best:
                 beams.worst_kept[g] = (
                     best[-1].score if best[-1].finish_reason == "stop" else -np.inf
                 )
@@ -336,14 +345,14 @@ class Search:
 
     def _are_met(self) -> NDArray[np.bool_]:
         """Tells which hypotheses contain all required phrases, `(G, W)`."""
-        if not self._requirements.in_use:
+        if not self._phrases.in_use:
             return self._beams.live
-        return self._beams.spread(self._requirements.is_met(*self._progress()), False)
+        return self._beams.spread(self._phrases.is_met(*self._progress()), False)
 
     def _retain(self, requests: NDArray[np.bool_]) -> None:
         if requests.all():
             return
-        self._open = [entry for entry, kept in zip(self._open, requests, strict=True) if kept]
+        self._active = [entry for entry, kept in zip(self._active, requests, strict=True) if kept]
         if self.is_idle:
             self._state = None
             return
@@ -353,15 +362,15 @@ class Search:
     def _read_requests(self) -> None:
         """Computes what holds until a request joins or leaves."""
         self._is_changed = False
-        requests, rules = [entry.request for entry in self._open], self._beams.rules
-        self._controls = Controls(
-            requests, rules, eos_id=self._eos_id, blocked_ids=self._blocked_ids
+        requests, options = [entry.request for entry in self._active], self._beams.options
+        self._constraints = TokenConstraints(
+            requests, options, eos_id=self._eos_id, blocked_ids=self._blocked_ids
         )
-        self._requirements = Requirements(requests)
-        self._sampler = Sampler(rules, [entry.stream for entry in self._open])
+        self._phrases = PhraseConstraints(requests)
+        self._sampler = Sampler(options, [entry.rng for entry in self._active])
         engine = self._engine
         is_foreseeable = len(requests) == 1 and requests[0].takes_the_likeliest
-        self._foresight = Lookahead(engine) if is_foreseeable and can_look_ahead(engine) else None
+        self._lookahead = Lookahead(engine) if is_foreseeable and can_look_ahead(engine) else None
 
 
 def _check_numbers(logprobs: NDArray[np.floating[Any]]) -> None:
@@ -374,14 +383,14 @@ def _with_diversity(logprobs: Floats, beams: Beams) -> Floats:
     hypothesis loses k times that (Li, Monroe and Jurafsky 2016, arXiv:1611.08562), so that fewer
     siblings fill the beam. Ranks beyond a beam's width count alike.
     """
-    if not beams.uses & DIVERSITY:
+    if not beams.features & DIVERSITY:
         return logprobs
     ranks = np.argsort(np.argsort(-logprobs, axis=2, kind="stable"), axis=2, kind="stable")
     ranks = np.minimum(ranks, beams.widths[:, None, None])
-    return logprobs - beams.rules["diversity"][:, None, None] * ranks
+    return logprobs - beams.options["diversity"][:, None, None] * ranks
 
 
-def _best(entry: _Open) -> tuple[Hypothesis, ...]:
+def _best(entry: _ActiveRequest) -> tuple[Hypothesis, ...]:
     """Returns the n best finished hypotheses."""
     ranked = sorted(entry.finished, key=lambda each: each.rank)
     return tuple(ranked[: entry.request.options.n_best])

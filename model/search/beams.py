@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from model.arrays import padded
 from model.lazy import lazy
-from model.search.requests import SearchRequest
-from model.search.rules import (
+from model.search.options_table import (
     ATTENTION,
     COVERAGE,
     Floats,
-    Rules,
-    all_uses,
-    joined,
+    OptionsTable,
+    all_features,
+    concat_tables,
+    options_table,
     penalty,
-    rules_of,
 )
+from model.search.requests import SearchRequest
 
-#: The coverage of a source position that nothing looked at: its logarithm stays finite.
+#: The coverage of a source position without attention: its logarithm stays finite.
 LEAST_COVERAGE = 1e-9
 
 
@@ -38,7 +38,7 @@ class Beams:
     requests is computed once.
 
     Attributes:
-        rules: `(G,)`, the options of each request; see `model.search.rules`.
+        options: `(G,)`, the options of each request; see `model.search.options_table`.
         logprobs: float64 `(G, W)`.
         rows: int32 `(G, W)`, the row of the engine's state that each hypothesis continues.
         tokens: int32 `(G, W, 1 + the longest history)`.
@@ -49,14 +49,14 @@ class Beams:
             right, sources at the left; without steps where no request needs them.
         progress: int32 `(G, W, P)`, each hypothesis' progress with each required phrase; see
             `model.search.required`.
-        uses: features that any request uses.
+        features: bits of the features that any request uses.
         steps_left: tokens until `max_tokens` cuts the first of the requests.
         live: bool `(G, W)`, which hypotheses exist. Row r of a step belongs to the r-th of them.
         is_full: whether all exist.
         some_have_enough: whether some request has `n_best` finished hypotheses.
     """
 
-    rules: Rules
+    options: OptionsTable
     logprobs: Floats
     rows: NDArray[np.int32]
     tokens: NDArray[np.int32]
@@ -65,32 +65,32 @@ class Beams:
     worst_kept: Floats
     attention_weights: NDArray[np.float32]
     progress: NDArray[np.int32]
-    uses: int = field(init=False)
+    features: int = field(init=False)
     steps_left: int = field(init=False)
     live: NDArray[np.bool_] = field(init=False)
     is_full: bool = field(init=False)
     some_have_enough: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self.uses = all_uses(self.rules)
-        self.steps_left = int((self.rules["max_tokens"] - self.lengths).min())
+        self.features = all_features(self.options)
+        self.steps_left = int((self.options["max_tokens"] - self.lengths).min())
         self.some_have_enough = bool(self.worst_kept.max() > -math.inf)
         self._count_live()
 
     @classmethod
     def start(cls, requests: Sequence[SearchRequest], *, bos_id: int) -> Beams:
         """Builds the beams of requests without tokens, one row of the engine's state for each."""
-        rules = rules_of(requests)
-        sizes = rules["beam_size"].copy()
+        options = options_table(requests)
+        sizes = options["beam_size"].copy()
         count, width = len(requests), int(sizes.max())
         own_rows = np.arange(count, dtype=np.int32)[:, None]
         logprobs, rows = np.zeros((count, 1)), own_rows
         if width > 1:  # sampling begins with all its hypotheses, which are equal
-            begun = np.where(rules["temperature"] > 0, sizes, 1)
+            begun = np.where(options["temperature"] > 0, sizes, 1)
             exists = np.arange(width) < begun[:, None]
             logprobs, rows = np.where(exists, 0.0, -np.inf), np.where(exists, own_rows, 0)
         return cls(
-            rules=rules,
+            options=options,
             logprobs=logprobs,
             rows=rows,
             tokens=np.full((count, width, 1), bos_id, np.int32),
@@ -98,7 +98,7 @@ class Beams:
             widths=sizes,
             worst_kept=np.full(count, -np.inf),
             attention_weights=np.zeros((count, width, 0, 0), np.float32),
-            progress=np.zeros((count, width, rules["phrases"].max()), np.int32),
+            progress=np.zeros((count, width, options["phrases"].max()), np.int32),
         )
 
     @lazy
@@ -117,22 +117,22 @@ class Beams:
         follow those of the live hypotheses here."""
         count = np.count_nonzero(self.live)
         rows = self.spread(np.arange(count, dtype=np.int32), 0), newcomers.rows + np.int32(count)
-        looked = self.attention_weights, newcomers.attention_weights
+        attention = self.attention_weights, newcomers.attention_weights
         return Beams(
-            joined(self.rules, newcomers.rules),
-            stacked(self.logprobs, newcomers.logprobs, -np.inf),
-            stacked(*rows),
-            stacked(self.tokens, newcomers.tokens, at_right=2),
+            concat_tables(self.options, newcomers.options),
+            concat_padded(self.logprobs, newcomers.logprobs, -np.inf),
+            concat_padded(*rows),
+            concat_padded(self.tokens, newcomers.tokens, at_right=2),
             np.concatenate((self.lengths, newcomers.lengths)),
             np.concatenate((self.widths, newcomers.widths)),
             np.concatenate((self.worst_kept, newcomers.worst_kept)),
-            stacked(*looked, at_right=2),
-            stacked(self.progress, newcomers.progress),
+            concat_padded(*attention, at_right=2),
+            concat_padded(self.progress, newcomers.progress),
         )
 
     def keep(self, places: NDArray[np.intp]) -> Beams:
         """Returns the requests at `places` `(n,)`, ascending, without unused columns."""
-        rules, *arrays = (getattr(self, name).take(places, axis=0) for name in _ARRAYS)
+        options, *arrays = (getattr(self, name).take(places, axis=0) for name in _ARRAYS)
         logprobs, rows, tokens, lengths, widths, worst_kept, attention_weights, progress = arrays
         width = logprobs.shape[1]
         if width > 1:
@@ -140,11 +140,11 @@ class Beams:
             width = max(int(live_columns[-1]) + 1, int(widths.max()))
         length = int(lengths.max())
         steps = source_len = 0
-        if self.uses & ATTENTION and all_uses(rules) & ATTENTION:
-            steps, source_len = length, int(rules["source_length"].max())
+        if self.features & ATTENTION and all_features(options) & ATTENTION:
+            steps, source_len = length, int(options["source_length"].max())
         first = attention_weights.shape[2] - steps
         return Beams(
-            rules,
+            options,
             logprobs[:, :width],
             rows[:, :width],
             tokens[:, :width, -length - 1 :],
@@ -152,7 +152,7 @@ class Beams:
             widths,
             worst_kept,
             attention_weights[:, :width, first:, :source_len],
-            progress[:, :width, : rules["phrases"].max()],
+            progress[:, :width, : options["phrases"].max()],
         )
 
     def advance(
@@ -173,17 +173,19 @@ class Beams:
             attention_weights: `(live rows, source_len)`, of each parent.
             progress: `(G, W, P)`, with required phrases; None: there are none.
         """
-        if self.uses & ATTENTION:
-            self.attention_weights = self._looked(self.spread(attention_weights[:, None], 0.0))
+        if self.features & ATTENTION:
+            self.attention_weights = self._attention_with(
+                self.spread(attention_weights[:, None], 0.0)
+            )
         if parents is None:
             self.rows = self._own_rows
         else:
             places = self.first_places + parents
             rows = places if self.is_full else (np.cumsum(self.live) - 1).take(places)
             self.rows = rows.astype(np.int32)
-            self.tokens = moved(self.tokens, places)
-            if self.uses & ATTENTION:
-                self.attention_weights = moved(self.attention_weights, places)
+            self.tokens = gather(self.tokens, places)
+            if self.features & ATTENTION:
+                self.attention_weights = gather(self.attention_weights, places)
         self.tokens = np.concatenate([self.tokens, tokens[:, :, None]], axis=2)
         if progress is not None:
             self.progress = progress
@@ -193,7 +195,7 @@ class Beams:
         if logprobs.shape[1] > 1:
             self._count_live()
 
-    def stride(
+    def append_tokens(
         self,
         tokens: NDArray[np.int32],
         logprobs: NDArray[np.float64],
@@ -206,8 +208,8 @@ class Beams:
             logprobs: `(1, 1)`, of the hypothesis, with them.
             attention_weights: `(steps, source_len)`.
         """
-        if self.uses & ATTENTION:
-            self.attention_weights = self._looked(attention_weights[None, None])
+        if self.features & ATTENTION:
+            self.attention_weights = self._attention_with(attention_weights[None, None])
         self.rows = self._own_rows
         self.tokens = np.concatenate([self.tokens, tokens[None, None]], axis=2)
         self.lengths = self.lengths + np.int32(len(tokens))
@@ -238,28 +240,28 @@ class Beams:
         spread[self.live] = rows
         return spread
 
-    def _looked(self, now: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _attention_with(self, now: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns the attention weights so far, and `now` `(G, W, steps, source_len)`."""
         steps, source_len = self.tokens.shape[2] - 1, now.shape[3]
-        before = _grown(self.attention_weights[..., :source_len], steps, source_len)
+        before = _pad_attention(self.attention_weights[..., :source_len], steps, source_len)
         return np.concatenate([before, now], axis=2)
 
     def scores(self) -> Floats:
         """Returns the score that each hypothesis would have if it ended here, `(G, W)`."""
-        rules = self.rules
-        scores = self.logprobs / penalty(self.lengths, rules["length_penalty"])[:, None]
-        if self.uses & COVERAGE:
-            looked = self.attention_weights.sum(axis=2)
-            beyond = np.arange(looked.shape[2]) >= rules["source_length"][:, None]
-            looked = np.where(beyond[:, None], 1.0, np.clip(looked, LEAST_COVERAGE, 1.0))
-            coverage = np.log(looked).sum(axis=2)
-            scores = scores + rules["coverage_penalty"][:, None] * coverage
+        options = self.options
+        scores = self.logprobs / penalty(self.lengths, options["length_penalty"])[:, None]
+        if self.features & COVERAGE:
+            attention = self.attention_weights.sum(axis=2)
+            beyond = np.arange(attention.shape[2]) >= options["source_length"][:, None]
+            attention = np.where(beyond[:, None], 1.0, np.clip(attention, LEAST_COVERAGE, 1.0))
+            coverage = np.log(attention).sum(axis=2)
+            scores = scores + options["coverage_penalty"][:, None] * coverage
         return scores
 
     def upper_bounds(self) -> Floats:
         """Returns an upper bound of the scores that each request's live hypotheses can reach,
         `(G,)`."""
-        return np.asarray(self.logprobs.max(axis=1) / self.rules["greatest_penalty"])
+        return np.asarray(self.logprobs.max(axis=1) / self.options["max_length_penalty"])
 
     def may_be_done(self) -> bool:
         """Tells whether `upper_bounds` could show that some request is done, or broken."""
@@ -273,13 +275,13 @@ class Beams:
 _ARRAYS = tuple(each.name for each in fields(Beams) if each.init)
 
 
-def moved(array: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
+def gather(array: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
     """Returns the entries of `array` `(G, W, ...)` at `places`, indices into both axes as one."""
     flat = array.reshape(-1, *array.shape[2:])
     return np.asarray(flat.take(places, axis=0))
 
 
-def stacked(
+def concat_padded(
     upper: NDArray[Any], lower: NDArray[Any], filling: float = 0, at_right: int | None = None
 ) -> NDArray[Any]:
     """Concatenates both, each padded to the larger one's size along every other axis: at its end,
@@ -296,7 +298,7 @@ def stacked(
     return both
 
 
-def _grown(
+def _pad_attention(
     attention_weights: NDArray[np.float32], steps: int, source_len: int
 ) -> NDArray[np.float32]:
     """Pads with zeros before the first step and after the last source position."""

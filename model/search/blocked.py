@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int32]
 Places = NDArray[np.intp]
 
-#: Above the bits of a token.
+#: Bits of a token in a key, below those of its request.
 TOKEN_BITS = 32
 
 
@@ -98,7 +98,7 @@ class Blocked:
 
     def ends(self, tokens: Ints, lengths: Ints, requests: Places) -> tuple[Places, Ints]:
         """Returns rows, and the last token of each longer sequence whose other tokens end the row's
-        history. The arguments are as in `model.search.controls.Histories`."""
+        history. The arguments are as in `model.search.constraints.Histories`."""
         keys = _keys(requests, tokens[:, -1])
         first = np.searchsorted(self._keys, keys, "left")
         counts = np.searchsorted(self._keys, keys, "right") - first

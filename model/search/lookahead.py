@@ -29,7 +29,7 @@ class Lookahead:
             is_last = self._place + 1 == len(self._steps)
             if not is_last and self._is_foreseen(self._steps, sequel):
                 return self._result(self._steps, self._place + 1)
-            self.learn(were_all_used=is_last)
+            self.adapt_length(were_all_used=is_last)
         return self._result(self.take(state, sequel), 0)
 
     def take(self, state: State, sequel: Sequel) -> Steps:
@@ -37,7 +37,7 @@ class Lookahead:
         most_steps = min(self._size, sequel.most_steps)
         return self._engine.step_ahead(state, sequel._replace(most_steps=most_steps))
 
-    def learn(self, *, were_all_used: bool) -> None:
+    def adapt_length(self, *, were_all_used: bool) -> None:
         """Takes more steps next time if the last ones were all used, else one."""
         self._size = min(2 * self._size, MOST_STEPS) if were_all_used else 1
 

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 
-class Requirements:
+class PhraseConstraints:
     """The required phrases of G requests: up to P phrases of up to L tokens each.
 
     The progress of a hypothesis is an int32 `(P,)`: of each phrase, how many of its first tokens
@@ -32,24 +32,26 @@ class Requirements:
 
     Attributes:
         in_use: whether any request has required phrases.
-        are_asked: bool `(G,)`, which requests have.
-        reach: how many more of the likeliest tokens `spread` needs, for the same result as over the
-            whole vocabulary.
+        has_phrases: bool `(G,)`, which requests have.
+        extra_candidates: how many more of the likeliest tokens `allocate_beam` needs, for the same
+            result as over the whole vocabulary.
     """
 
     def __init__(self, requests: Sequence[SearchRequest]) -> None:
         self.in_use = any(request.required for request in requests)
-        self.reach = 0
+        self.extra_candidates = 0
         if self.in_use:
-            self._read([[tuple(each) for each in request.required] for request in requests])
+            self._build_tables([[tuple(each) for each in request.required] for request in requests])
 
-    def _read(self, phrases: list[list[tuple[int, ...]]]) -> None:
+    def _build_tables(self, phrases: list[list[tuple[int, ...]]]) -> None:
         count = max(len(each) for each in phrases)
         longest = max(len(phrase) for own in phrases for phrase in own)
-        self.are_asked = np.array([bool(own) for own in phrases], bool)
-        self.reach = max(len({token for phrase in own for token in phrase}) for own in phrases)
+        self.has_phrases = np.array([bool(own) for own in phrases], bool)
+        self.extra_candidates = max(
+            len({token for phrase in own for token in phrase}) for own in phrases
+        )
         self._lengths = np.zeros((len(phrases), count), np.int32)
-        self._tokens = np.full((len(phrases), self.reach), -1, np.int32)
+        self._tokens = np.full((len(phrases), self.extra_candidates), -1, np.int32)
         keys: list[int] = []
         tables: list[NDArray[np.int32]] = []
         for g, own in enumerate(phrases):
@@ -76,8 +78,8 @@ class Requirements:
         of complete phrases and of the most advanced incomplete one. If it counted all incomplete
         ones, continuing one of two phrases with the same beginning would gain nothing."""
         is_done = progress == self._lengths[:, None]
-        said = np.where(is_done, progress, 0).sum(axis=2)
-        return np.asarray(said + np.where(is_done, 0, progress).max(axis=2))
+        complete = np.where(is_done, progress, 0).sum(axis=2)
+        return np.asarray(complete + np.where(is_done, 0, progress).max(axis=2))
 
     def after(self, progress: Ints, requests: Places, tokens: Ints) -> Ints:
         """Returns each row's progress after each of `tokens` `(rows, n)`: `(rows, n, P)`."""
@@ -91,7 +93,7 @@ class Requirements:
         return np.asarray(reached, np.int32)
 
 
-def spread(logprobs: Floats, banks: Ints, width: int) -> Places:
+def allocate_beam(logprobs: Floats, banks: Ints, width: int) -> Places:
     """Chooses `width` candidates: the best of each bank, the most advanced bank first, then the
     second best of each, and so on.
 
@@ -122,7 +124,7 @@ def _table(phrases: Sequence[tuple[int, ...]], token: int, count: int, longest: 
     for p, phrase in enumerate(phrases):
         table[p, len(phrase)] = len(phrase)
         for place in range(len(phrase)):
-            said = (*phrase[:place], token)
-            fits = (n for n in range(len(said), 0, -1) if said[-n:] == phrase[:n])
+            history = (*phrase[:place], token)
+            fits = (n for n in range(len(history), 0, -1) if history[-n:] == phrase[:n])
             table[p, place] = next(fits, 0)
     return table

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from model.config import SearchOptions
+from model.search.options_table import penalty
 from model.search.requests import Hypothesis, SearchRequest
-from model.search.rules import penalty
 
 #: What the other model scores: the source given the target (the paper's MMI-bidi), or the target
 #: given an empty source (MMI-antiLM).

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.search.rules import DRAWS, Floats, Rules, all_uses
+from model.search.options_table import SAMPLING, Floats, OptionsTable, all_features
 
 #: The largest `top_k` of sampling. To return more takes a graph longer than all the rest of a step.
 MOST_DRAWN = 1_000
@@ -18,26 +18,26 @@ class Sampler:
     depend on the other requests.
 
     Args:
-        rules: `(G,)`, their options.
-        streams: the random numbers of each; None: it does not sample.
+        options: `(G,)`, their options.
+        rngs: the random numbers of each; None: it does not sample.
 
     Attributes:
         in_use: whether any request samples.
-        is_drawn: bool `(G,)`, which do; only while any does.
-        reach: the largest `top_k` of those that sample.
+        is_sampled: bool `(G,)`, which do; only while any does.
+        max_top_k: the largest `top_k` of those that sample.
     """
 
-    def __init__(self, rules: Rules, streams: Sequence[np.random.Generator | None]) -> None:
-        self.in_use = bool(all_uses(rules) & DRAWS)
-        self.reach = 0
+    def __init__(self, options: OptionsTable, rngs: Sequence[np.random.Generator | None]) -> None:
+        self.in_use = bool(all_features(options) & SAMPLING)
+        self.max_top_k = 0
         if self.in_use:
-            self._streams = streams
-            self._beam_sizes = rules["beam_size"].tolist()
-            self.is_drawn = rules["temperature"] > 0
-            self._temperature = np.where(self.is_drawn, rules["temperature"], 1.0)
-            wished = np.where(rules["top_k"] > 0, rules["top_k"], MOST_DRAWN)
-            self._top_k, self._top_p = np.minimum(wished, MOST_DRAWN), rules["top_p"]
-            self.reach = int(self._top_k[self.is_drawn].max())
+            self._rngs = rngs
+            self._beam_sizes = options["beam_size"].tolist()
+            self.is_sampled = options["temperature"] > 0
+            self._temperature = np.where(self.is_sampled, options["temperature"], 1.0)
+            top_k = np.where(options["top_k"] > 0, options["top_k"], MOST_DRAWN)
+            self._top_k, self._top_p = np.minimum(top_k, MOST_DRAWN), options["top_p"]
+            self.max_top_k = int(self._top_k[self.is_sampled].max())
 
     def draw(self, logprobs: Floats) -> NDArray[np.intp]:
         """Draws a continuation of each hypothesis, from `logprobs` `(G, W, K)` of its next tokens.
@@ -48,9 +48,9 @@ class Sampler:
         """
         count, width, top_k = logprobs.shape
         uniform = np.zeros((count, width))
-        for place, (stream, size) in enumerate(zip(self._streams, self._beam_sizes, strict=True)):
-            if stream is not None:
-                uniform[place, :size] = stream.random(size)[:width]
+        for place, (rng, size) in enumerate(zip(self._rngs, self._beam_sizes, strict=True)):
+            if rng is not None:
+                uniform[place, :size] = rng.random(size)[:width]
         places = draw(
             logprobs.reshape(-1, top_k),
             uniform.ravel(),

@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 
 from model.search.requests import SearchRequest
 
-Rules = NDArray[np.void]
+OptionsTable = NDArray[np.void]
 Floats = NDArray[np.float64]
 
-#: Bits of `uses`: the features of a request that cost time.
-DRAWS, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, PENALTY, BLOCKED, PREFIX = (
+#: Bits of `features`: the features of a request that cost time.
+SAMPLING, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, REPETITION, BLOCKED, PREFIX = (
     1 << place for place in range(9)
 )
 
 #: Most fields are those of `SearchOptions`.
-RULE = np.dtype(
+OPTIONS_DTYPE = np.dtype(
     [
-        ("uses", np.int32),
+        ("features", np.int32),
         ("source_length", np.int32),
         ("phrases", np.int32),  # required ones
-        ("greatest_penalty", np.float64),  # length penalty of `max_tokens`
+        ("max_length_penalty", np.float64),  # length penalty of `max_tokens`
         ("beam_size", np.int32),
         ("max_tokens", np.int32),
         ("min_tokens", np.int32),
@@ -41,25 +41,25 @@ RULE = np.dtype(
         ("top_p", np.float64),
     ]
 )
-_BYTES = np.dtype((np.void, RULE.itemsize))
+_BYTES = np.dtype((np.void, OPTIONS_DTYPE.itemsize))
 
 
-def rules_of(requests: Sequence[SearchRequest]) -> Rules:
+def options_table(requests: Sequence[SearchRequest]) -> OptionsTable:
     """Builds a record for each request, `(G,)`."""
-    rules = np.array([_rule(request) for request in requests], RULE)
-    rules["greatest_penalty"] = penalty(rules["max_tokens"], rules["length_penalty"])
-    return rules
+    table = np.array([_record(request) for request in requests], OPTIONS_DTYPE)
+    table["max_length_penalty"] = penalty(table["max_tokens"], table["length_penalty"])
+    return table
 
 
-def joined(rules: Rules, more: Rules) -> Rules:
+def concat_tables(table: OptionsTable, more: OptionsTable) -> OptionsTable:
     """Concatenates both, `(G + H,)` of `(G,)` and `(H,)`; as bytes, since NumPy takes ten times as
     long for records."""
-    return np.concatenate([rules.view(_BYTES), more.view(_BYTES)]).view(RULE)
+    return np.concatenate([table.view(_BYTES), more.view(_BYTES)]).view(OPTIONS_DTYPE)
 
 
-def all_uses(rules: Rules) -> int:
+def all_features(table: OptionsTable) -> int:
     """Returns the features that any of the requests `(G,)` uses, as bits."""
-    return int(np.bitwise_or.reduce(rules["uses"]))
+    return int(np.bitwise_or.reduce(table["features"]))
 
 
 def penalty(lengths: NDArray[np.int32], alpha: Floats | float) -> Floats:
@@ -68,21 +68,21 @@ def penalty(lengths: NDArray[np.int32], alpha: Floats | float) -> Floats:
     return np.asarray(((5.0 + lengths) / 6.0) ** alpha, np.float64)
 
 
-def _rule(request: SearchRequest) -> tuple[float, ...]:
+def _record(request: SearchRequest) -> tuple[float, ...]:
     options = request.options
-    uses = (
-        (options.temperature > 0 and DRAWS)
+    features = (
+        (options.temperature > 0 and SAMPLING)
         | (options.diversity > 0 and DIVERSITY)
         | (request.follows_attention and ATTENTION)
         | (options.coverage_penalty > 0 and COVERAGE)
         | (options.no_repeat_ngram > 0 and NGRAMS)
         | (options.min_tokens > 0 and MIN_TOKENS)
-        | (options.repetition_penalty != 1.0 and PENALTY)
+        | (options.repetition_penalty != 1.0 and REPETITION)
         | (bool(request.blocked) and BLOCKED)
         | (bool(request.prefix_ids) and PREFIX)
     )
     return (
-        uses,
+        features,
         len(request.source_ids),
         len(request.required),
         0.0,  # the greatest penalty: computed for all at once

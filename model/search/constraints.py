@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 
 from model.lazy import lazy
 from model.search.blocked import Blocked, BlockedTokens
-from model.search.requests import SearchRequest
-from model.search.rules import (
+from model.search.options_table import (
     BLOCKED,
     MIN_TOKENS,
     NGRAMS,
-    PENALTY,
     PREFIX,
+    REPETITION,
     Floats,
-    Rules,
-    all_uses,
+    OptionsTable,
+    all_features,
 )
+from model.search.requests import SearchRequest
 
 Ints = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 
-#: Options that depend on the history.
-_OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | PENALTY | PREFIX
+#: Features that depend on the history.
+_OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | REPETITION | PREFIX
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Histories:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class RowTokens:
     """A set of (row, token)."""
 
     rows: NDArray[np.intp]
     tokens: Ints
 
     @classmethod
-    def union(cls, parts: Iterable[Pairs]) -> Pairs:
+    def union(cls, parts: Iterable[RowTokens]) -> RowTokens:
         """Returns the pairs of all `parts`."""
         rows, tokens = [np.zeros(0, np.intp)], [np.zeros(0, np.int32)]
         for part in parts:
@@ -78,7 +78,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class StepConstraints:
     """Constraints on one step's candidates, one row for each live hypothesis.
 
     Attributes:
@@ -95,13 +95,13 @@ class Verdict:
     blocked_ids: tuple[int, ...]
     too_early: Bools | None = None
     blocked: BlockedTokens | None = None
-    forbidden: Pairs | None = None
-    repeated: Pairs | None = None
+    forbidden: RowTokens | None = None
+    repeated: RowTokens | None = None
     repetition_penalty: Floats | None = None
     forced: Ints | None = None
 
     @lazy
-    def reach(self) -> int:
+    def extra_candidates(self) -> int:
         """Returns how many of the likeliest tokens may be forbidden or overtaken: the search needs
         so many more."""
         some = (self.blocked, self.forbidden, self.repeated)
@@ -112,38 +112,40 @@ class Verdict:
         """Returns the best candidate of each row and its log-probability, `(rows,)` each; the first
         of equals. `candidates` `(rows, n)` are sorted, best first."""
         if self.repeated is None and self.forced is None:
-            is_out = self._ruled_out(candidates)
-            if (barred := self._barred(candidates)) is not None:
-                is_out |= barred
+            is_out = self._excluded(candidates)
+            if (is_forbidden := self._forbidden(candidates)) is not None:
+                is_out |= is_forbidden
             if not is_out[:, 0].any():
                 return candidates[:, 0], logprobs[:, 0].astype(np.float64)
             best = np.arange(len(is_out)), is_out.argmin(axis=1)  # the first that is not
             found = logprobs[best].astype(np.float64)
             if not is_out[best].any() and np.isfinite(found).all():
                 return candidates[best], found
-        judged = self.judge(candidates, logprobs)
-        best = np.arange(len(judged)), judged.argmax(axis=1)
-        return candidates[best], judged[best]
+        constrained = self.apply(candidates, logprobs)
+        best = np.arange(len(constrained)), constrained.argmax(axis=1)
+        return candidates[best], constrained[best]
 
-    def judge(self, candidates: Ints, logprobs: NDArray[np.float32]) -> Floats:
+    def apply(self, candidates: Ints, logprobs: NDArray[np.float32]) -> Floats:
         """Returns `logprobs` `(rows, n)` of `candidates`, -inf where one is forbidden."""
-        judged = logprobs.astype(np.float64)
+        constrained = logprobs.astype(np.float64)
         if self.repeated is not None and self.repetition_penalty is not None:
-            price = np.where(self.repeated.among(candidates), self.repetition_penalty[:, None], 1.0)
-            judged *= price
-        np.putmask(judged, self._ruled_out(candidates), -np.inf)
-        if (barred := self._barred(candidates)) is not None:
-            np.putmask(judged, barred, -np.inf)
-            stuck = ~np.isfinite(judged).any(axis=1) & barred.any(axis=1)
+            penalty = np.where(
+                self.repeated.among(candidates), self.repetition_penalty[:, None], 1.0
+            )
+            constrained *= penalty
+        np.putmask(constrained, self._excluded(candidates), -np.inf)
+        if (is_forbidden := self._forbidden(candidates)) is not None:
+            np.putmask(constrained, is_forbidden, -np.inf)
+            stuck = ~np.isfinite(constrained).any(axis=1) & is_forbidden.any(axis=1)
             if stuck.any():
-                judged[stuck] = np.where(candidates == self.eos_id, logprobs, -np.inf)[stuck]
+                constrained[stuck] = np.where(candidates == self.eos_id, logprobs, -np.inf)[stuck]
         if self.forced is not None:
             forced = self.forced[:, None]
-            says_it = np.where(candidates == forced, logprobs, -np.inf)
-            judged = np.where(forced >= 0, says_it, judged)
-        return judged
+            forced_logprobs = np.where(candidates == forced, logprobs, -np.inf)
+            constrained = np.where(forced >= 0, forced_logprobs, constrained)
+        return constrained
 
-    def _ruled_out(self, candidates: Ints) -> Bools:
+    def _excluded(self, candidates: Ints) -> Bools:
         """Tells which candidates are forbidden in every row, or end too early."""
         is_out = np.zeros(candidates.shape, bool)
         for token in self.blocked_ids:
@@ -152,18 +154,18 @@ class Verdict:
             is_out |= (candidates == self.eos_id) & self.too_early[:, None]
         return is_out
 
-    def _barred(self, candidates: Ints) -> Bools | None:
+    def _forbidden(self, candidates: Ints) -> Bools | None:
         """Tells which candidates are forbidden in their own rows, if any are."""
         found = [each.among(candidates) for each in (self.blocked, self.forbidden) if each]
         return np.logical_or.reduce(found) if len(found) > 1 else found[0] if found else None
 
 
-class Controls:
+class TokenConstraints:
     """The token constraints of a number of requests. Those that no request uses cost nothing.
 
     Args:
         requests: as `Histories.requests` counts them.
-        rules: `(G,)`, theirs.
+        options: `(G,)`, theirs.
         eos_id: the token that ends a hypothesis.
         blocked_ids: tokens that no hypothesis may contain, as the unknown word.
     """
@@ -171,99 +173,99 @@ class Controls:
     def __init__(
         self,
         requests: Sequence[SearchRequest],
-        rules: Rules,
+        options: OptionsTable,
         *,
         eos_id: int,
         blocked_ids: Collection[int] = (),
     ) -> None:
-        uses = all_uses(rules)
-        self._uses = uses & _OF_HISTORIES
-        self._standing = Verdict(eos_id, tuple(blocked_ids))
-        if uses & NGRAMS:
-            self._ngrams = rules["no_repeat_ngram"]
+        features = all_features(options)
+        self._features = features & _OF_HISTORIES
+        self._constant = StepConstraints(eos_id, tuple(blocked_ids))
+        if features & NGRAMS:
+            self._ngrams = options["no_repeat_ngram"]
             self._lengths_of_ngrams = sorted({*self._ngrams.tolist()} - {0})
-        if uses & BLOCKED:
+        if features & BLOCKED:
             self._blocked = Blocked([each.blocked_sequences for each in requests])
-        if uses & PREFIX:
+        if features & PREFIX:
             self._prefixes = _prefixes(requests)
-        self._min_tokens = rules["min_tokens"]
-        self._repetition_penalty = rules["repetition_penalty"]
+        self._min_tokens = options["min_tokens"]
+        self._repetition_penalty = options["repetition_penalty"]
 
     @property
     def are_constant(self) -> bool:
         """Tells whether the constraints are the same at every step."""
-        return not self._uses
+        return not self._features
 
-    def verdict(self, histories: Callable[[], Histories]) -> Verdict:
-        """Returns the constraints on the next token; calls `histories` only if it needs them."""
-        uses = self._uses
-        if not uses:
-            return self._standing
-        said = histories()
-        found = [*self._ends_of_ngrams(said)] if uses & NGRAMS else []
-        if uses & BLOCKED:
-            found += self._ends_of_blocked(said)
-        return Verdict(
-            self._standing.eos_id,
-            self._standing.blocked_ids,
-            too_early=self._too_early(said) if uses & MIN_TOKENS else None,
-            blocked=self._blocked.singles(said.requests) if uses & BLOCKED else None,
-            forbidden=Pairs.union(found) if found else None,
-            forced=self._forced(said) if uses & PREFIX else None,
-            repeated=self._repeated(said) if uses & PENALTY else None,
+    def at_step(self, get_histories: Callable[[], Histories]) -> StepConstraints:
+        """Returns the constraints on the next token; calls `get_histories` only if needed."""
+        features = self._features
+        if not features:
+            return self._constant
+        histories = get_histories()
+        found = [*self._ends_of_ngrams(histories)] if features & NGRAMS else []
+        if features & BLOCKED:
+            found += self._ends_of_blocked(histories)
+        return StepConstraints(
+            self._constant.eos_id,
+            self._constant.blocked_ids,
+            too_early=self._too_early(histories) if features & MIN_TOKENS else None,
+            blocked=self._blocked.singles(histories.requests) if features & BLOCKED else None,
+            forbidden=RowTokens.union(found) if found else None,
+            forced=self._forced(histories) if features & PREFIX else None,
+            repeated=self._repeated(histories) if features & REPETITION else None,
             repetition_penalty=(
-                self._repetition_penalty[said.requests] if uses & PENALTY else None
+                self._repetition_penalty[histories.requests] if features & REPETITION else None
             ),
         )
 
-    def _forced(self, said: Histories) -> Ints | None:
+    def _forced(self, histories: Histories) -> Ints | None:
         """Returns the next token of each prefix, if there is any."""
         longest = self._prefixes.shape[1]
-        within = said.lengths < longest
+        within = histories.lengths < longest
         if not within.any():
             return None
-        forced = np.full(len(said.lengths), -1, np.int32)
-        forced[within] = self._prefixes[said.requests[within], said.lengths[within]]
+        forced = np.full(len(histories.lengths), -1, np.int32)
+        forced[within] = self._prefixes[histories.requests[within], histories.lengths[within]]
         return forced
 
-    def _too_early(self, said: Histories) -> Bools | None:
+    def _too_early(self, histories: Histories) -> Bools | None:
         """Tells which rows have fewer than `min_tokens`, if any do."""
-        early: Bools = said.lengths < self._min_tokens[said.requests]
+        early: Bools = histories.lengths < self._min_tokens[histories.requests]
         return early if early.any() else None
 
-    def _ends_of_ngrams(self, said: Histories) -> Iterator[Pairs]:
+    def _ends_of_ngrams(self, histories: Histories) -> Iterator[RowTokens]:
         """Yields the tokens that followed earlier occurrences of the last n - 1 tokens."""
-        longest = said.tokens.shape[1]
+        longest = histories.tokens.shape[1]
         for n in self._lengths_of_ngrams:
             starts = longest - n + 1
             if starts < 1:
                 continue
-            again = np.ones((len(said.tokens), starts), bool)
+            again = np.ones((len(histories.tokens), starts), bool)
             for i in range(n - 1):
-                last = said.tokens[:, longest - n + 1 + i, None]
-                again &= said.tokens[:, i : i + starts] == last
+                last = histories.tokens[:, longest - n + 1 + i, None]
+                again &= histories.tokens[:, i : i + starts] == last
             if not np.count_nonzero(again):
                 continue
             rows, start = np.nonzero(again)
-            own = start >= longest - said.lengths[rows]
-            own &= self._ngrams[said.requests[rows]] == n
+            own = start >= longest - histories.lengths[rows]
+            own &= self._ngrams[histories.requests[rows]] == n
             rows, start = rows[own], start[own]
             if rows.size:
-                yield Pairs(rows, said.tokens[rows, start + n - 1])
+                yield RowTokens(rows, histories.tokens[rows, start + n - 1])
 
-    def _ends_of_blocked(self, said: Histories) -> Iterator[Pairs]:
+    def _ends_of_blocked(self, histories: Histories) -> Iterator[RowTokens]:
         """Yields the last token of each blocked sequence whose other tokens end the history."""
-        rows, tokens = self._blocked.ends(said.tokens, said.lengths, said.requests)
+        rows, tokens = self._blocked.ends(histories.tokens, histories.lengths, histories.requests)
         if rows.size:
-            yield Pairs(rows, tokens)
+            yield RowTokens(rows, tokens)
 
-    def _repeated(self, said: Histories) -> Pairs:
+    def _repeated(self, histories: Histories) -> RowTokens:
         """Returns every token of the history, in rows with a repetition penalty."""
-        costly = self._repetition_penalty[said.requests] != 1.0
-        places = np.arange(said.tokens.shape[1])
-        own = places >= (said.tokens.shape[1] - said.lengths)[:, None]
+        costly = self._repetition_penalty[histories.requests] != 1.0
+        places = np.arange(histories.tokens.shape[1])
+        own = places >= (histories.tokens.shape[1] - histories.lengths)[:, None]
         rows, columns = np.nonzero(own & costly[:, None])
-        return Pairs(rows, said.tokens[rows, columns])
+        return RowTokens(rows, histories.tokens[rows, columns])
 
 
 def _prefixes(requests: Sequence[SearchRequest]) -> Ints:
