@@ -1,1 +1,1 @@
-"""Two subtitle files of one film to pairs."""
+"""Alignment of two subtitle files of one film: from cues to pairs of texts."""

@@ -1,4 +1,4 @@
-"""`align`: the pairs of two subtitle files of one film, for programs other than this one."""
+"""The command `align`: pairs from two subtitle files of one film, for other programs to use."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from training.formats import MIN_SCORE
 
 @dataclass(frozen=True)
 class FilmPair:
-    """What two files say at a time.
+    """A pair of texts that two subtitle files have at the same time.
 
     Attributes:
-        source, target: what is said, each on one line.
+        source, target: the texts, each on one line.
         score: 0 to 1.
         source_start, source_end, target_start, target_end: in seconds, each on its file's clock.
-        source_file, target_file: where it is said.
-        source_lines, target_lines: of the files, where the times of its cues stand.
+        source_file, target_file: the files that the texts are from.
+        source_lines, target_lines: the lines of these files with the times of the pair's cues.
     """
 
     source: str
@@ -39,7 +39,7 @@ class FilmPair:
     target_lines: tuple[int, ...]
 
     def to_json(self) -> str:
-        """One line."""
+        """Returns the pair as one line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
@@ -49,12 +49,12 @@ def film_pairs(
     *,
     on_read: Callable[[tuple[str, str]], object] = lambda _: None,
 ) -> Iterator[FilmPair | Fault]:
-    """Pairs of (source file, target file), as a stream; what cannot be read becomes a fault.
+    """Yields the pairs of each film, as a stream; a film that cannot be read becomes a fault.
 
     Args:
-        films: the two files of each.
-        min_score: of the pairs that are kept.
-        on_read: is called with each film whose files could be read.
+        films: the source file and the target file of each film.
+        min_score: pairs with a lower score are left out.
+        on_read: called with each film whose files could be read.
     """
     for source, target in films:
         try:

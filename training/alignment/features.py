@@ -1,4 +1,4 @@
-"""Two subtitle files as arrays, on one clock and in one measure of length."""
+"""Features of two subtitle files as arrays, with one clock and one measure of length."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from training.alignment.segments import Ending, Segment
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-#: The share of sentences that a file marks, if it marks as many as the other one.
-MARKED = 0.95
-#: Files that end so few segments with a full stop do without.
-LEAST_MARKED = 0.15
-#: Characters that are added to lengths, since short texts vary more.
+#: The share of sentences whose end a file marks if it marks as many as the other file.
+MARKED_SHARE = 0.95
+#: A file with fewer segments that end in a full stop does not use full stops.
+MIN_MARKED_SHARE = 0.15
+#: Characters that are added to every length, since short texts vary more.
 LENGTH_FLOOR = 10.0
-#: A border within a cue is where its share of the characters is; by so much of the cue's time, it
-#: is elsewhere.
-SLACK = 0.2
+#: A border within a cue is placed by its share of the characters; this share of the cue's time is
+#: its tolerance.
+SLACK_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Side:
-    """A file's segments and the borders between them: before the first, behind the last, and all
-    others.
+    """A file's segments and the borders before, between and after them.
 
     Attributes:
-        borders: `(segments + 1, 2)`: from the end of what is before to the start of what is behind,
-            in seconds of the source's clock.
-        slack: seconds by which each border may be elsewhere, `(segments + 1,)`.
+        borders: `(segments + 1, 2)`: the end of the segment before and the start of the segment
+            after, in seconds on the source's clock.
+        slack: seconds of tolerance of each border, `(segments + 1,)`.
         lengths: characters before each border, in the source's measure, `(segments + 1,)`.
-        endings: what ends at each border, `(segments + 1,)`.
-        sentences: sentences that end before or at each border, `(segments + 1,)`.
+        endings: the kind of ending at each border, `(segments + 1,)`.
+        sentences: number of sentences that end before or at each border, `(segments + 1,)`.
         surprise: nats of a sentence whose end is not marked.
     """
 
@@ -54,35 +53,37 @@ class Side:
 def sides_of(
     source: Sequence[Segment], target: Sequence[Segment], timing: Timing
 ) -> tuple[Side, Side]:
-    """Both files, at least one segment each.
+    """Returns the features of both files, each with at least one segment.
 
     Args:
         source, target: segments in order of time.
         timing: from the target's clock to the source's.
     """
     counts = [sum(each.ending == Ending.SENTENCE for each in side) for side in (source, target)]
-    are_marked = any(_is_marked(side) for side in (source, target))
+    are_marked = any(_marks_statements(side) for side in (source, target))
     characters = [sum(len(each.text) for each in side) for side in (source, target)]
     ratio = characters[0] / characters[1]
-    marks = (counts[0] + 1) / (counts[1] + 1)
+    mark_ratio = (counts[0] + 1) / (counts[1] + 1)
     return (
-        _side(source, timing.of_source, 1.0, are_marked, marks),
-        _side(target, timing.of_target, ratio, are_marked, 1 / marks),
+        _side(source, timing.of_source, 1.0, are_marked, mark_ratio),
+        _side(target, timing.of_target, ratio, are_marked, 1 / mark_ratio),
     )
 
 
-def apart(s: Side, t: Side, place: int, places: slice) -> Floats:
-    """Seconds between the source's border `place` and each of the target's `places`: none if
-    they share a moment."""
-    border, borders = s.borders[place], t.borders[places]
+def border_distance(source: Side, target: Side, place: int, places: slice) -> Floats:
+    """Returns the seconds between the source's border `place` and each of the target's `places`; 0
+    if they share a moment."""
+    border, borders = source.borders[place], target.borders[places]
     between = np.maximum(borders[:, 0] - border[1], border[0] - borders[:, 1])
-    return np.asarray(np.maximum(0.0, between - s.slack[place] - t.slack[places]))
+    return np.asarray(np.maximum(0.0, between - source.slack[place] - target.slack[places]))
 
 
-def _is_marked(segments: Sequence[Segment]) -> bool:
-    """Whether statements, too, have a mark where they end."""
-    stops = sum(each.ending == Ending.SENTENCE and not each.is_asked for each in segments)
-    return stops >= LEAST_MARKED * len(segments)
+def _marks_statements(segments: Sequence[Segment]) -> bool:
+    """Tells whether statements, too, have a mark at their end."""
+    stops = sum(
+        each.ending == Ending.SENTENCE and not each.is_question_or_exclamation for each in segments
+    )
+    return stops >= MIN_MARKED_SHARE * len(segments)
 
 
 def _side(
@@ -90,30 +91,30 @@ def _side(
     on_common_clock: Callable[[Floats, Floats], Floats],
     ratio: float,
     are_marked: bool,
-    marks: float,
+    mark_ratio: float,
 ) -> Side:
     begins = np.array([each.start for each in segments])
-    starts = np.round(on_common_clock(begins, begins), 6)  # as equal as before
+    starts = np.round(on_common_clock(begins, begins), 6)  # equal times stay equal
     ends = np.round(on_common_clock(begins, np.array([each.end for each in segments])), 6)
     endings = [Ending.SENTENCE, *(each.ending for each in segments)]
-    if not are_marked:  # each cue is as good as a sentence
+    if not are_marked:  # each cue counts as a sentence
         endings = [Ending.SENTENCE] * len(endings)
     return Side(
         borders=np.stack(
             [np.append(-np.inf, np.maximum.accumulate(ends)), np.append(starts, np.inf)], axis=1
         ),
-        slack=SLACK * _seconds_of_cues(segments, starts, ends),
+        slack=SLACK_SHARE * _cue_seconds(segments, starts, ends),
         lengths=ratio * np.cumsum([0, *(len(each.text) for each in segments)]),
         endings=np.array(endings),
         sentences=np.cumsum(np.array(endings) == Ending.SENTENCE),
-        surprise=-float(np.log(1 - MARKED * min(1.0, marks))),
+        surprise=-float(np.log(1 - MARKED_SHARE * min(1.0, mark_ratio))),
     )
 
 
-def _seconds_of_cues(segments: Sequence[Segment], starts: Floats, ends: Floats) -> Floats:
-    """Of the cue that each border is within; 0 between cues. `(segments + 1,)`"""
+def _cue_seconds(segments: Sequence[Segment], starts: Floats, ends: Floats) -> Floats:
+    """Returns the seconds of the cue around each border, 0 between cues, `(segments + 1,)`."""
     lines = np.array([each.line for each in segments])
-    begins = np.append(True, lines[1:] != lines[:-1])  # a cue
+    begins = np.append(True, lines[1:] != lines[:-1])  # the first segment of a cue
     cues = np.cumsum(begins) - 1
     seconds = ends[np.append(begins[1:], True)] - starts[begins]
     return np.append(np.where(begins, 0.0, seconds[cues]), 0.0)

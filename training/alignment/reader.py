@@ -1,4 +1,4 @@
-"""Bitext from two subtitle files of one film."""
+"""Reader of bitext from two subtitle files of one film."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.subtitles.cues import read_cues
 
 @dataclass(frozen=True)
 class FilmPairs:
-    """What two files yield.
+    """The result of aligning two files.
 
     Attributes:
         pairs: in order.
@@ -27,27 +27,27 @@ class FilmPairs:
 
 
 def align_films(source: Path, target: Path, min_score: float) -> FilmPairs:
-    """The pairs of two subtitle files whose score is `min_score` or more.
+    """Returns the pairs of two subtitle files whose score is `min_score` or more.
 
     Raises:
         CorpusError: if a file cannot be read or has no cue.
-        MismatchError: if they do not fit.
+        MismatchError: if they are not of one film.
     """
     faults: list[Fault] = []
-    ours, theirs = (list(_cues(path, faults)) for path in (source, target))
-    timing = fitting_clock(ours, theirs)
-    aligned = align(ours, theirs, timing) if timing else []
+    source_cues, target_cues = (list(_cues(path, faults)) for path in (source, target))
+    timing = fitting_clock(source_cues, target_cues)
+    aligned = align(source_cues, target_cues, timing) if timing else []
     pairs = [pair for pair in aligned if pair.score >= min_score]
     if not pairs:
         raise MismatchError(
-            f"{source}: does not fit {target}: with no shift or frame rate do their times and "
-            "words agree. Are both of one film, and of the same cut of it?"
+            f"{source}: does not fit {target}: their times and words agree at no shift or frame "
+            "rate. Are both of the same film, and of the same cut?"
         )
     return FilmPairs(pairs, faults)
 
 
 def read_film_pairs(source: Path, target: Path, min_score: float) -> Records:
-    """One example a pair. The source's file is the group: a film is not torn apart."""
+    """Yields one example per pair. The source file is the group, so no split divides a film."""
     try:
         found = align_films(source, target, min_score)
     except CorpusError as error:
@@ -68,4 +68,4 @@ def _cues(path: Path, faults: list[Fault]) -> Iterator[Cue]:
             count += 1
             yield found
     if not count:
-        raise CorpusError(f"{path}: has no cue with text. Nothing can be aligned with it.")
+        raise CorpusError(f"{path}: has no cue with text, so nothing can be aligned with it.")

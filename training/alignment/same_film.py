@@ -1,10 +1,9 @@
-"""Whether two subtitle files are of one film, and how their clocks differ; pure.
+"""Detection of whether two subtitle files are of one film, and how their clocks differ; pure.
 
-Where stretches of the two agree in times and in words that are spelt alike (`breaks.py`), by more
-than they do with one file played backwards, or cues agree clearly in time by one offset
-(`clock.py`), they are. Elsewhere words decide (`word_links.py`): by
-the right clock many more of them are linked than chance would, which is what is linked if the
-texts of one file are put in each other's places.
+They are of one film if stretches agree in times and in words that are spelt alike (`breaks.py`)
+more than they do with one file reversed in time, or if cues clearly agree in time at one offset
+(`clock.py`). Otherwise words decide (`word_links.py`): with the right clock many more of them are
+linked than by chance, which is measured by shifting the texts of one file against their times.
 """
 
 from __future__ import annotations
@@ -12,121 +11,127 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from training.alignment.breaks import STRETCH, Stretch, find_stretches, timing_of
+from training.alignment.breaks import STRETCH_COST, Stretch, find_stretches, timing_of
 from training.alignment.clock import Timing, possible_timings
 from training.alignment.features import sides_of
-from training.alignment.films import align, spoken
+from training.alignment.films import align, timed_texts
 from training.alignment.segments import Segment, segments_of
-from training.alignment.word_links import Spoken, links_between
+from training.alignment.word_links import TimedText, links_between
 from training.files.records import Cue
 
-#: Standard deviations from which on a clock is believed at once (two films have up to 9).
+#: Standard deviations at which a clock is accepted at once (two different films reach up to 9).
 SURE_EVIDENCE = 10.0
-#: Links by one clock to those by chance: two films have up to 1.26, two languages of one from 1.36.
-LEAST_LINKED = 1.3
-#: Ways to put texts in each other's places.
-TURNS = 3
-#: Another clock than the one that times tell first must be better by so much.
-CLEARLY_MORE = 1.05
-#: Files with fewer cues are too short to tell whether they are of one film.
+#: Ratio of links to those by chance: different films reach up to 1.26, one film has at least 1.36.
+MIN_LINK_RATIO = 1.3
+#: Shifts of the texts by which links by chance are measured.
+SHIFTS = 3
+#: A clock other than the first by times must be better by this factor.
+CLEAR_GAIN_FACTOR = 1.05
+#: Files with fewer cues are too short to decide whether they are of one film.
 FEW_CUES = 50
-#: Nats, beyond what the source gains backwards, from which on stretches are believed (two films of
-#: one topic have up to 10, one film from 14).
-SURE_STRETCHES = 12.0
-#: Rates that are tried, beside 1, if times alone do not tell.
-MOST_RATES = 3
+#: Nats, beyond the gain of the reversed source, at which stretches are accepted (different films on
+#: one topic reach up to 10, one film has at least 14).
+MIN_STRETCH_GAIN = 12.0
+#: Rates that are tried besides 1 if times alone do not decide.
+MAX_RATES = 3
 
 
 def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
-    """From the target's clock to the source's; none if the files are hardly of one film.
+    """Returns the map from the target's clock to the source's, or None if the films differ.
 
     Args:
         source: cues of one file, at least one.
         target: cues of the other, at least one.
     """
-    ours, theirs = segments_of(source), segments_of(target)
-    if not ours or not theirs:
+    source_segments, target_segments = segments_of(source), segments_of(target)
+    if not source_segments or not target_segments:
         return None
     source, target = (sorted(side, key=lambda cue: cue.start_ms) for side in (source, target))
     clocks = possible_timings(source, target)
-    broken = _by_stretches(source, target, clocks)
-    if broken:
-        return broken
+    by_stretches = _timing_by_stretches(source, target, clocks)
+    if by_stretches:
+        return by_stretches
     if clocks[0].evidence >= SURE_EVIDENCE:
         return clocks[0]
     if min(len(source), len(target)) < FEW_CUES:
-        return _by_borders(source, target, clocks)
-    return _by_words(ours, theirs, clocks)
+        return _timing_by_borders(source, target, clocks)
+    return _timing_by_words(source_segments, target_segments, clocks)
 
 
-def _by_stretches(
+def _timing_by_stretches(
     source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]
 ) -> Timing | None:
-    """The clock of the rate at which chains of stretches agree best, if that is clear."""
+    """Returns the clock at whose rate chains of stretches agree best, or None if it is unclear."""
     likely = clocks[:1]
     if clocks[0].evidence < SURE_EVIDENCE:
-        as_they_are = [] if any(each.rate == 1 for each in clocks[:MOST_RATES]) else clocks[-1:]
-        likely = [*clocks[:MOST_RATES], *as_they_are]
-    backwards = _backwards(source)
-    most, best = SURE_STRETCHES, None
+        as_they_are = [] if any(each.rate == 1 for each in clocks[:MAX_RATES]) else clocks[-1:]
+        likely = [*clocks[:MAX_RATES], *as_they_are]
+    reversed_source = _reversed_in_time(source)
+    most, best = MIN_STRETCH_GAIN, None
     for clock in likely:
         stretches = find_stretches(source, target, clock.rate)
         gain = _gain(stretches)
         if gain > most:
-            gain -= _gain(find_stretches(backwards, target, clock.rate))
+            gain -= _gain(find_stretches(reversed_source, target, clock.rate))
         if gain > most:
             most, best = gain, timing_of(target, clock, stretches)
     return best
 
 
 def _gain(stretches: Sequence[Stretch]) -> float:
-    """Nats beyond the price of each."""
-    return sum(each.evidence - STRETCH for each in stretches)
+    """Returns the evidence of stretches in nats, less the cost of each."""
+    return sum(each.evidence - STRETCH_COST for each in stretches)
 
 
-def _backwards(cues: Sequence[Cue]) -> list[Cue]:
-    """The cues in the reverse order: with another file of one topic, all that agrees is chance."""
+def _reversed_in_time(cues: Sequence[Cue]) -> list[Cue]:
+    """Returns the cues reversed in time: whatever still agrees with another file is chance."""
     end = max(cue.end_ms for cue in cues)
-    turned = [replace(cue, start_ms=end - cue.end_ms, end_ms=end - cue.start_ms) for cue in cues]
-    return sorted(turned, key=lambda cue: cue.start_ms)
+    reversed_cues = [
+        replace(cue, start_ms=end - cue.end_ms, end_ms=end - cue.start_ms) for cue in cues
+    ]
+    return sorted(reversed_cues, key=lambda cue: cue.start_ms)
 
 
-def _by_borders(source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]) -> Timing:
-    """Whichever more borders agree with: what times tell first, or the clocks as they are."""
+def _timing_by_borders(
+    source: Sequence[Cue], target: Sequence[Cue], clocks: list[Timing]
+) -> Timing:
+    """Returns the clock with which more borders agree: the first by times, or the unchanged one."""
     found, as_they_are = clocks[0], clocks[-1]
     agreement, other = (
         sum(pair.score for pair in align(source, target, timing)) for timing in (found, as_they_are)
     )
-    return as_they_are if other > CLEARLY_MORE * agreement else found
+    return as_they_are if other > CLEAR_GAIN_FACTOR * agreement else found
 
 
-def _by_words(
+def _timing_by_words(
     source: Sequence[Segment], target: Sequence[Segment], clocks: list[Timing]
 ) -> Timing | None:
     best, most = clocks[0], 0.0
     for clock in clocks:
-        linked = _linked(*_on_one_clock(source, target, clock))
-        if linked > CLEARLY_MORE * most:
+        linked = _link_count(*_on_one_clock(source, target, clock))
+        if linked > CLEAR_GAIN_FACTOR * most:
             best, most = clock, linked
-    ours, theirs = _on_one_clock(source, target, best)
-    steps = [turn * len(theirs) // (TURNS + 1) for turn in range(1, TURNS + 1)]
-    by_chance = sum(_linked(ours, _turned(theirs, step)) for step in steps) / TURNS
-    return best if most >= LEAST_LINKED * by_chance else None
+    source_texts, target_texts = _on_one_clock(source, target, best)
+    steps = [shift * len(target_texts) // (SHIFTS + 1) for shift in range(1, SHIFTS + 1)]
+    by_chance = (
+        sum(_link_count(source_texts, _shifted(target_texts, step)) for step in steps) / SHIFTS
+    )
+    return best if most >= MIN_LINK_RATIO * by_chance else None
 
 
 def _on_one_clock(
     source: Sequence[Segment], target: Sequence[Segment], clock: Timing
-) -> tuple[list[Spoken], list[Spoken]]:
-    s, t = sides_of(source, target, clock)
-    return spoken(source, s), spoken(target, t)
+) -> tuple[list[TimedText], list[TimedText]]:
+    source_side, target_side = sides_of(source, target, clock)
+    return timed_texts(source, source_side), timed_texts(target, target_side)
 
 
-def _linked(source: list[Spoken], target: list[Spoken]) -> float:
-    """How many words are."""
+def _link_count(source: list[TimedText], target: list[TimedText]) -> float:
+    """Returns the expected number of linked words."""
     return float(links_between(source, target).weights.sum())
 
 
-def _turned(segments: list[Spoken], step: int) -> list[Spoken]:
-    """Each text at the time of the one `step` places before it."""
+def _shifted(segments: list[TimedText], step: int) -> list[TimedText]:
+    """Returns the texts, each at the time of the one `step` places before it."""
     texts = [each.text for each in segments[step:] + segments[:step]]
     return [each._replace(text=text) for each, text in zip(segments, texts, strict=True)]

@@ -1,6 +1,7 @@
-"""Cues to segments: what one person says in one cue, at most to the end of a sentence.
+"""Segments of cues: the words of one speaker in one cue, up to the end of a sentence.
 
-A cue that ends one sentence and begins the next has two; its time is shared out by characters.
+A cue that ends one sentence and begins the next has two segments, which share its time in
+proportion to their characters.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ from enum import IntEnum
 from itertools import pairwise
 
 from training.files.records import Cue
-from training.subtitles.sentences import is_asked, is_ended, sentences_of
+from training.subtitles.sentences import is_ended, is_question_or_exclamation, sentences_of
 from training.subtitles.speech import is_advert, speeches_of
 
 _CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")
-#: One word of a clause, behind the border: `a machine like | this, then`
-_WORD_OVER = re.compile(r"[\w'’]+[,;:،，、；：]\s")
+#: One word of a clause after the border: `a machine like | this, then`
+_LAST_CLAUSE_WORD = re.compile(r"[\w'’]+[,;:،，、；：]\s")
 _DOTS = ("...", "…")
 
 
 class Ending(IntEnum):
-    """What ends with a segment, as far as its punctuation tells."""
+    """The unit that ends with a segment, judged by punctuation."""
 
     NOTHING = 0
-    CLAUSE = 1  # a comma tells, also one word later, or a capital letter behind it
+    CLAUSE = 1  # by a comma, also one word later, or a capital letter after it
     SENTENCE = 2
 
 
@@ -36,8 +37,8 @@ class Segment:
     Attributes:
         start, end: in seconds.
         text: on one line.
-        ending: what ends with it; a sentence too where somebody else speaks next.
-        line: of the file, where its cue's time stands.
+        ending: the unit that ends with it; a sentence also ends before another speaker.
+        line: of the file, the one with its cue's time.
     """
 
     start: float
@@ -47,14 +48,14 @@ class Segment:
     line: int
 
     @property
-    def is_asked(self) -> bool:
-        """Whether it ends with a question or an exclamation, which files mark that mark no other
-        sentence."""
-        return is_asked(self.text)
+    def is_question_or_exclamation(self) -> bool:
+        """Tells whether it ends with a question or an exclamation, which even files without full
+        stops mark."""
+        return is_question_or_exclamation(self.text)
 
 
 def segments_of(cues: Iterable[Cue]) -> list[Segment]:
-    """The segments of a file in time order; adverts, notes and songs have none."""
+    """Returns the segments of a file in order of time; adverts, notes and songs have none."""
     in_order = sorted(cues, key=lambda cue: cue.start_ms)
     parts = [part for cue in in_order if not is_advert(cue.text) for part in _parts_of(cue)]
     return [
@@ -70,12 +71,12 @@ class _Part:
     end: float
     text: str
     line: int
-    is_marked: bool  # somebody else speaks than before
+    is_marked: bool  # another speaker than before
 
 
 def _parts_of(cue: Cue) -> Iterator[_Part]:
     parts = [
-        (sentence, speech.is_marked and place == 0 and _begins(sentence))
+        (sentence, speech.is_marked and place == 0 and _begins_sentence(sentence))
         for speech in speeches_of(cue)
         for place, sentence in enumerate(sentences_of(speech.text))
     ]
@@ -87,24 +88,24 @@ def _parts_of(cue: Cue) -> Iterator[_Part]:
         start = end
 
 
-def _begins(sentence: str) -> bool:
-    """Not after a dash within a sentence, or a minus sign."""
+def _begins_sentence(sentence: str) -> bool:
+    """Tells whether a sentence begins after a dash, which may be within one, or a minus sign."""
     return not sentence[0].islower() and not sentence[0].isdigit()
 
 
 def _ending(part: _Part, after: _Part | None) -> Ending:
     if after and after.is_marked:
         return Ending.SENTENCE
-    goes_on = (
+    is_continued = (
         after and part.text.endswith(_DOTS) and (after.text[0].islower() or after.text[0] in ".…")
     )
-    if is_ended(part.text) and not goes_on:
+    if is_ended(part.text) and not is_continued:
         return Ending.SENTENCE
-    is_clause = _CLAUSE.search(part.text) or (after and _begins_anew(after.text))
+    is_clause = _CLAUSE.search(part.text) or (after and _follows_clause(after.text))
     return Ending.CLAUSE if is_clause else Ending.NOTHING
 
 
-def _begins_anew(text: str) -> bool:
-    """With a capital letter, or after one word of a clause."""
+def _follows_clause(text: str) -> bool:
+    """Tells whether text begins with a capital letter, or one word before a new clause."""
     is_capitalised = text[0].isupper() and text[1:2].islower()
-    return is_capitalised or bool(_WORD_OVER.match(text))
+    return is_capitalised or bool(_LAST_CLAUSE_WORD.match(text))

@@ -1,13 +1,13 @@
-"""Which words of two files of one film say the same, told by when and how often they meet.
+"""Links between words of two files of one film, from the times at which they occur together.
 
-Knows no language. Two words are linked if they are said at about the same time, meet more often
-than chance explains, or are spelt alike (names, numbers, cognates), and no other word near them
-fits better. It is IBM model 1 (Brown et al. 1993, "The mathematics of statistical machine
-translation") where time takes the place of sentence pairs, both directions agree on each link
-(Liang et al. 2006, "Alignment by agreement"), and each link is judged by the counts of all others
-(leaving one out: the counts of one film are small). That words which a first pass linked tell
-where sentences end is from Varga et al. 2005 ("Parallel corpora for medium density languages",
-hunalign) and Moore 2002 ("Fast and accurate sentence alignment of bilingual corpora").
+Knows no language. Two words are linked if they occur at about the same time, do so more often than
+by chance or are spelt alike (names, numbers, cognates), and no other word near them fits better.
+This is IBM model 1 (Brown et al. 1993, "The mathematics of statistical machine translation") with
+time in place of sentence pairs; both directions agree on each link (Liang et al. 2006, "Alignment
+by agreement"), and each link is estimated from the counts of all others (leaving one out, since the
+counts of one film are small). The use of word links for the borders of sentences is from Varga et
+al. 2005 ("Parallel corpora for medium density languages", hunalign) and Moore 2002 ("Fast and
+accurate sentence alignment of bilingual corpora").
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ Ints = npt.NDArray[np.int64]
 _WORD = re.compile(
     r"\d+|[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]|[^\W\d_]+"
 )
-#: Letters by which words are told apart, so that forms of one word count together.
-STEM = 6
-#: Seconds in which the chance that two words are one falls to 1/e, and beyond which none is left.
-NEAR, FARTHEST = 2.0, 6.0
-#: Words of the other file, before and behind, that a word is compared with, at most.
-NEAREST = 40
-#: The strength of "no counterpart"; that of a link is how much oftener than by chance it is seen.
-UNLINKED = 1.0
-#: Counts that are added to those by chance: a few meetings tell little.
+#: Letters of a word that count, so that forms of one word count together.
+STEM_LETTERS = 6
+#: Seconds after which the strength of a link falls to 1/e, and beyond which it is 0.
+DECAY_SECONDS, MAX_LINK_SECONDS = 2.0, 6.0
+#: The most words of the other file, before and after, that a word is compared with.
+MAX_NEIGHBOURS = 40
+#: The strength of having no counterpart; that of a link is its count relative to chance.
+UNLINKED_STRENGTH = 1.0
+#: Added to the counts by chance: a few co-occurrences say little.
 SMOOTHING = 1.0
-#: Meetings that a like spelling is worth, and the share of pairs of letters from which it is like.
-ALIKE, LEAST_ALIKE = 3.0, 0.6
-ROUNDS = 5
+#: Co-occurrences that an equal spelling is worth, and the least Dice similarity that counts.
+SPELLING_COUNT, MIN_SIMILARITY = 3.0, 0.6
+EM_ITERATIONS = 5
 
 
-class Spoken(NamedTuple):
+class TimedText(NamedTuple):
     """A segment's text and time, in seconds."""
 
     text: str
@@ -53,10 +53,10 @@ class Spoken(NamedTuple):
 
 @dataclass(frozen=True)
 class Links:
-    """Pairs of words, by the segments that they stand in, in order of the source's.
+    """Links between words, by the segments that contain them, in order of the source's.
 
     Attributes:
-        source, target: numbers of segments, `(links,)`.
+        source, target: indices of segments, `(links,)`.
         weights: the probability of each link, `(links,)`.
     """
 
@@ -65,35 +65,40 @@ class Links:
     weights: Floats
 
 
-def links_between(source: Sequence[Spoken], target: Sequence[Spoken]) -> Links:
-    """The links between the words of two files on one clock."""
-    ours, theirs = words_in_order(source), words_in_order(target)
-    first, second = _near(ours.times, theirs.times)
-    kernel = np.exp(-np.abs(ours.times[first] - theirs.times[second]) / NEAR)
+def links_between(source: Sequence[TimedText], target: Sequence[TimedText]) -> Links:
+    """Returns the links between the words of two files on one clock."""
+    source_words, target_words = words_in_order(source), words_in_order(target)
+    first, second = _near_pairs(source_words.times, target_words.times)
+    kernel = np.exp(-np.abs(source_words.times[first] - target_words.times[second]) / DECAY_SECONDS)
     kinds, kind = np.unique(
-        ours.ids[first] * len(theirs.names) + theirs.ids[second], return_inverse=True
+        source_words.ids[first] * len(target_words.names) + target_words.ids[second],
+        return_inverse=True,
     )
-    pairs = np.divmod(kinds, max(1, len(theirs.names)))
-    lent = ALIKE * likeness(ours.names, theirs.names)[pairs]
-    floor = SMOOTHING + _chance(
-        *(ours.ids[first], theirs.ids[second], kernel), *pairs, min(len(ours.ids), len(theirs.ids))
+    pairs = np.divmod(kinds, max(1, len(target_words.names)))
+    spelling_counts = (
+        SPELLING_COUNT * spelling_similarity(source_words.names, target_words.names)[pairs]
     )
-    strength = kernel * (1 + lent / floor)[kind]
-    for _ in range(ROUNDS):
+    floor = SMOOTHING + _counts_by_chance(
+        *(source_words.ids[first], target_words.ids[second], kernel),
+        *pairs,
+        min(len(source_words.ids), len(target_words.ids)),
+    )
+    strength = kernel * (1 + spelling_counts / floor)[kind]
+    for _ in range(EM_ITERATIONS):
         weights = _posteriors(strength, first, second)
         others = np.bincount(kind, weights, len(kinds))[kind] - weights
-        strength = kernel * (np.maximum(0.0, others) + lent[kind]) / floor[kind]
+        strength = kernel * (np.maximum(0.0, others) + spelling_counts[kind]) / floor[kind]
     weights = _posteriors(strength, first, second)
-    order = np.argsort(ours.segments[first], kind="stable")
+    order = np.argsort(source_words.segments[first], kind="stable")
     first, second = first[order], second[order]
-    return Links(ours.segments[first], theirs.segments[second], weights[order])
+    return Links(source_words.segments[first], target_words.segments[second], weights[order])
 
 
 def words_of(text: str) -> list[str]:
-    """The stems of its words, without case and accents."""
+    """Returns the stems of a text's words, without case and accents."""
     letters = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return [word[:STEM] for word in _WORD.findall(plain)]
+    return [word[:STEM_LETTERS] for word in _WORD.findall(plain)]
 
 
 @dataclass(frozen=True)
@@ -101,10 +106,10 @@ class Words:
     """All words of a file, in order of time.
 
     Attributes:
-        names: different words.
-        ids: of each word, its place in `names`, `(words,)`.
-        times: when each is said, by its place in its segment, in seconds, `(words,)`.
-        segments: of each word, `(words,)`.
+        names: the distinct words.
+        ids: index of each word in `names`, `(words,)`.
+        times: seconds of each word, by its place in its segment, `(words,)`.
+        segments: index of each word's segment, `(words,)`.
     """
 
     names: list[str]
@@ -113,10 +118,10 @@ class Words:
     segments: Ints
 
 
-def words_in_order(spoken: Sequence[Spoken]) -> Words:
+def words_in_order(texts: Sequence[TimedText]) -> Words:
     numbers: dict[str, int] = {}
     found: list[tuple[float, int, int]] = []
-    for segment, each in enumerate(spoken):
+    for segment, each in enumerate(texts):
         words = words_of(each.text)
         places = np.cumsum([0, *(len(word) + 1 for word in words)])
         for word, place in zip(words, places, strict=False):
@@ -130,47 +135,46 @@ def words_in_order(spoken: Sequence[Spoken]) -> Words:
     return Words(list(numbers), ids[order], times[order], segments[order])
 
 
-def _near(ours: Floats, theirs: Floats) -> tuple[Ints, Ints]:
-    """Numbers of all pairs of words that are near in time, `(pairs,)` each."""
-    middles = np.searchsorted(theirs, ours)
-    lows = np.maximum(np.searchsorted(theirs, ours - FARTHEST), middles - NEAREST)
-    highs = np.minimum(np.searchsorted(theirs, ours + FARTHEST), middles + NEAREST)
+def _near_pairs(source: Floats, target: Floats) -> tuple[Ints, Ints]:
+    """Returns the indices of all pairs of words that are near in time, `(pairs,)` each."""
+    middles = np.searchsorted(target, source)
+    lows = np.maximum(np.searchsorted(target, source - MAX_LINK_SECONDS), middles - MAX_NEIGHBOURS)
+    highs = np.minimum(np.searchsorted(target, source + MAX_LINK_SECONDS), middles + MAX_NEIGHBOURS)
     counts = highs - lows
-    first = np.repeat(np.arange(len(ours)), counts)
+    first = np.repeat(np.arange(len(source)), counts)
     second = np.arange(len(first)) + np.repeat(lows - np.cumsum(counts) + counts, counts)
     return first, second
 
 
 def _posteriors(strength: Floats, first: Ints, second: Ints) -> Floats:
-    """The probability of each pair against all others of either word, and none."""
+    """Returns the probability of each pair, against all others of either word and no link."""
     rivals = sum(np.bincount(side, strength)[side] for side in (first, second)) - strength
-    return np.asarray(strength / (UNLINKED + rivals))
+    return np.asarray(strength / (UNLINKED_STRENGTH + rivals))
 
 
-def _chance(
-    ours: Ints, theirs: Ints, kernel: Floats, kinds: Ints, others: Ints, words: int
+def _counts_by_chance(
+    source: Ints, target: Ints, kernel: Floats, source_kinds: Ints, target_kinds: Ints, words: int
 ) -> Floats:
-    """Links that each pair of kinds would have if words were strewn at random."""
-    shares = [np.bincount(ids, kernel) / max(1e-9, kernel.sum()) for ids in (ours, theirs)]
-    return np.asarray(shares[0][kinds] * shares[1][others] * words)
+    """Returns the expected links of each pair of distinct words if words were placed at random."""
+    shares = [np.bincount(ids, kernel) / max(1e-9, kernel.sum()) for ids in (source, target)]
+    return np.asarray(shares[0][source_kinds] * shares[1][target_kinds] * words)
 
 
-def likeness(ours: Sequence[str], theirs: Sequence[str]) -> Floats:
-    """The share of pairs of letters that words have in common (Dice), if it is large, `(ours,
-    theirs)`."""
-    grams = [[_grams(word) for word in words] for words in (ours, theirs)]
-    numbers = {gram: n for n, gram in enumerate({g: None for each in grams[1] for g in each})}
-    has = [np.zeros((len(words), len(numbers)), np.float32) for words in grams]
-    for rows, words in zip(has, grams, strict=True):
+def spelling_similarity(source: Sequence[str], target: Sequence[str]) -> Floats:
+    """Returns the Dice similarity of words by letter bigrams, 0 if small, `(source, target)`."""
+    bigrams = [[_bigrams(word) for word in words] for words in (source, target)]
+    numbers = {bigram: n for n, bigram in enumerate({g: None for each in bigrams[1] for g in each})}
+    has = [np.zeros((len(words), len(numbers)), np.float32) for words in bigrams]
+    for rows, words in zip(has, bigrams, strict=True):
         for row, found in zip(rows, words, strict=True):
-            row[[numbers[gram] for gram in found if gram in numbers]] = 1
-    sizes = [np.array([len(found) for found in words], np.float64) for words in grams]
+            row[[numbers[bigram] for bigram in found if bigram in numbers]] = 1
+    sizes = [np.array([len(found) for found in words], np.float64) for words in bigrams]
     shares = 2 * (has[0] @ has[1].T) / np.add.outer(*sizes)
-    return np.where(shares >= LEAST_ALIKE, shares, 0.0)
+    return np.where(shares >= MIN_SIMILARITY, shares, 0.0)
 
 
-def _grams(word: str) -> list[str]:
-    """Pairs of letters, and of an edge and a letter; a short word or a number is one of its own."""
+def _bigrams(word: str) -> list[str]:
+    """Returns a word's letter bigrams with its edges; a short word or a number is a single one."""
     if len(word) < 3 or word.isdigit():
         return [word]
     edged = f"^{word}$"

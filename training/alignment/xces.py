@@ -1,4 +1,4 @@
-"""XCES, the sentence alignments that OPUS ships beside the documents of both languages.
+"""Reader of XCES, the sentence alignments that OPUS ships beside the documents of both languages.
 
     <cesAlign version="1.0">
       <linkGrp targType="s" fromDoc="de/1994/1/2.xml.gz" toDoc="en/1994/1/3.xml.gz">
@@ -22,8 +22,8 @@ from training.subtitles.opensubtitles import film_of, read_sentences
 
 
 @dataclass(frozen=True)
-class _Documents:
-    """Two documents that the links behind it are of; `line` of the alignment."""
+class _LinkGroup:
+    """The two documents that the links after it join; `line` is that of the alignment."""
 
     source: str
     target: str
@@ -32,7 +32,7 @@ class _Documents:
 
 @dataclass(frozen=True)
 class _Link:
-    """Ids of sentences that say the same; `line` of the alignment."""
+    """Ids of sentences with the same meaning; `line` is that of the alignment."""
 
     source: tuple[str, ...]
     target: tuple[str, ...]
@@ -40,7 +40,7 @@ class _Link:
 
 
 @dataclass(frozen=True)
-class _Sides:
+class _DocumentPair:
     """The sentences of two documents by their ids, and which of the two is the source."""
 
     first: dict[str, str]
@@ -49,7 +49,7 @@ class _Sides:
     group: str
 
     def pair(self, link: _Link, origin: str) -> Example | Fault | None:
-        """What a link joins; nothing if a side is empty."""
+        """Returns the pair that a link joins, or None if a side is empty."""
         texts = []
         for ids, sentences in ((link.source, self.first), (link.target, self.second)):
             missing = [each for each in ids if each not in sentences]
@@ -61,28 +61,28 @@ class _Sides:
 
 
 def read_xces(path: Path, languages: tuple[str, ...], documents: Sequence[Path] = ()) -> Records:
-    """Pairs of the texts that an alignment links. A film, or else a document, is a group; a link
-    with an empty side is no pair.
+    """Yields the pairs that an alignment links. A film, or else a document, is a group; a link
+    with an empty side is skipped.
 
     Args:
         path: the alignment.
         languages: of source and target, the first folders of `fromDoc` and `toDoc`, in either
             order; empty: `fromDoc` is the source.
-        documents: folders and archives (of OPUS: `en.zip`) that hold the documents; none: the
-            folder of the alignment, and the archives in it.
+        documents: folders and archives (OPUS: `en.zip`) with the documents; empty: the folder of
+            the alignment and the archives in it.
 
     Raises:
         CorpusError: if the alignment cannot be read.
     """
-    places = tuple(documents) or _places_beside(path)
-    sides: _Sides | None = None
+    places = tuple(documents) or _default_places(path)
+    sides: _DocumentPair | None = None
     for found in read_xml(path, _Alignment(), "XCES"):
         if isinstance(found, Fault):
             yield found
             continue
         origin = f"{path}:{found.line}"
-        if isinstance(found, _Documents):
-            sides = yield from _load(found, languages, places, origin)
+        if isinstance(found, _LinkGroup):
+            sides = yield from _load_documents(found, languages, places, origin)
         elif not found.source and not found.target:
             yield Fault(origin, 'expected <link xtargets="1 2;1"/>, ids of both documents')
         elif sides and (pair := sides.pair(found, origin)):
@@ -93,7 +93,7 @@ class _Alignment:
     """Collects documents and their links."""
 
     def __init__(self) -> None:
-        self._found: list[_Documents | _Link] = []
+        self._found: list[_LinkGroup | _Link] = []
         self._is_root = True
 
     def start(self, name: str, attributes: dict[str, str], line: int) -> None:
@@ -102,29 +102,29 @@ class _Alignment:
         self._is_root = False
         if name == "linkGrp":
             names = (attributes.get("fromDoc", ""), attributes.get("toDoc", ""))
-            self._found.append(_Documents(*names, line))
+            self._found.append(_LinkGroup(*names, line))
         elif name == "link":
             source, _, target = attributes.get("xtargets", "").partition(";")
             self._found.append(_Link(tuple(source.split()), tuple(target.split()), line))
 
     def end(self, name: str) -> None:
-        """Nothing: links have no contents."""
+        """Does nothing: links have no contents."""
 
     def text(self, text: str) -> None:
-        """Nothing: links have no text."""
+        """Does nothing: links have no text."""
 
-    def take(self) -> list[_Documents | _Link]:
+    def take(self) -> list[_LinkGroup | _Link]:
         found, self._found = self._found, []
         return found
 
 
-def _load(
-    names: _Documents, languages: tuple[str, ...], places: tuple[Path, ...], origin: str
-) -> Generator[Fault, None, _Sides | None]:
-    """The sentences of two documents; None, after a fault, if one cannot be read."""
+def _load_documents(
+    names: _LinkGroup, languages: tuple[str, ...], places: tuple[Path, ...], origin: str
+) -> Generator[Fault, None, _DocumentPair | None]:
+    """Returns the sentences of two documents, or None, after a fault, if one is unreadable."""
     codes = [_language_of(name) for name in (names.source, names.target)]
-    is_swapped = bool(languages) and not _are_of(codes, languages)
-    if is_swapped and not _are_of(codes[::-1], languages):
+    is_swapped = bool(languages) and not _match_languages(codes, languages)
+    if is_swapped and not _match_languages(codes[::-1], languages):
         reason = f"aligns {names.source} with {names.target}, not {' with '.join(languages)}"
         yield Fault(origin, reason)
         return None
@@ -132,7 +132,7 @@ def _load(
     for name in (names.source, names.target):
         file, sentences = places[0], dict[str, str]()
         try:
-            document = _find(name, places)
+            document = _find_document(name, places)
             if document is None:
                 where = " or ".join(str(place) for place in places[:3])
                 yield Fault(origin, f"its document {name} is not in {where}")
@@ -148,42 +148,42 @@ def _load(
             return None
         sides.append(sentences)
     first, second = sides
-    return _Sides(first, second, is_swapped, film_of(names.source))
+    return _DocumentPair(first, second, is_swapped, film_of(names.source))
 
 
 def _language_of(document: str) -> str:
     return document.split("/")[0].lower().replace("-", "_")
 
 
-def _are_of(codes: list[str], languages: tuple[str, ...]) -> bool:
-    """Whether the codes mean the languages; `zh` also means `zh_cn`."""
+def _match_languages(codes: list[str], languages: tuple[str, ...]) -> bool:
+    """Tells whether the codes match the languages; `zh` also matches `zh_cn`."""
     wanted = [language.lower().replace("-", "_") for language in languages]
     return all(
         language in (code, code.split("_")[0]) for code, language in zip(codes, wanted, strict=True)
     )
 
 
-def _places_beside(path: Path) -> tuple[Path, ...]:
-    """The folder or archive of an alignment, and the archives in that folder."""
+def _default_places(path: Path) -> tuple[Path, ...]:
+    """Returns the folder or archive of an alignment, and the archives beside it."""
     archive = archive_of(path)
     folder = (archive or path).parent
     beside = sorted(file for file in folder.iterdir() if is_archive(file))
     return (path.parent, *beside) if archive is None else (archive, folder, *beside)
 
 
-def _find(document: str, places: tuple[Path, ...]) -> Path | None:
-    """A document, packed or not, whichever folders of OPUS (`OpenSubtitles/raw`) it is below."""
+def _find_document(document: str, places: tuple[Path, ...]) -> Path | None:
+    """Returns a document, packed or not, in any folder of OPUS (`OpenSubtitles/raw`), or None."""
     if ".." in document.split("/"):
         return None
     plain = document.removesuffix(".gz")
-    bases = (base for place in places for base in _bases(place, document.split("/")[0]))
+    bases = (base for place in places for base in _corpus_folders(place, document.split("/")[0]))
     files = (base / name for base in bases for name in (document, plain, f"{plain}.gz"))
     return next(filter(is_file, files), None)
 
 
 @lru_cache(maxsize=64)
-def _bases(place: Path, folder: str) -> tuple[Path, ...]:
-    """Where `folder` is, at most two folders below `place`."""
+def _corpus_folders(place: Path, folder: str) -> tuple[Path, ...]:
+    """Returns the parents of `folder`, at most two levels below `place`."""
     if is_archive(place):
         found = {f"/{name}".partition(f"/{folder}/") for name in names_in(place)}
         return tuple(place / before[1:] for before in sorted({b for b, f, _ in found if f}))

@@ -1,1 +1,1 @@
-"""One file for each format: a path in, examples and faults out, as a stream."""
+"""Readers, one file per format: each takes a path and yields examples and faults, as a stream."""

@@ -1,6 +1,6 @@
-"""Dates and times of chat exports, whose style is that of the phone's region. Pure functions.
+"""Dates and times of chat exports, in the style of the phone's region. Pure functions.
 
-A single `03/04/21` may be in March or in April: all dates of a file together tell.
+A single `03/04/21` may be in March or in April: all dates of a file together decide.
 """
 
 from __future__ import annotations
@@ -12,55 +12,55 @@ from datetime import date
 from itertools import groupby, pairwise
 
 DAY_SECONDS = 86_400
-#: Years of two digits begin here.
+#: Added to years of two digits.
 CENTURY = 2000
 
-Order = tuple[int, int, int]
-#: Where year, month and day stand in a date.
-YEAR_FIRST: Order = (0, 1, 2)
-DAY_FIRST: Order = (2, 1, 0)
-MONTH_FIRST: Order = (2, 0, 1)
+DateOrder = tuple[int, int, int]
+#: Positions of year, month and day in a date.
+YEAR_FIRST: DateOrder = (0, 1, 2)
+DAY_FIRST: DateOrder = (2, 1, 0)
+MONTH_FIRST: DateOrder = (2, 0, 1)
 
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-#: Markers of half of the day without spaces and points; most of Unicode's CLDR.
-_MORNING = frozenset(
+#: AM and PM markers without spaces and points; most of them from Unicode's CLDR.
+_AM_MARKERS = frozenset(
     "am πμ 오전 上午 午前 凌晨 早上 ص de vorm ap öö sa fm dop dopoledne पूर्वाह्न לפנהצ קמ".split()
 )
-_EVENING = frozenset(
+_PM_MARKERS = frozenset(
     "pm μμ 오후 下午 午後 中午 晚上 م du nachm ip ös ch em odp odpoledne अपराह्न אחהצ ptg".split()
 )
 
-#: A word or two beside the time: half of the day, or `at`, `à`, `klo`, ...
+#: A word or two beside the time: an AM or PM marker, or `at`, `à`, `klo`, ...
 _MARKER = r"(?:[^\s\d,،:;()<>\[\]–—-]{1,10}\s?){1,2}"
-#: A date and a time; `match.groups()` is what `stamp_of` takes.
+#: A date and a time; `match.groups()` are the arguments of `stamp_of`.
 STAMP = (
     r"(\d{1,4})\s?([./년年-])\s?(\d{1,2}|[A-Za-z]{3})\s?[./월月-]\s?(\d{1,4})[.일日]?"
     rf"(?:[,،]\s?|\s|T)({_MARKER})?"
     rf"(\d{{1,2}})[:.](\d{{2}})(?:[:.](\d{{2}}))?(?:\s?({_MARKER}))?"
 )
 _STAMP = re.compile(STAMP)
-_NO_PART_OF_MARKERS = re.compile(r"[\s.'\"’”״׳]")
+_MARKER_PUNCTUATION = re.compile(r"[\s.'\"’”״׳]")
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """A date and time, of which the order of day, month and year is not yet known.
+    """A date and time whose order of day, month and year is not yet known.
 
     Attributes:
         numbers: of the date, in the order of the file.
-        separator: between them.
-        seconds: of the day.
-        has_halves: whether its clock counts twelve hours.
+        separator: between the numbers.
+        seconds: since midnight.
+        is_twelve_hour: the clock counts twelve hours.
     """
 
     numbers: tuple[int, int, int]
     separator: str
     seconds: int
-    has_halves: bool
+    is_twelve_hour: bool
 
 
 def parse_stamp(text: str) -> Stamp:
-    """The stamp that `text` begins with.
+    """Returns the stamp that `text` begins with.
 
     Raises:
         ValueError: if it begins with none.
@@ -76,13 +76,13 @@ def stamp_of(
     separator: str,
     second: str,
     third: str,
-    before: str,
+    marker_before: str,
     hours: str,
     minutes: str,
     seconds: str,
-    behind: str,
+    marker_after: str,
 ) -> Stamp:
-    """The stamp of what the groups of `STAMP` match: the date; the time and a word on each side.
+    """Returns the stamp of the groups of `STAMP`: the date, and the time with a word on each side.
 
     Raises:
         ValueError: if there is no such time or month.
@@ -92,36 +92,39 @@ def stamp_of(
         numbers = (_year(third), month, int(first))
     else:
         numbers = (int(first), int(second), int(third))
-    markers = {_NO_PART_OF_MARKERS.sub("", each).casefold() for each in (before, behind)}
-    is_morning, is_evening = bool(markers & _MORNING), bool(markers & _EVENING)
-    hour, minute, second_of = int(hours), int(minutes), int(seconds or 0)
-    if (is_morning or is_evening) and hour <= 12:
-        hour = hour % 12 + 12 * is_evening
-    if hour > 23 or minute > 59 or second_of > 59:
+    markers = {
+        _MARKER_PUNCTUATION.sub("", each).casefold() for each in (marker_before, marker_after)
+    }
+    is_am, is_pm = bool(markers & _AM_MARKERS), bool(markers & _PM_MARKERS)
+    hour, minute, seconds_part = int(hours), int(minutes), int(seconds or 0)
+    if (is_am or is_pm) and hour <= 12:
+        hour = hour % 12 + 12 * is_pm
+    if hour > 23 or minute > 59 or seconds_part > 59:
         raise ValueError(f"there is no time {hours}:{minutes}{seconds and ':'}{seconds}")
-    time = (hour * 60 + minute) * 60 + second_of
-    return Stamp(numbers, separator, time, is_morning or is_evening)
+    time = (hour * 60 + minute) * 60 + seconds_part
+    return Stamp(numbers, separator, time, is_am or is_pm)
 
 
-def order_of(stamps: Iterable[Stamp]) -> Order:
-    """Where year, month and day stand in the dates of a file, whose messages are in order of time.
+def order_of(stamps: Iterable[Stamp]) -> DateOrder:
+    """Returns the order of year, month and day in a file whose messages are in order of time.
 
-    Of all orders, that with the fewest impossible dates; of those, with the fewest steps back; of
-    those, the usual one: the day first; the month, where slashes meet a clock of twelve hours.
+    It is the order with the fewest impossible dates; among equals, the one with the fewest steps
+    back in time; among these, the usual one: the day first, or the month first if dates have
+    slashes and the clock counts twelve hours.
     """
     found = [next(same) for _, same in groupby(stamps, lambda stamp: stamp.numbers)]
-    is_american = any(stamp.separator == "/" and stamp.has_halves for stamp in found)
+    is_american = any(stamp.separator == "/" and stamp.is_twelve_hour for stamp in found)
     usual = (MONTH_FIRST, DAY_FIRST) if is_american else (DAY_FIRST, MONTH_FIRST)
 
-    def faults_of(order: Order) -> tuple[int, int]:
+    def rank(order: DateOrder) -> tuple[int, int]:
         days = [day for stamp in found if (day := _day_of(stamp, order))]
         return len(found) - len(days), sum(later < day for day, later in pairwise(days))
 
-    return min((*usual, YEAR_FIRST), key=faults_of)
+    return min((*usual, YEAR_FIRST), key=rank)
 
 
-def seconds_of(stamp: Stamp, order: Order) -> int:
-    """Seconds since the first day of the calendar, of the clock that the file is by.
+def seconds_of(stamp: Stamp, order: DateOrder) -> int:
+    """Returns the seconds since the first day of the calendar, in the file's own time zone.
 
     Raises:
         ValueError: if there is no such date.
@@ -132,8 +135,8 @@ def seconds_of(stamp: Stamp, order: Order) -> int:
     return day * DAY_SECONDS + stamp.seconds
 
 
-def _day_of(stamp: Stamp, order: Order) -> int:
-    """Its number in the calendar, from 1; 0 if there is no such day."""
+def _day_of(stamp: Stamp, order: DateOrder) -> int:
+    """Returns the number of a stamp's day in the calendar, from 1; 0 if there is no such day."""
     year, month, day = (stamp.numbers[place] for place in order)
     try:
         return date(_year(str(year)), month, day).toordinal()

@@ -1,6 +1,6 @@
-"""Messages of a chat to conversations, without the names of those who talk.
+"""Conversations from the messages of a chat, without the names of the people in it.
 
-What an app exports is read by `whatsapp.py`, `telegram.py` and `discord.py`.
+`whatsapp.py`, `telegram.py` and `discord.py` read the exports of the apps.
 """
 
 from __future__ import annotations
@@ -18,28 +18,30 @@ from training.files.records import Fault, Records
 from training.readers.dialogue import Turn, exchanges_of
 from training.readers.json_values import Row, arrays_of
 
-#: What stands for the name of anybody in the chat.
+#: The replacement for the name of anybody in the chat.
 NAME = "@name"
-#: A mention as WhatsApp marks it; readers of other apps mark theirs alike.
+#: A mention as WhatsApp marks it; readers of other apps mark theirs in the same way.
 MENTION_START, MENTION_END = "\u2068", "\u2069"
 
 _MENTION = re.compile(rf"@{MENTION_START}@?([^{MENTION_END}]{{0,200}}){MENTION_END}|@(\+?\d{{6,}})")
-#: Marks of direction that apps put around names and texts; invisible.
-_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+#: Invisible marks of direction that apps put around names and texts.
+_INVISIBLE_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _WORD = re.compile(r"[^\W\d_]+")
 _HANDLE = re.compile(r"@?\w(?:[\w.+-]*\w)?")
 _NAMES = re.compile(rf"{NAME}(?:[ -]{NAME})+")
-#: Scripts without spaces, where a name has no border.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+")
+#: Scripts without spaces, where a name has no word boundary.
+_UNSPACED_SCRIPT = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+"
+)
 
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """How a chat becomes conversations.
+    """Options for turning a chat into conversations.
 
     Attributes:
         pause_hours: a longer silence ends a conversation.
-        keep_names: whether the names of those who talk stay in texts.
+        keep_names: leave the names of people in the texts.
     """
 
     pause_hours: float = 6.0
@@ -48,14 +50,14 @@ class ChatOptions:
 
 @dataclass(frozen=True)
 class Message:
-    """What one person writes at a time.
+    """A message of one person.
 
     Attributes:
-        sender: who it is, the same in all of a chat.
-        name: what the sender is called; may be empty.
-        seconds: when, since any beginning.
+        sender: identifies the person within the chat.
+        name: of the sender; may be empty.
+        seconds: time of the message, from any fixed moment.
         text: as it was written; mentions are between `MENTION_START` and `MENTION_END`.
-        line: of the file, from 1, where it begins.
+        line: of the file, from 1, where the message begins.
     """
 
     sender: str
@@ -66,10 +68,10 @@ class Message:
 
 
 def exchanges_of_chat(found: Iterable[Message | Fault], path: str, options: ChatOptions) -> Records:
-    """The exchanges of one chat, in order of time. What one person writes in a row is one turn. A
-    conversation is a group; it ends with a long silence, and where a message could not be read.
+    """Yields the exchanges of one chat, in order of time. Consecutive messages of one person are
+    one turn. A conversation is a group; it ends with a long silence or an unreadable message.
 
-    Names in texts become `NAME`, as `without_names` tells, unless `options` keep them.
+    Names in texts become `NAME`, as in `without_names`, unless `options` keep them.
     """
     messages = list(found)
     names = {each.name for each in messages if isinstance(each, Message)}
@@ -98,7 +100,7 @@ def read_messages(
 
     Args:
         path: the export.
-        message_of: from a record and its line to a message, or None if it is left out; raises
+        message_of: turns a record and its line into a message, or None to leave it out; raises
             ValueError at another shape.
         app: its name, for the error.
 
@@ -111,11 +113,11 @@ def read_messages(
         parsed = (_parse(row, path, message_of) for row in rows)
         yield [each for each in parsed if each]
     if not is_found:
-        raise CorpusError(f'{path}: no export of {app}: it has no list "messages".')
+        raise CorpusError(f'{path}: not an export of {app}: it has no list "messages".')
 
 
 def seconds_of_date(text: str) -> float:
-    """Seconds since 1970 of a date and time in ISO 8601; without a zone, by the chat's own clock.
+    """Returns the seconds since 1970 of a date and time in ISO 8601; without a zone, as if in UTC.
 
     Raises:
         ValueError: if it is none.
@@ -125,9 +127,11 @@ def seconds_of_date(text: str) -> float:
 
 
 def without_names(names: Iterable[str]) -> Callable[[str], str]:
-    """A function that puts `NAME` for the names of persons in a text: for mentions, and for each
-    word of `names`, in its own letters or as a genitive (`Annas`). A word in small letters counts
-    only where it is all of a name, or behind an `@`."""
+    """Returns a function that replaces the names of people in a text by `NAME`.
+
+    It replaces mentions, and each word of `names`, with the same capitals, also as a genitive
+    (`Annas`). A word in small letters counts only if it is a whole name, or after an `@`.
+    """
     words: set[str] = set()
     handles: set[str] = set()
     unspaced: set[str] = set()
@@ -139,8 +143,8 @@ def without_names(names: Iterable[str]) -> Callable[[str], str]:
         words |= {part for part in parts if part[0].isupper()}
         if len(parts) == 1:
             words |= {parts[0], parts[0].capitalize()}
-        unspaced |= {part for part in parts if _UNSPACED.fullmatch(part)}
-    without_borders = re.compile("|".join(sorted(unspaced, key=len, reverse=True)) or "(?!)")
+        unspaced |= {part for part in parts if _UNSPACED_SCRIPT.fullmatch(part)}
+    unspaced_names = re.compile("|".join(sorted(unspaced, key=len, reverse=True)) or "(?!)")
 
     def hide_word(found: re.Match[str]) -> str:
         return NAME if found[0] in words or found[0].removesuffix("s") in words else found[0]
@@ -149,9 +153,9 @@ def without_names(names: Iterable[str]) -> Callable[[str], str]:
         return NAME if found[0].casefold() in handles else found[0]
 
     def hide(text: str) -> str:
-        text = _MARKS.sub("", _MENTION.sub(NAME, text))
+        text = _INVISIBLE_MARKS.sub("", _MENTION.sub(NAME, text))
         text = _WORD.sub(hide_word, _HANDLE.sub(hide_handle, text))
-        return _NAMES.sub(NAME, without_borders.sub(NAME, text))
+        return _NAMES.sub(NAME, unspaced_names.sub(NAME, text))
 
     return hide
 
@@ -167,7 +171,7 @@ def _parse(
             raise ValueError("expected a record")
         return message_of(record, line)
     except ValueError as error:
-        return Fault(f"{path}:{line}", f"no message: {error}")
+        return Fault(f"{path}:{line}", f"not a message: {error}")
 
 
 def _exchanges_of(
@@ -182,4 +186,4 @@ def _exchanges_of(
 
 
 def _with_names(text: str) -> str:
-    return _MARKS.sub("", _MENTION.sub(r"@\1\2", text))
+    return _INVISIBLE_MARKS.sub("", _MENTION.sub(r"@\1\2", text))

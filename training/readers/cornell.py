@@ -1,4 +1,4 @@
-"""The Cornell movie-dialogs corpus (Danescu-Niculescu-Mizil and Lee 2011)."""
+"""Reader of the Cornell movie-dialogs corpus (Danescu-Niculescu-Mizil and Lee 2011)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SEPARATOR = " +++$+++"
 
 
 def read_cornell(path: Path) -> Records:
-    """`movie_conversations.txt`, with `movie_lines.txt` beside it. A film is a group.
+    """Reads `movie_conversations.txt`, with `movie_lines.txt` beside it. A film is a group.
 
     Raises:
-        CorpusError: if the lines are not there.
+        CorpusError: if the file of lines is missing.
     """
     lines_file = lines_file_of(path)
     if lines_file is None:
@@ -41,7 +41,7 @@ def read_cornell(path: Path) -> Records:
 
 
 def lines_file_of(path: Path) -> Path | None:
-    """The lines that the conversations in `path` are made of, if they are beside it."""
+    """Returns the file of lines for the conversations in `path`, if it is beside it."""
     lines_file = path.with_name(path.name.replace("conversations", "lines"))
     return lines_file if lines_file != path and is_file(lines_file) else None
 
@@ -53,8 +53,8 @@ def _read_columns(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _decode(content: bytes) -> str:
-    """The corpus was published in cp1252; copies of it in UTF-8 go round as well, and are UTF-8
-    though some bytes are damaged."""
+    """Decodes cp1252, in which the corpus was published, or UTF-8, in which there are copies, some
+    of them with damaged bytes."""
     text = content.decode("utf-8-sig", errors="replace")
     damaged = text.count("\ufffd")
     is_utf8 = damaged * 2 <= len(_BEYOND_ASCII.findall(text))

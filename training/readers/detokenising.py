@@ -1,4 +1,4 @@
-"""From tokens back to text: OPUS' tokenised files carry no spaces. Pure functions."""
+"""Detokenisation, for OPUS' tokenised files without spaces. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-#: Tokens that no space comes before, and those that none comes after.
+#: Tokens without a space before them, and tokens without one after them.
 _CLOSING = re.compile(r"[.,;:?!%)\]}»”’…。、，．！？；：）］｝」』】]+$")
 _OPENING = frozenset("( [ { « “ „ ‚ ‘ ¿ ¡ $ £ （ ［ ｛ 「 『 【".split())
-#: What English and German part from the word before: don 't, it 's, I 'll, do n't, geht 's.
+#: What tokenisers split from the word before: don 't, it 's, I 'll, do n't, geht 's.
 _CLITIC = re.compile(r"(?:['’](?:s|t|m|d|re|ve|ll)|n['’]t)$", re.IGNORECASE)
-#: What French and Italian part from the word behind: l' homme, qu' il, dell' acqua.
+#: What French and Italian tokenisers split from the word after: l' homme, qu' il, dell' acqua.
 _ELISION = re.compile(r"[^\W\d_]{0,6}(?:[^\W\d_s]|^s)['’]$", re.IGNORECASE)
 _VOWEL = re.compile(r"[aeiouyhàâäáèéêëìîïíòôöóùûüúœæ]", re.IGNORECASE)
-DOTS = ("...", "…")
+_DOTS = ("...", "…")
 _QUOTES = ('"', "'")
 #: Scripts without spaces: Thai, Lao, Burmese, Khmer, kana, Chinese characters, wide forms.
 _UNSPACED = re.compile(
@@ -23,33 +23,33 @@ _UNSPACED = re.compile(
 
 
 def detokenised(tokens: Sequence[str]) -> str:
-    """A sentence of its tokens, with spaces where they are usual.
+    """Returns the sentence of some tokens, with the usual spaces.
 
-    Straight quotation marks open and close in turn; one without another opens if it is first. What
-    a language writes otherwise than most (a space before a French question mark) is not restored.
+    Straight quotation marks open and close in turn; a single one opens if it is first. The habits
+    of one language (a space before a French question mark) are not restored.
     """
-    text, is_glued = "", True
+    text, attaches_next = "", True
     open_quotes: set[str] = set()
-    left = Counter(tokens)
+    remaining = Counter(tokens)
     for place, token in enumerate(tokens):
-        left[token] -= 1
-        closes = token in _QUOTES and (token in open_quotes or (place > 0 and not left[token]))
-        if not (is_glued or closes or _joins_left(text, token)):
+        remaining[token] -= 1
+        closes = token in _QUOTES and (token in open_quotes or (place > 0 and not remaining[token]))
+        if not (attaches_next or closes or _attaches_left(text, token)):
             text += " "
         text += token
         following = tokens[place + 1] if place + 1 < len(tokens) else ""
-        is_glued = token in _OPENING or (place == 0 and token in DOTS)
+        attaches_next = token in _OPENING or (place == 0 and token in _DOTS)
         if closes:
             open_quotes.discard(token)
         elif token in _QUOTES:
             open_quotes.add(token)
-            is_glued = True
+            attaches_next = True
         elif _ELISION.match(token) and _VOWEL.match(following):
-            is_glued = True
+            attaches_next = True
     return text
 
 
-def _joins_left(text: str, token: str) -> bool:
+def _attaches_left(text: str, token: str) -> bool:
     if _CLOSING.match(token) or _CLITIC.match(token):
         return True
     return bool(_UNSPACED.match(token[:1]) and _UNSPACED.match(text[-1:]))

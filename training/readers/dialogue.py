@@ -1,4 +1,4 @@
-"""From a conversation to exchanges, and the two plainest dialogue formats."""
+"""Exchanges of a conversation, and readers of the two plainest dialogue formats."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ from pathlib import Path
 from training.files.paths import read_lines
 from training.files.records import Example, Fault, Records
 
-#: No reply is given more turns of context than this.
-LONGEST_CONTEXT = 16
-#: Conversations of plain lines are cut here, so that a split can part a file of one long talk.
-LONGEST_CONVERSATION = 100
+#: The most turns of context of a reply.
+MAX_CONTEXT_TURNS = 16
+#: Conversations of plain lines are cut here, so that a split can divide a file of one long talk.
+MAX_CONVERSATION_TURNS = 100
 
-Turn = tuple[int, str]  # where it stands (a line, or a place in its conversation), text
+Turn = tuple[int, str]  # its place (a line, or a position in its conversation), text
 
 
 def exchanges_of(turns: Iterable[Turn], *, group: str, origin: str) -> Iterator[Example]:
-    """One example for each turn but the first: the turns before it, and it. `origin` is what the
-    turns' places belong to."""
+    """Yields an example for each turn but the first: the turns before it, and itself.
+
+    Args:
+        turns: in order.
+        group: of all examples.
+        origin: the file that the turns' places refer to.
+    """
     context: list[str] = []
     for place, text in turns:
         if context:
             yield Example(tuple(context), text, group, f"{origin}:{place}")
-        context = [*context[-LONGEST_CONTEXT + 1 :], text]
+        context = [*context[-MAX_CONTEXT_TURNS + 1 :], text]
 
 
 def read_exchanges(path: Path) -> Records:
-    """`turn TAB ... TAB reply`, one exchange a line: the last column answers those before it."""
+    """Reads `turn TAB ... TAB reply`, one exchange per line: the last column answers the others."""
     for number, line in read_lines(path):
         *context, reply = line.split("\t")
         if context:
@@ -37,12 +42,12 @@ def read_exchanges(path: Path) -> Records:
 
 
 def read_turn_lines(path: Path) -> Records:
-    """One turn a line; an empty line ends a conversation."""
+    """Reads one turn per line; an empty line ends a conversation."""
     turns: list[Turn] = []
     for number, line in read_lines(path):
         if line.strip():
             turns.append((number, line))
-        if not line.strip() or len(turns) == LONGEST_CONVERSATION:
+        if not line.strip() or len(turns) == MAX_CONVERSATION_TURNS:
             yield from _exchanges_of_lines(turns, path)
             turns = []
     yield from _exchanges_of_lines(turns, path)

@@ -1,4 +1,4 @@
-"""Channels of Discord as DiscordChatExporter writes them: `.csv` and `.json`.
+"""Reader of Discord channels as DiscordChatExporter writes them: `.csv` and `.json`.
 
 https://github.com/Tyrrrz/DiscordChatExporter
 """
@@ -27,11 +27,11 @@ from training.readers.chats import (
 )
 
 COLUMNS = ("AuthorID", "Author", "Date", "Content")
-#: Messages that people write; others tell who joined, called or pinned something.
-WRITTEN = ("Default", "Reply")
+#: Types of messages that people write; others report who joined, called or pinned something.
+MESSAGE_TYPES = ("Default", "Reply")
 
-_NUMBER = re.compile(r"#\d{4}$")  # behind names, up to 2023
-#: What the table holds, without a type, for messages that nobody wrote.
+_DISCRIMINATOR = re.compile(r"#\d{4}$")  # after names, until 2023
+#: Messages that nobody wrote, in the table, which has no types.
 _NOTICE = re.compile(
     r"(?:Joined the server|Pinned a message|Changed the channel (?:name|icon).*"
     r"|Started a (?:call|thread).*|(?:Added|Removed) .+ (?:to|from) the group|Left the group)\.?"
@@ -41,8 +41,8 @@ _MARKUP = re.compile(r"<a?(:\w+:)\d+>|<(?:[@#][!&]?\d+)>")
 
 
 def read_discord(path: Path, options: ChatOptions) -> Records:
-    """Exchanges of a channel. What bots and the app itself write is left out, and so are messages
-    without text.
+    """Reads the exchanges of a channel. Messages of bots and of the app itself are left out, and so
+    are messages without text.
 
     Raises:
         CorpusError: if it has no messages, or not the columns of the exporter.
@@ -55,13 +55,13 @@ def read_discord(path: Path, options: ChatOptions) -> Records:
 
 
 def _message_of(record: dict[str, Any], line: int) -> Message | None:
-    """Raises ValueError at another shape."""
+    """Returns the message of a record, or None to leave it out. Raises ValueError if malformed."""
     author, text = record.get("author"), record.get("content")
     if not isinstance(author, dict) or not isinstance(text, str):
-        raise ValueError("has no author or no content")
-    if record.get("type") not in WRITTEN or author.get("isBot"):
+        raise ValueError("has no author or content")
+    if record.get("type") not in MESSAGE_TYPES or author.get("isBot"):
         return None
-    text = _plain(text)
+    text = _without_markup(text)
     if not text:
         return None
     name = author.get("nickname") or author.get("name") or ""
@@ -74,7 +74,7 @@ def _message_of(record: dict[str, Any], line: int) -> Message | None:
 
 
 def _names_of(people: Any) -> list[str]:
-    """What people may be called, longest first."""
+    """Returns all names and nicknames of people, longest first."""
     known = [each for each in people if isinstance(each, dict)] if isinstance(people, list) else []
     names = {str(each[key]) for each in known for key in ("nickname", "name") if each.get(key)}
     return sorted(names, key=lambda name: (-len(name), name))
@@ -90,19 +90,21 @@ def _read_table(path: Path) -> Iterator[Message | Fault]:
         line, stamp, sender, name, text = row
         try:
             yield Message(
-                sender or name, _NUMBER.sub("", name), seconds_of(stamp, order), text, line
+                sender or name, _DISCRIMINATOR.sub("", name), seconds_of(stamp, order), text, line
             )
         except ValueError as error:
             yield Fault(f"{path}:{line}", str(error))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Stamp, str, str, str] | Fault]:
-    """Line, date, author and text of each message that somebody wrote."""
+    """Yields line, date, author id, author name and text of each message that a person wrote."""
     table = csv.reader(f"{line}\n" for _, line in read_lines(path))
     header = next(table, [])
     missing = [name for name in COLUMNS if name not in header]
     if missing:
-        raise CorpusError(f"{path}: no table of DiscordChatExporter: has no {', '.join(missing)}.")
+        raise CorpusError(
+            f"{path}: not a table of DiscordChatExporter: has no {', '.join(missing)}."
+        )
     places = [header.index(name) for name in COLUMNS]
     while True:
         line = table.line_num + 1
@@ -117,12 +119,12 @@ def _rows(path: Path) -> Iterator[tuple[int, Stamp, str, str, str] | Fault]:
         except StopIteration:
             return
         except (csv.Error, ValueError) as error:
-            yield Fault(f"{path}:{line}", f"no message: {error}")
+            yield Fault(f"{path}:{line}", f"not a message: {error}")
             continue
-        text = _plain(text)
+        text = _without_markup(text)
         if text and not _NOTICE.fullmatch(text):
             yield line, stamp, sender, name, text
 
 
-def _plain(text: str) -> str:
+def _without_markup(text: str) -> str:
     return _MARKUP.sub(lambda found: found[1] or "", text).strip()

@@ -1,6 +1,6 @@
-"""What a record with named fields holds: a conversation, a turn of one, or a pair.
+"""Conversations, turns and pairs in records with named fields.
 
-It knows no file format: rows of JSON and of Parquet are dictionaries, lists and texts alike.
+It knows no file format: rows of JSON and of Parquet are all dictionaries, lists and texts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from training.readers.dialogue import exchanges_of
 
 Row = tuple[int, Any]  # its line or number, the record
 
-#: Fields that hold a conversation, in the order in which they are looked for.
+#: Fields that hold a conversation, in order of preference.
 CONVERSATIONS = ("turns", "messages", "conversations", "conversation", "dialog", "dialogue")
 #: Fields that hold a source and its target.
 PAIRS = (
@@ -27,25 +27,25 @@ PAIRS = (
 )
 #: The field of languages, in data sets of Hugging Face: {"translation": {"en": ..., "de": ...}}.
 TRANSLATION = "translation"
-#: What completes an instruction.
-INPUT = "input"
-#: Fields of a message that hold who says it, and what.
+#: The field that completes an instruction.
+INSTRUCTION_INPUT = "input"
+#: Fields of a message with its speaker, and with its text.
 ROLES = ("role", "from")
 CONTENTS = ("content", "value", "text")
-#: Instructions and the answers of tools are no turns.
-NO_SPEAKERS = ("system", "developer", "tool", "function")
+#: Roles whose messages are no turns: instructions and results of tools.
+IGNORED_ROLES = ("system", "developer", "tool", "function")
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Which fields of a record are read.
+    """The fields of a record that are read.
 
     Attributes:
         columns: several: turns, the last of which is the target; one: a list of turns, or a turn
             if there is a `group_column`; none: the fields that are known here. Dots lead into
-            records within records (`translation.en`).
-        group_column: tells what belongs together: a conversation, a film.
-        languages: of source and target, for records that hold both by their codes; none: records
+            nested records (`translation.en`).
+        group_column: identifies what belongs together: a conversation, a film.
+        languages: of source and target, for records with both under their codes; empty: records
             may be conversations.
     """
 
@@ -54,17 +54,24 @@ class Fields:
     languages: tuple[str, ...] = ()
 
     def names(self) -> tuple[str, ...]:
-        """The outermost fields that can matter."""
+        """Returns the outermost fields that may be read."""
         if self.columns:
             return tuple(
-                name for each in (*self.columns, self.group_column) for name in _path(each)
+                name for each in (*self.columns, self.group_column) for name in _outer_names(each)
             )
         pairs = (name for pair in PAIRS for name in pair)
-        return (*CONVERSATIONS, *pairs, INPUT, TRANSLATION, *self.languages, self.group_column)
+        return (
+            *CONVERSATIONS,
+            *pairs,
+            INSTRUCTION_INPUT,
+            TRANSLATION,
+            *self.languages,
+            self.group_column,
+        )
 
 
 def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
-    """What the rows of a file hold. A record of another shape is a fault."""
+    """Yields the examples in the rows of a file. A record of another shape is a fault."""
     if len(fields.columns) == 1 and fields.group_column:
         yield from _conversations(rows, path, fields)
         return
@@ -76,11 +83,11 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
         try:
             yield from _examples(row[1], place, fields)
         except ValueError as error:
-            yield Fault(place, f"no conversation or pair: {error}")
+            yield Fault(place, f"not a conversation or pair: {error}")
 
 
 def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
-    """Raises ValueError at another shape."""
+    """Returns the examples of a record. Raises ValueError if malformed."""
     if not isinstance(record, dict):
         raise ValueError("expected a record with named fields")
     if len(fields.columns) == 1:
@@ -101,7 +108,7 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
 
 
 def _conversations(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
-    """Neighbouring rows of one group are a conversation."""
+    """Yields the exchanges of conversations: neighbouring rows of one group."""
 
     def turn_of(row: Row | Fault) -> tuple[str, int, str] | Fault:
         if isinstance(row, Fault):
@@ -110,7 +117,7 @@ def _conversations(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Re
             text = _text_at(row[1], fields.columns[0])
             return _group_of(row[1], fields), row[0], text
         except ValueError as error:
-            return Fault(f"{path}:{row[0]}", f"no turn: {error}")
+            return Fault(f"{path}:{row[0]}", f"not a turn: {error}")
 
     turns = map(turn_of, rows)
     for group, members in groupby(turns, lambda turn: None if isinstance(turn, Fault) else turn[0]):
@@ -129,7 +136,7 @@ def _conversation_of(record: dict[str, Any]) -> list[Any] | None:
 
 
 def _turns_of(value: Any) -> list[str]:
-    """The texts of a list of texts or messages."""
+    """Returns the texts of a list of texts or messages."""
     if not isinstance(value, list):
         raise ValueError("expected a list of turns")
     contents = (_content_of(each) if isinstance(each, dict) else each for each in value)
@@ -140,9 +147,9 @@ def _turns_of(value: Any) -> list[str]:
 
 
 def _content_of(message: dict[str, Any]) -> Any:
-    """A message's text; None if it is none of the conversation."""
+    """Returns a message's text; None if it does not belong to the conversation."""
     role = next((message[name] for name in ROLES if message.get(name)), None)
-    if role in NO_SPEAKERS or message.get("tool_calls") or message.get("function_call"):
+    if role in IGNORED_ROLES or message.get("tool_calls") or message.get("function_call"):
         return None
     content = next((message[name] for name in CONTENTS if message.get(name) is not None), ())
     if isinstance(content, list):  # parts: texts, pictures and the like
@@ -158,7 +165,7 @@ def _pair_of(record: dict[str, Any], languages: tuple[str, ...]) -> tuple[str, s
     for source, target in pairs:
         if isinstance(texts.get(source), str) and isinstance(texts.get(target), str):
             source_text, target_text = texts[source], texts[target]
-            extra = record.get(INPUT)
+            extra = record.get(INSTRUCTION_INPUT)
             if source == "instruction" and isinstance(extra, str) and extra:
                 source_text = f"{source_text} {extra}"
             return source_text, target_text
@@ -169,13 +176,13 @@ def _pair_of(record: dict[str, Any], languages: tuple[str, ...]) -> tuple[str, s
     raise ValueError("expected turns, messages, or source and target; or name `columns`")
 
 
-def _path(column: str) -> tuple[str, ...]:
-    """A column's own name and that of the outermost record that it may be in."""
+def _outer_names(column: str) -> tuple[str, ...]:
+    """Returns a column's own name and the name of the outermost record that it may be in."""
     return (column, column.split(".")[0]) if column else ()
 
 
 def _value_at(record: Any, column: str) -> Any:
-    """What a column holds; None if there is none such."""
+    """Returns the value of a column; None if there is no such column."""
     if not isinstance(record, dict):
         return None
     if column in record:

@@ -1,4 +1,4 @@
-"""JSON: a record a line, or an array of records."""
+"""Reader of JSON: one record per line, or an array of records."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PEEKED_BYTES = 1024
 
 
 def read_jsonl(path: Path, fields: Fields = NO_FIELDS) -> Records:
-    """Conversations or pairs, as `training.readers.fields` finds them in records: one a
-    line; in a `.json`, records may also take several lines, and stand in an array.
+    """Reads conversations or pairs, which `training.readers.fields` finds in the records. A record
+    is a line; in a `.json`, records may also take several lines, and be in an array.
 
     Raises:
         CorpusError: if the file cannot be read, or is an array that is too large to be read at
@@ -40,7 +40,7 @@ def _rows(path: Path) -> Iterator[Row | Fault]:
 
 
 def _has_lines(path: Path) -> bool:
-    """Whether a file holds a record a line: its first line is one."""
+    """Tells whether a file has one record per line, as its first line shows."""
     with open_unpacked(path) as file:
         if file.peek(PEEKED_BYTES)[:PEEKED_BYTES].decode("utf-8-sig", "ignore").lstrip()[:1] == "[":
             return False

@@ -1,4 +1,4 @@
-"""Moses pairs, as OPUS ships them: `NAME.de-en.de` beside `NAME.de-en.en`, mostly in a `.zip`."""
+"""Reader of Moses pairs as OPUS ships them: `A.de-en.de` beside `A.de-en.en`, mostly zipped."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from training.readers.pairs import read_bitext
 
 
 def read_moses(path: Path, languages: tuple[str, str]) -> Records:
-    """A file that ends in the source's language code, with the target's file beside it. Other
-    files hold nothing (OPUS adds a licence, scores and the like).
+    """Reads a file that ends in the source's language code, with the target's file beside it.
+    Other files yield nothing (OPUS adds a licence, scores and the like).
 
     Raises:
-        CorpusError: if the other side is absent.
-        MisalignedError: if it has not as many lines.
+        CorpusError: if the other side is missing.
+        MisalignedError: if the other side has more or fewer lines.
     """
     source, target = languages
     if not plain_name(path).endswith(f".{source}".lower()):
         return
     other = other_side_of(path, languages)
     if other is None:
-        stem, _ = _parted(path.name, source)
+        stem, _ = _split_name(path.name, source)
         raise CorpusError(f"{path}: no {stem}.{target} beside it")
     yield from read_bitext(path, other)
 
 
 def other_side_of(path: Path, languages: tuple[str, str]) -> Path | None:
-    """The target's file beside the source's, packed or not, if there is one."""
-    stem, packing = _parted(path.name, languages[0])
+    """Returns the target's file beside the source's, packed or not, if there is one."""
+    stem, packing = _split_name(path.name, languages[0])
     others = (
         path.with_name(f"{stem}.{languages[1]}{suffix}")
         for suffix in dict.fromkeys((packing, "", ".gz", ".xz", ".zst"))
@@ -38,7 +38,7 @@ def other_side_of(path: Path, languages: tuple[str, str]) -> Path | None:
     return next(filter(is_file, others), None)
 
 
-def _parted(name: str, language: str) -> tuple[str, str]:
-    """What is before the language's code, and after it."""
+def _split_name(name: str, language: str) -> tuple[str, str]:
+    """Returns the parts of a name before and after the language's code."""
     stem, _, packing = name.rpartition(f".{language}")
     return stem, packing

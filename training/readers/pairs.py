@@ -1,4 +1,4 @@
-"""Bilingual and other pairs: a source and its target."""
+"""Readers of bilingual and other pairs: a source and its target."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def read_bitext(source_path: Path, target_path: Path) -> Records:
-    """Reads two line-aligned files. Empty lines that only one has, at its end, are faults.
+    """Reads two line-aligned files. Extra empty lines at the end of one of them are faults.
 
     Raises:
         MisalignedError: if one has more lines than the other, or cannot be read to its end.
     """
     paths = source_path, target_path
     pairs = zip_longest(_lines_of(source_path), _lines_of(target_path), fillvalue=None)
-    last_texts = [0, 0]  # the lines of either side that are not empty
+    last_text_lines = [0, 0]  # the last line of either side that is not empty
     for number, lines in enumerate(pairs, start=1):
         for side, line in enumerate(lines):
             if line and line.strip():
-                last_texts[side] = number
+                last_text_lines[side] = number
         source, target = lines
         if source is not None and target is not None:
             yield Example((source,), target, source, f"{source_path}:{number}")
-        elif last_texts[0] != last_texts[1]:
+        elif last_text_lines[0] != last_text_lines[1]:
             counts = (f"{path} has {_count_lines(path)} lines" for path in paths)
             raise MisalignedError(f"{', but '.join(counts)}. Both sides must be line-aligned.")
         else:
@@ -53,26 +53,26 @@ def read_bitext(source_path: Path, target_path: Path) -> Records:
 
 
 def read_pairs(path: Path) -> Records:
-    """`source TAB target`, one pair a line; further columns are left alone. What Anki exports also
-    has header lines; they tell the separator, and whether fields hold HTML."""
+    """Reads `source TAB target`, one pair per line, and ignores further columns. Exports of Anki
+    also have header lines with the separator, and whether fields hold HTML."""
     lines = read_lines(path)
-    anki, first = _read_anki_header(lines)
+    header, first = _read_anki_header(lines)
     for number, line in chain(first, lines):
-        source, found, rest = line.partition(anki.separator)
-        target = rest.partition(anki.separator)[0]
-        if anki.has_html:
+        source, has_separator, rest = line.partition(header.separator)
+        target = rest.partition(header.separator)[0]
+        if header.has_html:
             source, target = _without_html(source), _without_html(target)
-        if found:
+        if has_separator:
             yield Example((source,), target, source, f"{path}:{number}")
         elif line.strip():
             yield Fault(f"{path}:{number}", "expected source TAB target")
 
 
 def read_scan(path: Path) -> Records:
-    """`IN: command OUT: actions`, one pair a line (Lake and Baroni 2018, arXiv:1711.00350)."""
+    """Reads `IN: command OUT: actions` in each line (Lake and Baroni 2018, arXiv:1711.00350)."""
     for number, line in read_lines(path):
-        command, found, actions = line.partition(" OUT: ")
-        if found and command.startswith("IN: "):
+        command, has_separator, actions = line.partition(" OUT: ")
+        if has_separator and command.startswith("IN: "):
             source = command.removeprefix("IN: ")
             yield Example((source,), actions, source, f"{path}:{number}")
         elif line.strip():
@@ -80,26 +80,28 @@ def read_scan(path: Path) -> Records:
 
 
 @dataclass(frozen=True)
-class _Anki:
-    """What the header of a file of Anki tells."""
+class _AnkiHeader:
+    """The settings in the header of an export of Anki."""
 
     separator: str = "\t"
     has_html: bool = False
 
 
-def _read_anki_header(lines: Iterator[tuple[int, str]]) -> tuple[_Anki, list[tuple[int, str]]]:
-    """What it tells, and the first line that is none of it."""
-    anki = _Anki()
+def _read_anki_header(
+    lines: Iterator[tuple[int, str]],
+) -> tuple[_AnkiHeader, list[tuple[int, str]]]:
+    """Returns the settings of the header, and the first line after it, if there is one."""
+    header = _AnkiHeader()
     for number, line in lines:
-        header = _ANKI_HEADER.match(line)
-        if not header:
-            return anki, [(number, line)]
-        value = header[2].strip()
-        if header[1] == "separator" and value:
-            anki = replace(anki, separator=_ANKI_SEPARATORS.get(value.lower(), value))
-        elif header[1] == "html":
-            anki = replace(anki, has_html=value.lower() == "true")
-    return anki, []
+        setting = _ANKI_HEADER.match(line)
+        if not setting:
+            return header, [(number, line)]
+        value = setting[2].strip()
+        if setting[1] == "separator" and value:
+            header = replace(header, separator=_ANKI_SEPARATORS.get(value.lower(), value))
+        elif setting[1] == "html":
+            header = replace(header, has_html=value.lower() == "true")
+    return header, []
 
 
 def _without_html(text: str) -> str:

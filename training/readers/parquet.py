@@ -1,4 +1,4 @@
-"""Parquet, as Hugging Face and others publish data sets."""
+"""Reader of Parquet, in which Hugging Face and others publish data sets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BATCH_ROWS = 1000
 
 
 def read_parquet(path: Path, fields: Fields) -> Records:
-    """Conversations or pairs, as `training.readers.fields` finds them in records. Rows are
-    counted from 1. Memory holds a part of a row group; of a packed file, all of it.
+    """Reads conversations or pairs, which `training.readers.fields` finds in the records. Rows are
+    counted from 1. Memory holds a part of a row group, but the whole of a packed file.
 
     Raises:
-        CorpusError: if it is no Parquet, or has none of the columns.
+        CorpusError: if it is not Parquet, or lacks the columns.
     """
     from pyarrow import ArrowException, BufferReader  # take a while, and are rarely needed
     from pyarrow.parquet import ParquetFile
@@ -50,7 +50,7 @@ def _missing(names: list[str], fields: Fields) -> list[str]:
 def _rows(
     path: Path, file: Any, columns: list[str], failure: type[Exception]
 ) -> Iterator[Row | Fault]:
-    """Rows of all row groups; one that is broken is a fault from there on, the next is read."""
+    """Yields the rows of all row groups; a broken group ends with a fault, and the next is read."""
     first = 1
     for group in range(file.num_row_groups):
         number = first

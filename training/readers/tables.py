@@ -1,4 +1,4 @@
-"""Tables with named columns: `.csv` (commas or semicolons) and `.tsv` (tabs)."""
+"""Reader of tables with named columns: `.csv` (commas or semicolons) and `.tsv` (tabs)."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from training.readers.dialogue import exchanges_of
 Row = tuple[int, list[str], str]  # its line, the texts of its columns, its group
 
 SEPARATORS = ",;\t|"
-#: Excel's own first line.
+#: The first line in which Excel names the separator.
 _EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-_OPEN_MARK = "a quotation mark is not closed"
+_UNCLOSED_QUOTE = "a quotation mark is not closed"
 
 
 def read_table(path: Path, columns: tuple[str, ...], group_column: str = "") -> Records:
-    """Texts of a table whose first row names its columns. Columns that are named by numbers, from
-    1, are those of a table without such a row.
+    """Reads a table whose first row names its columns. Columns that are given as numbers, from 1,
+    are those of a table without such a row.
 
-    Several `columns` are an example in each row: the last answers or translates those before it.
-    A single one holds a turn in each row, and neighbours with the same `group_column` are a
+    With several `columns` each row is an example: the last answers or translates those before it.
+    A single column has a turn in each row, and neighbours with the same `group_column` are a
     conversation. In a `.tsv` a quotation mark is text; in a `.csv` it encloses a field, which may
-    hold line breaks. A mark that is never closed costs the line that it is in.
+    contain line breaks. A mark that is never closed costs the line that it is in.
 
     Args:
         path: the table.
-        columns: which of its columns are read.
-        group_column: tells what belongs together: a conversation, a film.
+        columns: the columns to read.
+        group_column: identifies what belongs together: a conversation, a film.
 
     Raises:
-        CorpusError: if it has no such column.
+        CorpusError: if a column is missing.
     """
     wanted = (*columns, group_column) if group_column else columns
     rows = _rows(path, wanted, has_group=bool(group_column))
@@ -71,19 +71,19 @@ def _conversations(path: Path, rows: Iterator[Row | Fault]) -> Records:
 
 def _rows(path: Path, wanted: tuple[str, ...], *, has_group: bool) -> Iterator[Row | Fault]:
     table = _Table(path)
-    places = _places(wanted, table)
-    table.least = max(places) + 1
+    indices = _column_indices(wanted, table)
+    table.min_fields = max(indices) + 1
     for found in table.rows():
         if isinstance(found, Fault):
             yield found
             continue
         line, fields = found
-        texts = [fields[place].strip() for place in places]
+        texts = [fields[place].strip() for place in indices]
         yield (line, texts[:-1], texts[-1]) if has_group else (line, texts, "")
 
 
-def _places(wanted: tuple[str, ...], table: _Table) -> list[int]:
-    """Where the columns are, from 0. Reads the row of names if they have names."""
+def _column_indices(wanted: tuple[str, ...], table: _Table) -> list[int]:
+    """Returns the indices of the columns, from 0. Reads the row of names if they are names."""
     if all(name.isdecimal() and int(name) > 0 for name in wanted):
         return [int(name) - 1 for name in wanted]
     header = next(table.rows(), (1, []))
@@ -94,7 +94,7 @@ def _places(wanted: tuple[str, ...], table: _Table) -> list[int]:
             f"{table.path}: has no column {' or '.join(missing)}. "
             f"Its columns: {', '.join(names)[:200]}."
         )
-    table.most = len(names)
+    table.max_fields = len(names)
     return [names.index(name) for name in wanted]
 
 
@@ -105,51 +105,54 @@ class _Table:
         path: the table.
 
     Attributes:
-        least, most: fields that a row must and may have.
+        min_fields, max_fields: number of fields that a row must and may have.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.least, self.most = 1, sys.maxsize
+        self.min_fields, self.max_fields = 1, sys.maxsize
         self._lines = read_lines(path)
-        self._again: deque[tuple[int, str]] = deque()
+        self._pushed_back: deque[tuple[int, str]] = deque()
         self._has_quotes = not plain_name(path).endswith(".tsv")
         self._separator = self._find_separator()
 
     def rows(self) -> Iterator[tuple[int, list[str]] | Fault]:
-        """The line where each row that is not empty begins, and its fields."""
+        """Yields the first line and the fields of each row that is not empty."""
         while numbered := self._next_line():
             line, text = numbered
             if self._has_quotes and '"' in text:
-                fields, reason = self._quoted(line, text)
+                fields, reason = self._read_quoted_row(line, text)
             else:
                 fields, reason = text.split(self._separator), ""
-            reason = reason or self._refusal(fields)
+            reason = reason or self._field_count_error(fields)
             if reason and any(fields):
                 yield Fault(f"{self.path}:{line}", reason)
             elif any(fields):
                 yield line, fields
 
     def _find_separator(self) -> str:
-        """Reads the line in which Excel names it, or counts in the first row."""
+        """Finds the separator in a line of Excel that names it, or by counting in the first row."""
         number, first = self._next_line() or (1, "")
         if named := _EXCEL_SEPARATOR.fullmatch(first):
             return named[1]
-        self._again.append((number, first))
+        self._pushed_back.append((number, first))
         return "\t" if not self._has_quotes else max(SEPARATORS, key=first.count)
 
     def _next_line(self) -> tuple[int, str] | None:
-        return self._again.popleft() if self._again else next(self._lines, None)
+        return self._pushed_back.popleft() if self._pushed_back else next(self._lines, None)
 
-    def _quoted(self, line: int, text: str) -> tuple[list[str], str]:
-        """The fields of a row, which may go on in the next lines while a quotation mark is open;
-        and what is wrong with it. If that is all of a row, the next one begins in the next line."""
-        taken = [(line, text)]
+    def _read_quoted_row(self, line: int, text: str) -> tuple[list[str], str]:
+        """Returns the fields of a row, and what is wrong with it or "".
+
+        The row continues in the next lines while a quotation mark is open. If it is wrong, it ends
+        with its first line, and the next row begins in the next line.
+        """
+        consumed = [(line, text)]
 
         def lines() -> Iterator[str]:
             yield f"{text}\n"
             while numbered := self._next_line():
-                taken.append(numbered)
+                consumed.append(numbered)
                 yield f"{numbered[1]}\n"
 
         try:
@@ -157,19 +160,19 @@ class _Table:
         except csv.Error:
             pass
         else:
-            if len(taken) == 1 or not self._refusal(fields):
+            if len(consumed) == 1 or not self._field_count_error(fields):
                 return fields, ""
-        self._again.extendleft(reversed(taken[1:]))
-        try:  # a mark within a field that others enclose is no damage: "a "b" c",d
+        self._pushed_back.extendleft(reversed(consumed[1:]))
+        try:  # a mark within an enclosed field is no damage: "a "b" c",d
             fields = next(csv.reader([f"{text}\n"], delimiter=self._separator))
         except csv.Error as error:
             return [text], f"not a table's row: {error}"
-        return fields, _OPEN_MARK if fields[-1].endswith("\n") else ""
+        return fields, _UNCLOSED_QUOTE if fields[-1].endswith("\n") else ""
 
-    def _refusal(self, fields: list[str]) -> str:
-        """Why a row cannot be right; empty if it can. Columns beyond the names may be empty."""
-        if len(fields) < self.least:
-            return f"has {len(fields)} columns, expected {self.least}"
-        if any(fields[self.most :]):
-            return f"has {len(fields)} columns, expected {self.most}"
+    def _field_count_error(self, fields: list[str]) -> str:
+        """Returns why a row is wrong, or "". Fields beyond the named columns may be empty."""
+        if len(fields) < self.min_fields:
+            return f"has {len(fields)} columns, expected {self.min_fields}"
+        if any(fields[self.max_fields :]):
+            return f"has {len(fields)} columns, expected {self.max_fields}"
         return ""

@@ -1,4 +1,4 @@
-"""Telegram Desktop's export: `result.json`, of one chat or of all of them (`chats.list`).
+"""Reader of Telegram Desktop's export: `result.json`, of one chat or of all of them (`chats.list`).
 
 https://core.telegram.org/import-export
 """
@@ -23,8 +23,8 @@ _MENTIONS = ("mention", "mention_name")
 
 
 def read_telegram(path: Path, options: ChatOptions) -> Records:
-    """Exchanges of all chats of an export. Service messages, what was forwarded or written by a
-    bot for somebody, and media without text are left out.
+    """Reads the exchanges of all chats in an export. Service messages, forwarded messages, messages
+    via bots, and media without text are left out.
 
     Raises:
         CorpusError: if it has no messages.
@@ -34,7 +34,7 @@ def read_telegram(path: Path, options: ChatOptions) -> Records:
 
 
 def _message_of(record: dict[str, Any], line: int) -> Message | None:
-    """Raises ValueError at another shape."""
+    """Returns the message of a record, or None to leave it out. Raises ValueError if malformed."""
     kind = record.get("type")
     if kind != "message":
         if isinstance(kind, str):
@@ -59,11 +59,11 @@ def _seconds_of(record: dict[str, Any]) -> float:
 
 
 def _text_of(text: Any) -> str:
-    """A text, or a list of texts and of entities: links, bold words, mentions."""
+    """Returns the text of a string, or of a list of strings and entities such as links."""
     if isinstance(text, str):
         return text
     if not isinstance(text, list):
-        raise ValueError("its text is no text")
+        raise ValueError("its text is not a string")
     return "".join(map(_part_of, text))
 
 
@@ -71,6 +71,6 @@ def _part_of(part: Any) -> str:
     if isinstance(part, str):
         return part
     if not isinstance(part, dict) or not isinstance(part.get("text"), str):
-        raise ValueError("its text is no list of texts")
+        raise ValueError("its text is not a list of strings")
     text = part["text"]
     return f"@{MENTION_START}{text}{MENTION_END}" if part.get("type") in _MENTIONS else text

@@ -1,6 +1,6 @@
-"""TMX, the exchange format of translation memories (version 1.4b).
+"""Reader of TMX, the exchange format of translation memories (version 1.4b).
 
-Each `<tu>` is cut out of the document and parsed by itself: what is damaged costs one unit.
+Each `<tu>` is cut out of the document and parsed by itself, so damage costs one unit.
 
 https://www.gala-global.org/tmx-14b
 """
@@ -21,23 +21,23 @@ from training.files.encodings import encoding_of_mark
 from training.files.records import Example, Fault, Records
 
 BLOCK_CHARACTERS = 2**16
-#: A longer unit is taken for one whose end is missing, a longer comment too.
-LONGEST_UNIT = 2**20
-#: Elements inside of a segment that hold codes of another format, not text.
-CODES = frozenset(("bpt", "ept", "it", "ph", "sub", "ut"))
+#: In a longer unit or comment, the end is taken to be missing.
+MAX_UNIT_CHARACTERS = 2**20
+#: Elements within a segment that hold codes of another format, not text.
+CODE_ELEMENTS = frozenset(("bpt", "ept", "it", "ph", "sub", "ut"))
 
-#: Where the document is cut, and what such places may be hidden in.
+#: Where the document is cut, and sections in which such places do not count.
 _CUT = re.compile(r"<!--|<!\[CDATA\[|<tu(?=[\s/>])|</(?:tu|body|tmx)\s*>")
-_HIDING = {"<!--": "-->", "<![CDATA[": "]]>"}
+_SECTION_ENDS = {"<!--": "-->", "<![CDATA[": "]]>"}
 _ROOT = re.compile(r"<([^\s<>!?/]+)")
-_OF_A_UNIT = re.compile(r"</?(?:tuv?|seg)\b")
-_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
+_UNIT_TAG = re.compile(r"</?(?:tuv?|seg)\b")
+_NAMED_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
 _DECLARATION = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A unit, or what is between two.
+    """A part of a document: a unit, or the text between two.
 
     Attributes:
         line: where it begins, from 1.
@@ -72,7 +72,7 @@ def read_tmx(path: Path, languages: tuple[str, str]) -> Records:
 
 
 def _encoding_of(head: bytes) -> str:
-    """The encoding that a document's first bytes tell, by the rules of XML 1.0, appendix F."""
+    """Returns the encoding of a document by its first bytes, as in XML 1.0, appendix F."""
     if marked := encoding_of_mark(head):
         return marked[1].removesuffix("-le").removesuffix("-be").replace("utf-8", "utf-8-sig")
     if b"\0" in head[:2]:
@@ -83,15 +83,15 @@ def _encoding_of(head: bytes) -> str:
 
 
 def _parts(blocks: Iterable[str]) -> Iterator[_Part]:
-    """All of a document, in order. The last part is what follows the last unit, unless the document
-    ends within a unit."""
+    """Yields all parts of a document, in order. The last part follows the last unit, unless the
+    document ends within a unit."""
     text, line, is_unit = "", 1, False
     for block in chain(blocks, [""]):
         text += block
-        start, seek = 0, len("<tu") if is_unit else 0
+        start, search_from = 0, len("<tu") if is_unit else 0
         while True:
-            may_grow = bool(block) and len(text) - start < LONGEST_UNIT
-            cut = _next_cut(text, seek, may_grow=may_grow)
+            may_grow = bool(block) and len(text) - start < MAX_UNIT_CHARACTERS
+            cut = _next_cut(text, search_from, may_grow=may_grow)
             if cut is None and may_grow:
                 text = text[start:]
                 break
@@ -105,30 +105,30 @@ def _parts(blocks: Iterable[str]) -> Iterator[_Part]:
             elif cut[0] == "<tu":
                 end, is_next_unit = cut.start(), True
             else:
-                seek = cut.end()
+                search_from = cut.end()
                 continue
             yield _Part(line, text[start:end], is_unit)
             if cut is None and not block:
                 return
             line += text.count("\n", start, end)
-            start, seek, is_unit = end, cut.end() if cut else end, is_next_unit
+            start, search_from, is_unit = end, cut.end() if cut else end, is_next_unit
 
 
-def _next_cut(text: str, seek: int, *, may_grow: bool) -> re.Match[str] | None:
-    """The next place to cut at that is in no comment and no CDATA section.
+def _next_cut(text: str, search_from: int, *, may_grow: bool) -> re.Match[str] | None:
+    """Returns the next place to cut that is outside of comments and CDATA sections.
 
-    One that is never closed, or is opened again before, is damage: it hides nothing. While the
-    text may grow, its end may be to come.
+    A section that is never closed, or is opened again before its end, is damaged and hides nothing.
+    While the text may grow, its end may still come.
     """
-    while found := _CUT.search(text, seek):
+    while found := _CUT.search(text, search_from):
         opening = found[0]
-        if opening not in _HIDING:
+        if opening not in _SECTION_ENDS:
             return found
         again = text.find(opening, found.end())
-        end = text.find(_HIDING[opening], found.end(), again if again >= 0 else len(text))
+        end = text.find(_SECTION_ENDS[opening], found.end(), again if again >= 0 else len(text))
         if end < 0 and again < 0 and may_grow:
             return None
-        seek = end if end >= 0 else found.end()
+        search_from = end if end >= 0 else found.end()
     return None
 
 
@@ -142,13 +142,13 @@ def _records(path: Path, parts: Iterable[_Part], languages: tuple[str, str]) -> 
         text = _without_comments(last.text)
         if not root and (found := _ROOT.search(text)):
             root = found[1]
-        if stray := _OF_A_UNIT.search(text):
+        if stray := _UNIT_TAG.search(text):
             line = last.line + text.count("\n", 0, stray.start())
             count = len(text) - stray.start()
-            yield Fault(f"{path}:{line}", f"{count:,} characters are in no <tu> and were not read")
+            yield Fault(f"{path}:{line}", f"{count:,} characters outside of <tu> were not read")
     place = f"{path}:{last.line + last.text.count(chr(10))}"
     if root != "tmx" and not has_units:
-        yield Fault(f"{path}:1", f"not TMX: {f'its root is <{root}>' if root else 'no XML'}")
+        yield Fault(f"{path}:1", f"not TMX: {f'its root is <{root}>' if root else 'it is not XML'}")
     elif not last.is_unit and "</tmx" not in last.text:
         yield Fault(place, "not TMX: it ends before </tmx>. Is the file whole?")
 
@@ -156,7 +156,7 @@ def _records(path: Path, parts: Iterable[_Part], languages: tuple[str, str]) -> 
 def _record(path: Path, part: _Part, languages: tuple[str, str]) -> Example | Fault:
     unit = _Unit(languages)
     try:
-        unit.parse(_without_names(part.text))
+        unit.parse(_with_numeric_entities(part.text))
     except (expat.ExpatError, ValueError) as error:
         line = part.line + getattr(error, "lineno", 1) - 1
         reason = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else error
@@ -170,7 +170,7 @@ def _record(path: Path, part: _Part, languages: tuple[str, str]) -> Example | Fa
 
 
 def _without_comments(text: str) -> str:
-    """The text with no more of its comments than their line breaks."""
+    """Returns a text without its comments, of which only the line breaks stay."""
     before, *others = text.split("<!--")
     pieces = [before]
     for other in others:
@@ -179,15 +179,15 @@ def _without_comments(text: str) -> str:
     return "".join(pieces)
 
 
-def _without_names(text: str) -> str:
-    """The text with characters that HTML names as XML knows them, but for CDATA sections."""
+def _with_numeric_entities(text: str) -> str:
+    """Returns a text with HTML's named characters as numeric ones, except in CDATA sections."""
     if "&" not in text:
         return text
     before, *others = text.split("<![CDATA[")
-    pieces = [_NAMED.sub(_character_of, before)]
+    pieces = [_NAMED_ENTITY.sub(_character_of, before)]
     for other in others:
         section, end, after = other.partition("]]>")
-        pieces += ["<![CDATA[", section, end, _NAMED.sub(_character_of, after)]
+        pieces += ["<![CDATA[", section, end, _NAMED_ENTITY.sub(_character_of, after)]
     return "".join(pieces)
 
 
@@ -211,7 +211,7 @@ class _Unit:
         self._codes = 0
 
     def parse(self, text: str) -> None:
-        """Reads the whole unit.
+        """Parses a whole unit.
 
         Raises:
             ExpatError: if it is not well-formed.
@@ -227,10 +227,10 @@ class _Unit:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "tuv":
             language = attributes.get("xml:lang") or attributes.get("lang") or ""
-            self._language = self._wanted(language.lower())
+            self._language = self._match_language(language.lower())
         elif name == "seg":
             self._pieces, self._codes = [], 0
-        elif name in CODES:
+        elif name in CODE_ELEMENTS:
             self._codes += 1
 
     def _end(self, name: str) -> None:
@@ -239,14 +239,14 @@ class _Unit:
             if self._language and text:
                 self.segments.setdefault(self._language, text)
             self._pieces = None
-        elif name in CODES:
+        elif name in CODE_ELEMENTS:
             self._codes -= 1
 
     def _text(self, text: str) -> None:
         if self._pieces is not None and not self._codes:
             self._pieces.append(text)
 
-    def _wanted(self, language: str) -> str:
-        """Which of the two languages it is, or none."""
+    def _match_language(self, language: str) -> str:
+        """Returns which of the two languages a code means, or ""."""
         short = language.replace("_", "-").split("-")[0]
         return next((each for each in self.languages if each in (language, short)), "")

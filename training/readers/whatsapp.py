@@ -1,4 +1,4 @@
-"""WhatsApp's export of a chat: `_chat.txt` of an iPhone, `WhatsApp Chat with ....txt` of Android.
+"""Reader of WhatsApp's export of a chat: an iPhone's `_chat.txt`, or the `.txt` of Android.
 
     [31.12.20, 21:15:03] Anna: Who is there?          iPhone
     12/31/20, 9:15 PM - Anna: Who is there?           Android
@@ -17,11 +17,11 @@ from pathlib import Path
 from training.errors import CorpusError
 from training.files.paths import read_lines
 from training.files.records import Fault, Records
-from training.readers.chat_dates import STAMP, Order, Stamp, order_of, seconds_of, stamp_of
+from training.readers.chat_dates import STAMP, DateOrder, Stamp, order_of, seconds_of, stamp_of
 from training.readers.chats import ChatOptions, Message, exchanges_of_chat
 from training.readers.whatsapp_notices import without_notices
 
-_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\ufeff]")
+_INVISIBLE_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\ufeff]")
 _BRACKETED = re.compile(rf"\[{STAMP}\]\s?(.*)", re.DOTALL)
 _DASHED = re.compile(rf"{STAMP}(?:\s?[–—-]\s|[:,]\s)(.*)", re.DOTALL)
 #: A notice has no sender, but may have a colon: `Anna changed the subject to “Trip: May”`.
@@ -30,7 +30,7 @@ _SENDER = re.compile(r"([^:\n\"“”„«»]{1,100}):(?:\s(.*)|$)", re.DOTALL)
 
 @dataclass(frozen=True)
 class _Entry:
-    """What stands behind a date, before the order of the date's numbers is known."""
+    """A date and the lines after it, before the order of the date's numbers is known."""
 
     stamp: Stamp
     line: int
@@ -38,8 +38,8 @@ class _Entry:
 
 
 def read_whatsapp(path: Path, options: ChatOptions) -> Records:
-    """Exchanges of a chat. What the app writes (who joined, calls, media that are left out, deleted
-    messages) is left out.
+    """Reads the exchanges of a chat. Messages of the app itself (who joined, calls, omitted media,
+    deleted messages) are left out.
 
     Raises:
         CorpusError: if no line begins as those of WhatsApp do.
@@ -48,7 +48,7 @@ def read_whatsapp(path: Path, options: ChatOptions) -> Records:
     entries = [each for each in found if isinstance(each, _Entry)]
     if not entries:
         raise CorpusError(
-            f"{path}: no chat of WhatsApp: no line begins like `12/31/20, 9:15 PM - Anna: ` or "
+            f"{path}: not a WhatsApp chat: no line begins like `12/31/20, 9:15 PM - Anna: ` or "
             "`[31.12.20, 21:15:03] Anna: `."
         )
     order = order_of(entry.stamp for entry in entries)
@@ -57,21 +57,21 @@ def read_whatsapp(path: Path, options: ChatOptions) -> Records:
 
 
 def _entries(path: Path) -> Iterator[_Entry | Fault]:
-    """Dates with the lines that belong to them. A file has one style of dates: what looks like
-    another is a part of a message."""
+    """Yields each date with the lines that belong to it. A file has one style of dates: a date in
+    another style is a part of a message."""
     style: re.Pattern[str] | None = None
     entry: _Entry | None = None
-    is_told = False
+    is_reported = False
     for number, line in read_lines(path):
-        plain = _MARKS.sub("", line)
+        plain = _INVISIBLE_MARKS.sub("", line)
         found = None
         for pattern in (style,) if style else (_BRACKETED, _DASHED):
             found = found or pattern.match(plain)
         if not found:
             if entry:
                 entry.lines.append(line)
-            elif plain.strip() and not is_told:
-                is_told = True
+            elif plain.strip() and not is_reported:
+                is_reported = True
                 yield Fault(f"{path}:{number}", "expected a date, a time and a sender")
             continue
         if entry:
@@ -79,27 +79,27 @@ def _entries(path: Path) -> Iterator[_Entry | Fault]:
         entry, style = None, found.re
         *parts, rest = found.groups(default="")
         try:
-            entry = _Entry(stamp_of(*parts), number, [_marked_end(line, rest)])
+            entry = _Entry(stamp_of(*parts), number, [_end_with_marks(line, rest)])
         except ValueError as error:
-            is_told = True
+            is_reported = True
             yield Fault(f"{path}:{number}", str(error))
     if entry:
         yield entry
 
 
-def _marked_end(line: str, end: str) -> str:
-    """The end of `line` that is `end` but for the marks in it."""
-    if line.endswith(end) and not _MARKS.search(line):
+def _end_with_marks(line: str, end: str) -> str:
+    """Returns the end of `line` that equals `end` apart from the marks in it."""
+    if line.endswith(end) and not _INVISIBLE_MARKS.search(line):
         return end
     left, place = len(end), len(line)
     while left:
         place -= 1
-        left -= not _MARKS.match(line[place])
+        left -= not _INVISIBLE_MARKS.match(line[place])
     return line[place:]
 
 
-def _message_of(entry: _Entry | Fault, order: Order, path: Path) -> Message | Fault | None:
-    """None if the app wrote it, or nothing is left of it."""
+def _message_of(entry: _Entry | Fault, order: DateOrder, path: Path) -> Message | Fault | None:
+    """Returns the message of an entry; None if the app wrote it, or no text is left."""
     if isinstance(entry, Fault):
         return entry
     found = _SENDER.match("\n".join(entry.lines))
@@ -110,5 +110,5 @@ def _message_of(entry: _Entry | Fault, order: Order, path: Path) -> Message | Fa
         seconds = seconds_of(entry.stamp, order)
     except ValueError as error:
         return Fault(f"{path}:{entry.line}", str(error))
-    name = _MARKS.sub("", found[1]).strip("~ \u202f")
+    name = _INVISIBLE_MARKS.sub("", found[1]).strip("~ \u202f")
     return Message(name, name, seconds, text, entry.line)

@@ -1,28 +1,28 @@
-"""What WhatsApp itself writes in the name of a person: media that were left out, deletions, calls.
+"""Notices that WhatsApp itself writes in the name of a person: omitted media, deletions, calls.
 
-An iPhone marks it; Android, and copies that have lost the mark, do not. So the texts are known here
-for the languages of most users. What is unknown stays a message.
+iPhones mark them; Android, and copies that have lost the mark, do not. So this file lists their
+texts in the languages of most users. An unknown notice stays a message.
 """
 
 from __future__ import annotations
 
 import re
 
-#: Before a notice of an iPhone.
-MARK = "\u200e"
+#: The mark before a notice of an iPhone.
+NOTICE_MARK = "\u200e"
 
 _MEDIUM = (
     r"(?:an? )?(?:image|video(?: note)?|audio|voice message|sticker|gif|document|contact card|media"
     r"|bild|dokument|kontaktkarte|medien|imagen|documento|tarjeta de contacto|vídeo|vidéo|áudio"
     r"|imagem|figurinha|cartão do contato|immagine|scheda contatto|afbeelding|contactkaart)"
 )
-_LEFT_OUT = (
+_OMITTED = (
     r"(?:omitted|weggelassen|ausgelassen|ausgeschlossen|omitid[oa]s?|ocultad[oa]s?|absente?|omise?s?"
     r"|retirée?|manquante?|omess[oae]|esclus[oa]|non inclus[oa]|weggelaten)"
 )
 _NOTICES = (
     r"<[^<>\n]{3,200}>",  # <Media omitted>, <attached: 1.jpg>, in any language
-    f"{_MEDIUM} {_LEFT_OUT}",
+    f"{_MEDIUM} {_OMITTED}",
     r"null",
     r"[\w ]{3,30}: https://maps\.google\.com/\S+",
     # English
@@ -60,22 +60,22 @@ _NOTICES = (
     r"gemiste (?:spraak|video)oproep\b.{0,40}",
 )
 _NOTICE = re.compile("|".join(_NOTICES), re.IGNORECASE)
-#: In a long sentence, it is the app that speaks of encryption.
+#: A long sentence about encryption is from the app.
 _ENCRYPTED = re.compile(
     r"(?=.{60}).*(?:end-to-end|ende-zu-ende|extremo a extremo|bout en bout|ponta a ponta)",
     re.IGNORECASE,
 )
 #: `IMG-1.jpg (file attached)`, in any language; a caption is on the lines below.
 _ATTACHED = re.compile(r"[^\n]{1,200}\.\w{2,5} \([^()\n]{3,40}\)(?:\n|$)")
-#: `<This message was edited>`, `<attached: 1.jpg>` behind a text.
-_BEHIND = re.compile(r"\u200e?<[^<>\n]{3,60} [^<>\n]{1,200}>$")
+#: `<This message was edited>`, `<attached: 1.jpg>` after a text.
+_TRAILING_NOTICE = re.compile(r"\u200e?<[^<>\n]{3,60} [^<>\n]{1,200}>$")
 
 
 def without_notices(text: str) -> str:
-    """What a person wrote of a message; empty if the app wrote it."""
-    if text.startswith(MARK):
+    """Returns the part of a message that a person wrote; empty if the app wrote it."""
+    if text.startswith(NOTICE_MARK):
         return ""
-    text = _BEHIND.sub("", text)
+    text = _TRAILING_NOTICE.sub("", text)
     text = _ATTACHED.sub("", text, count=1) if _ATTACHED.match(text) else text
     is_notice = _NOTICE.fullmatch(text.strip()) or _ENCRYPTED.match(text)
     return "" if is_notice else text.strip()

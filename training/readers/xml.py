@@ -1,6 +1,6 @@
-"""XML as a stream: what a document holds before it breaks is kept.
+"""XML as a stream: what a document contains before it breaks is kept.
 
-It knows no format: a `Handler` collects what the elements mean.
+It knows no format: a `Handler` collects the records in the elements.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from training.files.records import Fault
 
 CHUNK_BYTES = 2**16
 
-#: LookupError: an encoding that nobody knows.
-_BROKEN = (expat.ExpatError, ValueError, LookupError)
+#: LookupError: an unknown encoding.
+_XML_ERRORS = (expat.ExpatError, ValueError, LookupError)
 
 Record = TypeVar("Record")
 
@@ -38,7 +38,7 @@ class Handler(Protocol[Record]):
 
 
 def read_xml(path: Path, handler: Handler[Record], form: str) -> Iterator[Record | Fault]:
-    """Reads a document of any size, packed or not. From where it breaks on, it is one fault.
+    """Reads a document of any size, packed or not. Where it breaks, a fault ends it.
 
     A document that declares entities breaks there: they can grow without limit, or read other
     files.
@@ -66,7 +66,7 @@ def read_xml(path: Path, handler: Handler[Record], form: str) -> Iterator[Record
             is_over = not chunk
             try:
                 parser.Parse(chunk, is_over)
-            except _BROKEN as error:
+            except _XML_ERRORS as error:
                 yield from handler.take()
                 yield Fault(f"{path}:{parser.CurrentLineNumber}", f"not {form}: {error}")
                 return

@@ -1,4 +1,4 @@
-"""Conversations as YAML, as the ChatterBot corpus has them. Every scalar is a text."""
+"""Reader of conversations as YAML, the form of the ChatterBot corpus. Every scalar is a text."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from training.files.records import Fault, Records
 from training.readers.dialogue import Turn, exchanges_of
 
 #: The key, perhaps comments, and the first entry of its list.
-_HEAD = re.compile(
+_LIST_HEAD = re.compile(
     r"^conversations[ \t]*:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*(?P<entry>(?P<indent>[ \t]*)- )",
     re.MULTILINE,
 )
 _KEY = re.compile(r"^[A-Za-z_][\w-]*[ \t]*:", re.MULTILINE)
-#: What a document that is not YAML, or too deep, may raise.
-_NO_YAML = (yaml.YAMLError, RecursionError, ValueError)
+#: Errors of a document that is not YAML, or nested too deeply.
+_YAML_ERRORS = (yaml.YAMLError, RecursionError, ValueError)
 
 
 def read_yaml(path: Path) -> Records:
-    """Reads `conversations: [[turn, ...], ...]`. What follows one opening message is one group.
+    """Reads `conversations: [[turn, ...], ...]`. Those with the same first turn are one group.
 
-    A document with damage is read a conversation at a time, where each begins a line.
+    A damaged document is read one conversation at a time, if each begins a line.
 
     Raises:
         CorpusError: if the file cannot be read.
@@ -33,7 +33,7 @@ def read_yaml(path: Path) -> Records:
     text = _text_of(read_bytes(path))
     try:
         document = yaml.compose(text, Loader=yaml.BaseLoader)
-    except _NO_YAML as error:
+    except _YAML_ERRORS as error:
         yield from _read_damaged(path, text, error)
         return
     conversations = _value_of(document, "conversations")
@@ -50,8 +50,8 @@ def _text_of(content: bytes) -> str:
 
 
 def _read_damaged(path: Path, text: str, error: Exception) -> Records:
-    """Each entry of `conversations` by itself."""
-    head = _HEAD.search(text)
+    """Yields the exchanges of a damaged document, each entry of `conversations` read by itself."""
+    head = _LIST_HEAD.search(text)
     if not head:
         yield Fault(f"{path}:1", f"not YAML: {_reason_of(error)}")
         return
@@ -66,7 +66,7 @@ def _read_damaged(path: Path, text: str, error: Exception) -> Records:
     for entry in filter(None, entries):
         try:
             document = yaml.compose(entry, Loader=yaml.BaseLoader)
-        except _NO_YAML as fault:
+        except _YAML_ERRORS as fault:
             yield Fault(f"{path}:{line + 1}", f"not YAML: {_reason_of(fault)}")
         else:
             for conversation in document.value if document else []:

@@ -1,1 +1,1 @@
-"""Subtitle files to dialogue."""
+"""Dialogue from subtitle files: cues, speech, turns and scenes."""

@@ -1,7 +1,7 @@
-"""Colours of letters that tell who speaks, in SubRip (`<font color>`) and WebVTT (`<c.yellow>`).
+"""Text colours that identify speakers, in SubRip (`<font color>`) and WebVTT (`<c.yellow>`).
 
 Teletext and British broadcasters give each speaker a colour. Others colour the word that is being
-said, or one to stress: there colours begin and end within a sentence, and mean nothing here.
+spoken, or a stressed word: their colours begin and end within a sentence, and are ignored here.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from collections.abc import Iterable, Iterator
 
 from training.subtitles.sentences import is_ended
 
-#: Where colours tell speakers, so many of the coloured parts of a file are lines or sentences.
-LEAST_WHOLE = 0.75
+#: The least share of coloured parts that are lines or sentences if colours identify speakers.
+MIN_WHOLE_SHARE = 0.75
 
 _TAG = re.compile(
     r"<(?:(?P<close>/)(?:font|c)|font(?P<font>\s[^>]{0,200})|c(?P<classes>(?:\.[^\s.>]{1,40})*)(?:\s[^>]*)?)>",
     re.IGNORECASE,
 )
 _COLOUR = re.compile(r"color\s*=\s*[\"']?\s*([#\w]{1,30})", re.IGNORECASE)
-#: WebVTT's own classes, and those of a video site, but for the two greys in which its automatic
-#: captions tell how sure they are.
+#: WebVTT's own classes, and those of a video site except the two greys that show the confidence of
+#: its automatic captions.
 _CLASS = re.compile(
     r"\.(white|lime|cyan|red|yellow|magenta|blue|black|color(?!e5e5e5|cccccc)[0-9a-f]{6})(?=\.|$)",
     re.IGNORECASE,
 )
 _OTHER_TAG = re.compile(r"<[^>]*>|\{[^}]*\}")
 _LINE_END = re.compile(r"[ \t]*\n")
-#: Before what is said in a line.
+#: Before the first word of a line.
 _LINE_START = re.compile(r"(?:^|\n)[\s\u2010-\u2015\uff0d>-]*$")
 
 
 def runs_of(markup: str) -> Iterator[tuple[str, str]]:
-    """Yields the parts of a cue's markup that are of one colour, and the colour before each: lower
-    case, or "" for that of the player."""
+    """Yields the parts of a cue's markup in one colour, each after its colour, in lower case; "" is
+    the player's default."""
     colours: list[str] = []
     colour, run, place = "", "", 0
     for tag in _TAG.finditer(markup):
@@ -51,8 +51,8 @@ def runs_of(markup: str) -> Iterator[tuple[str, str]]:
 
 
 def speakers_of(markup: str) -> Iterator[tuple[str, str]]:
-    """Yields the parts of a cue's markup, as `runs_of`, but a word in another colour stays with its
-    sentence."""
+    """Yields the parts of a cue's markup like `runs_of`, but keeps a word in another colour with
+    its sentence."""
     parts: list[tuple[str, str]] = []
     before = ""
     for colour, run in runs_of(markup):
@@ -66,7 +66,7 @@ def speakers_of(markup: str) -> Iterator[tuple[str, str]]:
 
 
 def colours_tell_speakers(cues: Iterable[str]) -> bool:
-    """Returns whether the coloured parts of a file are whole lines or sentences.
+    """Tells whether the coloured parts of a file are whole lines or sentences.
 
     Args:
         cues: the markup of each.
@@ -83,11 +83,11 @@ def colours_tell_speakers(cues: Iterable[str]) -> bool:
                 coloured += 1
                 whole += _is_border(before, run) and _is_border(before + run, after)
             before = (before + run)[-200:]
-    return coloured > 0 and whole >= LEAST_WHOLE * coloured
+    return coloured > 0 and whole >= MIN_WHOLE_SHARE * coloured
 
 
 def _is_border(before: str, after: str) -> bool:
-    """Returns whether a line or a sentence ends between two parts of a cue."""
+    """Tells whether a line or a sentence ends between two parts of a cue."""
     return bool(
         not after.strip()
         or _LINE_END.match(after)

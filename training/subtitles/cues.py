@@ -1,7 +1,7 @@
-"""Subtitle files to cues. Who says what is the business of `training.subtitles.turns`.
+"""Reader of the cues in subtitle files. Speakers are the task of `training.subtitles.turns`.
 
 A file is cut into blocks, one for each cue, so that each has a line and a bad one costs no other;
-pysubs2 reads them. WebVTT is read by `webvtt.py`. The format is told by the content.
+pysubs2 parses them. `webvtt.py` reads WebVTT. The format is detected from the content.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from training.files.encodings import decode
 from training.files.paths import read_bytes
 from training.files.records import Cue, Fault
 from training.subtitles.colours import colours_tell_speakers, speakers_of
-from training.subtitles.styles import is_said
+from training.subtitles.styles import is_speech
 from training.subtitles.webvtt import (
     ARROW,
-    LONGEST_CUE,
+    MAX_CUE_CHARACTERS,
     TOO_LONG,
     is_webvtt,
     parse_webvtt,
     without_readings,
 )
 
-#: Milliseconds: no film lasts longer, so that a time beyond is a mistake.
-LONGEST_FILM = 24 * 3_600_000
-#: Frames a second of a MicroDVD file that does not tell: that of films on discs.
-FRAME_RATE = 23.976
+#: Milliseconds: no film is longer, so a later time is a mistake.
+MAX_FILM_MS = 24 * 3_600_000
+#: Frames per second of a MicroDVD file that does not declare its rate: that of films on discs.
+DEFAULT_FRAME_RATE = 23.976
 
 Block = tuple[int, str]  # the line where it begins, and its lines
 Blocks = Iterator[Block | Fault]
-Found = Iterator[Cue | Fault]
+Cues = Iterator[Cue | Fault]
 
 _STAMP = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}(?:[.,]\d+(?:\.\d+)?)?"
 _FULL_STAMP = r"\d{1,2}:\d{2}:\d{2}\.\d{1,3}"
@@ -49,10 +49,10 @@ _TIMES = re.compile(
 _EVENT = re.compile(r"^[ \t]*(?:Dialogue|Comment):(.*)", re.MULTILINE)
 _FRAMES = re.compile(r"^[ \t]*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}(.*)", re.MULTILINE)
 _TENTHS = re.compile(r"^[ \t]*\[\d+\]\s*\[\d+\](.*)", re.MULTILINE)
-#: What the first line may tell.
+#: A frame rate in the first line.
 _FRAME_RATE = re.compile(r"[ \t\n]*\{[01]\}[ \t]*\{[01]\}[ \t]*(\d{1,3}(?:[.,]\d+)?)[ \t]*(?:\n|$)")
-#: Marks of byte order and of the direction of writing: shown as nothing, at places where they hide
-#: a dash, a number or a time.
+#: Marks of byte order and of writing direction: invisible, but they would hide a dash, a number or
+#: a time from the patterns here.
 _MARKS = re.compile(
     r"[\ufeff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|&(?:lrm|rlm|#820[67]|#x200[ef]);",
     re.IGNORECASE,
@@ -63,40 +63,40 @@ _WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
 
 
 def read_cues(path: Path) -> Iterator[Cue | Fault]:
-    """The cues of a subtitle file (SubRip, WebVTT, SubStation, MicroDVD, MPL2 or SubViewer) in
-    any encoding, in the file's order. A cue that cannot be read is a fault, and so is a name that
-    promises another format.
+    """Reads the cues of a subtitle file (SubRip, WebVTT, SubStation, MicroDVD, MPL2 or SubViewer)
+    in any encoding, in the file's order. A cue that cannot be read is a fault, and so is a file
+    name with the suffix of another format.
 
     Raises:
-        CorpusError: if it is no subtitle file.
+        CorpusError: if it is not a subtitle file.
     """
     try:
         decoded = decode(read_bytes(path)).text
         text = _MARKS.sub("", decoded.replace("\r\n", "\n").replace("\r", "\n"))
         form = format_of(text)
     except ValueError as error:
-        raise CorpusError(f"{path}: no subtitles: {error}.") from None
+        raise CorpusError(f"{path}: not subtitles: {error}.") from None
     suffix = Path(plain_name(path)).suffix
     if form not in FORMATS_OF_SUFFIX.get(suffix, PARSERS):
         yield Fault(f"{path}:1", f"is {form}, though its name ends in {suffix}")
     for each in PARSERS[form](text, str(path)):
-        if isinstance(each, Cue) and (reason := _what_is_wrong(each)):
+        if isinstance(each, Cue) and (reason := _error_in(each)):
             yield Fault(f"{path}:{each.line}", reason)
         else:
             yield each
 
 
-def _what_is_wrong(cue: Cue) -> str:
-    if cue.end_ms > LONGEST_FILM:
+def _error_in(cue: Cue) -> str:
+    if cue.end_ms > MAX_FILM_MS:
         return "ends after more than 24 hours"
-    return "holds bytes that are no text" if "\ufffd" in cue.text else ""
+    return "has bytes that are not text" if "\ufffd" in cue.text else ""
 
 
 def format_of(text: str) -> str:
-    """What a text with LF as line break is in: a key of `PARSERS`.
+    """Returns the format of a text with LF as line break: a key of `PARSERS`.
 
     Raises:
-        ValueError: if it is of no known format; the message tells what it is instead, if known.
+        ValueError: if the format is unknown; the message says what the text is instead, if known.
     """
     if is_webvtt(text):
         return "WebVTT"
@@ -108,30 +108,30 @@ def format_of(text: str) -> str:
         if (match := pattern.search(text))
     }
     if not first:
-        raise ValueError(_what_it_is(text))
+        raise ValueError(_describe_unknown(text))
     return first[min(first)]
 
 
-def _what_it_is(text: str) -> str:
+def _describe_unknown(text: str) -> str:
     if not text.strip():
         return "it is empty"
     if _WEB_PAGE.match(text):
         return "it is a web page or XML"
-    return "it holds no time that a subtitle format has (00:00:01,000 --> 00:00:02,000, ...)"
+    return "it has no time in a subtitle format (00:00:01,000 --> 00:00:02,000, ...)"
 
 
-def _subrip(text: str, origin: str) -> Found:
-    """SubRip and SubViewer: a line of two times, and lines of text."""
+def _subrip(text: str, origin: str) -> Cues:
+    """Parses SubRip and SubViewer: a line with two times, then lines of text."""
     blocks = list(_timed_blocks(text, origin))
     by_colour = "<font" in text.lower() and colours_tell_speakers(
         block[1] for block in blocks if not isinstance(block, Fault)
     )
-    return _parse(map(partial(_marked_up, by_colour=by_colour), blocks), "srt", origin)
+    return _parse(map(partial(_mark_colours, by_colour=by_colour), blocks), "srt", origin)
 
 
-def _marked_up(block: Block | Fault, *, by_colour: bool) -> Block | Fault:
-    """A block without the readings of ruby, and with the colours of speakers between two marks that
-    pysubs2 leaves alone."""
+def _mark_colours(block: Block | Fault, *, by_colour: bool) -> Block | Fault:
+    """Returns a block without ruby readings, and with the colours of speakers between two marks
+    that pysubs2 leaves alone."""
     if isinstance(block, Fault) or "<" not in block[1]:
         return block
     line, text = block[0], without_readings(block[1])
@@ -142,21 +142,21 @@ def _marked_up(block: Block | Fault, *, by_colour: bool) -> Block | Fault:
     return line, text
 
 
-def _substation(text: str, origin: str) -> Found:
+def _substation(text: str, origin: str) -> Cues:
     form = "ssa" if re.search(r"\[V4 Styles", text, re.IGNORECASE) else "ass"
     return _parse(_line_blocks(text, origin, _EVENT, least_commas=9), form, origin)
 
 
-def _microdvd(text: str, origin: str) -> Found:
+def _microdvd(text: str, origin: str) -> Cues:
     declared = _FRAME_RATE.match(text)
     rate = float(declared[1].replace(",", ".")) if declared else 0.0
     blocks = _line_blocks(text, origin, _FRAMES, others="{frame}{frame}text")
     if rate:
         next(blocks)
-    return _parse(blocks, "microdvd", origin, fps=rate or FRAME_RATE)
+    return _parse(blocks, "microdvd", origin, fps=rate or DEFAULT_FRAME_RATE)
 
 
-def _mpl2(text: str, origin: str) -> Found:
+def _mpl2(text: str, origin: str) -> Cues:
     return _parse(_line_blocks(text, origin, _TENTHS, others="[time][time]text"), "mpl2", origin)
 
 
@@ -170,26 +170,26 @@ def _timed_blocks(text: str, origin: str) -> Blocks:
             continue
         if start:
             yield start, "\n".join(block)
-        elif is_first and any(map(_is_lost, block)):
+        elif is_first and any(map(_is_text, block)):
             yield Fault(f"{origin}:1", "text before the first time")
         start, block, is_first = 0, [], False
         if times:
             first, last = times[1] or times[3], times[2] or times[4]
-            start, block = number, [f"{_complete(first)} --> {_complete(last)}"]
+            start, block = number, [f"{_full_stamp(first)} --> {_full_stamp(last)}"]
         else:
             yield Fault(f"{origin}:{number}", "expected hh:mm:ss,mmm --> hh:mm:ss,mmm")
     if start:
         yield start, "\n".join(block)
 
 
-def _is_lost(line: str) -> bool:
-    """Whether a line before all times is more than a number, or a part of SubViewer's header."""
+def _is_text(line: str) -> bool:
+    """Tells whether a line before all times is text: no number, no part of SubViewer's header."""
     return not line.strip().isdigit() and not line.startswith("[") and bool(line.strip())
 
 
-def _complete(stamp: str) -> str:
-    """With hours and milliseconds, as pysubs2 insists on. Some programs write `1,69.5234375`, in
-    which the milliseconds are a number of their own."""
+def _full_stamp(stamp: str) -> str:
+    """Returns a stamp with hours and milliseconds, which pysubs2 requires. Some programs write
+    `1,69.5234375`, in which the milliseconds are a number of their own."""
     whole, _, fraction = stamp.replace(",", ".", 1).partition(".")
     milliseconds, is_number, _ = fraction.partition(".")
     digits = milliseconds.rjust(3, "0") if is_number else milliseconds.ljust(3, "0")
@@ -199,8 +199,8 @@ def _complete(stamp: str) -> str:
 def _line_blocks(
     text: str, origin: str, pattern: re.Pattern[str], *, least_commas: int = 0, others: str = ""
 ) -> Blocks:
-    """Each line that `pattern` matches. If `others` tells what was expected, the others are
-    faults."""
+    """Yields each line that `pattern` matches. With `others`, the expected form, all other lines
+    are faults."""
     for number, line in enumerate(text.split("\n"), start=1):
         match = pattern.match(line)
         if match and match[1].count(",") >= least_commas:
@@ -213,9 +213,9 @@ def _line_blocks(
 
 def _parse(
     found: Iterable[Block | Fault], form: str, origin: str, *, fps: float | None = None
-) -> Found:
-    """Reads all blocks at once; one by one if any is bad, so that it costs no other."""
-    each = [_bounded(block, origin) for block in found]
+) -> Cues:
+    """Parses all blocks at once, or one by one if any is bad, so that it costs no other."""
+    each = [_check_length(block, origin) for block in found]
     blocks = [block for block in each if not isinstance(block, Fault)]
     events = _events("\n".join(text for _, text in blocks), form, fps)
     if isinstance(events, str) or len(events) != len(blocks):
@@ -229,14 +229,14 @@ def _parse(
             yield from _cues_of(next(parsed), block[0], origin)
 
 
-def _bounded(block: Block | Fault, origin: str) -> Block | Fault:
-    if isinstance(block, Fault) or len(block[1]) <= LONGEST_CUE:
+def _check_length(block: Block | Fault, origin: str) -> Block | Fault:
+    if isinstance(block, Fault) or len(block[1]) <= MAX_CUE_CHARACTERS:
         return block
     return Fault(f"{origin}:{block[0]}", TOO_LONG.format(len(block[1])))
 
 
 def _events(text: str, form: str, fps: float | None) -> list[pysubs2.SSAEvent] | str:
-    """What pysubs2 reads in `text`, or why it cannot."""
+    """Returns the events that pysubs2 reads in `text`, or why it cannot read it."""
     try:
         with warnings.catch_warnings(action="ignore"):
             return pysubs2.SSAFile.from_string(text, format_=form, fps=fps).events
@@ -244,7 +244,7 @@ def _events(text: str, form: str, fps: float | None) -> list[pysubs2.SSAEvent] |
         return f"not {form}: {error}"
 
 
-def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Found:
+def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Cues:
     if isinstance(events, str):
         yield Fault(f"{origin}:{line}", events)
         return
@@ -254,7 +254,7 @@ def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Fo
         if event.end < event.start:
             yield Fault(f"{origin}:{line}", "ends before it starts")
             continue
-        if not is_said(event.style, event.text):
+        if not is_speech(event.style, event.text):
             continue
         first, *others = _COLOUR_MARK.split(_unescape(event.plaintext))
         for colour, text in [("", first), *zip(others[::2], others[1::2], strict=True)]:
@@ -268,7 +268,7 @@ def _unescape(text: str) -> str:
 
 
 #: From a text and its origin to cues. SubViewer is read as SubRip.
-PARSERS: dict[str, Callable[[str, str], Found]] = {
+PARSERS: dict[str, Callable[[str, str], Cues]] = {
     "SubRip": _subrip,
     "WebVTT": parse_webvtt,
     "SubStation": _substation,

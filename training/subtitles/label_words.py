@@ -1,9 +1,9 @@
-"""Words that announce what comes behind a colon (`Rule: never run.`), and name nobody."""
+"""Words before a colon that introduce a text (`Rule: never run.`) and are no speaker's name."""
 
 from __future__ import annotations
 
-#: Words before a colon that are said, not the name of who says them.
-NO_NAMES = frozenset(
+#: Words before a colon that are spoken, not the name of the speaker.
+NON_NAMES = frozenset(
     "also answer because but example first fact finally here hint imagine listen look no note now "
     "okay or question remember rule second so still then therefore think third well yes yet "
     "the a an this that these those my our your his her its what who why how when where if and "
@@ -20,14 +20,14 @@ NO_NAMES = frozenset(
     "поясню помните предупреждение напоминаю смотрите "
     "vraag antwoord пример вопрос ответ итог правило значит например внимание задача".split()
 )
-#: Nouns that number something said: `Rule 2: never run.`, `Golden Rule: ...`
+#: Nouns that number a topic: `Rule 2: never run.`, `Golden Rule: ...`
 TOPICS = frozenset(
     "rule fact question answer step chapter part lesson option plan point problem reason example "
     "act day scene week year episode number phase figure tip theorem equation case exhibit article "
     "section level version test item round".split()
 )
 #: The same in scripts without capitals: he said, the question, for example, remember, note.
-NO_CASELESS_NAMES = frozenset(
+CASELESS_NON_NAMES = frozenset(
     "قال قالت قلت قالوا سؤال السؤال جواب الجواب مثلا مثال ملاحظة تذكر النتيجة الحل "
     "אמר אמרה אמרתי שאלה השאלה תשובה התשובה למשל דוגמה הערה זכור "
     "कहा बोला बोली सवाल जवाब प्रश्न उत्तर उदाहरण याद ध्यान सुनो "

@@ -1,4 +1,4 @@
-"""`mine`: the exchanges of subtitle files, for programs other than this one."""
+"""The command `mine`: exchanges from subtitle files, for other programs to use."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ SUFFIXES = (*FORMATS["subtitles"].suffixes, *FORMATS["opensubtitles"].suffixes)
 
 @dataclass(frozen=True)
 class Exchange:
-    """A reply and what it answers.
+    """A reply and its context.
 
     Attributes:
-        file: where it is said.
+        file: the file that has it.
         start, end: of the reply, in seconds.
-        context: the turns before it in its scene, oldest first.
-        reply: what is said then.
-        speakers: who says each turn of the context and the reply, "" where the file does not tell;
-            empty if it tells none of them.
+        context: the turns before the reply in its scene, oldest first.
+        reply: the text of the turn after them.
+        speakers: of each turn of the context and of the reply, "" if unknown; empty if all of them
+            are unknown.
     """
 
     file: str
@@ -39,21 +39,21 @@ class Exchange:
     speakers: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """One line; without `speakers` if none is known."""
+        """Returns the exchange as one line of JSON, without `speakers` if none is known."""
         known = {name: value for name, value in asdict(self).items() if value != ()}
         return json.dumps(known, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
 class MiningOptions:
-    """How turns are told apart.
+    """Options for splitting subtitles into turns and scenes.
 
     Attributes:
         context_turns: the most turns of a context, >= 1.
-        scene_pause: seconds of silence after which nothing answers what came before.
+        scene_pause: seconds of silence that end a scene.
         turn_pause: cues closer than this, in seconds, are one turn if they are one sentence, or if
             the file leaves a longer pause between speakers.
-        keep_language: code of the one that is read where cues show two languages.
+        keep_language: code of the language to read if cues show two.
     """
 
     context_turns: int = 4
@@ -63,7 +63,7 @@ class MiningOptions:
 
     @property
     def pauses(self) -> Pauses:
-        """The same in milliseconds."""
+        """Returns both pauses in milliseconds."""
         return Pauses.of_seconds(turn=self.turn_pause, scene=self.scene_pause)
 
 
@@ -73,13 +73,12 @@ def mine(
     *,
     on_read: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Exchange | Fault]:
-    """Exchanges of files, folders, globs and archives, as a stream; what cannot be read becomes a
-    fault.
+    """Yields the exchanges of subtitle files, as a stream; what cannot be read becomes a fault.
 
     Args:
-        paths: what is read.
-        options: how turns are told apart.
-        on_read: is called with each file that could be read.
+        paths: files, folders, globs and archives.
+        options: how subtitles are split into turns and scenes.
+        on_read: called with each file that could be read.
     """
     for path in paths:
         for file in _files_of(path):
@@ -98,7 +97,7 @@ def mine(
 
 
 def is_mined(paths: Iterable[str], output: Path) -> bool:
-    """Whether a file is one of those that `paths` mean, or an archive of them."""
+    """Tells whether `output` is among the files of `paths`, or an archive of them."""
     return any(
         isinstance(file, Path) and (archive_of(file) or file).samefile(output)
         for path in paths
@@ -107,7 +106,7 @@ def is_mined(paths: Iterable[str], output: Path) -> bool:
 
 
 def _files_of(path: str) -> Iterator[Path | Fault]:
-    """The subtitle files that a path means, in archives too."""
+    """Yields the subtitle files of a path, also those in archives."""
     try:
         _, files = find_files(path, [Path()])
     except CorpusError as error:

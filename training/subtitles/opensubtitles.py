@@ -1,4 +1,4 @@
-"""Documents of OPUS as XML: sentences, and of subtitles the times at which they are shown.
+"""Reader of OPUS documents in XML: sentences, and for subtitles the times of their cues.
 
 Raw documents hold text, tokenised and parsed ones a `<w>` for each token:
 
@@ -26,12 +26,12 @@ from pathlib import Path
 from training.files.records import Cue, Fault
 from training.readers.detokenising import detokenised
 from training.readers.xml import read_xml
-from training.subtitles.cues import LONGEST_FILM
+from training.subtitles.cues import MAX_FILM_MS
 
 FORM = "XML of OPUS"
 
-#: No sentence is longer; a packed document of spaces may be.
-LONGEST_SENTENCE = 2**20
+#: The most characters of a sentence; a small packed document may unpack to endless spaces.
+MAX_SENTENCE_CHARACTERS = 2**20
 
 #: Some releases have spaces in times (`00:00: 4,300`), or a point.
 _TIME = re.compile(r"(\d{1,3}):\s*(\d{1,2}):\s*(\d{1,2})(?:\s*[,.:]\s*(\d{1,3}))?")
@@ -44,7 +44,7 @@ class Sentence:
     """A sentence of a document.
 
     Attributes:
-        id: as alignments name it.
+        id: its name in alignments.
         text: on one line.
         line: of the file, from 1.
     """
@@ -55,7 +55,7 @@ class Sentence:
 
 
 def read_sentences(path: Path) -> Iterator[Sentence | Fault]:
-    """The sentences of a document, tokenised or not. Where the XML breaks, a fault ends it.
+    """Reads the sentences of a document, tokenised or not. Where the XML breaks, a fault ends it.
 
     Raises:
         CorpusError: if the file cannot be read.
@@ -64,8 +64,8 @@ def read_sentences(path: Path) -> Iterator[Sentence | Fault]:
 
 
 def read_opus_cues(path: Path) -> Iterator[Cue | Fault]:
-    """The cues of a subtitle document; each sentence of a cue is on lines of its own. A cue whose
-    time is broken is a fault, and so is the rest of a document from where its XML breaks.
+    """Reads the cues of a subtitle document; each sentence of a cue is on lines of its own. A cue
+    with a broken time is a fault, and so is the rest of a document after its XML breaks.
 
     Raises:
         CorpusError: if the file cannot be read.
@@ -74,26 +74,26 @@ def read_opus_cues(path: Path) -> Iterator[Cue | Fault]:
 
 
 def film_of(document: str) -> str:
-    """Which film a document is of, by its path as OPUS lays it out: the subtitles of one film, in
-    any language, are one; of another path, itself."""
+    """Returns the film of a document, from a path in OPUS' layout. All subtitles of a film, in any
+    language, have the same; for any other path it is the path itself."""
     found = _FILM.search(document.replace("\\", "/"))
     return found[1] if found else document
 
 
 class _Text:
-    """Collects text: that of tokens, if it is tokenised, else as it is."""
+    """A collector of the text of a sentence, tokenised or not."""
 
     def __init__(self) -> None:
         self._length = 0
         self._raw: list[str] = []
         self._tokens: list[str] = []
         self._spaced: list[str] = []
-        self._space: str | None = None  # behind the token that is open
+        self._space: str | None = None  # after the open token
         self._is_exact = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "w":
-            # Universal Dependencies, which parsed documents follow, tell where no space is.
+            # Parsed documents follow Universal Dependencies, which mark missing spaces.
             has_space = "SpaceAfter=No" not in attributes.get("misc", "")
             self._is_exact = self._is_exact or not has_space
             self._raw, self._space = [], " " if has_space else ""
@@ -107,14 +107,14 @@ class _Text:
             self._raw, self._space = [], None
 
     def add(self, text: str) -> None:
-        """Raises ValueError if it becomes longer than any sentence."""
+        """Adds text to a sentence. Raises ValueError if it becomes longer than any sentence."""
         self._length += len(text)
-        if self._length > LONGEST_SENTENCE:
+        if self._length > MAX_SENTENCE_CHARACTERS:
             raise ValueError(f"a sentence of {self._length:,} characters")
         self._raw.append(text)
 
     def take(self) -> str:
-        """What was collected since the last call, with the document's line breaks."""
+        """Returns the text collected since the last call, with the document's line breaks."""
         tokens, spaced, raw = self._tokens, self._spaced, self._raw
         self._tokens, self._spaced, self._raw = [], [], []
         if not tokens:
@@ -123,7 +123,7 @@ class _Text:
 
 
 class _Document:
-    """What both kinds of records have in common: the text of sentences."""
+    """A handler of the text of sentences, common to both kinds of records."""
 
     def __init__(self) -> None:
         self._text: _Text | None = None
@@ -152,7 +152,7 @@ class _Document:
 
 
 class _Sentences(_Document):
-    """Collects the sentences of a document."""
+    """A handler that collects the sentences of a document."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class _Sentences(_Document):
 
 
 class _Cues(_Document):
-    """Collects the cues of a document, and faults of `origin`."""
+    """A handler that collects the cues of a document, and faults with `origin` as their file."""
 
     def __init__(self, origin: str) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class _Cues(_Document):
         super().start(name, attributes, line)
         if name == "time":
             self._take_text()
-            self._see_time(attributes, line)
+            self._handle_time(attributes, line)
 
     def end(self, name: str) -> None:
         if name == "s":
@@ -200,14 +200,14 @@ class _Cues(_Document):
         if not self._depth and self._start_ms is not None:
             self._add_fault(self._line, "its cue has no end")
         elif not self._depth and self._has_stray_text:
-            self._add_fault(self._line, "text outside of a cue behind this one")
+            self._add_fault(self._line, "text outside of a cue after this one")
 
     def take(self) -> list[Cue | Fault]:
         found, self._found = self._found, []
         return found
 
     def _take_text(self) -> None:
-        """Puts what came since the last time or sentence into the cue."""
+        """Moves the text since the last time or sentence into the cue."""
         text = self._text.take() if self._text else ""
         lines = [line for each in text.split("\n") if (line := " ".join(each.split()))]
         if self._start_ms is None:
@@ -215,28 +215,28 @@ class _Cues(_Document):
         else:
             self._lines += lines
 
-    def _see_time(self, attributes: dict[str, str], line: int) -> None:
+    def _handle_time(self, attributes: dict[str, str], line: int) -> None:
         time, kind = _milliseconds(attributes.get("value", "")), attributes.get("id", "")[-1:]
         if time is None or kind not in ("S", "E"):
             self._add_fault(line, 'expected <time id="T1S" value="hh:mm:ss,mmm"/>, or T1E')
         elif kind == "S":
-            self._open(time, line)
+            self._open_cue(time, line)
         else:
-            self._close(time, line)
+            self._close_cue(time, line)
 
-    def _open(self, time: int, line: int) -> None:
+    def _open_cue(self, time: int, line: int) -> None:
         if self._start_ms is not None:
             self._add_fault(self._line, "its cue has no end")
         elif self._has_stray_text:
             self._add_fault(line, "text outside of a cue before this one")
         self._start_ms, self._line = time, line
 
-    def _close(self, time: int, line: int) -> None:
+    def _close_cue(self, time: int, line: int) -> None:
         if self._start_ms is None:
             self._add_fault(line, "its cue has no start")
         elif time < self._start_ms:
             self._add_fault(self._line, "ends before it starts")
-        elif time > LONGEST_FILM:
+        elif time > MAX_FILM_MS:
             self._add_fault(self._line, "ends after more than 24 hours")
         elif self._lines:
             self._found.append(Cue(self._start_ms, time, "\n".join(self._lines), self._line))

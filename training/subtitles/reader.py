@@ -1,4 +1,4 @@
-"""Subtitles to dialogue: a film's cues to its scenes, a scene's turns to exchanges."""
+"""Reader of dialogue in subtitles: scenes of a film, and exchanges between turns of a scene."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ TWO_LANGUAGES = "shows two languages in many cues; keep_language keeps the lines
 
 
 def read_subtitles(path: Path, pauses: Pauses = DEFAULT_PAUSES, keep_language: str = "") -> Records:
-    """Exchanges of a subtitle file in any encoding. Its film is the group; `origin` is the file
-    and the second at which the reply begins. A name in `.xml` is one of OPUS' OpenSubtitles, where
-    several files may be of one film. The other arguments are those of `read_scenes`."""
+    """Reads the exchanges of a subtitle file in any encoding. Its film is the group; `origin` is
+    the file and the second at which the reply begins. A file named `.xml` is from OPUS'
+    OpenSubtitles, where several files may be of one film. The other arguments are those of
+    `read_scenes`."""
     for scene in read_scenes(path, pauses, keep_language):
         if isinstance(scene, Fault):
             yield scene
@@ -32,13 +33,13 @@ def read_subtitles(path: Path, pauses: Pauses = DEFAULT_PAUSES, keep_language: s
 def read_scenes(
     path: Path, pauses: Pauses = DEFAULT_PAUSES, keep_language: str = ""
 ) -> Iterator[list[Turn] | Fault]:
-    """Faults, and the turns of each scene. A file that holds no subtitles is one fault.
+    """Yields faults, and the turns of each scene. A file without subtitles is one fault.
 
     Args:
         path: of a subtitle file.
-        pauses: what ends turns and scenes.
-        keep_language: where cues show two languages, only the lines in this one are read (ISO 639).
-            Without it, such a file is read as it is, with a fault that tells.
+        pauses: the silences that end turns and scenes.
+        keep_language: if cues show two languages, only lines in this one are read (ISO 639).
+            Without it, such a file is read as it is, and reported by a fault.
     """
     try:
         is_xml = plain_name(path).endswith(".xml")

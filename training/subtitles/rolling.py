@@ -1,9 +1,9 @@
-"""Captions that roll up or grow: each word once. Pure functions.
+"""Removal of repeated words from captions that roll up or grow. Pure functions.
 
-Live and automatic captions show their last lines again while the next one appears below (roll-up
-of CEA-608, automatic captions of video sites), or a line again with one more word. A film does not:
-its second `No.` is said. So a file is asked first whether its captions roll (`captions_roll`); only
-then `drop_repeated_lines` leaves out what was on the screen just before.
+Live and automatic captions repeat their last lines while the next one appears below (roll-up of
+CEA-608, automatic captions of video sites), or repeat a line with one more word. A film does not:
+its second `No.` is spoken. So `captions_roll` decides first whether the captions of a file roll;
+only then does `drop_repeated_lines` remove what was on the screen just before.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from itertools import groupby, pairwise
 
 from training.files.records import Cue
 
-#: Captions roll where at least so many screens, and this share, begin with the end of the one
-#: before and go on; frozen screens, which show nothing new, say nothing.
-LEAST_ROLLED = 2
-LEAST_SHARE = 0.3
-#: Words that are the same by no chance, where no line of the screen before begins with them.
-MANY = 3
-#: No screen holds more words; the time must not grow with the square of a damaged cue.
-MOST_WORDS = 200
+#: Captions roll if at least so many screens, and this share, begin with the end of the one before
+#: and continue; frozen screens, which show nothing new, do not count.
+MIN_ROLLED = 2
+MIN_SHARE = 0.3
+#: So many equal words are no coincidence, even if no line of the screen before begins with them.
+MIN_OVERLAP_WORDS = 3
+#: No screen has more words; the time must not grow with the square of a damaged cue.
+MAX_OVERLAP_WORDS = 200
 
 #: Marks of a change of speakers at the start of a line.
 DASHES = tuple("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
@@ -33,12 +33,12 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True)
 class _Screen:
-    """What is shown at a time: the cues of one place in the file.
+    """The cues on screen at one time, from one place in the file.
 
     Attributes:
         cues: one for each voice or colour.
-        words: of all its lines.
-        line_starts: places in `words` where a line begins.
+        words: of all lines.
+        line_starts: indices in `words` at which a line begins.
     """
 
     cues: tuple[Cue, ...]
@@ -55,22 +55,22 @@ class _Screen:
 
 
 def captions_roll(cues: Sequence[Cue | None], pause_ms: int) -> bool:
-    """Returns whether a file shows words again while new ones appear.
+    """Tells whether a file repeats words while new ones appear.
 
     Args:
-        cues: in time order; None where one could not be read.
-        pause_ms: a screen that begins later after the one before shows nothing again.
+        cues: in order of time; None for one that could not be read.
+        pause_ms: a screen that begins more than this after the one before repeats nothing.
     """
     screens = list(_screens_of(cues))
     rolled, new = _count(screens, pause_ms, by_letters=False)
-    return _is_habit(rolled, new) or _grows_by_letters(screens, rolled, pause_ms)
+    return _is_frequent(rolled, new) or _grows_by_letters(screens, rolled, pause_ms)
 
 
 def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue | None]:
-    """Returns the cues of a file whose captions roll, each with the words that it shows anew.
+    """Returns the cues of a file whose captions roll, each with only its new words.
 
-    A cue that shows none is left out; the one before it lasts as long. Arguments as of
-    `captions_roll`.
+    A cue without new words is left out, and the one before it lasts as long. The arguments are
+    those of `captions_roll`.
     """
     screens = list(_screens_of(cues))
     rolled, _ = _count(screens, pause_ms, by_letters=False)
@@ -89,9 +89,11 @@ def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue |
         if shown and before and last:
             end = max(last.end_ms, screen.end_ms) if shown == len(screen.words) else last.end_ms
             kept[-1] = replace(
-                last, end_ms=end, text=_grown(last.text, before.words[-1], screen.words[shown - 1])
+                last,
+                end_ms=end,
+                text=_with_grown_word(last.text, before.words[-1], screen.words[shown - 1]),
             )
-        kept.extend(_without_words(screen.cues, shown - _marks(screen, shown)))
+        kept.extend(_without_words(screen.cues, shown - _count_marks(screen, shown)))
         before = screen
     return kept
 
@@ -112,17 +114,17 @@ def _screens_of(cues: Sequence[Cue | None]) -> Iterator[_Screen | None]:
 
 
 def _grows_by_letters(screens: list[_Screen | None], rolled: int, pause_ms: int) -> bool:
-    """Returns whether words grow too, in many more screens than the `rolled` that grow by words."""
+    """Tells whether words grow too, in many more screens than the `rolled` ones that add words."""
     grown, new = _count(screens, pause_ms, by_letters=True)
-    return _is_habit(grown - rolled, new)
+    return _is_frequent(grown - rolled, new)
 
 
-def _is_habit(rolled: int, new: int) -> bool:
-    return rolled >= LEAST_ROLLED and rolled >= LEAST_SHARE * (rolled + new)
+def _is_frequent(rolled: int, new: int) -> bool:
+    return rolled >= MIN_ROLLED and rolled >= MIN_SHARE * (rolled + new)
 
 
 def _count(screens: list[_Screen | None], pause_ms: int, *, by_letters: bool) -> tuple[int, int]:
-    """Counts the screens that go on from the one before, and those that are all new."""
+    """Counts the screens that continue the one before, and those that are all new."""
     rolled, new = 0, 0
     for before, screen in pairwise(screens):
         if before is None or screen is None:
@@ -139,11 +141,12 @@ def _count(screens: list[_Screen | None], pause_ms: int, *, by_letters: bool) ->
 def _overlap(
     before: tuple[str, ...], line_starts: frozenset[int], words: tuple[str, ...], by_letters: bool
 ) -> int:
-    """Counts the words of a screen that the one before ends with: from a line start of it, or many.
+    """Counts the first words of a screen with which the one before ends, from one of its line
+    starts, or at least `MIN_OVERLAP_WORDS`.
 
-    `by_letters`: the last of them may have grown.
+    With `by_letters`, the last of them may have grown.
     """
-    first = max(0, len(before) - min(len(words), MOST_WORDS))
+    first = max(0, len(before) - min(len(words), MAX_OVERLAP_WORDS))
     for start in range(first, len(before)):
         count = len(before) - start
         if count > 1 and before[start] != words[0]:
@@ -152,12 +155,12 @@ def _overlap(
             continue
         last, now = before[-1], words[count - 1]
         is_same = last == now or (by_letters and now.startswith(last))
-        if is_same and (start in line_starts or count >= MANY):
+        if is_same and (start in line_starts or count >= MIN_OVERLAP_WORDS):
             return count
     return 0
 
 
-def _marks(screen: _Screen, shown: int) -> int:
+def _count_marks(screen: _Screen, shown: int) -> int:
     """Returns 1 if the last word shown before is the mark of a change of speakers, else 0."""
     place = shown - 1
     if not 0 <= place < len(screen.words) - 1:
@@ -166,7 +169,7 @@ def _marks(screen: _Screen, shown: int) -> int:
     return int(bool(_ARROWS.fullmatch(word)) or (place in screen.line_starts and word in DASHES))
 
 
-def _grown(text: str, word: str, now: str) -> str:
+def _with_grown_word(text: str, word: str, now: str) -> str:
     """Returns a text whose last word has grown."""
     return text[: -len(word)] + now if word != now and text.endswith(word) else text
 

@@ -1,4 +1,4 @@
-"""What is said in a cue, and by whom: without notes for the hard of hearing, songs and credits."""
+"""Speech and speakers of a cue, without notes for the hard of hearing, songs and credits."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from training.subtitles.labels import (
     Labels,
     mark_bracketed,
     name_and_rest,
-    parted_at_labels,
+    split_at_labels,
 )
 from training.subtitles.sentences import (
-    ASKING_MARKS,
     CLOSERS,
     END_MARKS,
     OPENERS,
+    QUESTION_EXCLAMATION_MARKS,
     WIDE_MARKS,
     is_ended,
 )
 
-# Whatever is searched for anywhere in a cue is bounded, or stays on its line: a damaged file may
-# hold a cue of any length, and the time must not grow with its square.
+# Every pattern that may match anywhere in a cue is bounded, or stays on its line: a damaged file
+# may have a cue of any length, and the time must not grow with its square.
 
-#: In round brackets only with a word in it, or none at all: `(2, x)` is said.
+#: A note in round brackets has a word, or no letter or digit at all: `(2, x)` is spoken.
 _NOTE = re.compile(
     r"\[[^\]]{0,500}\]|\((?=[^()]{0,500}\))(?:[^()]*?[^\W\d_]{2}[^()]*|[^\w()]*)\)"
     r"|（[^）]{0,500}）|【[^】]{0,500}】|［[^］]{0,500}］"
 )
-#: Between notes, or what stands for notes where the encoding has none: ¶, #, a lone question mark.
+#: Text between musical notes, or their substitutes in old encodings: ¶, #, a lone question mark.
 _SONG = re.compile(
     r"[♪♫♩♬¶][^♪♫♩♬¶]*[♪♫♩♬¶]|^.*[♪♫♩♬¶].*$"
     r"|^[^\S\n]*(?:#.*#|\*.*\*|\?[^\S\n].*[^\S\n]\?)[^\S\n]*$",
     re.MULTILINE,
 )
 _HYPHENS = "\\-\u2010\u2011\ufe63\uff0d"
-#: A dash, or the two arrows of American closed captions, before what another person says. Some
-#: files have the minus sign for a dash, but before a digit it is what it says.
-_A_DASH = rf"(?:[{_HYPHENS}\u2012-\u2015\ufe58]|\u2212(?!\d))"
-_DASH = re.compile(rf"^\s*(?:{_A_DASH}|>>+)\s*")
+#: A dash, or the two arrows of American closed captions, before another speaker's text. Some files
+#: use the minus sign as a dash, but before a digit it is a minus.
+_ANY_DASH = rf"(?:[{_HYPHENS}\u2012-\u2015\ufe58]|\u2212(?!\d))"
+_DASH = re.compile(rf"^\s*(?:{_ANY_DASH}|>>+)\s*")
 _BEGINS = rf"(?=[{OPENERS}]{{0,5}}\w)"
 #: In a line that begins with a dash, each that follows the end of a sentence.
 _DASH_WITHIN = re.compile(
-    rf"(?<=[{END_MARKS}{CLOSERS}])\s+{_A_DASH}\s*{_BEGINS}"
+    rf"(?<=[{END_MARKS}{CLOSERS}])\s+{_ANY_DASH}\s*{_BEGINS}"
     rf"|(?:(?<=[?!…{WIDE_MARKS}])|(?<=\w\w\.))[{_HYPHENS}](?=[{OPENERS}]{{0,5}}[^\W\d_])"
 )
 #: In another line, where a hyphen is at the word, or follows a question: `Who? -Me.`, `Who? - Me.`
 _DASH_AFTER_ANOTHER = re.compile(
-    rf"(?:(?<=[{END_MARKS}])\s+[{_HYPHENS}]|(?<=[{ASKING_MARKS}])\s+{_A_DASH}\s+)"
+    rf"(?:(?<=[{END_MARKS}])\s+[{_HYPHENS}]|(?<=[{QUESTION_EXCLAMATION_MARKS}])\s+{_ANY_DASH}\s+)"
     rf"(?=[{OPENERS}]{{0,5}}[^\W\d_])"
 )
 _ARROWS_WITHIN = re.compile(r"(?<=\S)\s+(>>+)\s*(?=\S)")
 #: A minus, unless the cue has another dash.
-_MAY_BE_MINUS = re.compile(rf"^\s*{_A_DASH}\d")
-#: How a word is read, behind it: `海(うみ)`
+_MAY_BE_MINUS = re.compile(rf"^\s*{_ANY_DASH}\d")
+#: The reading of a word, after it: `海(うみ)`
 _READING = re.compile(r"(?<=[\u3400-\u9fff々])[（(][\u3041-\u3096\u30a1-\u30fa・ー]{1,20}[）)]")
 _SPACES = re.compile(r"[ \t]+")
-#: A word or a pair of words that the end of a line parted.
+#: A word or a pair of words that a line break divides.
 _HYPHEN = re.compile(r"\w--?$")
 _ADVERT = re.compile(
     r"""
@@ -87,11 +87,11 @@ _SITE = re.compile(
 
 @dataclass(frozen=True)
 class Speech:
-    """What one person says in one cue.
+    """The speech of one person in one cue.
 
     Attributes:
         text: on one line, not empty.
-        is_marked: whether a dash or a name tells that somebody else speaks than before.
+        is_marked: a dash or a name marks a change of speakers before it.
         speaker: the name, if there is one.
     """
 
@@ -101,19 +101,19 @@ class Speech:
 
 
 def is_advert(text: str) -> bool:
-    """Whether a cue names who made the subtitles or the film, or sells something."""
+    """Tells whether a cue credits the makers of the subtitles or the film, or advertises."""
     return bool(_ADVERT.search(text) or _SITE.search(text))
 
 
 def speeches_of(cue: Cue, labels: Labels = NO_LABELS) -> Iterator[Speech]:
-    """What each person of a cue says; `labels` are those of its file."""
+    """Yields the speech of each person in a cue; `labels` are those of its file."""
     parts: list[Speech] = []
     name, is_marked = cue.speaker, False
     is_alone = "\n" not in cue.text.strip()
     lines = list(_lines_of(cue.text, labels))
-    is_talk = sum(bool(_DASH.match(line)) for line in lines) > 1
+    is_dialogue = sum(bool(_DASH.match(line)) for line in lines) > 1
     for line in lines:
-        text = line if _MAY_BE_MINUS.match(line) and not is_talk else _DASH.sub("", line)
+        text = line if _MAY_BE_MINUS.match(line) and not is_dialogue else _DASH.sub("", line)
         if text != line:
             name, is_marked = "" if parts else cue.speaker, True
         is_labelled = text.startswith(LABEL_START)
@@ -124,33 +124,33 @@ def speeches_of(cue: Cue, labels: Labels = NO_LABELS) -> Iterator[Speech]:
         if not any(map(str.isalnum, text)):
             continue
         if parts and not is_marked:
-            parts[-1] = replace(parts[-1], text=joined(parts[-1].text, text))
+            parts[-1] = replace(parts[-1], text=join_texts(parts[-1].text, text))
         else:
             parts.append(Speech(text, is_marked, name))
         is_marked = False
     yield from parts
 
 
-def joined(first: str, second: str) -> str:
-    """Two parts of a text; a word that a hyphen parted is whole again."""
+def join_texts(first: str, second: str) -> str:
+    """Returns two parts of a text as one; a word divided by a hyphen becomes whole again."""
     return f"{first}{'' if _HYPHEN.search(first[-3:]) else ' '}{second}"
 
 
 def _lines_of(text: str, labels: Labels) -> Iterator[str]:
-    """Lines as they are said; of `- Well? - Yes.`, two."""
+    """Yields the spoken lines of a text; `- Well? - Yes.` gives two."""
     text = _READING.sub("", mark_bracketed(text, labels))
     for line in _NOTE.sub(" ", _SONG.sub(" ", text)).split("\n"):
         line = _SPACES.sub(" ", line).strip()
         within = _DASH_WITHIN if _DASH.match(line) else _DASH_AFTER_ANOTHER
-        parted = _ARROWS_WITHIN.sub(r"\n\1 ", within.sub("\n- ", line))
-        for part in parted.split("\n"):
-            yield from parted_at_labels(part, labels)
+        separated = _ARROWS_WITHIN.sub(r"\n\1 ", within.sub("\n- ", line))
+        for part in separated.split("\n"):
+            yield from split_at_labels(part, labels)
 
 
 def _name_and_text(line: str, text: str, labels: Labels, is_alone: bool) -> tuple[str, str]:
-    """The name that a line's text begins with (`ANNA:`, `Mrs. Smith:`), or none, and the rest.
+    """Returns the name at the start of a line's text (`ANNA:`, `Mrs. Smith:`), or "", and the rest.
 
-    Two words that are all of a cue (`Zum Beispiel:`) announce what comes, but for capitals.
+    A name that is a whole cue (`Zum Beispiel:`) introduces the next cue, unless it is in capitals.
     """
     name, rest = name_and_rest(text, labels, after_arrows=line.lstrip().startswith(">>"))
     announces = is_alone and not rest and not name.isupper() and not text.startswith(LABEL_START)

@@ -1,12 +1,12 @@
-"""What a SubStation style or tag tells: whether an event is said, or a sign or a song."""
+"""Detection of speech in SubStation, by styles and tags, as against signs and songs."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-#: Words of the names of styles whose events nobody says.
-_NOT_SAID = frozenset(
+#: Words in the names of styles whose events are not speech.
+_NON_SPEECH_WORDS = frozenset(
     "credit credits ed ending eyecatch insert kara karaoke logo lyric lyrics note notes op opening "
     "romaji sign signs song songs staff title titles ts typeset typesetting".split()
 )
@@ -16,12 +16,12 @@ _NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _KARAOKE = re.compile(r"\{[^}]{0,500}\\(?:[kK]|kf|ko|kt)\d")
 
 
-def is_said(style: str, text: str) -> bool:
-    """Returns whether an event is speech, by the name of its style and the tags in its text."""
-    return _is_for_speech(style) and not ("\\" in text and _KARAOKE.search(text))
+def is_speech(style: str, text: str) -> bool:
+    """Tells whether an event is speech, by the name of its style and the tags in its text."""
+    return _is_speech_style(style) and not ("\\" in text and _KARAOKE.search(text))
 
 
 @lru_cache(maxsize=1000)
-def _is_for_speech(style: str) -> bool:
+def _is_speech_style(style: str) -> bool:
     words = [word.lower() for word in _NAME_WORD.findall(style)]
-    return words[:2] == ["sub", "title"] or not _NOT_SAID.intersection(words)
+    return words[:2] == ["sub", "title"] or not _NON_SPEECH_WORDS.intersection(words)

@@ -1,8 +1,8 @@
-"""Cues of a film to the turns of its dialogue: pure functions, no file.
+"""Turns of a film's dialogue from its cues: pure functions, no file.
 
 A cue shows what fits on the screen: a part of a sentence, several sentences, or the words of two
-people. What tells one turn from the next differs from file to file, so a file is asked first what
-its pauses and its full stops mean (`Habits`), and whether its captions roll up.
+people. The signs of a new turn differ from file to file, so the meaning of a file's pauses and full
+stops is determined first (`Habits`), and whether its captions roll up.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from training.files.records import Cue, Fault
 from training.subtitles.labels import labels_of
 from training.subtitles.rolling import captions_roll, drop_repeated_lines
 from training.subtitles.sentences import is_ended, is_question
-from training.subtitles.speech import Speech, is_advert, joined, speeches_of
+from training.subtitles.speech import Speech, is_advert, join_texts, speeches_of
 
-#: Fewer questions say nothing about a file.
-LEAST_QUESTIONS = 5
-#: Where so few questions are followed at once, the file leaves a pause between two speakers.
-FEW = 0.1
-#: Where fewer cues end a sentence, the file does without full stops.
-LEAST_ENDED = 0.3
-#: Where so many sentences of rolling captions end in a pause, it parts speakers.
-LEAST_PAUSED = 0.2
-#: Cues with the mark of live captions; one may be a mistake.
-LEAST_MARKED = 2
+#: Fewer questions are not enough to judge a file.
+MIN_QUESTIONS = 5
+#: If at most this share of questions is followed at once, the file has pauses between speakers.
+MAX_IMMEDIATE_SHARE = 0.1
+#: If a smaller share of cues ends a sentence, the file does not use full stops.
+MIN_ENDED_SHARE = 0.3
+#: If this share of sentences in rolling captions ends in a pause, pauses separate speakers.
+MIN_PAUSED_SHARE = 0.2
+#: If at least so many cues have the mark of live captions, the file uses it; one may be a mistake.
+MIN_MARKED_CUES = 2
 DOTS = ("...", "…")
 
 _ARROWS = re.compile(r"(?:^|\s)>>")
@@ -35,11 +35,11 @@ _ARROWS = re.compile(r"(?:^|\s)>>")
 
 @dataclass(frozen=True)
 class Pauses:
-    """Silences that mean something.
+    """Silences between turns and between scenes.
 
     Attributes:
         turn_ms: cues closer than this can be one turn.
-        scene_ms: what comes after a longer one answers nothing before it.
+        scene_ms: a longer silence ends a scene.
     """
 
     turn_ms: int = 250
@@ -47,7 +47,7 @@ class Pauses:
 
     @classmethod
     def of_seconds(cls, *, turn: float, scene: float) -> Pauses:
-        """The same, of seconds."""
+        """Returns pauses that are given in seconds."""
         return cls(turn_ms=round(1000 * turn), scene_ms=round(1000 * scene))
 
 
@@ -56,13 +56,13 @@ DEFAULT_PAUSES = Pauses()
 
 @dataclass(frozen=True)
 class Turn:
-    """What one person says at a time.
+    """A turn of one speaker.
 
     Attributes:
         start_ms, end_ms: of its cues, in milliseconds.
         text: without markup, notes and labels, on one line.
-        speaker: who says it, if the file tells.
-        colour: of its letters, where colours tell speakers.
+        speaker: the name, if the file has it.
+        colour: of the text, if colours identify speakers.
     """
 
     start_ms: int
@@ -74,18 +74,18 @@ class Turn:
 
 @dataclass(frozen=True)
 class Habits:
-    """What a file's author means.
+    """Conventions of a file's author.
 
     Attributes:
-        parts_speakers_by_pauses: cues without a pause between them are one person's. Films whose
-            cues are shown until the next appears do not.
-        ends_sentences: a sentence that is over ends in a full stop. Some, as many Chinese ones,
-            do without.
-        marks_speakers: each change of speakers has a mark or a pause, as `>>` in live captions:
-            what has neither is the same person's, also after a full stop.
+        separates_speakers_by_pauses: cues without a pause between them are of one speaker. This is
+            not so in files that show each cue until the next.
+        ends_sentences: a complete sentence ends in a full stop. Some files, such as many Chinese
+            ones, do not use full stops.
+        marks_speakers: each change of speakers has a mark or a pause, like `>>` in live captions;
+            text without either is the same speaker's, even after a full stop.
     """
 
-    parts_speakers_by_pauses: bool
+    separates_speakers_by_pauses: bool
     ends_sentences: bool
     marks_speakers: bool = False
 
@@ -93,13 +93,13 @@ class Habits:
 def scenes_of(
     found: Iterable[Cue | Fault], pauses: Pauses = DEFAULT_PAUSES
 ) -> Iterator[list[Turn]]:
-    """The turns of each scene. A scene also ends at a cue that could not be read.
+    """Yields the turns of each scene. A scene also ends at a cue that could not be read.
 
     Args:
-        found: the cues of one file, in any order; a fault belongs behind the cue before it.
-        pauses: what ends turns and scenes.
+        found: the cues of one file, in any order; a fault belongs after the cue before it.
+        pauses: the silences that end turns and scenes.
     """
-    shown = _in_time_order(found)
+    shown = _sort_by_time(found)
     rolls = captions_roll(shown, pauses.turn_ms)
     if rolls:
         shown = drop_repeated_lines(shown, pauses.turn_ms)
@@ -118,8 +118,8 @@ def scenes_of(
         for number, speech in enumerate(speeches_of(cue, labels)):
             if scene and cue.colour != scene[-1].colour:
                 speech = replace(speech, is_marked=True)
-            if number or not (is_close and scene and _shows_again(scene[-1], speech, cue)):
-                _say(scene, speech, cue, is_close or number > 0, habits)
+            if number or not (is_close and scene and _is_repeated(scene[-1], speech, cue)):
+                _add_speech(scene, speech, cue, is_close or number > 0, habits)
             else:
                 scene[-1] = replace(scene[-1], end_ms=max(scene[-1].end_ms, cue.end_ms))
         last_end = max(last_end, cue.end_ms)
@@ -128,10 +128,15 @@ def scenes_of(
 
 
 def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES, *, rolls: bool = False) -> Habits:
-    """What pauses, full stops and marks mean in a file; `rolls` tells that its captions roll.
+    """Returns the meaning of pauses, full stops and marks in a file.
 
-    A question is mostly answered by somebody else. Where hardly any question is followed at once,
-    the file leaves a pause between speakers.
+    A question is usually answered by somebody else. If hardly any question is followed at once, the
+    file leaves a pause between speakers.
+
+    Args:
+        cues: of one file, in order of time.
+        pauses: the silences that end turns and scenes.
+        rolls: the captions roll.
     """
     texts = [cue.text.rstrip() for cue in cues]
     gaps = [second.start_ms - first.end_ms for first, second in pairwise(cues)]
@@ -140,57 +145,64 @@ def habits_of(cues: list[Cue], pauses: Pauses = DEFAULT_PAUSES, *, rolls: bool =
         for text, gap in zip(texts, gaps, strict=False)
         if is_question(text) and gap <= pauses.scene_ms
     ]
-    at_once = sum(gap < pauses.turn_ms for gap in after_questions)
+    immediate = sum(gap < pauses.turn_ms for gap in after_questions)
     ended = [is_ended(text) for text in texts]
     paused = sum(end and gap >= pauses.turn_ms for end, gap in zip(ended, gaps, strict=False))
-    ends_sentences = sum(ended) >= LEAST_ENDED * len(texts)
+    ends_sentences = sum(ended) >= MIN_ENDED_SHARE * len(texts)
     marked = sum(bool(_ARROWS.search(text)) for text in texts)
-    parts_rolled = marked > 0 or not ends_sentences or paused >= LEAST_PAUSED * sum(ended)
+    rolled_speakers_marked = (
+        marked > 0 or not ends_sentences or paused >= MIN_PAUSED_SHARE * sum(ended)
+    )
     return Habits(
-        parts_speakers_by_pauses=len(after_questions) >= LEAST_QUESTIONS
-        and at_once <= FEW * len(after_questions),
+        separates_speakers_by_pauses=len(after_questions) >= MIN_QUESTIONS
+        and immediate <= MAX_IMMEDIATE_SHARE * len(after_questions),
         ends_sentences=ends_sentences,
-        marks_speakers=marked >= LEAST_MARKED or (rolls and parts_rolled),
+        marks_speakers=marked >= MIN_MARKED_CUES or (rolls and rolled_speakers_marked),
     )
 
 
-def _say(scene: list[Turn], speech: Speech, cue: Cue, is_close: bool, habits: Habits) -> None:
+def _add_speech(
+    scene: list[Turn], speech: Speech, cue: Cue, is_close: bool, habits: Habits
+) -> None:
     """Adds a speech to the turn that it belongs to, or as a new one."""
     last = scene[-1] if scene else None
-    if last and is_close and _is_of_the_same_turn(last, speech, habits):
-        text = joined(last.text, speech.text)
+    if last and is_close and _continues_turn(last, speech, habits):
+        text = join_texts(last.text, speech.text)
         scene[-1] = replace(last, end_ms=max(last.end_ms, cue.end_ms), text=text)
     else:
         scene.append(Turn(cue.start_ms, cue.end_ms, speech.text, speech.speaker, cue.colour))
 
 
-def _shows_again(last: Turn, speech: Speech, cue: Cue) -> bool:
-    """Whether a cue begins with what is on the screen or just was: in two layers, or rolling up.
+def _is_repeated(last: Turn, speech: Speech, cue: Cue) -> bool:
+    """Tells whether a cue begins with the text that is on the screen or just was, in a second layer
+    or rolling up.
 
-    With a mark or another name behind it, and not at the same time, somebody else repeats it.
+    With a mark or another name, and not at the same time, somebody else repeats it.
     """
     if speech.text != last.text:
         return False
-    says_who = speech.is_marked or speech.speaker != last.speaker
-    return cue.start_ms < last.end_ms or not says_who
+    names_speaker = speech.is_marked or speech.speaker != last.speaker
+    return cue.start_ms < last.end_ms or not names_speaker
 
 
-def _is_of_the_same_turn(last: Turn, speech: Speech, habits: Habits) -> bool:
+def _continues_turn(last: Turn, speech: Speech, habits: Habits) -> bool:
     if speech.is_marked or (speech.speaker and speech.speaker != last.speaker):
         return bool(speech.speaker) and speech.speaker == last.speaker
-    if habits.parts_speakers_by_pauses or habits.marks_speakers:
+    if habits.separates_speakers_by_pauses or habits.marks_speakers:
         return True
-    return habits.ends_sentences and (not is_ended(last.text) or _goes_on(last.text, speech.text))
+    return habits.ends_sentences and (
+        not is_ended(last.text) or _continues_sentence(last.text, speech.text)
+    )
 
 
-def _goes_on(first: str, second: str) -> bool:
-    """Whether three dots part one sentence: `It was fine...` `until today.`"""
+def _continues_sentence(first: str, second: str) -> bool:
+    """Tells whether three dots divide one sentence: `It was fine...` `until today.`"""
     return first.endswith(DOTS) and (second.startswith(DOTS) or second[0].islower())
 
 
-def _in_time_order(found: Iterable[Cue | Fault]) -> list[Cue | None]:
-    """Cues by their start; None where one could not be read. One that a joined file holds twice,
-    at the same time, is there once."""
+def _sort_by_time(found: Iterable[Cue | Fault]) -> list[Cue | None]:
+    """Returns the cues by their start; None for one that could not be read. A cue that a joined
+    file has twice at the same time is there once."""
     timed: list[tuple[int, Cue | None]] = []
     lines: dict[Cue, int] = {}
     for each in found:

@@ -1,4 +1,4 @@
-"""WebVTT to cues: webvtt-py reads the blocks; here they get their lines, and no bad one is silent.
+"""Parser of WebVTT: webvtt-py reads the blocks; this module adds lines and reports bad blocks.
 
 Specification: https://www.w3.org/TR/webvtt1/ (sections 4 and 6).
 """
@@ -15,33 +15,33 @@ from training.files.records import Cue, Fault
 from training.subtitles.colours import colours_tell_speakers, speakers_of
 
 ARROW = "-->"
-#: Characters of a cue with its markup. Nobody reads more at a time: what is longer is no cue.
-LONGEST_CUE = 5000
+#: The most characters of a cue with its markup: nobody can read more at a time.
+MAX_CUE_CHARACTERS = 5000
 TOO_LONG = "a cue of {:,} characters"
 
 Block = tuple[int, list[str]]  # the line where it begins, and its lines
 
 _SIGNATURE = re.compile(r"WEBVTT(?:[ \t\n]|$)")
-#: Blocks that show nothing; the header comes again where segments of a stream are joined.
+#: Blocks that show nothing; the header recurs where segments of a stream are joined.
 _OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION|WEBVTT)(?:\s|$)")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>|</v>")
 _TAG = re.compile(r"<[^>]*(?:>|$)")
-#: How a word is read, in small letters above it, and the brackets for players without ruby.
+#: The reading of a word, in small letters above it, and the brackets for players without ruby.
 _READING = re.compile(r"<r([tp])\b[^<>]*>[^<]*(?:</r\1>)?", re.IGNORECASE)
 
 
 def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
-    """The cues of a WebVTT file's text, one for each voice in them, and for each colour, where
-    colours tell speakers.
+    """Yields the cues of a WebVTT text, one for each voice in them, and for each colour if colours
+    identify speakers.
 
     Args:
         text: with LF as line break.
-        origin: what a fault's line belongs to.
+        origin: the file, for faults.
     """
     blocks = list(blocks_of(text))
     by_colour = "<c." in text and colours_tell_speakers("\n".join(block) for _, block in blocks)
     for line, block in blocks:
-        if (length := sum(map(len, block))) > LONGEST_CUE:
+        if (length := sum(map(len, block))) > MAX_CUE_CHARACTERS:
             yield Fault(f"{origin}:{line}", TOO_LONG.format(length))
             continue
         captions = captions_of(block, line == 1)
@@ -55,12 +55,12 @@ def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
 
 
 def is_webvtt(text: str) -> bool:
-    """Whether a text begins as a WebVTT file must: with this word, then white space."""
+    """Tells whether a text begins as a WebVTT file must: with `WEBVTT`, then white space."""
     return bool(_SIGNATURE.match(text))
 
 
 def blocks_of(text: str) -> Iterator[Block]:
-    """Lines between empty lines."""
+    """Yields the blocks of lines between empty lines."""
     start, block = 1, list[str]()
     for number, line in enumerate(text.split("\n"), start=1):
         if line:
@@ -74,7 +74,7 @@ def blocks_of(text: str) -> Iterator[Block]:
 
 
 def captions_of(block: list[str], is_first: bool) -> list[webvtt.Caption]:
-    """The cues of a block, mostly one or none. A file's first block is its header."""
+    """Returns the cues of a block, mostly one or none. A file's first block is its header."""
     lines = block if is_first else ["WEBVTT", "", *block]
     try:
         return list(webvtt.from_string("\n".join(lines) + "\n").captions)
@@ -90,19 +90,19 @@ def _cues_of(
     if end < start:
         yield Fault(f"{origin}:{line}", "ends before it starts")
         return
-    speaker, spoken_to = "", 0
+    speaker, part_start = "", 0
     raw = without_readings(caption.raw_text)
     for tag in [*_VOICE.finditer(raw), None]:
-        said = raw[spoken_to : tag.start() if tag else None]
-        for colour, run in speakers_of(said) if by_colour else [("", said)]:
+        part = raw[part_start : tag.start() if tag else None]
+        for colour, run in speakers_of(part) if by_colour else [("", part)]:
             if text := _plain(run):
                 yield Cue(start, end, text, line, speaker, colour)
         if tag:
-            speaker, spoken_to = " ".join((tag[1] or "").split()), tag.end()
+            speaker, part_start = " ".join((tag[1] or "").split()), tag.end()
 
 
 def without_readings(markup: str) -> str:
-    """Returns markup without the readings of ruby: `<ruby>海<rt>うみ</rt></ruby>` is 海."""
+    """Returns markup without ruby readings: `<ruby>海<rt>うみ</rt></ruby>` becomes 海."""
     return _READING.sub("", markup)
 
 

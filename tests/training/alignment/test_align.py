@@ -100,7 +100,7 @@ def test_a_list_of_films_is_read_and_faults_are_named(
     assert main(["align", "-", "-o", "pairs.jsonl"]) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "left out: notes.txt: no subtitles" in captured.err
+    assert "left out: notes.txt: not subtitles" in captured.err
     assert "left out: none.srt: cannot be read" in captured.err
     assert "left out: silent.srt: has no cue with text" in captured.err
     assert captured.err.endswith("6 pairs of 2 films; 3 could not be read\n")

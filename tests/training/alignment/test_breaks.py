@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.alignment.breaks import GRID, STRETCH, find_stretches, timing_of
+from training.alignment.breaks import GRID_SECONDS, STRETCH_COST, find_stretches, timing_of
 from training.alignment.clock import Timing
 from training.alignment.films import align
-from training.alignment.same_film import SURE_STRETCHES, fitting_clock
+from training.alignment.same_film import MIN_STRETCH_GAIN, fitting_clock
 from training.files.records import Cue
 from training.formats import MIN_SCORE
 
@@ -75,7 +75,7 @@ def without(cues: list[Cue], first: int, last: int) -> list[Cue]:
 def test_files_on_one_clock_are_one_stretch() -> None:
     [stretch] = find_stretches(talk(1), later(translated(talk(1)), 7.4), 1.0)
     assert (stretch.first, stretch.last) == (0, CUES - 1)
-    assert stretch.offset == pytest.approx(-7.4, abs=GRID)
+    assert stretch.offset == pytest.approx(-7.4, abs=GRID_SECONDS)
 
 
 @pytest.mark.parametrize("seconds", [30.0, 240.0])
@@ -88,7 +88,7 @@ def test_the_offset_between_any_two_breaks_is_found(seconds: float, is_in_source
         found = find_stretches(source, broken(target, (40, seconds), (80, seconds)), 1.0)
     sign = 1 if is_in_source else -1
     offsets = [0.0, sign * seconds, 2 * sign * seconds]
-    assert [each.offset for each in found] == pytest.approx(offsets, abs=GRID)
+    assert [each.offset for each in found] == pytest.approx(offsets, abs=GRID_SECONDS)
     assert [each.first for each in found] == pytest.approx([0, 40, 80], abs=2)
     assert [each.last for each in found] == pytest.approx([39, 79, CUES - 1], abs=2)
 
@@ -96,14 +96,14 @@ def test_the_offset_between_any_two_breaks_is_found(seconds: float, is_in_source
 def test_breaks_in_either_file_part_stretches() -> None:
     source, target = broken(talk(1), (30, 90.0)), broken(translated(talk(1)), (80, 60.0))
     offsets = [each.offset for each in find_stretches(source, target, 1.0)]
-    assert offsets == pytest.approx([0.0, 90.0, 30.0], abs=GRID)
+    assert offsets == pytest.approx([0.0, 90.0, 30.0], abs=GRID_SECONDS)
 
 
 def test_a_scene_that_one_file_lacks_is_in_no_stretch() -> None:
     source, target = talk(1), translated(talk(1))
     seconds = (source[60].start_ms - source[40].start_ms) / 1000
     before, after = find_stretches(without(source, 40, 60), target, 1.0)
-    assert after.offset == pytest.approx(-seconds, abs=2 * GRID)
+    assert after.offset == pytest.approx(-seconds, abs=2 * GRID_SECONDS)
     assert before.last == pytest.approx(39, abs=2)
     assert after.first == pytest.approx(60, abs=2)
 
@@ -111,7 +111,7 @@ def test_a_scene_that_one_file_lacks_is_in_no_stretch() -> None:
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_two_talks_gain_too_little_to_be_believed(seed: int) -> None:
     found = find_stretches(talk(1), translated(talk(seed)), 1.0)
-    assert sum(each.evidence - STRETCH for each in found) < SURE_STRETCHES
+    assert sum(each.evidence - STRETCH_COST for each in found) < MIN_STRETCH_GAIN
 
 
 def test_cues_of_one_moment_do_no_harm() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.alignment.clock import Timing
-from training.alignment.dynamic_program import WIDEST_BAND, Group, _bands, cheapest_groups
+from training.alignment.dynamic_program import MAX_BAND_WIDTH, Group, _bands, cheapest_groups
 from training.alignment.features import sides_of
 from training.alignment.segments import segments_of
 from training.alignment.word_links import Links
@@ -63,5 +63,5 @@ def test_cues_that_are_all_shown_at_once_are_compared_in_a_narrow_band() -> None
     at_once = [(0.0, 5.0, "So it is.") for _ in range(300)]
     s, t = sides(at_once, at_once)
     *bands, _ = (band.stop - band.start for band in _bands(s, t))  # the last one reaches the end
-    assert set(bands) == {WIDEST_BAND + 1}
+    assert set(bands) == {MAX_BAND_WIDTH + 1}
     assert cheapest_groups(s, t, links())

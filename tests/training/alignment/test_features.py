@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.alignment.clock import Timing
-from training.alignment.features import SLACK, apart, sides_of
+from training.alignment.features import SLACK_SHARE, border_distance, sides_of
 from training.alignment.segments import Segment, segments_of
 from training.files.records import Cue
 
@@ -16,13 +16,13 @@ def segments(*texts: str) -> list[Segment]:
 def test_a_border_lies_anywhere_between_two_cues() -> None:
     s, t = sides_of(segments("One.", "Two."), segments("Eins.", "Zwei."), Timing())
     assert s.borders.tolist() == [[-np.inf, 0.0], [2.0, 3.0], [5.0, np.inf]]
-    assert apart(s, t, 1, slice(0, 3)).tolist() == [2.0, 0.0, 2.0]
+    assert border_distance(s, t, 1, slice(0, 3)).tolist() == [2.0, 0.0, 2.0]
 
 
 def test_a_border_within_a_cue_is_not_known_to_the_moment() -> None:
     s, t = sides_of(segments("One. Two."), segments("Eins. Zwei."), Timing())
-    assert s.slack.tolist() == [0.0, SLACK * 2.0, 0.0]
-    assert apart(s, t, 1, slice(0, 2)).tolist() == [1.0 - SLACK * 2.0, 0.0]
+    assert s.slack.tolist() == [0.0, SLACK_SHARE * 2.0, 0.0]
+    assert border_distance(s, t, 1, slice(0, 2)).tolist() == [1.0 - SLACK_SHARE * 2.0, 0.0]
 
 
 def test_both_files_are_on_the_clock_and_in_the_measure_of_the_source() -> None:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from training.alignment.word_links import Links, Spoken, links_between, words_of
+from training.alignment.word_links import Links, TimedText, links_between, words_of
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ def test_words(text: str, words: list[str]) -> None:
     assert words_of(text) == words
 
 
-def spoken(*texts: str, seconds: float = 2.0) -> list[Spoken]:
-    return [Spoken(text, seconds * n, seconds * (n + 1)) for n, text in enumerate(texts)]
+def spoken(*texts: str, seconds: float = 2.0) -> list[TimedText]:
+    return [TimedText(text, seconds * n, seconds * (n + 1)) for n, text in enumerate(texts)]
 
 
 def weight(links: Links, source: int, target: int) -> float:
@@ -52,7 +52,7 @@ def test_words_that_meet_again_and_again_are_linked_and_those_that_meet_once_are
 
 
 def test_links_come_in_the_order_of_the_source() -> None:
-    overlapping = [Spoken("one two three", 0.0, 9.0), Spoken("four five", 1.0, 2.0)]
+    overlapping = [TimedText("one two three", 0.0, 9.0), TimedText("four five", 1.0, 2.0)]
     links = links_between(overlapping, overlapping)
     assert links.source.tolist() == sorted(links.source)
     assert len(links.source) == 25

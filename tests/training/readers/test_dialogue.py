@@ -4,8 +4,8 @@ from pathlib import Path
 
 from training.files.records import Example, Fault
 from training.readers.dialogue import (
-    LONGEST_CONTEXT,
-    LONGEST_CONVERSATION,
+    MAX_CONTEXT_TURNS,
+    MAX_CONVERSATION_TURNS,
     exchanges_of,
     read_exchanges,
     read_turn_lines,
@@ -23,7 +23,7 @@ def test_each_turn_but_the_first_answers_all_before_it() -> None:
 def test_a_context_never_grows_beyond_its_limit() -> None:
     turns = [(i, f"turn {i}") for i in range(40)]
     longest = [len(example.source) for example in exchanges_of(turns, group="", origin="")]
-    assert max(longest) == LONGEST_CONTEXT
+    assert max(longest) == MAX_CONTEXT_TURNS
     *_, last = exchanges_of(turns, group="", origin="")
     assert last.source[-1] == "turn 38"
     assert last.source[0] == "turn 23"
@@ -51,6 +51,6 @@ def test_an_empty_line_ends_a_conversation(tmp_path: Path) -> None:
 
 def test_a_file_without_empty_lines_is_cut_so_that_it_can_be_split(tmp_path: Path) -> None:
     path = tmp_path / "talk.txt"
-    path.write_text("".join(f"turn {i}\n" for i in range(2 * LONGEST_CONVERSATION + 1)))
+    path.write_text("".join(f"turn {i}\n" for i in range(2 * MAX_CONVERSATION_TURNS + 1)))
     groups = {example.group for example in read_turn_lines(path) if isinstance(example, Example)}
-    assert groups == {f"{path}:1", f"{path}:{LONGEST_CONVERSATION + 1}"}
+    assert groups == {f"{path}:1", f"{path}:{MAX_CONVERSATION_TURNS + 1}"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from training.files.records import Example, Fault
 from training.readers.fields import Fields
-from training.readers.json_values import MOST_BROKEN
+from training.readers.json_values import MAX_BROKEN
 from training.readers.jsonl import read_jsonl
 
 
@@ -121,8 +121,8 @@ def test_pairs_are_found_by_their_languages(tmp_path: Path) -> None:
 
 def test_a_file_of_broken_values_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    path.write_text("[" + "\n{" * (2 * MOST_BROKEN))
+    path.write_text("[" + "\n{" * (2 * MAX_BROKEN))
     faults = list(read_jsonl(path))
-    assert len(faults) == MOST_BROKEN
+    assert len(faults) == MAX_BROKEN
     assert isinstance(faults[-1], Fault)
     assert faults[-1].reason.endswith("the rest is left out")

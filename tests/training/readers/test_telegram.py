@@ -114,5 +114,5 @@ def test_a_message_that_is_no_json_costs_no_other(tmp_path: Path) -> None:
 
 
 def test_another_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no export of Telegram"):
+    with pytest.raises(CorpusError, match="not an export of Telegram"):
         read(tmp_path / "a.json", {"contacts": []})

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.files.records import Example, Fault
-from training.readers.tmx import BLOCK_CHARACTERS, LONGEST_UNIT, read_tmx
+from training.readers.tmx import BLOCK_CHARACTERS, MAX_UNIT_CHARACTERS, read_tmx
 
 HEAD = (
     '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><header/><body>\n'
@@ -164,7 +164,7 @@ def test_units_of_files_that_were_joined_are_read(tmp_path: Path) -> None:
 
 
 def test_a_unit_that_never_ends_is_left_out(tmp_path: Path) -> None:
-    endless = "<tu><tuv xml:lang='en'><seg>" + "much " * (LONGEST_UNIT // 2)
+    endless = "<tu><tuv xml:lang='en'><seg>" + "much " * (MAX_UNIT_CHARACTERS // 2)
     path = write(tmp_path / "a.tmx", endless, UNIT.format("en", "Yes.", "de", "Ja."))
     *faults, example = read_tmx(path, ("en", "de"))
     assert faults and all(isinstance(fault, Fault) for fault in faults)

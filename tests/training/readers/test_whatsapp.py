@@ -164,7 +164,7 @@ def test_names_are_hidden_by_default(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "hello\nworld", "1,2,3\n"])
 def test_another_file_is_an_error(tmp_path: Path, text: str) -> None:
-    with pytest.raises(CorpusError, match="no chat of WhatsApp"):
+    with pytest.raises(CorpusError, match="not a WhatsApp chat"):
         read(tmp_path / "a.txt", text)
 
 

@@ -152,7 +152,7 @@ def test_an_hour_that_no_film_has_is_named(tmp_path: Path) -> None:
 def test_a_damaged_character_is_named(tmp_path: Path) -> None:
     content = "1\n00:00:01,000 --> 00:00:02,000\nдамаге".encode() + b"\xd0\n"
     assert cues(tmp_path / "a.srt", content) == [
-        Fault(f"{tmp_path / 'a.srt'}:2", "holds bytes that are no text")
+        Fault(f"{tmp_path / 'a.srt'}:2", "has bytes that are not text")
     ]
 
 
@@ -179,7 +179,7 @@ def test_a_cue_without_end_is_no_cue_and_takes_no_time(
         (b"", "it is empty"),
         (b"\n \n", "it is empty"),
         (b"<!DOCTYPE html>\n<html>404</html>", "it is a web page or XML"),
-        (b"A story without times.", "it holds no time"),
+        (b"A story without times.", "it has no time"),
         (b"\x00\x00\x01\xba" + bytes(range(256)) * 4, "it holds zero bytes"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "its encoding is not known (application/pdf)"),
     ],
@@ -188,4 +188,4 @@ def test_what_holds_no_subtitles_is_told(tmp_path: Path, content: bytes, reason:
     path = tmp_path / "a.sub"
     with pytest.raises(CorpusError) as caught:
         cues(path, content)
-    assert str(caught.value).startswith(f"{path}: no subtitles: {reason}")
+    assert str(caught.value).startswith(f"{path}: not subtitles: {reason}")

@@ -84,7 +84,7 @@ def test_a_list_of_paths_is_read_and_faults_are_named(
     assert main(["mine", "-", "-o", "exchanges.jsonl"]) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "left out: films/notes.txt: no subtitles" in captured.err
+    assert "left out: films/notes.txt: not subtitles" in captured.err
     assert "left out: none.srt: no such file. Correct the path.\n" in captured.err
     assert captured.err.endswith("3 exchanges of 1 files; 2 could not be read\n")
     assert len(lines(Path("exchanges.jsonl").read_text())) == 3

@@ -13,7 +13,7 @@ from training.prepare.sources import read_source
 from training.recipe import SourceConfig
 from training.subtitles.mine import Exchange, MiningOptions, mine
 from training.subtitles.opensubtitles import (
-    LONGEST_SENTENCE,
+    MAX_SENTENCE_CHARACTERS,
     film_of,
     read_opus_cues,
     read_sentences,
@@ -141,7 +141,9 @@ def test_entities_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_sentence_without_end_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.xml", f"<document><s>{' ' * (LONGEST_SENTENCE + 1)}</s></document>")
+    path = write(
+        tmp_path / "a.xml", f"<document><s>{' ' * (MAX_SENTENCE_CHARACTERS + 1)}</s></document>"
+    )
     [fault] = read_opus_cues(path)
     assert isinstance(fault, Fault)
     assert fault.reason.startswith("not XML of OPUS: a sentence of ")

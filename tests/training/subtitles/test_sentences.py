@@ -4,7 +4,12 @@ from time import process_time
 
 import pytest
 
-from training.subtitles.sentences import is_asked, is_ended, is_question, sentences_of
+from training.subtitles.sentences import (
+    is_ended,
+    is_question,
+    is_question_or_exclamation,
+    sentences_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +49,11 @@ def test_a_mark_ends_a_text_also_inside_quotes(mark: str) -> None:
 
 def test_questions_and_exclamations_are_told_apart() -> None:
     assert is_question("Who؟") and is_question("誰？」") and not is_question("Oh!")
-    assert is_asked("Oh!") and is_asked("Who?") and not is_asked("Oh.")
+    assert (
+        is_question_or_exclamation("Oh!")
+        and is_question_or_exclamation("Who?")
+        and not is_question_or_exclamation("Oh.")
+    )
 
 
 @pytest.mark.parametrize("text", ["a. a" * 250_000, "." * 1_000_000 + "a", '."' * 500_000 + "a"])

@@ -6,7 +6,7 @@ import pytest
 
 from training.files.records import Cue
 from training.subtitles.labels import labels_of
-from training.subtitles.speech import Speech, is_advert, joined, speeches_of
+from training.subtitles.speech import Speech, is_advert, join_texts, speeches_of
 
 
 def speeches(text: str, speaker: str = "") -> list[Speech]:
@@ -187,7 +187,7 @@ def test_the_speaker_of_the_cue_is_known() -> None:
     ],
 )
 def test_a_parted_word_is_whole_again(first: str, second: str, text: str) -> None:
-    assert joined(first, second) == text
+    assert join_texts(first, second) == text
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ def after(start: int, *timed: tuple[int, int, str]) -> list[tuple[int, int, str]
 
 
 def test_pauses_mean_something_where_questions_are_followed_by_one() -> None:
-    assert habits_of(cues(*PAUSED), DEFAULT_PAUSES).parts_speakers_by_pauses
-    assert not habits_of(cues(*CHAINED), DEFAULT_PAUSES).parts_speakers_by_pauses
-    assert not habits_of(cues(*PAUSED[:6]), DEFAULT_PAUSES).parts_speakers_by_pauses
+    assert habits_of(cues(*PAUSED), DEFAULT_PAUSES).separates_speakers_by_pauses
+    assert not habits_of(cues(*CHAINED), DEFAULT_PAUSES).separates_speakers_by_pauses
+    assert not habits_of(cues(*PAUSED[:6]), DEFAULT_PAUSES).separates_speakers_by_pauses
 
 
 def test_close_cues_are_one_turn_where_pauses_part_speakers() -> None:
