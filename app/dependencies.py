@@ -1,4 +1,4 @@
-"""What routes ask for."""
+"""Dependencies of routes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def served_model(request: Request) -> ServedModel:
-    """The model that answers.
+    """Returns the model that answers.
 
     Raises:
         Unavailable: if it is not loaded yet.
@@ -30,17 +30,17 @@ def served_model(request: Request) -> ServedModel:
 
 
 def settings_of(request: Request) -> Settings:
-    """What the operator has set."""
+    """Returns the server's settings."""
     settings: Settings = request.app.state.settings
     return settings
 
 
 async def unless_hung_up(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which is cancelled at once if the client hangs up first.
+    """Returns the result of `work`, which is cancelled at once if the client hangs up first.
 
     Args:
         receive: of the request, whose body has been read.
-        work: what the client waits for.
+        work: makes the answer.
 
     Raises:
         ClientDisconnect: if the client hung up.

@@ -1,4 +1,4 @@
-"""What goes wrong while serving. How a caller is told is in `app.http_errors`; knows no HTTP.
+"""Errors of the server. `app.http_errors` turns them into answers; this module knows no HTTP.
 
 Seq2SeqError
 ├── InputError
@@ -16,7 +16,7 @@ from model.errors import InputError, Seq2SeqError
 
 
 class InvalidField(InputError):
-    """A field of the request holds what this server or this model does not take.
+    """A field of the request has a value that this server or this model does not accept.
 
     Args:
         field: its path, as in `messages.2`.
@@ -37,9 +37,9 @@ class DeadlineExceeded(Seq2SeqError):
 
     @classmethod
     def after(cls, seconds: float) -> Self:
-        """The request had so many."""
+        """Builds the error of a request that had so many seconds."""
         return cls(f"no answer within {seconds:g} seconds")
 
 
 class Unavailable(Seq2SeqError):
-    """Nobody works on requests: the server is stopping, or its worker has died."""
+    """The server takes no requests: it is stopping, or its worker has died."""

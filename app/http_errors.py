@@ -1,6 +1,6 @@
-"""How errors are told to the caller.
+"""Answers to errors.
 
-One table turns an error into a `Fault`; a protocol with a body of its own renders a `Fault` anew.
+One table turns an error into a `Fault`; a protocol with a body of its own renders the `Fault`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class BodyTooLarge(HTTPException):
         super().__init__(413, f"body: must be at most {max_body_bytes} bytes")
 
 
-#: Error class -> status and code. The nearest class of an error decides; no class: a plain 500.
+#: Error class -> status and code; the nearest base class counts. Other errors are a plain 500.
 STATUS: dict[type[Exception], tuple[int, str]] = {
     InputError: (422, "invalid_input"),
     RequestValidationError: (422, "invalid_input"),
@@ -50,13 +50,13 @@ EXPECTED: tuple[type[Exception], ...] = (*STATUS, HTTPException)
 
 @dataclass(frozen=True)
 class Fault:
-    """What a caller is told.
+    """An error as a caller sees it.
 
     Attributes:
         status: of HTTP.
         code: a word for programs.
         message: a sentence for people; names the field.
-        field: path of the field at fault, None if it is no field's fault.
+        field: path of the field at fault, if there is one.
         headers: to send along.
     """
 
@@ -68,14 +68,14 @@ class Fault:
 
 
 def to_fault(error: Exception) -> Fault:
-    """Describes any error without its traceback. The message is fit to be encoded and printed."""
+    """Describes any error without its traceback. The message can be encoded and printed."""
     found = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if isinstance(error, RequestValidationError):
         return _from_validation(error.errors())
     if isinstance(error, HTTPException):
         status, code = found or (error.status_code, _code_of(error.status_code))
-        if status == 400:  # FastAPI, of a body that fails in json with anything but bad syntax
-            reason = "cannot be read as JSON: no UTF-8, nested too deeply, or too long a number"
+        if status == 400:  # FastAPI's, if json fails for any reason but syntax
+            reason = "cannot be read as JSON: not UTF-8, nested too deeply, or too long a number"
             return Fault(status, code, f"body: {reason}", "body")
         field = "body" if status == 413 else None
         return Fault(status, code, _printable(str(error.detail)), field, error.headers)
@@ -87,18 +87,18 @@ def to_fault(error: Exception) -> Fault:
 
 
 def to_error_answer(fault: Fault) -> ErrorAnswer:
-    """`fault` in the shape of this project's own protocol."""
+    """Returns `fault` in the shape of this project's own protocol."""
     return ErrorAnswer(error=ErrorDetail(code=fault.code, message=fault.message, field=fault.field))
 
 
 def to_response(fault: Fault) -> JSONResponse:
-    """The whole answer of this project's own protocol."""
+    """Builds the whole answer of this project's own protocol."""
     content = to_error_answer(fault).model_dump()
     return JSONResponse(content, fault.status, headers=fault.headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Every expected error of `app` is answered by `to_fault`; `ErrorBoundary` has the rest."""
+    """Installs `to_fault` for every expected error of `app`; `ErrorBoundary` has the rest."""
     for kind in EXPECTED:
         app.add_exception_handler(kind, _answer)
 
@@ -116,8 +116,8 @@ def _from_validation(faults: Sequence[Any]) -> Fault:
 
 
 def _path(location: Sequence[str | int]) -> str:
-    """`("body", "messages", 0, "<turn>", "role")` -> `messages.0.role`. A number straight after
-    `body` is a place in broken JSON."""
+    """Joins a location: `("body", "messages", 0, "<turn>", "role")` -> `messages.0.role`. A number
+    right after `body` is a position in broken JSON."""
     parts = [str(part) for part in location[1:] if part not in _UNION_TAGS]
     is_field = len(location) > 1 and isinstance(location[1], str)
     return _printable(".".join(parts), _LONGEST_FIELD) if is_field else str(location[0])
@@ -136,7 +136,7 @@ def _reason(fault: Any) -> str:
 
 
 def _printable(text: str, longest: int = _LONGEST_MESSAGE) -> str:
-    """`text` without control characters and lone surrogates, and not endless."""
+    """Returns `text` without control characters and lone surrogates, cut if it is long."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:longest])
     return shown if len(text) <= longest else shown + "..."
 

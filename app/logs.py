@@ -1,4 +1,4 @@
-"""What is logged, and where: the same in the server and in its workers."""
+"""Logging, the same in the server and in its workers."""
 
 from __future__ import annotations
 

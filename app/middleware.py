@@ -1,4 +1,4 @@
-"""What every request passes before it reaches a route. Pure ASGI: bodies are never collected."""
+"""Middleware around all routes. Pure ASGI: bodies are never collected."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from app.http_errors import BodyTooLarge, Fault, to_fault, to_response
 
 logger = logging.getLogger(__name__)
 
-#: The longest head of a request, in bytes, and the most fields in it.
+#: Largest head of a request, in bytes, and the largest number of fields in it.
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 100
 
-#: What proxies call the status of a request whose client has hung up.
+#: The status that proxies give to a request whose client has hung up.
 CLIENT_CLOSED_REQUEST = 499
 
 _CLOSE = {"Connection": "close"}
 
 
 class ErrorBoundary:
-    """Answers 500 to errors that nobody expected. The text of such an error may quote a caller, so
-    the log gets its class and the lines that it passed. That a client hung up is no error."""
+    """Answers 500 to unexpected errors. The text of such an error may quote a caller, so the log
+    gets only its class and its traceback's lines. A client that hangs up is no error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,7 +41,7 @@ class ErrorBoundary:
 
         try:
             await self._app(scope, receive, watched_send)
-        except ClientDisconnect:  # nobody reads it, but middleware outside of this one counts it
+        except ClientDisconnect:  # no client reads it, but middleware outside of this counts it
             if not has_started:
                 await Response(status_code=CLIENT_CLOSED_REQUEST)(scope, receive, send)
         except Exception as error:
@@ -54,14 +54,14 @@ class ErrorBoundary:
 
 
 class RequestLimits:
-    """Refuses heads and bodies that are too large, or whose length has two meanings, and closes
-    their connection.
+    """Refuses heads and bodies that are too large, or whose length is ambiguous, and closes their
+    connection.
 
-    FastAPI has a limit of bodies, but answers in plain text, not in the shape of our other errors.
+    FastAPI has a limit for bodies, but answers in plain text, not in the shape of our other errors.
 
     Args:
         app: gets all other requests.
-        max_body_bytes: of a body, whether or not its head tells how long it is.
+        max_body_bytes: largest body, with or without a Content-Length.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
@@ -113,6 +113,6 @@ class RequestLimits:
 
 
 def head_too_large() -> Fault:
-    """What the sender of a head beyond the limits is told."""
+    """Returns the fault of a head beyond the limits."""
     limits = f"at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} fields"
     return Fault(431, "request_header_fields_too_large", f"the request's head must have {limits}")

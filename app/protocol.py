@@ -14,8 +14,8 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 from app.http_errors import Fault, to_response
 from app.middleware import MAX_HEAD_BYTES, head_too_large
 
-#: What a client may send ahead while its last request is answered. Beyond, nothing is read any
-#: more until then, so it is not noticed either that the client hangs up.
+#: Bytes that a client may send ahead while its last request is answered. Beyond that nothing is
+#: read until then, so the server does not notice either that the client hangs up.
 MAX_BYTES_AHEAD = 262_144
 
 
@@ -23,7 +23,7 @@ class HttpProtocol(H11Protocol):
     """One connection.
 
     Attributes:
-        request_seconds: until a request must be here with its head and body.
+        request_seconds: time in which a request must arrive with its head and body.
     """
 
     request_seconds = 30.0
@@ -43,12 +43,12 @@ class HttpProtocol(H11Protocol):
             self._watch()
 
     def send_400_response(self, msg: str) -> None:
-        """Answers what is no HTTP, or too long a head, in the shape of all errors."""
+        """Answers invalid HTTP, or too long a head, in the shape of all errors."""
         is_long = len(self.conn.trailing_data[0]) > MAX_HEAD_BYTES
-        self._refuse(head_too_large() if is_long else Fault(400, "bad_request", "is no HTTP/1.1"))
+        self._refuse(head_too_large() if is_long else Fault(400, "bad_request", "is not HTTP/1.1"))
 
     def _watch(self) -> None:
-        """Keeps the deadline of a request that is not whole, and reads on behind one that is."""
+        """Sets a deadline for an incomplete request, and reads on behind a complete one."""
         is_whole = self.conn.their_state not in (h11.IDLE, h11.SEND_BODY)
         if not is_whole and self._deadline is None:
             self._deadline = self.loop.call_later(self.request_seconds, self._give_up)
@@ -78,5 +78,5 @@ class HttpProtocol(H11Protocol):
         self.transport.close()
 
     def _should_upgrade(self) -> bool:
-        """Never: what a client offers may be ignored (RFC 9110, section 7.8)."""
+        """Returns False: a server may ignore an upgrade (RFC 9110, section 7.8)."""
         return False

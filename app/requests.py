@@ -1,4 +1,5 @@
-"""What a caller wishes, against the model's defaults and the server's limits. Knows no HTTP."""
+"""Search requests from a caller's fields, the model's defaults and the server's limits. Knows no
+HTTP."""
 
 from __future__ import annotations
 
@@ -18,10 +19,17 @@ from model.tokenizer import Source, Tokenizer
 def source_of(
     turns: Sequence[str], fields: Sequence[str], tokenizer: Tokenizer, limits: Settings, task: Task
 ) -> Source:
-    """What is read of a dialogue, oldest turn first. `fields` names each turn.
+    """Encodes a dialogue, oldest turn first, as far as the model reads it.
+
+    Args:
+        turns: oldest first.
+        fields: the request's field of each turn.
+        tokenizer: the model's.
+        limits: the server's.
+        task: the model's.
 
     Raises:
-        InvalidField: if there are too many turns, one is too long, or the last holds no text; if a
+        InvalidField: if there are too many turns, one is too long, or the last has no text; if a
             translation would leave something out.
     """
     if len(turns) > limits.max_messages:
@@ -35,7 +43,7 @@ def source_of(
                 field, f"must have at most {longest} characters. Received: {len(turn)}"
             )
     try:
-        if len(turns) > 1:  # the turn that is answered must not be skipped as empty
+        if len(turns) > 1:  # the last turn must not be skipped as empty
             tokenizer.source_ids(turns[-1])
         source = tokenizer.read_source(turns)
     except InputError as error:
@@ -56,27 +64,27 @@ def search_options(
     *,
     decoding: Decoding | None = None,
     can_rerank: bool = False,
-    **wishes: Any,
+    **overrides: Any,
 ) -> SearchOptions:
-    """Options of one search; remembered, since most callers wish nothing.
+    """Returns the options of one search. They are cached, since most callers override nothing.
 
     Args:
-        defaults: the model's own, for what is not wished, within `limits`.
+        defaults: the model's own, within `limits`, for options that are not overridden.
         limits: the server's.
-        decoding: how to search; by default as `wishes` and `defaults` have it.
+        decoding: how to search; by default as `overrides` and `defaults` have it.
         can_rerank: whether there is a model to re-rank by.
-        wishes: fields of `SearchOptions`; None is no wish.
+        overrides: fields of `SearchOptions`; None overrides nothing.
 
     Raises:
-        InvalidField: if a wish is beyond a limit, or two of them contradict each other.
+        InvalidField: if an override is beyond a limit, or two contradict each other.
     """
-    wishes = {name: value for name, value in wishes.items() if value is not None}
+    overrides = {name: value for name, value in overrides.items() if value is not None}
     try:
-        check_at_most("beam_size", wishes, limits.max_beam_size, "on this server")
-        check_at_most("max_tokens", wishes, limits.max_reply_tokens, "on this server")
+        check_at_most("beam_size", overrides, limits.max_beam_size, "on this server")
+        check_at_most("max_tokens", overrides, limits.max_reply_tokens, "on this server")
         return choose_options(
             defaults,
-            wishes,
+            overrides,
             decoding=decoding,
             can_rerank=can_rerank,
             max_beam_size=limits.max_beam_size,
@@ -89,11 +97,11 @@ def search_options(
 def prefix_ids_of(
     prefix: str | None, tokenizer: Tokenizer, max_tokens: int, blocked: Sequence[Sequence[int]]
 ) -> list[int]:
-    """Ids that every hypothesis begins with.
+    """Returns the ids that every hypothesis begins with.
 
     Raises:
-        InvalidField: if they leave no room for more; if the prefix holds no text, a blocked word,
-            or what the model cannot write.
+        InvalidField: if they leave no room for more; if the prefix has no text, contains a blocked
+            word, or something that the model cannot write.
     """
     if not prefix:
         return []
@@ -117,11 +125,11 @@ def _constraint_ids(
 def blocked_ids_of(
     words: Sequence[str] | None, tokenizer: Tokenizer, limits: Settings
 ) -> list[list[int]]:
-    """Sequences of ids that no hypothesis may hold: each word as it is, in small letters and with a
-    capital.
+    """Returns the sequences of ids that no hypothesis may contain: each word as it is, in lower
+    case and capitalised.
 
     Raises:
-        InvalidField: if there are too many words, or one holds no text.
+        InvalidField: if there are too many words, or one has no text.
     """
     if words and len(words) > limits.max_blocked_words:
         raise InvalidField(
@@ -144,11 +152,12 @@ def required_ids_of(
     prefix_ids: Sequence[int],
     blocked: Sequence[Sequence[int]],
 ) -> list[list[int]]:
-    """Sequences of ids that every hypothesis must hold.
+    """Returns the sequences of ids that every hypothesis must contain.
 
     Raises:
         InvalidField: if there are too many words, they are too long together, or `options` are not
-            those of a beam; if one holds no text, a blocked word, or what the model cannot write.
+            those of a beam; if one has no text, contains a blocked word, or something that the
+            model cannot write.
     """
     if not words:
         return []

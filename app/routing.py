@@ -1,8 +1,8 @@
-"""From the bytes of a body to a model of pydantic, and back, by the shortest way.
+"""Routes that turn a body's bytes into a pydantic model, and back, by the shortest way.
 
-FastAPI's own way through dependencies, body and encoders takes as long as all of what the routes
-do. The route is an ordinary one otherwise: middleware, handlers of errors and the description see
-it like any other.
+FastAPI's own way through dependencies, body and encoders takes as long as everything that the
+routes do. Otherwise the route is an ordinary one: middleware, error handlers and the OpenAPI
+description see no difference.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ B = TypeVar("B", bound=BaseModel)
 
 class JsonRoute(APIRoute):
     """A route whose endpoint has the form `async def endpoint(request, body)`, where `body` is a
-    model of pydantic, and answers a `Response` or another such model."""
+    pydantic model, and returns a `Response` or another such model."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint, body_model = self.endpoint, get_type_hints(self.endpoint)["body"]
@@ -37,12 +37,12 @@ class JsonRoute(APIRoute):
 
 
 async def read_body(request: Request, model: type[B]) -> B:
-    """The body of `request`, validated.
+    """Reads and validates the body of `request`.
 
     Raises:
         ClientDisconnect: if the client hung up before its end.
         RequestValidationError: if it is not JSON, or does not fit `model`.
-        HTTPException: 400, if it cannot be read as text.
+        HTTPException: 400, if it cannot be decoded as text.
     """
     body, is_whole = bytearray(), False
     while not is_whole:
@@ -56,7 +56,7 @@ async def read_body(request: Request, model: type[B]) -> B:
     if 0 in body:  # UTF-16, or UTF-32
         raise HTTPException(400)
     try:
-        # Of bytes, `json` would guess the encoding, and let surrogates pass.
+        # Given bytes, `json` would guess the encoding, and let surrogates pass.
         return model.model_validate(json.loads(body.decode("utf-8-sig")))
     except ValidationError as error:
         raise RequestValidationError(
@@ -65,12 +65,12 @@ async def read_body(request: Request, model: type[B]) -> B:
     except json.JSONDecodeError as error:
         fault = _fault("json_invalid", ("body", error.pos), error.msg)
         raise RequestValidationError([{**fault, "ctx": {"error": error.msg}}]) from None
-    except (ValueError, RecursionError):  # no UTF-8, a number of too many digits, nested too deeply
+    except (ValueError, RecursionError):  # not UTF-8, a number too long, or nested too deeply
         raise HTTPException(400) from None
 
 
 def json_response(answer: BaseModel) -> Response:
-    """`answer` without what it leaves empty."""
+    """Returns `answer` as JSON, without its empty fields."""
     return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
 

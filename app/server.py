@@ -21,13 +21,13 @@ from app.middleware import MAX_HEAD_BYTES
 from app.protocol import HttpProtocol
 from app.settings import Settings
 
-#: Exit codes: the port cannot be listened on; stopped by Ctrl-C while requests were answered.
+#: Exit codes: cannot listen on the port; stopped by Ctrl-C while requests were open.
 CANNOT_LISTEN, INTERRUPTED = 1, 130
 
 
 class Server(uvicorn.Server):
-    """Answers what has come before it ends, unless a worker hangs. Ends at once at a second Ctrl-C,
-    with its workers: without answers, and without a traceback of each request that waits."""
+    """A server that answers all open requests before it ends, unless a worker hangs. A second
+    Ctrl-C ends it at once, with its workers, and without a traceback for each open request."""
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
@@ -47,19 +47,20 @@ class Server(uvicorn.Server):
 
     @property
     def _model(self) -> ServedModel | None:
-        """The model, once it is loaded."""
+        """Returns the model, once it is loaded."""
         model: ServedModel | None = getattr(self._state, "model", None)
         return model
 
 
 def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config:
-    """How `app` is served; `others` are options of uvicorn."""
+    """Builds uvicorn's configuration; `others` are options of uvicorn."""
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         http=HttpProtocol,
         ws="none",
+        server_header=False,
         access_log=settings.access_log,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         limit_concurrency=settings.max_connections,
@@ -69,7 +70,7 @@ def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config
 
 
 def serve(app: FastAPI, settings: Settings) -> int:
-    """Serves until a signal comes, and answers what has come before. Returns the exit code."""
+    """Serves until a signal comes, then answers the open requests. Returns the exit code."""
     server = Server(config_of(app, settings, log_config=LOG_CONFIG), app.state)
     try:
         with suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""What an operator may set, through environment variables `SEQ2SEQ_*`. Every limit is finite."""
+"""Settings of the server, from environment variables `SEQ2SEQ_*`. Every limit is finite."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.folder import DEFAULT_MODEL
 
 ENV_PREFIX = "SEQ2SEQ_"
 
-#: Variables with this prefix that are no settings: where tests and benchmarks find corpora.
+#: Variables with this prefix that are no settings: the corpora of tests and benchmarks.
 _OTHER_VARIABLES = frozenset({"SEQ2SEQ_DATA"})
 
 
@@ -29,47 +29,44 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
-    model: Path = Field(DEFAULT_MODEL, description="the model folder that is served")
+    model: Path = Field(DEFAULT_MODEL, description="folder of the model")
     engine: EngineName = Field(
-        "auto", description="keras, onnx or onnx-int8; auto takes the fastest that works here"
+        "auto", description="keras, onnx or onnx-int8; auto: the fastest that works here"
     )
     threads: int = Field(
-        0,
-        ge=0,
-        le=1024,
-        description="threads per operator of ONNX Runtime; 0: the cores of this process minus one",
+        0, ge=0, le=1024, description="threads per ONNX Runtime operator; 0: cores minus one"
     )
     rerank_model: Path | None = Field(
-        None, description="a second model's folder, for requests with a rerank_weight"
+        None, description="folder of a second model, for requests with a rerank_weight"
     )
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
-    access_log: bool = Field(True, description="a line in the log for each request")
+    access_log: bool = Field(True, description="log a line for each request")
     max_connections: int = Field(
-        1_000, ge=2, le=100_000, description="connections at a time; requests of others get 503"
+        1_000, ge=2, le=100_000, description="open connections; beyond that requests get 503"
     )
     max_body_bytes: int = Field(65_536, ge=1, le=2**30, description="largest request body")
     max_message_characters: int = Field(4_000, ge=1, le=10**6, description="longest message")
-    max_messages: int = Field(64, ge=1, le=10_000, description="most messages of one dialogue")
-    max_beam_size: int = Field(16, ge=1, le=64, description="widest beam that a caller may ask for")
-    max_reply_tokens: int = Field(
-        256, ge=1, le=1024, description="longest reply that a caller may ask for"
+    max_messages: int = Field(64, ge=1, le=10_000, description="most messages of a dialogue")
+    max_beam_size: int = Field(16, ge=1, le=64, description="largest beam_size of a request")
+    max_reply_tokens: int = Field(256, ge=1, le=1024, description="largest max_tokens of a request")
+    max_blocked_words: int = Field(
+        64, ge=0, le=10_000, description="most blocked_words of a request"
     )
-    max_blocked_words: int = Field(64, ge=0, le=10_000, description="most words to be blocked")
-    max_required_words: int = Field(8, ge=0, le=64, description="most words to be required")
+    max_required_words: int = Field(8, ge=0, le=64, description="most required_words of a request")
     max_rows: int = Field(
         64, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"
     )
     max_queue: int = Field(512, ge=1, le=10_000, description="requests that wait for free rows")
     request_timeout_seconds: float = Field(
-        30.0, gt=0, le=3600, description="a request that takes longer is given up"
+        30.0, gt=0, le=3600, description="time for an answer; after it a request gets 504"
     )
     worker_timeout_seconds: float = Field(
         10.0,
         ge=0.1,
         le=3600,
-        description="a worker that owes answers and makes no step for so long is replaced; "
-        "where XLA compiles (Keras on a GPU, or on JAX): at least 120",
+        description="time for a step of the model's process; after it the process is restarted; "
+        "at least 120 where XLA compiles (Keras on a GPU, or on JAX)",
     )
 
     @model_validator(mode="after")
@@ -83,7 +80,7 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Settings from the environment.
+    """Reads the settings from the environment.
 
     Raises:
         ConfigError: one line for each fault, which names the environment variable.
@@ -97,7 +94,8 @@ def read_settings() -> Settings:
 
 
 def settings_table() -> list[tuple[str, str, str]]:
-    """Environment variable, default and meaning of every setting, for `--help` and the docs."""
+    """Returns the environment variable, default and meaning of every setting, for `--help` and the
+    docs."""
     return [
         (ENV_PREFIX + name.upper(), str(field.default), str(field.description))
         for name, field in Settings.model_fields.items()

@@ -1,4 +1,4 @@
-"""Server-sent events: an answer that is told while it is made."""
+"""Server-sent events: an answer that is sent while it is made."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from model.errors import Seq2SeqError
 
 EVENT_STREAM = "text/event-stream"
 
-#: Takes an event, and sends it as soon as the client reads on.
-Tell = Callable[[bytes], None]
+#: Sends an event as soon as the client reads on; never blocks.
+SendEvent = Callable[[bytes], None]
 
 #: Proxies must pass each event on at once.
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -25,23 +25,23 @@ _END = b""
 
 
 def event(name: str, data: BaseModel) -> bytes:
-    """One event; JSON has no line breaks of its own."""
+    """Returns an event's bytes; JSON has no line breaks of its own."""
     return f"event: {name}\ndata: {data.model_dump_json(exclude_none=True)}\n\n".encode()
 
 
 class EventStream(Response):
-    """Answers with events.
+    """A response that consists of events.
 
-    What goes wrong before the first of them is raised, so that it gets its own status; later it
-    becomes an event `error`, the last one. If the client hangs up, `ClientDisconnect` is raised.
+    An error before the first event is raised, so that it gets its own status; a later one becomes
+    the last event, `error`. If the client hangs up, `ClientDisconnect` is raised.
 
     Args:
-        make: tells all events, and then returns; is cancelled if the client hangs up.
+        make: sends all events, and then returns; is cancelled if the client hangs up.
     """
 
     media_type = EVENT_STREAM
 
-    def __init__(self, make: Callable[[Tell], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, make: Callable[[SendEvent], Coroutine[Any, Any, None]]) -> None:
         self._make = make
         self._has_begun = False
         self.status_code = 200
@@ -56,14 +56,14 @@ class EventStream(Response):
         finally:
             sender.cancel()
 
-    async def _make_all(self, receive: Receive, tell: Tell) -> None:
+    async def _make_all(self, receive: Receive, send_event: SendEvent) -> None:
         try:
-            await unless_hung_up(receive, self._make(tell))
+            await unless_hung_up(receive, self._make(send_event))
         except Seq2SeqError as error:
             if not self._has_begun:
                 raise
-            tell(event("error", to_error_answer(to_fault(error))))
-        tell(_END)
+            send_event(event("error", to_error_answer(to_fault(error))))
+        send_event(_END)
 
     async def _send(self, events: asyncio.Queue[bytes], send: Send) -> None:
         chunk = await events.get()

@@ -1,13 +1,13 @@
-"""Answers without a server.
+"""Chats, replies and translates without a server.
 
     python -m model chat MODEL                          a conversation, reply by reply
     python -m model reply MODEL < messages > replies    one line in, one line out
     python -m model translate MODEL < in > out
 
-A line of `reply` may hold several turns of a dialogue, parted by tabs, the oldest first. A line
-without text gets an empty answer, so that answers stand beside their sources; with --n-best, tabs
-part the candidates. Memory does not grow with the file. In a conversation the line /new begins a
-new one, and Ctrl-D ends it.
+A line of `reply` may contain several turns of a dialogue, separated by tabs, oldest first. A line
+without text gets an empty answer, so that every source has one; with --n-best, tabs separate the
+candidates. Memory does not grow with the file. In a conversation the line /new begins a new one,
+and Ctrl-D ends it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from model.search.requests import SearchRequest
 #: Lines that are read before they are sorted by length and answered.
 WINDOW = 4096
 
-#: How much a second model counts if neither the caller nor the first model says so.
+#: The weight of a second model where neither the caller nor the first model has one.
 RERANK_WEIGHT = 0.5
 
-#: What each command does, and the task of its models.
+#: Each command's task, and its meaning.
 COMMANDS = {
     "chat": ("reply", "talks with you: each line is a message"),
     "reply": ("reply", "answers each line of standard input"),
@@ -62,11 +62,11 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # whoever reads has enough
+    except BrokenPipeError:  # the reader has stopped, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         if sys.stdin.isatty():
-            print(file=sys.stderr)  # what the shell writes next begins a line
+            print(file=sys.stderr)  # the shell's prompt begins a line
         return 130
     return 0
 
@@ -80,15 +80,15 @@ def answer_lines(
     window: int = WINDOW,
     truncated: list[int] | None = None,
 ) -> Iterator[str]:
-    """Yields the answer to each line, in the order of the lines; `""` where a line holds no text.
+    """Yields the answer to each line, in the order of the lines; `""` if a line has no text.
 
     Args:
         generator: answers.
         lines: sources.
-        template: how to search, see `Generator.template`. Tabs part its `n_best` candidates.
+        template: how to search, see `Generator.template`. Tabs separate its `n_best` candidates.
         batch_size: sources in search at a time.
         window: lines that are read before the first of them is answered.
-        truncated: gets the numbers of lines, from 1, that are longer than what the model reads.
+        truncated: gets the numbers, from 1, of lines that are too long for the model.
     """
     remaining = enumerate(lines, 1)
     while lines_read := list(islice(remaining, window)):
@@ -123,8 +123,8 @@ def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) 
     if truncated:
         longest = generator.config.text.max_source_tokens
         print(
-            f"warning: of {len(truncated):,} lines, first of line {truncated[0]:,}, the beginning "
-            f"was not read: this model reads {longest} tokens. Split them.",
+            f"warning: {len(truncated):,} lines, the first is line {truncated[0]:,}, are too long. "
+            f"Their beginnings were not read: this model reads {longest} tokens. Split them.",
             file=sys.stderr,
         )
 
@@ -142,9 +142,9 @@ def _converse(generator: Generator, template: SearchRequest) -> None:
 
 
 def _typed_lines(prompt: str) -> Iterator[str]:
-    """Yields the lines that a person types, but for empty ones."""
+    """Yields the lines that a person types, without empty ones."""
     with suppress(ImportError):
-        import readline  # noqa: F401  `input` edits lines and remembers them
+        import readline  # noqa: F401  gives `input` line editing and a history
     while True:
         try:
             line = input(prompt)
@@ -160,27 +160,27 @@ def _write(text: str) -> None:
 
 
 def _template(generator: Generator, chosen: argparse.Namespace) -> SearchRequest:
-    """Returns what the flags say of a search."""
+    """Builds the request template from the flags."""
     defaults = generator.config.search
-    wishes = {"n_best": 1, **given(chosen, SearchOptions)}
-    asked = RequestOptions(**given(chosen, RequestOptions))
+    overrides = {"n_best": 1, **given(chosen, SearchOptions)}
+    request = RequestOptions(**given(chosen, RequestOptions))
     if chosen.rerank_model and not defaults.rerank_weight:
-        wishes.setdefault("rerank_weight", RERANK_WEIGHT)
+        overrides.setdefault("rerank_weight", RERANK_WEIGHT)
     decoding = implied_decoding(
-        asked.decoding,
-        has_required_words=bool(asked.required_words),
-        rerank_weight=wishes.get("rerank_weight"),
+        request.decoding,
+        has_required_words=bool(request.required_words),
+        rerank_weight=overrides.get("rerank_weight"),
     )
     can_rerank = generator.second is not None
     try:
-        options = choose_options(defaults, wishes, decoding=decoding, can_rerank=can_rerank)
+        options = choose_options(defaults, overrides, decoding=decoding, can_rerank=can_rerank)
     except OptionError as error:
         raise ConfigError(f"--{error.field.replace('_', '-')}: {error.reason}") from None
     return generator.template(
         options,
-        prefix=asked.prefix,
-        blocked_words=asked.blocked_words,
-        required_words=asked.required_words,
+        prefix=request.prefix,
+        blocked_words=request.blocked_words,
+        required_words=request.required_words,
     )
 
 
@@ -196,7 +196,9 @@ def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
         command.add_argument("model", metavar="MODEL", help="a model folder")
         command.add_argument("--engine", choices=get_args(EngineName), default="auto")
         command.add_argument(
-            "--rerank-model", metavar="MODEL", help="a second model's folder, to re-rank a beam by"
+            "--rerank-model",
+            metavar="MODEL",
+            help="folder of a second model, which re-ranks a beam",
         )
         if name != "chat":
             command.add_argument(

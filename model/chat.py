@@ -27,11 +27,11 @@ class Conversation:
         self._turns: deque[str] = deque(maxlen=generator.config.text.context_turns)
 
     def reply(self, message: str, on_text: Callable[[str], None]) -> list[Candidate]:
-        """Replies to `message`, best candidate first. `on_text` takes the best one's text bit by
+        """Replies to `message`, best candidate first. `on_text` gets the best one's text bit by
         bit, as soon as it is certain.
 
         Raises:
-            InputError: if `message` holds no text.
+            InputError: if `message` has no text.
         """
         self._generator.tokenizer.source_ids(message)  # it must not be skipped as an empty turn
         found = self._generator.stream([*self._turns, message], self._template, on_text)
@@ -51,15 +51,14 @@ def chat(
     label: str = "",
     separator: str = "\t",
 ) -> None:
-    """Writes a line for each of `lines`: the reply, or nothing where a line holds no text or is
-    `NEW`.
+    """Writes a line for each of `lines`: the reply, or nothing if a line has no text or is `NEW`.
 
     Args:
-        conversation: goes on.
+        conversation: is continued.
         lines: messages.
-        write: takes text, which is to be seen at once.
-        label: what a reply begins with.
-        separator: what each further candidate begins with.
+        write: writes and flushes text.
+        label: written before a reply.
+        separator: written before each further candidate.
     """
     for line in lines:
         if line.strip() == NEW:

@@ -1,4 +1,4 @@
-"""Frozen documents: what a network is, how text is read, how a search runs. They open no file."""
+"""Frozen documents: a network's parts, how text is read, how a search runs. They open no file."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class NetworkShape(Document):
     """Sizes and parts of a token model, without what its tokenizer decides."""
 
     embedding_units: int = Field(256, ge=1, description="size of a token's vector")
-    cell: Cell = Field("gru", description="of encoder and decoder")
-    encoder_layers: int = Field(1, ge=1, description="one above the other")
-    encoder_units: int = Field(256, ge=1, description="of each direction")
-    bidirectional: bool = Field(True, description="the encoder reads both ways")
-    decoder_layers: int = Field(1, ge=1, description="one above the other")
-    decoder_units: int = Field(512, ge=1, description="of each layer")
-    attention: Attention = Field("general", description="the score of its energies")
+    cell: Cell = Field("gru", description="recurrent cell of encoder and decoder")
+    encoder_layers: int = Field(1, ge=1, description="layers of the encoder")
+    encoder_units: int = Field(256, ge=1, description="units per layer and direction")
+    bidirectional: bool = Field(True, description="the encoder reads in both directions")
+    decoder_layers: int = Field(1, ge=1, description="layers of the decoder")
+    decoder_units: int = Field(512, ge=1, description="units per layer")
+    attention: Attention = Field("general", description="the attention score")
     input_feeding: bool = Field(
         False, description="the last readout is part of the next input; slower to train"
     )
@@ -56,7 +56,7 @@ class NetworkShape(Document):
     )
     tie_output: bool = Field(True, description="the output projection is the embedding transposed")
     dropout: float = Field(
-        0.2, ge=0.0, lt=1.0, description="of the input of each layer, and of readouts"
+        0.2, ge=0.0, lt=1.0, description="dropout rate of each layer's input, and of readouts"
     )
 
     @model_validator(mode="after")
@@ -70,12 +70,12 @@ class NetworkShape(Document):
 
     @property
     def encoder_width(self) -> int:
-        """Size of one encoder output."""
+        """Returns the size of one encoder output."""
         return self.encoder_units * (2 if self.bidirectional else 1)
 
 
 class NetworkConfig(NetworkShape):
-    """A token model, whole."""
+    """Sizes and parts of a token model."""
 
     source_vocab_size: int = Field(ge=4)
     target_vocab_size: int = Field(ge=4)
@@ -92,21 +92,21 @@ class NetworkConfig(NetworkShape):
 
 
 class TextConfig(Document):
-    """How a text becomes tokens, the same in training and in serving."""
+    """The way from text to tokens, the same in training and in serving."""
 
-    lowercase_source: bool = Field(False, description="read sources without capitals")
+    lowercase_source: bool = Field(False, description="read sources in lower case")
     plain_punctuation: bool = Field(
         False, description="straight quotes, no space before , . ? ! and inside contractions"
     )
     context_turns: int = Field(
-        1, ge=1, le=16, description="turns of a dialogue that a source holds"
+        1, ge=1, le=16, description="number of turns of a dialogue that the model reads"
     )
-    max_source_tokens: int = Field(128, ge=2, description="longer sources lose their oldest part")
+    max_source_tokens: int = Field(128, ge=2, description="longer sources lose their oldest tokens")
     shared_vocabulary: bool = Field(True, description="one tokenizer for source and target")
 
 
 class SearchOptions(Document):
-    """How the best hypotheses are looked for. `beam_size=1` is greedy search.
+    """Options of a search. `beam_size=1` is greedy search.
 
     `score = logprob / ((5 + tokens) / 6) ** length_penalty + coverage_penalty * coverage` (Wu et
     al. 2016, arXiv:1609.08144, eq. 14), where `tokens` counts the end-of-sentence token and
@@ -114,49 +114,54 @@ class SearchOptions(Document):
     """
 
     beam_size: int = Field(1, ge=1, le=64, description="1 is greedy search")
-    n_best: int = Field(1, ge=1, le=64, description="hypotheses to answer, at most `beam_size`")
+    n_best: int = Field(1, ge=1, le=64, description="hypotheses to return, at most `beam_size`")
     length_penalty: float = Field(
-        0.6, ge=0.0, le=5.0, description="0 favours short hypotheses, 1 weighs all alike"
+        0.6, ge=0.0, le=5.0, description="0 prefers short hypotheses, 1 divides by their length"
     )
-    min_tokens: int = Field(0, ge=0, le=1024, description="none ends earlier")
-    max_tokens: int = Field(64, ge=1, le=1024, description="every one ends here")
+    min_tokens: int = Field(0, ge=0, le=1024, description="tokens of the shortest hypothesis")
+    max_tokens: int = Field(64, ge=1, le=1024, description="tokens after which a hypothesis is cut")
     coverage_penalty: float = Field(
-        0.0, ge=0.0, le=10.0, description="weight of source tokens that attention left out"
+        0.0, ge=0.0, le=10.0, description="penalty for source tokens without attention"
     )
     diversity: float = Field(
         0.0,
         ge=0.0,
         le=10.0,
-        description="nats that each better continuation of the same hypothesis costs",
+        description="penalty, in nats, for each better continuation of the same hypothesis",
     )
-    no_repeat_ngram: int = Field(0, ge=0, le=64, description="no n tokens come twice; 0: they may")
+    no_repeat_ngram: int = Field(
+        0, ge=0, le=64, description="no sequence of n tokens comes twice; 0: off"
+    )
     repetition_penalty: float = Field(
-        1.0, ge=1.0, le=10.0, description="multiplies the log-probability of tokens said before"
+        1.0, ge=1.0, le=10.0, description="multiplies the log-probability of tokens that were used"
     )
     temperature: float = Field(
-        0.0, ge=0.0, le=10.0, description="above 0: `beam_size` hypotheses are drawn at random"
+        0.0, ge=0.0, le=10.0, description="above 0: samples `beam_size` hypotheses"
     )
     top_k: int = Field(
         50,
         ge=0,
         le=1_000_000,
-        description="draws are among so many of the likeliest, 1,000 at most; 0: 1,000",
+        description="samples from the k likeliest tokens, at most 1,000; 0: 1,000",
     )
     top_p: float = Field(
-        1.0, gt=0.0, le=1.0, description="draws are among the likeliest that reach this share"
+        1.0,
+        gt=0.0,
+        le=1.0,
+        description="samples from the likeliest tokens that together have this probability",
     )
     shortlist: bool = Field(
-        True, description="choose among likely words only, where the model has a shortlist; faster"
+        True, description="choose from likely words only, if the model has a shortlist; faster"
     )
     seed: int | None = Field(
-        None, ge=0, lt=2**64, description="repeats the same draws; none: others each time"
+        None, ge=0, lt=2**64, description="the same seed, the same samples; none: others each time"
     )
     rerank_weight: float = Field(
-        0.0, ge=0.0, le=10.0, description="of what a second model says of each hypothesis"
+        0.0, ge=0.0, le=10.0, description="weight of a second model's score of each hypothesis"
     )
 
     def greedy(self) -> Self:
-        """The same options for greedy search: one hypothesis, the likeliest token at each step."""
+        """Returns the options for greedy search: one hypothesis, the likeliest token each time."""
         alone = {"beam_size": 1, "n_best": 1, "temperature": 0.0, "rerank_weight": 0.0}
         return type(self)(**{**self.model_dump(), **alone})
 
@@ -176,7 +181,7 @@ class SearchOptions(Document):
 
 
 class ModelConfig(Document):
-    """`config.json`: all that a reader of the folder must know, and the sum of every other file."""
+    """`config.json`: what a reader of the folder needs, and the checksum of every other file."""
 
     format_version: Literal[1] = 1
     name: str = Field(min_length=1, max_length=100)
@@ -184,7 +189,7 @@ class ModelConfig(Document):
     languages: tuple[str, ...] = Field((), description="(source, target), or one for a dialogue")
     network: NetworkConfig
     text: TextConfig
-    reverse: bool = Field(False, description="it reads targets and says their sources")
+    reverse: bool = Field(False, description="it reads targets and writes their sources")
     search: SearchOptions = SearchOptions()
     training: dict[str, Any] = Field({}, description="recipe, corpus, versions, metrics")
     sha256: dict[str, str] = Field({}, description="file name -> hex digest")

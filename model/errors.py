@@ -1,4 +1,4 @@
-"""The errors that this product raises on purpose. Callers catch by level.
+"""Errors that this project raises on purpose. Callers catch by level.
 
 Seq2SeqError
 ├── ConfigError      a document, option or argument is wrong          (also a ValueError)

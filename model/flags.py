@@ -1,5 +1,4 @@
-"""Flags of a command line, made of the fields of documents: the names, bounds and errors of the
-documents are those of the flags."""
+"""Flags of a command line from the fields of documents, with their names, bounds and errors."""
 
 from __future__ import annotations
 
@@ -22,8 +21,8 @@ class OneLineParser(argparse.ArgumentParser):
 
 def add_flags(parser: argparse.ArgumentParser, *documents: type[Document]) -> None:
     """Adds a flag for each field of `documents`. A field of many values has a flag for one, which
-    may come again; a field that is true or false has `--name` and `--no-name`."""
-    group = parser.add_argument_group("search", "What is left out comes from the model.")
+    may be repeated; a field that is true or false has `--name` and `--no-name`."""
+    group = parser.add_argument_group("search", "The model has defaults for these.")
     for document in documents:
         for name, field in document.model_fields.items():
             group.add_argument(
@@ -56,7 +55,7 @@ def _flag_of(name: str, field: FieldInfo) -> str:
 
 
 def _help_of(field: FieldInfo) -> str:
-    return f"{field.description}; may come again" if _is_many(field) else str(field.description)
+    return f"{field.description}; may be repeated" if _is_many(field) else str(field.description)
 
 
 def _is_many(field: FieldInfo) -> bool:

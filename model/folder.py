@@ -1,4 +1,4 @@
-"""Read, verify and write a model folder. Knows no framework: weights are bytes here.
+"""Model folders: reads, verifies and writes them. Knows no framework: weights are bytes here.
 
 my-model/
   config.json        a ModelConfig, with the sha256 of every other file
@@ -6,7 +6,7 @@ my-model/
   source.spm         the source tokenizer, [target.spm] the target's
   README.md          the model's card
   *.onnx             [the network as graphs for ONNX Runtime]
-  shortlist.npz      [which words a source may need]
+  shortlist.npz      [the words that a source may need]
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ GRAPH_FILES = {
     "float32": ("encoder.onnx", "step.onnx"),
     "int8": ("encoder.int8.onnx", "step.int8.onnx"),
 }
-#: The int8 step among candidates only, and what picks them.
+#: The int8 step over candidates only, and the arrays that choose them.
 SHORTLIST_FILES = ("shortlist.int8.onnx", "shortlist.npz")
 
-#: The model that is served where nobody names one; it comes with the program.
+#: The model where no other is named; it comes with the program.
 DEFAULT_MODEL = Path("models/default")
 
 
@@ -45,7 +45,7 @@ class ModelFolder:
     """A folder that has been verified.
 
     Attributes:
-        path: where it lies.
+        path: of the folder.
         config: its document.
         tokenizer: ready to use; its vocabularies are those of the network.
     """
@@ -56,8 +56,8 @@ class ModelFolder:
 
 
 def find_folder(path: str | Path) -> Path:
-    """Returns `path`; of `DEFAULT_MODEL`, where it is not in the working directory, the place where
-    it was installed or where this checkout has it."""
+    """Returns `path`; for `DEFAULT_MODEL`, unless it is in the working directory, the path where it
+    is installed, or its path in this checkout."""
     if Path(path) != DEFAULT_MODEL:
         return Path(path)
     package = Path(__file__).parent
@@ -99,8 +99,8 @@ def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes])
     """Writes a folder beside `path` and moves it there when it is complete.
 
     Args:
-        path: where it shall lie; a folder that lies there is replaced.
-        config: its document; the sums are filled in here.
+        path: of the folder; one that is there is replaced.
+        config: its document; the checksums are filled in here.
         files: name -> contents of every other file.
 
     Raises:
@@ -179,7 +179,7 @@ def _write_durably(file: Path, content: bytes) -> None:
 
 
 def _replace(partial: Path, path: Path) -> None:
-    """Moves a complete folder into place; what lay there is gone only afterwards."""
+    """Moves a complete folder into place, then deletes the one that was there."""
     if not path.exists():
         partial.rename(path)
         return

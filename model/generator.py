@@ -29,7 +29,8 @@ class Candidate:
         tokens: its target ids, without the end of sentence.
         score: log-probability after the length penalty, in nats.
         finish_reason: `stop` if the model ended it, `length` if `max_tokens` cut it.
-        attention_weights: float32 `(tokens, source_len)`, see `Hypothesis`; None unless asked for.
+        attention_weights: float32 `(tokens, source_len)`, see `Hypothesis`; only with
+            `with_attention`.
     """
 
     text: str
@@ -43,13 +44,13 @@ class Generator:
     """Answers texts with a model.
 
     Args:
-        config: the model's document; its `search` holds the defaults.
+        config: the model's document; its `search` has the defaults.
         tokenizer: text to ids and back.
         engine: runs the network.
-        second: the model that re-ranks where options have a `rerank_weight`.
+        second: the model that re-ranks if options have a `rerank_weight`.
 
     Raises:
-        ConfigError: if `second` can tell nothing of this model's answers.
+        ConfigError: if `second` cannot score this model's answers.
     """
 
     def __init__(
@@ -78,13 +79,13 @@ class Generator:
         threads: int = 0,
         rerank_model: str | Path | None = None,
     ) -> Generator:
-        """Opens a model folder, and that of a second model for re-ranking. `threads` work on one
-        operator of ONNX Runtime; 0: one for each core.
+        """Loads a model folder, and that of a second model for re-ranking. `threads` are those per
+        ONNX Runtime operator; 0: one for each core.
 
         Raises:
             FolderError: if a folder is broken.
             EngineError: if the engine cannot run here.
-            ConfigError: if the second model can tell nothing of the first one's answers.
+            ConfigError: if the second model cannot score the first one's answers.
         """
         folder = load_folder(path)
         second = None
@@ -94,7 +95,7 @@ class Generator:
         return cls(folder.config, folder.tokenizer, loaded, second=second)
 
     def new_search(self) -> Search:
-        """A search of the model's engine, in which no answer holds the unknown word."""
+        """Builds a search with the model's engine, in which no answer contains the unknown word."""
         return Search(self.engine, bos_id=BOS_ID, eos_id=EOS_ID, blocked_ids=(UNK_ID,))
 
     def generate(
@@ -113,19 +114,19 @@ class Generator:
         Args:
             sources: each a text, or the turns of a dialogue, oldest first.
             options: how to search; None: as the model's `config.json` has it.
-            prefix: what every candidate begins with.
-            blocked_words: words or phrases that no candidate holds, in large or small letters.
-            required_words: words or phrases, as they are, that every candidate holds unless
+            prefix: text with which every candidate begins.
+            blocked_words: words or phrases that no candidate contains, in upper or lower case.
+            required_words: words or phrases, as they are, that every candidate contains unless
                 `max_tokens` cut it; needs a beam.
-            with_attention: whether candidates tell where the model looked.
+            with_attention: whether candidates have attention weights.
             batch_size: sources in search at any time: one that is done makes room for the next. It
                 changes no answer.
 
         Raises:
-            InputError: if a source, or a word, holds no text; if the prefix, or a required word,
-                holds a blocked one or characters that the model cannot write.
+            InputError: if a source, or a word, has no text; if the prefix, or a required word,
+                contains a blocked one or characters that the model cannot write.
             ConfigError: if words are required, but `options` are not those of a beam; if they have
-                a `rerank_weight`, but there is nothing to re-rank by.
+                a `rerank_weight`, but there is no second model.
         """
         template = self.template(
             options,
@@ -144,11 +145,12 @@ class Generator:
         *,
         batch_size: int = 64,
     ) -> list[tuple[Hypothesis, ...]]:
-        """Answers each source as `template` has it, re-ranked if it has a `rerank_weight`.
+        """Answers each source with the options of `template`, re-ranked if it has a
+        `rerank_weight`.
 
         Raises:
-            InputError: if a source holds no text.
-            ConfigError: if there is nothing to re-rank by.
+            InputError: if a source has no text.
+            ConfigError: if there is no second model for re-ranking.
         """
         encoded = [self.tokenizer.source_ids(source) for source in sources]
         requests = [replace(template, source_ids=source_ids) for source_ids in encoded]
@@ -161,11 +163,11 @@ class Generator:
             )
         widened = [self.reranker.widened(request) for request in requests]
         found = self.search(widened, batch_size=batch_size)
-        asked = [
+        scoring = [
             self.reranker.requests(source, hypotheses)
             for source, hypotheses in zip(sources, found, strict=True)
         ]
-        scored = iter(self.second.search([each for own in asked for each in own]))
+        scored = iter(self.second.search([each for own in scoring for each in own]))
         return [
             self.reranker.reranked(template, hypotheses, [next(scored) for _ in hypotheses])
             for hypotheses in found
@@ -177,12 +179,12 @@ class Generator:
         template: SearchRequest,
         on_text: Callable[[str], None],
     ) -> list[Candidate]:
-        """Answers one source as `answer` does, best candidate first. `on_text` takes the best one's
-        text bit by bit, as soon as it is certain; where it is re-ranked, that is at the end.
+        """Answers one source as `answer` does, best candidate first. `on_text` gets the best one's
+        text bit by bit, as soon as it is certain; with re-ranking, that is at the end.
 
         Raises:
-            InputError: if the source holds no text.
-            ConfigError: if there is nothing to re-rank by.
+            InputError: if the source has no text.
+            ConfigError: if there is no second model for re-ranking.
         """
         text = GrowingText(self.tokenizer)
         if template.options.rerank_weight:
@@ -209,7 +211,7 @@ class Generator:
         required_words: Sequence[str] = (),
         with_attention: bool = False,
     ) -> SearchRequest:
-        """What `search` is asked for each source, but for the source. See `generate`."""
+        """Builds a request without a source, for `answer` and `search`. See `generate`."""
         blocked = [ids for word in blocked_words for ids in self.tokenizer.forms(word)]
         return SearchRequest(
             key=None,
@@ -226,8 +228,8 @@ class Generator:
     def search(
         self, requests: Sequence[SearchRequest], *, batch_size: int = 64
     ) -> list[tuple[Hypothesis, ...]]:
-        """The same from ids to hypotheses; keys are not looked at. Longer sources go first, so that
-        a batch pads little."""
+        """Searches for all requests; their keys are ignored. Longer sources go first, so that a
+        batch has little padding."""
         waiting = sorted(range(len(requests)), key=lambda i: len(requests[i].source_ids))
         answers: dict[Hashable, tuple[Hypothesis, ...]] = {}
         search = self.new_search()

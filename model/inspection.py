@@ -1,4 +1,4 @@
-"""What a model looked at: its soft alignment, as numbers and as a picture."""
+"""Attention of a model, its soft alignment, as numbers and as a picture."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 def attention_weights(
     model: keras.Model, inputs: Any, mask: Any = None
 ) -> NDArray[np.float32] | NDArray[np.float64]:
-    """Returns how much each output looked at each step of the source, as `model` has it when it
-    predicts: with the mask that its input carries, and the state that a stateful one is in. That
-    state stays as it is.
+    """Returns the attention of each output to each step of the source, as in a prediction: with the
+    mask that the input carries, and the current state of a stateful model, which is not changed.
 
     Args:
         model: an `AttentionSeq2Seq`, or a model with one inside; built.
@@ -71,8 +70,8 @@ def attention_weights(
 
 
 def kept_state(model: keras.Model) -> list[Any]:
-    """Returns the variables that running `model` may change: seeds, and states of stateful layers,
-    which Keras counts among no layer's variables."""
+    """Returns the variables that a call of `model` may change: seeds, and states of stateful
+    layers, which are not among any layer's variables in Keras."""
     states = [
         state
         for layer in model._flatten_layers()
@@ -88,8 +87,8 @@ def plot_attention(
     target: Sequence[str] | None = None,
     axes: Axes | None = None,
 ) -> Axes:
-    """Draws a soft alignment: a row for each output, a column for each source step, dark where it
-    looked. Needs matplotlib.
+    """Draws a soft alignment: a row for each output, a column for each source step, dark for much
+    attention. Needs matplotlib.
 
     Args:
         weights: `(target_len, source_len)`, one example of `attention_weights`.

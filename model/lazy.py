@@ -1,4 +1,4 @@
-"""Attributes that are worked out when they are asked for first."""
+"""Attributes that are computed at their first use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 class lazy(Generic[T]):
     """`functools.cached_property` without its lock, which up to Python 3.11 takes longer than what
-    a step of a search works out."""
+    a step of a search computes."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make

@@ -1,8 +1,8 @@
-"""TensorFlow's own log lines, kept out of what a command prints.
+"""TensorFlow's own log lines, kept out of a command's output.
 
 `TF_CPP_MIN_LOG_LEVEL` silences most of them, but only once TensorFlow has read it: its libraries
 log some lines ("oneDNN custom operations are on") while they are loaded. A value that the user has
-set is left as it is, and decides here too.
+set is kept, and applies here too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-#: What an error means for a user, TensorFlow raises as an exception too.
+#: Errors that matter to a user are exceptions of TensorFlow too.
 ONLY_FATAL = "3"
 
 _EARLY = re.compile(rb"(?:WARNING: All log messages before absl|([IWEF])\d{4} \d\d:\d\d:).*\n?")
@@ -24,7 +24,7 @@ _EARLY = re.compile(rb"(?:WARNING: All log messages before absl|([IWEF])\d{4} \d
 
 @contextmanager
 def quiet_tensorflow() -> Iterator[None]:
-    """Imports inside of it load TensorFlow without its log lines. Whatever else is written to
+    """Hides TensorFlow's log lines while it is imported. Everything else that is written to
     standard error meanwhile appears afterwards."""
     os.environ.setdefault(LEVEL, ONLY_FATAL)
     logging.getLogger("tensorflow").addFilter(_is_worth_reading)
@@ -49,13 +49,13 @@ def quiet_tensorflow() -> Iterator[None]:
 
 
 def _is_worth_reading(record: logging.LogRecord) -> bool:
-    """All but advice to whoever wrote the functions: ours are compiled once for each of a few
-    shapes, by intention."""
+    """Tells whether a record is no advice on retracing: our functions are compiled once for each of
+    a few shapes, on purpose."""
     return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _hidden_severities() -> bytes:
-    """First letters of the severities that the level hides."""
+    """Returns the first letters of the severities that the level hides."""
     try:
         return b"IWE"[: max(0, int(os.environ[LEVEL]))]
     except ValueError:

@@ -1,5 +1,5 @@
-"""Registers the networks with Keras as soon as Keras is there, so that `keras.saving.load_model`
-finds them after `import model`, which loads no Keras itself."""
+"""Registration of the networks with Keras as soon as it is loaded, so that
+`keras.saving.load_model` finds them after `import model`, which loads no Keras itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NETWORKS = ("model.networks.tokens", "model.networks.vectors")
 
 
 def register_networks() -> None:
-    """Registers the networks now if Keras is loaded, else when somebody imports it first."""
+    """Registers the networks now if Keras is loaded, else when it is first imported."""
     if "keras" in sys.modules:
         _import_networks()
     else:
@@ -27,7 +27,7 @@ def _import_networks() -> None:
 
 
 class _KerasImport(MetaPathFinder):
-    """Finds Keras where the other finders find it, and registers the networks once it is loaded."""
+    """A finder that finds Keras as the others do, and registers the networks once it is loaded."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

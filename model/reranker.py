@@ -1,4 +1,4 @@
-"""Re-ranks the answers of one model by another, in text: the two need not share a tokenizer."""
+"""Re-ranking of one model's answers by another, over text: they need not share a tokenizer."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from model.search.requests import Hypothesis, SearchRequest
 from model.search.rerank import Kind, reranked, scoring_request
 from model.tokenizer import EOS_ID, Tokenizer
 
-#: What a model reads that is to say how likely a text is after nothing at all.
+#: The source that a model reads to score a text by itself.
 NOTHING: Sequence[int] = (EOS_ID,)
 
 
 @dataclass(frozen=True)
 class Reranker:
-    """What the other model is asked, and what becomes of its answers.
+    """Requests to the other model, and the ranking by its answers.
 
     Attributes:
-        kind: `reverse` if it says what an answer answers, `language` if it says how likely an
-            answer is by itself.
+        kind: `reverse` if it scores the source given the answer, `language` if it scores the answer
+            by itself.
         own: the tokenizer of the model whose answers are re-ranked.
         other: that of the model that re-ranks.
     """
@@ -32,14 +32,14 @@ class Reranker:
     other: Tokenizer
 
     def widened(self, request: SearchRequest) -> SearchRequest:
-        """`request`, but for as many hypotheses as its beam has: all of them are ranked."""
+        """Returns `request` for as many hypotheses as its beam has: all of them are ranked."""
         options = request.options
         return replace(request, options=options.model_copy(update={"n_best": options.beam_size}))
 
     def requests(
         self, turns: str | Sequence[str], hypotheses: Sequence[Hypothesis]
     ) -> list[SearchRequest]:
-        """What the other model is asked: a request for each of `hypotheses`, found for `turns`."""
+        """Builds the other model's request for each of `hypotheses`, which answer `turns`."""
         answers = [self.own.target_text(each.tokens) for each in hypotheses]
         message = self.other.target_ids(turns if isinstance(turns, str) else turns[-1])
         if self.kind == "language":
@@ -54,7 +54,7 @@ class Reranker:
         hypotheses: Sequence[Hypothesis],
         scored: Sequence[Sequence[Hypothesis]],
     ) -> tuple[Hypothesis, ...]:
-        """The best of `hypotheses`, as many as `request` asks for; `scored` answers `requests`."""
+        """Returns the `n_best` of `hypotheses`; `scored` are the answers to `requests`."""
         options = request.options
         found = reranked(
             hypotheses,
@@ -66,16 +66,16 @@ class Reranker:
         return found[: options.n_best]
 
     def _source_ids(self, answer: str) -> Sequence[int]:
-        with suppress(InputError):  # it says nothing
+        with suppress(InputError):  # it has no text
             return self.other.source_ids(answer)
         return NOTHING
 
 
 def kind_of_reranking(model: ModelConfig, other: ModelConfig) -> Kind:
-    """What `other` can tell of the answers of `model`.
+    """Returns what `other` can score of the answers of `model`.
 
     Raises:
-        ConfigError: if that is nothing: another task, other languages.
+        ConfigError: if it is nothing: another task, other languages.
     """
     if model.task != other.task:
         raise ConfigError(

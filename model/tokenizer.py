@@ -13,19 +13,19 @@ from model.search.blocked import holds_any
 from model.text.normalise import normalise, plain_punctuation
 from model.text.turns import recent_turns
 
-#: The first ids of every tokenizer, in this order; `<sep>` stands between two turns of a dialogue.
+#: The first ids of every tokenizer, in this order; `<sep>` separates the turns of a dialogue.
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")
 PAD_ID, UNK_ID, BOS_ID, EOS_ID, SEP_ID = range(5)
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a model reads of a text or a dialogue.
+    """The part of a text or a dialogue that a model reads.
 
     Attributes:
         ids: its tokens, the end-of-sentence id last.
-        dropped_tokens: of the turns that are read, the oldest tokens, which are not.
-        dropped_turns: older turns, of which nothing is read.
+        dropped_tokens: number of oldest tokens that are dropped from the turns that are read.
+        dropped_turns: number of older turns that are dropped.
     """
 
     ids: list[int]
@@ -34,7 +34,7 @@ class Source:
 
 
 class Tokenizer:
-    """A source and a target vocabulary, and the rules by which text is made plain before them.
+    """A source and a target vocabulary, and the rules that normalise text before.
 
     Args:
         text: the rules.
@@ -62,51 +62,51 @@ class Tokenizer:
         return int(self._target.get_piece_size())
 
     def source_ids(self, turns: str | Sequence[str]) -> list[int]:
-        """The ids of `read_source`."""
+        """Returns the ids of `read_source`."""
         return self.read_source(turns).ids
 
     def read_source(self, turns: str | Sequence[str]) -> Source:
-        """What is read of a source.
+        """Encodes a source.
 
         `turns` is one text, or a dialogue, oldest turn first: its last `context_turns` are read.
-        Beyond `max_source_tokens` the oldest tokens are left out.
+        Beyond `max_source_tokens` the oldest tokens are dropped.
 
         Raises:
-            InputError: if nothing is left to read: no letters, only spaces or control characters.
+            InputError: if nothing is left to read: only spaces or control characters.
         """
         texts = [turns] if isinstance(turns, str) else turns
         plain = [normalise_source(text, self.text) for text in texts]
         recent = recent_turns(plain, self.text.context_turns)
         ids = _joined([self._source.encode(turn) for turn in recent])
         if not ids:
-            raise InputError("the message holds no text: only spaces or control characters")
+            raise InputError("the message has no text: only spaces or control characters")
         spoken = sum(bool(turn.strip()) for turn in plain)
         kept = ids[-self.text.max_source_tokens :]
         return Source(kept, len(ids) - len(kept), spoken - len(recent))
 
     def target_ids(self, text: str) -> list[int]:
-        """Ids of a target, without begin and end of sentence. May be empty."""
+        """Encodes a target, without begin and end of sentence. May be empty."""
         return list(self._target.encode(normalise_target(text, self.text)))
 
     def constraint_ids(self, text: str, blocked: Sequence[Sequence[int]]) -> list[int]:
-        """Ids of a target text that an answer is to hold, at least one.
+        """Encodes a target text that an answer must contain, to at least one id.
 
         Raises:
-            InputError: if it holds no text, a sequence of `blocked`, or characters that no answer
-                can hold.
+            InputError: if it has no text, contains a sequence of `blocked`, or characters that no
+                answer can contain.
         """
         ids = self.target_ids(text)
         if not ids:
-            raise InputError("holds no text")
+            raise InputError("has no text")
         if UNK_ID in ids:
-            raise InputError("holds characters that this model cannot write")
+            raise InputError("contains characters that this model cannot write")
         if holds_any(ids, blocked):
-            raise InputError("holds a blocked word")
+            raise InputError("contains a blocked word")
         return ids
 
     def whole_source_ids(self, sources: Sequence[Sequence[str]]) -> list[list[int]]:
-        """Ids of many sources at once, as `source_ids` has them, but whole however long; an empty
-        list for a source that holds no text."""
+        """Encodes many sources at once, as `source_ids` does, but without cutting them; to an empty
+        list for a source without text."""
         recent = [
             recent_turns(
                 [normalise_source(turn, self.text) for turn in turns], self.text.context_turns
@@ -117,45 +117,46 @@ class Tokenizer:
         return [_joined([next(each_turn) for _ in turns]) for turns in recent]
 
     def many_target_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of many targets at once, as `target_ids` has them."""
+        """Encodes many targets at once, as `target_ids` does."""
         plain = [normalise_target(text, self.text) for text in texts]
         return list(self._target.encode(plain, num_threads=1))
 
     def forms(self, word: str) -> list[list[int]]:
-        """Ids of a target word, or phrase, as it is, in small letters and with a capital: each form
+        """Encodes a target word, or phrase, as it is, in lower case and capitalised: each form
         once.
 
         Raises:
-            InputError: if it holds no text.
+            InputError: if it has no text.
         """
         found = {}
         for form in (word, word.lower(), word.capitalize()):
             ids = self.target_ids(form)
             if not ids:
-                raise InputError("holds no text")
+                raise InputError("has no text")
             found[tuple(ids)] = ids
         return list(found.values())
 
     def target_text(self, ids: Sequence[int]) -> str:
-        """The text of target ids; special ids vanish."""
+        """Decodes target ids to text, without special ids."""
         return str(self._target.decode([int(i) for i in ids if i >= len(SPECIAL_PIECES)]))
 
     def source_pieces(self, ids: Sequence[int]) -> list[str]:
-        """The pieces of source ids, as an attention plot shows them."""
+        """Returns the pieces of source ids, as an attention plot shows them."""
         return list(self._source.id_to_piece([int(i) for i in ids]))
 
     def target_pieces(self, ids: Sequence[int]) -> list[str]:
-        """The pieces of target ids."""
+        """Returns the pieces of target ids."""
         return list(self._target.id_to_piece([int(i) for i in ids]))
 
 
 class GrowingText:
-    """The text of target ids that come bit by bit, as far as it is certain.
+    """The text of target ids that arrive bit by bit, as far as it is certain.
 
-    The first bytes of a character that came as several pieces are held back until it is whole.
+    The first bytes of a character that consists of several pieces are held back until it is
+    complete.
 
     Args:
-        tokenizer: whose ids they are.
+        tokenizer: of these ids.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -164,31 +165,31 @@ class GrowingText:
         self._told = ""
 
     def add(self, ids: Sequence[int]) -> str:
-        """The text that `ids` add to what was told before; it is never taken back."""
+        """Returns the text that `ids` add to what was returned before; it never changes."""
         self._ids += ids
         return self.rest(self._tokenizer.target_text(self._ids).rstrip("\N{REPLACEMENT CHARACTER}"))
 
     def rest(self, text: str) -> str:
-        """What `text` adds to what was told before."""
+        """Returns what `text` adds to what was returned before."""
         further = text[len(self._told) :] if text.startswith(self._told) else ""
         self._told += further
         return further
 
 
 def normalise_source(text: str, rules: TextConfig) -> str:
-    """`text` as the source tokenizer reads it."""
+    """Returns `text` as the source tokenizer reads it."""
     plain = normalise_target(text, rules)
     return plain.lower() if rules.lowercase_source else plain
 
 
 def normalise_target(text: str, rules: TextConfig) -> str:
-    """`text` as the target tokenizer reads it."""
+    """Returns `text` as the target tokenizer reads it."""
     plain = normalise(text)
     return normalise(plain_punctuation(plain)) if rules.plain_punctuation else plain
 
 
 def _joined(turns: Sequence[list[int]]) -> list[int]:
-    """Turns with a separator between each two, and the end of sentence; empty if they are."""
+    """Joins turns with separators, and appends the end of sentence; empty if they are."""
     ids: list[int] = []
     for turn in turns:
         ids += [SEP_ID, *turn] if ids else turn

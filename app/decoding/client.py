@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app.decoding.admission import Queue, cost_of, is_costly
+from app.decoding.admission import MOST_PLAIN_COST, CostQueue, cost_of
 from app.decoding.messages import (
-    Asked,
+    Cancel,
+    Flush,
+    Flushed,
     Frames,
     Hypotheses,
-    Left,
-    NobodyElse,
     Report,
+    Submit,
     Tokens,
-    WhoElse,
     to_frame,
 )
 from app.decoding.process import PATIENCE_SECONDS, Worker
@@ -32,24 +32,24 @@ from model.search.requests import SearchRequest
 
 logger = logging.getLogger(__name__)
 
-#: Turns of the event loop until a client that hangs up is noticed: the end of its bytes is read,
-#: its connection is lost, who watches it wakes.
+#: Turns of the event loop until it notices that a client hangs up: the end of its bytes is read,
+#: its connection is lost, the task that watches it wakes.
 HANG_UP_TURNS = 3
 
-#: Before a worker that could not be started is tried again; each pause is twice the one before.
+#: Pauses before another try to start a worker; each one is twice the one before.
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
-#: How often the worker is looked at within the time that it has for a step. An event loop that
-#: stood still itself looks once for all of that time.
-LOOKS = 8
+#: How often the worker is checked within the time that it has for a step. An event loop that was
+#: blocked itself checks once for all of that time.
+CHECKS = 8
 
 
 class _Answer(asyncio.Future[Hypotheses]):
-    """What a caller waits for. That it is cancelled is told at once, not when its turn comes: where
-    many hang up together, the last one's turn comes late.
+    """What a caller waits for. Where many callers hang up together, the event loop gets to the last
+    one late, so `on_cancel` is called at once.
 
     Attributes:
-        on_cancel: is told.
+        on_cancel: called when this is cancelled.
     """
 
     on_cancel: Callable[[], None]
@@ -61,22 +61,22 @@ class _Answer(asyncio.Future[Hypotheses]):
 
 @dataclass(eq=False)
 class _Job:
-    """A request, from the moment it is submitted until its caller has an answer or has gone.
+    """A request, from the moment it is submitted until it is answered or cancelled.
 
     Attributes:
         answer: what the caller waits for.
-        on_tokens: called with tokens that have become certain; None: nobody wants to know.
+        on_tokens: called with tokens that have become certain.
     """
 
     answer: _Answer
     on_tokens: Callable[[Tokens], None] | None = None
 
     def expire(self, seconds: float) -> None:
-        """Tells the caller that there is no answer after so many."""
+        """Fails with `DeadlineExceeded`."""
         self.settle(DeadlineExceeded.after(seconds))
 
     def settle(self, outcome: Hypotheses | Exception) -> None:
-        """Answers the caller."""
+        """Answers the caller, or raises an error there."""
         if self.answer.done():  # cancelled
             return
         if isinstance(outcome, Exception):
@@ -85,18 +85,18 @@ class _Job:
             self.answer.set_result(outcome)
 
 
-class Scheduler:
-    """Has a worker search for many callers at a time. Belongs to one event loop.
+class WorkerClient:
+    """Submits the requests of many callers to one worker. Belongs to one event loop.
 
-    If its worker dies, or makes no step for a time though requests wait for it, those get
-    `Unavailable`, and another one is started.
+    If the worker dies, or has requests and makes no step for some time, they fail with
+    `Unavailable`, and the client starts another worker.
 
     Args:
         worker: is ready.
         new_worker: starts another and returns when it is ready; may block.
         max_rows: rows that the worker decodes together.
-        max_queue: requests that may wait for rows to become free; costly ones count several times.
-        step_seconds: that the worker has for a step.
+        max_queue: requests that may wait for free rows; costly ones count several times.
+        step_seconds: time that the worker has for a step.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Scheduler:
         self._worker = worker
         self._new_worker = new_worker
         self._max_rows = max_rows
-        self._plain, self._costly = Queue(max_queue), Queue(max_queue)
+        self._plain, self._costly = CostQueue(max_queue), CostQueue(max_queue)
         self._step_seconds = step_seconds
         self._keys = itertools.count()
         self._jobs: dict[Hashable, _Job] = {}
@@ -119,37 +119,37 @@ class Scheduler:
         self._steps = 0
         self._transport: asyncio.Transport | None = None
         self._is_closing = False
-        self._end = "has died"
-        self._silent_looks = 0
-        self._next_look: asyncio.TimerHandle | None = None
-        self._revival: asyncio.Task[None] | None = None
+        self._failure = "has died"
+        self._silent_checks = 0
+        self._next_check: asyncio.TimerHandle | None = None
+        self._restarting: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Begins to listen to the worker."""
+        """Connects to the worker."""
         transport, _ = await asyncio.get_running_loop().create_unix_connection(
-            lambda: _Ear(self._hear, self._lose), sock=self._worker.end
+            lambda: _Connection(self._on_message, self._on_disconnect), sock=self._worker.end
         )
         self._transport = transport
-        self._look_after_worker()
+        self._check_worker()
 
     @property
     def is_alive(self) -> bool:
-        """Whether requests are being worked on."""
+        """Tells whether there is a worker that takes requests."""
         return self._transport is not None
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for rows."""
+        """Returns the number of requests that wait for rows."""
         return len(self._plain) + len(self._costly)
 
     @property
     def rows_in_use(self) -> int:
-        """Rows that requests in search may fill."""
+        """Returns the number of rows that requests in search may fill."""
         return self._rows_in_use
 
     @property
     def steps(self) -> int:
-        """Steps that the worker has taken, as it told last."""
+        """Returns the number of steps that the worker has taken, by its last report."""
         return self._steps
 
     async def submit(
@@ -159,12 +159,12 @@ class Scheduler:
         timeout_seconds: float,
         on_tokens: Callable[[Tokens], None] | None = None,
     ) -> Hypotheses:
-        """Waits for the answer to one request, best hypothesis first. If the caller is cancelled,
-        the request leaves the search at its next step. Its key is not looked at.
+        """Returns the answer to a request, best hypothesis first. If the caller is cancelled, the
+        request leaves the search at its next step.
 
         Args:
-            request: what to search.
-            timeout_seconds: after which it is given up.
+            request: what to search; its key is ignored.
+            timeout_seconds: time until the request fails.
             on_tokens: called between steps with further tokens that every possible answer begins
                 with. The last ones come with the answer only.
 
@@ -172,7 +172,7 @@ class Scheduler:
             Overloaded: if the queue is full.
             DeadlineExceeded: if there is no answer after `timeout_seconds`.
             EngineError: if the engine failed while this request was in search.
-            Unavailable: if the scheduler is closed, or its worker has died.
+            Unavailable: if this client is closed, or its worker has died.
             ValueError: if its beam is wider than `max_rows`.
         """
         if request.options.beam_size > self._max_rows:
@@ -183,88 +183,89 @@ class Scheduler:
         loop = asyncio.get_running_loop()
         job = _Job(_Answer(loop=loop), on_tokens)
         key = self._send(request, job)
-        job.answer.on_cancel = partial(self._forget, key)
+        job.answer.on_cancel = partial(self._cancel, key)
         deadline = loop.call_later(timeout_seconds, job.expire, timeout_seconds)
         try:
             return await job.answer
         finally:
             deadline.cancel()
-            self._forget(key)
+            self._cancel(key)
 
     async def close(self) -> None:
-        """Stops the worker after the step that is running. Who still waits gets `Unavailable`."""
+        """Stops the worker after its current step. Open requests fail with `Unavailable`."""
         self._is_closing = True
         if self._transport is not None:
             self._transport.abort()
-        self._lose()
-        if self._revival is not None:
-            self._revival.cancel()
+        self._on_disconnect()
+        if self._restarting is not None:
+            self._restarting.cancel()
         await asyncio.to_thread(self._worker.stop)
 
     def kill(self) -> None:
-        """Ends the worker at once."""
+        """Kills the worker."""
         self._worker.kill()
 
     def expect_close(self) -> None:
-        """Gives the worker no more than `PATIENCE_SECONDS` for a step from now on, and starts no
-        other: one that hangs must not keep the server from stopping."""
+        """Limits steps to `PATIENCE_SECONDS` from now on, and starts no other worker: one that
+        hangs must not keep the server from stopping."""
         self._is_closing = True
         self._step_seconds = min(self._step_seconds, PATIENCE_SECONDS)
-        if self._next_look is not None:
-            self._next_look.cancel()
-            self._look_after_worker()
+        if self._next_check is not None:
+            self._next_check.cancel()
+            self._check_worker()
 
     def _send(self, request: SearchRequest, job: _Job) -> int:
         if self._transport is None:
             raise Unavailable("the server is not working on requests; try again later")
-        queue = self._costly if is_costly(request) else self._plain
+        cost = cost_of(request)
+        queue = self._costly if cost > MOST_PLAIN_COST else self._plain
         if queue.is_full:
             raise Overloaded(f"{self.waiting} requests wait already; try again later")
         key = next(self._keys)
-        self._transport.write(to_frame(Asked(key, request, job.on_tokens is not None)))
+        self._transport.write(to_frame(Submit(key, request, job.on_tokens is not None)))
         self._jobs[key] = job
-        queue.add(key, cost_of(request))
+        queue.add(key, cost)
         return key
 
-    def _forget(self, key: Hashable) -> None:
-        """Nobody waits for `key` any more."""
-        self._wait_no_more(key)
+    def _cancel(self, key: Hashable) -> None:
+        """Gives a request up, here and at the worker, if it is open."""
+        self._dequeue(key)
         if self._jobs.pop(key, None) and self._transport is not None:
-            self._transport.write(to_frame(Left(key)))
+            self._transport.write(to_frame(Cancel(key)))
 
-    def _wait_no_more(self, key: Hashable) -> None:
+    def _dequeue(self, key: Hashable) -> None:
         self._plain.discard(key)
         self._costly.discard(key)
 
-    def _look_after_worker(self) -> None:
-        """Ends a worker that was silent for too long; its end is noticed as any other."""
-        self._silent_looks = self._silent_looks + 1 if self._jobs else 0
-        if self._silent_looks > LOOKS:
-            self._end = f"made no step for {self._step_seconds:g} seconds"
+    def _check_worker(self) -> None:
+        """Kills a worker that was silent for too long; `_on_disconnect` follows."""
+        self._silent_checks = self._silent_checks + 1 if self._jobs else 0
+        if self._silent_checks > CHECKS:
+            self._failure = f"made no step for {self._step_seconds:g} seconds"
             self._worker.kill()
             return
-        pause = self._step_seconds / LOOKS
-        self._next_look = asyncio.get_running_loop().call_later(pause, self._look_after_worker)
+        pause = self._step_seconds / CHECKS
+        self._next_check = asyncio.get_running_loop().call_later(pause, self._check_worker)
 
-    def _hear(self, told: Report | WhoElse) -> None:
-        self._silent_looks = 0
-        if isinstance(told, Report):
-            self._note(told)
+    def _on_message(self, message: Report | Flush) -> None:
+        self._silent_checks = 0
+        if isinstance(message, Report):
+            self._on_report(message)
         else:
-            self._tell_who_else(HANG_UP_TURNS)
+            self._flush(HANG_UP_TURNS)
 
-    def _tell_who_else(self, turns: int) -> None:
-        """Lets `turns` of the event loop pass, and says that there is nobody else. Who hung up
-        before has `_forget` called meanwhile."""
+    def _flush(self, turns: int) -> None:
+        """Sends `Flushed` after so many turns of the event loop. Meanwhile `_cancel` is called for
+        every client that has hung up."""
         if turns:
-            asyncio.get_running_loop().call_soon(self._tell_who_else, turns - 1)
+            asyncio.get_running_loop().call_soon(self._flush, turns - 1)
         elif self._transport is not None:
-            self._transport.write(to_frame(NobodyElse()))
+            self._transport.write(to_frame(Flushed()))
 
-    def _note(self, report: Report) -> None:
+    def _on_report(self, report: Report) -> None:
         self._steps, self._rows_in_use = report.steps, report.rows_in_use
         for key in report.taken:
-            self._wait_no_more(key)
+            self._dequeue(key)
         for key, tokens in report.tokens:
             job = self._jobs.get(key)
             if job is not None and job.on_tokens is not None:
@@ -273,50 +274,57 @@ class Scheduler:
             if job := self._jobs.pop(key, None):
                 job.settle(outcome)
 
-    def _lose(self) -> None:
-        """The worker is gone. Those who wait for it are told so."""
+    def _on_disconnect(self) -> None:
+        """Fails all open requests, and restarts the worker unless this client is closing."""
         if self._transport is None:
             return
         self._transport, self._rows_in_use = None, 0
-        if self._next_look is not None:
-            self._next_look.cancel()
+        if self._next_check is not None:
+            self._next_check.cancel()
         jobs, self._jobs = self._jobs, {}
         for key in jobs:
-            self._wait_no_more(key)
-        end, self._end = self._end, "has died"
-        reason = "the server is stopping" if self._is_closing else f"the model's process {end}"
+            self._dequeue(key)
+        failure, self._failure = self._failure, "has died"
+        reason = "the server is stopping" if self._is_closing else f"the model's process {failure}"
         for job in jobs.values():  # one error each: a raised error remembers its raiser
             job.settle(Unavailable(f"{reason}; try again later"))
         if not self._is_closing:
-            logger.error("the model's process %s with %d requests; restarting", end, len(jobs))
-            self._revival = asyncio.get_running_loop().create_task(self._revive())
+            logger.error("the model's process %s with %d requests; restarting", failure, len(jobs))
+            self._restarting = asyncio.get_running_loop().create_task(self._restart())
 
-    async def _revive(self) -> None:
-        """Starts a worker anew, again and again until one is ready."""
+    async def _restart(self) -> None:
+        """Starts another worker; tries again until one is ready."""
         pause = SHORTEST_PAUSE_SECONDS
         while not self.is_alive:
             try:
                 await asyncio.to_thread(self._worker.stop)
                 self._worker = await asyncio.to_thread(self._new_worker)
                 await self.open()
-            except Exception as error:  # whatever it is, it may be over soon
+            except Exception as error:  # any error may be temporary
                 logger.error("the model's process cannot be started again: %r", error)
                 logger.error("next try in %g seconds", pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-class _Ear(asyncio.Protocol):
-    """What comes from the worker."""
+class _Connection(asyncio.Protocol):
+    """The connection to a worker.
 
-    def __init__(self, hear: Callable[[Report | WhoElse], None], lose: Callable[[], None]) -> None:
-        self._hear = hear
-        self._lose = lose
+    Args:
+        on_message: called with each message.
+        on_disconnect: called when the connection is lost.
+    """
+
+    def __init__(
+        self, on_message: Callable[[Report | Flush], None], on_disconnect: Callable[[], None]
+    ) -> None:
+        self._on_message = on_message
+        self._on_disconnect = on_disconnect
         self._frames = Frames()
 
     def data_received(self, data: bytes) -> None:
-        for told in self._frames.add(data):
-            self._hear(told)
+        for message in self._frames.add(data):
+            self._on_message(message)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._lose()
+        self._on_disconnect()

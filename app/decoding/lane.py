@@ -1,6 +1,6 @@
-"""Requests that are decoded together: they wait, their sources are read, they join, step, leave.
+"""Requests that are decoded together: they wait, are encoded, join the search, step and leave.
 
-Knows no server: what is to be told there is written down in `News`.
+Knows no server: what is to be reported there is collected in `News`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
+from app.decoding.admission import RequestQueue
 from app.decoding.messages import Hypotheses, Tokens
-from app.decoding.waiting import Line
 from model.errors import EngineError
 from model.search.beam import Encoded, Search
 from model.search.requests import SearchRequest
@@ -22,31 +22,31 @@ logger = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Job:
-    """A request until it has an answer, or nobody waits for one.
+    """A request until it is answered or cancelled.
 
     Attributes:
         key: its number.
         request: what to search.
-        wants_tokens: whether tokens are told as soon as they are certain.
-        tokens_told: how many of them were.
-        is_abandoned: nobody waits any more.
+        wants_tokens: whether tokens are reported as soon as they are certain.
+        tokens_reported: number of tokens reported so far.
+        is_abandoned: whether it was cancelled.
     """
 
     key: Hashable
     request: SearchRequest
     wants_tokens: bool
-    tokens_told: int = 0
+    tokens_reported: int = 0
     is_abandoned: bool = False
 
     @property
     def rows(self) -> int:
-        """Rows that it may fill."""
+        """Returns the number of rows that it may fill."""
         return self.request.options.beam_size
 
 
 @dataclass
 class News:
-    """What has happened and was not reported yet; see `app.decoding.messages.Report`."""
+    """What is not reported yet; see `app.decoding.messages.Report`."""
 
     taken: list[Hashable] = field(default_factory=list)
     tokens: list[tuple[Hashable, Tokens]] = field(default_factory=list)
@@ -56,21 +56,21 @@ class News:
         return bool(self.taken or self.tokens or self.outcomes)
 
     def clear(self) -> None:
-        """It was reported."""
+        """Forgets everything, once it is reported."""
         self.taken, self.tokens, self.outcomes = [], [], []
 
 
 class Lane:
-    """Decodes requests together, in a search of their own.
+    """Decodes requests together, in a search of its own.
 
     Args:
         new_search: makes a search without requests.
-        encoder: reads sources beside the steps.
+        encoder: encodes sources beside the steps.
         news: is added to.
         report: sends the news, where they should not wait for the end of a step.
-        max_rows: rows decoded together. A request takes as many as its beam is wide.
-        weight: what a second of this lane counts; of two lanes, the one whose seconds count less
-            gets more of them.
+        max_rows: rows decoded together. A request takes `beam_size` rows.
+        weight: factor of this lane's seconds; of two lanes, the one with the smaller weight gets
+            more time.
 
     Attributes:
         clock: seconds of its steps so far, times `weight`.
@@ -99,39 +99,39 @@ class Lane:
         self._report = report
         self._max_rows = max_rows
         self._weight = weight
-        self._line: Line[Job] = Line()
+        self._queue: RequestQueue[Job] = RequestQueue()
         self._encoding: tuple[list[Job], Future[Encoded]] | None = None
         self._search = new_search()
-        self._some_left = False  # of those that have rows
+        self._some_abandoned = False  # of those that have rows
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.running or self._line or self._encoding)
+        """Tells whether there is nothing to do."""
+        return not (self.running or self._queue or self._encoding)
 
     def add(self, job: Job) -> None:
-        """Lets a request wait for rows."""
-        self._line.add(job)
+        """Appends a request to the queue."""
+        self._queue.add(job)
 
     def abandon(self, job: Job) -> None:
-        """Nobody waits for `job` any more."""
-        job.is_abandoned = self._some_left = True
+        """Marks a request as cancelled."""
+        job.is_abandoned = self._some_abandoned = True
 
     def admit(self) -> None:
-        """Lets requests leave and join, as they can between two steps."""
+        """Drops cancelled requests and admits new ones, between two steps."""
         self._join_encoded()
         self._drop_abandoned()
-        self._encode_newcomers()
+        self._encode_next()
 
     def step(self) -> None:
-        """Moves all in search by a token. An error fails them and nothing else."""
+        """Extends all hypotheses in search by a token. An error fails their requests, no others."""
         started = time.perf_counter()
         self.steps += 1
         try:
             for key, hypotheses in self._search.step():
                 self._free([self.running[key]])
                 self._news.outcomes.append((key, hypotheses))
-            self._tell_tokens()
+            self._add_tokens()
         except Exception:
             logger.exception("a step failed with %d requests in search", len(self.running))
             self._fail(self.running.values())
@@ -139,40 +139,39 @@ class Lane:
         self.clock += (time.perf_counter() - started) * self._weight
 
     def _drop_abandoned(self) -> None:
-        if not self._some_left:
+        if not self._some_abandoned:
             return
-        gone = [job for job in self.running.values() if job.is_abandoned]
-        self._search.remove({job.key for job in gone})
-        self._free(gone)
-        self._some_left = any(job.is_abandoned for job in self._newcomers())
+        abandoned = [job for job in self.running.values() if job.is_abandoned]
+        self._search.remove({job.key for job in abandoned})
+        self._free(abandoned)
+        self._some_abandoned = any(job.is_abandoned for job in self._being_encoded())
         self._report()
 
     def _free(self, jobs: Iterable[Job]) -> None:
-        """Takes the rows of `jobs` back."""
+        """Frees the rows of `jobs`."""
         for job in jobs:
             self.running.pop(job.key, None)
             self.rows_in_use -= job.rows
 
-    def _newcomers(self) -> list[Job]:
-        """Those whose sources are being read."""
+    def _being_encoded(self) -> list[Job]:
         return self._encoding[0] if self._encoding else []
 
-    def _encode_newcomers(self) -> None:
-        """Has the next in line read by the encoder, unless it is busy. Where nothing is in search
-        they join at once."""
-        if self._encoding or not (jobs := self._line.next(self._max_rows - self.rows_in_use)):
+    def _encode_next(self) -> None:
+        """Submits the next requests to the encoder, unless it is busy. If nothing is in search they
+        join at once."""
+        if self._encoding or not (jobs := self._queue.admit(self._max_rows - self.rows_in_use)):
             return
         self.rows_in_use += sum(job.rows for job in jobs)
         self._news.taken += [job.key for job in jobs]
         requests = [job.request for job in jobs]
         self._encoding = jobs, self._encoder.submit(self._search.encode, requests)
-        if self._line or not self.running:  # rows are scarce, or nobody else will tell for a step
+        if self._queue or not self.running:  # rows are scarce, or no other report comes for a step
             self._report()
         if not self.running:
             self._join_encoded()
 
     def _join_encoded(self) -> None:
-        """Lets those join whose sources were read. If they cannot be read, only they fail."""
+        """Adds the encoded requests to the search. If encoding failed, only they fail."""
         if not self._encoding or (self.running and not self._encoding[1].done()):
             return
         (jobs, encoded), self._encoding = self._encoding, None
@@ -184,11 +183,13 @@ class Lane:
         else:
             self.running.update((job.key, job) for job in jobs)
 
-    def _tell_tokens(self) -> None:
-        """Tells those who listen what has become certain of their answers."""
-        told = {key: job.tokens_told for key, job in self.running.items() if job.wants_tokens}
-        for key, tokens in self._search.agreed(told).items() if told else ():
-            self.running[key].tokens_told += len(tokens)
+    def _add_tokens(self) -> None:
+        """Adds to the news the tokens that have become certain, of requests that want them."""
+        reported = {
+            key: job.tokens_reported for key, job in self.running.items() if job.wants_tokens
+        }
+        for key, tokens in self._search.agreed(reported).items() if reported else ():
+            self.running[key].tokens_reported += len(tokens)
             self._news.tokens.append((key, tokens))
 
     def _fail(self, jobs: Iterable[Job]) -> None:

@@ -1,6 +1,6 @@
-"""What the server and a model's worker tell each other, and how it goes over a socket.
+"""Messages between the server and a model's worker, and how they go over a socket.
 
-Values of the classes below are pickled: both ends are this program, and nobody else has the socket.
+Values of the classes below are pickled: both ends are this program, and no other has the socket.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _LENGTH_BYTES = 4
 _CHUNK_BYTES = 2**16
 
 
-class Gone(Exception):
-    """Nobody is at the other end of a link any more."""
+class Disconnected(Exception):
+    """The other end of a link is closed."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """What a worker serves. The first that it is told; it answers `Ready`, or the error that keeps
-    it from serving.
+class WorkerConfig:
+    """What a worker serves: the first message to it. It answers `Ready`, or the error that keeps it
+    from serving.
 
     Attributes:
         model: the folder.
         engine: see `model.engine.load_engine`.
         threads: the same.
         max_rows: rows decoded together.
-        max_beam_size: the widest beam that will be asked for.
+        max_beam_size: the widest beam of any request.
     """
 
     model: Path
@@ -60,13 +60,13 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request comes.
+class Submit:
+    """A new request.
 
     Attributes:
         key: a number of its own.
-        request: told by this key, whatever its own is.
-        wants_tokens: whether tokens are to be told as soon as they are certain.
+        request: known by this key here, not by its own.
+        wants_tokens: whether the worker reports tokens as soon as they are certain.
     """
 
     key: Hashable
@@ -74,28 +74,28 @@ class Asked:
     wants_tokens: bool
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Options as bytes that were packed once: most callers wish the same."""
-        asks = self.request
-        wishes = asks.prefix_ids, asks.blocked, asks.required, asks.wants_attention
-        options = _packed(asks.options)
-        return _asked, (self.key, self.wants_tokens, options, asks.source_ids, *wishes)
+        """Pickles the options only once for all requests with the same ones, as most have."""
+        request = self.request
+        others = request.prefix_ids, request.blocked, request.required, request.wants_attention
+        options = _packed(request.options)
+        return _submit, (self.key, self.wants_tokens, options, request.source_ids, *others)
 
 
 @dataclass(frozen=True)
-class Left:
-    """Nobody waits for the request `key` any more."""
+class Cancel:
+    """The caller of the request `key` no longer waits for its answer."""
 
     key: Hashable
 
 
 @dataclass(frozen=True)
-class WhoElse:
-    """The worker asks who else has left, before it takes a step for them."""
+class Flush:
+    """The worker's question for further cancellations, before it takes a step."""
 
 
 @dataclass(frozen=True)
-class NobodyElse:
-    """Of all who had left when the worker asked, it has been told."""
+class Flushed:
+    """The answer to `Flush`: all cancellations up to then were sent."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,10 @@ class Report:
     Attributes:
         steps: taken so far.
         rows_in_use: rows that requests in search may fill.
-        taken: keys of requests that wait for rows no more.
+        taken: keys of requests that no longer wait for rows.
         tokens: of requests that want them, and what has become certain.
-        outcomes: of requests that have left the search: an answer, best hypothesis first, or what
-            went wrong.
+        outcomes: of requests that have left the search: an answer, best hypothesis first, or the
+            error.
     """
 
     steps: int
@@ -118,11 +118,11 @@ class Report:
     outcomes: Sequence[tuple[Hashable, Hypotheses | Exception]]
 
 
-def _asked(
-    key: Hashable, wants_tokens: bool, options: bytes, source_ids: Sequence[int], *wishes: Any
-) -> Asked:
-    request = SearchRequest(key, source_ids, _unpacked(options), *wishes)
-    return Asked(key, request, wants_tokens)
+def _submit(
+    key: Hashable, wants_tokens: bool, options: bytes, source_ids: Sequence[int], *others: Any
+) -> Submit:
+    request = SearchRequest(key, source_ids, _unpacked(options), *others)
+    return Submit(key, request, wants_tokens)
 
 
 @lru_cache(maxsize=1024)
@@ -137,19 +137,19 @@ def _unpacked(options: bytes) -> SearchOptions:
 
 
 def to_frame(value: Any) -> bytes:
-    """`value` with its length before it."""
+    """Returns `value` as bytes, after their length."""
     body = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
 class Frames:
-    """Puts together what comes in pieces."""
+    """The values of a stream of bytes, which arrives in chunks."""
 
     def __init__(self) -> None:
         self._received = bytearray()
 
     def add(self, data: bytes) -> Iterator[Any]:
-        """The values that are whole once `data` has come."""
+        """Yields the values that `data` completes."""
         received = self._received
         received += data
         while len(received) >= _LENGTH_BYTES:
@@ -162,7 +162,7 @@ class Frames:
 
 
 class Link:
-    """An end of a socket for threads that may wait.
+    """An end of a socket, for threads that may block.
 
     Args:
         end: is closed with this link.
@@ -173,21 +173,21 @@ class Link:
         self._frames = Frames()
 
     def send(self, value: Any) -> None:
-        """Tells the other end.
+        """Sends a value to the other end.
 
         Raises:
-            Gone: if nobody is there.
+            Disconnected: if that is closed.
         """
         try:
             self._end.sendall(to_frame(value))
         except OSError as error:
-            raise Gone from error
+            raise Disconnected from error
 
     def receive(self, *, waits: bool) -> list[Any]:
-        """What has come; `waits` until there is something.
+        """Returns the values that have arrived; with `waits`, blocks until there is one.
 
         Raises:
-            Gone: if nothing has come and nobody is there.
+            Disconnected: if there is none and the other end is closed.
         """
         values: list[Any] = []
         while True:
@@ -198,13 +198,13 @@ class Link:
             except BlockingIOError:
                 return values
             except OSError as error:
-                raise Gone from error
+                raise Disconnected from error
             values += self._frames.add(data)
             if not data and not values:
-                raise Gone
+                raise Disconnected
             if values and len(data) < _CHUNK_BYTES:
                 return values
 
     def close(self) -> None:
-        """Lets the other end know that this one is gone."""
+        """Closes this end; the other one notices."""
         self._end.close()

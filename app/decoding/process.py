@@ -1,5 +1,5 @@
-"""Starts workers, each in a process of its own. Imports little: while a worker loads its model, the
-server that started it loads the rest."""
+"""Processes of workers. Imports little: while a worker loads its model, the server that started it
+loads the rest."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from app.decoding.messages import Gone, Link, Order, Ready
+from app.decoding.messages import Disconnected, Link, Ready, WorkerConfig
 from app.settings import Settings
 from model.engine.cores import usable_cores
 from model.errors import EngineError
 
-#: How long a worker may take to end its step.
+#: Time that a worker has to end its step.
 PATIENCE_SECONDS = 3.0
 
 
@@ -24,13 +24,14 @@ class Worker(Protocol):
     """Something that runs `app.decoding.worker`.
 
     Attributes:
-        end: this side's end of the socket. Whoever closes it stops the worker.
+        end: this side's end of the socket. The worker stops when it is closed.
     """
 
     end: socket.socket
 
     def wait_until_ready(self) -> Mapping[str, str]:
-        """Returns when requests can be sent: SHA-256 sums of the model's files, by their names.
+        """Blocks until requests can be sent. Returns SHA-256 sums of the model's files, by their
+        names.
 
         Raises:
             FolderError: if the model's folder is absent or broken.
@@ -38,16 +39,16 @@ class Worker(Protocol):
         """
 
     def stop(self) -> None:
-        """Waits for the end of its last step, but not for long."""
+        """Stops after the current step; kills the worker if that takes long."""
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kills the worker."""
 
 
 class WorkerProcess:
     """A worker in a process of its own, which ends when this one does. See `Worker`."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, config: WorkerConfig) -> None:
         self.end, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -57,30 +58,30 @@ class WorkerProcess:
                 process_group=0,  # an interrupt at a terminal is for the server
             )
         self._link = Link(self.end)
-        self._link.send(order)
+        self._link.send(config)
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Returns the process id."""
         return self._process.pid
 
     def wait(self) -> int:
-        """Its exit code, once it has ended."""
+        """Waits until the process has ended. Returns its exit code."""
         return self._process.wait(PATIENCE_SECONDS)
 
     def wait_until_ready(self) -> Mapping[str, str]:
         try:
-            (told,) = self._link.receive(waits=True)
-        except Gone:
+            (message,) = self._link.receive(waits=True)
+        except Disconnected:
             self._link.close()
             raise EngineError(
                 "the model's process ended before it was ready "
                 f"(exit code {self.wait()}); what it printed says why"
             ) from None
-        if isinstance(told, Ready):
-            return told.sha256
+        if isinstance(message, Ready):
+            return message.sha256
         self.stop()
-        raise told
+        raise message
 
     def stop(self) -> None:
         self._link.close()
@@ -102,22 +103,22 @@ class Launched:
     second: Worker | None = None
 
     def stop(self) -> None:
-        """Stops them."""
+        """Stops all workers."""
         for worker in (self.first, self.second):
             if worker is not None:
                 worker.stop()
 
     @classmethod
     def of(cls, settings: Settings) -> Launched:
-        """Starts what `settings` ask for, and does not wait."""
+        """Starts the workers of `settings` without waiting for them."""
         first = launch(settings, settings.model)
         second = settings.rerank_model
         return cls(first, None if second is None else launch(settings, second))
 
 
 def launch(settings: Settings, model: Path) -> WorkerProcess:
-    """Starts a worker of the folder `model`, and does not wait."""
+    """Starts a worker of the folder `model` without waiting for it."""
     threads = settings.threads or max(1, usable_cores() - 1)
     return WorkerProcess(
-        Order(model, settings.engine, threads, settings.max_rows, settings.max_beam_size)
+        WorkerConfig(model, settings.engine, threads, settings.max_rows, settings.max_beam_size)
     )

@@ -1,4 +1,4 @@
-"""The model that is served, with its scheduler. One for now."""
+"""The model that is served, with the clients of its workers. One for now."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from app.decoding.client import Scheduler
+from app.decoding.client import WorkerClient
 from app.decoding.messages import Hypotheses, Tokens
 from app.decoding.process import Launched, Worker, launch
 from app.errors import DeadlineExceeded
@@ -27,7 +27,7 @@ class LoadedModel:
     """A model whose worker is ready.
 
     Attributes:
-        config: its document; `config.name` is what callers know it by.
+        config: its document; `config.name` is what callers call it.
         tokenizer: text to ids and back; quick enough for the event loop.
         worker: has its engine.
         new_worker: starts another and returns when it is ready.
@@ -42,10 +42,10 @@ class LoadedModel:
 
     @property
     def reranker(self) -> Reranker | None:
-        """What the second model is asked.
+        """Returns the re-ranker for the second model, or None.
 
         Raises:
-            ConfigError: if it can tell nothing of this model's answers.
+            ConfigError: if the second model cannot score this model's answers.
         """
         if self.second is None:
             return None
@@ -58,17 +58,17 @@ class ServedModel:
     """A model in service.
 
     Attributes:
-        config: its document; `config.name` is what callers know it by.
+        config: its document; `config.name` is what callers call it.
         tokenizer: text to ids and back; quick enough for the event loop.
-        scheduler: the only way to its engine.
-        second: a scheduler of the model that re-ranks, if there is one.
-        reranker: what that one is asked.
+        client: the only way to its engine.
+        second: the client of the model that re-ranks, if there is one.
+        reranker: makes that one's requests and ranks by its answers.
     """
 
     config: ModelConfig
     tokenizer: Tokenizer
-    scheduler: Scheduler
-    second: Scheduler | None = None
+    client: WorkerClient
+    second: WorkerClient | None = None
     reranker: Reranker | None = None
 
     async def answer(
@@ -79,9 +79,9 @@ class ServedModel:
         timeout_seconds: float,
         on_tokens: Callable[[Tokens], None] | None = None,
     ) -> Hypotheses:
-        """The answer to `request`, whose source is `turns`; re-ranked if it has a `rerank_weight`.
-        The rest is as in `Scheduler.submit`."""
-        submit = partial(self.scheduler.submit, timeout_seconds=timeout_seconds)
+        """Returns the answer to `request`, whose source is `turns`; re-ranked if it has a
+        `rerank_weight`. The rest is as in `WorkerClient.submit`."""
+        submit = partial(self.client.submit, timeout_seconds=timeout_seconds)
         if self.second is None or self.reranker is None or not request.options.rerank_weight:
             return await submit(request, on_tokens=on_tokens)
         started = time.monotonic()
@@ -96,42 +96,42 @@ class ServedModel:
         except DeadlineExceeded:
             raise DeadlineExceeded.after(timeout_seconds) from None
         finally:
-            for each in scoring:  # where one fails the others are in vain
+            for each in scoring:  # if one fails the others are useless
                 each.cancel()
         return self.reranker.reranked(request, found, scored)
 
     @property
-    def schedulers(self) -> list[Scheduler]:
-        """All that must be alive."""
-        return [each for each in (self.scheduler, self.second) if each is not None]
+    def clients(self) -> list[WorkerClient]:
+        """Returns the clients, all of which must be alive."""
+        return [each for each in (self.client, self.second) if each is not None]
 
     def kill(self) -> None:
-        """Ends the workers at once: before the program ends without a `close`."""
-        for scheduler in self.schedulers:
-            scheduler.kill()
+        """Kills the workers: before the program ends without a `close`."""
+        for client in self.clients:
+            client.kill()
 
     def expect_close(self) -> None:
         """Lets no worker that hangs keep the server from stopping."""
-        for scheduler in self.schedulers:
-            scheduler.expect_close()
+        for client in self.clients:
+            client.expect_close()
 
     async def close(self) -> None:
-        """Takes no more requests. Who still waits gets `Unavailable`."""
-        await asyncio.gather(*(scheduler.close() for scheduler in self.schedulers))
+        """Closes the clients. Open requests fail with `Unavailable`."""
+        await asyncio.gather(*(client.close() for client in self.clients))
 
 
 def load_model(settings: Settings, launched: Launched | None = None) -> LoadedModel:
-    """Opens the model folder, and that of a second model if there is one, and waits for their
+    """Loads the model folder, and that of a second model if there is one, and waits for their
     workers.
 
     Args:
-        settings: which they are.
+        settings: the folders, among others.
         launched: workers that were started with these settings; None: they are started now.
 
     Raises:
         FolderError: if a folder is absent or broken.
         EngineError: if the engine cannot run here.
-        ConfigError: if the second model can tell nothing of the first one's answers.
+        ConfigError: if the second model cannot score the first one's answers.
     """
     launched = launched or Launched.of(settings)
     try:
@@ -154,7 +154,7 @@ def _loaded(
     def ready(worker: Worker) -> Worker:
         if worker.wait_until_ready() != folder.config.sha256:
             worker.stop()
-            raise FolderError(f"{path}: was replaced; start the server anew to serve what is there")
+            raise FolderError(f"{path}: was replaced; restart the server to serve the new model")
         return worker
 
     def new_worker() -> Worker:
@@ -165,22 +165,22 @@ def _loaded(
 
 
 async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
-    """Starts a scheduler for a loaded model, and one for the model that re-ranks."""
-    scheduler = await _scheduler(loaded, settings, settings.max_queue)
+    """Connects to the worker of a loaded model, and to that of the model that re-ranks."""
+    client = await _client(loaded, settings, settings.max_queue)
     second = None
-    if loaded.second is not None:  # asked once for each hypothesis
+    if loaded.second is not None:  # gets a request for each hypothesis
         most = settings.max_queue * settings.max_beam_size
-        second = await _scheduler(loaded.second, settings, most)
-    return ServedModel(loaded.config, loaded.tokenizer, scheduler, second, loaded.reranker)
+        second = await _client(loaded.second, settings, most)
+    return ServedModel(loaded.config, loaded.tokenizer, client, second, loaded.reranker)
 
 
-async def _scheduler(loaded: LoadedModel, settings: Settings, max_queue: int) -> Scheduler:
-    scheduler = Scheduler(
+async def _client(loaded: LoadedModel, settings: Settings, max_queue: int) -> WorkerClient:
+    client = WorkerClient(
         loaded.worker,
         loaded.new_worker,
         max_rows=settings.max_rows,
         max_queue=max_queue,
         step_seconds=settings.worker_timeout_seconds,
     )
-    await scheduler.open()
-    return scheduler
+    await client.open()
+    return client

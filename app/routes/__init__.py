@@ -1,1 +1,1 @@
-"""One file for each protocol: what a request becomes, and what it gets back."""
+"""Routes, one file for each protocol: from a request to a search, and to its answer."""

@@ -1,4 +1,4 @@
-"""`POST /reply`: a message, or a dialogue, and what the model says to it."""
+"""`POST /reply`: the model's reply to a message, or to a dialogue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.routing import JsonRoute
 from app.schemas.error import ErrorAnswer
 from app.schemas.reply import EXAMPLES, Candidate, Delta, ReplyAnswer, ReplyRequest, Usage
 from app.settings import Settings
-from app.streaming import EVENT_STREAM, EventStream, Tell, event
+from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
 from model.config import SearchOptions
 from model.search.options import implied_decoding
 from model.search.requests import SearchRequest
@@ -59,41 +59,41 @@ async def reply(
     model, limits = served_model(request), settings_of(request)
     turns, fields = _turns(body)
     source = source_of(turns, fields, model.tokenizer, limits, model.config.task)
-    asked = _search_request(body, source.ids, model, limits)
+    search = _search_request(body, source.ids, model, limits)
     if body.stream:
-        return EventStream(partial(_tell, asked, source, turns, model, limits, started))
+        return EventStream(partial(_stream, search, source, turns, model, limits, started))
     hypotheses = await unless_hung_up(
         request.receive,
-        model.answer(asked, turns, timeout_seconds=limits.request_timeout_seconds),
+        model.answer(search, turns, timeout_seconds=limits.request_timeout_seconds),
     )
-    return _answer(model, asked, source, hypotheses, started)
+    return _answer(model, search, source, hypotheses, started)
 
 
-async def _tell(
-    asked: SearchRequest,
+async def _stream(
+    search: SearchRequest,
     source: Source,
     turns: list[str],
     model: ServedModel,
     limits: Settings,
     started: float,
-    tell: Tell,
+    send_event: SendEvent,
 ) -> None:
-    """The reply bit by bit, then the whole answer."""
+    """Sends the reply bit by bit, then the whole answer."""
     text = GrowingText(model.tokenizer)
 
-    def tell_further(further: str) -> None:
+    def send_delta(further: str) -> None:
         if further:
-            tell(event("delta", Delta(text=further)))
+            send_event(event("delta", Delta(text=further)))
 
     hypotheses = await model.answer(
-        asked,
+        search,
         turns,
         timeout_seconds=limits.request_timeout_seconds,
-        on_tokens=lambda tokens: tell_further(text.add(tokens)),
+        on_tokens=lambda tokens: send_delta(text.add(tokens)),
     )
-    answer = _answer(model, asked, source, hypotheses, started)
-    tell_further(text.rest(answer.reply))
-    tell(event("answer", answer))
+    answer = _answer(model, search, source, hypotheses, started)
+    send_delta(text.rest(answer.reply))
+    send_event(event("answer", answer))
 
 
 def _search_request(
@@ -126,7 +126,7 @@ def _search_request(
 
 
 def _turns(body: ReplyRequest) -> tuple[list[str], list[str]]:
-    """What was said, oldest first, and the field that each turn stands in."""
+    """Returns the turns, oldest first, and the field of each."""
     if body.message is not None and body.messages is not None:
         raise InvalidField("messages", "send either message or messages, not both")
     if body.message is not None:
@@ -139,7 +139,7 @@ def _turns(body: ReplyRequest) -> tuple[list[str], list[str]]:
 
 def _answer(
     model: ServedModel,
-    asked: SearchRequest,
+    search: SearchRequest,
     source: Source,
     hypotheses: Hypotheses,
     started: float,
@@ -161,7 +161,9 @@ def _answer(
     return ReplyAnswer(
         reply=candidates[0].text,
         candidates=candidates,
-        source_tokens=tokenizer.source_pieces(asked.source_ids) if asked.wants_attention else None,
+        source_tokens=(
+            tokenizer.source_pieces(search.source_ids) if search.wants_attention else None
+        ),
         model=model.config.name,
         usage=Usage(
             prompt_tokens=len(source.ids),

@@ -1,4 +1,4 @@
-"""The one body of everything that went wrong."""
+"""The body of every error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class ErrorDetail(BaseModel):
-    """What went wrong."""
+    """The error's code and message."""
 
     code: str = Field(description="a word for programs", examples=["invalid_input"])
     message: str = Field(description="a sentence for people; names the field")

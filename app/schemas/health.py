@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 
 class Readiness(BaseModel):
-    """The model takes requests; how busy it is."""
+    """The model takes requests, and the load that it has."""
 
     status: Literal["ready"] = "ready"
     waiting: int = Field(description="requests that wait for rows")

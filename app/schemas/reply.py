@@ -16,7 +16,7 @@ class _Strict(BaseModel):
 
 
 class Turn(_Strict):
-    """One turn of a dialogue. Its place, not its role, says what the model makes of it."""
+    """One turn of a dialogue. Only its position matters to the model, not its role."""
 
     role: Literal["user", "assistant"] = Field(
         description="the models here take no instructions: `system` is refused"
@@ -34,74 +34,77 @@ Message = Annotated[
 
 
 class ReplyRequest(_Strict):
-    """What to answer: either `message` or `messages`. The rest is optional; what is left out comes
-    from the model."""
+    """A message, as `message` or `messages`, and options. The model has defaults for these."""
 
     message: str | None = Field(None, description="one message", examples=["How are you?"])
     messages: list[Message] | None = Field(
-        None, description="a dialogue, oldest turn first; its last turn is answered"
+        None, description="a dialogue, oldest turn first; the model answers the last turn"
     )
     decoding: Literal["greedy", "beam", "sample"] | None = Field(
         None,
-        description="greedy takes the likeliest token each time, beam looks further, sample draws",
+        description="greedy takes the likeliest token at each step, beam keeps several hypotheses, "
+        "sample draws",
     )
     n_best: int | None = Field(
         None, ge=1, description="candidates to return; widens the beam if no beam_size is given"
     )
     beam_size: int | None = Field(
-        None, ge=1, description="hypotheses followed at a time, or drawn by sample"
+        None, ge=1, description="hypotheses kept at each step, or drawn by sample"
     )
     length_penalty: float | None = Field(
-        None, ge=0.0, le=5.0, description="0 prefers short replies, more prefers longer ones"
+        None, ge=0.0, le=5.0, description="0 prefers short replies, higher values longer ones"
     )
     coverage_penalty: float | None = Field(
-        None, ge=0.0, le=10.0, description="what it costs to leave words of the message unread"
+        None, ge=0.0, le=10.0, description="penalty for words of the message without attention"
     )
     diversity: float | None = Field(
-        None, ge=0.0, le=10.0, description="holds candidates back that differ in their end only"
+        None, ge=0.0, le=10.0, description="penalty for candidates that differ only in their end"
     )
-    min_tokens: int | None = Field(None, ge=0, description="no reply ends earlier")
+    min_tokens: int | None = Field(None, ge=0, description="shortest reply, in tokens")
     max_tokens: int | None = Field(None, ge=1, description="tokens after which a reply is cut")
     no_repeat_ngram: int | None = Field(
-        None, ge=0, le=64, description="no n tokens of a reply come twice; 0: they may"
+        None, ge=0, le=64, description="no sequence of n tokens comes twice in a reply; 0: off"
     )
     repetition_penalty: float | None = Field(
-        None, ge=1.0, le=10.0, description="above 1, words said before are less likely"
+        None, ge=1.0, le=10.0, description="above 1, tokens that were used become less likely"
     )
     temperature: float | None = Field(
-        None, ge=0.0, le=10.0, description="of sample: below 1 more sober, above 1 wilder"
+        None, ge=0.0, le=10.0, description="of sample: below 1 safer, above 1 more varied"
     )
     top_k: int | None = Field(
         None,
         ge=0,
         le=MOST_DRAWN,
-        description=f"sample draws among so many of the likeliest tokens; 0: {MOST_DRAWN:,}",
+        description=f"sample draws from the k likeliest tokens; 0: {MOST_DRAWN:,}",
     )
     top_p: float | None = Field(
-        None, gt=0.0, le=1.0, description="sample draws among the likeliest that reach this share"
+        None,
+        gt=0.0,
+        le=1.0,
+        description="sample draws from the likeliest tokens that together have this probability",
     )
-    seed: int | None = Field(None, ge=0, lt=2**63, description="repeats the same draws")
+    seed: int | None = Field(None, ge=0, lt=2**63, description="the same seed, the same draws")
     shortlist: bool | None = Field(
-        None, description="false: choose among all words, not just likely ones; slower"
+        None, description="false: choose from the whole vocabulary; slower"
     )
     rerank_weight: float | None = Field(
         None,
         ge=0.0,
         le=10.0,
-        description="against replies that would answer anything: orders the hypotheses of a beam "
-        "by a second model too, which counts so much; where the server has one",
+        description="weight of a second model's score in the order of a beam's hypotheses, against "
+        "replies that would answer anything; needs a second model on the server",
     )
-    prefix: str | None = Field(None, description="what every candidate begins with")
+    prefix: str | None = Field(None, description="text with which every candidate begins")
     blocked_words: list[str] | None = Field(
-        None, description="words, or phrases, that no candidate may hold"
+        None, description="words or phrases that no candidate contains"
     )
     required_words: list[str] | None = Field(
         None,
-        description="words, or phrases, that every candidate holds unless it is cut; "
+        description="words or phrases that every candidate contains unless it is cut; "
         "needs a beam, which is the default then",
     )
-    with_attention: bool = Field(False, description="tell where the model looked")
-    stream: bool = Field(False, description="tell the reply while it is made, as events")
+    with_attention: bool = Field(False, description="return the attention weights")
+    stream: bool = Field(False, description="send the reply as events while it is made")
 
 
 class Candidate(BaseModel):
@@ -109,36 +112,36 @@ class Candidate(BaseModel):
 
     text: str
     score: float = Field(description="log-probability after the length penalty, in nats")
-    tokens: list[str] = Field(description="its pieces, as the tokenizer cut it")
+    tokens: list[str] = Field(description="its pieces, as the tokenizer splits it")
     attention_weights: list[list[float]] | None = Field(
         None, description="of each piece, and of the end, on each piece of `source_tokens`"
     )
 
 
 class Usage(BaseModel):
-    """What the request cost."""
+    """The size of the request and of its answer."""
 
     prompt_tokens: int = Field(description="tokens of the source, its end included")
     prompt_tokens_dropped: int = Field(
-        description="oldest tokens that the model did not read, as the message is too long for it"
+        description="oldest tokens, which the model did not read because the message is too long"
     )
-    turns_dropped: int = Field(description="older turns that the model did not read at all")
+    turns_dropped: int = Field(description="oldest turns, which the model did not read at all")
     completion_tokens: int = Field(description="tokens of all candidates together")
 
 
 class Delta(BaseModel):
-    """What a streamed reply has become longer by."""
+    """The next part of a streamed reply."""
 
     text: str
 
 
 class ReplyAnswer(BaseModel):
-    """The best reply, and the candidates that were asked for, best first."""
+    """The best reply, and all candidates, best first."""
 
     reply: str
     candidates: list[Candidate]
     source_tokens: list[str] | None = Field(
-        None, description="what the model read; with `with_attention` only"
+        None, description="pieces that the model read; only with `with_attention`"
     )
     model: str = Field(description="name of the model that answered")
     usage: Usage

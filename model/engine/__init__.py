@@ -1,4 +1,4 @@
-"""Engines run networks behind the decoding contract. Choosing one imports only that one."""
+"""Engines, which run networks behind the decoding contract. Choosing one imports only that one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from model.errors import EngineError
 from model.folder import GRAPH_FILES, ModelFolder
 from model.quiet import quiet_tensorflow
 
-# ONNX Runtime reports to its maker, unless it finds this when it is imported: names are looked up
-# at once, and a number of the machine is left in the home folder. Every import of it in this
-# program comes after that of this package.
+# ONNX Runtime sends telemetry to its maker unless this is set when it is imported: it looks names
+# up at once, and leaves a machine id in the home folder. Every import of it in this program comes
+# after that of this package.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 logger = logging.getLogger(__name__)
@@ -28,14 +28,14 @@ EngineName = Literal["auto", "keras", "onnx", "onnx-int8"]
 
 
 def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int = 0) -> Engine:
-    """Builds the engine `name` over `folder`. `threads` work on one operator of ONNX Runtime; 0:
-    one for each core.
+    """Builds the engine `name` for `folder`. `threads` are those per ONNX Runtime operator; 0: one
+    for each core.
 
-    `auto` takes Keras where its framework sees a GPU, else ONNX Runtime where the folder has graphs
-    (int8 before float32), else Keras. It logs which, and why.
+    `auto` takes Keras if its framework sees a GPU, else ONNX Runtime if the folder has graphs (int8
+    before float32), else Keras. It logs which, and why.
 
     Raises:
-        EngineError: if that engine, or what it needs, is not here.
+        EngineError: if that engine, or a package that it needs, is absent.
         FolderError: if weights or graphs do not fit.
     """
     if name not in get_args(EngineName):
@@ -62,14 +62,14 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int 
 
 
 def best_engine(folder: ModelFolder) -> EngineName:
-    """The fastest engine here for `folder`, which `auto` takes. Logs why."""
+    """Returns the fastest engine here for `folder`, which `auto` takes. Logs why."""
     name, reason = _choose_engine(folder)
     logger.info("engine %s for %s: %s", name, folder.path, reason)
     return name
 
 
 def _choose_engine(folder: ModelFolder) -> tuple[EngineName, str]:
-    """The fastest engine, and why it is."""
+    """Returns the fastest engine, and the reason."""
     graphs: EngineName | None = None
     if find_spec("onnxruntime"):
         if set(GRAPH_FILES["int8"]) <= set(folder.config.sha256):
@@ -86,23 +86,23 @@ def _choose_engine(folder: ModelFolder) -> tuple[EngineName, str]:
 
 
 def has_gpu_device() -> bool:
-    """Whether there might be a GPU that a framework can use. Where it is False none can, and none
-    has to be loaded to tell."""
+    """Tells whether there may be a GPU that a framework can use. If False there is none, and no
+    framework has to be loaded to find out."""
     return any(next(Path("/dev").glob(name), None) for name in ("nvidia[0-9]*", "dxg", "kfd"))
 
 
 def framework_sees_gpu() -> bool:
-    """Whether Keras' framework sees one. It is asked in a process of its own, since it takes
-    seconds to load and half a gigabyte that a server without a GPU has no use for."""
+    """Tells whether Keras' framework sees a GPU. It is loaded in a process of its own, since that
+    takes seconds, and half a gigabyte that a server without a GPU has no use for."""
     keep_libraries_out_of_home()
-    question = "import sys, model.engine.compiled as c; sys.exit(not c.prepare_device())"
-    asked = subprocess.run([sys.executable, "-c", question], capture_output=True)
-    return asked.returncode == 0
+    program = "import sys, model.engine.compiled as c; sys.exit(not c.prepare_device())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    return done.returncode == 0
 
 
 def keep_libraries_out_of_home() -> None:
-    """Lets Keras, and Matplotlib that it imports where that is installed, leave their files in a
-    folder that ends with this process, unless the user has such files or says where they are."""
+    """Lets Keras, and Matplotlib, which it imports if it is installed, write their files to a
+    folder that ends with this process, unless the user has such files or sets their folder."""
     for variable, usual in (("KERAS_HOME", "~/.keras"), ("MPLCONFIGDIR", "~/.config/matplotlib")):
         if variable not in os.environ and not Path(usual).expanduser().exists():
             folder = tempfile.TemporaryDirectory(prefix="seq2seq-")

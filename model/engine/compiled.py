@@ -1,4 +1,4 @@
-"""What a Keras backend compiles, and for which device."""
+"""Compilers and devices of the Keras backends."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LEAST_CAPABILITY_OF_BFLOAT16 = 8.0
 
 
 def prepare_device() -> bool:
-    """Whether there is a GPU. Its memory is taken as it is needed, not all of it at once: call
-    this before anything is computed."""
+    """Tells whether there is a GPU, and lets its memory be allocated as needed, not all at once:
+    call this before anything is computed."""
     if keras.backend.backend() == "jax":
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         import jax
@@ -33,7 +33,7 @@ def prepare_device() -> bool:
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether the GPU multiplies bfloat16 faster than float32. Needs one."""
+    """Tells whether the GPU multiplies bfloat16 faster than float32. Needs a GPU."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -59,15 +59,15 @@ def compiled(
     has_static_shapes: bool = False,
     constants: tuple[int, ...] = (),
 ) -> Callable[..., Any]:
-    """`function` without Python at run time, where the backend has a compiler.
+    """Returns `function` compiled, so that no Python runs, if the backend has a compiler.
 
     Args:
         function: of tensors, and nests of them; reads the weights of `network` and no others.
-        network: its weights at the time of a call are the ones that count.
+        network: calls use its weights of that moment.
         has_static_shapes: compile with XLA, once for each combination of shapes. JAX knows no
             other way. On TensorFlow the alternative is a graph with open shapes, which is faster
             on a CPU.
-        constants: places of arguments that are no tensors; each value is compiled for itself.
+        constants: positions of arguments that are no tensors; each value is compiled for itself.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

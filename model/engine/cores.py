@@ -1,4 +1,4 @@
-"""How many cores this process may use: what the system, a mask and a container's quota leave it."""
+"""The number of cores that the system, an affinity mask and a container's quota give a process."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _ROOT = Path("/")
 
 
 def usable_cores(root: Path = _ROOT) -> int:
-    """Cores for this process, >= 1: those that it may run on, or fewer where a control group of
-    Linux (version 1 or 2) gives it less of their time. `root` holds `proc` and `sys`."""
+    """Returns the number of cores for this process, >= 1: those that it may run on, or fewer if a
+    Linux control group (version 1 or 2) limits its time. `root` contains `proc` and `sys`."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min([cores or 1, *(math.ceil(quota) for quota in _quotas(root))]))
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """Cores that each control group around this process may use, of those that have a limit."""
+    """Yields the number of cores of each control group around this process that has a limit."""
     groups = root / "sys/fs/cgroup"
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -35,7 +35,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def _share(quota: str = "", period: str = "") -> Iterator[float]:
-    """`quota` / `period`, where both are numbers: `max` and -1 are no limit."""
+    """Yields `quota` / `period` if both are numbers: `max` and -1 are no limit."""
     if quota.strip().isdigit() and period.strip().isdigit():
         yield int(quota) / int(period)
 

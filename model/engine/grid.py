@@ -1,4 +1,4 @@
-"""Where the rows of a step stand: in a grid with one line for each source.
+"""The layout of a step's rows: a grid with one line for each source.
 
 The hypotheses of a beam read the same source. In a line of their own they share one copy of it.
 """
@@ -14,26 +14,26 @@ from numpy.typing import NDArray
 from model.contract import Int32
 from model.lazy import lazy
 
-#: A grid may have so many places for each row; where rows are spread more thinly, each gets a line
-#: and a copy of its source.
+#: The most places of a grid for each row; if rows are spread more thinly, each gets a line and a
+#: copy of its source.
 MOST_PLACES = 2
 
-#: Places that rows have left are taken along, and computed for nobody, until newcomers take them:
-#: to move the sources of all others takes longer. They are moved at last, when for each of them so
-#: many empty places were taken along.
+#: Empty places stay in the grid, and are computed in vain, until new rows fill them: to move the
+#: sources of all other rows takes longer. The others are moved once so many empty places were
+#: computed for each of them.
 IN_VAIN_FOR_EACH_ROW = 2
 
 Places = NDArray[np.intp]
 
 
 class Move(NamedTuple):
-    """From one grid to the next.
+    """The way from one grid to the next.
 
     Attributes:
         grid: the next.
-        lines: the line of this grid that each of the next copies its source from; None: its own.
-        places: the place in this grid that each of the next continues; what nobody reads is 0.
-            None: its own.
+        lines: the line of this grid from which each of the next copies its source; None: its own.
+        places: the place in this grid that each of the next continues, 0 if it is empty; None: its
+            own.
     """
 
     grid: Grid
@@ -49,7 +49,7 @@ class Grid:
         origins: `(lines,)`, the source that each line reads. Equal ones are copies.
         width: places in a line.
         slots: `(rows,)`, the place of each row, counted line by line.
-        in_vain: how often an empty place was taken along, of those that still are empty.
+        in_vain: how often the places that are empty were computed.
     """
 
     origins: Places
@@ -59,12 +59,12 @@ class Grid:
 
     @classmethod
     def of_sources(cls, count: int) -> Grid:
-        """One row for each of `count` sources."""
+        """Builds the grid of one row for each of `count` sources."""
         return cls(np.arange(count), 1, np.arange(count))
 
     @classmethod
     def of_rows(cls, origins: Places) -> Grid:
-        """One row for each element of `origins` `(rows,)`, the source that it reads."""
+        """Builds the grid of one row for each of `origins` `(rows,)`, the source that it reads."""
         rows = len(origins)
         lines, inverse, counts = np.unique(origins, return_inverse=True, return_counts=True)
         width = int(counts.max())
@@ -74,8 +74,8 @@ class Grid:
 
     @classmethod
     def join(cls, grids: list[Grid]) -> tuple[Grid, Places]:
-        """The rows of all, in order, and the line of all their lines, one below the other, that
-        each line copies its source from: those of the first grid before those of the next."""
+        """Builds the grid of all their rows, in order. Returns it with the line from which each of
+        its lines copies its source, counted through all `grids`, the first one's lines first."""
         firsts = np.cumsum([0, *(grid.origins.max() + 1 for grid in grids)])
         pairs = list(zip(grids, firsts, strict=False))
         below = np.concatenate([grid.origins + first for grid, first in pairs])
@@ -83,14 +83,14 @@ class Grid:
         return grid, _lines_of(below, grid.origins)
 
     def room_for(self, count: int) -> Places:
-        """Where `count` more lines go: where no row stands, and then below all others."""
+        """Returns the places of `count` more lines: empty lines first, then below all others."""
         is_free = np.ones(len(self.origins) + count, bool)
         is_free[self.row_lines] = False
         return np.flatnonzero(is_free)[:count]
 
     def add(self, more: Grid, lines: Places) -> Grid:
-        """The rows of this grid, then those of `more`, no wider, whose lines go to `lines`: see
-        `room_for`."""
+        """Builds the grid of the rows of this grid, then those of `more`, which is not wider. Its
+        lines go to `lines`: see `room_for`."""
         origins = np.zeros(max(len(self.origins), lines[-1] + 1), np.intp)
         origins[: len(self.origins)] = self.origins
         origins[lines] = more.origins + self.origins.max() + 1
@@ -102,27 +102,27 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Lines and width."""
+        """Returns lines and width."""
         return len(self.origins), self.width
 
     @lazy
     def is_full(self) -> bool:
-        """Whether rows fill the grid in their own order."""
+        """Tells whether rows fill the grid in their own order."""
         places = len(self.origins) * self.width
         return len(self.slots) == places and bool((self.slots == self._rows).all())
 
     @lazy
     def row_lines(self) -> Places:
-        """The line of each row."""
+        """Returns the line of each row."""
         return self.slots // self.width
 
     @property
     def row_origins(self) -> Places:
-        """The source of each row."""
+        """Returns the source of each row."""
         return self.origins[self.row_lines]
 
     def is_continued_by(self, parents: Int32) -> bool:
-        """Whether each row continues itself, and no place is computed in vain."""
+        """Tells whether each row continues itself, and no place is computed in vain."""
         is_settled = not self.in_vain and len(parents) == len(self._rows)
         return is_settled and bool((parents == self._rows).all())
 
@@ -131,7 +131,7 @@ class Grid:
         return np.arange(len(self.slots))
 
     def follow(self, parents: Int32) -> Move:
-        """The grid of rows that continue `parents` `(rows,)`."""
+        """Returns the way to the grid of rows that continue `parents` `(rows,)`."""
         old = self.slots[parents]
         if len(self.origins) == 1:
             rows = len(parents)
@@ -156,12 +156,13 @@ class Grid:
         return Move(grid, copied, places)
 
     def _surplus(self, counts: Places, rows: int) -> int:
-        """Places that a new grid would not have, for `rows`, of which each line has so many."""
+        """Returns how many fewer places a new grid would have for `rows`; `counts` are those of
+        each line."""
         needed = _places(int(np.count_nonzero(counts)), int(counts.max()), rows)
         return max(0, len(self.origins) * self.width - needed)
 
     def spread(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """`(rows, ...)` -> `(lines, width, ...)`; places that no row has are 0."""
+        """Arranges `(rows, ...)` as `(lines, width, ...)`; empty places are 0."""
         if not self.is_full:
             grid = np.zeros((len(self.origins) * self.width, *rows.shape[1:]), rows.dtype)
             grid[self.slots] = rows
@@ -169,32 +170,31 @@ class Grid:
         return rows.reshape(*self.shape, *rows.shape[1:])
 
     def extended(self, grid: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
-        """`grid` as it stood before `add`, and `rows` of those that were added, which may be
-        written into it."""
+        """Returns `grid`, from before `add`, with the added `rows`; may write them into it."""
         if beyond := len(self.origins) - len(grid):
             grid = np.concatenate([grid, np.zeros((beyond, *grid.shape[1:]), grid.dtype)])
         grid.reshape(-1, *grid.shape[2:])[self.slots[-len(rows) :]] = rows
         return grid
 
     def collect(self, grid: NDArray[Any]) -> NDArray[Any]:
-        """`(lines, width, ...)` -> `(rows, ...)`."""
+        """Arranges `(lines, width, ...)` as `(rows, ...)`."""
         flat = grid.reshape(-1, *grid.shape[2:])
         return flat if self.is_full else flat.take(self.slots, axis=0)
 
 
 def _places(lines: int, width: int, rows: int) -> int:
-    """How many a grid for `rows` has, if they fill so many lines, none with more than `width`."""
+    """Returns the places of a grid for `rows` that fill so many lines with at most `width` each."""
     return lines * width if lines * width <= MOST_PLACES * rows else rows
 
 
 def _lines_of(lines: Places, origins: Places) -> Places:
-    """For each of `origins` a place in `lines` that holds it."""
+    """Finds an index in `lines` for each of `origins`."""
     order = np.argsort(lines, kind="stable")
     return order[np.searchsorted(lines[order], origins)]
 
 
 def _before(lines: Places, counts: Places) -> Places:
-    """Of each row, how many rows before it stand in the same line. `counts` are those of all."""
+    """Counts the rows before each row in its line. `counts` are the rows of each line."""
     order = np.argsort(lines, kind="stable")
     before = np.empty(len(lines), np.intp)
     before[order] = np.arange(len(lines)) - np.repeat(np.cumsum(counts) - counts, counts)

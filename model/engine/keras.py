@@ -1,7 +1,7 @@
 """The decoding contract over a Keras network, compiled where the backend can.
 
-A compiler that wants to know all shapes beforehand compiles once for each: so rows, source lengths
-and the number of tokens told are rounded up to a few sizes, and what is beyond is cut off again.
+A compiler that needs all shapes beforehand compiles once for each: so rows, source lengths and
+`top_k` are rounded up to a few sizes, and the surplus is cut off again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from model.networks.tokens import PAD_ID, TokenSeq2Seq
 
 Tensor = Any
 
-#: The smallest sizes where shapes are static. Fewer rows would take as long on a GPU.
+#: The smallest static sizes. Fewer rows would take as long on a GPU.
 FEWEST_STATIC_ROWS = 8
 SHORTEST_STATIC_SOURCE = 16
 FEWEST_STATIC_TOKENS = 8
@@ -33,12 +33,12 @@ FEWEST_STATIC_TOKENS = 8
 
 @dataclass(frozen=True)
 class KerasState:
-    """What a step continues. Its tensors may have more rows, and longer sources, than are real.
+    """The state that a step continues. Its tensors may have surplus rows and source positions.
 
     Attributes:
         rows: real rows.
         source_len: of the longest source.
-        memory: the sources, one row for each row that was asked for last.
+        memory: the sources, one row for each row of the last step.
         sources: int32, which encoded source each row reads: rows whose sources stay in place (all
             of a beam, mostly) need no copy of the memory.
         recurrent: the decoder's state, each `(at least rows, units)`.
@@ -78,7 +78,8 @@ class KerasEngine:
 
     @classmethod
     def load(cls, folder: ModelFolder) -> KerasEngine:
-        """The engine over a verified folder. Weights are bfloat16 on a GPU that is faster so.
+        """Builds the engine for a verified folder. Weights are bfloat16 on a GPU where that is
+        faster.
 
         Raises:
             FolderError: if the weights do not fit the network that config.json describes.
@@ -184,7 +185,7 @@ class KerasEngine:
         places: Tensor,
         source_len: int,
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """The rows at `places`, counted through all states."""
+        """Returns the rows at `places`, counted through all states."""
         padded = [_lengthened(Memory(*memory), source_len) for memory in memories]
         joined, recurrent = (
             [
@@ -221,7 +222,7 @@ class KerasEngine:
 
 
 def load_network(folder: ModelFolder, dtype: str = "float32") -> TokenSeq2Seq:
-    """The network of a verified folder, with its weights.
+    """Loads the network of a verified folder.
 
     Raises:
         FolderError: if the weights do not fit the network that config.json describes.
@@ -243,12 +244,12 @@ def load_network(folder: ModelFolder, dtype: str = "float32") -> TokenSeq2Seq:
 
 
 def next_power_of_two(count: int) -> int:
-    """The smallest power of two that is at least `count` >= 1: few sizes, few compiled graphs."""
+    """Returns the smallest power of two that is at least `count` >= 1: few sizes, few graphs."""
     return 1 << (count - 1).bit_length()
 
 
 def _use_no_cudnn(network: TokenSeq2Seq) -> None:
-    """XLA cannot compile cuDNN's recurrent layers; it has loops of its own."""
+    """Switches cuDNN's recurrent layers off, which XLA cannot compile; it has loops of its own."""
     for layer in network._flatten_layers():
         if hasattr(layer, "use_cudnn"):
             layer.use_cudnn = False
@@ -263,7 +264,7 @@ def _tensor(array: NDArray[Any]) -> Tensor:
 
 
 def _lengthened(memory: Memory, source_len: int) -> Memory:
-    """`memory` padded at the right to `source_len`; the new places are masked."""
+    """Returns `memory`, padded at the right to `source_len`; the new positions are masked."""
     missing = source_len - memory.mask.shape[1]
     if not missing:
         return memory

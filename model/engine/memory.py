@@ -1,4 +1,4 @@
-"""What the steps of ONNX graphs read of sources."""
+"""Encoded sources, as the steps of ONNX graphs read them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from model.contract import Float32
 from model.engine.shortlist import Candidates
 from model.lazy import lazy
 
-#: Added to the energies of what is no token.
+#: Added to the energies of padding.
 NO_TOKEN = -1e9
 
-#: Of so many sources one more finds room beside them later.
+#: A memory gets spare room for one more source for every so many.
 SHARE_OF_ROOM = 2
 
 Array = NDArray[Any]
@@ -25,8 +25,8 @@ Places = NDArray[np.intp]
 
 @dataclass
 class Room:
-    """Arrays of which memories are the beginnings. Sources are written below the others, and over
-    those that nobody reads any more: only the memory that was made last is right.
+    """Arrays whose beginnings are memories. New sources are written below the others, and over
+    unused ones: only the memory that was made last is valid.
 
     Attributes:
         arrays: as in `Memory.arrays`, of as many sources as there is room for. All numbers are
@@ -40,14 +40,14 @@ class Room:
 
 @dataclass(frozen=True)
 class Memory:
-    """What steps read of sources, one row for each.
+    """Encoded sources, one row for each.
 
     Attributes:
         keys: `(sources, 1, [heads,] units, source_len)`. At padding, any numbers.
         values: `(sources, 1, [heads,] source_len, units)`. The same.
         padding: `(sources, 1, 1, source_len)`, 0 at real tokens and `NO_TOKEN` at others.
-        candidates: the tokens that each source's shortlist holds; None: no source has one.
-        room: where more sources can be added; None: nowhere.
+        candidates: each source's shortlist; None: no source has one.
+        room: the arrays to which more sources can be added; None: there are none.
         writings: of the room, when this memory was made.
     """
 
@@ -63,20 +63,20 @@ class Memory:
 
     @property
     def source_len(self) -> int:
-        """With padding."""
+        """Returns the length of the sources, with padding."""
         return int(self.padding.shape[-1])
 
     @property
     def arrays(self) -> list[Array]:
-        """All that it holds, sources first."""
+        """Returns all arrays; their first axis is that of the sources."""
         found = self.candidates
         further = [] if found is None else [getattr(found, each.name) for each in fields(found)]
         return [self.keys, self.values, self.padding, *further]
 
     @lazy
     def parts(self) -> tuple[tuple[Places, Memory], tuple[Places, Memory]]:
-        """Where the sources stand that are held to their candidates, and those; then the others,
-        without candidates. They are copied once, not at every step."""
+        """Returns the indices and the memory of the sources that use their shortlists, then those
+        of the others, without candidates. They are copied once, not at every step."""
         if self.candidates is None:
             raise ValueError("no source has candidates")
         is_used = self.candidates.is_used
@@ -86,13 +86,13 @@ class Memory:
 
     @classmethod
     def join(cls, parts: Sequence[Memory]) -> Memory:
-        """The sources of all, in order."""
+        """Joins the sources of all, in order."""
         return parts[0] if len(parts) == 1 else _gathered(parts, [None] * len(parts), room=0)
 
     @classmethod
     def join_some(cls, parts: Sequence[Memory], kept: Places) -> Memory:
-        """The sources at `kept`, counted through all `parts`, those of the first before those of
-        the next; with room for more."""
+        """Joins the sources at `kept`, counted through all `parts`, the first one's first; with
+        room for more."""
         ends = np.cumsum([len(part) for part in parts])
         own = np.split(kept, np.searchsorted(kept, ends[:-1]))
         starts = ends - [len(part) for part in parts]
@@ -101,11 +101,11 @@ class Memory:
 
     @property
     def is_current(self) -> bool:
-        """Whether no source was written over since it was made."""
+        """Tells whether no source was written since this memory was made."""
         return self.room is None or self.room.writings == self.writings
 
     def has_room_for(self, more: Memory, lines: Places) -> bool:
-        """Whether `add` will do."""
+        """Tells whether `add` will work."""
         return (
             self.room is not None
             and self.is_current
@@ -114,8 +114,8 @@ class Memory:
         )
 
     def add(self, more: Memory, lines: Places) -> Memory:
-        """These sources and `more`, which go to `lines`, ascending: over sources that are done with
-        and below all others. Nothing else is copied, and this memory is not current any more.
+        """Adds `more` to these sources, at `lines`, ascending: over unused sources and below all
+        others. Nothing else is copied, and this memory is not current any more.
 
         Raises:
             ValueError: if there is no room for them.
@@ -137,14 +137,14 @@ class Memory:
 
 
 def _paddings(memory: Memory) -> list[tuple[int | None, float | None]]:
-    """Of each array the axis of source positions, and what must stand beyond a source."""
+    """Returns the axis of source positions of each array, and the padding after a source."""
     own: list[tuple[int | None, float | None]] = [(-1, None), (-2, None), (-1, NO_TOKEN)]
     return [*own, *((None, None) for _ in memory.arrays[len(own) :])]
 
 
 def _gathered(parts: Sequence[Memory], lines: Sequence[Places | None], room: int) -> Memory:
-    """The sources at `lines` of each part (None: all), without positions that are all padding, and
-    `room` for more."""
+    """Gathers the sources at `lines` of each part (None: all), without positions that are all
+    padding, and with `room` for more."""
     counts = [
         len(part) if own is None else len(own) for part, own in zip(parts, lines, strict=True)
     ]
@@ -171,8 +171,8 @@ def _gathered(parts: Sequence[Memory], lines: Sequence[Places | None], room: int
 def _put(
     array: Array, lines: Places | slice, new: Array, axis: int | None, filling: float | None
 ) -> None:
-    """Copies `new` to `lines`, cut or filled up along an axis that counts from the last. Without a
-    `filling` stays what stands beyond it."""
+    """Copies `new` to `lines`, cut or padded along an axis that counts from the last. Without a
+    `filling` the rest keeps its values."""
     if axis is None or new.shape[axis] == array.shape[axis]:
         array[lines] = new
         return
@@ -188,7 +188,7 @@ def _put(
 
 
 def _longest(memory: Memory, lines: Places | None) -> int:
-    """The length of the longest source."""
+    """Returns the length of the longest source."""
     padding = memory.padding if lines is None else memory.padding[lines]
     is_real = (padding == 0).any(axis=tuple(range(padding.ndim - 1)))
     return int(np.flatnonzero(is_real)[-1]) + 1 if len(padding) else 0

@@ -28,22 +28,22 @@ from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder
 Precision = Literal["float32", "int8"]
 
 
-#: Sources that the encoder reads at a time, at most. Its recurrent operator computes padding as it
-#: computes tokens and takes twice as long for twice the rows: few of like length are read soonest.
+#: The most sources that are encoded at a time. The recurrent operator computes padding like tokens,
+#: and takes twice as long for twice the rows: a few sources of similar length are fastest.
 ENCODED_TOGETHER = 4
 
-#: What the runtime raises for a file that is no graph, or none that it can run.
+#: Errors of the runtime for a file that is no graph, or none that it can run.
 BAD_GRAPH = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile)
 
 
 @dataclass(frozen=True)
 class OnnxState:
-    """What a step continues.
+    """The state that a step continues.
 
     Attributes:
         memory: the sources.
-        grid: which row reads which source, and where it stands.
-        recurrent: the decoder's state, each `(sources, rows of each, 1, units)`: rows in the grid.
+        grid: the source of each row, and its place.
+        recurrent: the decoder's state, each `(lines, width, 1, units)`: rows in the grid.
     """
 
     memory: Memory
@@ -56,9 +56,9 @@ class OnnxEngine:
 
     Args:
         encoder, step: the graphs, as `python -m training export` writes them.
-        shortlist: the step among candidates only, and what picks them; for those sources that want
-            no more.
-        threads: how many work on one operator; 0: one for each core.
+        shortlist: the graph of a step over candidates only, and their choice; for sources that use
+            shortlists.
+        threads: threads per operator; 0: one for each core.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class OnnxEngine:
 
     @classmethod
     def load(cls, folder: ModelFolder, precision: Precision, *, threads: int = 0) -> OnnxEngine:
-        """The engine over a verified folder; `threads` as above.
+        """Builds the engine for a verified folder; `threads` as above.
 
         Raises:
             EngineError: if the folder has no graphs of that precision.
@@ -141,7 +141,7 @@ class OnnxEngine:
         return self._step_once(self._follow(state, parents), tokens, top_k)
 
     def _step_once(self, followed: OnnxState, tokens: Int32, top_k: int) -> StepResult:
-        """One step of rows that have been followed."""
+        """Takes one step of rows that `_follow` has arranged."""
         memory, grid, recurrent = followed.memory, followed.grid, followed.recurrent
         taken = self._take_step(memory, grid.spread(tokens)[..., None], recurrent, top_k)
         return StepResult(
@@ -177,7 +177,7 @@ class OnnxEngine:
         )
 
     def _follow(self, state: OnnxState, parents: Int32) -> OnnxState:
-        """The state of rows that continue `parents`."""
+        """Returns the state of rows that continue `parents`."""
         memory, grid, recurrent = state.memory, state.grid, state.recurrent
         if not memory.is_current:
             raise ValueError("a state that was joined with others cannot be used again")
@@ -194,8 +194,9 @@ class OnnxEngine:
         return OnnxState(memory, grid, recurrent)
 
     def _wanted(self, state: OnnxState, parents: Int32, tokens: Int32, wanted: Int32) -> Float32:
-        """The graphs tell the likeliest only: rows that want others take a step of their own, in
-        which all are told. It is slow, but short where they are few."""
+        """Returns the log-probabilities of `wanted`. The graphs return the likeliest tokens only:
+        rows that want others take a step of their own with a top_k of the whole vocabulary. That is
+        slow, but takes little time if they are few."""
         logprobs = np.full(wanted.shape, -np.inf, np.float32)
         rows = np.flatnonzero((wanted >= 0).any(axis=1))
         if rows.size:
@@ -221,7 +222,7 @@ class OnnxEngine:
     def _take_step(
         self, memory: Memory, tokens: Int32, recurrent: list[Float32], top_k: int
     ) -> Taken:
-        """One step, in the grid of `tokens` `(lines, width, 1)`."""
+        """Takes one step, in the grid of `tokens` `(lines, width, 1)`."""
         candidates = memory.candidates
         if candidates is None or candidates.are_none_used:
             return self._step.take(memory, tokens, recurrent, top_k)

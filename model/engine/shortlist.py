@@ -1,8 +1,8 @@
-"""Which words of the vocabulary a source may need: frequent ones, and likely translations.
+"""Shortlists: the words of the vocabulary that a source may need, frequent and likely ones.
 
 A projection to some hundred candidates takes a fraction of the time of one to the whole vocabulary
 (Jean et al. 2015, arXiv:1412.2007, section 3.3). Every source has equally many candidates, so that
-a request's numbers do not depend on its company.
+a request's numbers do not depend on its batch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from model.contract import Bool, Float32, Int32
 from model.errors import FolderError
 from model.lazy import lazy
 
-#: What NumPy, and the archive under it, raise for a file of arrays that is damaged or another.
+#: Errors of NumPy, and of the archive under it, for a damaged file or one without arrays.
 BAD_FILE = (
     ValueError,
     TypeError,
@@ -35,10 +35,10 @@ BAD_FILE = (
 
 @dataclass(frozen=True)
 class Candidates:
-    """Of each source, the tokens that may be said and the projection's columns for them.
+    """The candidates of each source, and the projection's columns for them.
 
     Attributes:
-        is_used: bool `(sources,)`, whether a source is held to its candidates.
+        is_used: bool `(sources,)`, whether a source uses its candidates.
         tokens: int32 `(sources, candidates)`, ascending.
         columns: int8 `(sources, readout_units, candidates)`.
         scales, bias: float32 `(sources, 1, candidates)`.
@@ -52,23 +52,23 @@ class Candidates:
 
     @lazy
     def are_all_used(self) -> bool:
-        """Whether every source is held to its candidates."""
+        """Tells whether every source uses its candidates."""
         return bool(self.is_used.all())
 
     @lazy
     def are_none_used(self) -> bool:
-        """Whether no source is."""
+        """Tells whether no source uses them."""
         return not self.is_used.any()
 
 
 @dataclass(frozen=True)
 class Shortlist:
-    """Picks candidates.
+    """The choice of candidates.
 
     Attributes:
         frequent: int32 `(vocab_size,)`, target tokens, the most frequent first.
-        likely: int32 `(source_vocab_size, n)`, for each source token the target tokens that stand
-            beside it, the likeliest first.
+        likely: int32 `(source_vocab_size, n)`, likely target tokens of each source token, the
+            likeliest first.
         always: how many of `frequent` every source has.
         size: candidates of each source, >= `always`.
         columns: int8 `(vocab_size, readout_units)`, the projection.
@@ -84,7 +84,7 @@ class Shortlist:
     bias: Float32
 
     def to_bytes(self) -> bytes:
-        """As a file of arrays."""
+        """Returns the contents of a file of arrays."""
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer, **{each.name: getattr(self, each.name) for each in fields(self)}
@@ -93,7 +93,7 @@ class Shortlist:
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Self:
-        """What `to_bytes` made.
+        """Reads what `to_bytes` wrote.
 
         Raises:
             FolderError: if it is something else.
@@ -106,7 +106,8 @@ class Shortlist:
             raise FolderError(f"the shortlist cannot be read; export it anew ({error})") from None
 
     def candidates(self, source_ids: Int32, source_lengths: Int32, is_used: Bool) -> Candidates:
-        """Those of each source. `source_ids` is `(batch, source_len)`, `is_used` `(batch,)`."""
+        """Returns the candidates of each source. `source_ids` is `(batch, source_len)`, `is_used`
+        `(batch,)`."""
         rows = zip(source_ids, source_lengths, strict=True)
         tokens = np.stack([self.tokens(row[:length]) for row, length in rows])
         columns = np.stack([_transposed(self.columns.take(row, axis=0)) for row in tokens])
@@ -115,8 +116,8 @@ class Shortlist:
         )
 
     def tokens(self, source: Int32) -> Int32:
-        """The candidates of one source `(source_len,)`, ascending: always the most frequent, then
-        likely ones in turn for each source token, then more frequent ones."""
+        """Returns the candidates of one source `(source_len,)`, ascending: the most frequent
+        tokens, then the likely ones in turn for each source token, then more frequent ones."""
         always, further = self.frequent[: self.always], self.frequent[self.always : self.size]
         order = np.concatenate([always, self.likely[source].T.ravel(), further])
         places = np.arange(len(order), dtype=np.int32)
@@ -126,7 +127,7 @@ class Shortlist:
 
 
 def _transposed(matrix: NDArray[np.int8]) -> NDArray[np.int8]:
-    """A copy of `matrix.T`, made of eight bytes at a time: faster than NumPy's of single ones."""
+    """Copies `matrix.T`, eight bytes at a time: faster than NumPy, which copies single ones."""
     rows, columns = matrix.shape
     if columns % 8:
         return np.ascontiguousarray(matrix.T)

@@ -16,7 +16,7 @@ from model.contract import Float32, Int32
 from model.engine.cores import usable_cores
 from model.engine.memory import Memory
 
-#: What is fed to take one step.
+#: Inputs of the graph for a single step.
 _NO_MORE = {"more": np.array([0]), "totals": np.zeros(1, np.float32)}
 
 
@@ -27,7 +27,7 @@ class Taken:
     Attributes:
         best, logprobs: `(lines, width, top_k)`, the likeliest tokens int32.
         attention_weights: `(lines, width, 1, source_len)`.
-        recurrent: `(lines, width, 1, units)`, the state after it.
+        recurrent: `(lines, width, 1, units)`, the next state.
     """
 
     best: Int32
@@ -37,13 +37,13 @@ class Taken:
 
     @classmethod
     def of(cls, results: Iterable[NDArray[Any]]) -> Taken:
-        """Of what a graph gives for a step, in order."""
+        """Builds it from a graph's outputs for a step, in order."""
         best, logprobs, attention_weights, *recurrent = results
         return cls(best, logprobs, attention_weights, recurrent)
 
     @classmethod
     def side_by_side(cls, parts: list[Taken], order: NDArray[np.intp]) -> Taken:
-        """The lines of all `parts`, in `order`."""
+        """Concatenates the lines of all `parts`, in `order`."""
         states = zip(*(each.recurrent for each in parts), strict=True)
         return cls(
             np.concatenate(_equally_deep([each.best for each in parts], 0))[order],
@@ -76,7 +76,7 @@ class StepGraph:
         self._ahead_names = [*(f"more_{name}" for name in self._names), "parents", "chosen"]
 
     def take(self, memory: Memory, tokens: Int32, recurrent: list[Float32], top_k: int) -> Taken:
-        """One step from `recurrent` and `tokens` `(lines, width, 1)`."""
+        """Takes one step from `recurrent` and `tokens` `(lines, width, 1)`."""
         is_too_small = tokens.size < self._fewest_rows
         if is_too_small:
             tokens, *recurrent = (np.repeat(each, 2, axis=1) for each in (tokens, *recurrent))
@@ -95,9 +95,9 @@ class StepGraph:
         totals: Float32,
         steps: int,
     ) -> tuple[Taken, NDArray[np.int64], Int32]:
-        """At most `steps` steps, two or more, of one line. They lie where the lines of one step
-        do. They go on from `totals` `(width,)`, the log-probabilities so far. Beside them stand
-        parents and tokens that were chosen between them, `(steps - 1, width)`."""
+        """Takes at most `steps` steps, two or more, of one line, from `totals` `(width,)`, the
+        log-probabilities so far. Returns them along the axis of the lines, and the parents and
+        tokens chosen between two steps, `(steps - 1, width)`."""
         is_too_small = tokens.size < self._fewest_rows
         if is_too_small:
             totals = np.repeat(totals, 2)
@@ -135,13 +135,13 @@ class StepGraph:
 
 
 def _equally_deep(parts: list[NDArray[Any]], filling: float) -> list[NDArray[Any]]:
-    """Arrays `(lines, width, k)`, those of a smaller k filled with what nothing chooses."""
+    """Pads arrays `(lines, width, k)` to the largest k."""
     deepest = max(each.shape[2] for each in parts)
     return [padded(each, [(0, 0), (0, 0), (0, deepest - each.shape[2])], filling) for each in parts]
 
 
 def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """A graph, ready to run; `threads` work on one operator, 0: one for each core."""
+    """Opens a graph; `threads` are those per operator, 0: one for each core."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1

@@ -16,7 +16,7 @@ Tensor = Any
 
 
 class Attention(keras.layers.Layer):
-    """What every attention shares: energies -> softmax over real tokens -> weighted sum.
+    """Base of every attention: energies -> softmax over real tokens -> weighted sum.
 
     Call arguments:
         query: decoder states, `(batch, decoder_units)` or `(batch, target_len, decoder_units)`.
@@ -30,22 +30,23 @@ class Attention(keras.layers.Layer):
     """
 
     def build(self, query_shape: Any, values_shape: Any) -> None:
-        """`query_shape` and `values_shape` end in decoder_units and encoder_units."""
+        """Builds the weights; `query_shape` and `values_shape` end in decoder_units and
+        encoder_units."""
         self.built = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """A context vector has no padding of its own."""
+        """Returns None: a context vector has no padding."""
 
     def project_keys(self, values: Tensor) -> Tensor:
-        """Keys of `values`, `(batch, source_len, key_units)`."""
+        """Returns the keys of `values`, `(batch, source_len, key_units)`."""
         return values
 
     def context_units(self, values_units: int) -> int:
-        """Size of the context vector for values of `values_units`."""
+        """Returns the size of the context vector for values of `values_units`."""
         return values_units
 
     def energies(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Scores before the softmax, `(batch, target_len, source_len)`."""
+        """Returns the scores before the softmax, `(batch, target_len, source_len)`."""
         raise NotImplementedError
 
     def call(
@@ -59,14 +60,14 @@ class Attention(keras.layers.Layer):
     def attend(
         self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """What `call` does, for a query `(batch, target_len, decoder_units)`."""
+        """Attends as `call` does, for a query `(batch, target_len, decoder_units)`."""
         energies = self.energies(query, keys)  # B T S
         attention_weights = masked_softmax(energies, None if mask is None else mask[:, None])
         return ops.matmul(attention_weights, values), attention_weights
 
 
 def masked_softmax(energies: Tensor, mask: Tensor | None) -> Tensor:
-    """Returns the softmax over the last axis, worked out in float32 at least, with 0 where the bool
+    """Returns the softmax over the last axis, computed in float32 at least, with 0 where the bool
     `mask`, which broadcasts to `energies`, is False."""
     is_double = keras.backend.standardize_dtype(energies.dtype) == "float64"
     exact = energies if is_double else ops.cast(energies, "float32")
@@ -203,7 +204,7 @@ class MultiHeadAttention(Attention):
         return self.units
 
     def project_keys(self, values: Tensor) -> Tensor:
-        """Keys and values of all heads, `(batch, source_len, 2 * units)`."""
+        """Returns keys and values of all heads, `(batch, source_len, 2 * units)`."""
         return ops.concatenate([self.key_projection(values), self.value_projection(values)], -1)
 
     def attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Any:
@@ -219,7 +220,7 @@ class MultiHeadAttention(Attention):
         return self.output_projection(joined), ops.mean(attention_weights, axis=1)
 
     def _parted(self, sequence: Tensor) -> Tensor:
-        """`(batch, length, units)` -> `(batch, heads, length, units / heads)`."""
+        """Splits heads: `(batch, length, units)` -> `(batch, heads, length, units / heads)`."""
         shape = (*ops.shape(sequence)[:2], self.heads, self.units // self.heads)
         return ops.transpose(ops.reshape(sequence, shape), (0, 2, 1, 3))
 
@@ -228,7 +229,7 @@ class MultiHeadAttention(Attention):
 
 
 def build_attention(score: str, units: int, **kwargs: Any) -> Attention:
-    """The attention of that score; `units` is the space that it works in, where it has one.
+    """Builds the attention with that score; `units` is the size of its space, if it has one.
 
     Raises:
         ValueError: if there is no such score.

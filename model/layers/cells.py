@@ -44,7 +44,7 @@ def advance(
     noise: list[Tensor | None] | None = None,
     share_state: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:
-    """One step through cells one above the other.
+    """Takes one step through stacked cells.
 
     Args:
         cells: the lowest first.
@@ -98,10 +98,10 @@ def run_steps(
     """Runs `state = step(state, input)` over time.
 
     Args:
-        step: what maps a state, and an input or None, to the next state of the same shapes.
+        step: maps a state, and an input or None, to the next state of the same shapes.
         state: each `(batch, units)`.
         inputs: `(batch, length, features)`, one for each step, or None.
-        length: how many steps; counts only where `inputs` is None.
+        length: number of steps; only used if `inputs` is None.
         unroll: whether each step becomes a piece of graph of its own: quicker to run where
             sequences are short, slower to compile.
 
@@ -125,8 +125,8 @@ def run_steps(
 
 
 def learns_in_xla(*, unroll: bool) -> bool:
-    """Whether XLA can compile the gradient of `run_steps`: Keras' scan on TensorFlow sets no bound
-    on its loop, which XLA needs. Layers give it to Keras as `supports_jit`."""
+    """Tells whether XLA can compile the gradient of `run_steps`: Keras' scan on TensorFlow sets no
+    bound on its loop, which XLA needs. Layers pass it to Keras as `supports_jit`."""
     return unroll or keras.backend.backend() != "tensorflow"
 
 
@@ -158,7 +158,7 @@ class Carried:
         ]
 
     def read(self) -> list[Tensor]:
-        """The state to begin with, each `(batch, units)`."""
+        """Returns the state to begin with, each `(batch, units)`."""
         return [ops.convert_to_tensor(variable) for variable in self._variables]
 
     def write(self, state: list[Tensor]) -> None:
@@ -167,10 +167,10 @@ class Carried:
             variable.assign(value)
 
     def reset(self) -> None:
-        """Begins with zeros again."""
+        """Resets the state to zeros."""
         self.write([ops.zeros(each.shape, each.dtype) for each in self._variables])
 
 
 def zeros_like(like: Tensor, units: int) -> Tensor:
-    """Zeros `(batch, units)`, batch and dtype as in `like` `(batch, features)`."""
+    """Returns zeros `(batch, units)`, batch and dtype as in `like` `(batch, features)`."""
     return ops.repeat(ops.zeros_like(like[:, :1]), units, axis=1)

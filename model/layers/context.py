@@ -23,7 +23,7 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("seq2seq")
 class ContextEncoder(keras.layers.Layer):
-    """Reads a sequence into one vector, with cells that may share one state.
+    """An encoder that reads a sequence into one vector, with cells that may share one state.
 
     Args:
         units: size of each cell, >= 1.
@@ -84,7 +84,7 @@ class ContextEncoder(keras.layers.Layer):
 
     @property
     def state_count(self) -> int:
-        """How many tensors the state of one direction has."""
+        """Returns the number of tensors in the state of one direction."""
         return len(STATE_NAMES[self.cell]) * (1 if self.share_state else self.depth)
 
     def build(self, sequence_shape: Any) -> None:
@@ -154,10 +154,10 @@ class ContextEncoder(keras.layers.Layer):
         return vector, [vector] * self.state_count
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Who reads the outputs is given the mask as an argument."""
+        """Returns None: the reader of the outputs gets the mask as an argument."""
 
     def reset_state(self) -> None:
-        """Lets a stateful encoder begin with zeros again."""
+        """Resets the state of a stateful encoder to zeros."""
         if self.carried is not None:
             self.carried.reset()
 

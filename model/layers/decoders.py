@@ -23,7 +23,7 @@ Tensor = Any
 
 
 class Memory(NamedTuple):
-    """What a decoder reads of a source.
+    """A source, as a decoder reads it.
 
     Attributes:
         keys: `(batch, source_len, key_units)`, projected once.
@@ -103,7 +103,8 @@ class AttentionDecoder(keras.layers.Layer):
         self.noise = keras.layers.Dropout(dropout, name="noise", dtype=policy)
 
     def build(self, embedded_shape: Any, values_shape: Any) -> None:
-        """`embedded_shape` and `values_shape` end in features and encoder_units."""
+        """Builds the weights; `embedded_shape` and `values_shape` end in features and
+        encoder_units."""
         features = embedded_shape[-1] + (self.readout_units if self.input_feeding else 0)
         for layer in self.stack:
             layer.build((None, None, features))
@@ -116,11 +117,11 @@ class AttentionDecoder(keras.layers.Layer):
         self.built = True
 
     def read_source(self, outputs: Tensor, mask: Tensor) -> Memory:
-        """What the steps need of encoder outputs `(batch, source_len, encoder_units)`."""
+        """Builds the memory of encoder outputs `(batch, source_len, encoder_units)`."""
         return Memory(self.attend.project_keys(outputs), outputs, mask)
 
     def initial_state(self, encoder_states: list[Tensor]) -> list[Tensor]:
-        """The state before the first step, from the encoder's final states `(batch, width)`.
+        """Builds the state before the first step, from the encoder's final states `(batch, width)`.
 
         Returns `(batch, units)` for each layer's h (and c), then with input feeding the readout of
         zeros, `(batch, readout_units)`.
@@ -150,8 +151,8 @@ class AttentionDecoder(keras.layers.Layer):
         state: list[Tensor],
         noise: list[Tensor | None] | None = None,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """One step: `embedded` is `(batch, features)`; `noise`, one dropout mask for each layer's
-        input. Returns the readout `(batch, readout_units)`, attention_weights
+        """Takes one step: `embedded` is `(batch, features)`; `noise`, a dropout mask for each
+        layer's input. Returns the readout `(batch, readout_units)`, attention_weights
         `(batch, source_len)` and the next state."""
         cells = [layer.cell for layer in self.stack]
         fed = [embedded]

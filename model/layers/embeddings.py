@@ -61,8 +61,8 @@ class OutputProjection(keras.layers.Layer):
         self.built = True
 
     def matrix(self) -> Tensor:
-        """W transposed, `(units, vocab_size)`. On a CPU a product with it is faster than one with
-        W, and its rows do not depend on how many there are."""
+        """Returns W transposed, `(units, vocab_size)`. On a CPU a product with it is faster than
+        one with W, and its rows do not depend on their number."""
         if self.tied_to is not None:
             return ops.transpose(self.tied_to.embeddings)
         return ops.convert_to_tensor(self.kernel)

@@ -84,7 +84,7 @@ class RecurrentEncoder(keras.layers.Layer):
 
     @property
     def width(self) -> int:
-        """Size of one output."""
+        """Returns the size of one output."""
         return self.units * (2 if self.bidirectional else 1)
 
     def build(self, sequence_shape: Any) -> None:
@@ -118,10 +118,10 @@ class RecurrentEncoder(keras.layers.Layer):
         return (batch_size, length, self.width), states
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Who reads the outputs is given the mask as an argument."""
+        """Returns None: the reader of the outputs gets the mask as an argument."""
 
     def reset_state(self) -> None:
-        """Lets stateful layers begin with zeros again."""
+        """Resets the states of stateful layers to zeros."""
         for layer in (*self.forward_stack, *self.backward_stack):
             layer.reset_state()
 

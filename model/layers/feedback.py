@@ -29,8 +29,8 @@ class FeedbackDecoder(keras.layers.Layer):
 
         s_t = cells(s_{t-1}, [y_{t-1}; peeked; v_t]),   y_t = f(W s_t + b)
 
-    `peeked` is a vector that is seen at every step; v_t the context vector of attention with the
-    top cell's h_{t-1} as query. Each is there only if it was asked for.
+    `peeked` is a vector that every step reads; v_t the context vector of attention with the top
+    cell's h_{t-1} as query. Both are optional.
 
     Args:
         output_dim: size of y, >= 1.
@@ -116,7 +116,7 @@ class FeedbackDecoder(keras.layers.Layer):
 
     @property
     def state_count(self) -> int:
-        """How many tensors a state has."""
+        """Returns the number of tensors in a state."""
         return len(STATE_NAMES[self.cell]) * (1 if self.share_state else self.depth)
 
     def build(
@@ -194,10 +194,10 @@ class FeedbackDecoder(keras.layers.Layer):
         return outputs, look(self._query(before))[1]
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Every output is real."""
+        """Returns None: every output is real."""
 
     def reset_state(self) -> None:
-        """Lets a stateful decoder begin with zeros again."""
+        """Resets the state of a stateful decoder to zeros."""
         if self.carried is not None:
             self.carried.reset()
 
@@ -207,7 +207,7 @@ class FeedbackDecoder(keras.layers.Layer):
         return [zeros_like(first_output, self.hidden_dim)] * self.state_count
 
     def _query(self, state: list[Tensor]) -> Tensor:
-        """The top cell's h."""
+        """Returns the top cell's h."""
         return state[-len(STATE_NAMES[self.cell])]
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Arguments of the models of vectors: what is allowed, and what a wrong one is called."""
+"""Checks of the vector models' arguments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_size(name: str, value: Any) -> int:
     """Returns `value` as a size.
 
     Raises:
-        ValueError: if it is no whole number from 1 up.
+        ValueError: if it is not a whole number >= 1.
     """
     try:
         size = 0 if isinstance(value, bool) else operator.index(value)  # NumPy's integers too
@@ -85,7 +85,7 @@ def find_batch_shape(
     none.
 
     Raises:
-        ValueError: if they are incomplete, or no sizes.
+        ValueError: if they are incomplete, or not sizes.
     """
     for name, shape in (("batch_input_shape", batch_input_shape), ("batch_shape", batch_shape)):
         if shape is not None:

@@ -1,4 +1,4 @@
-"""What the networks share as Keras models: what their file keeps beside sizes and weights."""
+"""Base of the networks as Keras models: what their file keeps beside sizes and weights."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class Network(keras.Model):
         return network
 
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Saves the network as Keras does. In an `.h5` file it writes the registered name of the
-        class too, by which Keras finds it when it loads."""
+        """Saves the network as Keras does. An `.h5` file also gets the registered name of the
+        class, by which Keras finds it when it loads."""
         super().save(filepath, *args, **kwargs)
         if Path(filepath).suffix in (".h5", ".hdf5"):
             with h5py.File(filepath, "r+") as file:

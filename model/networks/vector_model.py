@@ -1,4 +1,4 @@
-"""What the models of vectors share: their arguments, their shapes, how they are exported."""
+"""Base of the vector models: their arguments, their shapes, their export."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Depth = int | tuple[int, int]
 
 
 class VectorModel(Network):
-    """What the three models share.
+    """Base of the three models.
 
     Args:
         output_dim: size of each output vector, >= 1.
-        output_length: how many there are, >= 1; None: as many as the target has that a model with
-            `teacher_force` is given, else as many as the source has.
+        output_length: number of outputs, >= 1; None: with `teacher_force` the length of the target,
+            else that of the source.
         hidden_dim: size of each cell; None: `output_dim`.
         input_shape: `(input_length, input_dim)`; the length may be None.
         batch_size: fixes the batch; a stateful model needs that.
@@ -43,7 +43,7 @@ class VectorModel(Network):
         teacher_force, activation: see the models that take them.
         kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer,
         recurrent_regularizer, bias_regularizer: of the cells' weights, as in `keras.layers.LSTM`;
-            those of kernel and bias hold for the layer that makes y too.
+            those of kernel and bias apply to the layer that makes y too.
         name, dtype, trainable: as in every Keras layer.
 
     Call arguments:
@@ -118,12 +118,12 @@ class VectorModel(Network):
             )
 
     def build_now(self) -> None:
-        """Makes the weights, if the input shape is known. Called last by each `__init__`."""
+        """Builds the weights, if the input shape is known. Each `__init__` calls it last."""
         if self.batch_shape is not None:
             self.build(self._with_target(self.batch_shape))
 
     def _with_target(self, source: BatchShape) -> Any:
-        """Returns `source`, with the target's shape where there is one."""
+        """Returns `source`, with the target's shape if there is one."""
         target = (source[0], self.output_length, self.output_dim)
         return [source, target] if self.teacher_force else source
 
@@ -148,8 +148,8 @@ class VectorModel(Network):
         raise NotImplementedError
 
     def read(self, inputs: Any, mask: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Returns source, target (or None) and the source's mask (or None), in the dtypes that the
-        layers compute with."""
+        """Returns source, target (or None) and the source's mask (or None), in the dtypes of the
+        layers."""
         source, target = inputs if self.teacher_force else (inputs, None)
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         return (
@@ -159,13 +159,13 @@ class VectorModel(Network):
         )
 
     def clock(self, source: Tensor, target: Tensor | None) -> Tensor | None:
-        """Returns the sequence that is as long as the outputs, where their number is not fixed."""
+        """Returns the sequence that is as long as the outputs, if their number is not fixed."""
         if self.output_length is not None:
             return None
         return source if target is None else target
 
     def reset_state(self) -> None:
-        """Lets a stateful model begin with zeros again."""
+        """Resets the state of a stateful model to zeros."""
         for layer in self.layers:
             if hasattr(layer, "reset_state"):
                 layer.reset_state()
@@ -173,7 +173,7 @@ class VectorModel(Network):
     reset_states = reset_state  # its name in the add-on
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Every output is real."""
+        """Returns None: every output is real."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns `(batch, output_length, output_dim)`."""
@@ -183,23 +183,23 @@ class VectorModel(Network):
 
     @property
     def input(self) -> Any:
-        """Symbolic input, as a functional model has it; a list of source and target with
-        `teacher_force`."""
+        """Returns the symbolic input, as a functional model has it; with `teacher_force` a list of
+        source and target."""
         return self._graph()[0]
 
     @property
     def output(self) -> Any:
-        """Symbolic output that belongs to `input`."""
+        """Returns the symbolic output for `input`."""
         return self._graph()[1]
 
     @property
     def input_shape(self) -> Any:
-        """`(batch, input_length, input_dim)`, None where any size will do."""
+        """Returns `(batch, input_length, input_dim)`, None for any size."""
         return self._with_target(self._known_shape())
 
     @property
     def output_shape(self) -> Any:
-        """`(batch, output_length, output_dim)`, None where any size will do."""
+        """Returns `(batch, output_length, output_dim)`, None for any size."""
         return self.compute_output_shape(self.input_shape)
 
     def _known_shape(self) -> BatchShape:
@@ -231,12 +231,12 @@ class VectorModel(Network):
         input_signature: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Exports as `keras.Model.export` does; a model that was not called yet too, for the shape
-        that it was made for.
+        """Exports as `keras.Model.export` does, and also before the first call, for the shape that
+        the model was made with.
 
         Raises:
-            ValueError: if the format is `onnx`, the backend TensorFlow and `unroll` not set: what
-                Keras writes of TensorFlow's loops no ONNX runtime loads.
+            ValueError: if the format is `onnx`, the backend TensorFlow and `unroll` not set: no
+                ONNX runtime loads the loops that Keras then writes.
         """
         if format == "onnx" and not self.exports_to_onnx():
             raise ValueError(
@@ -252,7 +252,7 @@ class VectorModel(Network):
         )
 
     def exports_to_onnx(self) -> bool:
-        """Whether Keras writes a graph that an ONNX runtime loads."""
+        """Tells whether Keras writes a graph that an ONNX runtime loads."""
         return all(getattr(layer, "supports_jit", True) for layer in self.layers)
 
     def get_config(self) -> dict[str, Any]:

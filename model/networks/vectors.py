@@ -22,7 +22,7 @@ from model.networks.vector_model import Depth, Tensor, VectorModel
 
 @keras.saving.register_keras_serializable("seq2seq")
 class SimpleSeq2Seq(VectorModel):
-    """Reads the source into one vector, and reads that vector at every step of the target.
+    """A model that reads the source into one vector, and that vector at every step of the target.
 
         C = encoder(X), the last output;   y = decoder(C, C, ..., C)
 
@@ -127,7 +127,8 @@ class SimpleSeq2Seq(VectorModel):
 
 @keras.saving.register_keras_serializable("seq2seq")
 class Seq2Seq(VectorModel):
-    """Feeds each output back as the next input (Sutskever et al. 2014, arXiv:1409.3215).
+    """A model that feeds each output back as the next input (Sutskever et al. 2014,
+    arXiv:1409.3215).
 
         C, s_0 = encoder(X);   y_t = decoder(s_{t-1}, y_{t-1}),   y_0 = W C + b
 
@@ -253,7 +254,7 @@ class Seq2Seq(VectorModel):
 
 @keras.saving.register_keras_serializable("seq2seq")
 class AttentionSeq2Seq(VectorModel):
-    """Looks at all of the source for each output (Bahdanau et al. 2015, arXiv:1409.0473).
+    """A model that attends to the source for each output (Bahdanau et al. 2015, arXiv:1409.0473).
 
         H = encoder(X);   y_i = decoder(s_{i-1}, [y_{i-1}; v_i])
         v_i = sum_j alpha_ij H_j,   alpha_i = softmax_j a(s_{i-1}, H_j)

@@ -1,8 +1,8 @@
 """Greedy search, beam search and sampling over any number of requests that come and go.
 
-`Search` drives an engine: `add` lets requests join, `step` moves every one of them by one token and
-returns those that are done. Which rows decode together never changes what a request gets. Knows
-the contract and its options; no network, no text, no clock. Every token's work is on arrays.
+`Search` drives an engine: `add` lets requests join, `step` extends each of them by one token and
+returns those that are done. A request gets the same answer alone or in a batch. Knows the contract
+and its options; no network, no text, no clock. Every token's work is on arrays.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from numpy.typing import NDArray
 from model.contract import Engine, Sequel, State, StepResult, can_look_ahead
 from model.errors import EngineError
 from model.search.beams import Beams
-from model.search.controls import Controls, Histories, Ints, Verdict
+from model.search.constraints import Histories, Ints, StepConstraints, TokenConstraints
 from model.search.lookahead import Lookahead
+from model.search.options_table import DIVERSITY, Floats
 from model.search.requests import Hypothesis, SearchRequest
-from model.search.required import Requirements, spread
-from model.search.rules import DIVERSITY, Floats
+from model.search.required import PhraseConstraints, allocate_beam
 from model.search.sampling import Sampler
 
 Places = NDArray[np.intp]
 
 
 @dataclass
-class _Open:
+class _ActiveRequest:
     """A request in search.
 
     Attributes:
-        finished: what it has so far.
-        stream: its random numbers, if it draws.
+        finished: its finished hypotheses so far.
+        rng: its random numbers, if it samples.
     """
 
     request: SearchRequest
     finished: list[Hypothesis]
-    stream: np.random.Generator | None
+    rng: np.random.Generator | None
 
     @classmethod
-    def new(cls, request: SearchRequest) -> _Open:
-        """One that has nothing yet."""
+    def new(cls, request: SearchRequest) -> _ActiveRequest:
+        """Builds one without finished hypotheses."""
         draws = request.options.temperature > 0
         return cls(request, [], np.random.default_rng(request.options.seed) if draws else None)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Requests whose sources were read, and the beams that they begin with."""
+    """Requests whose sources were encoded, and the beams that they begin with."""
 
     requests: Sequence[SearchRequest]
     beams: Beams
@@ -65,13 +65,13 @@ class Search:
     that ends leaves the beam, which is narrower from then on. A request is done when its beam is
     empty, or when no live hypothesis can still overtake its n-th best finished one: stopping early
     changes no answer. With `beam_size=1` this is greedy search. With a `temperature`, `beam_size`
-    hypotheses are drawn instead, each by itself.
+    hypotheses are sampled instead, independently.
 
     Args:
         engine: runs the network.
-        bos_id: what every hypothesis reads first.
-        eos_id: what ends it.
-        blocked_ids: what no hypothesis may hold, as the unknown word.
+        bos_id: the token that every hypothesis begins with.
+        eos_id: the token that ends it.
+        blocked_ids: tokens that no hypothesis may contain, as the unknown word.
     """
 
     def __init__(
@@ -82,32 +82,32 @@ class Search:
         self._eos_id = eos_id
         self._blocked_ids = sorted(blocked_ids)
         self._state: State = None
-        self._open: list[_Open] = []
-        self._is_changed = False  # who is in search, since `_read_requests`
-        self._beams: Beams  # of the open requests, and so are those that follow
-        self._controls: Controls
-        self._requirements: Requirements
+        self._active: list[_ActiveRequest] = []
+        self._is_changed = False  # the set of requests, since `_read_requests`
+        self._beams: Beams  # of the active requests, as are the following
+        self._constraints: TokenConstraints
+        self._phrases: PhraseConstraints
         self._sampler: Sampler
-        self._foresight: Lookahead | None  # if what they will choose can be foreseen
+        self._lookahead: Lookahead | None  # if it can predict what they will choose
 
     @property
     def active_rows(self) -> int:
-        """Rows that the next step computes."""
+        """Returns the number of rows of the next step."""
         return 0 if self.is_idle else int(self._beams.live.sum())
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is in search."""
-        return not self._open
+        """Tells whether no request is in search."""
+        return not self._active
 
     def add(self, requests: Sequence[SearchRequest]) -> None:
-        """Encodes `requests` as one batch and lets them join at the next step."""
+        """Encodes `requests` as one batch. They join at the next step."""
         if requests:
             self.join(self.encode(requests))
 
     def encode(self, requests: Sequence[SearchRequest]) -> Encoded:
-        """Reads the sources of one or more requests, in the order of their lengths. It changes
-        nothing here, and may run on another thread while this search steps."""
+        """Encodes the sources of one or more requests, sorted by length. Changes nothing here, and
+        may run on another thread while this search steps."""
         requests = sorted(requests, key=lambda request: len(request.source_ids))
         lengths = np.array([len(request.source_ids) for request in requests], np.int32)
         source_ids = np.zeros((len(requests), lengths.max()), np.int32)
@@ -118,23 +118,23 @@ class Search:
         return Encoded(requests, Beams.start(requests, bos_id=self._bos_id), state)
 
     def join(self, encoded: Encoded) -> None:
-        """Lets requests join at the next step. Where that fails, it changes nothing."""
+        """Lets requests join at the next step. If it fails, it changes nothing."""
         beams, state = encoded.beams, encoded.state
         if not self.is_idle:
             parents = self._beams.flat(self._beams.rows)
             beams = self._beams.join(beams)
             state = self._engine.join(self._state, parents, state)
         self._beams, self._state = beams, state
-        self._open += map(_Open.new, encoded.requests)
+        self._active += map(_ActiveRequest.new, encoded.requests)
         self._is_changed = True
 
     def remove(self, keys: Collection[Hashable]) -> None:
         """Drops requests; their rows are free at the next step. Unknown keys change nothing."""
-        staying = np.array([entry.request.key not in keys for entry in self._open], bool)
+        staying = np.array([entry.request.key not in keys for entry in self._active], bool)
         self._retain(staying)
 
     def step(self) -> list[tuple[Hashable, tuple[Hypothesis, ...]]]:
-        """Moves every request by one token, and one that is alone by several where that is as good.
+        """Extends every request by one token, or a lone one by several if that gives the same.
         Returns those that are done, best hypothesis first."""
         if self.is_idle:
             return []
@@ -148,76 +148,86 @@ class Search:
         bounds = beams.upper_bounds()
         _check_numbers(bounds)
         done = ~(bounds > beams.worst_kept)
-        answers = [(self._open[g].request.key, _best(self._open[g])) for g in np.flatnonzero(done)]
+        answers = [
+            (self._active[g].request.key, _best(self._active[g])) for g in np.flatnonzero(done)
+        ]
         self._retain(~done)
         return answers
 
     def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
-        """What is certain of the answers of some requests in search: the tokens on which all their
-        hypotheses agree, beyond the first `after[key]`. Only those that have any are told."""
-        told = {}
-        for place, entry in enumerate(self._open):
+        """Returns what is certain of the answers of some requests in search: the tokens on which
+        all their hypotheses agree, beyond the first `after[key]`. Requests without any are left
+        out."""
+        found = {}
+        for place, entry in enumerate(self._active):
             known = after.get(entry.request.key)
             if known is not None and (tokens := self._agreed(place, known)):
-                told[entry.request.key] = tokens
-        return told
+                found[entry.request.key] = tokens
+        return found
 
     def _agreed(self, place: int, known: int) -> tuple[int, ...]:
         beams = self._beams
         first = beams.tokens.shape[2] - int(beams.lengths[place]) + known
         live = beams.tokens[place, beams.live[place], first:].tolist()
-        ended = [each.tokens[known:] for each in _best(self._open[place])]
+        ended = [each.tokens[known:] for each in _best(self._active[place])]
         places = zip(*live, *ended, strict=False)
         agree = itertools.takewhile(lambda each: len(set(each)) == 1, places)
         return tuple(each[0] for each in agree)
 
     def _advance(self) -> None:
-        """Steps the engine and chooses continuations. Those that have just ended are among them."""
+        """Steps the engine and chooses continuations, with those that have just ended."""
         beams = self._beams
         width = beams.logprobs.shape[1]
         last = beams.flat(beams.tokens[:, :, -1])
-        verdict = self._verdict()
-        top_k = max(width, self._sampler.reach) + self._requirements.reach + verdict.reach
-        if self._foresight and width == 1 and self._controls.are_constant:
-            self._stride(self._foresight, verdict, last, top_k)
+        constraints = self._step_constraints()
+        top_k = (
+            max(width, self._sampler.max_top_k)
+            + self._phrases.extra_candidates
+            + constraints.extra_candidates
+        )
+        if self._lookahead and width == 1 and self._constraints.are_constant:
+            self._append_tokens(self._lookahead, constraints, last, top_k)
             return
-        result = self._step_engine(last, top_k, wanted=self._wanted(verdict))
+        result = self._step_engine(last, top_k, wanted=self._wanted(constraints))
         self._state = result.state
-        if width == 1 and not (self._sampler.in_use or self._requirements.in_use):
-            tokens, steps = verdict.likeliest(result.tokens, result.logprobs)
+        if width == 1 and not (self._sampler.in_use or self._phrases.in_use):
+            tokens, steps = constraints.likeliest(result.tokens, result.logprobs)
             logprobs = beams.logprobs + steps[:, None]
             beams.advance(None, tokens[:, None], logprobs, result.attention_weights)
         else:
-            self._choose(verdict, result)
+            self._choose(constraints, result)
 
-    def _stride(self, foresight: Lookahead, verdict: Verdict, last: Ints, top_k: int) -> None:
-        """Several tokens at once, of a greedy request that is alone."""
+    def _append_tokens(
+        self, lookahead: Lookahead, constraints: StepConstraints, last: Ints, top_k: int
+    ) -> None:
+        """Appends several tokens at once, for a lone greedy request."""
         beams = self._beams
         totals = beams.logprobs[0]
         sequel = Sequel(beams.rows[0], last, top_k, totals, beams.steps_left)
-        steps = foresight.take(self._state, sequel)
-        tokens, logprobs = verdict.likeliest(steps.tokens[:, 0], steps.logprobs[:, 0])
+        steps = lookahead.take(self._state, sequel)
+        tokens, logprobs = constraints.likeliest(steps.tokens[:, 0], steps.logprobs[:, 0])
         goes_on = (tokens[:-1] == steps.chosen[:, 0]) & (steps.parents[:, 0] == 0)
         goes_on &= tokens[:-1] != self._eos_id
         count = len(tokens) if goes_on.all() else int(goes_on.argmin()) + 1
-        foresight.learn(were_all_used=count == len(tokens))
+        lookahead.adapt_length(were_all_used=count == len(tokens))
         self._state = steps.state(count - 1)
         total = np.add.accumulate(np.append(totals, logprobs[:count]))[-1:]
-        beams.stride(tokens[:count], total[None], steps.attention_weights[:count, 0])
+        beams.append_tokens(tokens[:count], total[None], steps.attention_weights[:count, 0])
 
     def _step_engine(self, tokens: Ints, top_k: int, wanted: Ints | None) -> StepResult:
-        """What the engine tells of each live row; `wanted` `(rows, n)`, -1 for none, comes last."""
+        """Returns the engine's step of all live rows. `wanted` `(rows, n)`, -1 for none, follow the
+        likeliest tokens."""
         beams = self._beams
         parents = beams.flat(beams.rows)
-        if self._foresight and wanted is None and len(parents) == beams.widths[0]:
+        if self._lookahead and wanted is None and len(parents) == beams.widths[0]:
             totals = beams.flat(beams.logprobs)
             sequel = Sequel(parents, tokens, top_k, totals, beams.steps_left)
-            return self._foresight.step(self._state, sequel)
+            return self._lookahead.step(self._state, sequel)
         if wanted is None:
             return self._engine.step(self._state, parents, tokens, top_k)
         result = self._engine.step(self._state, parents, tokens, top_k, wanted=wanted)
         if result.wanted_logprobs is None:
-            raise EngineError("this engine tells only the likeliest tokens, not those asked for")
+            raise EngineError("this engine returns only the likeliest tokens, not wanted ones")
         is_told = (wanted[:, :, None] == result.tokens[:, None]).any(axis=2)
         is_told |= np.tril(wanted[:, :, None] == wanted[:, None], -1).any(axis=2)
         logprobs = np.where(is_told | (wanted < 0), -np.inf, result.wanted_logprobs)
@@ -227,24 +237,25 @@ class Search:
             logprobs=np.concatenate([result.logprobs, logprobs], axis=1),
         )
 
-    def _verdict(self) -> Verdict:
-        verdict = self._controls.verdict(self._histories)
-        if not self._requirements.in_use:
-            return verdict
-        unmet = ~self._requirements.is_met(*self._progress())
+    def _step_constraints(self) -> StepConstraints:
+        constraints = self._constraints.at_step(self._histories)
+        if not self._phrases.in_use:
+            return constraints
+        unmet = ~self._phrases.is_met(*self._progress())
         return replace(
-            verdict, too_early=unmet if verdict.too_early is None else unmet | verdict.too_early
+            constraints,
+            too_early=unmet if constraints.too_early is None else unmet | constraints.too_early,
         )
 
-    def _wanted(self, verdict: Verdict) -> Ints | None:
-        """Tokens of each live row that must be among its candidates, -1 for none."""
-        wanted = [] if verdict.forced is None else [verdict.forced[:, None]]
-        if self._requirements.in_use:
-            wanted.append(self._requirements.wanted(*self._progress()))
+    def _wanted(self, constraints: StepConstraints) -> Ints | None:
+        """Returns the tokens that must be among each live row's candidates, -1 for none."""
+        wanted = [] if constraints.forced is None else [constraints.forced[:, None]]
+        if self._phrases.in_use:
+            wanted.append(self._phrases.wanted(*self._progress()))
         return np.concatenate(wanted, axis=1) if wanted else None
 
     def _progress(self) -> tuple[Ints, Places]:
-        """How far each live row has come with what is required, and its request."""
+        """Returns each live row's progress with the required phrases, and its request."""
         beams = self._beams
         return beams.flat(beams.progress), np.nonzero(beams.live)[0]
 
@@ -255,29 +266,29 @@ class Search:
         requests = np.nonzero(beams.live)[0]
         return Histories(beams.flat(beams.tokens), beams.lengths[requests], requests)
 
-    def _choose(self, verdict: Verdict, result: StepResult) -> None:
-        """Continues the beams with the candidates of each request that are best, or drawn."""
+    def _choose(self, constraints: StepConstraints, result: StepResult) -> None:
+        """Continues the beams with each request's best, or sampled, candidates."""
         beams = self._beams
         count, width = beams.logprobs.shape
         top_k = result.tokens.shape[1]
         _check_numbers(result.logprobs[:, 0])
-        steps = beams.spread(verdict.judge(result.tokens, result.logprobs), -np.inf)
+        steps = beams.spread(constraints.apply(result.tokens, result.logprobs), -np.inf)
         candidates = beams.spread(result.tokens, 0)
         logprobs = beams.logprobs[:, :, None] + steps
         ranked = _with_diversity(logprobs, beams).reshape(count, -1)
         chosen = np.argsort(-ranked, axis=1, kind="stable")[:, :width]
         reached = None
-        if self._requirements.in_use:
-            asked = self._requirements.are_asked
-            after = self._requirements.after(*self._progress(), result.tokens)
+        if self._phrases.in_use:
+            constrained = self._phrases.has_phrases
+            after = self._phrases.after(*self._progress(), result.tokens)
             reached = beams.spread(after, 0).reshape(count, -1, after.shape[2])
-            banks = self._requirements.banks(reached)
-            chosen[asked] = spread(ranked[asked], banks[asked], width)
+            banks = self._phrases.banks(reached)
+            chosen[constrained] = allocate_beam(ranked[constrained], banks[constrained], width)
         has_room = np.arange(width) < beams.widths[:, None]
         if self._sampler.in_use:
-            is_drawn = self._sampler.is_drawn[:, None]
-            chosen = np.where(is_drawn, self._sampler.draw(steps), chosen)
-            has_room |= is_drawn
+            is_sampled = self._sampler.is_sampled[:, None]
+            chosen = np.where(is_sampled, self._sampler.draw(steps), chosen)
+            has_room |= is_sampled
         places = chosen + beams.first_places * top_k
         beams.advance(
             chosen // top_k,
@@ -288,8 +299,8 @@ class Search:
         )
 
     def _collect(self) -> bool:
-        """Takes hypotheses that ended, or ran out of tokens, out of the beams. Tells whether there
-        were any."""
+        """Moves hypotheses that ended, or reached `max_tokens`, from the beams to the finished
+        ones. Returns whether there were any."""
         beams = self._beams
         ended = beams.tokens[:, :, -1] == self._eos_id
         if beams.steps_left > 0 and not np.count_nonzero(ended):
@@ -297,7 +308,7 @@ class Search:
         ended &= beams.live
         over = ended
         if beams.steps_left <= 0:
-            over = ended | beams.live & (beams.lengths >= beams.rules["max_tokens"])[:, None]
+            over = ended | beams.live & (beams.lengths >= beams.options["max_tokens"])[:, None]
         places = np.flatnonzero(over)
         requests, columns = (each.tolist() for each in divmod(places, over.shape[1]))
         facts = [
@@ -306,12 +317,12 @@ class Search:
         ]
         lengths = beams.lengths.tolist()
         for g, w, logprob, score, has_ended, is_met in zip(requests, columns, *facts, strict=True):
-            entry, length = self._open[g], lengths[g]
+            entry, length = self._active[g], lengths[g]
             tokens = beams.tokens[g, w, beams.tokens.shape[2] - length :].tolist()
-            looked = None
+            attention = None
             if entry.request.wants_attention:
                 source_len = len(entry.request.source_ids)
-                looked = beams.attention_weights[g, w, -length:, :source_len].copy()
+                attention = beams.attention_weights[g, w, -length:, :source_len].copy()
             entry.finished.append(
                 Hypothesis(
                     tokens=tuple(tokens[:-1] if has_ended else tokens),
@@ -319,13 +330,13 @@ class Search:
                     score=score,
                     finish_reason="stop" if has_ended and is_met else "length",
                     holds_required=is_met,
-                    attention_weights=looked,
+                    attention_weights=attention,
                 )
             )
         beams.drop(places)
         for g in set(requests):
-            best = _best(self._open[g])
-            if len(best) == self._open[g].request.options.n_best:
+            best = _best(self._active[g])
+            if len(best) == self._active[g].request.options.n_best:
                 beams.worst_kept[g] = (
                     best[-1].score if best[-1].finish_reason == "stop" else -np.inf
                 )
@@ -333,15 +344,15 @@ class Search:
         return bool(requests)
 
     def _are_met(self) -> NDArray[np.bool_]:
-        """Which hypotheses hold all that is required of them, `(G, W)`."""
-        if not self._requirements.in_use:
+        """Tells which hypotheses contain all required phrases, `(G, W)`."""
+        if not self._phrases.in_use:
             return self._beams.live
-        return self._beams.spread(self._requirements.is_met(*self._progress()), False)
+        return self._beams.spread(self._phrases.is_met(*self._progress()), False)
 
     def _retain(self, requests: NDArray[np.bool_]) -> None:
         if requests.all():
             return
-        self._open = [entry for entry, kept in zip(self._open, requests, strict=True) if kept]
+        self._active = [entry for entry, kept in zip(self._active, requests, strict=True) if kept]
         if self.is_idle:
             self._state = None
             return
@@ -349,17 +360,17 @@ class Search:
         self._is_changed = True
 
     def _read_requests(self) -> None:
-        """What holds as long as nobody comes or goes."""
+        """Computes what holds until a request joins or leaves."""
         self._is_changed = False
-        requests, rules = [entry.request for entry in self._open], self._beams.rules
-        self._controls = Controls(
-            requests, rules, eos_id=self._eos_id, blocked_ids=self._blocked_ids
+        requests, options = [entry.request for entry in self._active], self._beams.options
+        self._constraints = TokenConstraints(
+            requests, options, eos_id=self._eos_id, blocked_ids=self._blocked_ids
         )
-        self._requirements = Requirements(requests)
-        self._sampler = Sampler(rules, [entry.stream for entry in self._open])
+        self._phrases = PhraseConstraints(requests)
+        self._sampler = Sampler(options, [entry.rng for entry in self._active])
         engine = self._engine
         is_foreseeable = len(requests) == 1 and requests[0].takes_the_likeliest
-        self._foresight = Lookahead(engine) if is_foreseeable and can_look_ahead(engine) else None
+        self._lookahead = Lookahead(engine) if is_foreseeable and can_look_ahead(engine) else None
 
 
 def _check_numbers(logprobs: NDArray[np.floating[Any]]) -> None:
@@ -368,19 +379,18 @@ def _check_numbers(logprobs: NDArray[np.floating[Any]]) -> None:
 
 
 def _with_diversity(logprobs: Floats, beams: Beams) -> Floats:
-    """`logprobs` `(G, W, K)` as candidates are ranked by: with `diversity`, the k-th best
-    continuation of a hypothesis counts k times that less (Li, Monroe and Jurafsky 2016,
-    arXiv:1611.08562), so that fewer siblings fill the beam. All those count alike of whom a beam
-    has no room for so many.
+    """Returns `logprobs` `(G, W, K)` for ranking: with `diversity`, the k-th best continuation of a
+    hypothesis loses k times that (Li, Monroe and Jurafsky 2016, arXiv:1611.08562), so that fewer
+    siblings fill the beam. Ranks beyond a beam's width count alike.
     """
-    if not beams.uses & DIVERSITY:
+    if not beams.features & DIVERSITY:
         return logprobs
     ranks = np.argsort(np.argsort(-logprobs, axis=2, kind="stable"), axis=2, kind="stable")
     ranks = np.minimum(ranks, beams.widths[:, None, None])
-    return logprobs - beams.rules["diversity"][:, None, None] * ranks
+    return logprobs - beams.options["diversity"][:, None, None] * ranks
 
 
-def _best(entry: _Open) -> tuple[Hypothesis, ...]:
-    """The n best finished hypotheses."""
+def _best(entry: _ActiveRequest) -> tuple[Hypothesis, ...]:
+    """Returns the n best finished hypotheses."""
     ranked = sorted(entry.finished, key=lambda each: each.rank)
     return tuple(ranked[: entry.request.options.n_best])

@@ -1,7 +1,7 @@
-"""Sequences of tokens that must not be said, of any number of requests.
+"""Blocked sequences of tokens, of any number of requests.
 
-However many there are, a step looks at those only whose last token but one has just been said: they
-are sorted by it. What holds whatever was said stands in a table.
+However many there are, a step looks only at those whose last token but one is the hypothesis' last:
+they are sorted by it. Blocked single tokens are in a table.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int32]
 Places = NDArray[np.intp]
 
-#: Above the bits of a token.
+#: Bits of a token in a key, below those of its request.
 TOKEN_BITS = 32
 
 
 @dataclass(frozen=True)
 class BlockedSequences:
-    """What one request must not say.
+    """The blocked sequences of one request.
 
     Attributes:
         singles: int32 `(n,)`, the sequences of one token.
@@ -37,7 +37,7 @@ class BlockedSequences:
 
     @classmethod
     def of(cls, sequences: Iterable[Sequence[int]]) -> BlockedSequences:
-        """Sequences, none empty, in any order."""
+        """Builds them from sequences, none empty, in any order."""
         distinct = {tuple(each) for each in sequences}
         longer = sorted((each for each in distinct if len(each) > 1), key=lambda each: each[-2])
         return cls(
@@ -50,12 +50,12 @@ class BlockedSequences:
 
 @dataclass(frozen=True)
 class BlockedTokens:
-    """What must not come in each row, whatever it has said.
+    """The tokens that are blocked in each row, whatever its history.
 
     Attributes:
-        table: bool `(lines, tokens)`; nobody blocks what stands in its last column, or beyond.
+        table: bool `(lines, tokens)`; tokens in its last column, or beyond, are not blocked.
         lines: `(rows,)`, the line of each row.
-        most_in_a_row: no row has more tokens than this.
+        most_in_a_row: the largest number of blocked tokens in a row.
     """
 
     table: NDArray[np.bool_]
@@ -63,7 +63,7 @@ class BlockedTokens:
     most_in_a_row: int
 
     def among(self, candidates: Ints) -> NDArray[np.bool_]:
-        """Which of `candidates` `(rows, n)` must not come."""
+        """Tells which of `candidates` `(rows, n)` are blocked."""
         columns = np.minimum(candidates, self.table.shape[1] - 1)
         found: NDArray[np.bool_] = self.table[self.lines[:, None], columns]
         return found
@@ -83,7 +83,7 @@ class Blocked:
         sizes = np.array([len(each.singles) for each in requests])
         self._most_singles = int(sizes.max())
         if self._most_singles:
-            # The first line is of all who block none.
+            # The first line is for all that block none.
             self._lines = np.where(sizes > 0, np.cumsum(sizes > 0), 0)
             singles = np.concatenate([each.singles for each in requests])
             shape = self._lines.max() + 1, singles.max() + 2
@@ -91,14 +91,14 @@ class Blocked:
             self._table[np.repeat(self._lines, sizes), singles] = True
 
     def singles(self, requests: Places) -> BlockedTokens | None:
-        """What must not come in any case, in rows of `requests` `(rows,)`; None: nothing."""
+        """Returns the single tokens that are blocked in rows of `requests` `(rows,)`, if any."""
         if not self._most_singles:
             return None
         return BlockedTokens(self._table, self._lines[requests], self._most_singles)
 
     def ends(self, tokens: Ints, lengths: Ints, requests: Places) -> tuple[Places, Ints]:
-        """Rows, and the last token of a sequence of two or more whose others they have just said.
-        The arguments are as in `model.search.controls.Histories`."""
+        """Returns rows, and the last token of each longer sequence whose other tokens end the row's
+        history. The arguments are as in `model.search.constraints.Histories`."""
         keys = _keys(requests, tokens[:, -1])
         first = np.searchsorted(self._keys, keys, "left")
         counts = np.searchsorted(self._keys, keys, "right") - first
@@ -114,7 +114,7 @@ class Blocked:
 
 
 def holds_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:
-    """Whether any of `sequences`, none empty, comes in a row in `ids`."""
+    """Tells whether `ids` contains any of `sequences`, none empty."""
     whole = tuple(ids)
     sought = {tuple(each) for each in sequences}
     sizes = {len(each) for each in sought}
@@ -126,5 +126,5 @@ def holds_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:
 
 
 def _keys(requests: Places, tokens: Ints) -> NDArray[np.int64]:
-    """Numbers in the order of requests and, within each, of tokens."""
+    """Returns numbers in the order of requests and, within each, of tokens."""
     return requests.astype(np.int64) << TOKEN_BITS | tokens

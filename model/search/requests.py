@@ -1,4 +1,4 @@
-"""What a search is asked, and what it answers."""
+"""Requests to a search, and its answers."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class SearchRequest:
         source_ids: what the encoder reads, at least one id.
         options: how to search.
         prefix_ids: what every hypothesis begins with; no other option applies to it.
-        blocked: sequences of ids, none empty, that no hypothesis may hold.
-        required: sequences of ids, none empty, all of which a hypothesis holds that ends itself.
-            They need a beam of two at least; one with a place for each required token, and some
-            more, finds better ones. What cannot be said, as it is blocked too, is never done:
-            such hypotheses are cut.
-        wants_attention: whether hypotheses tell their attention weights.
+        blocked: sequences of ids, none empty, that no hypothesis contains.
+        required: sequences of ids, none empty, all of which a hypothesis must contain before it
+            may end. They need a beam of at least two; one that is larger than the number of
+            required tokens finds better ones. If a required sequence is blocked too, all
+            hypotheses are cut.
+        wants_attention: whether hypotheses have attention weights.
     """
 
     key: Hashable
@@ -51,17 +51,17 @@ class SearchRequest:
 
     @lazy
     def blocked_sequences(self) -> BlockedSequences:
-        """`blocked`, as arrays."""
+        """Returns `blocked` as arrays."""
         return BlockedSequences.of(self.blocked)
 
     @property
     def uses_shortlist(self) -> bool:
-        """Whether likely words are enough: no word is asked for."""
+        """Tells whether likely words are enough: no particular word is needed."""
         return self.options.shortlist and not self.prefix_ids and not self.required
 
     @property
     def takes_the_likeliest(self) -> bool:
-        """Whether it goes on with the likeliest tokens, but for some that must not come."""
+        """Tells whether it always chooses the likeliest of the allowed tokens."""
         options = self.options
         return not (
             options.temperature
@@ -72,7 +72,7 @@ class SearchRequest:
 
     @property
     def follows_attention(self) -> bool:
-        """Whether the search must keep its attention weights."""
+        """Tells whether the search must keep its attention weights."""
         return self.wants_attention or self.options.coverage_penalty > 0
 
 
@@ -84,11 +84,12 @@ class Hypothesis:
         tokens: target ids without the end-of-sentence id.
         logprob: sum of the log-probabilities of all its tokens, the end included, in nats.
         score: `logprob` after the length and coverage penalties; hypotheses are ordered by it.
-        finish_reason: `stop` if it ended itself, `length` if `max_tokens` cut it, or if nothing was
-            left that it might say.
-        holds_required: whether it holds all that was required; True for all that ended themselves.
+        finish_reason: `stop` if it ended itself, `length` if `max_tokens` cut it, or if no token
+            was allowed any more.
+        holds_required: whether it contains all required sequences; True for all that ended
+            themselves.
         attention_weights: float32 `(tokens, source_len)`, each row sums to 1, the end of sentence
-            last if it ended itself; None unless asked for.
+            last if it ended itself; only with `wants_attention`.
     """
 
     tokens: tuple[int, ...]
@@ -100,6 +101,6 @@ class Hypothesis:
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
-        """Sorts hypotheses, the best first: those that ended themselves, then those that hold what
-        is required, by their scores."""
+        """Returns the key that sorts hypotheses, the best first: by whether they ended themselves,
+        whether they contain all required sequences, and their scores."""
         return self.finish_reason == "length", not self.holds_required, -self.score

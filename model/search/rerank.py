@@ -1,5 +1,5 @@
 """Maximum mutual information: answers that fit their source and not just any (Li et al. 2016,
-arXiv:1510.03055). A search finds hypotheses, another model scores each, and their order changes.
+arXiv:1510.03055). A search finds hypotheses, another model scores them, and their order changes.
 
 Works on ids; knows neither text nor which model is which.
 """
@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 
 from model.config import SearchOptions
+from model.search.options_table import penalty
 from model.search.requests import Hypothesis, SearchRequest
-from model.search.rules import penalty
 
-#: What the other model tells: how likely the source is after the target (the paper's MMI-bidi), or
-#: how likely the target is after nothing at all (MMI-antiLM).
+#: What the other model scores: the source given the target (the paper's MMI-bidi), or the target
+#: given an empty source (MMI-antiLM).
 Kind = Literal["reverse", "language"]
 
 MOST_TOKENS = 1024
@@ -26,8 +26,8 @@ MOST_TOKENS = 1024
 def scoring_request(
     source_ids: Sequence[int], target_ids: Sequence[int], *, eos_id: int
 ) -> SearchRequest:
-    """A search that can only say `target_ids`: the `logprob` of its one hypothesis is
-    log p(target, end | source). Of a longer target, the first `MOST_TOKENS - 1` count."""
+    """Builds a request whose only possible answer is `target_ids`: the `logprob` of its hypothesis
+    is log p(target, end | source). A longer target is cut to `MOST_TOKENS - 1`."""
     whole = (*target_ids[: MOST_TOKENS - 1], eos_id)
     options = SearchOptions(max_tokens=len(whole), length_penalty=0.0)
     return SearchRequest(None, source_ids, options, prefix_ids=whole)
@@ -41,7 +41,7 @@ def reranked(
     weight: float,
     length_penalty: float,
 ) -> tuple[Hypothesis, ...]:
-    """`hypotheses` in a new order, with new scores.
+    """Returns `hypotheses` in a new order, with new scores.
 
     With `reverse`, `score + weight * logprob(source | target)`: the source is the same for all.
     With `language`, `score - weight * logprob(target) / penalty(tokens)`, divided as the score
@@ -49,9 +49,9 @@ def reranked(
 
     Args:
         hypotheses: what a search found for one source.
-        logprobs: what the other model says of each, in nats.
-        kind: what that is.
-        weight: how much it counts, >= 0; 0 changes nothing.
+        logprobs: the other model's score of each, in nats.
+        kind: what the other model scores.
+        weight: of the other model's scores, >= 0; 0 changes nothing.
         length_penalty: of the search.
     """
     other = np.array(logprobs)

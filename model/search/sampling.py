@@ -1,4 +1,4 @@
-"""Draws tokens at random, each hypothesis by itself."""
+"""Sampling: draws tokens at random, for each hypothesis independently."""
 
 from __future__ import annotations
 
@@ -7,51 +7,50 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.search.rules import DRAWS, Floats, Rules, all_uses
+from model.search.options_table import SAMPLING, Floats, OptionsTable, all_features
 
-#: Draws are among so many of the likeliest tokens at most. To be told of more takes a graph longer
-#: than all the rest of a step.
+#: The largest `top_k` of sampling. To return more takes a graph longer than all the rest of a step.
 MOST_DRAWN = 1_000
 
 
 class Sampler:
-    """Draws for requests. Each has a stream of random numbers of its own, so that its draws do not
-    depend on who else is there.
+    """Draws tokens for requests. Each has random numbers of its own, so that its draws do not
+    depend on the other requests.
 
     Args:
-        rules: `(G,)`, what they ask.
-        streams: of each; None: it draws nothing.
+        options: `(G,)`, their options.
+        rngs: the random numbers of each; None: it does not sample.
 
     Attributes:
-        in_use: whether any request draws.
-        is_drawn: bool `(G,)`, which do; only while any does.
-        reach: how many of the likeliest tokens some request draws among.
+        in_use: whether any request samples.
+        is_sampled: bool `(G,)`, which do; only while any does.
+        max_top_k: the largest `top_k` of those that sample.
     """
 
-    def __init__(self, rules: Rules, streams: Sequence[np.random.Generator | None]) -> None:
-        self.in_use = bool(all_uses(rules) & DRAWS)
-        self.reach = 0
+    def __init__(self, options: OptionsTable, rngs: Sequence[np.random.Generator | None]) -> None:
+        self.in_use = bool(all_features(options) & SAMPLING)
+        self.max_top_k = 0
         if self.in_use:
-            self._streams = streams
-            self._beam_sizes = rules["beam_size"].tolist()
-            self.is_drawn = rules["temperature"] > 0
-            self._temperature = np.where(self.is_drawn, rules["temperature"], 1.0)
-            wished = np.where(rules["top_k"] > 0, rules["top_k"], MOST_DRAWN)
-            self._top_k, self._top_p = np.minimum(wished, MOST_DRAWN), rules["top_p"]
-            self.reach = int(self._top_k[self.is_drawn].max())
+            self._rngs = rngs
+            self._beam_sizes = options["beam_size"].tolist()
+            self.is_sampled = options["temperature"] > 0
+            self._temperature = np.where(self.is_sampled, options["temperature"], 1.0)
+            top_k = np.where(options["top_k"] > 0, options["top_k"], MOST_DRAWN)
+            self._top_k, self._top_p = np.minimum(top_k, MOST_DRAWN), options["top_p"]
+            self.max_top_k = int(self._top_k[self.is_sampled].max())
 
     def draw(self, logprobs: Floats) -> NDArray[np.intp]:
-        """One continuation of each hypothesis, from `logprobs` `(G, W, K)` of its next tokens.
+        """Draws a continuation of each hypothesis, from `logprobs` `(G, W, K)` of its next tokens.
 
         Returns:
-            `(G, W)`, places in each request's W x K candidates. Those of requests that draw nothing
-            mean nothing.
+            `(G, W)`, indices into each request's W x K candidates; meaningless for requests that do
+            not sample.
         """
         count, width, top_k = logprobs.shape
         uniform = np.zeros((count, width))
-        for place, (stream, size) in enumerate(zip(self._streams, self._beam_sizes, strict=True)):
-            if stream is not None:
-                uniform[place, :size] = stream.random(size)[:width]
+        for place, (rng, size) in enumerate(zip(self._rngs, self._beam_sizes, strict=True)):
+            if rng is not None:
+                uniform[place, :size] = rng.random(size)[:width]
         places = draw(
             logprobs.reshape(-1, top_k),
             uniform.ravel(),
@@ -71,12 +70,13 @@ def draw(
         logprobs: `(rows, n)`, in nats, in any order and with any sum; -inf is never drawn, unless a
             row has nothing else.
         uniform: `(rows,)`, random numbers in [0, 1).
-        temperature: `(rows,)`, > 0; they are divided by it.
-        top_k: `(rows,)`, only so many of the likeliest are drawn; 0: all (Fan et al. 2018).
-        top_p: `(rows,)`, only the likeliest that together reach this share (Holtzman et al. 2020).
+        temperature: `(rows,)`, > 0; log-probabilities are divided by it.
+        top_k: `(rows,)`, draws only from the k likeliest; 0: from all (Fan et al. 2018).
+        top_p: `(rows,)`, draws only from the likeliest that together have this probability
+            (Holtzman et al. 2020).
 
     Returns:
-        `(rows,)`, places along the second axis.
+        `(rows,)`, indices along the second axis.
     """
     order = np.argsort(-logprobs, axis=1, kind="stable")
     ranked = np.take_along_axis(logprobs, order, axis=1)

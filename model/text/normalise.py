@@ -1,11 +1,11 @@
-"""From any Unicode string to the plain form that tokenizers are trained on."""
+"""Normalisation of any Unicode string to the plain form that tokenizers are trained on."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-_JOINERS = "\u200c\u200d"  # zero width, but they change how Persian, Hindi and emoji read
+_JOINERS = "\u200c\u200d"  # zero width, but they matter in Persian, Hindi and emoji
 _STRAIGHT = str.maketrans({"‘": "'", "’": "'", "`": "'", "´": "'", "“": '"', "”": '"', "…": "..."})
 _SPACE_BEFORE_PUNCTUATION = re.compile(r"\s+(?=[,.?!;:%)\]])")
 _SPLIT_CONTRACTION = re.compile(r"(\w)\s+'\s*(s|t|re|ve|ll|d|m)\b", re.IGNORECASE)
@@ -13,8 +13,8 @@ _SPLIT_NEGATION = re.compile(r"(\w)\s+(n't)\b", re.IGNORECASE)
 
 
 def normalise(text: str) -> str:
-    """Returns `text` in NFKC, on one line, single spaces, nothing at the ends, without control,
-    invisible and unpaired surrogate code points. The result of a second call is the same."""
+    """Returns `text` in NFKC, on one line, with single spaces and none at the ends, without
+    control, invisible and unpaired surrogate code points. A second call changes nothing."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     if text.isprintable():  # as no control, invisible and surrogate code point is
@@ -29,7 +29,7 @@ def _is_visible(character: str) -> bool:
 
 
 def plain_punctuation(text: str) -> str:
-    """Straight quotes, and punctuation joined to its word: `what ' s that ?` -> `what's that?`."""
+    """Straightens quotes, joins punctuation to its word: `what ' s that ?` -> `what's that?`."""
     text = text.translate(_STRAIGHT)
     if "'" in text:
         text = _SPLIT_CONTRACTION.sub(r"\1'\2", text)

@@ -1,4 +1,4 @@
-"""Which part of a dialogue a model reads."""
+"""The part of a dialogue that a model reads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from collections.abc import Sequence
 
 
 def recent_turns(turns: Sequence[str], limit: int) -> tuple[str, ...]:
-    """The last `limit` turns that hold any text, oldest first. `limit` >= 1."""
+    """Returns the last `limit` turns that have any text, oldest first. `limit` >= 1."""
     spoken = [turn for turn in turns if turn.strip()]
     return tuple(spoken[-limit:])

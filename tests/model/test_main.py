@@ -50,7 +50,7 @@ def test_a_line_that_is_longer_than_what_the_model_reads_is_told(
     assert run(monkeypatch, text, "reply", str(exported_folder), "--max-tokens", "4") == 0
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 4
-    assert "warning: of 1 lines, first of line 3," in printed.err
+    assert "warning: 1 lines, the first is line 3," in printed.err
 
 
 def test_words_can_be_required(
@@ -75,7 +75,7 @@ def test_bytes_that_are_no_text_are_answered(
     [
         (["translate"], "this model's task is 'reply', not 'translate'"),
         (["reply", "--decoding", "greedy", "--required-word", "fine"], "words need a beam"),
-        (["reply", "--required-word", " "], "required word ' ' holds no text"),
+        (["reply", "--required-word", " "], "required word ' ' has no text"),
         (["reply", "--decoding", "greedy", "--beam-size", "2"], "--beam-size: must be at most 1"),
         (["reply", "--min-tokens", "9", "--max-tokens", "3"], "--min-tokens: must be at most 3"),
         (["chat", "--rerank-weight", "1"], "--rerank-weight: must be at most 0 without a second"),

@@ -65,17 +65,14 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
 
     Raises:
         FolderError: if there is no model yet.
-        CorpusError: if the corpus has no dev or test part to compare engines on, or was tokenised
-            with another tokenizer than the model's.
+        CorpusError: if the corpus was tokenised with another tokenizer than the model's.
         EngineError: if graphs disagree with the network; nothing is written then.
     """
     path = Path(recipe.output) / "model"
     folder = load_folder(path)
     corpus = open_prepared(recipe)
     _require_same_tokenizers(corpus, folder)
-    shard = corpus.dev if len(corpus.dev) else corpus.test
-    if not len(shard):
-        raise CorpusError(f"{corpus.path}: has neither dev nor test part to compare engines on.")
+    shard = next(part for part in (corpus.dev, corpus.test, corpus.train) if len(part))
     sources = shard.source_ids(evenly_spaced(len(shard), SAMPLE))
     network = load_network(folder)
     reference = KerasEngine(network)

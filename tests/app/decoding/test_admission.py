@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from app.decoding.admission import MOST_PLAIN_COST, Queue, cost_of, is_costly
+from app.decoding.admission import MOST_PLAIN_COST, CostQueue, RequestQueue, cost_of, is_costly
 from model.config import SearchOptions
 from model.search.requests import SearchRequest
 
@@ -49,10 +50,86 @@ def test_cost_grows_with_rows_tokens_and_what_is_told() -> None:
 
 
 def test_a_queue_is_full_by_cost() -> None:
-    queue = Queue(4)
+    queue = CostQueue(4)
     queue.add("plain", 64.0)
     queue.add("costly", 2.5 * MOST_PLAIN_COST)
     assert queue.is_full
     queue.discard("plain")
     queue.discard("unknown")
     assert (queue.is_full, len(queue)) == (False, 1)
+
+
+@dataclass(eq=False)
+class Waiting:
+    rows: int
+    is_abandoned: bool = False
+
+
+def queue_of(*requests: Waiting, patience: int = 2) -> RequestQueue[Waiting]:
+    queue: RequestQueue[Waiting] = RequestQueue(patience)
+    for request in requests:
+        queue.add(request)
+    return queue
+
+
+def test_who_came_first_is_admitted_first() -> None:
+    first, second, third = Waiting(1), Waiting(2), Waiting(1)
+    queue = queue_of(first, second, third)
+    assert queue.admit(3) == [first, second]
+    assert queue.admit(0) == []
+    assert queue.admit(3) == [third]
+    assert len(queue) == 0
+
+
+def test_a_wide_one_is_overtaken_while_it_has_patience_and_no_longer() -> None:
+    wide = Waiting(4)
+    queue = queue_of(wide, patience=2)
+    for _ in range(2):
+        queue.add(narrow := Waiting(1))
+        assert queue.admit(3) == [narrow]
+    queue.add(late := Waiting(1))
+    assert queue.admit(3) == []
+    assert queue.admit(3) == []
+    assert queue.admit(4) == [wide]
+    assert queue.admit(1) == [late]
+
+
+def test_the_next_wide_one_begins_to_wait_when_it_is_first() -> None:
+    wide, next_wide = Waiting(4), Waiting(4)
+    queue = queue_of(wide, next_wide, patience=2)
+    for _ in range(3):
+        assert queue.admit(3) == []
+    assert queue.admit(4) == [wide]
+    queue.add(narrow := Waiting(1))
+    assert queue.admit(3) == [narrow]
+    queue.add(Waiting(1))
+    assert queue.admit(3) == []
+
+
+def test_who_has_gone_is_dropped_and_keeps_no_rows() -> None:
+    wide, narrow, gone = Waiting(4), Waiting(1), Waiting(1)
+    queue = queue_of(wide, patience=0)
+    assert queue.admit(3) == queue.admit(3) == []
+    wide.is_abandoned = gone.is_abandoned = True
+    queue.add(gone)
+    queue.add(narrow)
+    assert queue.admit(3) == [narrow]
+    assert len(queue) == 0
+
+
+def test_nobody_starves_whatever_comes() -> None:
+    """Narrow requests come for ever, as many as there are rows; each takes three steps."""
+    wide = Waiting(4)
+    queue = queue_of(wide, patience=16)
+    running: list[tuple[int, Waiting]] = []
+    for step in range(100):
+        running = [(end, each) for end, each in running if end > step]
+        for _ in range(4):
+            queue.add(Waiting(1))
+        free_rows = 4 - sum(each.rows for _, each in running)
+        chosen = queue.admit(free_rows)
+        assert sum(each.rows for each in chosen) <= free_rows
+        running += [(step + 1 + place % 3, each) for place, each in enumerate(chosen)]
+        if wide in chosen:
+            break
+    assert step <= 16 + 3

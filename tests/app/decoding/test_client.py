@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.decoding import admission
-from app.decoding.client import Scheduler
+from app.decoding.client import WorkerClient
 from app.decoding.messages import Hypotheses, Tokens
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from model.config import SearchOptions
@@ -29,7 +29,7 @@ VOCAB_SIZE, TOKEN = 12, 7
 #: Tokens of a reply that is still being decoded, however long it takes until others join it.
 LONG = 1000
 
-Submit = Callable[..., "asyncio.Task[Hypotheses]"]
+SubmitTask = Callable[..., "asyncio.Task[Hypotheses]"]
 
 
 @pytest.fixture(autouse=True)
@@ -48,25 +48,25 @@ def search_over(engine: TableEngine) -> Callable[[], Search]:
     return partial(Search, engine, bos_id=BOS_ID, eos_id=EOS_ID)
 
 
-def with_scheduler(
+def with_client(
     engine: TableEngine,
-    scenario: Callable[[Scheduler, Submit], Awaitable[None]],
+    scenario: Callable[[WorkerClient, SubmitTask], Awaitable[None]],
     *,
     max_rows: int = 4,
     max_queue: int = 4,
 ) -> None:
-    """Runs a scenario on a scheduler that is closed afterwards."""
+    """Runs a scenario on a client that is closed afterwards."""
 
     async def run() -> None:
         new_worker = partial(ThreadWorker, search_over(engine), max_rows)
-        scheduler = Scheduler(
+        client = WorkerClient(
             new_worker(),
             new_worker,
             max_rows=max_rows,
             max_queue=max_queue,
             step_seconds=10 * PATIENCE_SECONDS,
         )
-        await scheduler.open()
+        await client.open()
 
         def submit(
             max_tokens: int = 1,
@@ -76,7 +76,7 @@ def with_scheduler(
         ) -> asyncio.Task[Hypotheses]:
             options = SearchOptions(max_tokens=max_tokens, beam_size=beam_size)
             return asyncio.create_task(
-                scheduler.submit(
+                client.submit(
                     SearchRequest(None, (5, EOS_ID), options),
                     timeout_seconds=timeout_seconds,
                     on_tokens=on_tokens,
@@ -84,11 +84,11 @@ def with_scheduler(
             )
 
         try:
-            await scenario(scheduler, submit)
+            await scenario(client, submit)
         finally:
             if isinstance(engine, SteppedEngine):
                 engine.go(1000)
-            await scheduler.close()
+            await client.close()
 
     asyncio.run(run())
 
@@ -115,7 +115,7 @@ async def becomes(is_so: Callable[[], bool]) -> None:
 
 
 def test_newcomers_join_while_others_are_decoded(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         long = submit(max_tokens=LONG)
         await rows_become(engine, 1)
         short = submit(max_tokens=1)
@@ -129,23 +129,23 @@ def test_newcomers_join_while_others_are_decoded(engine: SteppedEngine) -> None:
         engine.go(LONG)
         assert (await long)[0].tokens == (TOKEN,) * LONG
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 def test_requests_get_the_same_answer_together_as_alone() -> None:
     table = np.random.default_rng(3).dirichlet(np.full(VOCAB_SIZE, 0.3), VOCAB_SIZE) + 1e-6
     sizes = [(1, 9), (4, 6), (2, 12), (3, 1), (1, 2), (4, 9)] * 3
 
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         alone = [await submit(max_tokens, beam_size) for beam_size, max_tokens in sizes]
         tasks = [submit(max_tokens, beam_size) for beam_size, max_tokens in sizes]
         assert await asyncio.gather(*tasks) == alone
 
-    with_scheduler(TableEngine(table), scenario, max_rows=8, max_queue=len(sizes))
+    with_client(TableEngine(table), scenario, max_rows=8, max_queue=len(sizes))
 
 
 def test_a_cancelled_request_leaves_at_the_next_step(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         staying, leaving = submit(max_tokens=LONG), submit(max_tokens=LONG)
         await started(staying, leaving)
         await rows_become(engine, 2)
@@ -156,11 +156,11 @@ def test_a_cancelled_request_leaves_at_the_next_step(engine: SteppedEngine) -> N
         engine.go(LONG)
         assert (await staying)[0].tokens == (TOKEN,) * LONG
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 def test_a_request_cancelled_in_the_queue_makes_room_there(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         submit(max_tokens=3)
         await engine.next_rows()
         waiting = submit()
@@ -170,11 +170,11 @@ def test_a_request_cancelled_in_the_queue_makes_room_there(engine: SteppedEngine
         engine.go(4)
         assert await submit()
 
-    with_scheduler(engine, scenario, max_rows=1, max_queue=1)
+    with_client(engine, scenario, max_rows=1, max_queue=1)
 
 
 def test_a_full_queue_refuses(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         running = submit()
         await engine.next_rows()
         waiting = submit()
@@ -183,11 +183,11 @@ def test_a_full_queue_refuses(engine: SteppedEngine) -> None:
         engine.go(2)
         assert await running and await waiting
 
-    with_scheduler(engine, scenario, max_rows=1, max_queue=1)
+    with_client(engine, scenario, max_rows=1, max_queue=1)
 
 
 def test_a_request_beyond_its_deadline_is_given_up(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         late = submit(max_tokens=5, timeout_seconds=900.0)
         assert await engine.next_rows() == 1
         let_time_pass(900.0)
@@ -200,45 +200,45 @@ def test_a_request_beyond_its_deadline_is_given_up(engine: SteppedEngine) -> Non
         engine.go()
         assert await other
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 def test_rows_that_a_wide_beam_cannot_use_yet_are_lent_to_others(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         running = submit(max_tokens=LONG)
         await rows_become(engine, 1)
         wide, narrow = submit(beam_size=4), submit(max_tokens=LONG)
         await started(wide, narrow)
         engine.go()
         await rows_become(engine, 2)  # running and narrow
-        assert (scheduler.waiting, scheduler.rows_in_use) == (1, 2)
+        assert (client.waiting, client.rows_in_use) == (1, 2)
         engine.go(3 * LONG)
         await asyncio.gather(running, narrow, wide)
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 def test_rows_in_use_return_to_zero_at_the_step_after_all_callers_have_gone(
     engine: SteppedEngine,
 ) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         leaving = [submit(LONG), submit(LONG), submit(LONG, beam_size=2)]
         await started(*leaving)
         await rows_become(engine, 4)
-        assert scheduler.rows_in_use == 4
+        assert client.rows_in_use == 4
         steps = engine.steps
         for task in leaving:
             task.cancel()
         await asyncio.wait(leaving)
         engine.go()
-        await becomes(lambda: not scheduler.rows_in_use)
-        assert engine.steps == scheduler.steps == steps
+        await becomes(lambda: not client.rows_in_use)
+        assert engine.steps == client.steps == steps
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 def test_the_last_ones_of_a_crowd_that_leaves_are_waited_for(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         crowd = [submit(max_tokens=LONG) for _ in range(20)]
         await rows_become(engine, len(crowd))
         for task in crowd[:2]:
@@ -248,14 +248,14 @@ def test_the_last_ones_of_a_crowd_that_leaves_are_waited_for(engine: SteppedEngi
         for task in crowd[2:]:
             task.cancel()
         await asyncio.wait(crowd)
-        await becomes(lambda: not scheduler.rows_in_use)
-        assert engine.steps == scheduler.steps
+        await becomes(lambda: not client.rows_in_use)
+        assert engine.steps == client.steps
 
-    with_scheduler(engine, scenario, max_rows=20, max_queue=20)
+    with_client(engine, scenario, max_rows=20, max_queue=20)
 
 
 def test_one_of_many_that_leaves_holds_nobody_up(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         tasks = [submit(max_tokens=LONG) for _ in range(20)]
         await rows_become(engine, len(tasks))
         tasks[0].cancel()
@@ -264,11 +264,11 @@ def test_one_of_many_that_leaves_holds_nobody_up(engine: SteppedEngine) -> None:
         engine.go(LONG)
         await asyncio.wait(tasks)
 
-    with_scheduler(engine, scenario, max_rows=20, max_queue=20)
+    with_client(engine, scenario, max_rows=20, max_queue=20)
 
 
 def test_tokens_are_told_as_soon_as_they_are_certain(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         told: list[Tokens] = []
         task = submit(max_tokens=3, on_tokens=told.append)
         for count in range(3):
@@ -277,13 +277,13 @@ def test_tokens_are_told_as_soon_as_they_are_certain(engine: SteppedEngine) -> N
             engine.go()
         assert (await task)[0].tokens == (TOKEN,) * 3
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 def test_what_is_told_of_a_beam_is_how_all_its_answers_begin() -> None:
     table = np.random.default_rng(5).dirichlet(np.full(VOCAB_SIZE, 0.2), VOCAB_SIZE) + 1e-6
 
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         lengths = []
         for beam_size in range(1, 5):
             told: list[int] = []
@@ -292,21 +292,21 @@ def test_what_is_told_of_a_beam_is_how_all_its_answers_begin() -> None:
             assert answer[0].tokens[: len(told)] == tuple(told)
         assert lengths[0] >= len(answer[0].tokens) - 1 > 0
 
-    with_scheduler(TableEngine(table), scenario)
+    with_client(TableEngine(table), scenario)
 
 
 def test_a_beam_wider_than_all_rows_is_refused_at_once(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         with pytest.raises(ValueError, match=r"Received: beam_size=5"):
             await submit(beam_size=5)
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 def test_a_failing_step_fails_its_requests_and_not_the_worker(
     engine: SteppedEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         engine.failure = MemoryError("all gone")
         failing = submit()
         await engine.next_rows()
@@ -318,14 +318,14 @@ def test_a_failing_step_fails_its_requests_and_not_the_worker(
         engine.failure = None
         engine.go()
         assert (await waiting)[0].tokens == (TOKEN,)
-        assert scheduler.is_alive
+        assert client.is_alive
 
-    with_scheduler(engine, scenario, max_rows=1)
+    with_client(engine, scenario, max_rows=1)
     assert "all gone" in caplog.text
 
 
 def test_newcomers_that_cannot_be_read_fail_alone(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         running = submit(max_tokens=LONG)
         await engine.next_rows()
         engine.unreadable = True
@@ -342,16 +342,16 @@ def test_newcomers_that_cannot_be_read_fail_alone(engine: SteppedEngine) -> None
         engine.go(LONG)
         assert (await running)[0].tokens == (TOKEN,) * LONG
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 def test_closing_tells_everybody_who_waits(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         running = submit(max_tokens=5)
         await engine.next_rows()
         waiting = submit()
         await started(waiting)
-        closing = asyncio.create_task(scheduler.close())
+        closing = asyncio.create_task(client.close())
         for task in (running, waiting):
             with pytest.raises(Unavailable, match="is stopping"):
                 await task
@@ -359,43 +359,43 @@ def test_closing_tells_everybody_who_waits(engine: SteppedEngine) -> None:
             await submit()
         engine.go()
         await closing
-        assert not scheduler.is_alive
+        assert not client.is_alive
 
-    with_scheduler(engine, scenario, max_rows=1)
+    with_client(engine, scenario, max_rows=1)
 
 
 def test_a_worker_that_dies_is_replaced(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         running = submit(max_tokens=5)
         await engine.next_rows()
-        scheduler._worker.end.shutdown(socket.SHUT_RDWR)  # as if its process had gone
+        client._worker.end.shutdown(socket.SHUT_RDWR)  # as if its process had gone
         with pytest.raises(Unavailable, match="has died"):
             await running
-        assert not scheduler.is_alive and scheduler.rows_in_use == 0
+        assert not client.is_alive and client.rows_in_use == 0
         with pytest.raises(Unavailable):
             await submit()
         engine.go(1000)
-        await becomes(lambda: scheduler.is_alive)
+        await becomes(lambda: client.is_alive)
         assert (await submit())[0].tokens == (TOKEN,)
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 def test_a_request_leaves_no_trace_on_either_side(engine: SteppedEngine) -> None:
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         engine.go(1000)
         leaving, staying = submit(max_tokens=300), submit(max_tokens=2)
         await started(leaving, staying)
         leaving.cancel()
         assert await staying
-        assert not scheduler._jobs and not scheduler.waiting
-        assert isinstance(scheduler._worker, ThreadWorker)
-        worker = scheduler._worker.worker
+        assert not client._jobs and not client.waiting
+        assert isinstance(client._worker, ThreadWorker)
+        worker = client._worker.worker
         await becomes(lambda: not worker._jobs)
-        await becomes(lambda: not scheduler.rows_in_use)
+        await becomes(lambda: not client.rows_in_use)
         assert all(lane.is_idle and not lane.rows_in_use for lane in worker._lanes)
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)
 
 
 class SlowReader(SteppedEngine):
@@ -417,7 +417,7 @@ class SlowReader(SteppedEngine):
 def test_who_leaves_while_a_source_is_read_takes_no_step() -> None:
     engine = SlowReader(loop(VOCAB_SIZE, TOKEN))
 
-    async def scenario(scheduler: Scheduler, submit: Submit) -> None:
+    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         staying = submit(max_tokens=LONG)
         assert await engine.next_rows() == 1
         assert engine.has_read.acquire(timeout=PATIENCE_SECONDS)
@@ -435,4 +435,4 @@ def test_who_leaves_while_a_source_is_read_takes_no_step() -> None:
         engine.go(LONG)
         await staying
 
-    with_scheduler(engine, scenario)
+    with_client(engine, scenario)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.decoding.messages import Asked, Frames, Gone, Left, Link, to_frame
+from app.decoding.messages import Cancel, Disconnected, Frames, Link, Submit, to_frame
 from model.config import SearchOptions
 from model.search.requests import SearchRequest
 
-VALUES = [Left(1), Left("a" * 300), Left(b"")]
+VALUES = [Cancel(1), Cancel("a" * 300), Cancel(b"")]
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_a_request_arrives_as_it_was_sent(
         required=[] if temperature else required,
         wants_attention=wants,
     )
-    (came,) = Frames().add(to_frame(Asked(7, request, wants_tokens=not wants)))
-    assert came == Asked(7, replace(request, key=7), wants_tokens=not wants)
+    (came,) = Frames().add(to_frame(Submit(7, request, wants_tokens=not wants)))
+    assert came == Submit(7, replace(request, key=7), wants_tokens=not wants)
 
 
 def test_all_that_has_come_is_received_at_once(links: tuple[Link, Link]) -> None:
@@ -75,7 +75,7 @@ def test_all_that_has_come_is_received_at_once(links: tuple[Link, Link]) -> None
 
 def test_a_value_may_be_larger_than_what_a_socket_holds(links: tuple[Link, Link]) -> None:
     here, there = links
-    value = Left("x" * 2**21)
+    value = Cancel("x" * 2**21)
     sender = threading.Thread(target=here.send, args=(value,))
     sender.start()
     assert there.receive(waits=True) == [value]
@@ -84,26 +84,26 @@ def test_a_value_may_be_larger_than_what_a_socket_holds(links: tuple[Link, Link]
 
 def test_what_was_sent_before_the_end_is_received_first(links: tuple[Link, Link]) -> None:
     here, there = links
-    here.send(Left(1))
+    here.send(Cancel(1))
     here.close()
-    assert there.receive(waits=True) == [Left(1)]
+    assert there.receive(waits=True) == [Cancel(1)]
     for waits in (True, False):
-        with pytest.raises(Gone):
+        with pytest.raises(Disconnected):
             there.receive(waits=waits)
 
 
 def test_nothing_can_be_sent_to_who_is_gone(links: tuple[Link, Link]) -> None:
     here, there = links
     there.close()
-    with pytest.raises(Gone):
-        here.send(Left(1))
+    with pytest.raises(Disconnected):
+        here.send(Cancel(1))
 
 
 def test_a_value_that_is_cut_by_the_end_is_none() -> None:
     here, there = socket.socketpair()
     with here:
-        here.sendall(to_frame(Left(1))[:-1])
+        here.sendall(to_frame(Cancel(1))[:-1])
     link = Link(there)
-    with pytest.raises(Gone):
+    with pytest.raises(Disconnected):
         link.receive(waits=True)
     link.close()

@@ -17,7 +17,7 @@ import pytest
 
 from app.decoding import client as decoding_client
 from app.decoding import process, worker
-from app.decoding.messages import Link, Order
+from app.decoding.messages import Link, WorkerConfig
 from app.decoding.process import Worker, WorkerProcess
 from app.decoding.served_model import LoadedModel, load_model
 from app.main import create_app
@@ -80,7 +80,7 @@ def test_a_worker_that_makes_no_step_is_replaced(
         answer = client.post("/reply", json=ASKED).json()
         assert isinstance(model.worker, WorkerProcess)
         os.kill(model.worker.pid, signal.SIGSTOP)
-        watched = app.state.model.scheduler
+        watched = app.state.model.client
         watched._step_seconds = 0.5  # only now, as a slow machine's steps may take longer
         refused = client.post("/reply", json=ASKED)
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
@@ -150,7 +150,7 @@ def test_a_worker_of_another_model_than_the_servers_is_refused(
         (path / "more.txt").write_text("of a later training")
         config["sha256"]["more.txt"] = sha256(b"of a later training").hexdigest()
         (path / "config.json").write_text(json.dumps(config))
-        with pytest.raises(FolderError, match="model: was replaced; start the server anew"):
+        with pytest.raises(FolderError, match="model: was replaced; restart the server"):
             loaded.new_worker()
     finally:
         loaded.worker.stop()
@@ -171,14 +171,14 @@ def test_a_worker_ends_with_its_server(model: LoadedModel) -> None:
 
 
 def test_a_worker_tells_why_it_cannot_serve(tmp_path: Path) -> None:
-    order = Order(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
+    config = WorkerConfig(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
     with pytest.raises(FolderError, match="absent: there is no such model folder"):
-        WorkerProcess(order).wait_until_ready()
+        WorkerProcess(config).wait_until_ready()
 
 
 def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> None:
-    order = Order(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
-    worker = WorkerProcess(order)
+    config = WorkerConfig(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
+    worker = WorkerProcess(config)
     os.kill(worker.pid, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"exit code -9"):
         worker.wait_until_ready()
@@ -187,12 +187,12 @@ def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> No
 def test_an_error_that_nobody_expected_while_loading_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(order: Order) -> None:
+    def load(config: WorkerConfig) -> None:
         raise OSError("libcudart.so.11.0: cannot open shared object file")
 
     monkeypatch.setattr(worker, "load", load)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        Link(ours).send(Order(tmp_path, "auto", threads=1, max_rows=4, max_beam_size=4))
+        Link(ours).send(WorkerConfig(tmp_path, "auto", threads=1, max_rows=4, max_beam_size=4))
         with pytest.raises(OSError, match="libcudart"):
             worker.serve(Link(theirs))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.decoding import worker
-from app.decoding.messages import Hypotheses, Order
+from app.decoding.messages import Hypotheses, WorkerConfig
 from app.decoding.served_model import serve_model
 from app.errors import DeadlineExceeded, Overloaded
 from app.settings import Settings
@@ -37,7 +37,7 @@ def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(
 ) -> None:
     engine = RecordingEngine(vocab_size=20)
     monkeypatch.setattr(Generator, "load", lambda *_, **__: make_generator(engine))
-    worker.load(Order(Path("tiny"), "auto", threads=1, max_rows=64, max_beam_size=16))
+    worker.load(WorkerConfig(Path("tiny"), "auto", threads=1, max_rows=64, max_beam_size=16))
     rows = {rows for rows, _ in engine.asked}
     assert {1, 2} <= rows  # greedy, alone and in company
     assert max(rows) > 4  # the beams of two requests

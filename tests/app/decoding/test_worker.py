@@ -9,7 +9,7 @@ from collections.abc import Hashable
 import pytest
 
 from app.decoding import lane
-from app.decoding.messages import Asked, Link, Report
+from app.decoding.messages import Link, Report, Submit
 from app.decoding.worker import Worker
 from model.config import SearchOptions
 from model.contract import Int32, State, StepResult
@@ -45,15 +45,15 @@ def decode(engine: TimedEngine, requests: dict[Hashable, SearchRequest]) -> list
     """Keys in the order in which they are answered. All requests are there at the start."""
     ours, theirs = map(Link, socket.socketpair())
     for key, request in requests.items():
-        ours.send(Asked(key, request, wants_tokens=False))
+        ours.send(Submit(key, request, wants_tokens=False))
     worker = Worker(lambda: Search(engine, bos_id=2, eos_id=3), theirs, max_rows=64)
     thread = threading.Thread(target=worker.run)
     thread.start()
     answered: list[Hashable] = []
     while len(answered) < len(requests):
-        for told in ours.receive(waits=True):
-            if isinstance(told, Report):
-                answered += [key for key, _ in told.outcomes]
+        for message in ours.receive(waits=True):
+            if isinstance(message, Report):
+                answered += [key for key, _ in message.outcomes]
     ours.close()
     thread.join()
     return answered

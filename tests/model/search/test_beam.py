@@ -16,8 +16,8 @@ from model.config import SearchOptions
 from model.contract import Bool, Float32, Int32, StepResult
 from model.errors import EngineError
 from model.search.beam import Search
+from model.search.options_table import penalty
 from model.search.requests import Hypothesis, SearchRequest
-from model.search.rules import penalty
 
 A, B, EOS, BOS = range(4)
 

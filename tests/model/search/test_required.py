@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from model.config import SearchOptions
 from model.errors import ConfigError
 from model.search.requests import Hypothesis, SearchRequest
-from model.search.required import Requirements, spread
+from model.search.required import PhraseConstraints, allocate_beam
 from tests.model.search.test_beam import BOS, CHATTERBOX, EOS, GARDEN_PATH, A, B, TableEngine, run
-from tests.model.search.test_controls import any_seed, contains, found, search_requests, tables
+from tests.model.search.test_constraints import any_seed, contains, found, search_requests, tables
 
 
 def answers(
@@ -112,10 +112,10 @@ def test_others_are_served_as_if_nothing_were_required() -> None:
 
 def progress_after(phrases: Sequence[Sequence[int]], said: Sequence[int]) -> list[int]:
     options = SearchOptions(beam_size=2)
-    requirements = Requirements([SearchRequest(0, (0,), options, required=phrases)])
+    constraints = PhraseConstraints([SearchRequest(0, (0,), options, required=phrases)])
     progress, request = np.zeros((1, len(phrases)), np.int32), np.zeros(1, np.intp)
     for token in said:
-        progress = requirements.after(progress, request, np.array([[token]], np.int32))[:, 0]
+        progress = constraints.after(progress, request, np.array([[token]], np.int32))[:, 0]
     return progress[0].tolist()
 
 
@@ -142,4 +142,4 @@ def test_phrases_may_overlap_and_stay_said() -> None:
 def test_places_are_dealt_out_among_the_banks() -> None:
     logprobs = np.array([[-1.0, -2.0, -3.0, -9.0, -np.inf, -8.0]])
     banks = np.array([[0, 0, 0, 1, 2, 1]])
-    assert spread(logprobs, banks, 4).tolist() == [[5, 0, 3, 1]]
+    assert allocate_beam(logprobs, banks, 4).tolist() == [[5, 0, 3, 1]]

@@ -1,0 +1,278 @@
+"""Constraints on the next token: the options that forbid tokens, or make them less likely.
+
+All of it works on the few likeliest tokens that an engine returns, and knows beforehand how many
+more it needs for the result to be that over the whole vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.lazy import lazy
+from model.search.blocked import Blocked, BlockedTokens
+from model.search.options_table import (
+    BLOCKED,
+    MIN_TOKENS,
+    NGRAMS,
+    PREFIX,
+    REPETITION,
+    Floats,
+    OptionsTable,
+    all_features,
+)
+from model.search.requests import SearchRequest
+
+Ints = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+
+#: Features that depend on the history.
+_OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | REPETITION | PREFIX
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The tokens of the live hypotheses so far, one a row.
+
+    Attributes:
+        tokens: int32 `(rows, longest)`; a row's own tokens are aligned at the right.
+        lengths: int32 `(rows,)`, their number.
+        requests: `(rows,)`, the index of each row's request.
+    """
+
+    tokens: Ints
+    lengths: Ints
+    requests: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class RowTokens:
+    """A set of (row, token)."""
+
+    rows: NDArray[np.intp]
+    tokens: Ints
+
+    @classmethod
+    def union(cls, parts: Iterable[RowTokens]) -> RowTokens:
+        """Returns the pairs of all `parts`."""
+        rows, tokens = [np.zeros(0, np.intp)], [np.zeros(0, np.int32)]
+        for part in parts:
+            rows.append(part.rows)
+            tokens.append(part.tokens)
+        return cls(np.concatenate(rows), np.concatenate(tokens))
+
+    @property
+    def most_in_a_row(self) -> int:
+        """Returns the largest number of tokens in a row."""
+        return int(np.bincount(self.rows).max(initial=0))
+
+    def among(self, candidates: Ints) -> Bools:
+        """Tells which of `candidates` `(rows, n)` are in the set."""
+        found = np.zeros(candidates.shape, bool)
+        which, place = np.nonzero(candidates[self.rows] == self.tokens[:, None])
+        found[self.rows[which], place] = True
+        return found
+
+
+@dataclass(frozen=True)
+class StepConstraints:
+    """Constraints on one step's candidates, one row for each live hypothesis.
+
+    Attributes:
+        eos_id: allowed where nothing else is.
+        blocked_ids: forbidden in every row.
+        too_early: bool `(rows,)`, whether the end is still forbidden.
+        blocked: forbidden, whatever the history.
+        forbidden: forbidden after a row's history.
+        repeated: tokens whose log-probability is multiplied by `repetition_penalty` `(rows,)`.
+        forced: int32 `(rows,)`, the only token that is allowed, -1 where all are.
+    """
+
+    eos_id: int
+    blocked_ids: tuple[int, ...]
+    too_early: Bools | None = None
+    blocked: BlockedTokens | None = None
+    forbidden: RowTokens | None = None
+    repeated: RowTokens | None = None
+    repetition_penalty: Floats | None = None
+    forced: Ints | None = None
+
+    @lazy
+    def extra_candidates(self) -> int:
+        """Returns how many of the likeliest tokens may be forbidden or overtaken: the search needs
+        so many more."""
+        some = (self.blocked, self.forbidden, self.repeated)
+        of_all = len(self.blocked_ids) + (self.too_early is not None)
+        return of_all + sum(each.most_in_a_row for each in some if each)
+
+    def likeliest(self, candidates: Ints, logprobs: NDArray[np.float32]) -> tuple[Ints, Floats]:
+        """Returns the best candidate of each row and its log-probability, `(rows,)` each; the first
+        of equals. `candidates` `(rows, n)` are sorted, best first."""
+        if self.repeated is None and self.forced is None:
+            is_out = self._excluded(candidates)
+            if (is_forbidden := self._forbidden(candidates)) is not None:
+                is_out |= is_forbidden
+            if not is_out[:, 0].any():
+                return candidates[:, 0], logprobs[:, 0].astype(np.float64)
+            best = np.arange(len(is_out)), is_out.argmin(axis=1)  # the first that is not
+            found = logprobs[best].astype(np.float64)
+            if not is_out[best].any() and np.isfinite(found).all():
+                return candidates[best], found
+        constrained = self.apply(candidates, logprobs)
+        best = np.arange(len(constrained)), constrained.argmax(axis=1)
+        return candidates[best], constrained[best]
+
+    def apply(self, candidates: Ints, logprobs: NDArray[np.float32]) -> Floats:
+        """Returns `logprobs` `(rows, n)` of `candidates`, -inf where one is forbidden."""
+        constrained = logprobs.astype(np.float64)
+        if self.repeated is not None and self.repetition_penalty is not None:
+            penalty = np.where(
+                self.repeated.among(candidates), self.repetition_penalty[:, None], 1.0
+            )
+            constrained *= penalty
+        np.putmask(constrained, self._excluded(candidates), -np.inf)
+        if (is_forbidden := self._forbidden(candidates)) is not None:
+            np.putmask(constrained, is_forbidden, -np.inf)
+            stuck = ~np.isfinite(constrained).any(axis=1) & is_forbidden.any(axis=1)
+            if stuck.any():
+                constrained[stuck] = np.where(candidates == self.eos_id, logprobs, -np.inf)[stuck]
+        if self.forced is not None:
+            forced = self.forced[:, None]
+            forced_logprobs = np.where(candidates == forced, logprobs, -np.inf)
+            constrained = np.where(forced >= 0, forced_logprobs, constrained)
+        return constrained
+
+    def _excluded(self, candidates: Ints) -> Bools:
+        """Tells which candidates are forbidden in every row, or end too early."""
+        is_out = np.zeros(candidates.shape, bool)
+        for token in self.blocked_ids:
+            is_out |= candidates == token
+        if self.too_early is not None:
+            is_out |= (candidates == self.eos_id) & self.too_early[:, None]
+        return is_out
+
+    def _forbidden(self, candidates: Ints) -> Bools | None:
+        """Tells which candidates are forbidden in their own rows, if any are."""
+        found = [each.among(candidates) for each in (self.blocked, self.forbidden) if each]
+        return np.logical_or.reduce(found) if len(found) > 1 else found[0] if found else None
+
+
+class TokenConstraints:
+    """The token constraints of a number of requests. Those that no request uses cost nothing.
+
+    Args:
+        requests: as `Histories.requests` counts them.
+        options: `(G,)`, theirs.
+        eos_id: the token that ends a hypothesis.
+        blocked_ids: tokens that no hypothesis may contain, as the unknown word.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[SearchRequest],
+        options: OptionsTable,
+        *,
+        eos_id: int,
+        blocked_ids: Collection[int] = (),
+    ) -> None:
+        features = all_features(options)
+        self._features = features & _OF_HISTORIES
+        self._constant = StepConstraints(eos_id, tuple(blocked_ids))
+        if features & NGRAMS:
+            self._ngrams = options["no_repeat_ngram"]
+            self._lengths_of_ngrams = sorted({*self._ngrams.tolist()} - {0})
+        if features & BLOCKED:
+            self._blocked = Blocked([each.blocked_sequences for each in requests])
+        if features & PREFIX:
+            self._prefixes = _prefixes(requests)
+        self._min_tokens = options["min_tokens"]
+        self._repetition_penalty = options["repetition_penalty"]
+
+    @property
+    def are_constant(self) -> bool:
+        """Tells whether the constraints are the same at every step."""
+        return not self._features
+
+    def at_step(self, get_histories: Callable[[], Histories]) -> StepConstraints:
+        """Returns the constraints on the next token; calls `get_histories` only if needed."""
+        features = self._features
+        if not features:
+            return self._constant
+        histories = get_histories()
+        found = [*self._ends_of_ngrams(histories)] if features & NGRAMS else []
+        if features & BLOCKED:
+            found += self._ends_of_blocked(histories)
+        return StepConstraints(
+            self._constant.eos_id,
+            self._constant.blocked_ids,
+            too_early=self._too_early(histories) if features & MIN_TOKENS else None,
+            blocked=self._blocked.singles(histories.requests) if features & BLOCKED else None,
+            forbidden=RowTokens.union(found) if found else None,
+            forced=self._forced(histories) if features & PREFIX else None,
+            repeated=self._repeated(histories) if features & REPETITION else None,
+            repetition_penalty=(
+                self._repetition_penalty[histories.requests] if features & REPETITION else None
+            ),
+        )
+
+    def _forced(self, histories: Histories) -> Ints | None:
+        """Returns the next token of each prefix, if there is any."""
+        longest = self._prefixes.shape[1]
+        within = histories.lengths < longest
+        if not within.any():
+            return None
+        forced = np.full(len(histories.lengths), -1, np.int32)
+        forced[within] = self._prefixes[histories.requests[within], histories.lengths[within]]
+        return forced
+
+    def _too_early(self, histories: Histories) -> Bools | None:
+        """Tells which rows have fewer than `min_tokens`, if any do."""
+        early: Bools = histories.lengths < self._min_tokens[histories.requests]
+        return early if early.any() else None
+
+    def _ends_of_ngrams(self, histories: Histories) -> Iterator[RowTokens]:
+        """Yields the tokens that followed earlier occurrences of the last n - 1 tokens."""
+        longest = histories.tokens.shape[1]
+        for n in self._lengths_of_ngrams:
+            starts = longest - n + 1
+            if starts < 1:
+                continue
+            again = np.ones((len(histories.tokens), starts), bool)
+            for i in range(n - 1):
+                last = histories.tokens[:, longest - n + 1 + i, None]
+                again &= histories.tokens[:, i : i + starts] == last
+            if not np.count_nonzero(again):
+                continue
+            rows, start = np.nonzero(again)
+            own = start >= longest - histories.lengths[rows]
+            own &= self._ngrams[histories.requests[rows]] == n
+            rows, start = rows[own], start[own]
+            if rows.size:
+                yield RowTokens(rows, histories.tokens[rows, start + n - 1])
+
+    def _ends_of_blocked(self, histories: Histories) -> Iterator[RowTokens]:
+        """Yields the last token of each blocked sequence whose other tokens end the history."""
+        rows, tokens = self._blocked.ends(histories.tokens, histories.lengths, histories.requests)
+        if rows.size:
+            yield RowTokens(rows, tokens)
+
+    def _repeated(self, histories: Histories) -> RowTokens:
+        """Returns every token of the history, in rows with a repetition penalty."""
+        costly = self._repetition_penalty[histories.requests] != 1.0
+        places = np.arange(histories.tokens.shape[1])
+        own = places >= (histories.tokens.shape[1] - histories.lengths)[:, None]
+        rows, columns = np.nonzero(own & costly[:, None])
+        return RowTokens(rows, histories.tokens[rows, columns])
+
+
+def _prefixes(requests: Sequence[SearchRequest]) -> Ints:
+    """Returns the prefixes `(requests, longest)`, -1 after the end of each."""
+    longest = max((len(request.prefix_ids) for request in requests), default=0)
+    prefixes = np.full((len(requests), longest), -1, np.int32)
+    if longest:
+        for place, request in enumerate(requests):
+            prefixes[place, : len(request.prefix_ids)] = request.prefix_ids
+    return prefixes

@@ -1,0 +1,100 @@
+"""The options of requests as an array, one record for each.
+
+Requests come and go between any two steps. An array is copied at once, and shows quickly which
+features no request uses; objects would have to be read again, one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.search.requests import SearchRequest
+
+OptionsTable = NDArray[np.void]
+Floats = NDArray[np.float64]
+
+#: Bits of `features`: the features of a request that cost time.
+SAMPLING, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, REPETITION, BLOCKED, PREFIX = (
+    1 << place for place in range(9)
+)
+
+#: Most fields are those of `SearchOptions`.
+OPTIONS_DTYPE = np.dtype(
+    [
+        ("features", np.int32),
+        ("source_length", np.int32),
+        ("phrases", np.int32),  # required ones
+        ("max_length_penalty", np.float64),  # length penalty of `max_tokens`
+        ("beam_size", np.int32),
+        ("max_tokens", np.int32),
+        ("min_tokens", np.int32),
+        ("no_repeat_ngram", np.int32),
+        ("length_penalty", np.float64),
+        ("coverage_penalty", np.float64),
+        ("diversity", np.float64),
+        ("repetition_penalty", np.float64),
+        ("temperature", np.float64),
+        ("top_k", np.int32),
+        ("top_p", np.float64),
+    ]
+)
+_BYTES = np.dtype((np.void, OPTIONS_DTYPE.itemsize))
+
+
+def options_table(requests: Sequence[SearchRequest]) -> OptionsTable:
+    """Builds a record for each request, `(G,)`."""
+    table = np.array([_record(request) for request in requests], OPTIONS_DTYPE)
+    table["max_length_penalty"] = penalty(table["max_tokens"], table["length_penalty"])
+    return table
+
+
+def concat_tables(table: OptionsTable, more: OptionsTable) -> OptionsTable:
+    """Concatenates both, `(G + H,)` of `(G,)` and `(H,)`; as bytes, since NumPy takes ten times as
+    long for records."""
+    return np.concatenate([table.view(_BYTES), more.view(_BYTES)]).view(OPTIONS_DTYPE)
+
+
+def all_features(table: OptionsTable) -> int:
+    """Returns the features that any of the requests `(G,)` uses, as bits."""
+    return int(np.bitwise_or.reduce(table["features"]))
+
+
+def penalty(lengths: NDArray[np.int32], alpha: Floats | float) -> Floats:
+    """Returns GNMT's length penalty `((5 + length) / 6) ** alpha` (Wu et al. 2016, eq. 14), in the
+    shape of `lengths`, in tokens, the end included."""
+    return np.asarray(((5.0 + lengths) / 6.0) ** alpha, np.float64)
+
+
+def _record(request: SearchRequest) -> tuple[float, ...]:
+    options = request.options
+    features = (
+        (options.temperature > 0 and SAMPLING)
+        | (options.diversity > 0 and DIVERSITY)
+        | (request.follows_attention and ATTENTION)
+        | (options.coverage_penalty > 0 and COVERAGE)
+        | (options.no_repeat_ngram > 0 and NGRAMS)
+        | (options.min_tokens > 0 and MIN_TOKENS)
+        | (options.repetition_penalty != 1.0 and REPETITION)
+        | (bool(request.blocked) and BLOCKED)
+        | (bool(request.prefix_ids) and PREFIX)
+    )
+    return (
+        features,
+        len(request.source_ids),
+        len(request.required),
+        0.0,  # the greatest penalty: computed for all at once
+        options.beam_size,
+        options.max_tokens,
+        options.min_tokens,
+        options.no_repeat_ngram,
+        options.length_penalty,
+        options.coverage_penalty,
+        options.diversity,
+        options.repetition_penalty,
+        options.temperature,
+        options.top_k,
+        options.top_p,
+    )
