@@ -35,6 +35,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from training.prepare.parallel import available_cores
 from training.recipe import data_folder, read_recipe
 
@@ -174,7 +176,8 @@ def clean(folder: str, workers: int) -> None:
     chunks = [job.path_of(number) for number in range(count)]
     rows = [facts_of(chunk)["rows"] for chunk in chunks]
     rules = frozenset(rule.rule for rule in recipe.rules)
-    deduplicate(chunks, rows, work / "verdicts", is_bilingual=True, rules=rules)
+    parts = np.zeros(sum(rows), np.uint8)  # all are train
+    deduplicate(chunks, rows, parts, work / "verdicts", is_bilingual=True, rules=rules)
 
 
 def peer_configuration(folder: Path, workers: int) -> dict[str, object]:

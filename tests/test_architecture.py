@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +39,28 @@ def test_no_framework_is_loaded_before_it_is_needed(module: str) -> None:
         timeout=PATIENCE_SECONDS,
     )
     assert result.stdout.strip() == "[]"
+
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("app", "model", "seq2seq", "training")
+#: Words with the ending of a verb in the third person that are none.
+NO_VERBS = {"As", "Its", "Others", "This", "Thus"}
+
+
+def _first_words() -> Iterator[tuple[str, str]]:
+    """Yields place and first word of every function's docstring."""
+    for file in (file for room in ROOMS for file in (ROOT / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                if docstring := ast.get_docstring(node):
+                    place = f"{file.relative_to(ROOT)}:{node.lineno}"
+                    yield place, docstring.split()[0].rstrip(".,;:")
+
+
+def test_docstrings_of_functions_begin_with_a_verb() -> None:
+    others = [
+        f"{place}: {word}"
+        for place, word in _first_words()
+        if word in NO_VERBS or not re.fullmatch(r"[A-Z][a-z-]+s", word)
+    ]
+    assert others == []
