@@ -6,7 +6,8 @@ HOST ?= 127.0.0.1
 MODEL ?= models/default
 PYTEST_ARGS ?= -n 2 --dist loadfile
 BACKENDS ?= tensorflow jax torch
-MATRIX_TESTS ?= tests/model/layers tests/model/networks tests/model/engine
+KERAS_TESTS := tests/model/test_inspection.py tests/model/test_registration.py
+MATRIX_TESTS ?= tests/model/layers tests/model/networks tests/model/engine $(KERAS_TESTS)
 
 BIN := .venv/bin
 
@@ -29,9 +30,9 @@ matrix: .venv/backends ## the tests of layers, networks and engines on TensorFlo
 	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(PYTEST_ARGS) $(MATRIX_TESTS) || exit 1; \
 	done
 
-smoke: ## a part of matrix that takes a minute
-	$(MAKE) matrix BACKENDS="jax torch" \
-	  MATRIX_TESTS="tests/model/layers tests/model/networks/test_backends.py"
+smoke: ## a part of matrix that takes some minutes
+	$(MAKE) matrix BACKENDS="jax torch" MATRIX_TESTS="tests/model/layers $(KERAS_TESTS) \
+	  $(addprefix tests/model/networks/test_,backends.py keras_model.py)"
 
 check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -1,4 +1,5 @@
-"""TensorFlow's own log lines, kept out of a command's output.
+"""Keras and its framework loaded without traces: no log lines of TensorFlow in what a command
+prints, no files of libraries in the home folder.
 
 `TF_CPP_MIN_LOG_LEVEL` silences most of them, but only once TensorFlow has read it: its libraries
 log some lines ("oneDNN custom operations are on") while they are loaded. A value that the user has
@@ -7,6 +8,7 @@ set is kept, and applies here too.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import re
@@ -14,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 #: Errors that matter to a user are exceptions of TensorFlow too.
@@ -21,11 +24,16 @@ ONLY_FATAL = "3"
 
 _EARLY = re.compile(rb"(?:WARNING: All log messages before absl|([IWEF])\d{4} \d\d:\d\d:).*\n?")
 
+#: Where a library keeps its files: the variable that says so, and its folder if none does.
+_LIBRARY_FOLDERS = (("KERAS_HOME", "~/.keras"), ("MPLCONFIGDIR", "~/.config/matplotlib"))
+
 
 @contextmanager
-def quiet_tensorflow() -> Iterator[None]:
-    """Hides TensorFlow's log lines while it is imported. Everything else that is written to
-    standard error meanwhile appears afterwards."""
+def quiet_framework() -> Iterator[None]:
+    """Lets imports inside of it load Keras and its framework without TensorFlow's log lines, and
+    without files in the home folder. Whatever else is written to standard error meanwhile appears
+    afterwards."""
+    keep_libraries_out_of_home()
     os.environ.setdefault(LEVEL, ONLY_FATAL)
     logging.getLogger("tensorflow").addFilter(_is_worth_reading)
     hidden = _hidden_severities()
@@ -46,6 +54,16 @@ def quiet_tensorflow() -> Iterator[None]:
             for line in held:
                 if not _is_hidden(line, hidden):
                     os.write(2, line)
+
+
+def keep_libraries_out_of_home() -> None:
+    """Lets Keras, and Matplotlib that it imports where that is installed, leave their files in a
+    folder that ends with this process, unless the user has such files or says where they are."""
+    for variable, usual in _LIBRARY_FOLDERS:
+        if variable not in os.environ and not Path(usual).expanduser().exists():
+            folder = tempfile.TemporaryDirectory(prefix="seq2seq-")
+            atexit.register(folder.cleanup)
+            os.environ[variable] = folder.name
 
 
 def _is_worth_reading(record: logging.LogRecord) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
 from model.errors import Seq2SeqError
-from model.quiet import quiet_tensorflow
+from model.quiet import quiet_framework
 from training.alignment.align import FilmPair, film_pairs
 from training.cleaning.languages import can_identify
 from training.errors import CorpusError, explain
@@ -172,21 +172,21 @@ def _prepare(chosen: argparse.Namespace) -> str:
 
 
 def _fit(chosen: argparse.Namespace) -> str:
-    with quiet_tensorflow():
+    with quiet_framework():
         from training.fit.loop import fit
 
     return fit(read_complete_recipe(chosen.recipe))
 
 
 def _evaluate(chosen: argparse.Namespace) -> str:
-    with quiet_tensorflow():
+    with quiet_framework():
         from training.evaluation.report import evaluate
 
     return evaluate(read_complete_recipe(chosen.recipe))
 
 
 def _export(chosen: argparse.Namespace) -> str:
-    with quiet_tensorflow():
+    with quiet_framework():
         from training.export import export
 
     return export(read_complete_recipe(chosen.recipe), chosen.precision or PRECISIONS)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,7 +13,7 @@ from typing import Literal, get_args
 from model.contract import Engine
 from model.errors import EngineError
 from model.folder import GRAPH_FILES, ModelFolder
-from model.quiet import quiet_tensorflow
+from model.quiet import keep_libraries_out_of_home, quiet_framework
 
 # ONNX Runtime sends telemetry to its maker unless this is set when it is imported: it looks names
 # up at once, and leaves a machine id in the home folder. Every import of it in this program comes
@@ -45,8 +43,7 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int 
         name = best_engine(folder)
     try:
         if name == "keras":
-            keep_libraries_out_of_home()
-            with quiet_tensorflow():
+            with quiet_framework():
                 from model.engine.keras import KerasEngine
 
             return KerasEngine.load(folder)
@@ -98,13 +95,3 @@ def framework_sees_gpu() -> bool:
     program = "import sys, model.engine.compiled as c; sys.exit(not c.prepare_device())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
     return done.returncode == 0
-
-
-def keep_libraries_out_of_home() -> None:
-    """Lets Keras, and Matplotlib, which it imports if it is installed, write their files to a
-    folder that ends with this process, unless the user has such files or sets their folder."""
-    for variable, usual in (("KERAS_HOME", "~/.keras"), ("MPLCONFIGDIR", "~/.config/matplotlib")):
-        if variable not in os.environ and not Path(usual).expanduser().exists():
-            folder = tempfile.TemporaryDirectory(prefix="seq2seq-")
-            atexit.register(folder.cleanup)
-            os.environ[variable] = folder.name

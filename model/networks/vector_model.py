@@ -235,25 +235,33 @@ class VectorModel(Network):
         the model was made with.
 
         Raises:
-            ValueError: if the format is `onnx`, the backend TensorFlow and `unroll` not set: no
-                ONNX runtime loads the loops that Keras then writes.
+            ValueError: if the format is `onnx` and Keras would write what no ONNX runtime loads, as
+                of TensorFlow's loops without `unroll`; or what is right for one source length only,
+                as of PyTorch's loops without `input_length`.
         """
-        if format == "onnx" and not self.exports_to_onnx():
-            raise ValueError(
-                f"{type(self).__name__} on TensorFlow is exported to ONNX only if it was made with "
-                "unroll=True and an input_length. Make it so, and set_weights to those of this one"
-            )
         if input_signature is None:
             shapes = self.input_shape if self.teacher_force else [self.input_shape]
             specs = [keras.InputSpec(shape=shape, dtype=self.input_dtype) for shape in shapes]
             input_signature = [specs] if self.teacher_force else specs
+        if format == "onnx":
+            self._check_onnx(input_signature)
         super().export(
             filepath, format=format, verbose=verbose, input_signature=input_signature, **kwargs
         )
 
-    def exports_to_onnx(self) -> bool:
-        """Tells whether Keras writes a graph that an ONNX runtime loads."""
-        return all(getattr(layer, "supports_jit", True) for layer in self.layers)
+    def _check_onnx(self, input_signature: Any) -> None:
+        name = type(self).__name__
+        if not all(getattr(layer, "supports_jit", True) for layer in self.layers):
+            raise ValueError(
+                f"{name} on TensorFlow is exported to ONNX only if it was made with unroll=True "
+                "and an input_length. Make it so, and set_weights to those of this one"
+            )
+        lengths = [spec.shape[1] for spec in keras.tree.flatten(input_signature)]
+        if keras.backend.backend() == "torch" and None in lengths:
+            raise ValueError(
+                f"{name} on PyTorch is exported to ONNX for one length. Make it with an "
+                "input_length, or give an input_signature that has all lengths"
+            )
 
     def get_config(self) -> dict[str, Any]:
         own = ("output_dim", "output_length", "hidden_dim", "batch_shape", "depth", "dropout")

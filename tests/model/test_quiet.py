@@ -13,8 +13,8 @@ from model.quiet import LEVEL
 #: A library that logs while it is loaded, as TensorFlow's do, named as it.
 PROGRAM = """
 import os, sys, logging
-from model.quiet import quiet_tensorflow
-with quiet_tensorflow():
+from model.quiet import quiet_framework
+with quiet_framework():
     os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are ...\\n")
     os.write(2, b"I0000 00:00:1.2 34 port.cc:153] custom operations are on\\n")
     os.write(2, b"E0000 00:00:1.2 34 util.cc:1] supports DT_BOOL only\\n")
@@ -52,8 +52,8 @@ def test_a_level_of_the_user_is_kept(level: str, severities: str) -> None:
 
 def test_tensorflow_is_silent() -> None:
     program = (
-        "from model.quiet import quiet_tensorflow\n"
-        "with quiet_tensorflow():\n    import tensorflow as tf\n"
+        "from model.quiet import quiet_framework\n"
+        "with quiet_framework():\n    import tensorflow as tf\n"
         "tf.linalg.matmul(tf.ones((2, 2)), tf.ones((2, 2)))\n"
     )
     assert lines_of(program, None) == ([], [])

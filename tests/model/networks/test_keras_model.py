@@ -3,6 +3,7 @@ backend."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,18 @@ every_model = pytest.mark.parametrize("kind", MODELS)
 def source() -> np.ndarray:
     keras.utils.set_random_seed(0)
     return np.random.default_rng(0).normal(size=(2, 3, 3)).astype("float32")
+
+
+@pytest.fixture
+def float64_on_jax() -> Iterator[None]:
+    """JAX computes in float64 only where it is told to."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    with jax.enable_x64(True):
+        yield
 
 
 def run(model: keras.Model, *inputs: Any, **options: Any) -> np.ndarray:
@@ -125,8 +138,11 @@ def test_a_part_of_the_graph_is_a_model(kind: Any, source: np.ndarray) -> None:
     np.testing.assert_allclose(run(part, source), expected, atol=1e-6)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a format of TensorFlow")
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="Keras 3.15 exports no model from PyTorch to it"
+)
 @every_model
+@pytest.mark.filterwarnings("ignore:.*jax2tf|.*native_serialization:DeprecationWarning")  # Keras'
 def test_a_loaded_model_is_exported_before_it_is_called(
     kind: Any, source: np.ndarray, tmp_path: Path
 ) -> None:
@@ -140,12 +156,36 @@ def test_a_loaded_model_is_exported_before_it_is_called(
     np.testing.assert_allclose(found, run(model, source), atol=1e-6)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a limit on TensorFlow")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's loops alone")
 @pytest.mark.parametrize("kind", [Seq2Seq, AttentionSeq2Seq])
-def test_a_loop_is_not_exported_to_onnx_on_tensorflow(kind: Any, tmp_path: Path) -> None:
+def test_a_loop_is_not_exported_to_onnx_on_tensorflow(
+    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported: list[Any] = []
+    monkeypatch.setattr(keras.Model, "export", lambda *_, **options: exported.append(options))
     with pytest.raises(ValueError, match="unroll=True"):
         kind(**SIZES).export(tmp_path / "model.onnx", format="onnx")
-    assert kind(**SIZES, input_length=3, unroll=True).exports_to_onnx()
+    assert not exported
+    kind(**SIZES, input_length=3, unroll=True).export(tmp_path / "model.onnx", format="onnx")
+    assert exported
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's loops alone")
+@every_model
+@pytest.mark.filterwarnings("ignore")  # PyTorch's, of its own exporters
+def test_a_loop_is_exported_to_onnx_for_one_length_on_pytorch(
+    kind: Any, source: np.ndarray, tmp_path: Path
+) -> None:
+    from model.engine import step  # loads ONNX Runtime without its telemetry
+
+    path = tmp_path / "model.onnx"
+    with pytest.raises(ValueError, match="input_length"):
+        kind(**SIZES).export(path, format="onnx")
+    model = kind(**SIZES, input_length=3)
+    model.export(path, format="onnx", verbose=False)
+    session = step.onnxruntime.InferenceSession(path)
+    (found,) = session.run(None, {session.get_inputs()[0].name: source})
+    np.testing.assert_allclose(found, run(model, source), atol=1e-6)
 
 
 @every_model
@@ -205,6 +245,7 @@ def test_dropout_leaves_the_source_whole(kind: Any) -> None:
 
 
 @every_model
+@pytest.mark.usefixtures("float64_on_jax")
 def test_float64_is_computed_in_float64(kind: Any, source: np.ndarray) -> None:
     model = kind(**SIZES, dtype="float64")
     exact = source.astype("float64")
