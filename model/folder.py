@@ -104,9 +104,10 @@ def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes])
         files: name -> contents of every other file.
 
     Raises:
-        FolderError: if the disk refuses.
+        FolderError: if something else lies there, or the disk refuses.
     """
     path = Path(path)
+    require_replaceable(path)
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     document = config.model_copy(update={"sha256": sums}).model_dump_json(indent=2) + "\n"
     try:
@@ -121,6 +122,21 @@ def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes])
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise FolderError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def require_replaceable(path: Path) -> None:
+    """Raises an error where `path` is anything but a model folder, an empty folder or absent.
+
+    Raises:
+        FolderError: if something else lies there, which a model must not replace.
+    """
+    is_replaceable = not path.exists() or (
+        path.is_dir() and ((path / CONFIG_FILE).exists() or not any(path.iterdir()))
+    )
+    if not is_replaceable:
+        raise FolderError(
+            f"{path}: is no model folder, so no model is written over it. Choose another `output`."
+        )
 
 
 def _read_config(path: Path) -> ModelConfig:

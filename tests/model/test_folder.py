@@ -109,3 +109,17 @@ def test_a_failed_write_leaves_what_was_there(
         write_folder(folder, before, {"source.spm": b""})
     monkeypatch.undo()
     assert load_folder(folder).config == before
+
+
+@pytest.mark.parametrize("kind", ["package", "file"])
+def test_nothing_else_is_replaced_by_a_model(
+    exported_folder: Path, tmp_path: Path, kind: str
+) -> None:
+    folder = load_folder(exported_folder)
+    place = tmp_path / "model"
+    code = place / "code.py" if kind == "package" else place
+    code.parent.mkdir(exist_ok=True)
+    code.write_text("precious")
+    with pytest.raises(FolderError, match="is no model folder"):
+        write_folder(place, folder.config, {})
+    assert code.read_text() == "precious"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from model import __main__ as command
 from model.generator import Generator
-from tests.conftest import PATIENCE_SECONDS
+from tests.conftest import PATIENCE_SECONDS, wait_until
 
 LINES = ["hello there", "", "my name is robin", " \t ", "what is your name?\ti like films", "\x00"]
 
@@ -233,7 +234,8 @@ def test_an_interrupt_is_quiet(exported_folder: Path) -> None:
     with Terminal("chat", str(exported_folder)) as terminal:
         terminal.shows(PROMPT)
         terminal.process.send_signal(signal.SIGINT)
-        terminal.type("\n")  # `input` may have begun to wait for a line before it looked
+        # `input` may have begun to wait for a line before it looked, and may drop what comes early
+        wait_until(lambda: terminal.type("\n") or terminal.process.poll() is not None)
         assert terminal.rest().strip() == ""
         assert terminal.process.returncode == 130
 
@@ -267,8 +269,9 @@ def test_a_conversation_loads_no_framework(exported_folder: Path) -> None:
 
 
 def test_a_reader_that_has_enough_is_no_error(exported_folder: Path) -> None:
+    command = shlex.join([sys.executable, "-m", "model", "reply", str(exported_folder)])
     process = subprocess.run(
-        f"yes hello | head -20000 | {sys.executable} -m model reply {exported_folder} | head -1",
+        f"yes hello | head -20000 | {command} | head -1",
         shell=True,
         capture_output=True,
         text=True,

@@ -18,7 +18,7 @@ from pathlib import Path
 import keras
 from tensorboard.summary import Writer
 
-from model.folder import WEIGHTS_FILE, ModelFolder
+from model.folder import WEIGHTS_FILE, ModelFolder, require_replaceable
 from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import normalise_target
@@ -61,6 +61,7 @@ def fit(recipe: Recipe) -> str:
     Raises:
         CorpusError: if `prepare` has not been run.
         CheckpointError: if the checkpoint is of another run, or broken.
+        FolderError: if something that is no model lies where the model is to be written.
         DivergenceError: if a loss is no number, or far above that of guessing. Nothing of that
             epoch is saved.
     """
@@ -94,6 +95,7 @@ class Run:
         self.scored = corpus.part(self.part)
         self.folder = Path(recipe.output) / "checkpoints"
         self.model_path = Path(recipe.output) / "model"
+        require_replaceable(self.model_path)
         self.folder.mkdir(parents=True, exist_ok=True)
         _make_deterministic(recipe.fit.seed)
         keras.mixed_precision.set_dtype_policy(recipe.fit.precision)

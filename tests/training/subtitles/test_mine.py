@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -177,7 +178,9 @@ def test_an_output_that_cannot_be_written_is_named(
 def test_a_reader_that_has_enough_ends_it_quietly(films: Path) -> None:
     times = (f"00:{n // 60:02}:{n % 60:02}" for n in range(3000))
     (films / "one.srt").write_text("".join(f"{t},000 --> {t},500\nYes.\n\n" for t in times))
-    command = f"{sys.executable} -m training mine {films} | head -n 1"
+    command = (
+        f"{shlex.quote(sys.executable)} -m training mine {shlex.quote(str(films))} | head -n 1"
+    )
     root = Path(__file__).parents[3]
     done = subprocess.run(
         command, shell=True, cwd=root, capture_output=True, text=True, timeout=PATIENCE_SECONDS
@@ -210,7 +213,7 @@ def test_a_file_that_is_read_is_not_written_over(
 @pytest.mark.parametrize("output", ["-o /dev/full", "> /dev/full"])
 def test_a_full_disk_is_one_sentence(films: Path, output: str) -> None:
     (films / "one.srt").write_text(SRT * 200)
-    command = f"{sys.executable} -m training mine {films} {output}"
+    command = f"{shlex.quote(sys.executable)} -m training mine {shlex.quote(str(films))} {output}"
     root = Path(__file__).parents[3]
     done = subprocess.run(
         command, shell=True, cwd=root, capture_output=True, text=True, timeout=120
