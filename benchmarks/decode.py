@@ -1,39 +1,43 @@
-"""Decoding speed: this project's engines beside plain Keras loops, PyTorch and CTranslate2.
+"""Decoding speed: this project's engines beside plain Keras loops and other people's engines.
 
     pip install ctranslate2 torch
-    python -m benchmarks.decode [--model FOLDER] [--repeats 5]
+    python -m benchmarks.decode [--model FOLDER] [--rounds 5] [--marian PYTHON]
 
 The network is that of a recipe with random weights, or a model's. Every hypothesis is made to have
-exactly 20 tokens, every source has 20; one search drives all engines, so they do the same work and
-differ only in how a step is computed. Beside ours (`onnx-int8`, with and without a shortlist,
-`onnx`, `keras`) stand:
+exactly 20 tokens, every source has 20; everything runs on one thread. One search drives all engines
+but CTranslate2 and Marian. Beside ours (`onnx-int8`, with and without a shortlist, `onnx`, `keras`)
+stand:
 
 - `model(...)`: what tutorials do. Calls the Keras model on the source and all tokens so far, for
   each new token.
 - `eager step`: encodes once and calls the network's own `step` for each token, uncompiled.
 - `PyTorch`, `PyTorch int8`: the same weights in PyTorch's modules, the latter quantised
   dynamically, driven by our search.
-- `CTranslate2`, `CTranslate2 int8`: a small Transformer (see `benchmarks/peers.py`) of the same
-  vocabulary with random weights, its own search.
+- `CTranslate2`: Transformers (see `benchmarks/peers.py`) of the same vocabulary, of our size (1 + 1
+  layers) and larger (3 + 3), with random weights.
+- `Marian int8`: a Transformer of our size, as Firefox runs them (see `benchmarks/marian.py`), where
+  `--marian` is a Python that has the wheel `bergamot`.
 
-Of several thread settings the best one counts, of ours and of CTranslate2. Runs are interleaved
-(each engine in turn, again and again, for a tenth of a second at least); figures are medians.
+Contestants run in turn in each round, for a tenth of a second at least; the plain loops (the first
+two) in one round. Printed are medians of the CPU time of the process that works, with the wall time
+of the quickest round in brackets, and medians of the rounds' ratios.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import statistics
-import time
-from collections.abc import Callable
+import tempfile
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 import ctranslate2
 import keras
@@ -41,7 +45,16 @@ import numpy as np
 import torch
 from keras import ops
 
-from benchmarks.peers import TorchEngine, TransformerSize, ctranslate2_runs
+from benchmarks.marian import Marian
+from benchmarks.peers import (
+    SMALLEST,
+    TorchEngine,
+    TransformerSize,
+    ctranslate2_peer,
+    likely_words,
+    shortlist_size,
+)
+from benchmarks.timing import Contestant, Times, measure
 from model.config import NetworkConfig, SearchOptions
 from model.contract import Bool, Engine, Int32, StepResult
 from model.engine.keras import KerasEngine, load_network
@@ -58,14 +71,16 @@ from training.export.shortlist import PROPOSALS
 from training.recipe import read_recipe
 
 TOKENS = 20
-#: Seconds that are worth measuring.
-ENOUGH = 0.1
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
-#: Whose times are divided by each engine's.
-RATIOS = ("CTranslate2 int8", "PyTorch int8", "model(...)")
-
-#: Answers sources `(batch, source_len)` with a beam of so many.
-Run = Callable[[Int32, int], None]
+#: Batches and beams.
+TASKS = ((1, 1), (1, 4), (32, 1), (32, 4))
+HEADINGS = " | ".join(
+    f"{batch}, {'greedy' if beam == 1 else f'beam {beam}'}" for batch, beam in TASKS
+)
+#: Beside which the others are measured: who has a shortlist beside the first.
+OURS = ("onnx-int8, shortlist", "onnx-int8")
+#: Some hundred times slower than the others: measured in one round only.
+PLAIN_LOOPS = ("eager step", "model(...)")
 
 
 @dataclass(frozen=True)
@@ -145,63 +160,49 @@ def shortlist_of(network: TokenSeq2Seq, model: Path | None) -> Shortlist | None:
     return Shortlist(np.arange(size, dtype=np.int32), likely, 256, 512, **columns)
 
 
-def our_runs(network: TokenSeq2Seq, model: Path | None) -> dict[str, Run]:
-    """Name, or `name/threads`, -> how one of our engines decodes."""
-    shortlist = shortlist_of(network, model)
+def ours(network: TokenSeq2Seq, model: Path | None) -> dict[str, Contestant]:
+    """Builds what runs our network: our engines, the plain loops, and PyTorch."""
     graphs = {precision: graph_files(network, precision).values() for precision in PRECISIONS}
     engines: dict[str, Engine] = {}
-    for threads in (1, 2):
-        if shortlist is not None:
-            files = next(iter(shortlist_files(network, shortlist).values())), shortlist
-            engines[f"onnx-int8, shortlist/{threads}"] = OnnxEngine(
-                *graphs["int8"], shortlist=files, threads=threads
-            )
-        engines[f"onnx-int8/{threads}"] = OnnxEngine(*graphs["int8"], threads=threads)
-        engines[f"onnx/{threads}"] = OnnxEngine(*graphs["float32"], threads=threads)
-    engines["keras"] = KerasEngine(network)
-    return {name: partial(decode, engine) for name, engine in engines.items()}
-
-
-def peer_runs(network: TokenSeq2Seq) -> dict[str, Run]:
-    """The same of other people's, and of the plain loops."""
-    engines: dict[str, Engine] = {
+    if (shortlist := shortlist_of(network, model)) is not None:
+        files = next(iter(shortlist_files(network, shortlist).values())), shortlist
+        engines[OURS[0]] = OnnxEngine(*graphs["int8"], shortlist=files, threads=1)
+    engines |= {
+        OURS[1]: OnnxEngine(*graphs["int8"], threads=1),
+        "onnx": OnnxEngine(*graphs["float32"], threads=1),
+        "keras": KerasEngine(network),
         "PyTorch int8": TorchEngine(network, is_int8=True),
         "PyTorch": TorchEngine(network, is_int8=False),
         "eager step": EagerStepEngine(network),
         "model(...)": ModelCallEngine(network),
     }
-    runs: dict[str, Run] = {name: partial(decode, engine) for name, engine in engines.items()}
-    size = network.config.target_vocab_size
-    for name, compute_type in (("CTranslate2 int8", "int8"), ("CTranslate2", "float32")):
-        settings = ctranslate2_runs(size, compute_type, TOKENS, TransformerSize())
-        runs |= {f"{name}/{i}": run for i, run in enumerate(settings)}
-    return runs
+    vocab_size = network.config.target_vocab_size
+    shapes = [each.shape for each in network.trainable_variables]
+    embeddings = sum(math.prod(s) for s in shapes if len(s) == 2 and vocab_size in s)
+    weights = network.count_params()
+    return {
+        name: Contestant(partial(decode, engine), weights, embeddings, name == OURS[0])
+        for name, engine in engines.items()
+    }
 
 
-def median_ms(runs: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Median milliseconds of each run, in turn, after one that does not count."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeats + 1):
-        for name, run in runs.items():
-            took = seconds(run)
-            if turn:
-                times[name].append(1000 * took)
-    return {name: statistics.median(each) for name, each in times.items()}
-
-
-def seconds(run: Callable[[], None]) -> float:
-    """Of one run: the mean of as many as take `ENOUGH` seconds, as a server does one after the
-    other. The first, which finds what another engine left in the caches, counts only if it takes as
-    long by itself."""
-    start = time.perf_counter()
-    run()
-    if (first := time.perf_counter() - start) > ENOUGH:
-        return first
-    start, count = time.perf_counter(), 0
-    while (took := time.perf_counter() - start) < ENOUGH:
-        run()
-        count += 1
-    return took / count
+def peers(likely: Int32, marian: Marian | None) -> dict[str, Contestant]:
+    """Builds other people's engines with networks of theirs, those of our size first."""
+    found = {}
+    for has_shortlist in (True, False):
+        suffix = ", shortlist" if has_shortlist else ""
+        if marian is not None:
+            found[f"Marian int8, 1 + 1{suffix}"] = marian.contestant(
+                replace(SMALLEST, heads=8), likely, has_shortlist=has_shortlist
+            )
+        for name, size in (("1 + 1", SMALLEST), ("3 + 3", TransformerSize())):
+            found[f"CTranslate2 int8, {name}{suffix}"] = ctranslate2_peer(
+                size, "int8", TOKENS, likely, has_shortlist=has_shortlist
+            )
+    found["CTranslate2, 1 + 1"] = ctranslate2_peer(
+        SMALLEST, "float32", TOKENS, likely, has_shortlist=False
+    )
+    return found
 
 
 def main() -> None:
@@ -209,47 +210,79 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=Path("recipes/multi30k-en-de.toml"))
     parser.add_argument("--vocabulary", type=int, default=8000)
     parser.add_argument("--model", type=Path, help="a folder instead of random weights")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--marian", default="python3.10", help="a Python that has bergamot")
     chosen = parser.parse_args()
 
+    torch.set_num_threads(1)
     network = network_of(chosen.recipe, chosen.vocabulary, chosen.model)
     size = network.config.source_vocab_size
     draw = np.random.default_rng(0)
     sources = draw.integers(len(SPECIAL_PIECES), size, (32, TOKENS)).astype(np.int32)
-    print(f"{chosen.model or chosen.recipe}: {network.count_params():,} weights, {size:,} words")
+    likely = likely_words(size)
+    with tempfile.TemporaryDirectory() as folder:
+        marian = None
+        if Marian.is_installed(chosen.marian):
+            marian = Marian(chosen.marian, Path(folder), TOKENS)
+        else:
+            print(f"No Marian: {chosen.marian} is absent or lacks bergamot, see --marian.\n")
+        contestants = ours(network, chosen.model) | peers(likely, marian)
+        loops = {name: contestants[name] for name in PLAIN_LOOPS}
+        others = {name: each for name, each in contestants.items() if name not in loops}
+        times = [
+            measure(others, sources[:batch], beam_size, chosen.rounds)
+            | measure(loops, sources[:batch], beam_size, 1)
+            for batch, beam_size in TASKS
+        ]
+
     print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python "
+        f"{processor()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}, "
         f"ONNX Runtime {version('onnxruntime')}, PyTorch {torch.__version__}, "
         f"CTranslate2 {ctranslate2.__version__}"
     )
-    print(f"\n{TOKENS} source and {TOKENS} target tokens, median of {chosen.repeats}\n")
-    ratios = "".join(f" x {peer} |" for peer in RATIOS)
-    print(f"| batch | search | engine |{ratios} ms | sentences/s |")
-    print("|---" * (5 + len(RATIOS)) + "|")
-    runs = our_runs(network, chosen.model) | peer_runs(network)
-    for batch in (1, 32):
-        for beam_size in (1, 4):
-            asked = {n: partial(run, sources[:batch], beam_size) for n, run in runs.items()}
-            search = "greedy" if beam_size == 1 else f"beam {beam_size}"
-            _print_rows(f"{batch} | {search}", batch, median_ms(asked, chosen.repeats))
+    together = " and ".join(str(shortlist_size(sources[:n], likely)) for n in (1, 32))
+    print(f"Candidates of a peer with a shortlist, for 1 and 32 sentences: {together}")
+    print(f"{TOKENS} source and {TOKENS} target tokens, medians of {chosen.rounds} rounds\n")
+    print_times(contestants, times)
+    print()
+    print_ratios(contestants, times)
 
 
-def _print_rows(task: str, batch: int, every_ms: dict[str, float]) -> None:
-    ms = _best_settings(every_ms)
-    for name, own in ms.items():
-        ratios = " | ".join(f"{ms[peer] / own:.1f}x" for peer in RATIOS)
-        speed = f"{own:.1f} | {1000 * batch / own:.3g}"
-        print(f"| {task} | {name} | {ratios} | {speed} |", flush=True)
+def processor() -> str:
+    """Returns the processor's name and the instructions that matter for int8."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = {key.strip(): value.strip() for key, _, value in (ln.partition(":") for ln in lines)}
+    known = [flag for flag in facts.get("flags", "").split() if "avx" in flag or "vnni" in flag]
+    return f"{facts.get('model name', platform.machine())} ({', '.join(known)})"
 
 
-def _best_settings(ms: dict[str, float]) -> dict[str, float]:
-    """Of `name/setting`, the fastest setting's figure, under `name`."""
-    best: dict[str, float] = {}
-    for name, own in ms.items():
-        plain = name.partition("/")[0]
-        best[plain] = min(own, best.get(plain, own))
-    return best
+def print_times(contestants: dict[str, Contestant], times: list[dict[str, Times]]) -> None:
+    """Prints milliseconds of CPU for one batch, and in brackets of the clock in the quickest round,
+    the least disturbed by what else the machine does."""
+    print(f"| engine | weights, M | without embeddings, M | {HEADINGS} |")
+    print("|---" * (3 + len(TASKS)) + "|")
+    for name, contestant in contestants.items():
+        others = contestant.weights - contestant.embeddings
+        cells = " | ".join(
+            f"{1000 * statistics.median(each[name].cpu):,.1f} ({1000 * min(each[name].wall):,.1f})"
+            for each in times
+        )
+        print(f"| {name} | {contestant.weights / 1e6:.1f} | {others / 1e6:.1f} | {cells} |")
+
+
+def print_ratios(contestants: dict[str, Contestant], times: list[dict[str, Times]]) -> None:
+    """Prints how many times the CPU of ours each takes: of ours with a shortlist if it has one."""
+    print(f"| engine | beside | {HEADINGS} |")
+    print("|---" * (2 + len(TASKS)) + "|")
+    for name, contestant in contestants.items():
+        beside = OURS[0] if contestant.has_shortlist and OURS[0] in contestants else OURS[1]
+        if name not in OURS:
+            ratios = (each[name].cpu_ratio(each[beside]) for each in times)
+            print(f"| {name} | {beside} | {' | '.join(f'{each:.2f}' for each in ratios)} |")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ctranslate2
@@ -13,11 +13,14 @@ import torch
 from ctranslate2.specs import TransformerSpec
 from keras import ops
 
+from benchmarks.timing import Contestant
 from model.contract import Bool, Int32, StepResult
 from model.networks.tokens import TokenSeq2Seq
 
-#: Threads on one sentence's work, and sentences worked on at a time. The best one counts.
-CTRANSLATE2_SETTINGS = ((1, 1), (2, 1), (1, 2))
+#: A peer's shortlist: so many frequent words, each source word itself and so many others, of the
+#: most frequent ones. That gives some 350 candidates for one sentence and 2,900 for 32 together,
+#: as IBM model 1 and the limits of Firefox (50 and 50) gave on 60,000 pairs.
+FREQUENT, LIKELY, LIKELY_AMONG = 50, 15, 2500
 
 #: Keras' order of gates -> PyTorch's.
 GATES = (1, 0, 2)
@@ -33,33 +36,67 @@ class TransformerSize:
     heads: int = 4
 
 
-def ctranslate2_runs(
-    vocab_size: int, compute_type: str, tokens: int, size: TransformerSize
-) -> list[Callable[[Int32, int], None]]:
-    """What translates `(batch, source_len)` with a beam into `tokens` tokens: a Transformer with
-    random weights, which takes the same time as one with good ones; one run for each setting."""
-    pieces = ["<unk>", "<s>", "</s>", *(f"piece{i}" for i in range(3, vocab_size))]
-    with tempfile.TemporaryDirectory() as folder:
-        _random_transformer(pieces, size).save(folder)
-        translators = [
-            ctranslate2.Translator(
-                folder, compute_type=compute_type, intra_threads=threads, inter_threads=workers
-            )
-            for threads, workers in CTRANSLATE2_SETTINGS
-        ]
+#: What has about as many weights as the network of our recipe.
+SMALLEST = TransformerSize(layers=1, inner_units=512)
 
-    def run(translator: ctranslate2.Translator, sources: Int32, beam_size: int) -> None:
-        share = -(-len(sources) // translator.num_translators)
-        translator.translate_batch(
+
+def likely_words(vocab_size: int) -> Int32:
+    """Returns the target words beside each source word `(vocab_size, 1 + LIKELY)`, at random."""
+    draw = np.random.default_rng(1)
+    others = [draw.choice(min(LIKELY_AMONG, vocab_size), LIKELY, False) for _ in range(vocab_size)]
+    return np.column_stack([np.arange(vocab_size), others]).astype(np.int32)
+
+
+def shortlist_size(sources: Int32, likely: Int32) -> int:
+    """Returns how many candidates sources `(batch, source_len)` have together."""
+    return len(np.union1d(np.arange(FREQUENT), likely[sources]))
+
+
+def ctranslate2_peer(
+    size: TransformerSize, compute_type: str, tokens: int, likely: Int32, *, has_shortlist: bool
+) -> Contestant:
+    """Builds what translates into `tokens` tokens: a Transformer with random weights, which takes
+    the same time as one with good ones. A batch has one shortlist, for all its sources."""
+    vocab_size = len(likely)
+    pieces = ["<unk>", "<s>", "</s>", *(f"piece{i}" for i in range(3, vocab_size))]
+    spec = _random_transformer(pieces, size)
+    with tempfile.TemporaryDirectory() as folder:
+        mapping = Path(folder, "mapping")
+        rows = [("", range(FREQUENT)), *zip(pieces, likely, strict=True)]
+        mapping.write_text(
+            "".join(f"{word}\t{' '.join(pieces[i] for i in row)}\n" for word, row in rows)
+        )
+        spec.register_vocabulary_mapping(str(mapping))
+        model = Path(folder, "model")
+        model.mkdir()
+        spec.save(str(model))
+        translator = ctranslate2.Translator(
+            str(model), compute_type=compute_type, intra_threads=1, inter_threads=1
+        )
+
+    def run(sources: Int32, beam_size: int) -> None:
+        answers = translator.translate_batch(
             [[pieces[i] for i in row] for row in sources],
             beam_size=beam_size,
             max_decoding_length=tokens,
-            max_batch_size=share,
+            max_batch_size=len(sources),
+            use_vmap=has_shortlist,
         )
+        if any(len(each.hypotheses[0]) != tokens for each in answers):
+            raise SystemExit(f"CTranslate2 made a hypothesis that has not {tokens} tokens")
 
-    return [
-        lambda sources, beam_size, each=each: run(each, sources, beam_size) for each in translators
-    ]
+    table = vocab_size * size.units
+    return Contestant(run, table + _other_weights(spec), table, has_shortlist)
+
+
+def _other_weights(spec: TransformerSpec) -> int:
+    """Counts what is trained beside the table of embeddings, which stands at three places."""
+    return sum(
+        value.numpy().size
+        for name, value in spec.variables().items()
+        if name.endswith(("weight", "bias", "gamma", "beta"))
+        and not name.endswith(("embeddings_0/weight", "embeddings/weight", "projection/weight"))
+    )
 
 
 def _random_transformer(pieces: list[str], size: TransformerSize) -> TransformerSpec:
