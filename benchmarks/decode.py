@@ -18,9 +18,9 @@ stand:
 - `Marian int8`: a Transformer of our size, as Firefox runs them (see `benchmarks/marian.py`), where
   `--marian` is a Python that has the wheel `bergamot`.
 
-Contestants run in turn in each round, for a tenth of a second at least; the plain loops (the first
-two) in one round. Printed are medians of the CPU time of the process that works, with the wall time
-of the quickest round in brackets, and medians of the rounds' ratios.
+Contestants run in turn in each round, for a tenth of a second of CPU at least; the first two of
+these in one round only. Printed are medians of the CPU time of the process that works, with the
+wall time of the quickest round in brackets, and medians of the rounds' ratios.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 from model.contract import Int32
 
-#: Seconds that are worth measuring.
+#: Seconds of CPU that are worth measuring.
 ENOUGH = 0.1
 
 #: Answers sources `(batch, source_len)` with a beam of so many.
@@ -62,17 +63,16 @@ def measure(
 
 
 def _seconds(contestant: Contestant, sources: Int32, beam_size: int) -> tuple[float, float]:
-    """Returns CPU and wall time of one run: the mean of as many as take `ENOUGH` seconds, as a
-    server does one after the other. The first, which finds what another engine left in the caches,
-    counts only if it takes as long by itself."""
+    """Returns CPU and wall time of one run: the mean of as many as take `ENOUGH` CPU, as a server
+    does one after the other. The first, which finds what another engine left in the caches, counts
+    only if it takes as long by itself."""
 
-    def timed(is_enough: Callable[[float], bool]) -> tuple[float, float]:
-        cpu, wall, count = contestant.cpu_clock(), time.perf_counter(), 0
-        while not count or not is_enough(time.perf_counter() - wall):
+    def timed(count: int) -> tuple[float, float]:
+        cpu, wall = contestant.cpu_clock(), time.perf_counter()
+        for _ in range(count):
             contestant.run(sources, beam_size)
-            count += 1
         took = time.perf_counter() - wall
         return (contestant.cpu_clock() - cpu) / count, took / count
 
-    first = timed(lambda took: True)
-    return first if first[1] > ENOUGH else timed(lambda took: took > ENOUGH)
+    first = timed(1)
+    return first if first[0] >= ENOUGH else timed(math.ceil(ENOUGH / first[0]))
