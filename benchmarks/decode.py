@@ -20,7 +20,7 @@ stand:
 
 Contestants run in turn in each round, for a tenth of a second of CPU at least; the first two of
 these in one round only. Printed are medians of the CPU time of the process that works, with the
-wall time of the quickest round in brackets, and medians of the rounds' ratios.
+wall time of the quickest run in brackets, and medians of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -164,7 +164,9 @@ def ours(network: TokenSeq2Seq, model: Path | None) -> dict[str, Contestant]:
     """Builds what runs our network: our engines, the plain loops, and PyTorch."""
     graphs = {precision: graph_files(network, precision).values() for precision in PRECISIONS}
     engines: dict[str, Engine] = {}
+    candidates = {}
     if (shortlist := shortlist_of(network, model)) is not None:
+        candidates[OURS[0]] = f"{shortlist.size} each"
         files = next(iter(shortlist_files(network, shortlist).values())), shortlist
         engines[OURS[0]] = OnnxEngine(*graphs["int8"], shortlist=files, threads=1)
     engines |= {
@@ -176,32 +178,30 @@ def ours(network: TokenSeq2Seq, model: Path | None) -> dict[str, Contestant]:
         "eager step": EagerStepEngine(network),
         "model(...)": ModelCallEngine(network),
     }
-    vocab_size = network.config.target_vocab_size
+    vocabularies = {network.config.source_vocab_size, network.config.target_vocab_size}
     shapes = [each.shape for each in network.trainable_variables]
-    embeddings = sum(math.prod(s) for s in shapes if len(s) == 2 and vocab_size in s)
+    embeddings = sum(math.prod(s) for s in shapes if len(s) == 2 and vocabularies & {*s})
     weights = network.count_params()
     return {
-        name: Contestant(partial(decode, engine), weights, embeddings, name == OURS[0])
+        name: Contestant(partial(decode, engine), weights, embeddings, candidates.get(name, ""))
         for name, engine in engines.items()
     }
 
 
-def peers(likely: Int32, marian: Marian | None) -> dict[str, Contestant]:
+def peers(sources: Int32, likely: Int32, marian: Marian | None) -> dict[str, Contestant]:
     """Builds other people's engines with networks of theirs, those of our size first."""
     found = {}
-    for has_shortlist in (True, False):
-        suffix = ", shortlist" if has_shortlist else ""
+    together = ", ".join(f"{shortlist_size(sources[:n], likely):,} of {n}" for n in (1, 32))
+    for suffix, candidates in ((", shortlist", together), ("", "")):
         if marian is not None:
             found[f"Marian int8, 1 + 1{suffix}"] = marian.contestant(
-                replace(SMALLEST, heads=8), likely, has_shortlist=has_shortlist
+                replace(SMALLEST, heads=8), likely, candidates
             )
         for name, size in (("1 + 1", SMALLEST), ("3 + 3", TransformerSize())):
             found[f"CTranslate2 int8, {name}{suffix}"] = ctranslate2_peer(
-                size, "int8", TOKENS, likely, has_shortlist=has_shortlist
+                size, "int8", TOKENS, likely, candidates
             )
-    found["CTranslate2, 1 + 1"] = ctranslate2_peer(
-        SMALLEST, "float32", TOKENS, likely, has_shortlist=False
-    )
+    found["CTranslate2, 1 + 1"] = ctranslate2_peer(SMALLEST, "float32", TOKENS, likely, "")
     return found
 
 
@@ -226,7 +226,7 @@ def main() -> None:
             marian = Marian(chosen.marian, Path(folder), TOKENS)
         else:
             print(f"No Marian: {chosen.marian} is absent or lacks bergamot, see --marian.\n")
-        contestants = ours(network, chosen.model) | peers(likely, marian)
+        contestants = ours(network, chosen.model) | peers(sources, likely, marian)
         loops = {name: contestants[name] for name in PLAIN_LOOPS}
         others = {name: each for name, each in contestants.items() if name not in loops}
         times = [
@@ -241,8 +241,6 @@ def main() -> None:
         f"ONNX Runtime {version('onnxruntime')}, PyTorch {torch.__version__}, "
         f"CTranslate2 {ctranslate2.__version__}"
     )
-    together = " and ".join(str(shortlist_size(sources[:n], likely)) for n in (1, 32))
-    print(f"Candidates of a peer with a shortlist, for 1 and 32 sentences: {together}")
     print(f"{TOKENS} source and {TOKENS} target tokens, medians of {chosen.rounds} rounds\n")
     print_times(contestants, times)
     print()
@@ -261,17 +259,22 @@ def processor() -> str:
 
 
 def print_times(contestants: dict[str, Contestant], times: list[dict[str, Times]]) -> None:
-    """Prints milliseconds of CPU for one batch, and in brackets of the clock in the quickest round,
+    """Prints milliseconds of CPU for one batch, and in brackets of the clock in the quickest run,
     the least disturbed by what else the machine does."""
-    print(f"| engine | weights, M | without embeddings, M | {HEADINGS} |")
-    print("|---" * (3 + len(TASKS)) + "|")
+    print(f"| engine | weights, M | without embeddings, M | candidates | {HEADINGS} |")
+    print("|---" * (4 + len(TASKS)) + "|")
     for name, contestant in contestants.items():
         others = contestant.weights - contestant.embeddings
-        cells = " | ".join(
-            f"{1000 * statistics.median(each[name].cpu):,.1f} ({1000 * min(each[name].wall):,.1f})"
-            for each in times
-        )
-        print(f"| {name} | {contestant.weights / 1e6:.1f} | {others / 1e6:.1f} | {cells} |")
+        cells = [
+            name,
+            f"{contestant.weights / 1e6:.1f}",
+            f"{others / 1e6:.1f}",
+            contestant.candidates or "all",
+        ]
+        for each in times:
+            cpu, wall = statistics.median(each[name].cpu), min(each[name].wall)
+            cells.append(f"{1000 * cpu:,.1f} ({1000 * wall:,.1f})")
+        print(f"| {' | '.join(cells)} |")
 
 
 def print_ratios(contestants: dict[str, Contestant], times: list[dict[str, Times]]) -> None:
@@ -279,7 +282,7 @@ def print_ratios(contestants: dict[str, Contestant], times: list[dict[str, Times
     print(f"| engine | beside | {HEADINGS} |")
     print("|---" * (2 + len(TASKS)) + "|")
     for name, contestant in contestants.items():
-        beside = OURS[0] if contestant.has_shortlist and OURS[0] in contestants else OURS[1]
+        beside = OURS[0] if contestant.candidates and OURS[0] in contestants else OURS[1]
         if name not in OURS:
             ratios = (each[name].cpu_ratio(each[beside]) for each in times)
             print(f"| {name} | {beside} | {' | '.join(f'{each:.2f}' for each in ratios)} |")

@@ -84,24 +84,22 @@ class Marian:
         except OSError:
             return False
 
-    def contestant(
-        self, size: TransformerSize, likely: Int32, *, has_shortlist: bool
-    ) -> Contestant:
-        """Builds a network with random weights; its vocabulary has a multiple of 8 words. A batch
-        has one shortlist, for all its sources."""
+    def contestant(self, size: TransformerSize, likely: Int32, candidates: str) -> Contestant:
+        """Builds a network with random weights; its vocabulary has a multiple of 8 words. If there
+        are `candidates`, it has a shortlist, one for all sources of a batch."""
         vocab_size = len(likely)
         pieces = [f"piece{i}" for i in range(vocab_size)]
-        folder = self._folder / f"{size.layers}-{has_shortlist}"
+        folder = self._folder / f"{size.layers}-{bool(candidates)}"
         folder.mkdir()
         weights = random_weights(vocab_size, size)
         save_network(folder / "model.bin", weights, size)
         save_vocabulary(folder / "vocabulary.spm", pieces)
         save_shortlist(folder / "shortlist.bin", likely)
-        files = {
+        files: dict[str, list[str | bool]] = {
             "models": [str(folder / "model.bin")],
             "vocabs": [str(folder / "vocabulary.spm")] * 2,
         }
-        if has_shortlist:
+        if candidates:
             files["shortlist"] = [str(folder / "shortlist.bin"), False]
 
         def run(sources: Int32, beam_size: int) -> None:
@@ -114,7 +112,7 @@ class Marian:
             self._ask(json.dumps([str(options), text]))
 
         total = sum(value.size for value in weights.values())
-        return Contestant(run, total, weights["Wemb"].size, has_shortlist, lambda: self._ask(""))
+        return Contestant(run, total, weights["Wemb"].size, candidates, lambda: self._ask(""))
 
     def _ask(self, request: str) -> float:
         """Returns the seconds of CPU that the process has used when it is done."""

@@ -53,10 +53,11 @@ def shortlist_size(sources: Int32, likely: Int32) -> int:
 
 
 def ctranslate2_peer(
-    size: TransformerSize, compute_type: str, tokens: int, likely: Int32, *, has_shortlist: bool
+    size: TransformerSize, compute_type: str, tokens: int, likely: Int32, candidates: str
 ) -> Contestant:
     """Builds what translates into `tokens` tokens: a Transformer with random weights, which takes
-    the same time as one with good ones. A batch has one shortlist, for all its sources."""
+    the same time as one with good ones. If there are `candidates`, it has a shortlist, one for all
+    sources of a batch."""
     vocab_size = len(likely)
     pieces = ["<unk>", "<s>", "</s>", *(f"piece{i}" for i in range(3, vocab_size))]
     spec = _random_transformer(pieces, size)
@@ -80,13 +81,13 @@ def ctranslate2_peer(
             beam_size=beam_size,
             max_decoding_length=tokens,
             max_batch_size=len(sources),
-            use_vmap=has_shortlist,
+            use_vmap=bool(candidates),
         )
         if any(len(each.hypotheses[0]) != tokens for each in answers):
             raise SystemExit(f"CTranslate2 made a hypothesis that has not {tokens} tokens")
 
     table = vocab_size * size.units
-    return Contestant(run, table + _other_weights(spec), table, has_shortlist)
+    return Contestant(run, table + _other_weights(spec), table, candidates)
 
 
 def _other_weights(spec: TransformerSpec) -> int:
