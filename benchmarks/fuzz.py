@@ -32,7 +32,7 @@ import pyarrow as pa
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from training.errors import CorpusError
+from training.errors import MisalignedError
 from training.files.records import Fault
 from training.formats import FORMATS, Format
 from training.prepare.sources import read_source
@@ -138,8 +138,8 @@ def check(case: Case, folder: Path) -> Counter[str]:
             json.dumps([*record.source, record.target, record.group]).encode()
             "".join((*record.source, record.target, record.group)).encode()
             counts["examples"] += 1
-    except CorpusError as error:  # the sides of a bitext differ
-        _expect(case.format == "bitext" and bool(str(error)), case.name)
+    except MisalignedError as error:
+        _expect(case.format in ("bitext", "moses") and bool(str(error)), case.name)
     if case.format == "subtitles":
         for found in mine([str(file)], MiningOptions()):
             counts[type(found).__name__] += 1

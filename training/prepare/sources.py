@@ -86,7 +86,7 @@ def read_source(
             yield Fault(origin, record.reason)
         elif _is_no_text(record.target) or any(map(_is_no_text, record.source)):
             is_long = TOO_LONG in record.target or any(TOO_LONG in text for text in record.source)
-            yield Fault(origin, LONG_LINE if is_long else "holds bytes that are no UTF-8 text")
+            yield Fault(origin, LONG_LINE if is_long else "holds bytes that are not UTF-8 text")
         else:
             yield Example(record.source, record.target, _name(record.group, prefix), origin)
 

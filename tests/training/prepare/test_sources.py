@@ -39,7 +39,7 @@ def test_bytes_that_are_no_text_are_a_fault(tmp_path: Path, content: bytes) -> N
     file = tmp_path / "a.tsv"
     file.write_bytes(content)
     [fault] = read_source(SourceConfig(format="pairs", path="a.tsv"), tmp_path, [file], [])
-    assert fault == Fault("a.tsv:1", "holds bytes that are no UTF-8 text")
+    assert fault == Fault("a.tsv:1", "holds bytes that are not UTF-8 text")
 
 
 def test_half_a_character_in_json_is_a_fault(tmp_path: Path) -> None:
