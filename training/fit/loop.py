@@ -260,7 +260,7 @@ class Run:
         self.network.compile(
             optimizer=keras.optimizers.Adam(schedule, global_clipnorm=options.clip_norm),
             loss=TokenCrossEntropy(options.label_smoothing),
-            jit_compile=False,  # on CPU, XLA trains slower: docs/benchmarks.md
+            jit_compile=False,  # on a CPU, XLA trains slower
         )
         self.network.optimizer.build(self.network.trainable_variables)
 
