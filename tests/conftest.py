@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +19,9 @@ from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE, load_folder, write
 from model.tokenizer import Tokenizer
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# A shell that runs the tests in the background has children ignore interrupts, which some send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: The same examples in every run and on every machine, however slow it is.
 settings.register_profile(
