@@ -38,7 +38,7 @@ from training.formats import MIN_SCORE
 from training.recipe import data_folder
 from training.subtitles.cues import read_cues
 
-TRUTH = Path(__file__).parent.parent / "tests" / "training" / "corpus" / "talk_pairs.tsv"
+TRUTH = Path(__file__).parent.parent / "tests" / "training" / "alignment" / "talk_pairs.tsv"
 #: Clocks of the target: rate and offset in seconds.
 CLOCKS = {"original": (1.0, 0.0), "+3.7 s": (1.0, 3.7), "25 -> 23.976 fps": (25 * 1.001 / 24, 0.0)}
 
