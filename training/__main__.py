@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal, TextIO, TypeVar
+from typing import Literal, TextIO, TypeAlias, TypeVar
 
 from model.errors import Seq2SeqError
 from model.quiet import quiet_framework
@@ -34,6 +34,9 @@ PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
 
 Found = TypeVar("Found", Exchange, FilmPair)
+
+#: What commands are added to.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: list[str] | None = None, program: str = "python -m training") -> int:
@@ -78,6 +81,18 @@ def _describe(error: OSError, chosen: argparse.Namespace) -> str:
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_recipe_commands(commands)
+    _add_mine(commands)
+    _add_align(commands)
+    for name in PRINTING:
+        commands.choices[name].add_argument(
+            "-o", "--output", type=Path, help="a file instead of standard output"
+        )
+        commands.choices[name].add_argument("--strict", action="store_true", help=STRICT)
+    return parser
+
+
+def _add_recipe_commands(commands: Commands) -> None:
     for name, run, description in (
         ("prepare", _prepare, "read, split and tokenise the corpus"),
         ("fit", _fit, "train, or resume training, and write the model folder"),
@@ -98,6 +113,9 @@ def _parser(program: str) -> argparse.ArgumentParser:
         action="append",
         help="of the graphs; may be repeated; default: both",
     )
+
+
+def _add_mine(commands: Commands) -> None:
     description = "print the exchanges of subtitle files, one JSON object a line"
     command = commands.add_parser("mine", help=description, description=description)
     command.add_argument(
@@ -115,6 +133,9 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "--keep-language", type=_language, help="code of the language to read where cues show two"
     )
     command.set_defaults(run=_mine)
+
+
+def _add_align(commands: Commands) -> None:
     description = "print what two subtitle files of one film say, one JSON object a pair"
     command = commands.add_parser("align", help=description, description=description)
     command.add_argument(
@@ -125,12 +146,6 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "--min-score", type=_share, default=MIN_SCORE, help="0 to 1; weaker pairs are left out"
     )
     command.set_defaults(run=_align)
-    for name in PRINTING:
-        commands.choices[name].add_argument(
-            "-o", "--output", type=Path, help="a file instead of standard output"
-        )
-        commands.choices[name].add_argument("--strict", action="store_true", help=STRICT)
-    return parser
 
 
 def _count(text: str) -> int:

@@ -117,6 +117,16 @@ class VectorModel(Network):
                 f"batch_shape. Received: batch_shape={self.batch_shape}"
             )
 
+    def recurrent_options(self) -> dict[str, Any]:
+        """Returns the arguments that every recurrent part takes."""
+        return {
+            "cell": self.cell,
+            "unroll": self.unroll,
+            "dropout": self.dropout,
+            "weight_options": self.weight_options,
+            "dtype": self.dtype_policy,
+        }
+
     def build_now(self) -> None:
         """Builds the weights, if the input shape is known. Each `__init__` calls it last."""
         if self.batch_shape is not None:

@@ -70,38 +70,37 @@ class SimpleSeq2Seq(VectorModel):
             teacher_force=False,
             **kwargs,
         )
-        common: dict[str, Any] = {
-            "cell": self.cell,
-            "unroll": self.unroll,
-            "stateful": self.stateful,
-            "dtype": self.dtype_policy,
-        }
         self.encoder = RecurrentEncoder(
             self.hidden_dim,
             depth=self.depth[0],
             bidirectional=False,
-            dropout=self.dropout,
             drops_source=False,
-            weight_options=self.weight_options,
+            stateful=self.stateful,
             name="encoder",
-            **common,
+            **self.recurrent_options(),
         )
-        lower = [
-            build_recurrent(
-                name=f"decoder_{i}", units=self.hidden_dim, **common, **self.weight_options
-            )
-            for i in range(self.depth[1] - 1)
-        ]
-        top = build_recurrent(
-            name=f"decoder_{len(lower)}",
-            units=self.output_dim,
-            activation=self.activation,
-            **common,
-            **self.weight_options,
-        )
-        self.decoder = [*lower, top]
+        self.decoder = self._decoder()
         self.noise = keras.layers.Dropout(self.dropout, name="noise", dtype=self.dtype_policy)
         self.build_now()
+
+    def _decoder(self) -> list[keras.layers.RNN]:
+        """Builds a stack of plain layers, whose top has the units and the activation of y."""
+        options: dict[str, Any] = {
+            "cell": self.cell,
+            "unroll": self.unroll,
+            "stateful": self.stateful,
+            "dtype": self.dtype_policy,
+            **self.weight_options,
+        }
+        lower = [
+            build_recurrent(name=f"decoder_{i}", units=self.hidden_dim, **options)
+            for i in range(self.depth[1] - 1)
+        ]
+        name = f"decoder_{len(lower)}"
+        top = build_recurrent(
+            name=name, units=self.output_dim, activation=self.activation, **options
+        )
+        return [*lower, top]
 
     def build_parts(self, batch_size: int | None, length: int | None, features: int) -> None:
         self.encoder.build((batch_size, length, features))
@@ -191,14 +190,7 @@ class Seq2Seq(VectorModel):
         self.inner_broadcast_state = inner_broadcast_state
         self.peek = peek
         self.bidirectional = bidirectional
-        common: dict[str, Any] = {
-            "cell": self.cell,
-            "share_state": inner_broadcast_state,
-            "dropout": self.dropout,
-            "unroll": self.unroll,
-            "weight_options": self.weight_options,
-            "dtype": self.dtype_policy,
-        }
+        common = {**self.recurrent_options(), "share_state": inner_broadcast_state}
         self.encoder = ContextEncoder(
             self.hidden_dim,
             depth=self.depth[0],
@@ -313,14 +305,7 @@ class AttentionSeq2Seq(VectorModel):
         self.bidirectional = bidirectional
         self.attention = attention
         self.return_attention_scores = return_attention_scores
-        common: dict[str, Any] = {
-            "cell": self.cell,
-            "dropout": self.dropout,
-            "unroll": self.unroll,
-            "stateful": self.stateful,
-            "weight_options": self.weight_options,
-            "dtype": self.dtype_policy,
-        }
+        common = {**self.recurrent_options(), "stateful": self.stateful}
         self.encoder = RecurrentEncoder(
             self.hidden_dim,
             depth=self.depth[0],

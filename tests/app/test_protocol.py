@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -32,13 +33,12 @@ def talk(client: httpx.Client, *sent: bytes) -> bytes:
     """All that comes until the server closes the connection."""
     with connect(client) as connection:
         received = b""
-        try:
+        # It may be closed while more is on its way.
+        with suppress(ConnectionResetError, BrokenPipeError):
             for each in sent:
                 connection.sendall(each)
             while chunk := connection.recv(65_536):
                 received += chunk
-        except (ConnectionResetError, BrokenPipeError):  # it is closed while more is on its way
-            pass
         return received
 
 

@@ -124,7 +124,7 @@ class Guard:
         found = {(host, int(port)) for port, host in ADDRESS.findall(self._calls.read_text())}
         return {each for each in found if each[0] not in ("127.0.0.1", "::1") or each[1] == 53}
 
-    def check(self) -> None:
+    def assert_nothing_left_or_sent(self) -> None:
         """Checks that no file was left and nobody was reached for. Skips the test where that could
         not be seen."""
         assert list(self.home.rglob("*")) == []
@@ -143,12 +143,12 @@ def guard(tmp_path: Path) -> Guard:
 @pytest.mark.parametrize("engine", ["auto", "onnx", "onnx-int8", "keras"])
 def test_an_engine_talks_to_nobody(guard: Guard, exported_folder: Path, engine: str) -> None:
     guard.run("-c", ANSWER.format(folder=str(exported_folder), engine=engine))
-    guard.check()
+    guard.assert_nothing_left_or_sent()
 
 
 def test_answers_offline_talk_to_nobody(guard: Guard, exported_folder: Path) -> None:
     guard.run("-m", "model", "reply", str(exported_folder))
-    guard.check()
+    guard.assert_nothing_left_or_sent()
 
 
 def test_training_talks_to_nobody(guard: Guard, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_training_talks_to_nobody(guard: Guard, tmp_path: Path) -> None:
     guard.run("-m", "training", "evaluate", str(recipe))
     # A model of one epoch is too unsure of its words for int8.
     guard.run("-m", "training", "export", str(recipe), "--precision", "float32")
-    guard.check()
+    guard.assert_nothing_left_or_sent()
 
 
 @pytest.mark.parametrize("engine", ["auto", "keras"])
@@ -173,7 +173,7 @@ def test_a_server_talks_to_nobody(guard: Guard, exported_folder: Path, engine: s
         port = free.getsockname()[1]
     settings = {"SEQ2SEQ_MODEL": str(exported_folder), "SEQ2SEQ_PORT": str(port)}
     guard.run("-c", SERVE.format(port=port), SEQ2SEQ_ENGINE=engine, **settings)
-    guard.check()
+    guard.assert_nothing_left_or_sent()
 
 
 def test_the_guard_sees_who_calls(guard: Guard) -> None:
@@ -189,7 +189,7 @@ with contextlib.suppress(OSError):
 """
     guard.run("-c", program)
     with pytest.raises(AssertionError, match="file"):
-        guard.check()
+        guard.assert_nothing_left_or_sent()
     if not has_strace():
         pytest.skip("strace is not here to watch connections")
     assert guard.reached_for() == {("192.0.2.1", 80), ("192.0.2.2", 80)}

@@ -7,6 +7,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
@@ -155,11 +156,8 @@ class _Table:
                 consumed.append(numbered)
                 yield f"{numbered[1]}\n"
 
-        try:
+        with suppress(csv.Error):  # then the mark is no quotation mark: the line is a row by itself
             fields = next(csv.reader(lines(), delimiter=self._separator, strict=True))
-        except csv.Error:
-            pass
-        else:
             if len(consumed) == 1 or not self._field_count_error(fields):
                 return fields, ""
         self._pushed_back.extendleft(reversed(consumed[1:]))
