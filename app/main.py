@@ -45,9 +45,9 @@ def create_app(
     app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(ErrorBoundary)  # the last one added is the outermost
     install_error_handlers(app)
-    for router in (reply.router, health.router):
-        # `include_router` wraps each route anew: a sixth of the framework's time for a request.
-        app.router.routes.extend(router.routes)
+    # `include_router` wraps each route anew, and looks for `/docs` before `/reply`: together a
+    # fifth of the framework's time for a request.
+    app.router.routes[:0] = [*reply.router.routes, *health.router.routes]
     app.add_api_route("/", _to_docs, methods=["GET", "HEAD"], include_in_schema=False)
     return app
 

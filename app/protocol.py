@@ -1,25 +1,37 @@
-"""HTTP/1.1 as uvicorn speaks it on h11, with limits on what a client may send and for how long.
+"""HTTP/1.1 as uvicorn speaks it on httptools, with limits on what a client may send and for how
+long.
 
-h11 and not httptools: that one has no limit on heads, drops the body of a request that offers an
-upgrade (as Java's client and `curl --http2` do), and sends chunks to clients of HTTP/1.0.
+httptools takes half the time of h11 for a request, but leaves some of HTTP to its user: the length
+of heads, the body of a request that offers an upgrade (as Java's client and `curl --http2` do), and
+requests that arrive before the last one is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-import h11
-from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+import httptools
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
-from app.http_errors import Fault, to_response
+from app.errors import Overloaded
+from app.http_errors import Fault, to_fault, to_response
 from app.middleware import MAX_HEAD_BYTES, head_too_large
 
 #: Bytes that a client may send ahead while its last request is answered. Beyond that nothing is
 #: read until then, so the server does not notice either that the client hangs up.
 MAX_BYTES_AHEAD = 262_144
 
+#: Bytes beside a body (sizes of chunks, trailers) that each of its bytes allows.
+FRAMING_PER_BODY_BYTE = 16
 
-class HttpProtocol(H11Protocol):
+
+class HttpProtocol(HttpToolsProtocol):
     """One connection.
 
     Attributes:
@@ -27,34 +39,101 @@ class HttpProtocol(H11Protocol):
     """
 
     request_seconds = 30.0
-    _deadline: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
+        self._refusal: Fault | None = None  # is sent after the answers to earlier requests
+        self._is_in_head = False
+        self._is_whole = False  # no request is incomplete
+        self._framing_bytes = 0
+        self._bytes_ahead = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
         self._forget_deadline()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if not self.transport.is_closing():
-            super().data_received(data)
-            self._watch()
+        if self.transport.is_closing() or self._refusal is not None:
+            return
+        self._unset_keepalive_if_required()
+        if not self._is_whole:
+            self._framing_bytes += len(data)
+        if self._answering is not None:
+            self._bytes_ahead += len(data)
+        self._feed(data)
+        if not self._is_whole and self._framing_bytes > MAX_HEAD_BYTES:
+            self._refuse(head_too_large())
+        self._watch()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answers invalid HTTP, or too long a head, in the shape of all errors."""
-        is_long = len(self.conn.trailing_data[0]) > MAX_HEAD_BYTES
-        self._refuse(head_too_large() if is_long else Fault(400, "bad_request", "is not HTTP/1.1"))
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse(Fault(400, "bad_request", "is not HTTP/1.1"))
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Reads a request that offers an upgrade as if it did not, as a server may (RFC 9110,
+        section 7.8). The parser takes what follows its head for another protocol."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(Fault(400, "bad_request", "CONNECT is for proxies"))
+            return
+        fields = [field for field in self.headers if field[0] != b"upgrade"]
+        lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
+        lines += [b"%b: %b" % field for field in fields]
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(b"\r\n".join([*lines, b"", rest]))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head, self._is_whole, self._framing_bytes = True, False, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_head:  # and not in the trailers of a chunked body
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._framing_bytes -= FRAMING_PER_BODY_BYTE * len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            self._is_whole = True
+            super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, _too_many if app is service_unavailable else app)
+
+    def on_response_complete(self) -> None:
+        self._answering, self._bytes_ahead = None, 0
+        super().on_response_complete()
+        if self._refusal is not None:
+            self._refuse(self._refusal)
 
     def _watch(self) -> None:
         """Sets a deadline for an incomplete request, and reads on behind a complete one."""
-        is_whole = self.conn.their_state not in (h11.IDLE, h11.SEND_BODY)
-        if not is_whole and self._deadline is None:
+        if not self._is_whole and self._deadline is None:
             self._deadline = self.loop.call_later(self.request_seconds, self._give_up)
-        elif is_whole:
+        elif self._is_whole:
             self._forget_deadline()
-            if self.flow.read_paused and len(self.conn.trailing_data[0]) < MAX_BYTES_AHEAD:
+            if self.flow.read_paused and self._bytes_ahead < MAX_BYTES_AHEAD:
                 self.flow.resume_reading()
 
     def _forget_deadline(self) -> None:
@@ -67,16 +146,22 @@ class HttpProtocol(H11Protocol):
         self._refuse(Fault(408, "request_timeout", reason))
 
     def _refuse(self, fault: Fault) -> None:
-        """Answers without the application, unless it does so already, and closes the connection."""
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        """Answers without the application, after earlier requests, and closes the connection."""
+        answering = self._answering
+        if answering is not None and not answering.more_body and not self.transport.is_closing():
+            self._refusal = fault
+            return
+        if answering is None or not answering.response_started:
             answer = to_response(fault)
             answer.headers["connection"] = "close"
             fields = [b"%b: %b\r\n" % field for field in answer.raw_headers]
-            status = b"HTTP/1.1 %d %b\r\n" % (fault.status, STATUS_PHRASES[fault.status])
-            self.transport.write(b"".join([status, *fields, b"\r\n", bytes(answer.body)]))
+            content = [STATUS_LINE[fault.status], *fields, b"\r\n", bytes(answer.body)]
+            self.transport.write(b"".join(content))
         self.transport.close()
 
-    def _should_upgrade(self) -> bool:
-        """Returns False: a server may ignore an upgrade (RFC 9110, section 7.8)."""
-        return False
+
+async def _too_many(scope: Any, receive: Any, send: Any) -> None:
+    """Turns a connection away that is one too many."""
+    answer = to_response(to_fault(Overloaded("too many connections; try again later")))
+    answer.headers["connection"] = "close"
+    await answer(scope, receive, send)

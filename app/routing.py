@@ -8,7 +8,7 @@ description see no difference.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, TypeVar, get_type_hints
 
 from fastapi import Request
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -26,14 +27,17 @@ class JsonRoute(APIRoute):
     """A route whose endpoint has the form `async def endpoint(request, body)`, where `body` is a
     pydantic model, and returns a `Response` or another such model."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint, body_model = self.endpoint, get_type_hints(self.endpoint)["body"]
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        body_model = get_type_hints(endpoint)["body"]
 
-        async def handle(request: Request) -> Response:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            request = Request(scope, receive, send)
             answer = await endpoint(request, await read_body(request, body_model))
-            return answer if isinstance(answer, Response) else json_response(answer)
+            response = answer if isinstance(answer, Response) else json_response(answer)
+            await response(scope, receive, send)
 
-        return handle
+        self.app = answer
 
 
 async def read_body(request: Request, model: type[B]) -> B:

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp
 
 from app.decoding.served_model import ServedModel
 from app.logs import LOG_CONFIG
-from app.middleware import MAX_HEAD_BYTES
 from app.protocol import HttpProtocol
 from app.settings import Settings
 
@@ -67,7 +66,6 @@ def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config
         ws="none",
         server_header=False,
         access_log=settings.access_log,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),
         **others,

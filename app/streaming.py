@@ -49,7 +49,9 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         events = asyncio.Queue[bytes]()
-        sender = asyncio.create_task(self._send(events, send))
+        # A client of HTTP/1.0 reads no chunks: it gets all events at the end.
+        is_chunked = scope["http_version"] != "1.0"
+        sender = asyncio.create_task(self._send(events, send, is_chunked))
         try:
             await self._make_all(receive, events.put_nowait)
             await sender
@@ -65,12 +67,16 @@ class EventStream(Response):
             send_event(event("error", to_error_answer(to_fault(error))))
         send_event(_END)
 
-    async def _send(self, events: asyncio.Queue[bytes], send: Send) -> None:
+    async def _send(self, events: asyncio.Queue[bytes], send: Send, is_chunked: bool) -> None:
         chunk = await events.get()
         self._has_begun = True
-        await send(
-            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-        )
+        headers = self.raw_headers
+        if not is_chunked:
+            while further := await events.get():
+                chunk += further
+            events.put_nowait(_END)
+            headers = [*headers, (b"content-length", b"%d" % len(chunk))]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         while chunk:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             chunk = await events.get()

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.protocol import HttpProtocol
 from app.settings import Settings
@@ -89,6 +89,31 @@ def test_a_head_without_end_is_refused_and_its_connection_closed(
     assert client.get("/health/live").status_code == 200
 
 
+@pytest.mark.parametrize("field", [b"T: a\r\n", b"T: " + b"a" * 10_000], ids=["many", "one"])
+def test_trailers_without_end_are_refused(client: httpx.Client, field: bytes) -> None:
+    head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    answer = talk(client, head, b"13\r\n" + BODY + b"\r\n0\r\n", *[field * 100] * 300)
+    assert not answer or status_of(answer) == 431
+
+
+def test_a_body_in_small_chunks_is_read(client: httpx.Client) -> None:
+    body = b'{"message":"hello"' + b" " * 20_000 + b"}"
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+    head = HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    pieces = [chunks[place : place + 10_000] for place in range(0, len(chunks), 10_000)]
+    assert REPLY.encode() in talk(client, head, *pieces, b"0\r\nTrailer: 1\r\n\r\n")
+
+
+def test_connect_is_refused(client: httpx.Client) -> None:
+    assert status_of(talk(client, b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n")) == 400
+
+
+def test_requests_after_an_offered_upgrade_are_answered(client: httpx.Client) -> None:
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 19\r\n\r\n"
+    answer = talk(client, (HEAD + offer + BODY) * 2 + LAST_REQUEST)
+    assert answer.count(b"HTTP/1.1 200") == 3
+
+
 def test_what_is_no_http_gets_an_error_in_the_usual_shape(client: httpx.Client) -> None:
     answer = talk(client, b"\x16\x03\x01\x02\x00\r\n\r\n")
     assert status_of(answer) == 400
@@ -114,7 +139,7 @@ def test_requests_after_one_another_have_a_time_of_their_own(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deadlines: list[asyncio.TimerHandle | None] = []
-    answer = H11Protocol.on_response_complete
+    answer = HttpToolsProtocol.on_response_complete
 
     def on_response_complete(protocol: HttpProtocol) -> None:
         deadlines.append(protocol._deadline)
@@ -135,7 +160,10 @@ def test_connections_beyond_the_limit_are_turned_away(
     with serve(table_engine, Settings(max_connections=4)) as client:
         assert client.get("/health/live").status_code == 200
         others = [connect(client) for _ in range(4)]
-        assert status_of(talk(client, LAST_REQUEST)) == 503
+        answer = talk(client, LAST_REQUEST)
+        assert status_of(answer) == 503
+        assert b"retry-after: 1" in answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "overloaded"
         for each in others:
             each.close()
         wait_until(lambda: client.get("/health/live").status_code == 200)
