@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,10 @@ _DIGIT = re.compile(r"\d")
 #: Python refuses to parse integers of many digits; it always parses up to this many.
 _MOST_DIGITS = sys.int_info.str_digits_check_threshold
 _LONGEST_PHRASE = 4
+_OPENERS = "\"'([\u201c\u2018\u00ab\u00bf\u00a1"
+_WHOLE_SENTENCE = re.compile(
+    rf"[{re.escape(_OPENERS)}]*\w.*[.!?\u2026][\"')\]\u201d\u2019\u00bb]*$", re.DOTALL
+)
 
 _PROFANITY = (
     "arsehole asshole bastard bitch bollocks bullshit cock cocksucker cunt dickhead fag faggot fuck"
@@ -208,11 +212,25 @@ def _copy(rule: rules.CopyRule, _languages: tuple[str, str]) -> Check:
     return drops
 
 
+def _sentence(rule: rules.SentenceRule, _languages: tuple[str, str]) -> Check:
+    informal = _any_word(rule.informal_words) if rule.informal_words else None
+
+    def drops(sides: Sides) -> bool:
+        text = sides.target
+        if not _WHOLE_SENTENCE.match(text) or text.lstrip(_OPENERS)[:1].islower():
+            return True
+        return informal is not None and informal.search(text) is not None
+
+    return drops
+
+
+def _any_word(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)")
+
+
 def _profanity(rule: rules.ProfanityRule, _languages: tuple[str, str]) -> Check:
     words = rule.words or tuple(_PROFANITY.split())
-    listed = re.compile(
-        rf"(?<!\w)(?:{'|'.join(re.escape(word.casefold()) for word in words)})(?!\w)"
-    )
+    listed = _any_word(word.casefold() for word in words)
     return lambda sides: any(
         listed.search(text.casefold()) is not None for text in (sides.source, sides.target)
     )
@@ -254,6 +272,7 @@ _CHECKS: dict[str, Callable[[Any, tuple[str, str]], Check]] = {
     "repeats": _repeats,
     "numbers": _numbers,
     "copy": _copy,
+    "sentence": _sentence,
     "profanity": _profanity,
     "script": _script,
     "language": _language,

@@ -97,6 +97,17 @@ class ProfanityRule(Rule):
     )
 
 
+class SentenceRule(Rule):
+    """a target that is not written as a sentence: it does not begin with a capital letter or a
+    digit, or does not end with `.`, `!`, `?` or `…`; off by default, and only for scripts that have
+    capital letters"""
+
+    rule: Literal["sentence"] = "sentence"
+    informal_words: tuple[str, ...] = Field(
+        (), description="words, in this case (`i`, `lol`), that no target may contain"
+    )
+
+
 class DuplicateRule(Rule):
     """an example that equals an earlier one, as the model reads it"""
 
@@ -117,6 +128,7 @@ RULES: dict[str, type[Rule]] = {
     "repeats": RepeatsRule,
     "numbers": NumbersRule,
     "copy": CopyRule,
+    "sentence": SentenceRule,
     "profanity": ProfanityRule,
     "script": ScriptRule,
     "language": LanguageRule,
@@ -127,7 +139,7 @@ RULES: dict[str, type[Rule]] = {
 #: Rules of a recipe that names none. Exchanges may repeat, since people repeat themselves.
 DEFAULT_RULES: dict[Task, tuple[str, ...]] = {
     "reply": ("unicode", "length", "repeats", "script", "language"),
-    "translate": tuple(name for name in RULES if name != "profanity"),
+    "translate": tuple(name for name in RULES if name not in ("profanity", "sentence")),
 }
 
 

@@ -64,6 +64,10 @@ def test_good_pairs_pass_all_default_rules(source: str, target: str) -> None:
         ("numbers", f"It is {'9' * 5000}.", "Es ist eine Zahl."),
         ("numbers", "It costs 1,234 euros.", "Es kostet 1.235 Euro."),
         ("copy", "This is not translated!", "this is not translated."),
+        ("sentence", "Hi.", "hello there."),
+        ("sentence", "Hi.", "Hello there"),
+        ("sentence", "Hi.", "..."),
+        ({"rule": "sentence", "informal_words": ["i", "lol"]}, "Hi.", "So am i, I think."),
         ("profanity", "What a Shitty day", "Was für ein Tag"),
         ({"rule": "profanity", "words": ["mist", "so ein"]}, "Oh", "So ein Pech"),
         ("script", "Where is the dog?", "Где собака?"),
@@ -88,6 +92,10 @@ def test_each_rule_drops_what_it_is_for(rule: Any, source: str, target: str) -> 
         ("numbers", "28 тысяч", "28,000"),
         ("numbers", f"It is {'9' * 5000}.", f"Es ist {'9' * 5000}."),
         ("numbers", f"It is 1{'.000' * 2000}.", f"Es ist 1{',000' * 2000}."),
+        ("sentence", "hi", '"Hello!", he said.'),
+        ("sentence", "hi", "«Ça va?»"),
+        ("sentence", "hi", "2 of them…"),
+        ({"rule": "sentence", "informal_words": ["i", "lol"]}, "hi lol", "I think it is."),
         ("profanity", "the cockpit of Scunthorpe", "im Cockpit"),
         ("script", "123 + 456", "..."),
         ("script", "He is called Müller.", "Er heißt Müller, auf Japanisch ミュラー."),
@@ -157,8 +165,9 @@ def test_near_duplicates_have_the_same_letters() -> None:
 
 
 @pytest.mark.parametrize("task", ["reply", "translate"])
-def test_profanity_is_never_filtered_unasked(task: Any) -> None:
+def test_what_is_off_by_default_is_never_filtered_unasked(task: Any) -> None:
     assert "profanity" not in DEFAULT_RULES[task]
+    assert "sentence" not in DEFAULT_RULES[task]
     assert set(DEFAULT_RULES[task]) < set(RULES)
 
 
