@@ -12,11 +12,6 @@ TICKS, LABEL = HEIGHT - 24, HEIGHT - 6
 MOST_BARS = 64
 
 
-def bar(share: float) -> str:
-    """Draws a bar in a cell of a table; `share` is of its full length."""
-    return f'<div class="bar"><i style="width:{max(1.0, 100 * share):.1f}%"></i></div>'
-
-
 def histogram(counts: Sequence[int], limit: int, colour: str) -> str:
     """Draws a histogram of lengths, with a dashed line at `limit` if it is within range."""
     longest = max((length for length, count in enumerate(counts) if count), default=0)
