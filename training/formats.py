@@ -13,6 +13,7 @@ Format = Literal[
     "exchanges",
     "jsonl",
     "lines",
+    "conversations",
     "cornell",
     "yaml",
     "whatsapp",
@@ -95,6 +96,14 @@ FORMATS: dict[Format, FormatInfo] = {
         suffixes=(".txt",),
         meaning="a turn a line; an empty line ends a conversation",
         example="Who is there?\nIt is me.\n\nGood morning.\nMorning.",
+    ),
+    "conversations": FormatInfo(
+        tasks=("reply",),
+        suffixes=(".txt",),
+        meaning="small talk written by hand: messages, and replies to them in lines that begin "
+        "with `>`; an empty line ends a conversation, `|` separates wordings of one meaning, "
+        "`#` begins a comment",
+        example="hello | hi there\n> Hello! How are you?\nfine, thanks\n> Good to hear.",
     ),
     "cornell": FormatInfo(
         tasks=("reply",),

@@ -16,6 +16,7 @@ from training.files.paths import LONGEST_LINE, TOO_LONG
 from training.files.records import Example, Fault, Records, fault_of
 from training.formats import FORMATS
 from training.readers.chats import ChatOptions
+from training.readers.conversations import read_conversations
 from training.readers.cornell import lines_file_of, read_cornell
 from training.readers.dialogue import read_exchanges, read_turn_lines
 from training.readers.discord import read_discord
@@ -35,6 +36,7 @@ from training.subtitles.turns import Pauses
 
 #: Readers of a single file; `bitext` and `subtitle-pairs` have two.
 READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
+    "conversations": lambda path, _: read_conversations(path),
     "cornell": lambda path, _: read_cornell(path),
     "discord": lambda path, source: read_discord(path, _chat_options(source)),
     "exchanges": lambda path, _: read_exchanges(path),

@@ -57,12 +57,16 @@ def test_files_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert [record.origin for record in records] == ["a.tsv:1", "b.tsv.gz:1"]
 
 
-@pytest.mark.parametrize("form", ["cornell", "exchanges", "lines", "pairs", "scan", "bitext"])
+@pytest.mark.parametrize(
+    "form", ["conversations", "cornell", "exchanges", "lines", "pairs", "scan", "bitext"]
+)
 @settings(max_examples=40)
 @given(
     pieces=st.lists(
         st.binary(max_size=20)
-        | st.sampled_from([b"\t", b"\n", b"\r\n", b"IN: a OUT: b", b" +++$+++ ", b"['L1', 'L2']"])
+        | st.sampled_from(
+            [b"\t", b"\n", b"\r\n", b"> ", b" | ", b"IN: a OUT: b", b" +++$+++ ", b"['L1', 'L2']"]
+        )
     )
 )
 def test_wild_bytes_are_faults_at_worst(tmp_path: Path, form: Format, pieces: list[bytes]) -> None:
