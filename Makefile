@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 HOST ?= 127.0.0.1
 MODEL ?= models/default
+MODELS ?= models
 PYTEST_ARGS ?= -n 2 --dist loadfile
 BACKENDS ?= tensorflow jax torch
 KERAS_TESTS := tests/model/test_inspection.py tests/model/test_registration.py
@@ -16,8 +17,8 @@ BIN := .venv/bin
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: .venv/cpu ## serve MODEL on PORT
-	SEQ2SEQ_MODEL=$(MODEL) SEQ2SEQ_HOST=$(HOST) SEQ2SEQ_PORT=$(PORT) $(BIN)/python -m app
+run: .venv/cpu ## serve MODEL, and those in MODELS by name, on PORT
+	SEQ2SEQ_MODEL=$(MODEL) SEQ2SEQ_MODELS=$(MODELS) SEQ2SEQ_HOST=$(HOST) SEQ2SEQ_PORT=$(PORT) $(BIN)/python -m app
 
 setup: .venv/dev ## install what training, tests and checks need
 

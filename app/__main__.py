@@ -17,17 +17,20 @@ def main(arguments: list[str] | None = None, program: str = "python -m app") -> 
         settings = read_settings()
         launched = Launched.of(settings)
         # Imported only now, while the workers load their models.
+        from app.decoding.registry import model_folders
         from app.decoding.served_model import load_model
         from app.main import create_app
         from app.server import serve
 
-        model = load_model(settings, launched)  # so that a broken folder is no traceback
+        first = load_model(settings, launched)  # so that a broken folder is no traceback
+        if settings.models is not None:
+            model_folders(settings.models)
     except Seq2SeqError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # while the model is loaded
         return 130
-    return serve(create_app(settings, load=lambda _: model), settings)
+    return serve(create_app(settings, first=first), settings)
 
 
 def _parse(arguments: list[str] | None, program: str) -> None:

@@ -10,23 +10,16 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from app.decoding.served_model import ServedModel
-from app.errors import Unavailable
+from app.decoding.registry import ModelRegistry
 from app.settings import Settings
 
 T = TypeVar("T")
 
 
-def served_model(request: Request) -> ServedModel:
-    """Returns the model that answers.
-
-    Raises:
-        Unavailable: if it is not loaded yet.
-    """
-    model: ServedModel | None = getattr(request.app.state, "model", None)
-    if model is None:
-        raise Unavailable("the model is not loaded yet; try again later")
-    return model
+def models_of(request: Request) -> ModelRegistry:
+    """Returns the models, by name."""
+    models: ModelRegistry = request.app.state.models
+    return models
 
 
 def settings_of(request: Request) -> Settings:

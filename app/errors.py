@@ -2,7 +2,8 @@
 
 Seq2SeqError
 ├── InputError
-│   └── InvalidField     a field of the request is out of bounds
+│   ├── InvalidField     a field of the request is out of bounds
+│   └── UnknownModel     there is no model of the name that the request has
 ├── Overloaded           the queue is full
 ├── DeadlineExceeded     no answer within the time that a request has
 └── Unavailable          the server stops, or its worker has died
@@ -26,6 +27,18 @@ class InvalidField(InputError):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
+
+
+class UnknownModel(InputError):
+    """No model of this name is served.
+
+    Args:
+        name: as the request has it.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"model: there is no {name!r} on this server")
+        self.field = "model"
 
 
 class Overloaded(Seq2SeqError):

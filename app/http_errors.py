@@ -15,14 +15,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.errors import DeadlineExceeded, InvalidField, Overloaded, Unavailable
+from app.errors import DeadlineExceeded, InvalidField, Overloaded, Unavailable, UnknownModel
 from app.schemas.error import ErrorAnswer, ErrorDetail
 from model.errors import EngineError, InputError
 
 RETRY_AFTER_SECONDS = 1
 _LONGEST_MESSAGE = 500
 _LONGEST_FIELD = 100
-_UNION_TAGS = ("<text>", "<turn>")
+_UNION_TAGS = ("<text>", "<turn>", "<dialogue>")
 
 
 class BodyTooLarge(HTTPException):
@@ -35,6 +35,7 @@ class BodyTooLarge(HTTPException):
 #: Error class -> status and code; the nearest base class counts. Other errors are a plain 500.
 STATUS: dict[type[Exception], tuple[int, str]] = {
     InputError: (422, "invalid_input"),
+    UnknownModel: (404, "model_not_found"),
     RequestValidationError: (422, "invalid_input"),
     BodyTooLarge: (413, "body_too_large"),
     Overloaded: (503, "overloaded"),
@@ -82,7 +83,7 @@ def to_fault(error: Exception) -> Fault:
     if found is None:
         return Fault(500, "internal_error", "the server failed; its log says why")
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if found[0] == 503 else None
-    field = error.field if isinstance(error, InvalidField) else None
+    field = error.field if isinstance(error, InvalidField | UnknownModel) else None
     return Fault(*found, _printable(str(error)), field, headers)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from app.decoding.served_model import LoadedModel, load_model, serve_model
+from app.decoding.registry import ModelRegistry
+from app.decoding.served_model import LoadedModel, load_model
 from app.http_errors import install_error_handlers
 from app.middleware import ErrorBoundary, RequestLimits
 from app.routes import health, reply
@@ -17,23 +17,27 @@ from app.settings import Settings
 
 
 def create_app(
-    settings: Settings, *, load: Callable[[Settings], LoadedModel] = load_model
+    settings: Settings,
+    *,
+    load: Callable[[Settings], LoadedModel] = load_model,
+    first: LoadedModel | None = None,
 ) -> FastAPI:
-    """Builds the server's application. It loads its model before it takes the first request.
+    """Builds the server's application. It loads the default model before it takes the first
+    request.
 
     Args:
-        settings: limits, and the model's folder.
-        load: loads the model.
+        settings: limits, and the models' folders.
+        load: loads the model that settings name.
+        first: the default model, if it is loaded already.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loaded = await asyncio.to_thread(load, settings)
-        app.state.model = await serve_model(loaded, settings)
+        await app.state.models.open()
         try:
             yield
         finally:
-            await app.state.model.close()
+            await app.state.models.close()
 
     app = FastAPI(
         title="seq2seq",
@@ -42,6 +46,7 @@ def create_app(
         redirect_slashes=False,  # a redirect names the host that the client has sent
     )
     app.state.settings = settings
+    app.state.models = ModelRegistry(settings, load, first)
     app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(ErrorBoundary)  # the last one added is the outermost
     install_error_handlers(app)

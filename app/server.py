@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 from starlette.types import ASGIApp
 
-from app.decoding.served_model import ServedModel
+from app.decoding.registry import ModelRegistry
 from app.logs import LOG_CONFIG
 from app.protocol import HttpProtocol
 from app.settings import Settings
@@ -39,21 +39,18 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit and sig == signal.SIGINT:
-            if self._model is not None:
-                self._model.kill()
+            self._models.kill()
             os._exit(INTERRUPTED)
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._model is not None:
-            self._model.expect_close()
+        self._models.expect_close()
         await super().shutdown(sockets)
 
     @property
-    def _model(self) -> ServedModel | None:
-        """Returns the model, once it is loaded."""
-        model: ServedModel | None = getattr(self._state, "model", None)
-        return model
+    def _models(self) -> ModelRegistry:
+        models: ModelRegistry = self._state.models
+        return models
 
 
 def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config:

@@ -29,7 +29,26 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
-    model: Path = Field(DEFAULT_MODEL, description="folder of the model")
+    model: Path = Field(
+        DEFAULT_MODEL, description="folder of the model that answers where a request names none"
+    )
+    models: Path | None = Field(
+        None, description="folder of further model folders, which requests name"
+    )
+    reload_seconds: float = Field(
+        2.0,
+        ge=0,
+        le=3600,
+        description="time between two looks for changed model folders, which are then loaded; "
+        "0: never",
+    )
+    max_model_memory_mib: int = Field(
+        4_096,
+        ge=1,
+        le=2**24,
+        description="memory of the models' processes, in MiB; beyond it, models that were not used "
+        "for long are unloaded until a request names them",
+    )
     engine: EngineName = Field(
         "auto", description="keras, onnx or onnx-int8; auto: the fastest that works here"
     )
@@ -37,7 +56,8 @@ class Settings(BaseSettings):
         0, ge=0, le=1024, description="threads per ONNX Runtime operator; 0: cores minus one"
     )
     rerank_model: Path | None = Field(
-        None, description="folder of a second model, for requests with a rerank_weight"
+        None,
+        description="folder of a second model, for requests to the first with a rerank_weight",
     )
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
@@ -48,6 +68,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(65_536, ge=1, le=2**30, description="largest request body")
     max_message_characters: int = Field(4_000, ge=1, le=10**6, description="longest message")
     max_messages: int = Field(64, ge=1, le=10_000, description="most messages of a dialogue")
+    max_batch: int = Field(
+        64, ge=1, le=10_000, description="most messages of a batch, which are answered together"
+    )
     max_beam_size: int = Field(16, ge=1, le=64, description="largest beam_size of a request")
     max_reply_tokens: int = Field(256, ge=1, le=1024, description="largest max_tokens of a request")
     max_blocked_words: int = Field(

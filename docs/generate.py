@@ -79,8 +79,11 @@ def _type_of(schema: dict[str, Any]) -> str:
     if "enum" in kind:
         return ", ".join(f"`{value}`" for value in kind["enum"])
     if kind["type"] == "array":
-        of_texts = kind["items"].get("type") == "string"
-        return "list of strings" if of_texts else "list of strings or turns"
+        items = kind["items"]
+        if items.get("type") == "string":
+            return "list of strings"
+        has_lists = any(each.get("type") == "array" for each in items["oneOf"])
+        return f"list of strings or {'lists of turns' if has_lists else 'turns'}"
     least, most = kind.get("minimum", kind.get("exclusiveMinimum")), kind.get("maximum")
     above = "above " if "exclusiveMinimum" in kind else ""
     bounds = [f"{above}{least:.9g}" if least is not None else "", f"{most:.9g}" if most else ""]

@@ -138,6 +138,16 @@ class WorkerClient:
         return self._transport is not None
 
     @property
+    def open_requests(self) -> int:
+        """Returns the number of requests that were submitted and are not answered yet."""
+        return len(self._jobs)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Returns the memory of the worker."""
+        return self._worker.memory_bytes
+
+    @property
     def waiting(self) -> int:
         """Returns the number of requests that wait for rows."""
         return len(self._plain) + len(self._costly)

@@ -3,6 +3,7 @@ loads the rest."""
 
 from __future__ import annotations
 
+import resource
 import socket
 import subprocess
 import sys
@@ -28,6 +29,10 @@ class Worker(Protocol):
     """
 
     end: socket.socket
+
+    @property
+    def memory_bytes(self) -> int:
+        """Returns its resident memory; 0 where the system does not tell."""
 
     def wait_until_ready(self) -> Mapping[str, str]:
         """Blocks until requests can be sent. Returns SHA-256 sums of the model's files, by their
@@ -64,6 +69,14 @@ class WorkerProcess:
     def pid(self) -> int:
         """Returns the process id."""
         return self._process.pid
+
+    @property
+    def memory_bytes(self) -> int:
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        except OSError:  # it has ended, or this is not Linux
+            return 0
+        return int(pages) * resource.getpagesize()
 
     def wait(self) -> int:
         """Waits until the process has ended. Returns its exit code."""

@@ -1,4 +1,4 @@
-"""The model that is served, with the clients of its workers. One for now."""
+"""A model in service: its tokenizer, and the clients of its workers."""
 
 from __future__ import annotations
 
@@ -52,8 +52,14 @@ class LoadedModel:
         kind = kind_of_reranking(self.config, self.second.config)
         return Reranker(kind, self.tokenizer, self.second.tokenizer)
 
+    def stop(self) -> None:
+        """Stops the workers."""
+        self.worker.stop()
+        if self.second is not None:
+            self.second.stop()
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class ServedModel:
     """A model in service.
 
@@ -100,10 +106,43 @@ class ServedModel:
                 each.cancel()
         return self.reranker.reranked(request, found, scored)
 
+    async def answer_all(
+        self,
+        requests: Sequence[SearchRequest],
+        turns: Sequence[Sequence[str]],
+        *,
+        timeout_seconds: float,
+    ) -> list[Hypotheses]:
+        """Returns the answer to each of `requests`, as `answer` does. If one fails, all do."""
+        tasks = [
+            asyncio.create_task(self.answer(*each, timeout_seconds=timeout_seconds))
+            for each in zip(requests, turns, strict=True)
+        ]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:  # if one fails the others are useless
+                task.cancel()
+
     @property
     def clients(self) -> list[WorkerClient]:
         """Returns the clients, all of which must be alive."""
         return [each for each in (self.client, self.second) if each is not None]
+
+    @property
+    def is_alive(self) -> bool:
+        """Tells whether its workers take requests."""
+        return all(client.is_alive for client in self.clients)
+
+    @property
+    def is_idle(self) -> bool:
+        """Tells whether no request is open."""
+        return not any(client.open_requests for client in self.clients)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Returns the memory of its workers."""
+        return sum(client.memory_bytes for client in self.clients)
 
     def kill(self) -> None:
         """Kills the workers: before the program ends without a `close`."""
@@ -154,7 +193,7 @@ def _loaded(
     def ready(worker: Worker) -> Worker:
         if worker.wait_until_ready() != folder.config.sha256:
             worker.stop()
-            raise FolderError(f"{path}: was replaced; restart the server to serve the new model")
+            raise FolderError(f"{path}: was replaced by another model")
         return worker
 
     def new_worker() -> Worker:

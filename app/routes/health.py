@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from app.dependencies import served_model
+from app.dependencies import models_of
 from app.errors import Unavailable
 from app.schemas.health import Readiness
 
@@ -21,9 +21,16 @@ async def live() -> dict[str, str]:
 @router.head("/ready", include_in_schema=False)
 @router.get("/ready")
 async def ready(request: Request) -> Readiness:
-    """Answers 200 if the model is loaded and its worker takes requests; 503 otherwise."""
-    model = served_model(request)
-    if not all(each.is_alive for each in model.clients):
+    """Answers 200 if all models are loaded and the default one takes requests; 503 otherwise."""
+    models = models_of(request)
+    if not models.default.is_alive:
         raise Unavailable("the model's process has died; if it does not come back, see the log")
-    client = model.client
-    return Readiness(waiting=client.waiting, rows_in_use=client.rows_in_use, steps=client.steps)
+    if not models.is_complete:
+        raise Unavailable("further models are being loaded")
+    clients = [model.client for model in models.loaded()]
+    return Readiness(
+        models=models.states(),
+        waiting=sum(client.waiting for client in clients),
+        rows_in_use=sum(client.rows_in_use for client in clients),
+        steps=sum(client.steps for client in clients),
+    )

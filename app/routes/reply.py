@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ from fastapi import APIRouter, Body, Request, Response
 
 from app.decoding.messages import Hypotheses
 from app.decoding.served_model import ServedModel
-from app.dependencies import served_model, settings_of, unless_hung_up
+from app.dependencies import models_of, settings_of, unless_hung_up
 from app.errors import InvalidField
 from app.requests import (
     blocked_ids_of,
@@ -21,7 +23,17 @@ from app.requests import (
 )
 from app.routing import JsonRoute
 from app.schemas.error import ErrorAnswer
-from app.schemas.reply import EXAMPLES, Candidate, Delta, ReplyAnswer, ReplyRequest, Usage
+from app.schemas.reply import (
+    EXAMPLES,
+    BatchAnswer,
+    BatchItem,
+    Candidate,
+    Delta,
+    Message,
+    ReplyAnswer,
+    ReplyRequest,
+    Usage,
+)
 from app.settings import Settings
 from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
 from model.config import SearchOptions
@@ -35,6 +47,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorAnswer, "description": description}
         for status, description in {
             400: "The body cannot be read as text.",
+            404: "There is no model of this name.",
             413: "The body is too large.",
             422: "The request is wrong; `field` says where.",
             500: "The model, or the server, failed.",
@@ -50,13 +63,16 @@ OPTIONS = frozenset(SearchOptions.model_fields)
 router = APIRouter(tags=["reply"], route_class=JsonRoute)
 
 
-@router.post("/reply", responses=RESPONSES, response_model=ReplyAnswer)
+@router.post("/reply", responses=RESPONSES, response_model=ReplyAnswer | BatchAnswer)
 async def reply(
     request: Request, body: Annotated[ReplyRequest, Body(openapi_examples=EXAMPLES)]
-) -> ReplyAnswer | Response:
-    """Answers a message, or the last turn of a dialogue."""
+) -> ReplyAnswer | BatchAnswer | Response:
+    """Answers a message, the last turn of a dialogue, or each item of a batch."""
     started = time.perf_counter()
-    model, limits = served_model(request), settings_of(request)
+    model, limits = await models_of(request).get(body.model), settings_of(request)
+    if body.batch is not None:
+        work = _answer_batch(body, body.batch, model, limits, started)
+        return await unless_hung_up(request.receive, work)
     turns, fields = _turns(body)
     source = source_of(turns, fields, model.tokenizer, limits, model.config.task)
     search = _search_request(body, source.ids, model, limits)
@@ -67,6 +83,34 @@ async def reply(
         model.answer(search, turns, timeout_seconds=limits.request_timeout_seconds),
     )
     return _answer(model, search, source, hypotheses, started)
+
+
+async def _answer_batch(
+    body: ReplyRequest,
+    batch: Sequence[BatchItem],
+    model: ServedModel,
+    limits: Settings,
+    started: float,
+) -> BatchAnswer:
+    if body.message is not None or body.messages is not None or body.stream:
+        raise InvalidField("batch", "cannot come with message, messages or stream")
+    if not 1 <= len(batch) <= limits.max_batch:
+        raise InvalidField("batch", f"must have 1 to {limits.max_batch} items on this server")
+    dialogues, sources = [], []
+    for place, item in enumerate(batch):
+        field = f"batch.{place}"
+        turns, fields = ([item], [field]) if isinstance(item, str) else _turns_of(item, field)
+        sources.append(source_of(turns, fields, model.tokenizer, limits, model.config.task))
+        dialogues.append(turns)
+    first = _search_request(body, sources[0].ids, model, limits)
+    searches = [replace(first, source_ids=source.ids) for source in sources]
+    answers = await model.answer_all(
+        searches, dialogues, timeout_seconds=limits.request_timeout_seconds
+    )
+    replies = [
+        _answer(model, *each, started) for each in zip(searches, sources, answers, strict=True)
+    ]
+    return BatchAnswer(replies=replies, model=model.config.name, latency_ms=replies[-1].latency_ms)
 
 
 async def _stream(
@@ -133,8 +177,14 @@ def _turns(body: ReplyRequest) -> tuple[list[str], list[str]]:
         return [body.message], ["message"]
     if not body.messages:
         raise InvalidField("message", "send a message, or messages with at least one turn")
-    turns = [turn if isinstance(turn, str) else turn.content for turn in body.messages]
-    return turns, [f"messages.{place}" for place in range(len(turns))]
+    return _turns_of(body.messages, "messages")
+
+
+def _turns_of(dialogue: Sequence[Message], field: str) -> tuple[list[str], list[str]]:
+    if not dialogue:
+        raise InvalidField(field, "must have at least one turn")
+    turns = [turn if isinstance(turn, str) else turn.content for turn in dialogue]
+    return turns, [f"{field}.{place}" for place in range(len(turns))]
 
 
 def _answer(

@@ -8,9 +8,12 @@ from pydantic import BaseModel, Field
 
 
 class Readiness(BaseModel):
-    """The model takes requests, and the load that it has."""
+    """The server takes requests, and the load that it has."""
 
     status: Literal["ready"] = "ready"
+    models: dict[str, Literal["ready", "restarting", "unloaded"]] = Field(
+        description="state of each model; one that is unloaded is loaded by the next request to it"
+    )
     waiting: int = Field(description="requests that wait for rows")
     rows_in_use: int = Field(description="rows that requests in search may fill")
     steps: int = Field(description="steps of the decoder since the start")

@@ -33,12 +33,30 @@ Message = Annotated[
 ]
 
 
-class ReplyRequest(_Strict):
-    """A message, as `message` or `messages`, and options. The model has defaults for these."""
+def _kind_of_item(value: Any) -> str:
+    return "<text>" if isinstance(value, str) else "<dialogue>"
 
+
+BatchItem = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[list[Message], Tag("<dialogue>")],
+    Discriminator(_kind_of_item),
+]
+
+
+class ReplyRequest(_Strict):
+    """A message, as `message`, `messages` or `batch`, and options. The model has defaults for
+    these."""
+
+    model: str | None = Field(
+        None, description="name of the model; without it the server's default model answers"
+    )
     message: str | None = Field(None, description="one message", examples=["How are you?"])
     messages: list[Message] | None = Field(
         None, description="a dialogue, oldest turn first; the model answers the last turn"
+    )
+    batch: list[BatchItem] | None = Field(
+        None,
+        description="independent messages, or dialogues, which are answered together in one answer",
     )
     decoding: Literal["greedy", "beam", "sample"] | None = Field(
         None,
@@ -129,6 +147,14 @@ class Usage(BaseModel):
     completion_tokens: int = Field(description="tokens of all candidates together")
 
 
+class BatchAnswer(BaseModel):
+    """The answer to a `batch`."""
+
+    replies: list[ReplyAnswer] = Field(description="one for each item of the batch, in its order")
+    model: str = Field(description="name of the model that answered")
+    latency_ms: float = Field(description="time within the server")
+
+
 class Delta(BaseModel):
     """The next part of a streamed reply."""
 
@@ -162,6 +188,10 @@ EXAMPLES: dict[str, Any] = {
                 {"role": "user", "content": "All day?"},
             ]
         },
+    },
+    "batch": {
+        "summary": "Independent messages",
+        "value": {"batch": ["How are you?", "What is your name?"]},
     },
     "candidates": {
         "summary": "Three candidates of a beam",

@@ -139,6 +139,10 @@ class ThreadWorker:
         self._thread = threading.Thread(target=self.worker.run)
         self._thread.start()
 
+    @property
+    def memory_bytes(self) -> int:
+        return 0
+
     def wait_until_ready(self) -> dict[str, str]:
         return {}
 

@@ -34,7 +34,7 @@ def test_the_front_door_leads_to_the_docs(client: httpx.Client) -> None:
 def test_the_description_shows_examples_and_errors(client: httpx.Client) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/reply"]["post"]
     content = operation["requestBody"]["content"]["application/json"]
-    assert set(content["examples"]) == {"message", "dialogue", "candidates", "draws"}
+    assert set(content["examples"]) == {"message", "dialogue", "batch", "candidates", "draws"}
     assert {"200", "413", "422", "503", "504"} <= set(operation["responses"])
     schema = operation["responses"]["422"]["content"]["application/json"]["schema"]
     assert schema["$ref"].endswith("/ErrorAnswer")

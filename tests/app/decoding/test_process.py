@@ -80,7 +80,7 @@ def test_a_worker_that_makes_no_step_is_replaced(
         answer = client.post("/reply", json=ASKED).json()
         assert isinstance(model.worker, WorkerProcess)
         os.kill(model.worker.pid, signal.SIGSTOP)
-        watched = app.state.model.client
+        watched = app.state.models.default.client
         watched._step_seconds = 0.5  # only now, as a slow machine's steps may take longer
         refused = client.post("/reply", json=ASKED)
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
@@ -150,7 +150,7 @@ def test_a_worker_of_another_model_than_the_servers_is_refused(
         (path / "more.txt").write_text("of a later training")
         config["sha256"]["more.txt"] = sha256(b"of a later training").hexdigest()
         (path / "config.json").write_text(json.dumps(config))
-        with pytest.raises(FolderError, match="model: was replaced; restart the server"):
+        with pytest.raises(FolderError, match="model: was replaced by another model"):
             loaded.new_worker()
     finally:
         loaded.worker.stop()

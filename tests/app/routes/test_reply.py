@@ -116,6 +116,29 @@ def test_a_dialogue_may_mix_texts_and_turns(client: httpx.Client, tokenizer: Tok
     assert body["usage"]["prompt_tokens"] == expected
 
 
+def test_a_batch_gets_a_reply_for_each_message(client: httpx.Client) -> None:
+    batch = ["hello", "how are you", ["hello", {"role": "user", "content": "thank you"}]]
+    body = client.post("/reply", json={"batch": batch, "n_best": 2, "decoding": "beam"}).json()
+    alone = [
+        client.post("/reply", json={**asked, "n_best": 2, "decoding": "beam"}).json()
+        for asked in ({"message": "hello"}, {"message": "how are you"}, {"messages": batch[2]})
+    ]
+    for each in [*alone, *body["replies"]]:
+        del each["latency_ms"]
+    assert body["replies"] == alone
+    assert body["model"] == "tiny" and body["latency_ms"] > 0
+
+
+def test_a_batch_that_finds_no_room_is_refused_whole(
+    serve: Serve, table_engine: TableEngine
+) -> None:
+    with serve(table_engine, Settings(max_queue=2)) as client:
+        answer = client.post("/reply", json={"batch": ["hello"] * 64})
+        assert (answer.status_code, error_of(answer)["code"]) == (503, "overloaded")
+        wait_until(lambda: rows_in_use(client) == 0)
+        assert client.post("/reply", json={"batch": ["hello"]}).status_code == 200
+
+
 def test_a_beam_gives_as_many_candidates_as_asked_for(client: httpx.Client) -> None:
     wishes = {"message": "hello", "decoding": "beam", "n_best": 3, "length_penalty": 1}
     candidates = client.post("/reply", json=wishes).json()["candidates"]
@@ -147,6 +170,16 @@ WRONG_FIELDS = [
     ({"messages": ["hello", 5]}, "messages.1"),
     ({"messages": ["hello", " "]}, "messages.1"),
     ({"messages": [{"role": "user"}]}, "messages.0.content"),
+    ({"batch": []}, "batch"),
+    ({"batch": "hello"}, "batch"),
+    ({"batch": ["hello", " "]}, "batch.1"),
+    ({"batch": ["hello", []]}, "batch.1"),
+    ({"batch": ["hello", ["hello", 5]]}, "batch.1.1"),
+    ({"batch": ["hello", 5]}, "batch.1"),
+    ({"batch": ["hello"] * 65}, "batch"),
+    ({"batch": ["hello"], "message": "hello"}, "batch"),
+    ({"batch": ["hello"], "stream": True}, "batch"),
+    ({"message": "hello", "model": 5}, "model"),
     ({"messages": [{"role": "system", "content": "be kind"}]}, "messages.0.role"),
     ({"messages": [{"role": "user", "content": "hello", "name": "x"}]}, "messages.0.name"),
     ({"message": "hello", "beam_size": 0}, "beam_size"),

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.decoding.registry import ModelRegistry, model_folders
+from app.errors import UnknownModel
+from app.main import create_app
+from app.settings import Settings
+from model.contract import Engine
+from model.errors import FolderError
+from model.folder import load_folder, write_folder
+from model.generator import Generator
+from tests.app.fakes import TableEngine, loaded, serving
+from tests.conftest import wait_until
+
+#: Between two looks at the folders.
+SOON = 0.05
+
+
+def write_variant(folder: Path, path: Path, name: str, max_tokens: int = 8) -> None:
+    """Writes `folder` to `path` under another name; its replies have as many tokens at most."""
+    config = load_folder(folder).config
+    search = config.search.model_copy(update={"max_tokens": max_tokens})
+    document = config.model_copy(update={"name": name, "search": search})
+    write_folder(path, document, {each: (folder / each).read_bytes() for each in config.sha256})
+
+
+@contextmanager
+def serving_folders(default: Path, models: Path, **others: Any) -> Iterator[httpx.Client]:
+    """A server of the model `default` and of those in `models`, once all are ready."""
+    settings = Settings(model=default, models=models, reload_seconds=SOON, **others)
+    with serving(create_app(settings), settings) as client:
+        wait_until(lambda: client.get("/health/ready").status_code == 200)
+        yield client
+
+
+def states(client: httpx.Client) -> dict[str, str]:
+    """The state of each model."""
+    found: dict[str, str] = client.get("/health/ready").json()["models"]
+    return found
+
+
+def ask(client: httpx.Client, **wishes: Any) -> dict[str, Any]:
+    """The answer to a message."""
+    answer = client.post("/reply", json={"message": "hello", **wishes})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_models_are_served_by_name(exported_folder: Path, tmp_path: Path) -> None:
+    write_variant(exported_folder, tmp_path / "a", "short", max_tokens=1)
+    write_variant(exported_folder, tmp_path / "b", "long", max_tokens=9)
+    (tmp_path / "notes").mkdir()
+    with serving_folders(exported_folder, tmp_path) as client:
+        assert states(client) == {"untrained": "ready", "short": "ready", "long": "ready"}
+        assert ask(client)["model"] == "untrained"
+        assert ask(client, model="untrained")["model"] == "untrained"
+        short, long = ask(client, model="short"), ask(client, model="long")
+        assert (short["model"], short["usage"]["completion_tokens"]) == ("short", 1)
+        assert (long["model"], long["usage"]["completion_tokens"]) == ("long", 9)
+        unknown = client.post("/reply", json={"message": "hello", "model": "other"})
+        error = unknown.json()["error"]
+        assert unknown.status_code == 404
+        assert (error["code"], error["field"]) == ("model_not_found", "model")
+
+
+def test_the_default_folder_is_loaded_once(exported_folder: Path, tmp_path: Path) -> None:
+    write_variant(exported_folder, tmp_path / "a", "first")
+    with serving_folders(tmp_path / "a", tmp_path) as client:
+        assert states(client) == {"first": "ready"}
+
+
+def test_a_changed_folder_is_served_without_a_failed_or_mixed_answer(
+    exported_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "models" / "a"
+    write_variant(exported_folder, path, "a", max_tokens=5)
+    outcomes: list[tuple[int, int]] = []
+    stop = threading.Event()
+
+    def has_come(outcome: tuple[int, int]) -> bool:
+        return outcome in outcomes
+
+    def ask_on() -> None:
+        with httpx.Client(base_url=client.base_url, timeout=client.timeout) as own:
+            while not stop.is_set():
+                answer = own.post("/reply", json={"message": "hello", "model": "a"})
+                tokens = answer.json().get("usage", {}).get("completion_tokens", 0)
+                outcomes.append((answer.status_code, tokens))
+
+    with serving_folders(exported_folder, path.parent, request_timeout_seconds=2.0) as client:
+        threads = [threading.Thread(target=ask_on) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for max_tokens in (6, 7):
+                write_variant(exported_folder, path, "a", max_tokens)
+                wait_until(partial(has_come, (200, max_tokens)))
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    assert set(outcomes) == {(200, 5), (200, 6), (200, 7)}
+
+
+def test_a_folder_that_breaks_leaves_its_model_in_service(
+    exported_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_variant(exported_folder, tmp_path / "a", "a")
+    with serving_folders(exported_folder, tmp_path) as client:
+        before = ask(client, model="a")
+        (tmp_path / "a" / "encoder.int8.onnx").write_bytes(b"no graph")
+        wait_until(lambda: "model a stays as it is" in caplog.text)
+        assert "encoder.int8.onnx: contents differ" in caplog.text
+        assert ask(client, model="a")["candidates"] == before["candidates"]
+        write_variant(exported_folder, tmp_path / "a", "a", max_tokens=2)
+        wait_until(lambda: ask(client, model="a")["usage"]["completion_tokens"] == 2)
+    assert caplog.text.count("stays as it is") == 1
+
+
+def test_folders_come_and_go(exported_folder: Path, tmp_path: Path) -> None:
+    with serving_folders(exported_folder, tmp_path) as client:
+        write_variant(exported_folder, tmp_path / "a", "a")
+        wait_until(lambda: "a" in states(client))
+        ask(client, model="a")
+        shutil.rmtree(tmp_path / "a")
+        wait_until(lambda: "a" not in states(client))
+        assert client.post("/reply", json={"message": "hello", "model": "a"}).status_code == 404
+
+
+def test_a_name_that_is_taken_is_refused(
+    exported_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_variant(exported_folder, tmp_path / "a", "same", max_tokens=3)
+    write_variant(exported_folder, tmp_path / "b", "same", max_tokens=4)
+    with serving_folders(exported_folder, tmp_path) as client:
+        assert ask(client, model="same")["usage"]["completion_tokens"] == 3
+    assert f"{tmp_path / 'b'}: is named 'same', as {tmp_path / 'a'} is" in caplog.text
+
+
+def test_beyond_the_memory_models_wait_for_a_request(exported_folder: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_variant(exported_folder, tmp_path / name, name)
+    with serving_folders(exported_folder, tmp_path, max_model_memory_mib=1) as client:
+        assert states(client) == {"untrained": "ready", "a": "unloaded", "b": "unloaded"}
+        assert ask(client, model="a")["model"] == "a"
+        assert states(client) == {"untrained": "ready", "a": "ready", "b": "unloaded"}
+        assert ask(client, model="b")["model"] == "b"
+        assert states(client) == {"untrained": "ready", "a": "unloaded", "b": "ready"}
+
+
+def test_a_model_is_found_by_its_languages(
+    make_generator: Callable[[Engine], Generator], table_engine: TableEngine
+) -> None:
+    generator = make_generator(table_engine)
+    languages = {"task": "translate", "languages": ("en", "de")}
+    config = generator.config.model_copy(update=languages)
+    translator = Generator(config, generator.tokenizer, table_engine)
+
+    async def find() -> None:
+        models = ModelRegistry(Settings(), partial(loaded, translator))
+        await models.open()
+        try:
+            assert (await models.translator("en", "de")).config == config
+            with pytest.raises(UnknownModel, match="'de-en'"):
+                await models.translator("de", "en")
+        finally:
+            await models.close()
+
+    asyncio.run(find())
+
+
+def test_an_absent_folder_of_models_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match="absent: is no folder of models"):
+        model_folders(tmp_path / "absent")
