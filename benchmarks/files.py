@@ -74,6 +74,10 @@ class ThreadWorker:
         self._thread = threading.Thread(target=serve, args=[Link(theirs)], daemon=True)
         self._thread.start()
 
+    @property
+    def memory_bytes(self) -> int:
+        return 0
+
     def wait_until_ready(self) -> Mapping[str, str]:
         (ready,) = self._link.receive(waits=True)
         sums: Mapping[str, str] = ready.sha256
@@ -94,7 +98,7 @@ def files_of_a_reply(model: Path) -> set[str]:
     folder, worker = load_folder(model), ThreadWorker(settings)
     worker.wait_until_ready()
     loaded = LoadedModel(folder.config, folder.tokenizer, worker, lambda: worker)
-    server = uvicorn.Server(config_of(create_app(settings, load=lambda _: loaded), settings))
+    server = uvicorn.Server(config_of(create_app(settings, first=loaded), settings))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
