@@ -14,15 +14,17 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from app.errors import DeadlineExceeded, InvalidField, Overloaded, Unavailable, UnknownModel
 from app.schemas.error import ErrorAnswer, ErrorDetail
+from app.schemas.openai import OpenAIError, OpenAIErrorDetail
 from model.errors import EngineError, InputError
 
 RETRY_AFTER_SECONDS = 1
 _LONGEST_MESSAGE = 500
 _LONGEST_FIELD = 100
-_UNION_TAGS = ("<text>", "<turn>", "<dialogue>")
+_UNION_TAGS = ("<text>", "<turn>", "<dialogue>", "<list>")
 
 
 class BodyTooLarge(HTTPException):
@@ -44,6 +46,8 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     EngineError: (500, "engine_failed"),
 }
 
+#: Types of errors in OpenAI's API, by status, where they are not those of the other errors.
+_OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 
 #: Errors that are answered without a line in the log.
 EXPECTED: tuple[type[Exception], ...] = (*STATUS, HTTPException)
@@ -92,10 +96,32 @@ def to_error_answer(fault: Fault) -> ErrorAnswer:
     return ErrorAnswer(error=ErrorDetail(code=fault.code, message=fault.message, field=fault.field))
 
 
-def to_response(fault: Fault) -> JSONResponse:
-    """Builds the whole answer of this project's own protocol."""
+def openai_error(fault: Fault) -> OpenAIError:
+    """Returns `fault` in the shape of OpenAI's API."""
+    kind = _OPENAI_TYPES.get(fault.status)
+    return OpenAIError(
+        error=OpenAIErrorDetail(
+            message=fault.message,
+            type=kind or ("server_error" if fault.status >= 500 else "invalid_request_error"),
+            param=fault.field,
+            code=fault.code,
+        )
+    )
+
+
+def to_response(fault: Fault, scope: Scope | None = None) -> JSONResponse:
+    """Builds the whole answer, in the shape of the protocol that `scope`'s path belongs to."""
+    path = "" if scope is None else route_path(scope)
+    if path.startswith("/v1/"):
+        status = 400 if fault.status == 422 else fault.status  # OpenAI knows no 422
+        return JSONResponse(openai_error(fault).model_dump(), status, headers=fault.headers)
     content = to_error_answer(fault).model_dump()
     return JSONResponse(content, fault.status, headers=fault.headers)
+
+
+def route_path(scope: Scope) -> str:
+    """Returns the path of a request below `root_path`."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -105,7 +131,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def _answer(request: Request, error: Exception) -> JSONResponse:
-    return to_response(to_fault(error))
+    return to_response(to_fault(error), request.scope)
 
 
 def _from_validation(faults: Sequence[Any]) -> Fault:

@@ -12,7 +12,7 @@ from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import LoadedModel, load_model
 from app.http_errors import install_error_handlers
 from app.middleware import ErrorBoundary, RequestLimits
-from app.routes import health, reply
+from app.routes import health, openai, reply
 from app.settings import Settings
 
 
@@ -52,7 +52,8 @@ def create_app(
     install_error_handlers(app)
     # `include_router` wraps each route anew, and looks for `/docs` before `/reply`: together a
     # fifth of the framework's time for a request.
-    app.router.routes[:0] = [*reply.router.routes, *health.router.routes]
+    routers = reply.router, openai.router, openai.models_router, health.router
+    app.router.routes[:0] = [route for router in routers for route in router.routes]
     app.add_api_route("/", _to_docs, methods=["GET", "HEAD"], include_in_schema=False)
     return app
 

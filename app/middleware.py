@@ -50,7 +50,7 @@ class ErrorBoundary:
             trace = "".join(traceback.format_tb(error.__traceback__))
             logger.error("unexpected %s, raised at\n%s", type(error).__name__, trace)
             if not has_started:
-                await to_response(to_fault(error))(scope, receive, send)
+                await to_response(to_fault(error), scope)(scope, receive, send)
 
 
 class RequestLimits:
@@ -80,7 +80,8 @@ class RequestLimits:
             elif name == b"transfer-encoding":
                 is_chunked = True
         if fault := self._fault(scope, head_bytes, declared, is_chunked):
-            await to_response(replace(fault, headers=_CLOSE))(scope, receive, send)
+            refusal = to_response(replace(fault, headers=_CLOSE), scope)
+            await refusal(scope, receive, send)
         elif declared and not is_chunked:  # a server passes on no more than was declared
             await self._app(scope, receive, send)
         else:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.dependencies import unless_hung_up
-from app.http_errors import to_error_answer, to_fault
+from app.http_errors import Fault, to_fault
 from model.errors import Seq2SeqError
 
 EVENT_STREAM = "text/event-stream"
@@ -33,16 +33,22 @@ class EventStream(Response):
     """A response that consists of events.
 
     An error before the first event is raised, so that it gets its own status; a later one becomes
-    the last event, `error`. If the client hangs up, `ClientDisconnect` is raised.
+    the last event. If the client hangs up, `ClientDisconnect` is raised.
 
     Args:
         make: sends all events, and then returns; is cancelled if the client hangs up.
+        error_event: describes an error.
     """
 
     media_type = EVENT_STREAM
 
-    def __init__(self, make: Callable[[SendEvent], Coroutine[Any, Any, None]]) -> None:
+    def __init__(
+        self,
+        make: Callable[[SendEvent], Coroutine[Any, Any, None]],
+        error_event: Callable[[Fault], bytes],
+    ) -> None:
         self._make = make
+        self._error_event = error_event
         self._has_begun = False
         self.status_code = 200
         self.init_headers(_HEADERS)
@@ -64,7 +70,7 @@ class EventStream(Response):
         except Seq2SeqError as error:
             if not self._has_begun:
                 raise
-            send_event(event("error", to_error_answer(to_fault(error))))
+            send_event(self._error_event(to_fault(error)))
         send_event(_END)
 
     async def _send(self, events: asyncio.Queue[bytes], send: Send, is_chunked: bool) -> None:

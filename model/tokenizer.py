@@ -148,6 +148,10 @@ class Tokenizer:
         """Returns the pieces of target ids."""
         return list(self._target.id_to_piece([int(i) for i in ids]))
 
+    def target_token(self, token: int) -> str:
+        """Returns the text of one target id, with the space that it begins with."""
+        return str(self._target.id_to_piece(int(token))).replace("\N{LOWER ONE EIGHTH BLOCK}", " ")
+
 
 class GrowingText:
     """The text of target ids that arrive bit by bit, as far as it is certain.

@@ -62,6 +62,9 @@ class ModelRegistry:
         settings: the folders, among others.
         load: loads the model that settings name; may block.
         first: the default model, if it is loaded already.
+
+    Attributes:
+        created: when this was made, in seconds since 1970.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class ModelRegistry:
         self._settings = settings
         self._load_model = load
         self._first = first
+        self.created = int(time.time())
         self._default = find_folder(settings.model)
         self._entries: dict[str, _Entry] = {}
         self._default_entry: _Entry | None = None

@@ -14,6 +14,7 @@ from app.decoding.messages import Hypotheses
 from app.decoding.served_model import ServedModel
 from app.dependencies import models_of, settings_of, unless_hung_up
 from app.errors import InvalidField
+from app.http_errors import to_error_answer
 from app.requests import (
     blocked_ids_of,
     prefix_ids_of,
@@ -77,7 +78,10 @@ async def reply(
     source = source_of(turns, fields, model.tokenizer, limits, model.config.task)
     search = _search_request(body, source.ids, model, limits)
     if body.stream:
-        return EventStream(partial(_stream, search, source, turns, model, limits, started))
+        return EventStream(
+            partial(_stream, search, source, turns, model, limits, started),
+            lambda fault: event("error", to_error_answer(fault)),
+        )
     hypotheses = await unless_hung_up(
         request.receive,
         model.answer(search, turns, timeout_seconds=limits.request_timeout_seconds),

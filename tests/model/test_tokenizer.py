@@ -110,3 +110,10 @@ def test_a_character_of_several_pieces_comes_whole() -> None:
     assert "".join(told) == "hello \u4f60 t"
     assert not any("\N{REPLACEMENT CHARACTER}" in each for each in told)
     assert told.count("\u4f60") == 1
+
+
+def test_the_tokens_of_a_target_join_to_its_text(tokenizer_model: bytes) -> None:
+    tokenizer = build(tokenizer_model)
+    text = "hello, how are you?"
+    tokens = [tokenizer.target_token(token) for token in tokenizer.target_ids(text)]
+    assert "".join(tokens) == f" {text}"

@@ -1,0 +1,255 @@
+"""Searches behind `/v1/...`: from the fields of OpenAI's API to requests, and from hypotheses to
+choices. Knows no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.decoding.messages import Hypotheses
+from app.decoding.served_model import ServedModel
+from app.decoding.token_logprobs import TokenLogprob, token_logprobs
+from app.errors import InvalidField
+from app.requests import search_options, source_of
+from app.schemas.openai import (
+    NEUTRAL_VALUES,
+    ChatMessage,
+    ChatRequest,
+    CompletionRequest,
+    FinishReason,
+    Usage,
+)
+from app.settings import Settings
+from app.stop_sequences import StopFilter, cut_at_stop
+from model.config import SearchOptions
+from model.search.requests import Hypothesis, SearchRequest
+from model.tokenizer import GrowingText, Source
+
+MOST_STOPS = 4
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One possible reply.
+
+    Attributes:
+        text: up to a stop sequence.
+        finish_reason: `stop` at one, too.
+        scores: the log-probability of each of its tokens, if the request asks for it.
+    """
+
+    text: str
+    finish_reason: FinishReason
+    scores: Sequence[TokenLogprob] | None = None
+
+
+@dataclass
+class CompletionWork:
+    """The searches of one request.
+
+    Attributes:
+        model: answers.
+        limits: the server's.
+        options: of all searches.
+        stops: texts that end a reply.
+        top_logprobs: likeliest tokens to find for each place; None: no log-probabilities.
+        searches: one for each source.
+        sources: what the model reads.
+        dialogues: the turns of each source.
+    """
+
+    model: ServedModel
+    limits: Settings
+    options: SearchOptions
+    stops: Sequence[str]
+    top_logprobs: int | None
+    searches: list[SearchRequest] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    dialogues: list[Sequence[str]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        body: ChatRequest | CompletionRequest,
+        model: ServedModel,
+        limits: Settings,
+        top_logprobs: int | None,
+    ) -> CompletionWork:
+        """Builds the work that `body` describes, without sources.
+
+        Raises:
+            InvalidField: if this server cannot do what a field says.
+        """
+        for name, value in (body.model_extra or {}).items():
+            if value is not None and value not in NEUTRAL_VALUES.get(name, (value,)):
+                raise InvalidField(name, "the models here cannot do that; leave it out")
+        widest = limits.max_beam_size
+        if top_logprobs is not None and top_logprobs > widest:
+            raise InvalidField(
+                "top_logprobs", f"must be at most {widest} on this server. Received: {top_logprobs}"
+            )
+        options = _options(body, model, limits)
+        return cls(model, limits, options, _stops(body.stop), top_logprobs)
+
+    def add(self, turns: Sequence[str], fields: Sequence[str]) -> None:
+        """Adds a source: turns, oldest first, and the field of each.
+
+        Raises:
+            InvalidField: if the model cannot read it.
+        """
+        tokenizer, task = self.model.tokenizer, self.model.config.task
+        source = source_of(turns, fields, tokenizer, self.limits, task)
+        self.searches.append(SearchRequest(None, source.ids, self.options))
+        self.sources.append(source)
+        self.dialogues.append(turns)
+
+    async def choices(self) -> tuple[list[Choice], Usage]:
+        """Returns the choices of all sources, in their order, and the size of all."""
+        answers = await self.model.answer_all(
+            self.searches,
+            self.dialogues,
+            timeout_seconds=self.limits.request_timeout_seconds,
+        )
+        return await self._read(answers)
+
+    async def growing_choices(self, send: Callable[[str], None]) -> tuple[list[Choice], Usage]:
+        """Returns what `choices` does, for one source. Calls `send` with each further part of the
+        first choice's text as soon as it is certain."""
+        tokenizer = self.model.tokenizer
+        growing, stop = GrowingText(tokenizer), StopFilter(self.stops)
+        (search,), (turns,) = self.searches, self.dialogues
+
+        def pass_on(further: str) -> None:
+            if further:
+                send(further)
+
+        hypotheses = await self.model.answer(
+            search,
+            turns,
+            timeout_seconds=self.limits.request_timeout_seconds,
+            on_tokens=lambda tokens: pass_on(stop.add(growing.add(tokens))),
+        )
+        pass_on(stop.add(growing.rest(tokenizer.target_text(hypotheses[0].tokens))))
+        pass_on(stop.rest())
+        return await self._read([hypotheses])
+
+    async def _read(self, answers: Sequence[Hypotheses]) -> tuple[list[Choice], Usage]:
+        prompt_tokens = sum(len(source.ids) for source in self.sources)
+        choices, completion_tokens = [], 0
+        for search, hypotheses in zip(self.searches, answers, strict=True):
+            for hypothesis in hypotheses:
+                choice, tokens = self._choice(hypothesis)
+                completion_tokens += len(tokens)
+                choices.append(replace(choice, scores=await self._scores(search, tokens)))
+        usage = Usage(
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            total_tokens=prompt_tokens + completion_tokens,
+            prompt_tokens_dropped=sum(source.dropped_tokens for source in self.sources),
+            turns_dropped=sum(source.dropped_turns for source in self.sources),
+        )
+        return choices, usage
+
+    def _choice(self, hypothesis: Hypothesis) -> tuple[Choice, Sequence[int]]:
+        """Returns the choice, and its tokens up to the one that completes a stop sequence."""
+        to_text, tokens = self.model.tokenizer.target_text, hypothesis.tokens
+        whole = to_text(tokens)
+        text = cut_at_stop(whole, self.stops)
+        if text == whole and not any(stop in whole for stop in self.stops):
+            return Choice(text, hypothesis.finish_reason), tokens
+        count = next(
+            n
+            for n in range(1, len(tokens) + 1)
+            if any(stop in to_text(tokens[:n]) for stop in self.stops)
+        )
+        return Choice(text, "stop"), tokens[:count]
+
+    async def _scores(
+        self, search: SearchRequest, tokens: Sequence[int]
+    ) -> list[TokenLogprob] | None:
+        if self.top_logprobs is None:
+            return None
+        return await token_logprobs(
+            self.model,
+            search.source_ids,
+            tokens,
+            top=self.top_logprobs,
+            timeout_seconds=self.limits.request_timeout_seconds,
+        )
+
+
+def turns_of(messages: Sequence[ChatMessage]) -> tuple[list[str], list[str]]:
+    """Returns the turns of a dialogue, oldest first, and the field of each.
+
+    Raises:
+        InvalidField: if one is none of a user or of an assistant, or no text.
+    """
+    turns, fields = [], []
+    for place, message in enumerate(messages):
+        path = f"messages.{place}"
+        text = _content(message, f"{path}.content")
+        if message.role in ("system", "developer") and not text.strip():
+            continue
+        if message.role not in ("user", "assistant"):
+            raise InvalidField(
+                f"{path}.role", "must be user or assistant: the models here take no instructions"
+            )
+        if message.model_extra and message.model_extra.get("tool_calls"):
+            raise InvalidField(f"{path}.tool_calls", "the models here call no tools")
+        turns.append(text)
+        fields.append(f"{path}.content")
+    if not turns:
+        raise InvalidField("messages", "must have at least one message of a user")
+    return turns, fields
+
+
+def _content(message: ChatMessage, path: str) -> str:
+    if isinstance(message.content, str) or message.content is None:
+        return message.content or ""
+    for place, part in enumerate(message.content):
+        if part.type != "text" or part.text is None:
+            raise InvalidField(f"{path}.{place}", "must be a text: the models here read only text")
+    return "\n".join(part.text or "" for part in message.content)
+
+
+def _options(
+    body: ChatRequest | CompletionRequest, model: ServedModel, limits: Settings
+) -> SearchOptions:
+    """Returns the options of a search. A fault is told with the field of this API."""
+    fields = {"n_best": "n"}
+    overrides: dict[str, Any] = {
+        "n_best": body.n,
+        "max_tokens": body.max_tokens,
+        "temperature": body.temperature,
+        "top_p": body.top_p,
+        "top_k": body.top_k,
+        "seed": None if body.seed is None else body.seed % 2**63,
+        "beam_size": body.beam_size,
+        "length_penalty": body.length_penalty,
+        "repetition_penalty": body.repetition_penalty,
+    }
+    if isinstance(body, ChatRequest) and body.max_completion_tokens is not None:
+        if body.max_tokens not in (None, body.max_completion_tokens):
+            raise InvalidField("max_completion_tokens", "differs from max_tokens; send one of them")
+        overrides["max_tokens"] = body.max_completion_tokens
+        fields["max_tokens"] = "max_completion_tokens"
+    draws = body.temperature is None and body.top_p is not None and body.top_p < 1.0
+    try:
+        return search_options(
+            model.config.search,
+            limits,
+            decoding="sample" if draws else None,
+            can_rerank=model.reranker is not None,
+            **overrides,
+        )
+    except InvalidField as error:
+        reason = str(error).removeprefix(f"{error.field}: ")
+        raise InvalidField(fields.get(error.field, error.field), reason) from None
+
+
+def _stops(stop: str | Sequence[str] | None) -> Sequence[str]:
+    stops = [stop] if isinstance(stop, str) else stop or []
+    if len(stops) > MOST_STOPS or "" in stops:
+        raise InvalidField("stop", f"must be at most {MOST_STOPS} texts, none empty")
+    return stops

@@ -1,0 +1,95 @@
+"""Log-probabilities of single tokens, and of those that were almost taken. Knows no HTTP.
+
+A search tells the log-probability of a whole hypothesis. That of a token is the difference between
+two beginnings of it, which further requests score; they cost about as much as the hypothesis for
+each token, so only callers who ask for them pay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from app.decoding.served_model import ServedModel
+from model.config import SearchOptions
+from model.search.requests import Hypothesis, SearchRequest
+from model.tokenizer import EOS_ID
+
+#: Requests that are open at once for one hypothesis.
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """A token of a reply.
+
+    Attributes:
+        token: its id.
+        logprob: log p(token | source, tokens before), in nats, over the whole vocabulary.
+        likeliest: the likeliest tokens in its place, with their log-probabilities.
+    """
+
+    token: int
+    logprob: float
+    likeliest: tuple[tuple[int, float], ...] = ()
+
+
+async def token_logprobs(
+    model: ServedModel,
+    source_ids: Sequence[int],
+    tokens: Sequence[int],
+    *,
+    top: int,
+    timeout_seconds: float,
+) -> list[TokenLogprob]:
+    """Scores each of `tokens`, a reply to `source_ids`, and finds the `top` likeliest in its
+    place.
+
+    Raises:
+        DeadlineExceeded: if it takes too long. The rest is as in `WorkerClient.submit`.
+    """
+    begun = asyncio.Semaphore(_AT_ONCE)
+
+    async def best(prefix: Sequence[int], beam_size: int, length: int) -> Sequence[Hypothesis]:
+        options = SearchOptions(
+            beam_size=beam_size,
+            n_best=beam_size,
+            max_tokens=length,
+            length_penalty=0.0,
+            shortlist=False,
+        )
+        request = SearchRequest(None, source_ids, options, prefix_ids=prefix)
+        async with begun:
+            return await model.client.submit(request, timeout_seconds=timeout_seconds)
+
+    lengths = range(1, len(tokens) + 1)
+    jobs = [best(tokens[:length], 1, length) for length in lengths]
+    if top:
+        jobs += [best(tokens[: length - 1], top, length) for length in lengths]
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        found = await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:  # if one fails the others are useless
+            task.cancel()
+    sums = [0.0, *(hypotheses[0].logprob for hypotheses in found[: len(tokens)])]
+    others = found[len(tokens) :] or [()] * len(tokens)
+    return [
+        TokenLogprob(token, after - before, _likeliest(place, before, hypotheses))
+        for place, (token, (before, after), hypotheses) in enumerate(
+            zip(tokens, pairwise(sums), others, strict=True)
+        )
+    ]
+
+
+def _likeliest(
+    place: int, before: float, hypotheses: Sequence[Hypothesis]
+) -> tuple[tuple[int, float], ...]:
+    """Returns the last token of each hypothesis, the likeliest first."""
+    found = [
+        (each.tokens[place] if len(each.tokens) > place else EOS_ID, each.logprob - before)
+        for each in hypotheses
+    ]
+    return tuple(sorted(found, key=lambda each: -each[1]))

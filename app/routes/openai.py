@@ -1,0 +1,303 @@
+"""`/v1/...`: what clients of OpenAI's API send to chat models, answered by the models here."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from app.completions import Choice, CompletionWork, turns_of
+from app.decoding.token_logprobs import TokenLogprob
+from app.dependencies import models_of, settings_of, unless_hung_up
+from app.errors import InvalidField, UnknownModel
+from app.http_errors import openai_error
+from app.routing import JsonRoute
+from app.schemas.openai import (
+    AssistantMessage,
+    ChatChoice,
+    ChatChunk,
+    ChatCompletion,
+    ChatDelta,
+    ChatLogprobs,
+    ChatRequest,
+    ChunkChoice,
+    Completion,
+    CompletionRequest,
+    ContentLogprob,
+    FinishReason,
+    Model,
+    ModelList,
+    OpenAIError,
+    TextChoice,
+    TextLogprobs,
+    TopLogprob,
+    Usage,
+)
+from app.streaming import EVENT_STREAM, EventStream, SendEvent
+from model.config import ModelConfig
+from model.tokenizer import Tokenizer
+
+_DONE = b"data: [DONE]\n\n"
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": OpenAIError, "description": description}
+    for status, description in {
+        400: "The request is wrong; `param` says where.",
+        404: "There is no model of this name.",
+        413: "The body is too large.",
+        500: "The model, or the server, failed.",
+        503: "Too many requests wait already; `Retry-After` says when to try again.",
+        504: "No answer in time.",
+    }.items()
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {200: {"content": {EVENT_STREAM: {}}}, **_ERRORS}
+
+router = APIRouter(prefix="/v1", tags=["openai"], route_class=JsonRoute)
+models_router = APIRouter(prefix="/v1", tags=["openai"])
+
+
+@models_router.get("/models")
+async def list_models(request: Request) -> ModelList:
+    """Lists the models, the default one first."""
+    models = models_of(request)
+    return ModelList(data=[_model(config, models.created) for config in models.configs()])
+
+
+@models_router.get("/models/{name:path}", responses={404: _ERRORS[404]})
+async def get_model(request: Request, name: str) -> Model:
+    """Describes a model."""
+    models = models_of(request)
+    for config in models.configs():
+        if config.name == name:
+            return _model(config, models.created)
+    raise UnknownModel(name)
+
+
+@router.post("/chat/completions", responses=RESPONSES, response_model=ChatCompletion)
+async def chat_completions(request: Request, body: ChatRequest) -> Response:
+    """Answers the last turn of a dialogue."""
+    if body.top_logprobs and not body.logprobs:
+        raise InvalidField("top_logprobs", "needs logprobs")
+    top = body.top_logprobs or 0 if body.logprobs else None
+    model = await models_of(request).get(body.model)
+    work = CompletionWork.of(body, model, settings_of(request), top)
+    work.add(*turns_of(body.messages))
+    return await _respond(request, body, work, _Chat(model.config.name, model.tokenizer))
+
+
+@router.post("/completions", responses=RESPONSES, response_model=Completion)
+async def completions(request: Request, body: CompletionRequest) -> Response:
+    """Answers each prompt."""
+    limits = settings_of(request)
+    model = await models_of(request).get(body.model)
+    work = CompletionWork.of(body, model, limits, body.logprobs)
+    prompts = [body.prompt] if isinstance(body.prompt, str) else body.prompt
+    if not 1 <= len(prompts) <= limits.max_batch:
+        raise InvalidField("prompt", f"must be 1 to {limits.max_batch} texts on this server")
+    if body.stream and len(prompts) > 1:
+        raise InvalidField("prompt", "must be one text where the answer is streamed")
+    for place, prompt in enumerate(prompts):
+        work.add([prompt], ["prompt" if isinstance(body.prompt, str) else f"prompt.{place}"])
+    return await _respond(request, body, work, _Texts(model.config.name, model.tokenizer))
+
+
+async def _respond(
+    request: Request, body: ChatRequest | CompletionRequest, work: CompletionWork, shape: _Shape
+) -> Response:
+    if not body.stream:
+        choices, usage = await unless_hung_up(request.receive, work.choices())
+        content = shape.whole(choices, usage).model_dump_json()  # with the nulls of OpenAI
+        return Response(content, media_type="application/json")
+    includes_usage = bool(body.stream_options and body.stream_options.include_usage)
+
+    async def stream(send_event: SendEvent) -> None:
+        await _stream(work, shape, includes_usage, send_event)
+
+    return EventStream(stream, lambda fault: _event(openai_error(fault)))
+
+
+async def _stream(
+    work: CompletionWork, shape: _Shape, includes_usage: bool, send_event: SendEvent
+) -> None:
+    """Sends the first choice bit by bit and the others whole, or, with log-probabilities, all of
+    them whole; then the usage."""
+    begun: set[int] = set()
+
+    def send(
+        index: int,
+        text: str,
+        scores: Sequence[TokenLogprob] | None = None,
+        finish_reason: FinishReason | None = None,
+    ) -> None:
+        is_first = index not in begun
+        begun.add(index)
+        send_event(_event(shape.chunk(index, text, scores, finish_reason, is_first=is_first)))
+
+    if work.top_logprobs is None:
+        choices, usage = await work.growing_choices(lambda text: send(0, text))
+    else:
+        choices, usage = await work.choices()
+    for index, choice in enumerate(choices):
+        if index not in begun:
+            send(index, choice.text, choice.scores)
+        send(index, "", finish_reason=choice.finish_reason)
+    if includes_usage:
+        send_event(_event(shape.usage_chunk(usage)))
+    send_event(_DONE)
+
+
+class _Shape(Protocol):
+    """How choices are told."""
+
+    def whole(self, choices: Sequence[Choice], usage: Usage) -> BaseModel:
+        """Builds an answer that is not streamed."""
+
+    def chunk(
+        self,
+        index: int,
+        text: str,
+        scores: Sequence[TokenLogprob] | None,
+        finish_reason: FinishReason | None,
+        *,
+        is_first: bool,
+    ) -> BaseModel:
+        """Builds an event: what comes next of a choice."""
+
+    def usage_chunk(self, usage: Usage) -> BaseModel:
+        """Builds the last event of a stream."""
+
+
+class _Chat:
+    """Chat completions. See `_Shape`."""
+
+    def __init__(self, model: str, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": _now(), "model": model}
+
+    def whole(self, choices: Sequence[Choice], usage: Usage) -> BaseModel:
+        return ChatCompletion(
+            **self._head,
+            choices=[
+                ChatChoice(
+                    index=index,
+                    message=AssistantMessage(content=choice.text),
+                    logprobs=self._logprobs(choice.scores),
+                    finish_reason=choice.finish_reason,
+                )
+                for index, choice in enumerate(choices)
+            ],
+            usage=usage,
+        )
+
+    def chunk(
+        self,
+        index: int,
+        text: str,
+        scores: Sequence[TokenLogprob] | None,
+        finish_reason: FinishReason | None,
+        *,
+        is_first: bool,
+    ) -> BaseModel:
+        delta = ChatDelta(role="assistant") if is_first else ChatDelta()
+        if text or is_first:
+            delta["content"] = text
+        choice = ChunkChoice(
+            index=index,
+            delta=delta,
+            logprobs=self._logprobs(scores),
+            finish_reason=finish_reason,
+        )
+        return ChatChunk(**self._head, choices=[choice])
+
+    def usage_chunk(self, usage: Usage) -> BaseModel:
+        return ChatChunk(**self._head, choices=[], usage=usage)
+
+    def _logprobs(self, scores: Sequence[TokenLogprob] | None) -> ChatLogprobs | None:
+        if scores is None:
+            return None
+        to_text = self._tokenizer.target_token
+        return ChatLogprobs(
+            content=[
+                ContentLogprob(
+                    **_token(to_text(score.token), score.logprob),
+                    top_logprobs=[
+                        TopLogprob(**_token(to_text(token), logprob))
+                        for token, logprob in score.likeliest
+                    ],
+                )
+                for score in scores
+            ]
+        )
+
+
+class _Texts:
+    """Text completions. See `_Shape`."""
+
+    def __init__(self, model: str, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._head = {"id": f"cmpl-{uuid.uuid4().hex}", "created": _now(), "model": model}
+
+    def whole(self, choices: Sequence[Choice], usage: Usage) -> BaseModel:
+        texts = [
+            TextChoice(
+                text=choice.text,
+                index=index,
+                logprobs=self._logprobs(choice.scores),
+                finish_reason=choice.finish_reason,
+            )
+            for index, choice in enumerate(choices)
+        ]
+        return Completion(**self._head, choices=texts, usage=usage)
+
+    def chunk(
+        self,
+        index: int,
+        text: str,
+        scores: Sequence[TokenLogprob] | None,
+        finish_reason: FinishReason | None,
+        *,
+        is_first: bool,
+    ) -> BaseModel:
+        choice = TextChoice(
+            text=text, index=index, logprobs=self._logprobs(scores), finish_reason=finish_reason
+        )
+        return Completion(**self._head, choices=[choice])
+
+    def usage_chunk(self, usage: Usage) -> BaseModel:
+        return Completion(**self._head, choices=[], usage=usage)
+
+    def _logprobs(self, scores: Sequence[TokenLogprob] | None) -> TextLogprobs | None:
+        if scores is None:
+            return None
+        tokens = [self._tokenizer.target_token(score.token) for score in scores]
+        return TextLogprobs(
+            tokens=tokens,
+            token_logprobs=[score.logprob for score in scores],
+            top_logprobs=[
+                {self._tokenizer.target_token(token): logprob for token, logprob in score.likeliest}
+                for score in scores
+            ],
+            text_offset=[sum(map(len, tokens[:place])) for place in range(len(tokens))],
+        )
+
+
+def _token(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+
+
+def _model(config: ModelConfig, created: int) -> Model:
+    return Model(
+        id=config.name, created=created, task=config.task, languages=list(config.languages)
+    )
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def _event(data: BaseModel) -> bytes:
+    return f"data: {data.model_dump_json()}\n\n".encode()

@@ -1,0 +1,263 @@
+"""Bodies of the routes that OpenAI's clients use, as far as these models can do what they say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from typing_extensions import TypedDict  # before Python 3.12, pydantic needs this one
+
+from model.search.sampling import MOST_DRAWN
+
+#: Fields of OpenAI's that the models here cannot do, and the values under which they do nothing.
+NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
+    "audio": (),
+    "best_of": (1,),
+    "echo": (False,),
+    "frequency_penalty": (0,),
+    "function_call": ("none", "auto"),
+    "functions": ([],),
+    "logit_bias": ({},),
+    "modalities": (["text"],),
+    "presence_penalty": (0,),
+    "reasoning_effort": ("none",),
+    "response_format": ({"type": "text"},),
+    "store": (False,),
+    "suffix": ("",),
+    "tool_choice": ("none", "auto"),
+    "tools": ([],),
+    "verbosity": (),
+    "web_search_options": (),
+}
+
+
+def _kind_of(value: Any) -> str:
+    return "<text>" if isinstance(value, str) else "<list>"
+
+
+Texts = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[list[str], Tag("<list>")], Discriminator(_kind_of)
+]
+
+
+class _Lenient(BaseModel):
+    """Keeps unknown fields: clients send fields of services that they know beside this one."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True, allow_inf_nan=False)
+
+
+class ContentPart(_Lenient):
+    """A part of a message."""
+
+    type: str = Field(description="text; other kinds are refused")
+    text: str | None = None
+
+
+class ChatMessage(_Lenient):
+    """A turn of a dialogue."""
+
+    role: str = Field(description="user or assistant; others are refused")
+    content: (
+        Annotated[
+            Annotated[str, Tag("<text>")] | Annotated[list[ContentPart], Tag("<list>")],
+            Discriminator(_kind_of),
+        ]
+        | None
+    ) = None
+
+
+class StreamOptions(_Lenient):
+    """Options of a stream."""
+
+    include_usage: bool | None = Field(None, description="send the usage in a chunk of its own")
+
+
+class _Sampling(_Lenient):
+    """What the two kinds of completions have in common."""
+
+    model: str = Field(description="name of the model")
+    max_tokens: int | None = Field(None, ge=1, description="tokens after which a reply is cut")
+    temperature: float | None = Field(
+        None, ge=0.0, le=2.0, description="0 takes the likeliest; without it the model's own search"
+    )
+    top_p: float | None = Field(
+        None, gt=0.0, le=1.0, description="below 1, draws from the likeliest tokens only"
+    )
+    n: int | None = Field(None, ge=1, description="choices to return")
+    stop: Texts | None = Field(None, description="up to 4 texts that end a reply")
+    seed: int | None = Field(None, description="the same seed, the same draws")
+    stream: bool | None = Field(None, description="send the reply while it is made")
+    stream_options: StreamOptions | None = None
+    top_k: int | None = Field(None, ge=0, le=MOST_DRAWN, description="as in POST /reply")
+    beam_size: int | None = Field(None, ge=1, description="as in POST /reply")
+    length_penalty: float | None = Field(None, ge=0.0, le=5.0, description="as in POST /reply")
+    repetition_penalty: float | None = Field(None, ge=1.0, le=10.0, description="as in POST /reply")
+
+
+class ChatRequest(_Sampling):
+    """A dialogue, whose last turn is answered."""
+
+    messages: list[ChatMessage] = Field(description="oldest first; earlier ones are context")
+    max_completion_tokens: int | None = Field(None, ge=1, description="the same as max_tokens")
+    logprobs: bool | None = Field(None, description="return the log-probability of each token")
+    top_logprobs: int | None = Field(
+        None, ge=0, le=20, description="likeliest tokens to return for each place"
+    )
+
+
+class CompletionRequest(_Sampling):
+    """One text or several, each of which is answered."""
+
+    prompt: Texts = Field(description="a text, or several independent ones")
+    logprobs: int | None = Field(
+        None, ge=0, le=5, description="likeliest tokens to return for each place"
+    )
+
+
+class Usage(BaseModel):
+    """The size of the request and of its answer."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_dropped: int = Field(description="oldest tokens, which the model did not read")
+    turns_dropped: int = Field(description="oldest messages, which the model did not read")
+
+
+class TopLogprob(BaseModel):
+    """A token that was likely in a place."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class ContentLogprob(TopLogprob):
+    """A token of a reply."""
+
+    top_logprobs: list[TopLogprob]
+
+
+class ChatLogprobs(BaseModel):
+    """The tokens of a reply."""
+
+    content: list[ContentLogprob]
+
+
+class AssistantMessage(BaseModel):
+    """A reply."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str
+
+
+FinishReason = Literal["stop", "length"]
+
+
+class ChatChoice(BaseModel):
+    """One possible reply."""
+
+    index: int
+    message: AssistantMessage
+    logprobs: ChatLogprobs | None
+    finish_reason: FinishReason
+
+
+class ChatCompletion(BaseModel):
+    """The answer to a dialogue."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int = Field(description="seconds since 1970")
+    model: str
+    choices: list[ChatChoice]
+    usage: Usage
+
+
+class ChatDelta(TypedDict, total=False):
+    """What a chunk adds to a reply."""
+
+    role: Literal["assistant"]
+    content: str
+
+
+class ChunkChoice(BaseModel):
+    """A chunk of one possible reply."""
+
+    index: int
+    delta: ChatDelta
+    logprobs: ChatLogprobs | None = None
+    finish_reason: FinishReason | None
+
+
+class ChatChunk(BaseModel):
+    """An event of a streamed dialogue."""
+
+    id: str
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: int
+    model: str
+    choices: list[ChunkChoice]
+    usage: Usage | None = None
+
+
+class TextLogprobs(BaseModel):
+    """The tokens of a completion."""
+
+    tokens: list[str]
+    token_logprobs: list[float]
+    top_logprobs: list[dict[str, float]]
+    text_offset: list[int]
+
+
+class TextChoice(BaseModel):
+    """One possible completion, or a chunk of it."""
+
+    text: str
+    index: int
+    logprobs: TextLogprobs | None
+    finish_reason: FinishReason | None
+
+
+class Completion(BaseModel):
+    """The answer to prompts, or an event of a streamed one."""
+
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    choices: list[TextChoice]
+    usage: Usage | None = None
+
+
+class Model(BaseModel):
+    """A model that is served."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(description="when its folder was loaded, in seconds since 1970")
+    owned_by: Literal["seq2seq"] = "seq2seq"
+    task: Literal["reply", "translate"]
+    languages: list[str]
+
+
+class ModelList(BaseModel):
+    """The models that are served."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+class OpenAIErrorDetail(BaseModel):
+    """What went wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIError(BaseModel):
+    """An error in the shape that OpenAI's clients read."""
+
+    error: OpenAIErrorDetail
