@@ -19,7 +19,7 @@ from model.engine import EngineName
 from model.folder import SHORTLIST_FILES
 from model.generator import Generator
 from model.tokenizer import normalise_target
-from training.evaluation.metrics import corpus_bleu, corpus_chrf, exact_match
+from training.metrics import corpus_bleu, corpus_chrf, exact_match
 from training.prepare.prepare import open_prepared
 from training.recipe import read_complete_recipe
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from model.text.turns import recent_turns
 #: The first ids of every tokenizer, in this order; `<sep>` separates the turns of a dialogue.
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")
 PAD_ID, UNK_ID, BOS_ID, EOS_ID, SEP_ID = range(5)
+
+_TAG = re.compile(r"\u2581?(<[a-z0-9_-]+>)")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,18 @@ class Tokenizer:
     def target_vocab_size(self) -> int:
         return int(self._target.get_piece_size())
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Returns the tags that may begin a source, as `<2de>`: the sources of the training data
+        began with them."""
+        found: dict[str, None] = {}  # in the order of the pieces; a word begins with a space
+        for i in range(len(SPECIAL_PIECES), self.source_vocab_size):
+            tag = _TAG.fullmatch(self._source.id_to_piece(i))
+            if self._source.is_byte(i) or not tag:
+                break
+            found[tag[1]] = None
+        return tuple(found)
+
     def source_ids(self, turns: str | Sequence[str]) -> list[int]:
         """Returns the ids of `read_source`."""
         return self.read_source(turns).ids
@@ -104,22 +119,32 @@ class Tokenizer:
             raise InputError("contains a blocked word")
         return ids
 
-    def whole_source_ids(self, sources: Sequence[Sequence[str]]) -> list[list[int]]:
+    def whole_source_ids(
+        self, sources: Sequence[Sequence[str]], *, freedom: float = 0.0
+    ) -> list[list[int]]:
         """Encodes many sources at once, as `source_ids` does, but without cutting them; to an empty
-        list for a source without text."""
+        list for a source without text.
+
+        Args:
+            sources: turns of each source.
+            freedom: above 0, pieces are drawn at random, for training: the power of a unigram
+                model's probabilities, or the share of a BPE model's merges that are left out.
+        """
         recent = [
             recent_turns(
                 [normalise_source(turn, self.text) for turn in turns], self.text.context_turns
             )
             for turns in sources
         ]
-        each_turn = iter(self._source.encode([t for turns in recent for t in turns], num_threads=1))
+        each_turn = iter(_encoded(self._source, [t for turns in recent for t in turns], freedom))
         return [_joined([next(each_turn) for _ in turns]) for turns in recent]
 
-    def many_target_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Encodes many targets at once, as `target_ids` does."""
-        plain = [normalise_target(text, self.text) for text in texts]
-        return list(self._target.encode(plain, num_threads=1))
+    def many_target_ids(self, texts: Sequence[str], *, freedom: float = 0.0) -> list[list[int]]:
+        """Encodes many targets at once, as `target_ids` does; for `freedom`, see
+        `whole_source_ids`."""
+        return _encoded(
+            self._target, [normalise_target(text, self.text) for text in texts], freedom
+        )
 
     def forms(self, word: str) -> list[list[int]]:
         """Encodes a target word, or phrase, as it is, in lower case and capitalised: each form
@@ -190,6 +215,16 @@ def normalise_target(text: str, rules: TextConfig) -> str:
     """Returns `text` as the target tokenizer reads it."""
     plain = normalise(text)
     return normalise(plain_punctuation(plain)) if rules.plain_punctuation else plain
+
+
+def _encoded(
+    processor: sentencepiece.SentencePieceProcessor, texts: list[str], freedom: float
+) -> list[list[int]]:
+    return list(
+        processor.encode(
+            texts, num_threads=1, enable_sampling=freedom > 0.0, alpha=freedom, nbest_size=-1
+        )
+    )
 
 
 def _joined(turns: Sequence[list[int]]) -> list[int]:

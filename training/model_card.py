@@ -38,7 +38,17 @@ def write_model(
     Raises:
         FolderError: if the folder cannot be written.
     """
-    config = ModelConfig(
+    config = describe_model(recipe, corpus, network, metrics)
+    card = _card(config, len(corpus.train), [])
+    files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
+    write_folder(path, config, files)
+
+
+def describe_model(
+    recipe: Recipe, corpus: PreparedCorpus, network: NetworkConfig, metrics: Metrics
+) -> ModelConfig:
+    """Returns the document of a model that `recipe` trained."""
+    return ModelConfig(
         name=recipe.name,
         task=recipe.task,
         languages=recipe.languages,
@@ -53,9 +63,6 @@ def write_model(
             "metrics": metrics,
         },
     )
-    card = _card(config, len(corpus.train), [])
-    files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
-    write_folder(path, config, files)
 
 
 def write_scores(

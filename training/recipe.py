@@ -16,6 +16,7 @@ from training.cleaning.languages import can_identify
 from training.cleaning.rules import Rule, default_rules, parse_rules
 from training.errors import RecipeError
 from training.formats import FORMATS, MIN_SCORE, Format
+from training.variants import OPENERS, Variant
 
 
 class SourceConfig(Document):
@@ -80,6 +81,17 @@ class SourceConfig(Document):
         description="times that its training part occurs in an epoch; 0.2 draws a fifth of it",
     )
     swap: bool = Field(False, description="read the target as the source")
+    target_tag: str = Field(
+        "",
+        pattern=r"^(<[a-z0-9_-]+>)?$",
+        description="begins each source, as in `<2de>`: what its target is like. You write it "
+        "before a text to get such an answer",
+    )
+    variants: tuple[Variant, ...] = Field(
+        (),
+        description="kinds of variation of messages, drawn anew in each epoch, so that a reply "
+        "does not depend on them: `case`, `final_punctuation`, `apostrophes`, `openers`, `typos`",
+    )
 
     @model_validator(mode="after")
     def _check_keys_fit_the_format(self) -> Self:
@@ -147,6 +159,11 @@ class TokenizerConfig(TextConfig):
 
     vocab_size: int = Field(8000, ge=16, description="upper bound; small corpora give fewer pieces")
     type: Literal["unigram", "bpe", "word"] = Field("unigram", description="kind of its pieces")
+    byte_fallback: bool | None = Field(
+        None,
+        description="write characters without a piece as bytes, 256 pieces more, so that none is "
+        "unknown; none: for translation with 2,000 pieces or more",
+    )
 
 
 class FitConfig(Document):
@@ -164,19 +181,46 @@ class FitConfig(Document):
     learning_rate: float | None = Field(
         None, gt=0.0, description="peak, of Adam; none: 0.001, or 0.004 to learn by heart"
     )
-    warmup_steps: int = Field(
-        0, ge=0, description="steps until the peak rate; at most half of the run"
+    warmup_steps: int | None = Field(
+        None,
+        ge=0,
+        description="steps until the peak rate, at most half of the run; none: a twentieth of the "
+        "run, at most 1,000",
     )
     decay: Literal["none", "cosine", "inverse_sqrt"] = Field(
         "cosine", description="of the learning rate after the peak"
+    )
+    weight_decay: float = Field(
+        0.0, ge=0.0, description="of AdamW, times the learning rate; biases are spared"
+    )
+    accumulate: int = Field(
+        1, ge=1, description="batches whose gradients are averaged for one update of the weights"
+    )
+    average_steps: int = Field(
+        0,
+        ge=0,
+        description="steps over which the weights are averaged (exponentially), at most a tenth "
+        "of the run: the average is scored and kept; 0: off",
     )
     clip_norm: float = Field(1.0, gt=0.0, description="largest norm of all gradients together")
     label_smoothing: float = Field(
         0.0, ge=0.0, lt=1.0, description="probability that is spread over all tokens"
     )
+    sample_pieces: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="share of the texts whose pieces are drawn anew in each epoch, as regularises "
+        "small corpora (subword regularization, BPE-dropout)",
+    )
+    best_by: Literal["loss", "bleu"] = Field(
+        "loss",
+        description="score of dev by which the best epoch is chosen; `bleu`: of greedy answers to "
+        "at most 500 sources",
+    )
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
     patience: int = Field(
-        5, ge=1, description="epochs without a better dev loss before training stops"
+        5, ge=1, description="epochs without a better score of dev before training stops"
     )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32", description="of the layers' computations"
@@ -229,6 +273,21 @@ class Recipe(Document):
                 raise ValueError(f"format '{source.format}' is not one of task '{self.task}'")
             if self.task == "translate" and source.columns and len(source.columns) != 2:
                 raise ValueError("`columns` to translate are two: source and target")
+        return self
+
+    @model_validator(mode="after")
+    def _check_training_fits_the_task(self) -> Self:
+        if self.fit.sample_pieces and self.tokenizer.type == "word":
+            raise ValueError("fit.sample_pieces needs tokenizer.type 'unigram' or 'bpe'")
+        if self.fit.best_by == "bleu" and self.task != "translate":
+            raise ValueError("fit.best_by = 'bleu' goes with task 'translate'")
+        varied = {name for source in self.corpus.sources for name in source.variants}
+        if varied and self.task != "reply":
+            raise ValueError("`variants` goes with task 'reply'")
+        if "openers" in varied and not {*self.languages[:1]} & {*OPENERS}:
+            raise ValueError(
+                f"variant 'openers' needs `languages`, one of {', '.join(sorted(OPENERS))}"
+            )
         return self
 
     @model_validator(mode="after")

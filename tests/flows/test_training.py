@@ -50,6 +50,15 @@ checkpoint_every = 5
 [search]
 max_tokens = 16
 """
+#: All that a step may depend on besides the batch.
+OPTIONS = """
+weight_decay = 0.01
+accumulate = 2
+average_steps = 3
+sample_pieces = 0.5
+best_by = "bleu"
+
+"""
 WORDS = "one two three four five six seven eight".split()
 
 
@@ -122,6 +131,8 @@ def test_a_killed_fit_ends_with_the_weights_of_an_undisturbed_one(folder: Path) 
     weights = []
     for name in ("undisturbed", "killed"):
         recipe = write_recipe(folder, name, epochs=3)
+        text = recipe.read_text().replace('type = "word"', 'type = "unigram"')
+        recipe.write_text(text.replace("\n[search]", f"{OPTIONS}[search]"))
         run("prepare", recipe)
         if name == "killed":
             # Between two checkpoints; then when an epoch has been scored, but is not noted yet.

@@ -50,6 +50,28 @@ def test_a_recipe_survives_a_round_trip() -> None:
             {"network": {"share_embeddings": True}, "tokenizer": {"shared_vocabulary": False}},
             "share_embeddings needs tokenizer.shared_vocabulary",
         ),
+        (
+            {"fit": {"sample_pieces": 0.1}, "tokenizer": {"type": "word"}},
+            "fit.sample_pieces needs tokenizer.type",
+        ),
+        (
+            {"corpus": {"sources": [{"format": "pairs", "path": "a", "variants": ["case"]}]}},
+            "`variants` goes with task 'reply'",
+        ),
+        (
+            {"corpus": {"sources": [{"format": "pairs", "path": "a", "target_tag": "2de"}]}},
+            "target_tag: String should match",
+        ),
+        (
+            {"task": "reply", "corpus": {"sources": [{"format": "lines", "path": "a"}]}}
+            | {"fit": {"best_by": "bleu"}},
+            "fit.best_by = 'bleu' goes with task 'translate'",
+        ),
+        (
+            {"task": "reply", "languages": ["fi"]}
+            | {"corpus": {"sources": [{"format": "lines", "path": "a", "variants": ["openers"]}]}},
+            "variant 'openers' needs `languages`, one of de, en, es, fr",
+        ),
     ],
 )
 def test_a_wrong_key_is_named(changes: dict[str, Any], said: str) -> None:

@@ -69,12 +69,19 @@ def width_of(text: str) -> int:
     return len(text) + 2 * len(_DENSE.findall(text)) + len(_SYLLABLES.findall(text))
 
 
+def scripts_of(language: str) -> tuple[str, ...]:
+    """Returns the scripts that a language is written in, by their Unicode names: Latin, unless it
+    is known to have others."""
+    names = (name for name, all_ in _SCRIPTS.items() if base_of(language) in all_.split())
+    return tuple(next(names, "Latin").split())
+
+
 @cache
 def script_share(language: str) -> Callable[[str], float]:
     """Returns a function that computes the share of a text's letters, by `width_of`, in the scripts
     of `language`; 1 for a text without letters."""
-    names = next((n for n, all_ in _SCRIPTS.items() if base_of(language) in all_.split()), "Latin")
-    own = "".join(rf"\p{{{name}}}" for name in names.split())
+    names = scripts_of(language)
+    own = "".join(rf"\p{{{name}}}" for name in names)
     foreign = regex.compile(rf"[\p{{L}}--[{own}\p{{Inherited}}]]", regex.V1)
     letters = regex.compile(r"\p{L}+")
     is_latin = "Latin" in names

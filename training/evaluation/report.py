@@ -14,7 +14,11 @@ from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import normalise_target
 from training.errors import CorpusError
-from training.evaluation.metrics import (
+from training.fit.baselines import describe_loss, describe_overuse, unigram_entropy
+from training.fit.scoring import Scorer
+from training.fit.sizing import sized_options
+from training.markdown import markdown_table
+from training.metrics import (
     corpus_bleu,
     corpus_chrf,
     distinct,
@@ -22,10 +26,6 @@ from training.evaluation.metrics import (
     most_repeated,
     words_of,
 )
-from training.fit.baselines import describe_loss, describe_overuse, unigram_entropy
-from training.fit.scoring import Scorer
-from training.fit.sizing import sized_options
-from training.markdown import markdown_table
 from training.model_card import Metrics, write_scores
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import evenly_spaced

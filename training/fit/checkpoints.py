@@ -27,9 +27,7 @@ class Progress:
         first_loss: loss of the first batch, before any update, in nats a token.
         epoch_loss: sum of the training losses of this epoch's tokens, in nats.
         epoch_tokens: target tokens of this epoch that are done.
-        best_loss: lowest loss of the scored part so far, in nats a token.
-        scores_without_gain: number of scores since then.
-        history: one entry for each epoch that is done.
+        history: one entry for each epoch that is done: its scores by name, `loss` among them.
     """
 
     run: str
@@ -39,21 +37,30 @@ class Progress:
     first_loss: float = 0.0
     epoch_loss: float = 0.0
     epoch_tokens: int = 0
-    best_loss: float = float("inf")
-    scores_without_gain: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
+    @property
+    def best(self) -> dict[str, float]:
+        """Returns the entry of the best epoch so far, the first of equals: that of the highest
+        BLEU, where it is measured, or of the lowest loss."""
+        return min(self.history, key=lambda entry: -entry.get("bleu", -entry["loss"]))
+
+    @property
+    def best_loss(self) -> float:
+        """Returns the lowest loss of the scored part so far, in nats a token."""
+        return min((entry["loss"] for entry in self.history), default=float("inf"))
+
+    @property
+    def scores_without_gain(self) -> int:
+        """Returns the number of epochs since the best one."""
+        return len(self.history) - 1 - self.history.index(self.best) if self.history else 0
+
     def end_epoch(self, *, loss: float, **scores: float) -> None:
-        """Records the scores of an epoch whose last batch is done. If it is the best so far,
-        `scores_without_gain` is 0 afterwards."""
+        """Records the scores of an epoch whose last batch is done."""
         self.epoch += 1
         self.batch = 0
         self.epoch_loss, self.epoch_tokens = 0.0, 0
         self.history.append({"epoch": self.epoch, "step": self.step, "loss": loss, **scores})
-        self.scores_without_gain += 1
-        if loss < self.best_loss:
-            self.best_loss = loss
-            self.scores_without_gain = 0
 
 
 def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:

@@ -18,28 +18,23 @@ from pathlib import Path
 import keras
 from tensorboard.summary import Writer
 
-from model.folder import WEIGHTS_FILE, ModelFolder, require_replaceable
-from model.generator import Generator
+from model.engine.keras import load_network
+from model.folder import WEIGHTS_FILE, ModelFolder, load_folder, require_replaceable
 from model.networks.tokens import TokenSeq2Seq
-from model.tokenizer import normalise_target
 from training.errors import CheckpointError, DivergenceError
-from training.fit.baselines import (
-    describe_loss,
-    describe_overuse,
-    unigram_entropy,
-    unigram_logprobs,
-)
+from training.fit.answers import bleu_of, warn_of_answers
+from training.fit.baselines import describe_loss, unigram_entropy, unigram_logprobs
 from training.fit.batches import Batch, plan_batches, read_batches
 from training.fit.checkpoints import Progress, load_checkpoint, save_checkpoint, write_durably
 from training.fit.divergence import DivergenceCheck
+from training.fit.epochs import EpochShards
 from training.fit.log import FitLog
 from training.fit.losses import TokenCrossEntropy
-from training.fit.schedules import WarmUpAndDecay, feasible_warmup
+from training.fit.optimizer import averaged_weights, build_optimizer
 from training.fit.scoring import Scorer, TokenScore
 from training.fit.sizing import network_config, sized_options
 from training.model_card import Metrics, weights_of, write_model
 from training.prepare.prepare import PreparedCorpus, open_prepared
-from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe, start_of
 
 CHECKPOINT_FILE = "checkpoint.h5"
@@ -48,8 +43,6 @@ BEST_WEIGHTS_FILE = "best.weights.h5"
 LENGTH_OPTIONS = {"epochs", "patience", "checkpoint_every"}
 #: Least points of `train/loss` in an epoch; a long epoch has one every `MOST_STEPS` steps.
 POINTS_PER_EPOCH, MOST_STEPS = 10, 100
-#: Sources of the scored part that are answered at the end, to check that the answers differ.
-SAMPLED_ANSWERS = 128
 
 
 def fit(recipe: Recipe) -> str:
@@ -75,7 +68,8 @@ def fit(recipe: Recipe) -> str:
         f"{metrics[f'{part}_unigram_entropy']:.4f}; epoch "
         f"{metrics['best_epoch']} of {metrics['epochs']}, {metrics['steps']:,} steps"
     )
-    return "\n".join([summary, *_warn_of_answers(run)])
+    best = load_network(load_folder(run.model_path))
+    return "\n".join([summary, *warn_of_answers(best, recipe, run.corpus, run.scored)])
 
 
 class Run:
@@ -110,6 +104,7 @@ class Run:
         self.steps_per_epoch = len(plan)
         self.total_steps = self.options.epochs * self.steps_per_epoch
         self._compile()
+        self._epochs = EpochShards(recipe, corpus, self.folder)
         self.scorer = Scorer(self.network, self.options.batch_tokens)
         self.entropy = unigram_entropy(corpus.train, self.scored, vocab_size)
         self._divergence = DivergenceCheck(vocab_size)
@@ -140,13 +135,8 @@ class Run:
             FitLog(epochs=options.epochs, total_steps=self.total_steps, step=progress.step) as log,
             closing(Writer(str(self.folder.parent / "tensorboard"))) as tracker,
         ):
-            warmup = feasible_warmup(options.warmup_steps, self.total_steps)
-            if warmup < options.warmup_steps and not self.is_finished:
-                log.write(
-                    f"warning: warmup_steps = {options.warmup_steps:,} is cut to {warmup:,}, half "
-                    f"of the {self.total_steps:,} steps of this run: {self.steps_per_epoch:,} in "
-                    f"each of {options.epochs:,} epochs"
-                )
+            if not self.is_finished:
+                self._warn_of_cuts(log)
             while not self.is_finished:
                 for batch in self._rest_of_the_epoch():
                     tokens = int(batch.weights.sum())
@@ -158,6 +148,16 @@ class Run:
                     if progress.step % options.checkpoint_every == 0 and is_sound:
                         self._save()
                 self._end_epoch(tracker, log)
+
+    def _warn_of_cuts(self, log: FitLog) -> None:
+        for name, share in (("warmup_steps", "half"), ("average_steps", "a tenth")):
+            wanted, used = (getattr(each, name) for each in (self.recipe.fit, self.options))
+            if wanted and used < wanted:
+                log.write(
+                    f"warning: {name} = {wanted:,} is cut to {used:,}, {share} of the "
+                    f"{self.total_steps:,} steps of this run: {self.steps_per_epoch:,} in each of "
+                    f"{self.options.epochs:,} epochs"
+                )
 
     def write_best(self) -> None:
         """Writes the model folder with the weights of the lowest dev loss.
@@ -180,12 +180,14 @@ class Run:
     def metrics(self) -> Metrics:
         """Returns the scores of the best epoch so far, for config and card."""
         part = self.part
-        best = min(self.progress.history, key=lambda entry: entry["loss"])
+        best = self.progress.best
+        bleu = {f"{part}_BLEU": round(best["bleu"], 2)} if "bleu" in best else {}
         return {
             f"{part}_loss": round(best["loss"], 4),
             f"{part}_unigram_entropy": round(self.entropy, 4),
             f"{part}_perplexity": round(math.exp(min(best["loss"], 700.0)), 3),
             f"{part}_token_accuracy": round(best["token_accuracy"], 4),
+            **bleu,
             "best_epoch": int(best["epoch"]),
             "steps": self.progress.step,
             "epochs": self.progress.epoch,
@@ -193,10 +195,9 @@ class Run:
 
     def _rest_of_the_epoch(self) -> Iterator[Batch]:
         options, progress = self.options, self.progress
-        plan = plan_batches(
-            self.corpus.train, options.batch_tokens, seed=options.seed, epoch=progress.epoch
-        )
-        return read_batches(self.corpus.train, plan[progress.batch :], options.batch_tokens)
+        shard = self._epochs(progress.epoch)
+        plan = plan_batches(shard, options.batch_tokens, seed=options.seed, epoch=progress.epoch)
+        return read_batches(shard, plan[progress.batch :], options.batch_tokens)
 
     def _train_on(self, batch: Batch, tokens: int) -> float:
         """Trains on `batch` and returns its loss before the update."""
@@ -216,6 +217,11 @@ class Run:
 
     def _end_epoch(self, tracker: Writer, log: FitLog) -> None:
         """Scores the dev part, saves the best weights and logs the scores."""
+        with averaged_weights(self.network):
+            self._score(tracker, log)
+        self._save()
+
+    def _score(self, tracker: Writer, log: FitLog) -> None:
         progress, part = self.progress, self.part
         score = self.scorer(self.scored)
         fault = self._divergence.find_in_dev(
@@ -227,13 +233,16 @@ class Run:
             tracker.add_scalar("dev/loss", score.loss, step=progress.step)
         tracker.add_scalar(f"{part}/token_accuracy", score.accuracy, step=progress.step)
         train_loss = progress.epoch_loss / progress.epoch_tokens
-        progress.end_epoch(train_loss=train_loss, loss=score.loss, token_accuracy=score.accuracy)
+        scores = {"loss": score.loss, "token_accuracy": score.accuracy, "train_loss": train_loss}
+        if self.options.best_by == "bleu":
+            scores["bleu"] = bleu_of(self.network, self.recipe, self.corpus, self.scored)
+            tracker.add_scalar(f"{part}/BLEU", scores["bleu"], step=progress.step)
+        progress.end_epoch(**scores)
         if progress.scores_without_gain == 0:
             write_durably(self.folder / BEST_WEIGHTS_FILE, weights_of(self.network))
             self.write_best()
-        self._save()
-        scores = _describe(progress, score, train_loss, part, self.entropy)
-        log.end_epoch(progress.epoch, scores, is_last=self.is_finished)
+        described = _describe(progress, score, part, self.entropy)
+        log.end_epoch(progress.epoch, described, is_last=self.is_finished)
         for warning in describe_loss(part, score.loss, self.entropy):
             log.write(warning)
 
@@ -250,16 +259,9 @@ class Run:
         save_checkpoint(self.folder / CHECKPOINT_FILE, self.network, self.progress)
 
     def _compile(self) -> None:
-        options = self.options
-        schedule = WarmUpAndDecay(
-            options.learning_rate,
-            warmup_steps=feasible_warmup(options.warmup_steps, self.total_steps),
-            total_steps=self.total_steps,
-            decay=options.decay,
-        )
         self.network.compile(
-            optimizer=keras.optimizers.Adam(schedule, global_clipnorm=options.clip_norm),
-            loss=TokenCrossEntropy(options.label_smoothing),
+            optimizer=build_optimizer(self.options, self.total_steps),
+            loss=TokenCrossEntropy(self.options.label_smoothing),
             jit_compile=False,  # on a CPU, XLA trains slower
         )
         self.network.optimizer.build(self.network.trainable_variables)
@@ -277,29 +279,21 @@ def _fingerprint(recipe: Recipe, corpus: PreparedCorpus, start: ModelFolder | No
     """Hashes what identifies a run: network, options, data and the weights that it starts from; its
     name, search defaults and length do not count."""
     options = recipe.fit.model_dump_json(exclude=LENGTH_OPTIONS)
-    parts = [recipe.network.model_dump_json(), options, corpus.fingerprint]
+    variants = str([source.variants for source in recipe.corpus.sources])
+    parts = [recipe.network.model_dump_json(), options, corpus.fingerprint, variants]
     parts += [start.config.sha256[WEIGHTS_FILE]] if start else []
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _describe(
-    progress: Progress, score: TokenScore, train_loss: float, part: str, entropy: float
-) -> str:
+def _describe(progress: Progress, score: TokenScore, part: str, entropy: float) -> str:
+    entry, is_best = progress.history[-1], progress.scores_without_gain == 0
     scored = "dev loss" if part == "dev" else "without dropout"
-    note = "best so far" if progress.scores_without_gain == 0 else f"best {progress.best_loss:.4f}"
+    note = " (best so far)" if is_best else f" (best {progress.best['loss']:.4f})"
+    bleu = ""
+    if "bleu" in entry:
+        best = "best so far" if is_best else f"best {progress.best['bleu']:.2f}"
+        note, bleu = "", f", BLEU {entry['bleu']:.2f} ({best})"
     return (
-        f"train loss {train_loss:.4f}, {scored} {score.loss:.4f} ({note}), "
+        f"train loss {entry['train_loss']:.4f}, {scored} {score.loss:.4f}{note}{bleu}, "
         f"perplexity {score.perplexity:.2f}, unigram entropy {entropy:.4f}"
     )
-
-
-def _warn_of_answers(run: Run) -> list[str]:
-    """Answers a few sources of the scored part with the new model; returns a warning if the answers
-    are suspicious."""
-    scored = run.scored
-    chosen = evenly_spaced(len(scored), SAMPLED_ANSWERS).tolist()
-    generator = Generator.load(run.model_path, "keras")
-    options = generator.config.search.greedy()
-    found = generator.generate([scored.source_turns(i) for i in chosen], options)
-    references = [normalise_target(scored.target_text(i), generator.config.text) for i in chosen]
-    return describe_overuse([candidates[0].text for candidates in found], references)

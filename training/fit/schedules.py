@@ -11,12 +11,6 @@ from keras import ops
 Tensor = Any
 
 
-def feasible_warmup(warmup_steps: int, total_steps: int) -> int:
-    """Returns `warmup_steps`, but at most half of the run: otherwise the rate would hardly rise
-    before the run ends."""
-    return min(warmup_steps, total_steps // 2)
-
-
 class WarmUpAndDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up from 0 to `peak` over `warmup_steps`, then decay until `total_steps`.
 

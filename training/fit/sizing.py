@@ -8,6 +8,8 @@ narrow recurrent layers, which are fast.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import Field
 
 from model.config import NetworkConfig, NetworkShape
@@ -22,6 +24,12 @@ LEAST_BATCH_TOKENS, MOST_BATCH_TOKENS, BATCHES = 512, 2048, 128
 LEAST_EPOCHS, MOST_EPOCHS, STEPS = 10, 100, 2500
 #: Highest learning rate.
 LEARNING_RATE, LEARNING_RATE_BY_HEART = 0.001, 0.004
+#: Share of the run in which the rate rises, and the most steps of it.
+WARMUP_SHARE, MOST_WARMUP_STEPS = 0.05, 1000
+#: A warm-up of more than this share of the run would leave no time at the peak.
+MOST_WARMUP_SHARE = 0.5
+#: An average over more than this share of the run would hold on to the first weights.
+MOST_AVERAGED_SHARE = 0.1
 #: The network of a recipe without `[network]` that learns by heart.
 SHAPE_BY_HEART = NetworkShape(embedding_units=512, encoder_units=64, decoder_units=128, dropout=0.0)
 
@@ -32,6 +40,7 @@ class SizedFitConfig(FitConfig):
     batch_tokens: int = Field(ge=16)
     epochs: int = Field(ge=1)
     learning_rate: float = Field(gt=0.0)
+    warmup_steps: int = Field(ge=0)
 
 
 def sized_options(options: FitConfig, train: Shard, *, by_heart: bool = False) -> SizedFitConfig:
@@ -42,14 +51,42 @@ def sized_options(options: FitConfig, train: Shard, *, by_heart: bool = False) -
         train: the training part.
         by_heart: whether there is no other part to score.
     """
-    tokens = int((train.target_lengths + 1).sum())
+    return sized_for(
+        options,
+        int((train.target_lengths + 1).sum()),
+        lambda batch_tokens: len(plan_batches(train, batch_tokens, seed=0, epoch=0)),
+        by_heart=by_heart,
+    )
+
+
+def sized_for(
+    options: FitConfig, tokens: int, count_steps: Callable[[int], int], *, by_heart: bool
+) -> SizedFitConfig:
+    """Returns `options` with all defaults filled in, for a training part that is not at hand.
+
+    Args:
+        options: options of the recipe.
+        tokens: target tokens of the training part.
+        count_steps: the number of batches of an epoch, for a number of tokens of a batch.
+        by_heart: whether there is no other part to score.
+    """
     batch_tokens = options.batch_tokens or min(
         MOST_BATCH_TOKENS, max(LEAST_BATCH_TOKENS, tokens // BATCHES)
     )
-    steps = len(plan_batches(train, batch_tokens, seed=0, epoch=0))
+    steps = count_steps(batch_tokens)
     epochs = options.epochs or min(MOST_EPOCHS, max(LEAST_EPOCHS, -(-STEPS // steps)))
     rate = options.learning_rate or (LEARNING_RATE_BY_HEART if by_heart else LEARNING_RATE)
-    sizes = {"batch_tokens": batch_tokens, "epochs": epochs, "learning_rate": rate}
+    total = steps * epochs
+    warmup, average = options.warmup_steps, options.average_steps
+    if warmup is None:
+        warmup = min(MOST_WARMUP_STEPS, int(WARMUP_SHARE * total))
+    sizes = {
+        "batch_tokens": batch_tokens,
+        "epochs": epochs,
+        "learning_rate": rate,
+        "warmup_steps": min(warmup, int(MOST_WARMUP_SHARE * total)),
+        "average_steps": min(average, int(MOST_AVERAGED_SHARE * total)),
+    }
     return SizedFitConfig(**{**options.model_dump(), **sizes})
 
 

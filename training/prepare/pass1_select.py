@@ -127,6 +127,8 @@ class Select:
         if rule:
             tally.add(rule, example.origin, used[-1], example.target)
             return
+        if given.source.target_tag:
+            turns = (*turns[:-1], f"{given.source.target_tag} {turns[-1]}")
         columns.turns.append(turns)
         columns.targets.append(target)
         columns.origins.append(example.origin)

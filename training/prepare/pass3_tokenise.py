@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,13 @@ from model.tokenizer import UNK_ID, Tokenizer
 from training.prepare.chunks import facts_of, is_whole, open_chunk, write_chunk
 from training.prepare.inputs import Input
 from training.prepare.pass2_deduplicate import KEPT, VERDICTS, Verdicts
-from training.prepare.shards import SCHEMA
+from training.prepare.shards import SCHEMA, id_lists
 from training.prepare.splits import SPLITS, Parts, fraction_of
 from training.prepare.tally import Tally
 from training.recipe import Recipe
 
 #: Longer sources and targets count as this long.
 LONGEST_COUNTED = 512
-
-Ids = list[list[int]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class Tokenise:
             if not len(chosen):
                 continue
             rows = table.take(pa.array(chosen))
-            batch = self._tokenise(rows, part, tally)
+            batch = self._tokenise(rows, part, index, tally)
             if batch.num_rows:
                 counts[part] = _counts_of(batch, self._tokenizer)
             for some, times in self._repeat(batch, part, index):
@@ -91,7 +88,9 @@ class Tokenise:
         facts = {"input": index, "tally": tally.to_json(), "order": order, "counts": counts}
         write_chunk(path, SCHEMA, batches, facts)
 
-    def _tokenise(self, rows: pa.RecordBatch, part: str, tally: Tally) -> pa.RecordBatch:
+    def _tokenise(
+        self, rows: pa.RecordBatch, part: str, index: int, tally: Tally
+    ) -> pa.RecordBatch:
         turns, targets = rows["source_turns"].to_pylist(), rows["target_text"].to_pylist()
         whole = self._tokenizer.whole_source_ids(turns)
         most = self.recipe.tokenizer.max_source_tokens
@@ -108,8 +107,9 @@ class Tokenise:
         texts = rows.select(["source_turns", "target_text", "origin"]).take(
             pa.array(kept, pa.int64())
         )
-        ids = [_lists([of[i] for i in kept]) for of in (source_ids, target_ids)]
-        return pa.record_batch([*ids, *texts.columns], schema=SCHEMA)
+        ids = [id_lists([of[i] for i in kept]) for of in (source_ids, target_ids)]
+        numbers = pa.array(np.full(len(kept), index, np.uint16))
+        return pa.record_batch([*ids, *texts.columns, numbers], schema=SCHEMA)
 
     def _refusal(self, source_len: int, target_len: int, is_published: bool) -> str | None:
         corpus = self.recipe.corpus
@@ -153,13 +153,6 @@ def _tally_dropped(table: pa.RecordBatch, parts: Parts, verdicts: Verdicts, tall
     for i, origin, turns, target in zip(dropped, *columns, strict=True):
         kind = f"{SPLITS[parts[i]]}: {VERDICTS[verdicts[i]]}"
         tally.add(kind, origin, turns[-1], target)
-
-
-def _lists(ids: Ids) -> pa.ListArray:
-    lengths = np.fromiter(map(len, ids), np.int32, len(ids))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = np.fromiter(chain.from_iterable(ids), np.int32, int(offsets[-1]))
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
 def _counts_of(batch: pa.RecordBatch, tokenizer: Tokenizer) -> dict[str, Any]:

@@ -42,12 +42,12 @@ from training.prepare.pass3_tokenise import Candidates, Tokenise
 from training.prepare.report import totals_of
 from training.prepare.shards import Shard, write_shard
 from training.prepare.splits import DEV, SPLITS, TRAIN
-from training.prepare.tokenizer import MOST_SENTENCES, train_tokenizer
+from training.prepare.tokenizer import MOST_SENTENCES, train_tokenizer, writes_bytes
 from training.recipe import Recipe, start_of
 
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"
 #: Version of the folder's format.
-FORMAT = 3
+FORMAT = 4
 #: Below this, starting processes takes longer than the work.
 SMALL_CORPUS_BYTES = 4 * 1024 * 1024
 
@@ -246,9 +246,18 @@ class _Run:
             if start:
                 _write(path, (start.path / name).read_bytes())
             else:
-                texts = _sample(self.recipe, drawn, sides)
-                _write(path, train_tokenizer(texts, self.recipe.tokenizer))
+                _write(path, self._train_tokenizer(drawn, sides))
         return {name: (self.folder / name).read_bytes() for name in _tokenizer_sides(self.recipe)}
+
+    def _train_tokenizer(self, drawn: Drawn, sides: tuple[str, ...]) -> bytes:
+        config = self.recipe.tokenizer
+        tags = {each.target_tag for each in self.recipe.corpus.sources if each.target_tag}
+        return train_tokenizer(
+            _sample(self.recipe, drawn, sides),
+            config,
+            byte_fallback=writes_bytes(config, self.recipe.task),
+            tags=sorted(tags) if "source" in sides else (),
+        )
 
     def _work_folder(self, name: str) -> Path:
         folder = self.folder / "work" / name
@@ -297,10 +306,12 @@ def _batches(chunks: list[Path], part: str) -> Iterator[pa.RecordBatch]:
 def _describe(recipe: Recipe) -> dict[str, Any]:
     """Returns the part of a recipe that the data depends on."""
     rules = [rule.model_dump(mode="json") for rule in recipe.rules]
+    drawn_in_training = {"sources": {"__all__": {"variants"}}}
+    corpus = recipe.corpus.model_dump(mode="json", exclude=drawn_in_training)
     return {
         "task": recipe.task,
         "languages": list(recipe.languages),
-        "corpus": {**recipe.corpus.model_dump(mode="json"), "rules": rules},
+        "corpus": {**corpus, "rules": rules},
         "tokenizer": recipe.tokenizer.model_dump(mode="json"),
         "start_from": recipe.start_from,
     }

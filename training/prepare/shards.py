@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,19 @@ SCHEMA = pa.schema(
         "source_turns": pa.list_(pa.string()),  # the untokenised texts
         "target_text": pa.string(),
         "origin": pa.string(),  # `file:line`
+        "source_number": pa.uint16(),  # which of the recipe's sources
     }
 )
 
 Int32 = NDArray[np.int32]
+
+
+def id_lists(ids: list[list[int]]) -> pa.ListArray:
+    """Builds a column of id lists, int32."""
+    lengths = np.fromiter(map(len, ids), np.int32, len(ids))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    values = np.fromiter(chain.from_iterable(ids), np.int32, int(offsets[-1]))
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
 class _Sequences:
@@ -109,6 +119,10 @@ class Shard:
     def target_text(self, index: int) -> str:
         """Returns the text of a target."""
         return str(self._table["target_text"][index].as_py())
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yields all rows, in batches of `SCHEMA`."""
+        yield from self._table.to_batches()
 
     def origin(self, index: int) -> str:
         """Returns the place of an example, `file:line`."""

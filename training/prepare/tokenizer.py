@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sentencepiece
 
+from model.config import Task
 from model.tokenizer import BOS_ID, EOS_ID, PAD_ID, SPECIAL_PIECES, UNK_ID
 from training.errors import CorpusError
 from training.recipe import TokenizerConfig
 
 #: More sentences do not improve a tokenizer, and each takes about 2 KB of memory.
 MOST_SENTENCES = 250_000
+#: Fewer pieces have no room for those of bytes, unless a recipe asks for them.
+LEAST_PIECES_WITH_BYTES = 2000
 #: SentencePiece skips longer sentences, with a warning for each.
 MOST_BYTES = 4192
 
@@ -25,7 +28,13 @@ LARGE_ALPHABET_COVERAGE = 0.9995
 _SMALLER_SIZE = re.compile(r"<= (\d+)")
 
 
-def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig) -> bytes:
+def train_tokenizer(
+    sentences: Iterable[str],
+    config: TokenizerConfig,
+    *,
+    byte_fallback: bool = False,
+    tags: Sequence[str] = (),
+) -> bytes:
     """Trains a SentencePiece model (Kudo and Richardson 2018, arXiv:1808.06226) of at most
     `config.vocab_size` pieces, `SPECIAL_PIECES` first. The same text gives the same bytes.
 
@@ -33,6 +42,8 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig) -> bytes:
         sentences: plain text, as `model.tokenizer` normalises it; read once. More than
             `MOST_SENTENCES` take much memory. Empty and very long ones are skipped.
         config: size and type.
+        byte_fallback: whether to add 256 pieces, of bytes, for characters without a piece.
+        tags: texts that are a piece each, wherever they stand.
 
     Raises:
         CorpusError: if there is no text, or it has more characters than `config.vocab_size`.
@@ -44,7 +55,7 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig) -> bytes:
     size = config.vocab_size
     while True:
         try:
-            return _train(drawn, config.type, size, coverage)
+            return _train(drawn, config.type, size, coverage, byte_fallback, tags)
         except RuntimeError as error:
             # Too little text for so many pieces: the message names the possible size.
             most = _SMALLER_SIZE.search(str(error))
@@ -66,7 +77,23 @@ def coverage_of(sentences: list[str], config: TokenizerConfig) -> float:
     return 1.0 if is_small else LARGE_ALPHABET_COVERAGE
 
 
-def _train(sentences: list[str], kind: str, size: int, coverage: float) -> bytes:
+def writes_bytes(config: TokenizerConfig, task: Task) -> bool:
+    """Tells whether characters without a piece are written as bytes: as `config` says, or in
+    translation, whose names and signs must not be lost, with a vocabulary that has room for it."""
+    if config.byte_fallback is None:
+        is_roomy = config.vocab_size >= LEAST_PIECES_WITH_BYTES and config.type != "word"
+        return is_roomy and task == "translate"
+    return config.byte_fallback
+
+
+def _train(
+    sentences: list[str],
+    kind: str,
+    size: int,
+    coverage: float,
+    byte_fallback: bool,
+    tags: Sequence[str],
+) -> bytes:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(sentences),
@@ -74,13 +101,14 @@ def _train(sentences: list[str], kind: str, size: int, coverage: float) -> bytes
         model_type=kind,
         vocab_size=size,
         hard_vocab_limit=False,
-        byte_fallback=False,
+        byte_fallback=byte_fallback,
         character_coverage=coverage,
         pad_id=PAD_ID,
         unk_id=UNK_ID,
         bos_id=BOS_ID,
         eos_id=EOS_ID,
         control_symbols=[SPECIAL_PIECES[-1]],
+        user_defined_symbols=list(tags),
         normalization_rule_name="identity",
         num_threads=1,
         minloglevel=2,

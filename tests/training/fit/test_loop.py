@@ -129,6 +129,28 @@ def test_another_recipe_does_not_go_on_from_the_checkpoint(
         fit(make_recipe(fitted, learning_rate=0.02))
 
 
+def test_averaged_weights_are_scored_and_kept(prepared: Path, make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe(prepared, epochs=10, average_steps=3, decay="none")
+    run = Run(recipe, open_prepared(recipe))
+    run.train()
+    best = run.progress.best
+    assert run.scorer(run.corpus.dev).loss != pytest.approx(best["loss"], abs=1e-4)
+    run.network.set_weights(load_network(load_folder(prepared / "model")).get_weights())
+    assert run.scorer(run.corpus.dev).loss == pytest.approx(best["loss"])
+
+
+def test_the_best_epoch_may_be_that_of_the_highest_bleu(
+    prepared: Path, make_recipe: MakeRecipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = make_recipe(prepared, epochs=3, best_by="bleu")
+    run = Run(recipe, open_prepared(recipe))
+    run.train()
+    scores = [entry["bleu"] for entry in run.progress.history]
+    assert run.progress.best["bleu"] == max(scores)
+    assert run.metrics()["dev_BLEU"] == round(max(scores), 2)
+    assert f"BLEU {scores[0]:.2f} (best so far)" in capsys.readouterr().out
+
+
 def test_a_model_that_knows_frequencies_only_is_warned_of(
     prepared: Path, make_recipe: MakeRecipe, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from keras import ops
 
-from training.fit.schedules import WarmUpAndDecay, feasible_warmup
+from training.fit.schedules import WarmUpAndDecay
 
 
 def rates(decay: str, steps: list[int]) -> list[float]:
@@ -21,8 +21,3 @@ def test_a_cosine_ends_at_a_hundredth() -> None:
 
 def test_an_inverse_root_halves_at_four_times_the_warm_up() -> None:
     assert rates("inverse_sqrt", [9, 39]) == pytest.approx([1.0, 0.5])
-
-
-@pytest.mark.parametrize(("total_steps", "expected"), [(1, 0), (9, 4), (20, 10), (1000, 10)])
-def test_a_warm_up_takes_half_of_a_run_at_most(total_steps: int, expected: int) -> None:
-    assert feasible_warmup(10, total_steps) == expected

@@ -207,6 +207,27 @@ def test_translations_into_one_source_stay_together_after_a_swap(folder: Path) -
     assert sum(map(len, parts)) == len(pairs())
 
 
+def test_a_source_of_one_tag_says_what_its_target_is_like(folder: Path) -> None:
+    tagged = {"format": "pairs", "path": "pairs.tsv", "target_tag": "<2de>"}
+    other = {"format": "pairs", "path": "pairs.tsv", "target_tag": "<2xx>", "swap": True}
+    corpus = made(folder, tagged, other)
+    assert corpus.tokenizer.tags == ("<2de>", "<2xx>")
+    for shard in (corpus.train, corpus.dev, corpus.test):
+        ids = shard.source_ids(np.arange(len(shard)))
+        for i, source in enumerate(sources_of(shard)):
+            tag = "<2de>" if source.startswith("<2de> a ") else "<2xx>"
+            assert source.startswith((f"{tag} a ", f"{tag} one "))
+            assert corpus.tokenizer.source_pieces(ids[i].tolist())[0] == f"\u2581{tag}"
+
+
+def test_what_is_drawn_in_training_needs_no_new_data(folder: Path) -> None:
+    source = {"format": "exchanges", "path": "pairs.tsv"}
+    made(folder, source, task="reply")
+    open_prepared(recipe_of(folder, {**source, "variants": ["case"]}, task="reply"))
+    with pytest.raises(CorpusError, match="corpus changed"):
+        open_prepared(recipe_of(folder, {**source, "repeat": 2}, task="reply"))
+
+
 def test_a_long_source_to_translate_is_left_out_rather_than_cut(folder: Path) -> None:
     write_tsv(folder / "pairs.tsv", [*pairs(), (" ".join(["a red dog"] * 3), "three dogs")])
     limits = {"max_source_tokens": 5}

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 import sentencepiece
 
+from model.config import Task
 from model.tokenizer import SPECIAL_PIECES, UNK_ID, Tokenizer
 from training.errors import CorpusError
-from training.prepare.tokenizer import coverage_of, train_tokenizer
+from training.prepare.tokenizer import coverage_of, train_tokenizer, writes_bytes
 from training.recipe import TokenizerConfig
 
 TEXTS = tuple(
@@ -90,3 +91,43 @@ def test_more_characters_than_pieces_are_refused_with_what_to_change() -> None:
     many = ["".join(chr(0x4E00 + i) for i in range(500))]
     with pytest.raises(CorpusError, match=r"tokenizer\.vocab_size"):
         train_tokenizer(many, config(type="unigram", vocab_size=16))
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_with_bytes_no_character_is_lost(kind: str) -> None:
+    large = config(type=kind, vocab_size=400)
+    plain = Tokenizer(config(), train_tokenizer(TEXTS, large))
+    text = "the red 狗 is \N{GRINNING FACE}"
+    assert UNK_ID in plain.target_ids(text)
+    tokenizer = Tokenizer(config(), train_tokenizer(TEXTS, large, byte_fallback=True))
+    assert UNK_ID not in tokenizer.target_ids(text)
+    assert tokenizer.target_text(tokenizer.target_ids(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "task", "expected"),
+    [
+        ({"vocab_size": 4000}, "translate", True),
+        ({"vocab_size": 1000}, "translate", False),
+        ({"vocab_size": 4000, "type": "word"}, "translate", False),
+        ({"vocab_size": 4000}, "reply", False),
+        ({"vocab_size": 1000, "byte_fallback": True}, "reply", True),
+        ({"vocab_size": 4000, "byte_fallback": False}, "translate", False),
+    ],
+)
+def test_a_vocabulary_with_room_writes_bytes_in_translation(
+    changes: dict[str, Any], task: Task, expected: bool
+) -> None:
+    assert writes_bytes(config(**changes), task) == expected
+
+
+@pytest.mark.parametrize("byte_fallback", [True, False])
+def test_a_tag_is_one_piece_of_its_own(byte_fallback: bool) -> None:
+    tags = ("<2de>", "<2fr>")
+    size = config(vocab_size=400)
+    model = train_tokenizer(TEXTS, size, byte_fallback=byte_fallback, tags=tags)
+    tokenizer = Tokenizer(config(), model)
+    assert tokenizer.tags == tags
+    pieces = tokenizer.source_pieces(tokenizer.source_ids("<2fr> the red dog"))
+    assert pieces.count("<2fr>") == 1
+    assert Tokenizer(config(), train_tokenizer(TEXTS, size)).tags == ()

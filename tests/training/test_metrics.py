@@ -4,7 +4,7 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 
 from training.evaluation import metrics
-from training.evaluation.metrics import bleu_tokenizer, corpus_bleu, distinct, words_of
+from training.metrics import bleu_tokenizer, corpus_bleu, distinct, words_of
 
 #: Of each pair, a character or two differ.
 CHINESE = ["他昨天去了图书馆。", "我们晚上一起吃饭吧。", "这本书非常有意思。", "请把窗户关上。"]

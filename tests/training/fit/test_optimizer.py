@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from training.fit.optimizer import averaged_weights, build_optimizer
+from training.fit.sizing import SizedFitConfig
+
+
+def options_of(**changes: float) -> SizedFitConfig:
+    given = {"batch_tokens": 64, "epochs": 1, "learning_rate": 0.1, "warmup_steps": 0}
+    return SizedFitConfig.model_validate({**given, "decay": "none", **changes})
+
+
+def train(steps: int, **changes: float) -> tuple[keras.Model, list[np.ndarray]]:
+    """Trains y = 2x; returns the network and its kernel after each step."""
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    network.compile(build_optimizer(options_of(**changes), steps), loss="mse")
+    kernels = []
+    for step in range(steps):
+        x = np.array([[1.0 + step]], np.float32)
+        network.train_on_batch(x, 2 * x)
+        kernels.append(network.get_weights()[0].copy())
+    return network, kernels
+
+
+def test_averages_are_lent_to_the_network() -> None:
+    network, kernels = train(3, average_steps=2)
+    average = 0.5 * (0.5 * kernels[0] + 0.5 * kernels[1]) + 0.5 * kernels[2]
+    with averaged_weights(network):
+        np.testing.assert_allclose(network.get_weights()[0], average, rtol=1e-6)
+    np.testing.assert_array_equal(network.get_weights()[0], kernels[2])
+
+
+def test_without_averages_the_weights_are_those_of_the_last_step() -> None:
+    network, kernels = train(2)
+    with averaged_weights(network):
+        np.testing.assert_array_equal(network.get_weights()[0], kernels[1])
+
+
+def test_accumulated_gradients_update_the_weights_together() -> None:
+    _, kernels = train(4, accumulate=2)
+    assert kernels[0] == kernels[0] and kernels[1] != kernels[0]
+    np.testing.assert_array_equal(kernels[1], kernels[2])
+    assert kernels[3] != kernels[2]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_weights_decay_and_biases_do_not(rate: float) -> None:
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    network.compile(build_optimizer(options_of(weight_decay=rate), 1), loss="mse")
+    network.set_weights([np.array([[4.0]], np.float32), np.array([3.0], np.float32)])
+    x = np.array([[0.0]], np.float32)
+    network.train_on_batch(x, x + 3.0)  # no gradient at all
+    kernel, bias = network.get_weights()
+    assert kernel == pytest.approx(4.0 * (1.0 - 0.1 * rate))
+    assert bias == pytest.approx(3.0)

@@ -1,0 +1,117 @@
+"""The training part as it is in an epoch: messages varied and pieces drawn anew, by seed and epoch.
+
+A part that nothing changes is read as `prepare` wrote it. Otherwise an epoch's rows are written to
+a file before it begins, a batch of rows at a time, so that a corpus need not fit into memory. A run
+that resumes within an epoch writes the same file again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pyarrow as pa
+import sentencepiece
+
+from training.prepare.prepare import PreparedCorpus
+from training.prepare.shards import SCHEMA, Shard, id_lists, write_shard
+from training.recipe import Recipe
+from training.variants import Variant, vary
+
+EPOCH_FILE = "epoch.arrow"
+#: How freely pieces are drawn: the power of their probabilities (Kudo 2018, arXiv:1804.10959), and
+#: the share of merges that are left out (Provilkov et al. 2020, arXiv:1910.13267).
+PIECE_FREEDOM = {"unigram": 0.2, "bpe": 0.1}
+
+
+Ids = list[list[int]]
+
+
+class EpochShards:
+    """The training part of each epoch.
+
+    Args:
+        recipe: `fit.sample_pieces`, `fit.seed`, and `variants` of its sources.
+        corpus: the prepared corpus.
+        folder: receives a file if something varies.
+    """
+
+    def __init__(self, recipe: Recipe, corpus: PreparedCorpus, folder: Path) -> None:
+        self._recipe = recipe
+        self._corpus = corpus
+        self._path = folder / EPOCH_FILE
+        self._variants: list[tuple[Variant, ...]] = [
+            source.variants for source in recipe.corpus.sources
+        ]
+        self._freedom = PIECE_FREEDOM.get(recipe.tokenizer.type, 0.0)
+
+    @property
+    def varies(self) -> bool:
+        """Tells whether the epochs differ in more than their order."""
+        return bool(self._recipe.fit.sample_pieces) or any(self._variants)
+
+    def __call__(self, epoch: int) -> Shard:
+        """Returns the training part of an epoch, from 0. The one before may be overwritten.
+
+        Raises:
+            CorpusError: if it cannot be written.
+        """
+        if not self.varies:
+            return self._corpus.train
+        partial = self._path.with_suffix(".partial")
+        write_shard(partial, self._batches(epoch))
+        partial.replace(self._path)
+        return Shard(self._path)
+
+    def _batches(self, epoch: int) -> Iterator[pa.RecordBatch]:
+        for number, batch in enumerate(self._corpus.train.batches()):
+            seeds = np.random.SeedSequence([self._recipe.fit.seed, epoch, number])
+            yield self._vary(batch, Random(seeds.generate_state(1).item()))
+
+    def _vary(self, batch: pa.RecordBatch, draw: Random) -> pa.RecordBatch:
+        turns: list[list[str]] = batch["source_turns"].to_pylist()
+        numbers = batch["source_number"].to_pylist()
+        sources, targets = batch["source_ids"].to_pylist(), batch["target_ids"].to_pylist()
+        texts = batch["target_text"].to_pylist()
+        varied = [i for i, number in enumerate(numbers) if self._variants[number]]
+        sampled = [i for i in range(len(turns)) if draw.random() < self._recipe.fit.sample_pieces]
+        for i in varied:
+            turns[i] = self._vary_messages(turns[i], self._variants[numbers[i]], draw)
+        for rows, freedom in ((varied, 0.0), (sampled, self._freedom)):
+            _replace(sources, rows, self._sources([turns[i] for i in rows], freedom, draw))
+        _replace(targets, sampled, self._targets([texts[i] for i in sampled], draw))
+        others = batch.select(SCHEMA.names[2:]).columns
+        return pa.record_batch([id_lists(sources), id_lists(targets), *others], schema=SCHEMA)
+
+    def _vary_messages(
+        self, turns: Sequence[str], variants: Sequence[Variant], draw: Random
+    ) -> list[str]:
+        """Varies the last turn and every second one before it; the others are replies."""
+        language = next(iter(self._recipe.languages), "")
+        is_message = [(len(turns) - i) % 2 for i in range(len(turns))]
+        return [
+            vary(turn, variants, language, draw) if varies else turn
+            for turn, varies in zip(turns, is_message, strict=True)
+        ]
+
+    def _sources(self, turns: list[list[str]], freedom: float, draw: Random) -> Ids:
+        most = self._recipe.tokenizer.max_source_tokens
+        _seed(draw)
+        found = self._corpus.tokenizer.whole_source_ids(turns, freedom=freedom)
+        return [ids[-most:] for ids in found]
+
+    def _targets(self, texts: list[str], draw: Random) -> Ids:
+        _seed(draw)
+        return self._corpus.tokenizer.many_target_ids(texts, freedom=self._freedom)
+
+
+def _replace(column: Ids, rows: list[int], values: Ids) -> None:
+    for row, value in zip(rows, values, strict=True):
+        column[row] = value
+
+
+def _seed(draw: Random) -> None:
+    """Seeds the next call of SentencePiece, which draws in a thread of its own."""
+    sentencepiece.set_random_generator_seed(draw.getrandbits(31))

@@ -1,0 +1,57 @@
+"""The optimizer of a run, and the averages of weights that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+
+from training.fit.schedules import WarmUpAndDecay
+from training.fit.sizing import SizedFitConfig
+
+#: Names of weights that do not decay: biases, and scales of normalisation.
+UNDECAYED = ("bias", "gamma", "beta")
+
+
+def build_optimizer(options: SizedFitConfig, total_steps: int) -> keras.optimizers.Optimizer:
+    """Builds Adam (Kingma and Ba 2015, arXiv:1412.6980) with decoupled weight decay (Loshchilov and
+    Hutter 2019, arXiv:1711.05101).
+
+    Args:
+        options: of the run.
+        total_steps: batches of the whole run, from which the learning rate follows.
+    """
+    schedule = WarmUpAndDecay(
+        options.learning_rate,
+        warmup_steps=options.warmup_steps,
+        total_steps=total_steps,
+        decay=options.decay,
+    )
+    optimizer = keras.optimizers.Adam(
+        schedule,
+        weight_decay=options.weight_decay or None,
+        global_clipnorm=options.clip_norm,
+        gradient_accumulation_steps=options.accumulate if options.accumulate > 1 else None,
+        use_ema=options.average_steps > 1,
+        ema_momentum=1.0 - 1.0 / max(options.average_steps, 1),
+    )
+    optimizer.exclude_from_weight_decay(var_names=UNDECAYED)
+    return optimizer
+
+
+@contextmanager
+def averaged_weights(network: keras.Model) -> Iterator[None]:
+    """Gives a network the averages of its weights while the context is open, if its optimizer keeps
+    any (Polyak and Juditsky 1992)."""
+    optimizer = network.optimizer
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # where losses are scaled
+    if not optimizer.use_ema:
+        yield
+        return
+    current = network.get_weights()
+    optimizer.finalize_variable_values(network.trainable_variables)
+    try:
+        yield
+    finally:
+        network.set_weights(current)
