@@ -5,9 +5,9 @@
     python -m benchmarks.chat score FOLDER SHEET [SHEET]
 
 `answer` replies to one half with each system, measures what needs no judge, and writes to FOLDER
-`answers.jsonl`, `measures.md`, and sheets in which people mark replies without knowing whose they
-are. `score` says what one or two filled sheets of a kind say, and how far their judges agree. Make
-choices on the half `dev`; look at `test` once, at the end.
+`answers.jsonl`, `measures.md`, the replies with unseen words in `unseen.tsv`, and sheets in which
+people mark replies without knowing whose they are. `score` says what filled sheets of one kind say,
+and how far their judges agree. Make choices on the half `dev`; look at `test` once, at the end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -40,7 +40,7 @@ from benchmarks.chat.measures import (
     words_of,
 )
 from benchmarks.chat.sheets import KEY, Answer, score_sheets, write_sheets
-from benchmarks.chat.systems import BASELINE, Baseline, ChatModel, System, exchanges
+from benchmarks.chat.systems import BASELINE, Baseline, ChatModel, Seen, System
 from training.evaluation.metrics import distinct, most_repeated
 from training.prepare.shards import Shard, evenly_spaced
 
@@ -58,7 +58,8 @@ def _score(chosen: argparse.Namespace) -> None:
 
 
 def _answer(chosen: argparse.Namespace) -> None:
-    systems, known = _load(chosen)
+    systems, folders = _load_systems(chosen)
+    seen = Seen.of(folders) if chosen.data or chosen.corpus else None
     dialogues = read_corpus(chosen.corpus, chosen.lines)
     heldout = Shard(chosen.heldout) if chosen.heldout else None
     chosen.output.mkdir(parents=True, exist_ok=True)
@@ -66,19 +67,17 @@ def _answer(chosen: argparse.Namespace) -> None:
     unseen: list[str] = []
     columns: dict[str, Measures] = {}
     for name, system in systems.items():
-        found, columns[name] = _answer_messages(name, system, read_messages(chosen.half))
-        answers += found
-        found, measures = _answer_conversations(name, system, read_conversations(chosen.half))
-        answers += found
+        single, columns[name] = _answer_messages(name, system, read_messages(chosen.half))
+        others, measures = _answer_conversations(name, system, read_conversations(chosen.half))
+        answers += [*single, *others]
         columns[name] |= measures
-        if dialogues:
+        if seen:
+            are_seen = [" ".join(words_of(each.turns[0])) in seen.turns for each in single]
+            columns[name]["messages that training has"] = _share(sum(are_seen), len(are_seen))
+        if seen and dialogues:
             replies = [system.converse(dialogue.messages) for dialogue in dialogues]
-            columns[name] |= _measure_corpus(replies, known, chosen.blocked_words)
-            unseen += [
-                f"{name}\t{' '.join(words)}\t{reply}\n"
-                for reply in chain.from_iterable(replies)
-                if (words := unseen_words(reply, known))
-            ]
+            columns[name] |= _measure_corpus(replies, seen, chosen.blocked_words)
+            unseen += _unseen_lines(name, chain.from_iterable(replies), seen)
         if heldout:
             columns[name] |= _measure_heldout(system, heldout, chosen.examples)
     table = _table(columns)
@@ -90,8 +89,8 @@ def _answer(chosen: argparse.Namespace) -> None:
     write_sheets(chosen.output, answers, seed=chosen.seed)
 
 
-def _load(chosen: argparse.Namespace) -> tuple[dict[str, System], set[str]]:
-    """Loads the systems and, for replies to a corpus, the words of the training part."""
+def _load_systems(chosen: argparse.Namespace) -> tuple[dict[str, System], list[Path]]:
+    """Loads the systems, by name; returns them and the folders of prepared data."""
     model = ChatModel(chosen.model, seed=chosen.seed)
     folders = chosen.data or [model.data_folder]
     systems: dict[str, System] = {chosen.model: model}
@@ -100,10 +99,7 @@ def _load(chosen: argparse.Namespace) -> tuple[dict[str, System], set[str]]:
             systems[name] = Baseline(folders)
         else:
             systems[name] = ChatModel(name, seed=chosen.seed)
-    known: set[str] = set()
-    for turns, reply in exchanges(folders) if chosen.corpus else ():
-        known.update(*map(words_of, (*turns, reply)))
-    return systems, known
+    return systems, folders
 
 
 def _answer_messages(
@@ -154,11 +150,11 @@ def _answer_conversations(
 
 
 def _measure_corpus(
-    conversations: Sequence[Sequence[str]], known: set[str], blocked_words: Path | None
+    conversations: Sequence[Sequence[str]], seen: Seen, blocked_words: Path | None
 ) -> Measures:
     """Returns the measures of replies to another corpus."""
     replies = list(chain.from_iterable(conversations))
-    unseen = sum(bool(unseen_words(reply, known)) for reply in replies)
+    unseen = sum(bool(unseen_words(reply, seen.words)) for reply in replies)
     measures = {
         "corpus: repeats in conversations": _repeats(conversations),
         "corpus: replies with an unseen word": _share(unseen, len(replies)),
@@ -170,6 +166,15 @@ def _measure_corpus(
         blocked = sum(contains_any(reply, phrases) for reply in replies)
         measures["corpus: replies with a blocked word"] = _share(blocked, len(replies))
     return measures
+
+
+def _unseen_lines(name: str, replies: Iterable[str], seen: Seen) -> list[str]:
+    """Returns a line for each reply with words that training never showed: system, words, reply."""
+    return [
+        f"{name}\t{' '.join(words)}\t{reply}\n"
+        for reply in replies
+        if (words := unseen_words(reply, seen.words))
+    ]
 
 
 def _measure_heldout(system: System, shard: Shard, examples: int) -> Measures:

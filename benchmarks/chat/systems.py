@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from benchmarks.chat.bm25 import BM25
+from benchmarks.chat.measures import words_of
 from model.chat import Conversation
 from model.generator import Generator
 from training.prepare.shards import Shard
@@ -73,6 +75,23 @@ def exchanges(folders: Sequence[Path]) -> Iterator[tuple[list[str], str]]:
         shard = Shard(folder / "train.arrow")
         for index in range(len(shard)):
             yield shard.source_turns(index), shard.target_text(index)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What training showed: all words, and all turns as their words."""
+
+    words: set[str]
+    turns: set[str]
+
+    @classmethod
+    def of(cls, folders: Sequence[Path]) -> Seen:
+        """Reads the training parts of folders of prepared data."""
+        texts = {text for turns, reply in exchanges(folders) for text in (*turns, reply)}
+        split = [words_of(text) for text in texts]
+        return cls(
+            {word for words in split for word in words}, set(map(" ".join, filter(None, split)))
+        )
 
 
 def _ignore(text: str) -> None:
