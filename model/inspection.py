@@ -36,15 +36,7 @@ def attention_weights(
     """
     if not model.built:
         raise ValueError(f"attention_weights needs a built model. Call {model.name} once before")
-    layers = {
-        id(each): each for each in model._flatten_layers() if isinstance(each, AttentionSeq2Seq)
-    }
-    if len(layers) != 1:
-        raise ValueError(
-            "attention_weights needs a model with one AttentionSeq2Seq inside. Received: "
-            f"{model.name}, which has {len(layers)}"
-        )
-    (layer,) = layers.values()
+    layer = _attention_model_in(model)
     attended, seen = layer.attended, []
 
     def record(*args: Any, **kwargs: Any) -> Any:
@@ -67,6 +59,18 @@ def attention_weights(
         )
     exact = "float64" if layer.compute_dtype == "float64" else "float32"
     return np.asarray(ops.convert_to_numpy(ops.cast(seen[0], exact)))
+
+
+def _attention_model_in(model: keras.Model) -> AttentionSeq2Seq:
+    layers = {
+        id(each): each for each in model._flatten_layers() if isinstance(each, AttentionSeq2Seq)
+    }
+    if len(layers) != 1:
+        raise ValueError(
+            "attention_weights needs a model with one AttentionSeq2Seq inside. Received: "
+            f"{model.name}, which has {len(layers)}"
+        )
+    return next(iter(layers.values()))
 
 
 def kept_state(model: keras.Model) -> list[Any]:

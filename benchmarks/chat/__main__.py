@@ -41,7 +41,7 @@ from benchmarks.chat.measures import (
 )
 from benchmarks.chat.sheets import KEY, Answer, score_sheets, write_sheets
 from benchmarks.chat.systems import BASELINE, Baseline, ChatModel, Seen, System
-from training.evaluation.metrics import distinct, most_repeated
+from training.metrics import distinct, most_repeated
 from training.prepare.shards import Shard, evenly_spaced
 
 #: A measure's name, and its value as text.

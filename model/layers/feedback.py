@@ -187,11 +187,7 @@ class FeedbackDecoder(keras.layers.Layer):
             self.carried.write([history[:, -1] for history in states])
         if self.attend is None:
             return outputs
-        before = [
-            ops.concatenate([first[:, None], history[:, :-1]], axis=1)
-            for first, history in zip(state, states, strict=True)
-        ]
-        return outputs, look(self._query(before))[1]
+        return outputs, look(self._query(_one_step_earlier(state, states)))[1]
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """Returns None: every output is real."""
@@ -226,6 +222,14 @@ class FeedbackDecoder(keras.layers.Layer):
             "weight_options",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+def _one_step_earlier(first: list[Tensor], histories: list[Tensor]) -> list[Tensor]:
+    """Returns the states before each step, of the first state and the states after each step."""
+    return [
+        ops.concatenate([start[:, None], history[:, :-1]], axis=1)
+        for start, history in zip(first, histories, strict=True)
+    ]
 
 
 def dense_options(weight_options: dict[str, Any]) -> dict[str, Any]:

@@ -111,7 +111,10 @@ class VectorModel(Network):
         self.batch_shape = find_batch_shape(
             input_shape, batch_size, batch_input_shape, batch_shape, input_dim, input_length
         )
-        if stateful and (self.batch_shape is None or self.batch_shape[0] is None):
+        self._check_batch_is_fixed_if_stateful()
+
+    def _check_batch_is_fixed_if_stateful(self) -> None:
+        if self.stateful and (self.batch_shape is None or self.batch_shape[0] is None):
             raise ValueError(
                 "a stateful model needs a fixed batch size. Give batch_size and an input shape, or "
                 f"batch_shape. Received: batch_shape={self.batch_shape}"

@@ -70,6 +70,10 @@ class SimpleSeq2Seq(VectorModel):
             teacher_force=False,
             **kwargs,
         )
+        self._add_layers()
+        self.build_now()
+
+    def _add_layers(self) -> None:
         self.encoder = RecurrentEncoder(
             self.hidden_dim,
             depth=self.depth[0],
@@ -81,7 +85,6 @@ class SimpleSeq2Seq(VectorModel):
         )
         self.decoder = self._decoder()
         self.noise = keras.layers.Dropout(self.dropout, name="noise", dtype=self.dtype_policy)
-        self.build_now()
 
     def _decoder(self) -> list[keras.layers.RNN]:
         """Builds a stack of plain layers, whose top has the units and the activation of y."""
@@ -190,11 +193,15 @@ class Seq2Seq(VectorModel):
         self.inner_broadcast_state = inner_broadcast_state
         self.peek = peek
         self.bidirectional = bidirectional
-        common = {**self.recurrent_options(), "share_state": inner_broadcast_state}
+        self._add_layers()
+        self.build_now()
+
+    def _add_layers(self) -> None:
+        common = {**self.recurrent_options(), "share_state": self.inner_broadcast_state}
         self.encoder = ContextEncoder(
             self.hidden_dim,
             depth=self.depth[0],
-            bidirectional=bidirectional,
+            bidirectional=self.bidirectional,
             stateful=self.stateful,
             name="encoder",
             **common,
@@ -211,11 +218,10 @@ class Seq2Seq(VectorModel):
             self.output_length,
             depth=self.depth[1],
             activation=self.activation,
-            stateful=self.stateful and not broadcast_state,
+            stateful=self.stateful and not self.broadcast_state,
             name="decoder",
             **common,
         )
-        self.build_now()
 
     def build_parts(self, batch_size: int | None, length: int | None, features: int) -> None:
         context = (batch_size, self.hidden_dim)
@@ -305,11 +311,15 @@ class AttentionSeq2Seq(VectorModel):
         self.bidirectional = bidirectional
         self.attention = attention
         self.return_attention_scores = return_attention_scores
+        self._add_layers()
+        self.build_now()
+
+    def _add_layers(self) -> None:
         common = {**self.recurrent_options(), "stateful": self.stateful}
         self.encoder = RecurrentEncoder(
             self.hidden_dim,
             depth=self.depth[0],
-            bidirectional=bidirectional,
+            bidirectional=self.bidirectional,
             drops_source=False,
             name="encoder",
             **common,
@@ -317,15 +327,14 @@ class AttentionSeq2Seq(VectorModel):
         self.decoder = FeedbackDecoder(
             self.output_dim,
             # dot products need queries as wide as the encoder's outputs
-            self.encoder.width if attention == "dot" else self.hidden_dim,
+            self.encoder.width if self.attention == "dot" else self.hidden_dim,
             self.output_length,
             depth=self.depth[1],
-            attention=attention,
+            attention=self.attention,
             activation=self.activation,
             name="decoder",
             **common,
         )
-        self.build_now()
 
     def build_parts(self, batch_size: int | None, length: int | None, features: int) -> None:
         self.encoder.build((batch_size, length, features))

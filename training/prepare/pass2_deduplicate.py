@@ -94,10 +94,7 @@ def deduplicate(
     total = sum(rows)
     if not total:
         return np.zeros(0, np.uint8), Counter()
-    with path.open("wb") as file:  # in full: a mapped file on a full disk ends the process
-        for start in range(0, total, BLOCK_BYTES):
-            file.write(bytes(min(BLOCK_BYTES, total - start)))
-    verdicts: Verdicts = np.memmap(path, np.uint8, "r+", shape=(total,))
+    verdicts = _new_verdicts(path, total)
     common: Counter[str] = Counter()
     if is_bilingual:
         leaks = [("pairs", "key", _HELD_OUT_FIRST)]
@@ -119,6 +116,14 @@ def deduplicate(
                 _drop_repeats(verdicts, each, verdict)
     verdicts.flush()  # type: ignore[attr-defined]
     return verdicts, common
+
+
+def _new_verdicts(path: Path, total: int) -> Verdicts:
+    """Returns `total` verdicts of `KEPT`, mapped from a new file."""
+    with path.open("wb") as file:  # in full: a mapped file on a full disk ends the process
+        for start in range(0, total, BLOCK_BYTES):
+            file.write(bytes(min(BLOCK_BYTES, total - start)))
+    return np.memmap(path, np.uint8, "r+", shape=(total,))
 
 
 def _rounds(
