@@ -42,7 +42,16 @@ class UnknownModel(InputError):
 
 
 class Overloaded(Seq2SeqError):
-    """Too many requests wait already."""
+    """Too many requests wait already.
+
+    Args:
+        message: what is too much.
+        retry_after_seconds: time until those that wait now no longer do.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class DeadlineExceeded(Seq2SeqError):

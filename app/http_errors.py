@@ -5,6 +5,7 @@ One table turns an error into a `Fault`; a protocol with a body of its own rende
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,7 +22,8 @@ from app.schemas.error import ErrorAnswer, ErrorDetail
 from app.schemas.openai import OpenAIError, OpenAIErrorDetail
 from model.errors import EngineError, InputError
 
-RETRY_AFTER_SECONDS = 1
+#: Bounds of `Retry-After`.
+SOONEST_RETRY_SECONDS, LATEST_RETRY_SECONDS = 1, 60
 _LONGEST_MESSAGE = 500
 _LONGEST_FIELD = 100
 _UNION_TAGS = ("<text>", "<turn>", "<dialogue>", "<list>")
@@ -86,9 +88,15 @@ def to_fault(error: Exception) -> Fault:
         return Fault(status, code, _printable(str(error.detail)), field, error.headers)
     if found is None:
         return Fault(500, "internal_error", "the server failed; its log says why")
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if found[0] == 503 else None
+    headers = {"Retry-After": str(_retry_after(error))} if found[0] == 503 else None
     field = error.field if isinstance(error, InvalidField | UnknownModel) else None
     return Fault(*found, _printable(str(error)), field, headers)
+
+
+def _retry_after(error: Exception) -> int:
+    """Returns the seconds after which it is worth while to try again."""
+    seconds = error.retry_after_seconds if isinstance(error, Overloaded) else 0.0
+    return min(max(math.ceil(seconds), SOONEST_RETRY_SECONDS), LATEST_RETRY_SECONDS)
 
 
 def to_error_answer(fault: Fault) -> ErrorAnswer:

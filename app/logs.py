@@ -2,21 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import logging
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-#: One line each, with its time; of this program, of uvicorn, and of every request.
-LOG_CONFIG: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {
-        stream: {
-            "class": "logging.StreamHandler",
-            "formatter": "plain",
-            "stream": f"ext://sys.{stream}",
+LogFormat = Literal["text", "json"]
+
+#: The id of the request that is being answered.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+class TextFormatter(logging.Formatter):
+    """One line for people, with the request's id at its end."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        request_id = REQUEST_ID.get()
+        line = super().formatMessage(record)
+        return line if request_id is None else f"{line} [{request_id}]"
+
+
+class JsonFormatter(logging.Formatter):
+    """One object for programs, on a line of its own; times are UTC."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
         }
-        for stream in ("stdout", "stderr")
-    },
-    "loggers": {"uvicorn.access": {"handlers": ["stdout"], "propagate": False}},
-    "root": {"handlers": ["stderr"], "level": "INFO"},
-}
+        if request_id := REQUEST_ID.get():
+            entry["request_id"] = request_id
+        entry |= getattr(record, "fields", {})
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def log_config(log_format: LogFormat) -> dict[str, Any]:
+    """Returns the configuration of `logging`: of this program, of uvicorn, and of every request."""
+    formatter = {"text": TextFormatter, "json": JsonFormatter}[log_format]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"chosen": {"()": formatter}},
+        "handlers": {
+            stream: {
+                "class": "logging.StreamHandler",
+                "formatter": "chosen",
+                "stream": f"ext://sys.{stream}",
+            }
+            for stream in ("stdout", "stderr")
+        },
+        "loggers": {"app.access": {"handlers": ["stdout"], "propagate": False}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+    }

@@ -11,9 +11,11 @@ from starlette.responses import RedirectResponse
 from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import LoadedModel, load_model
 from app.http_errors import install_error_handlers
+from app.metrics import Metrics
 from app.middleware import ErrorBoundary, RequestLimits
-from app.routes import health, openai, reply
+from app.routes import health, metrics, openai, reply
 from app.settings import Settings
+from app.telemetry import Telemetry
 
 
 def create_app(
@@ -47,12 +49,22 @@ def create_app(
     )
     app.state.settings = settings
     app.state.models = ModelRegistry(settings, load, first)
+    app.state.metrics = Metrics(app.state.models)
+    app.state.is_stopping = False
     app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
-    app.add_middleware(ErrorBoundary)  # the last one added is the outermost
+    app.add_middleware(ErrorBoundary)
+    # The last one added is the outermost.
+    app.add_middleware(Telemetry, metrics=app.state.metrics, logs_access=settings.access_log)
     install_error_handlers(app)
     # `include_router` wraps each route anew, and looks for `/docs` before `/reply`: together a
     # fifth of the framework's time for a request.
-    routers = reply.router, openai.router, openai.models_router, health.router
+    routers = (
+        reply.router,
+        openai.router,
+        openai.models_router,
+        health.router,
+        metrics.router,
+    )
     app.router.routes[:0] = [route for router in routers for route in router.routes]
     app.add_api_route("/", _to_docs, methods=["GET", "HEAD"], include_in_schema=False)
     return app

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import math
 import os
 import signal
 import socket
+import time
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -17,12 +19,15 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp
 
 from app.decoding.registry import ModelRegistry
-from app.logs import LOG_CONFIG
+from app.logs import log_config
 from app.protocol import HttpProtocol
 from app.settings import Settings
 
 #: Exit codes: cannot listen on the port; stopped by Ctrl-C while requests were open.
 CANNOT_LISTEN, INTERRUPTED = 1, 130
+
+#: How often a server that drains looks for another signal.
+TICK_SECONDS = 0.1
 
 #: Objects that requests may allocate before the garbage collector runs. The default of 700 makes it
 #: run several times while some hundred requests wait.
@@ -30,18 +35,38 @@ YOUNG_OBJECTS = 20_000
 
 
 class Server(uvicorn.Server):
-    """A server that answers all open requests before it ends, unless a worker hangs. A second
-    Ctrl-C ends it at once, with its workers, and without a traceback for each open request."""
+    """A server that answers all open requests before it ends, unless a worker hangs.
 
-    def __init__(self, config: uvicorn.Config, state: State) -> None:
+    After SIGTERM it takes further requests for some time, while it says that it is not ready, so
+    that load balancers can learn it. A second signal ends that time; a second Ctrl-C ends the
+    server at once, with its workers, and without a traceback for each open request.
+
+    Args:
+        config: uvicorn's.
+        state: the application's.
+        drain_seconds: time after SIGTERM.
+    """
+
+    def __init__(self, config: uvicorn.Config, state: State, drain_seconds: float) -> None:
         super().__init__(config)
         self._state = state
+        self._drain_seconds = drain_seconds
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Without uvicorn's own handler, which makes the process die of the signal in the end.
         if self.should_exit and sig == signal.SIGINT:
             self._models.kill()
             os._exit(INTERRUPTED)
-        super().handle_exit(sig, frame)
+        if sig != signal.SIGTERM or self.should_exit:
+            self._drain_seconds = 0.0
+        self.should_exit = True
+
+    async def main_loop(self) -> None:
+        await super().main_loop()
+        self._state.is_stopping = True
+        started = time.monotonic()
+        while time.monotonic() - started < self._drain_seconds:
+            await asyncio.sleep(TICK_SECONDS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._models.expect_close()
@@ -62,7 +87,7 @@ def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config
         http=HttpProtocol,
         ws="none",
         server_header=False,
-        access_log=settings.access_log,
+        access_log=False,  # `app.telemetry` logs requests
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),
         **others,
@@ -71,7 +96,11 @@ def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config
 
 def serve(app: FastAPI, settings: Settings) -> int:
     """Serves until a signal comes, then answers the open requests. Returns the exit code."""
-    server = Server(config_of(app, settings, log_config=LOG_CONFIG), app.state)
+    server = Server(
+        config_of(app, settings, log_config=log_config(settings.log_format)),
+        app.state,
+        settings.drain_seconds,
+    )
     gc.freeze()  # the garbage collector never scans what is loaded by now
     gc.set_threshold(YOUNG_OBJECTS)
     try:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.logs import LogFormat
 from model.engine import EngineName
 from model.errors import ConfigError
 from model.folder import DEFAULT_MODEL
@@ -62,6 +63,14 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
     access_log: bool = Field(True, description="log a line for each request")
+    log_format: LogFormat = Field("text", description="text or json: lines for people or programs")
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=3600,
+        description="time after SIGTERM in which the server still takes requests, but says that it "
+        "is not ready",
+    )
     max_connections: int = Field(
         1_000, ge=2, le=100_000, description="open connections; beyond that requests get 503"
     )

@@ -23,6 +23,9 @@ TOP_K_PER_STEP = 300
 #: What it costs to return the log-probabilities of wanted tokens, in steps.
 WANTED_STEPS = 10.0
 
+#: Time over which throughput is measured.
+THROUGHPUT_SECONDS = 1.0
+
 #: Times that the first request of a queue may be overtaken by others that fit beside it.
 PATIENCE = 16
 
@@ -71,9 +74,35 @@ class CostQueue:
         self._units[key] = max(1, math.ceil(cost / MOST_PLAIN_COST))
         self._total += self._units[key]
 
-    def discard(self, key: object) -> None:
-        """Removes a request, if it is there."""
-        self._total -= self._units.pop(key, 0)
+    def discard(self, key: object) -> bool:
+        """Removes a request, if it is there. Tells whether it was."""
+        units = self._units.pop(key, 0)
+        self._total -= units
+        return units > 0
+
+
+class Throughput:
+    """Requests that leave a queue in a second, while there are any. Knows no clock."""
+
+    def __init__(self) -> None:
+        self._rate = 0.0
+        self._since = 0.0
+        self._count = 0
+
+    def start(self, now: float) -> None:
+        """Begins to count at the time `now`: the queue was empty until then."""
+        self._since, self._count = now, 0
+
+    def add(self, now: float) -> None:
+        """Counts a request that left the queue at the time `now`."""
+        self._count += 1
+        if (elapsed := now - self._since) >= THROUGHPUT_SECONDS:
+            self._rate = self._count / elapsed
+            self.start(now)
+
+    def seconds_for(self, requests: int) -> float:
+        """Returns how long as many requests take; 0 as long as nobody knows."""
+        return requests / self._rate if self._rate else 0.0
 
 
 class Waiting(Protocol):

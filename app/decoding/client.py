@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app.decoding.admission import MOST_PLAIN_COST, CostQueue, cost_of
+from app.decoding.admission import MOST_PLAIN_COST, CostQueue, Throughput, cost_of
 from app.decoding.messages import (
     Cancel,
     Flush,
@@ -112,6 +112,9 @@ class WorkerClient:
         self._new_worker = new_worker
         self._max_rows = max_rows
         self._plain, self._costly = CostQueue(max_queue), CostQueue(max_queue)
+        self._throughput = {self._plain: Throughput(), self._costly: Throughput()}
+        self._restarts = 0
+        self._refusals = 0
         self._step_seconds = step_seconds
         self._keys = itertools.count()
         self._jobs: dict[Hashable, _Job] = {}
@@ -161,6 +164,16 @@ class WorkerClient:
     def steps(self) -> int:
         """Returns the number of steps that the worker has taken, by its last report."""
         return self._steps
+
+    @property
+    def restarts(self) -> int:
+        """Returns the number of workers that died or hung."""
+        return self._restarts
+
+    @property
+    def refusals(self) -> int:
+        """Returns the number of requests that were refused because the queue was full."""
+        return self._refusals
 
     async def submit(
         self,
@@ -229,8 +242,14 @@ class WorkerClient:
             raise Unavailable("the server is not working on requests; try again later")
         cost = cost_of(request)
         queue = self._costly if cost > MOST_PLAIN_COST else self._plain
+        throughput, now = self._throughput[queue], asyncio.get_running_loop().time()
         if queue.is_full:
-            raise Overloaded(f"{self.waiting} requests wait already; try again later")
+            self._refusals += 1
+            waiting = len(queue)
+            message = f"{waiting} requests wait already; try again later"
+            raise Overloaded(message, retry_after_seconds=throughput.seconds_for(waiting))
+        if not queue:
+            throughput.start(now)
         key = next(self._keys)
         self._transport.write(to_frame(Submit(key, request, job.on_tokens is not None)))
         self._jobs[key] = job
@@ -274,8 +293,11 @@ class WorkerClient:
 
     def _on_report(self, report: Report) -> None:
         self._steps, self._rows_in_use = report.steps, report.rows_in_use
+        now = asyncio.get_running_loop().time()
         for key in report.taken:
-            self._dequeue(key)
+            for queue, throughput in self._throughput.items():
+                if queue.discard(key):
+                    throughput.add(now)
         for key, tokens in report.tokens:
             job = self._jobs.get(key)
             if job is not None and job.on_tokens is not None:
@@ -299,6 +321,7 @@ class WorkerClient:
         for job in jobs.values():  # one error each: a raised error remembers its raiser
             job.settle(Unavailable(f"{reason}; try again later"))
         if not self._is_closing:
+            self._restarts += 1
             logger.error("the model's process %s with %d requests; restarting", failure, len(jobs))
             self._restarting = asyncio.get_running_loop().create_task(self._restart())
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.decoding.messages import Disconnected, Link, Ready, WorkerConfig
+from app.logs import LogFormat
 from app.settings import Settings
 from model.engine.cores import usable_cores
 from model.errors import EngineError
@@ -53,11 +54,11 @@ class Worker(Protocol):
 class WorkerProcess:
     """A worker in a process of its own, which ends when this one does. See `Worker`."""
 
-    def __init__(self, config: WorkerConfig) -> None:
+    def __init__(self, config: WorkerConfig, log_format: LogFormat = "text") -> None:
         self.end, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app.decoding.worker", str(theirs.fileno())],
+                [sys.executable, "-m", "app.decoding.worker", str(theirs.fileno()), log_format],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # an interrupt at a terminal is for the server
@@ -133,5 +134,6 @@ def launch(settings: Settings, model: Path) -> WorkerProcess:
     """Starts a worker of the folder `model` without waiting for it."""
     threads = settings.threads or max(1, usable_cores() - 1)
     return WorkerProcess(
-        WorkerConfig(model, settings.engine, threads, settings.max_rows, settings.max_beam_size)
+        WorkerConfig(model, settings.engine, threads, settings.max_rows, settings.max_beam_size),
+        settings.log_format,
     )

@@ -5,7 +5,9 @@ waiting ones join. While the decoder steps, the encoder encodes the sources of t
 graphs side by side use two cores better than one graph on both. An event loop in the same process
 would wait for these threads, and they for it, on Python's lock. Knows no HTTP and no text.
 
-    python -m app.decoding.worker FILE_DESCRIPTOR        of the socket to the server that started it
+    python -m app.decoding.worker FILE_DESCRIPTOR LOG_FORMAT
+
+FILE_DESCRIPTOR is that of the socket to the server that started it.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from app.decoding.messages import (
     Submit,
     WorkerConfig,
 )
-from app.logs import LOG_CONFIG
+from app.logs import log_config
 from model.config import SearchOptions
 from model.errors import Seq2SeqError
 from model.generator import Generator
@@ -204,8 +206,9 @@ def main() -> None:
     still wait for answers then."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
-    logging.config.dictConfig(LOG_CONFIG)
-    serve(Link(socket.socket(fileno=int(sys.argv[1]))))
+    descriptor, log_format = sys.argv[1:]
+    logging.config.dictConfig(log_config("json" if log_format == "json" else "text"))
+    serve(Link(socket.socket(fileno=int(descriptor))))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,19 @@
-"""`GET /health/live` and `GET /health/ready`."""
+"""`GET /health/live`, `/health/startup` and `/health/ready`."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from fastapi import APIRouter, Request
 
 from app.dependencies import models_of
 from app.errors import Unavailable
+from app.schemas.error import ErrorAnswer
 from app.schemas.health import Readiness
+
+_NOT_YET: dict[int | str, dict[str, Any]] = {
+    503: {"model": ErrorAnswer, "description": "Not yet, or not now."}
+}
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -18,10 +25,22 @@ async def live() -> dict[str, str]:
     return {"status": "live"}
 
 
+@router.head("/startup", include_in_schema=False)
+@router.get("/startup", responses=_NOT_YET)
+async def startup(request: Request) -> dict[str, str]:
+    """Answers 200 once all models are loaded; 503 before."""
+    if not models_of(request).is_complete:
+        raise Unavailable("models are being loaded")
+    return {"status": "started"}
+
+
 @router.head("/ready", include_in_schema=False)
-@router.get("/ready")
+@router.get("/ready", responses=_NOT_YET)
 async def ready(request: Request) -> Readiness:
-    """Answers 200 if all models are loaded and the default one takes requests; 503 otherwise."""
+    """Answers 200 if all models are loaded and the default one takes requests; 503 otherwise, and
+    while the server stops."""
+    if request.app.state.is_stopping:
+        raise Unavailable("the server is stopping")
     models = models_of(request)
     if not models.default.is_alive:
         raise Unavailable("the model's process has died; if it does not come back, see the log")

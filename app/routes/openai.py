@@ -38,6 +38,7 @@ from app.schemas.openai import (
     Usage,
 )
 from app.streaming import EVENT_STREAM, EventStream, SendEvent
+from app.telemetry import RequestUsage, record_usage
 from model.config import ModelConfig
 from model.tokenizer import Tokenizer
 
@@ -110,21 +111,22 @@ async def _respond(
 ) -> Response:
     if not body.stream:
         choices, usage = await unless_hung_up(request.receive, work.choices())
+        _record(request, work, usage)
         content = shape.whole(choices, usage).model_dump_json()  # with the nulls of OpenAI
         return Response(content, media_type="application/json")
     includes_usage = bool(body.stream_options and body.stream_options.include_usage)
 
     async def stream(send_event: SendEvent) -> None:
-        await _stream(work, shape, includes_usage, send_event)
+        _record(request, work, await _stream(work, shape, includes_usage, send_event))
 
     return EventStream(stream, lambda fault: _event(openai_error(fault)))
 
 
 async def _stream(
     work: CompletionWork, shape: _Shape, includes_usage: bool, send_event: SendEvent
-) -> None:
+) -> Usage:
     """Sends the first choice bit by bit and the others whole, or, with log-probabilities, all of
-    them whole; then the usage."""
+    them whole; then the usage. Returns that."""
     begun: set[int] = set()
 
     def send(
@@ -148,6 +150,19 @@ async def _stream(
     if includes_usage:
         send_event(_event(shape.usage_chunk(usage)))
     send_event(_DONE)
+    return usage
+
+
+def _record(request: Request, work: CompletionWork, usage: Usage) -> None:
+    record_usage(
+        request.scope,
+        RequestUsage(
+            work.model.config.name,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            bool(usage.prompt_tokens_dropped or usage.turns_dropped),
+        ),
+    )
 
 
 class _Shape(Protocol):

@@ -37,6 +37,7 @@ from app.schemas.reply import (
 )
 from app.settings import Settings
 from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
+from app.telemetry import RequestUsage, record_usage
 from model.config import SearchOptions
 from model.search.options import implied_decoding
 from model.search.requests import SearchRequest
@@ -73,20 +74,37 @@ async def reply(
     model, limits = await models_of(request).get(body.model), settings_of(request)
     if body.batch is not None:
         work = _answer_batch(body, body.batch, model, limits, started)
-        return await unless_hung_up(request.receive, work)
+        answers = await unless_hung_up(request.receive, work)
+        _record(request, answers.replies)
+        return answers
     turns, fields = _turns(body)
     source = source_of(turns, fields, model.tokenizer, limits, model.config.task)
     search = _search_request(body, source.ids, model, limits)
     if body.stream:
         return EventStream(
-            partial(_stream, search, source, turns, model, limits, started),
+            partial(_stream, request, search, source, turns, model, limits, started),
             lambda fault: event("error", to_error_answer(fault)),
         )
     hypotheses = await unless_hung_up(
         request.receive,
         model.answer(search, turns, timeout_seconds=limits.request_timeout_seconds),
     )
-    return _answer(model, search, source, hypotheses, started)
+    answer = _answer(model, search, source, hypotheses, started)
+    _record(request, [answer])
+    return answer
+
+
+def _record(request: Request, answers: Sequence[ReplyAnswer]) -> None:
+    usages = [answer.usage for answer in answers]
+    record_usage(
+        request.scope,
+        RequestUsage(
+            answers[0].model,
+            sum(usage.prompt_tokens for usage in usages),
+            sum(usage.completion_tokens for usage in usages),
+            any(usage.prompt_tokens_dropped or usage.turns_dropped for usage in usages),
+        ),
+    )
 
 
 async def _answer_batch(
@@ -118,6 +136,7 @@ async def _answer_batch(
 
 
 async def _stream(
+    request: Request,
     search: SearchRequest,
     source: Source,
     turns: list[str],
@@ -140,6 +159,7 @@ async def _stream(
         on_tokens=lambda tokens: send_delta(text.add(tokens)),
     )
     answer = _answer(model, search, source, hypotheses, started)
+    _record(request, [answer])
     send_delta(text.rest(answer.reply))
     send_event(event("answer", answer))
 

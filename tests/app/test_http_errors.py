@@ -50,3 +50,9 @@ def test_a_message_with_lone_surrogates_can_be_sent() -> None:
 
 def test_a_long_message_is_cut() -> None:
     assert len(to_fault(InputError("x" * 100_000)).message) < 600
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, "1"), (4.2, "5"), (3600.0, "60")])
+def test_a_refused_client_is_told_when_to_come_back(seconds: float, told: str) -> None:
+    fault = to_fault(Overloaded("too many", retry_after_seconds=seconds))
+    assert fault.headers == {"Retry-After": told}

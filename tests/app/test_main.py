@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_every_route_passes_the_middleware_of_the_application(
     assert seen == ["/reply"] * 2  # the others went no further
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/"])
+@pytest.mark.parametrize("path", ["/health/live", "/health/startup", "/health/ready", "/"])
 def test_pages_that_machines_watch_answer_head(client: httpx.Client, path: str) -> None:
     answer = client.head(path, follow_redirects=False)
     assert answer.status_code in (200, 307)
@@ -129,14 +130,22 @@ def test_an_absent_folder_stops_the_program_with_one_sentence(tmp_path: Path) ->
 
 @pytest.fixture
 def server(exported_folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A server in a process of its own, ready, on the port in its environment."""
+    """A server in a process of its own."""
+    with running_server(exported_folder) as process:
+        yield process
+
+
+@contextmanager
+def running_server(folder: Path, **others: str) -> Iterator[subprocess.Popen[str]]:
+    """A server in a process of its own, ready, on the port that its `args` are."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = {
-        "SEQ2SEQ_MODEL": str(exported_folder),
+        "SEQ2SEQ_MODEL": str(folder),
         "SEQ2SEQ_PORT": str(port),
         "SEQ2SEQ_WORKER_TIMEOUT_SECONDS": "3600",
+        **others,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "app"],
@@ -187,8 +196,22 @@ def test_a_worker_that_hangs_does_not_keep_the_server_from_stopping(
     with hang(server) as connection:
         server.send_signal(signal.SIGTERM)
         answer = connection.makefile("rb").read()
-        assert server.wait() == -signal.SIGTERM
+        assert server.wait() == 0
     assert answer.startswith(b"HTTP/1.1 503") and b"the server is stopping" in answer
+
+
+def test_a_server_that_drains_takes_requests_but_is_not_ready(exported_folder: Path) -> None:
+    with running_server(exported_folder, SEQ2SEQ_DRAIN_SECONDS="3600") as server:
+        url = f"http://127.0.0.1:{server.args}"
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
+            wait_until(lambda: client.get("/health/ready").status_code == 200)
+            server.send_signal(signal.SIGTERM)
+            wait_until(lambda: client.get("/health/ready").status_code == 503)
+            assert client.get("/health/live").status_code == 200
+            assert client.post("/reply", json={"message": "hello"}).status_code == 200
+        assert httpx.post(f"{url}/reply", json={"message": "hello"}).status_code == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.wait() == 0
 
 
 def test_an_interrupt_while_nobody_asks_is_no_failure(server: subprocess.Popen[str]) -> None:

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from app.decoding.admission import MOST_PLAIN_COST, CostQueue, RequestQueue, cost_of, is_costly
+from app.decoding.admission import (
+    MOST_PLAIN_COST,
+    CostQueue,
+    RequestQueue,
+    Throughput,
+    cost_of,
+    is_costly,
+)
 from model.config import SearchOptions
 from model.search.requests import SearchRequest
 
@@ -133,3 +140,22 @@ def test_nobody_starves_whatever_comes() -> None:
         if wide in chosen:
             break
     assert step <= 16 + 3
+
+
+def test_the_wait_for_a_queue_follows_from_what_left_it() -> None:
+    throughput = Throughput()
+    throughput.start(10.0)
+    assert throughput.seconds_for(100) == 0.0
+    for count in range(1, 41):  # 20 a second
+        throughput.add(10.0 + count / 20)
+    assert throughput.seconds_for(100) == pytest.approx(5.0)
+
+
+def test_time_without_a_queue_does_not_count() -> None:
+    throughput = Throughput()
+    throughput.start(0.0)
+    throughput.add(0.1)
+    throughput.start(100.0)
+    for count in range(1, 11):
+        throughput.add(100.0 + count / 10)
+    assert throughput.seconds_for(10) == pytest.approx(1.0)

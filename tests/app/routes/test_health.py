@@ -13,6 +13,11 @@ def test_a_running_process_is_live(client: httpx.Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "live"})
 
 
+def test_a_server_has_started_once_its_models_are_loaded(client: httpx.Client) -> None:
+    answer = client.get("/health/startup")
+    assert (answer.status_code, answer.json()) == (200, {"status": "started"})
+
+
 def test_a_loaded_model_is_ready(client: httpx.Client) -> None:
     answer = client.get("/health/ready")
     assert answer.status_code == 200
