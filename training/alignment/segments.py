@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
+from model.text.sentences import is_ended, is_question_or_exclamation, sentences_of
 from training.files.records import Cue
-from training.subtitles.sentences import is_ended, is_question_or_exclamation, sentences_of
 from training.subtitles.speech import is_advert, speeches_of
 
 _CLAUSE = re.compile(r"[,;:\u2010-\u2015،，、；：-][\"'”’»)\]」』]*$")

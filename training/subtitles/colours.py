@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from training.subtitles.sentences import is_ended
+from model.text.sentences import is_ended
 
 #: The least share of coloured parts that are lines or sentences if colours identify speakers.
 MIN_WHOLE_SHARE = 0.75

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from model.text.sentences import CLOSERS, END_MARKS, WIDE_MARKS
 from training.files.records import Cue
 from training.subtitles.label_words import CASELESS_NON_NAMES, NON_NAMES, TOPICS
-from training.subtitles.sentences import CLOSERS, END_MARKS, WIDE_MARKS
 
 #: Marks before and after a label that has been recognised.
 LABEL_START, LABEL_END = "\x02", "\x03"

@@ -6,6 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from model.text.sentences import (
+    CLOSERS,
+    END_MARKS,
+    OPENERS,
+    QUESTION_EXCLAMATION_MARKS,
+    WIDE_MARKS,
+    is_ended,
+)
 from training.files.records import Cue
 from training.subtitles.labels import (
     LABEL_START,
@@ -14,14 +22,6 @@ from training.subtitles.labels import (
     mark_bracketed,
     name_and_rest,
     split_at_labels,
-)
-from training.subtitles.sentences import (
-    CLOSERS,
-    END_MARKS,
-    OPENERS,
-    QUESTION_EXCLAMATION_MARKS,
-    WIDE_MARKS,
-    is_ended,
 )
 
 # Every pattern that may match anywhere in a cue is bounded, or stays on its line: a damaged file

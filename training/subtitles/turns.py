@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from model.text.sentences import is_ended, is_question
 from training.files.records import Cue, Fault
 from training.subtitles.labels import labels_of
 from training.subtitles.rolling import captions_roll, drop_repeated_lines
-from training.subtitles.sentences import is_ended, is_question
 from training.subtitles.speech import Speech, is_advert, join_texts, speeches_of
 
 #: Fewer questions are not enough to judge a file.

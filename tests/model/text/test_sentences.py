@@ -4,10 +4,11 @@ from time import process_time
 
 import pytest
 
-from training.subtitles.sentences import (
+from model.text.sentences import (
     is_ended,
     is_question,
     is_question_or_exclamation,
+    sentence_spans,
     sentences_of,
 )
 
@@ -36,6 +37,26 @@ from training.subtitles.sentences import (
 )
 def test_sentences_end_in_every_script(text: str, sentences: list[str]) -> None:
     assert list(sentences_of(text)) == sentences
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "sentences"),
+    [
+        ("de", "Am 3. Oktober. Er kam.", ["Am 3. Oktober.", "Er kam."]),
+        ("en", "He is 3. He is small.", ["He is 3.", "He is small."]),
+        ("en", "No. I won't.", ["No.", "I won't."]),
+        ("en", "See No. 5 now.", ["See No. 5 now."]),
+        ("de-AT", "Das ist ca. Hundert. Ja.", ["Das ist ca. Hundert.", "Ja."]),
+        ("ru", "Это стоит 5 руб. Дорого.", ["Это стоит 5 руб. Дорого."]),
+        ("el", "Τι κάνεις; Καλά.", ["Τι κάνεις;", "Καλά."]),
+        ("", "  Ah.\n\nWho?  ", ["Ah.", "Who?"]),
+        ("", " \n", []),
+    ],
+)
+def test_the_language_decides_what_a_full_stop_is(
+    language: str, text: str, sentences: list[str]
+) -> None:
+    assert [text[start:end] for start, end in sentence_spans(text, language)] == sentences
 
 
 @pytest.mark.parametrize(

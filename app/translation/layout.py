@@ -1,0 +1,100 @@
+"""Translated sentences, laid out over the parts that their sources come from. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.translation.parts import (
+    Part,
+    Sentence,
+    Tag,
+    assemble,
+    place_tags,
+    share_out,
+    tags_of_chunks,
+)
+from app.translation.words import Span, is_dense, word_spans
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A translated sentence.
+
+    Attributes:
+        text: the translation.
+        links: for each word of `text` the word of the sentence that it translates; None where that
+            is unknown.
+    """
+
+    text: str
+    links: tuple[int | None, ...]
+
+    @classmethod
+    def unlinked(cls, text: str) -> Translation:
+        """Builds a translation whose words have unknown sources."""
+        return cls(text, (None,) * len(word_spans(text)))
+
+    @classmethod
+    def unchanged(cls, text: str) -> Translation:
+        """Builds the translation of a sentence that stays as it is."""
+        return cls(text, tuple(range(len(word_spans(text)))))
+
+
+def joined(
+    sources: Sequence[str], translations: Sequence[Translation], gaps: Sequence[str]
+) -> Translation:
+    """Returns the translations of parts of a sentence as one.
+
+    Args:
+        sources: the parts.
+        translations: one for each.
+        gaps: white space after each.
+    """
+    text, links, words = "", list[int | None](), 0
+    for source, translation, gap in zip(sources, translations, gaps, strict=True):
+        if text and not text[-1].isspace() and not is_dense(text[-1]):
+            text += " "
+        text += translation.text + gap
+        links += [None if link is None else link + words for link in translation.links]
+        words += len(word_spans(source))
+    return Translation(text, tuple(links))
+
+
+def lay_out(
+    parts: Sequence[Part], sentences: Sequence[Sentence], translations: Sequence[Translation]
+) -> list[Part]:
+    """Returns the translations of `parts`.
+
+    Args:
+        parts: of one or several texts.
+        sentences: theirs, in order.
+        translations: one for each sentence.
+    """
+    chunks: list[list[Span]] = [[] for _ in parts]
+    for sentence in sentences:
+        for chunk in sentence.chunks:
+            chunks[chunk.part].append((chunk.start, chunk.end))
+    tags = [iter(tags_of_chunks(*each)) for each in zip(parts, chunks, strict=True)]
+    translated: list[list[Part]] = [[] for _ in parts]
+    for sentence, translation in zip(sentences, translations, strict=True):
+        sizes = [chunk.end - chunk.start for chunk in sentence.chunks]
+        words, spans = 0, word_spans(translation.text)
+        shares = share_out(translation.text, sizes)
+        for chunk, (begin, end) in zip(sentence.chunks, shares, strict=True):
+            source = parts[chunk.part].text[chunk.start : chunk.end]
+            own = range(words, words + len(word_spans(source)))
+            words = own.stop
+            links = [
+                link - own.start if link is not None and link in own else None
+                for (start, _), link in zip(spans, translation.links, strict=False)
+                if begin <= start < end
+            ]
+            text = translation.text[begin:end]
+            placed = _placed(source, next(tags[chunk.part]), text, links)
+            translated[chunk.part].append(placed)
+    return [assemble(*each) for each in zip(parts, chunks, translated, strict=True)]
+
+
+def _placed(source: str, tags: list[Tag], target: str, links: Sequence[int | None]) -> Part:
+    return Part(target, tuple(place_tags(source, tags, target, links)))

@@ -1,0 +1,59 @@
+"""Texts, HTML and files from one language to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from app.translation.cue_text import MAX_SPAN_CHARACTERS, CueText, goes_on, parse_cue_text
+from app.translation.html_text import HtmlText
+from app.translation.parts import Part
+from app.translation.subtitles import SubtitleFile
+from app.translation.translator import Translator
+
+
+async def translate_text(translator: Translator, text: str, alternatives: int = 0) -> list[str]:
+    """Returns the translations of a text, the best first. Its lines stay lines."""
+    lines = text.splitlines(keepends=True)
+    groups = [[Part(line)] for line in lines]
+    ranked = await translator.translate(groups, alternatives=alternatives)
+    return ["".join(part.text for part in parts) for parts in ranked]
+
+
+async def translate_html(translator: Translator, source: str, alternatives: int = 0) -> list[str]:
+    """Returns the translations of an HTML document or fragment, the best first."""
+    page = HtmlText(source)
+    groups = [[part] for part in page.parts]
+    ranked = await translator.translate(groups, alternatives=alternatives)
+    return [page.rendered(parts) for parts in ranked]
+
+
+async def translate_file(
+    translator: Translator,
+    file: SubtitleFile,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> str:
+    """Returns the translation of a subtitle file. Sentences that span cues are translated whole and
+    laid out over the same cues."""
+    texts = [parse_cue_text(cue.text, file.form) for cue in file.cues]
+    groups = list(_groups_of(file, texts))
+    [parts] = await translator.translate(groups, on_progress=on_progress)
+    left = iter(parts)
+    return file.rendered([text.rendered(list(islice(left, len(text.speeches)))) for text in texts])
+
+
+def _groups_of(file: SubtitleFile, texts: Sequence[CueText]) -> Iterator[list[Part]]:
+    """Yields the parts of all cues, those together that are read as one text."""
+    group, characters, end_ms = list[Part](), 0, 0
+    for cue, text in zip(file.cues, texts, strict=True):
+        for place, speech in enumerate(text.speeches):
+            pause_ms = cue.start_ms - end_ms if place == 0 else 0
+            has_room = characters + len(speech.part.text) <= MAX_SPAN_CHARACTERS
+            if group and not (has_room and goes_on(group[-1], speech, pause_ms, file.form)):
+                yield group
+                group, characters = [], 0
+            group.append(speech.part)
+            characters += len(speech.part.text)
+        end_ms = cue.end_ms
+    if group:
+        yield group

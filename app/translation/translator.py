@@ -1,0 +1,210 @@
+"""Translation of parts by a model that reads one sentence at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from app.decoding.served_model import ServedModel
+from app.errors import Overloaded
+from app.requests import search_options
+from app.settings import Settings
+from app.translation.fitting import divide, halves
+from app.translation.layout import Translation, joined, lay_out
+from app.translation.parts import Part, Sentence, sentences_of_parts
+from app.translation.protection import has_words, parts_of, protect, trimmed, without_end
+from app.translation.words import word_links
+from model.errors import InputError
+from model.search.requests import Hypothesis, SearchRequest
+
+R = TypeVar("R")
+
+#: Seconds after which a sentence of a file is sent again if too many requests wait.
+RETRY_SECONDS = 0.25
+#: A sentence whose translation is cut at the longest answer is divided, but not into less.
+_LEAST_DIVIDED_CHARACTERS = 16
+
+
+class Translator:
+    """Translates by one model.
+
+    Args:
+        model: translates sentences.
+        settings: limits.
+        source: language of the texts.
+        retries: whether a sentence is sent again if too many requests wait; for files, most of
+            which have more sentences than may wait.
+    """
+
+    def __init__(
+        self, model: ServedModel, settings: Settings, *, source: str, retries: bool = False
+    ) -> None:
+        self._model = model
+        self._settings = settings
+        self._source = source
+        self._retries = retries
+        self._beam_size = search_options(model.config.search, settings).beam_size
+        #: Sentences in search at a time: half of the rows, so that others need not wait.
+        self._window = max(1, settings.max_rows // self._beam_size // 2)
+
+    async def translate(
+        self,
+        groups: Sequence[Sequence[Part]],
+        *,
+        alternatives: int = 0,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[list[Part]]:
+        """Translates parts.
+
+        Args:
+            groups: parts; those of a group are read as one text.
+            alternatives: number of further translations.
+            on_progress: called with the number of sentences that are done, and of all.
+
+        Returns:
+            translations of all parts of all groups, in order: the best, then the alternatives. An
+            alternative that a sentence does not have is its last one.
+
+        Raises:
+            Overloaded, DeadlineExceeded, EngineError, Unavailable: as `ServedModel.answer`.
+        """
+        parts, sentences = list[Part](), list[Sentence]()
+        for group in groups:
+            sentences += sentences_of_parts(group, len(parts), self._source)
+            parts += group
+        done = 0
+
+        async def translate_one(place: int) -> list[Translation]:
+            nonlocal done
+            context = self._context(sentences, place)
+            found = await self._sentence(sentences[place].text, context, alternatives)
+            done += 1
+            if on_progress is not None:
+                on_progress(done, len(sentences))
+            return found
+
+        found = await in_window(translate_one, len(sentences), self._window)
+        return [
+            lay_out(parts, sentences, [each[min(rank, len(each) - 1)] for each in found])
+            for rank in range(alternatives + 1)
+        ]
+
+    def _context(self, sentences: Sequence[Sentence], place: int) -> list[str]:
+        """Returns the sentences before one, as many as the model reads."""
+        turns = self._model.config.text.context_turns
+        return [each.text for each in sentences[max(0, place + 1 - turns) : place]]
+
+    async def _sentence(
+        self, text: str, context: list[str], alternatives: int
+    ) -> list[Translation]:
+        """Returns the translations of a sentence of any length, at least one."""
+        pieces = list(divide(text, self._fits))
+        if len(pieces) == 1:
+            return await self._piece(text, context, alternatives)
+        found = [(await self._piece(piece, context, 0))[0] for piece, _ in pieces]
+        return [joined([piece for piece, _ in pieces], found, [gap for _, gap in pieces])]
+
+    def _fits(self, text: str) -> bool:
+        if len(text) > self._settings.max_message_characters:
+            return False
+        try:
+            return not self._model.tokenizer.read_source(text).dropped_tokens
+        except InputError:  # there is nothing to read
+            return True
+
+    async def _piece(self, text: str, context: list[str], alternatives: int) -> list[Translation]:
+        """Translates a text that fits. What is protected in it survives."""
+        if not has_words(text):
+            return [Translation.unchanged(text)]
+        protected = protect(text)
+        if protected is None:
+            return [await self._around(text)]
+        n_best = alternatives + 1
+        if not protected.is_plain:  # where one hypothesis loses something, another may not
+            n_best = max(n_best, self._beam_size)
+        hypotheses = await self._search(protected.text, context, n_best)
+        if not hypotheses:
+            return [Translation.unchanged(text)]
+        if hypotheses[0].finish_reason == "length" and len(text) > _LEAST_DIVIDED_CHARACTERS:
+            first, gap, second = halves(text)
+            both = [(await self._piece(each, context, 0))[0] for each in (first, second)]
+            return [joined([first, second], both, [gap, ""])]
+        found = list[Translation]()
+        for hypothesis in hypotheses:
+            translated = self._model.tokenizer.target_text(hypothesis.tokens)
+            restored = protected.restored(translated) if translated.strip() else None
+            if protected.fixed and restored:
+                found.append(Translation.unlinked(restored))
+            elif restored:
+                found.append(Translation(restored, self._links(text, translated, hypothesis)))
+        return found[: alternatives + 1] or [await self._around(text)]
+
+    async def _around(self, text: str) -> Translation:
+        """Translates what lies around the protected parts of a text, each by itself."""
+        translated = ""
+        for part, is_protected in parts_of(text):
+            words = trimmed(part)
+            hypotheses: Sequence[Hypothesis] = ()
+            if not is_protected and has_words(words):
+                hypotheses = await self._search(words, [], 1)
+            if not hypotheses:
+                translated += part
+                continue
+            best = self._model.tokenizer.target_text(hypotheses[0].tokens) or words
+            start = part.index(words)
+            translated += part[:start] + without_end(best) + part[start + len(words) :]
+        return Translation.unlinked(translated)
+
+    async def _search(self, text: str, context: list[str], n_best: int) -> Sequence[Hypothesis]:
+        """Returns the hypotheses for a text; none if there is nothing to read in it."""
+        tokenizer, settings = self._model.tokenizer, self._settings
+        turns = [*context, text]
+        try:
+            source = tokenizer.read_source(turns)
+            if source.dropped_tokens:  # with its context it is too long
+                turns = [text]
+                source = tokenizer.read_source(turns)
+        except InputError:
+            return ()
+        options = search_options(
+            self._model.config.search, settings, n_best=min(n_best, settings.max_beam_size)
+        )
+        request = SearchRequest(None, source.ids, options, wants_attention=True)
+        while True:
+            try:
+                return await self._model.answer(
+                    request, turns, timeout_seconds=settings.request_timeout_seconds
+                )
+            except Overloaded:
+                if not self._retries:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _links(self, text: str, translated: str, hypothesis: Hypothesis) -> tuple[int | None, ...]:
+        tokenizer, weights = self._model.tokenizer, hypothesis.attention_weights
+        if weights is None:
+            return Translation.unlinked(translated).links
+        read = tokenizer.source_pieces(tokenizer.source_ids(text)[:-1])
+        own = weights[:, -len(read) - 1 : -1]  # after the context, before the end
+        pieces = tokenizer.target_pieces(hypothesis.tokens)
+        return tuple(word_links(text, read, translated, pieces, own))
+
+
+async def in_window(work: Callable[[int], Awaitable[R]], count: int, window: int) -> list[R]:
+    """Returns the results of `work(0)` to `work(count - 1)`, at most `window` at a time. If one
+    fails, or the caller is cancelled, all end."""
+    results: dict[int, R] = {}
+    places = iter(range(count))
+
+    async def run() -> None:
+        for place in places:
+            results[place] = await work(place)
+
+    tasks = [asyncio.create_task(run()) for _ in range(min(window, count))]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return [results[place] for place in range(count)]

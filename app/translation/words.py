@@ -1,0 +1,96 @@
+"""Words of a text, and which words of a source the words of its translation come from."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+
+from model.contract import Float32
+
+Span = tuple[int, int]
+
+#: Scripts without spaces between words: South-East Asian ones, Han and kana.
+_DENSE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u312f\u31a0-\u4dbf\u4e00-\ua4cf\uf900-\ufaff"
+    "\uff66-\uff9f"
+)
+#: Vowel signs and accents, which Python's `\w` leaves out.
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+#: The same of the scripts without spaces.
+_SIGNS = (
+    "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e\u17b6-\u17d3"
+)
+_LETTER = rf"[^\W{_DENSE}]|[{_MARKS}]"
+_WORD = re.compile(rf"(?:{_LETTER})+(?:['’.\-]?(?:{_LETTER})+)*|[{_DENSE}][{_SIGNS}]*|[^\w\s]")
+_DENSE_CHARACTER = re.compile(f"[{_DENSE}]")
+#: What never begins a line.
+_NO_START = _SIGNS + "、。，．：；？！」』）】》〉…ー々"
+_BREAK = re.compile(
+    rf"\s+|(?:(?<=[{_DENSE}、。，？！」』）…])(?=[{_DENSE}「『（])|(?<=[{_DENSE}])(?=\w))(?![{_NO_START}])"
+)
+
+
+def is_dense(text: str) -> bool:
+    """Tells whether a text has words without spaces between them, as in Chinese."""
+    return bool(_DENSE_CHARACTER.search(text))
+
+
+def word_spans(text: str) -> list[Span]:
+    """Returns start and end of each word and punctuation mark; in scripts without spaces, of each
+    character."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def break_spans(text: str) -> list[Span]:
+    """Returns start and end of each place where a line may break: white space, or nothing between
+    two characters of a script without spaces."""
+    return [match.span() for match in _BREAK.finditer(text)]
+
+
+def word_links(
+    source: str,
+    source_pieces: Sequence[str],
+    target: str,
+    target_pieces: Sequence[str],
+    attention_weights: Float32,
+) -> list[int]:
+    """Returns for each word of `target` the word of `source` that it attends to most.
+
+    Pieces and words are matched by the number of characters before them, since a tokenizer reads
+    its own form of a text.
+
+    Args:
+        source: the sentence.
+        source_pieces: what the model read of it.
+        target: its translation.
+        target_pieces: what the model wrote.
+        attention_weights: `(target pieces, or one more, source pieces, or more)`; further rows and
+            columns are those of the ends of both.
+    """
+    source_words, target_words = word_spans(source), word_spans(target)
+    if not source_words:
+        return [0] * len(target_words)
+    columns = _words_of_pieces(source, source_words, source_pieces)
+    rows = _words_of_pieces(target, target_words, target_pieces)
+    mass = [[0.0] * len(source_words) for _ in target_words]
+    for row, weights in zip(rows, attention_weights.tolist(), strict=False):
+        for column, weight in zip(columns, weights, strict=False):
+            mass[row][column] += weight
+    return [max(range(len(each)), key=each.__getitem__) for each in mass]
+
+
+def _words_of_pieces(text: str, words: Sequence[Span], pieces: Sequence[str]) -> list[int]:
+    """Returns for each piece the word of `text` that it belongs to."""
+    if not words:
+        return []
+    sizes = [len(piece.replace("▁", "")) for piece in pieces]
+    total = sum(sizes)
+    starts = [0, *accumulate(end - start for start, end in words)]
+    scale = starts[-1] / total if total else 0.0
+    middles = [
+        (before + size / 2) * scale
+        for before, size in zip(accumulate(sizes, initial=0), sizes, strict=False)
+    ]
+    return [min(bisect_right(starts, middle) - 1, len(words) - 1) for middle in middles]

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from app.translation.cue_text import CueText, goes_on, parse_cue_text
+from app.translation.parts import Part
+
+
+def again(cue: CueText) -> str:
+    """The cue with its own texts."""
+    return cue.rendered([speech.part for speech in cue.speeches])
+
+
+@pytest.mark.parametrize(
+    ("raw", "form"),
+    [
+        ("- Well?\r\n- <b>No</b>, never.", "srt"),
+        ("{\\an8}<i>Hello there</i>", "srt"),
+        ("-5 degrees", "srt"),
+        ("2 < 3", "srt"),
+        ("<v Bob>Hello &amp; <c.red>goodbye</c>", "vtt"),
+        ("{\\i1}Hello{\\i0}\\hyou", "ass"),
+        ("- a", "txt"),
+    ],
+)
+def test_a_cue_of_short_lines_comes_back(raw: str, form: str) -> None:
+    assert again(parse_cue_text(raw, form)) == raw
+
+
+def test_each_dash_begins_what_another_person_says() -> None:
+    cue = parse_cue_text("<i>I told you\nso.</i>\n- Never.\n>> What?", "srt")
+    assert [(each.lead, each.part.text) for each in cue.speeches] == [
+        ("", "I told you so."),
+        ("- ", "Never."),
+        (">> ", "What?"),
+    ]
+    assert [tag.raw for tag in cue.speeches[0].part.tags] == ["<i>", "</i>"]
+
+
+def test_a_longer_text_is_broken_into_lines_of_equal_length_around_its_tags() -> None:
+    cue = parse_cue_text("I told you to go.", "srt")
+    [speech] = cue.speeches
+    text = "Ich habe dir doch gesagt, dass du nach Hause gehen sollst."
+    assert cue.rendered([Part(text)]) == text.replace(", ", ",\n")
+    chinese = "我不知道你在说什么但是我觉得我们应该现在就回家去了"
+    assert [len(line) for line in cue.rendered([Part(chinese)]).split("\n")] == [12, 13]
+    assert speech.lines == 1
+
+
+def test_substation_wraps_its_own_lines() -> None:
+    text = "Ich habe dir doch gesagt, dass du nach Hause gehen sollst."
+    assert parse_cue_text("I told you to go.", "ass").rendered([Part(text)]) == text
+
+
+def test_a_translation_is_escaped_as_its_format_needs() -> None:
+    assert parse_cue_text("a", "vtt").rendered([Part("1 < 2 & 3")]) == "1 &lt; 2 &amp; 3"
+    assert parse_cue_text("a", "ass").rendered([Part("{x}")]) == "(x)"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "pause_ms", "is_so"),
+    [
+        ("I told you", "to go home.", 200, True),
+        ("I told you.", "To go home.", 200, False),
+        ("I told you", "- No.", 200, False),
+        ("I told you", "to go home.", 5000, False),
+        ("[MUSIC]", "to go home.", 200, False),
+        ("JOHN:", "to go home.", 200, False),
+        ("我不知道", "你在说什么", 200, False),
+        ("我不知道，", "你在说什么", 200, True),
+    ],
+)
+def test_a_sentence_goes_on_unless_something_ends_it(
+    before: str, after: str, pause_ms: int, is_so: bool
+) -> None:
+    [speech] = parse_cue_text(after, "srt").speeches
+    assert goes_on(Part(before), speech, pause_ms, "srt") is is_so

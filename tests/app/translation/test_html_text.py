@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from time import process_time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.translation.html_text import HtmlText
+
+PAGE = """<!DOCTYPE html>
+<html><head><title>A &amp; B</title><style>p > b { color: red }</style></head>
+<body><p class='x'>One <b>two</b><br/>three <a href="a>b">four</A>.</p>
+<!-- no --><ul><li>Run <code>ls</code> now<li>x < y</ul><script>if (a<b) { "<p>" }</script>
+<p translate="no">Seq2Seq</p> tail</body></html>"""
+
+
+def test_every_byte_that_is_not_translated_stays() -> None:
+    page = HtmlText(PAGE)
+    assert page.rendered(page.parts) == PAGE.replace("x < y", "x &lt; y")
+
+
+def test_text_is_read_by_paragraph_without_entities_and_without_what_is_no_text() -> None:
+    texts = [part.text for part in HtmlText(PAGE).parts if part.text.strip()]
+    assert texts[:3] == ["A & B", "One two", "three four."]
+    assert texts[-2:] == ["x < y", " tail"]
+    assert not any(word in "".join(texts) for word in ("color", "ls", "if (", "Seq2Seq"))
+
+
+def test_what_is_written_instead_is_escaped() -> None:
+    page = HtmlText("<p>a</p>")
+    [part] = page.parts
+    assert page.rendered([type(part)("1 < 2 & 3")]) == "<p>1 &lt; 2 &amp; 3</p>"
+
+
+@given(st.text(alphabet="<>/!-ab =\"'&;\U000f0000", max_size=60))
+def test_any_text_comes_back(source: str) -> None:
+    def plain(text: str) -> str:
+        for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+            text = text.replace(entity, character)
+        return text
+
+    page = HtmlText(source)
+    assert plain(page.rendered(page.parts)) == plain(source)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    """<!--|<a |</|<a href="|<![CDATA[|&|<script>|<code>|<?|<a x='|<code><b translate=no>|<b>|<a'"
+    """.strip().split("|"),
+)
+def test_a_hostile_page_takes_no_long(piece: str) -> None:
+    start = process_time()
+    HtmlText(piece * (65_536 // len(piece)))
+    assert process_time() - start < 3

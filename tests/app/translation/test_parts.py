@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.translation.layout import Translation, joined, lay_out
+from app.translation.parts import Part, Tag, place_tags, sentences_of_parts, share_out
+from app.translation.words import word_spans
+
+
+def shown(part: Part) -> str:
+    """The part with its tags."""
+    text, place = "", 0
+    for tag in part.tags:
+        text += part.text[place : tag.position] + tag.raw
+        place = tag.position
+    return text + part.text[place:]
+
+
+def element(start: int, end: int, name: str = "b") -> tuple[Tag, Tag]:
+    return Tag(start, f"<{name}>", "open", name), Tag(end, f"</{name}>", "close", name)
+
+
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [
+        ([3, 1, 0, 4], "drei <b>rote</b> Hunde."),
+        ([None, None, None, None], "drei <b>rote</b> Hunde."),
+        ([1, 2, 3, 1], "<b>drei</b> rote Hunde."),
+    ],
+)
+def test_an_element_goes_round_the_words_that_translate_its_words(
+    links: list[int | None], expected: str
+) -> None:
+    tags = place_tags("three red dogs.", element(6, 9), "drei rote Hunde.", links)
+    assert shown(Part("drei rote Hunde.", tuple(tags))) == expected
+
+
+def test_elements_within_each_other_stay_so() -> None:
+    outer, inner = element(0, 13, "i"), element(6, 9)
+    tags = (outer[0], *inner, outer[1])
+    placed = place_tags("three red cats", tags, "rote drei Katzen", [1, 0, 2])
+    assert shown(Part("rote drei Katzen", tuple(placed))) == "<i><b>rote</b> drei Katzen</i>"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 12), st.sampled_from(["open", "close", "point"])), max_size=8
+    ),
+    st.lists(st.integers(0, 3) | st.none(), min_size=4, max_size=4),
+)
+def test_tags_of_any_kind_all_stay(places: list[tuple[int, str]], links: list[int | None]) -> None:
+    tags = [Tag(at, f"<{n}>", kind, "b") for n, (at, kind) in enumerate(sorted(places))]  # type: ignore[arg-type]
+    placed = place_tags("one two three", tags, "eins zwei drei !", links)
+    assert sorted(tag.raw for tag in placed) == sorted(tag.raw for tag in tags)
+    assert [tag.position for tag in placed] == sorted(tag.position for tag in placed)
+
+
+def test_a_text_is_shared_out_at_word_borders_in_proportion() -> None:
+    text = "Ich habe dir gesagt, dass du nach Hause gehen sollst."
+    assert [text[a:b] for a, b in share_out(text, [10, 15])] == [
+        "Ich habe dir gesagt,",
+        "dass du nach Hause gehen sollst.",
+    ]
+
+
+def test_where_there_are_more_places_than_words_the_last_word_stays() -> None:
+    assert share_out("Ja.", [3, 3]) == [(0, 3), (0, 3)]
+    assert share_out("Ja. ", [3, 3]) == [(0, 4), (0, 4)]
+
+
+@given(
+    st.text(alphabet="ab ,你", min_size=1, max_size=40).filter(str.strip),
+    st.lists(st.integers(1, 30), min_size=1, max_size=6),
+)
+def test_no_word_is_lost_in_sharing_out(text: str, sizes: list[int]) -> None:
+    spans = share_out(text, sizes)
+    assert len(spans) == len(sizes)
+    shown_words = [text[a:b] for a, b in dict.fromkeys(spans)]
+    assert "".join("".join(shown_words).split()) == "".join(text.split())
+
+
+def test_a_sentence_that_spans_parts_is_one_and_goes_back_to_the_same_parts() -> None:
+    parts = [Part("Oh. I told you"), Part("to go home. Now!", (Tag(0, "{x}", "point"),))]
+    sentences = sentences_of_parts(parts, 0, "en")
+    assert [each.text for each in sentences] == ["Oh.", "I told you to go home.", "Now!"]
+    assert [len(each.chunks) for each in sentences] == [1, 2, 1]
+    translations = map(Translation.unlinked, ["Ach.", "Ich sagte dir, geh nach Hause.", "Los!"])
+    translated = lay_out(parts, sentences, list(translations))
+    assert [shown(part) for part in translated] == [
+        "Ach. Ich sagte dir,",
+        "{x}geh nach Hause. Los!",
+    ]
+
+
+def test_sentences_of_chinese_get_spaces_between_their_translations() -> None:
+    part = Part("你好。再见。")
+    sentences = sentences_of_parts([part], 0, "zh")
+    [translated] = lay_out([part], sentences, [Translation.unlinked(t) for t in ("Hi.", "Bye.")])
+    assert translated.text == "Hi. Bye."
+
+
+def test_halves_of_a_sentence_are_joined_with_their_links() -> None:
+    both = [Translation("eins zwei", (0, 1)), Translation("drei", (0,))]
+    assert joined(["one two", "three"], both, [" ", ""]) == Translation("eins zwei drei", (0, 1, 2))
+    assert len(word_spans("eins zwei drei")) == 3

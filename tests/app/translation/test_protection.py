@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.translation.protection import has_words, parts_of, protect, trimmed, without_end
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        "https://example.com/a?b=1&c=2",
+        "www.example.org/x",
+        "me.too@mail.example.com",
+        "example.com",
+        "{name}",
+        "{{ user.name }}",
+        "${HOME}",
+        "%s",
+        "%(count)d",
+        "%1$s",
+        "<br/>",
+        '<a href="x">',
+        "&nbsp;",
+        "`ls -l`",
+        "@robin",
+        "#films",
+    ],
+)
+def test_what_is_fixed_gets_a_stand_in_and_comes_back(fixed: str) -> None:
+    protected = protect(f"Look at {fixed}, please.")
+    assert protected is not None
+    [(stand_in, original)] = protected.fixed.items()
+    assert original == fixed
+    assert protected.text == f"Look at {stand_in}, please."
+    assert protected.restored(f"Bitte {stand_in} ansehen.") == f"Bitte {fixed} ansehen."
+
+
+@pytest.mark.parametrize("lossy", ["Bitte ansehen.", "47 und 47 bitte.", "4 7 bitte."])
+def test_a_translation_without_its_stand_in_or_with_two_counts_as_lost(lossy: str) -> None:
+    protected = protect("Look at {name}, please.")
+    assert protected is not None and protected.restored(lossy) is None
+
+
+def test_numbers_may_be_written_in_the_other_language_but_must_be_there() -> None:
+    protected = protect("It costs 1,000.50 dollars in 2024.")
+    assert protected is not None
+    assert protected.restored("2024 kostet es 1.000,50 Dollar.")
+    assert protected.restored("Es kostet 1.000 Dollar.") is None
+
+
+def test_a_number_of_the_text_is_no_stand_in() -> None:
+    protected = protect("47 times {x}")
+    assert protected is not None and "47" not in protected.fixed
+
+
+def test_more_fixed_parts_than_stand_ins_cannot_be_protected() -> None:
+    assert protect(" ".join(["{x}"] * 9)) is None
+
+
+@given(st.text(alphabet="ab 12{}%s<>&@.:/", max_size=60))
+def test_all_parts_joined_are_the_text(text: str) -> None:
+    assert "".join(part for part, _ in parts_of(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "is_so"), [("{name}", False), ("12:30", False), ("a {name}", True), ("…", False)]
+)
+def test_only_letters_outside_of_what_is_fixed_can_be_translated(text: str, is_so: bool) -> None:
+    assert has_words(text) is is_so
+
+
+def test_a_part_is_trimmed_to_its_words_and_loses_a_new_full_stop() -> None:
+    assert trimmed(", you have: ") == "you have"
+    assert trimmed("...") == ""
+    assert without_end("Du hast.") == "Du hast"
