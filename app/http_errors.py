@@ -20,6 +20,7 @@ from starlette.types import Scope
 from app.errors import DeadlineExceeded, InvalidField, Overloaded, Unavailable, UnknownModel
 from app.schemas.error import ErrorAnswer, ErrorDetail
 from app.schemas.openai import OpenAIError, OpenAIErrorDetail
+from app.schemas.translate import TextError
 from model.errors import EngineError, InputError
 
 #: Bounds of `Retry-After`.
@@ -50,6 +51,12 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
 
 #: Types of errors in OpenAI's API, by status, where they are not those of the other errors.
 _OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
+
+#: Paths whose errors are those of LibreTranslate.
+LIBRETRANSLATE_PATHS = frozenset(
+    {"/translate", "/detect", "/languages", "/translate_file", "/frontend/settings"}
+)
+
 
 #: Errors that are answered without a line in the log.
 EXPECTED: tuple[type[Exception], ...] = (*STATUS, HTTPException)
@@ -123,6 +130,9 @@ def to_response(fault: Fault, scope: Scope | None = None) -> JSONResponse:
     if path.startswith("/v1/"):
         status = 400 if fault.status == 422 else fault.status  # OpenAI knows no 422
         return JSONResponse(openai_error(fault).model_dump(), status, headers=fault.headers)
+    if path in LIBRETRANSLATE_PATHS:
+        status = 400 if fault.status == 422 else fault.status  # nor does LibreTranslate
+        return JSONResponse(TextError(error=fault.message).model_dump(), status, fault.headers)
     content = to_error_answer(fault).model_dump()
     return JSONResponse(content, fault.status, headers=fault.headers)
 

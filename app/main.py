@@ -13,9 +13,10 @@ from app.decoding.served_model import LoadedModel, load_model
 from app.http_errors import install_error_handlers
 from app.metrics import Metrics
 from app.middleware import ErrorBoundary, RequestLimits
-from app.routes import health, metrics, openai, reply
+from app.routes import health, metrics, openai, reply, translate
 from app.settings import Settings
 from app.telemetry import Telemetry
+from app.translation.files import FileStore
 
 
 def create_app(
@@ -48,10 +49,15 @@ def create_app(
         redirect_slashes=False,  # a redirect names the host that the client has sent
     )
     app.state.settings = settings
+    app.state.files = FileStore()
     app.state.models = ModelRegistry(settings, load, first)
     app.state.metrics = Metrics(app.state.models)
     app.state.is_stopping = False
-    app.add_middleware(RequestLimits, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        RequestLimits,
+        max_body_bytes=settings.max_body_bytes,
+        max_file_bytes=settings.max_file_bytes,
+    )
     app.add_middleware(ErrorBoundary)
     # The last one added is the outermost.
     app.add_middleware(Telemetry, metrics=app.state.metrics, logs_access=settings.access_log)
@@ -62,6 +68,7 @@ def create_app(
         reply.router,
         openai.router,
         openai.models_router,
+        translate.router,
         health.router,
         metrics.router,
     )

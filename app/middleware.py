@@ -10,13 +10,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http_errors import BodyTooLarge, Fault, to_fault, to_response
+from app.http_errors import BodyTooLarge, Fault, route_path, to_fault, to_response
 
 logger = logging.getLogger(__name__)
 
 #: Largest head of a request, in bytes, and the largest number of fields in it.
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 100
+
+#: Paths that take a file.
+FILE_PATHS = frozenset({"/translate_file"})
 
 #: The status that proxies give to a request whose client has hung up.
 CLIENT_CLOSED_REQUEST = 499
@@ -62,11 +65,13 @@ class RequestLimits:
     Args:
         app: gets all other requests.
         max_body_bytes: largest body, with or without a Content-Length.
+        max_file_bytes: the same of the paths that take a file.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, max_file_bytes: int) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._max_file_bytes = max_file_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,35 +84,38 @@ class RequestLimits:
                 declared = value
             elif name == b"transfer-encoding":
                 is_chunked = True
-        if fault := self._fault(scope, head_bytes, declared, is_chunked):
+        most = self._max_body_bytes
+        if route_path(scope) in FILE_PATHS:
+            most = self._max_file_bytes
+        if fault := self._fault(scope, head_bytes, declared, is_chunked, most):
             refusal = to_response(replace(fault, headers=_CLOSE), scope)
             await refusal(scope, receive, send)
         elif declared and not is_chunked:  # a server passes on no more than was declared
             await self._app(scope, receive, send)
         else:
-            await self._app(scope, self._counted(receive), send)
+            await self._app(scope, self._counted(receive, most), send)
 
     def _fault(
-        self, scope: Scope, head_bytes: int, declared: bytes, is_chunked: bool
+        self, scope: Scope, head_bytes: int, declared: bytes, is_chunked: bool, most: int
     ) -> Fault | None:
         if head_bytes > MAX_HEAD_BYTES or len(scope["headers"]) > MAX_HEADERS:
             return head_too_large()
         if declared and is_chunked:
             reason = "has both Content-Length and Transfer-Encoding"
             return Fault(400, "bad_request", f"the request {reason}")
-        if declared.isdigit() and int(declared) > self._max_body_bytes:
-            return to_fault(BodyTooLarge(self._max_body_bytes))
+        if declared.isdigit() and int(declared) > most:
+            return to_fault(BodyTooLarge(most))
         return None
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, most: int) -> Receive:
         received_bytes = 0
 
         async def counted_receive() -> Message:
             nonlocal received_bytes
             message = await receive()
             received_bytes += len(message.get("body", b""))
-            if received_bytes > self._max_body_bytes:
-                raise BodyTooLarge(self._max_body_bytes)
+            if received_bytes > most:
+                raise BodyTooLarge(most)
             return message
 
         return counted_receive

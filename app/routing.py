@@ -55,7 +55,7 @@ async def read_body(request: Request, model: type[B]) -> B:
             raise ClientDisconnect
         body += message.get("body", b"")
         is_whole = not message.get("more_body", False)
-    if not _is_json(request.headers.get("content-type", "")):
+    if not is_json(request.headers.get("content-type", "")):
         raise RequestValidationError([_fault("model_attributes_type", ("body",), "no JSON")])
     if 0 in body:  # UTF-16, or UTF-32
         raise HTTPException(400)
@@ -78,7 +78,8 @@ def json_response(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def _is_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
+    """Tells whether a Content-Type is that of JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind.startswith("application/") and kind.endswith(("/json", "+json"))
 

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         1_000, ge=2, le=100_000, description="open connections; beyond that requests get 503"
     )
     max_body_bytes: int = Field(65_536, ge=1, le=2**30, description="largest request body")
+    max_file_bytes: int = Field(
+        16_777_216, ge=1, le=2**30, description="largest body of `/translate_file`"
+    )
     max_message_characters: int = Field(4_000, ge=1, le=10**6, description="longest message")
     max_messages: int = Field(64, ge=1, le=10_000, description="most messages of a dialogue")
     max_batch: int = Field(

@@ -41,6 +41,7 @@ class EventStream(Response):
     """
 
     media_type = EVENT_STREAM
+    background = None
 
     def __init__(
         self,

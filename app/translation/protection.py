@@ -81,11 +81,16 @@ def protect(sentence: str) -> Protected | None:
     return None if "" in fixed else Protected(text, fixed, numbers)
 
 
+def fixed_spans(text: str) -> list[tuple[int, int]]:
+    """Returns start and end of each address, placeholder and tag."""
+    return [match.span() for match in _FIXED.finditer(text)]
+
+
 def parts_of(sentence: str) -> Iterator[tuple[str, bool]]:
     """Yields the parts of a sentence, all of which joined are the sentence: what must stay as it is
     with True, what is to be translated with False."""
     spans = sorted(
-        [match.span() for match in _FIXED.finditer(sentence)]
+        fixed_spans(sentence)
         + [match.span() for match in _NUMBER.finditer(_FIXED.sub(_blank, sentence))]
     )
     place = 0

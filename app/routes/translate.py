@@ -1,0 +1,289 @@
+"""LibreTranslate's protocol: `/translate`, `/detect`, `/languages`, `/translate_file` and more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from app.decoding.registry import ModelRegistry
+from app.decoding.served_model import ServedModel
+from app.dependencies import models_of, settings_of, unless_hung_up
+from app.errors import DeadlineExceeded, InvalidField
+from app.forms import file_of, read_fields, validated
+from app.http_errors import Fault
+from app.routing import json_response
+from app.schemas.translate import (
+    Detection,
+    DetectRequest,
+    FrontendSettings,
+    Health,
+    Language,
+    Progress,
+    TextError,
+    TranslateAnswer,
+    TranslateFileAnswer,
+    TranslateRequest,
+    form_of,
+)
+from app.settings import Settings
+from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
+from app.translation.encodings import decode
+from app.translation.files import FileStore
+from app.translation.languages import detect, matching, name_of
+from app.translation.subtitles import FORMS, parse_file
+from app.translation.subtitles import form_of as file_form_of
+from app.translation.texts import translate_file, translate_html, translate_text
+from app.translation.translator import Translator
+
+#: Characters of the texts of a list that suffice to detect the language of all.
+_DETECTED_CHARACTERS = 400
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": TextError, "description": description}
+    for status, description in {
+        400: "The request is wrong.",
+        413: "The body is too large.",
+        500: "The model, or the server, failed.",
+        503: "Too many requests wait already; `Retry-After` says when to try again.",
+        504: "No answer in time.",
+    }.items()
+}
+
+
+router = APIRouter(tags=["translate"])
+
+
+@router.get("/languages", response_model=list[Language])
+async def languages(request: Request) -> list[Language]:
+    """Returns the languages that texts may be in, and what they can be translated into."""
+    pairs = _pairs(models_of(request))
+    return [
+        Language(
+            code=code,
+            name=name_of(code),
+            targets=[target for source, target in pairs if source == code],
+        )
+        for code in dict.fromkeys(source for source, _ in pairs)
+    ]
+
+
+@router.get("/translate", include_in_schema=False)
+@router.post(
+    "/translate",
+    responses=RESPONSES,
+    response_model=TranslateAnswer,
+    openapi_extra=form_of(TranslateRequest),
+)
+async def translate(request: Request) -> Response:
+    """Translates a text, or each of a list. Texts of any length are translated sentence by
+    sentence; addresses, placeholders, numbers and markup survive."""
+    body = validated(TranslateRequest, await read_fields(request))
+    settings = settings_of(request)
+    seconds = settings.request_timeout_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            answer = await unless_hung_up(
+                request.receive, _translated(body, models_of(request), settings)
+            )
+    except TimeoutError:
+        raise DeadlineExceeded.after(seconds) from None
+    return json_response(answer)
+
+
+async def _translated(
+    body: TranslateRequest, models: ModelRegistry, settings: Settings
+) -> TranslateAnswer:
+    texts = [body.q] if isinstance(body.q, str) else body.q
+    if len(texts) > settings.max_batch:
+        raise InvalidField("q", f"must have at most {settings.max_batch} texts on this server")
+    if body.alternatives >= settings.max_beam_size:
+        raise InvalidField("alternatives", f"must be at most {settings.max_beam_size - 1}")
+    found = [_detection(text, body.source, body.target, models) for text in texts]
+    render = translate_html if body.format == "html" else translate_text
+    ranked = []
+    for text, detection in zip(texts, found, strict=True):
+        model = await _model(models, detection.language, body.target)
+        translator = Translator(model, settings, source=detection.language)
+        ranked.append(await render(translator, text, body.alternatives))
+    best = [each[0] for each in ranked]
+    others = [[*dict.fromkeys(each)][1:] for each in ranked]
+    detected = found if body.source == "auto" else None
+    is_list = isinstance(body.q, list)
+    return TranslateAnswer(
+        translatedText=best if is_list else best[0],
+        detectedLanguage=detected if is_list or not detected else detected[0],
+        alternatives=None if not body.alternatives else others if is_list else others[0],
+    )
+
+
+def _pairs(models: ModelRegistry) -> list[tuple[str, str]]:
+    """Returns source and target of the models that translate."""
+    return [
+        (config.languages[0], config.languages[1])
+        for config in models.configs()
+        if config.task == "translate" and len(config.languages) == 2
+    ]
+
+
+def _detection(text: str, source: str, target: str, models: ModelRegistry) -> Detection:
+    """Returns the language that a text is to be read as, with the certainty."""
+    sources = [first for first, second in _pairs(models) if matching(target, [second])]
+    if source != "auto" or not sources:
+        return Detection(confidence=100.0, language=source)
+    [(language, share), *_] = detect(text, sources)
+    return Detection(confidence=round(100 * share, 1), language=language)
+
+
+async def _model(models: ModelRegistry, source: str, target: str) -> ServedModel:
+    pairs = _pairs(models)
+    own_source = matching(source, [first for first, _ in pairs])
+    if own_source is None:
+        raise InvalidField("source", f"{source!r} is not supported; see /languages")
+    own_target = matching(target, [second for first, second in pairs if first == own_source])
+    if own_target is None:
+        raise InvalidField("target", f"{target!r} is not supported from {own_source!r}")
+    return await models.translator(own_source, own_target)
+
+
+@router.post(
+    "/detect",
+    responses=RESPONSES,
+    response_model=list[Detection],
+    openapi_extra=form_of(DetectRequest),
+)
+async def detect_language(request: Request) -> list[Detection]:
+    """Returns which of the served languages a text is in, the likeliest first."""
+    body = validated(DetectRequest, await read_fields(request))
+    configs = models_of(request).configs()
+    served = [language for config in configs for language in config.languages]
+    return [
+        Detection(confidence=round(100 * share, 1), language=language)
+        for language, share in detect(body.q, served)
+        if share > 0 or language == served[0]
+    ]
+
+
+@router.post(
+    "/translate_file",
+    responses={200: {"content": {EVENT_STREAM: {}}}, **RESPONSES},
+    response_model=TranslateFileAnswer,
+    openapi_extra={
+        "requestBody": {
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file", "target"],
+                        "properties": {
+                            "file": {"type": "string", "format": "binary"},
+                            "source": {"type": "string", "default": "auto"},
+                            "target": {"type": "string"},
+                            "stream": {
+                                "type": "boolean",
+                                "default": False,
+                                "description": "send the progress as events",
+                            },
+                            "api_key": {"type": "string"},
+                        },
+                    }
+                }
+            }
+        }
+    },
+)
+async def translate_a_file(request: Request) -> Response:
+    """Translates a subtitle file (.srt, .vtt, .ass) or a text. Times, styles and tags stay."""
+    fields = await read_fields(request)
+    uploaded = file_of(fields)
+    form = file_form_of(uploaded.name)
+    source, target = str(fields.get("source", "auto")), str(fields.get("target", ""))
+    models, settings = models_of(request), settings_of(request)
+    text, encoding = await asyncio.to_thread(decode, uploaded.data, source)
+    file = await asyncio.to_thread(parse_file, text, form)
+    sample = " ".join(cue.text for cue in file.cues[:100])[:_DETECTED_CHARACTERS]
+    language = _detection(sample, source, target, models).language
+    model = await _model(models, language, target)
+    translator = Translator(model, settings, source=language, retries=True)
+
+    async def make(send_event: SendEvent | None = None) -> TranslateFileAnswer:
+        translated = await translate_file(
+            translator, file, None if send_event is None else partial(_send_progress, send_event)
+        )
+        result = await asyncio.to_thread(encoding.encode, translated)
+        path = PurePath(uploaded.name)
+        key = _files_of(request).put(f"{path.stem}.{target}{path.suffix}", result)
+        return TranslateFileAnswer(translatedFileUrl=str(request.url_for("download_file", key=key)))
+
+    if str(fields.get("stream", "")).lower() in ("1", "true", "on"):
+        return EventStream(partial(_stream, make), _error_event)
+    return json_response(await unless_hung_up(request.receive, make()))
+
+
+async def _stream(
+    make: Callable[[SendEvent], Coroutine[Any, Any, TranslateFileAnswer]], send_event: SendEvent
+) -> None:
+    _send_progress(send_event, 0, 1)  # so that what fails from now on is an event
+    send_event(event("answer", await make(send_event)))
+
+
+def _error_event(fault: Fault) -> bytes:
+    return event("error", TextError(error=fault.message))
+
+
+def _send_progress(send_event: SendEvent, done: int, total: int) -> None:
+    """Sends how much is done, about a hundred times for a file."""
+    if done % max(1, total // 100) == 0 or done == total:
+        send_event(event("progress", Progress(done=done, total=total)))
+
+
+@router.get("/download_file/{key}", name="download_file", responses={404: {"model": TextError}})
+async def download_file(request: Request, key: str) -> Response:
+    """Returns a translated file, for ten minutes."""
+    file = _files_of(request).get(key)
+    if file is None:
+        return JSONResponse({"error": "there is no such file, or no longer"}, 404)
+    disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"
+    return Response(
+        file.data,
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"},
+    )
+
+
+@router.get("/frontend/settings", response_model=FrontendSettings)
+async def frontend_settings(request: Request) -> FrontendSettings:
+    """Returns what a page for this server needs to know."""
+    pairs = _pairs(models_of(request)) or [("en", "en")]
+    source, target = pairs[0]
+    return FrontendSettings(
+        charLimit=settings_of(request).max_body_bytes,
+        language={
+            side: {"code": code, "name": name_of(code)}
+            for side, code in (("source", source), ("target", target))
+        },
+        supportedFilesFormat=[f".{form}" for form in FORMS],
+    )
+
+
+@router.get("/spec", include_in_schema=False)
+async def spec(request: Request) -> JSONResponse:
+    """Returns the OpenAPI description, where LibreTranslate has its own."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/health", response_model=Health)
+async def health() -> Health:
+    """Answers as long as the server runs, as LibreTranslate does."""
+    return Health()
+
+
+def _files_of(request: Request) -> FileStore:
+    files: FileStore = request.app.state.files
+    return files

@@ -1,0 +1,58 @@
+"""Languages that are served: their names, and which of them a text is in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from model.language_id import predict
+
+#: Characters of a text that suffice to identify its language.
+_ENOUGH = 400
+#: Languages among which the served ones are looked for; the others are unlikely.
+_MOST = 176
+
+#: English names of languages, by their ISO 639 codes.
+_NAMES = dict(
+    each.split("=")
+    for each in """
+    af=Afrikaans am=Amharic ar=Arabic az=Azerbaijani be=Belarusian bg=Bulgarian bn=Bengali
+    bs=Bosnian ca=Catalan cs=Czech cy=Welsh da=Danish de=German el=Greek en=English eo=Esperanto
+    es=Spanish et=Estonian eu=Basque fa=Persian fi=Finnish fr=French ga=Irish gl=Galician
+    gu=Gujarati he=Hebrew hi=Hindi hr=Croatian hu=Hungarian hy=Armenian id=Indonesian is=Icelandic
+    it=Italian ja=Japanese ka=Georgian kk=Kazakh km=Khmer kn=Kannada ko=Korean ky=Kyrgyz la=Latin
+    lo=Lao lt=Lithuanian lv=Latvian mk=Macedonian ml=Malayalam mn=Mongolian mr=Marathi ms=Malay
+    mt=Maltese my=Burmese nb=Norwegian ne=Nepali nl=Dutch nn=Nynorsk no=Norwegian pa=Punjabi
+    pl=Polish ps=Pashto pt=Portuguese ro=Romanian ru=Russian si=Sinhala sk=Slovak sl=Slovenian
+    sq=Albanian sr=Serbian sv=Swedish sw=Swahili ta=Tamil te=Telugu tg=Tajik th=Thai tl=Tagalog
+    tr=Turkish uk=Ukrainian ur=Urdu uz=Uzbek vi=Vietnamese yi=Yiddish zh=Chinese
+    """.split()
+)
+
+
+def name_of(language: str) -> str:
+    """Returns the English name of a language, or its code where the name is unknown."""
+    return _NAMES.get(base_of(language), language)
+
+
+def base_of(language: str) -> str:
+    """Returns a code without region and script: `pt` for `pt-BR`."""
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
+def matching(language: str, served: Collection[str]) -> str | None:
+    """Returns the served language of a code, else the one that it is a variety of, else None."""
+    if language in served:
+        return language
+    return next((each for each in served if base_of(each) == base_of(language)), None)
+
+
+def detect(text: str, served: Sequence[str]) -> list[tuple[str, float]]:
+    """Returns the served languages that a text may be in, the likeliest first, with probabilities
+    that sum to 1; with 0 each if it is in none of them."""
+    line = " ".join(text[:_ENOUGH].split())
+    found = predict(line.lower() if line.isupper() else line, _MOST) if line else []
+    likely = {language: probability for probability, language in found}
+    scores = [(each, likely.get(base_of(each), 0.0)) for each in dict.fromkeys(served)]
+    total = sum(score for _, score in scores)
+    ranked = sorted(scores, key=lambda each: -each[1])
+    return [(each, score / total if total else 0.0) for each, score in ranked]

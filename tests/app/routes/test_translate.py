@@ -1,0 +1,280 @@
+"""LibreTranslate's protocol, by a server that translates every word of `WORDS` by itself."""
+
+from __future__ import annotations
+
+import io
+import string
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import sentencepiece
+
+from app.main import create_app
+from app.settings import Settings
+from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
+from model.generator import Generator
+from model.tokenizer import Tokenizer
+from tests.app.fakes import Serve, TableEngine, WordEngine, loaded, serving
+
+ENGLISH = "one two three four five red dogs cats go home now you told me to".split()
+GERMAN = "eins zwei drei vier fünf rote Hunde Katzen geh Haus jetzt du sagtest mir zu".split()
+
+
+def word_tokenizer() -> Tokenizer:
+    """A tokenizer with a piece for each word, number and mark."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(string.ascii_letters + string.punctuation + "äöü"),
+        model_writer=model,
+        vocab_size=400,
+        hard_vocab_limit=False,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        control_symbols=["<sep>"],
+        user_defined_symbols=[
+            *".,!?",
+            *map(str, range(10, 100)),
+            *(f"▁{w}" for w in ENGLISH + GERMAN),
+        ],
+        normalization_rule_name="identity",
+        minloglevel=2,
+    )
+    return Tokenizer(TextConfig(context_turns=1, max_source_tokens=24), model.getvalue())
+
+
+@pytest.fixture(scope="module")
+def translating() -> Generator:
+    """A model that translates word by word, and copies numbers."""
+    tokenizer = word_tokenizer()
+    mapping = np.arange(tokenizer.source_vocab_size, dtype=np.int32)
+    for english, german in zip(ENGLISH, GERMAN, strict=True):
+        mapping[tokenizer.target_ids(english)[-1]] = tokenizer.target_ids(german)[-1]
+    config = ModelConfig(
+        name="words",
+        task="translate",
+        languages=("en", "de"),
+        network=NetworkConfig(source_vocab_size=len(mapping), target_vocab_size=len(mapping)),
+        text=tokenizer.text,
+        search=SearchOptions(max_tokens=40, beam_size=2),
+    )
+    return Generator(config, tokenizer, WordEngine(mapping))
+
+
+@pytest.fixture(scope="module")
+def client(translating: Generator) -> Iterator[httpx.Client]:
+    settings = Settings(max_file_bytes=200_000, max_batch=3, max_queue=20)
+    with serving(create_app(settings, load=partial(loaded, translating)), settings) as client:
+        yield client
+
+
+def translated(client: httpx.Client, **fields: Any) -> Any:
+    answer = client.post("/translate", json={"source": "en", "target": "de", **fields})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["translatedText"]
+
+
+def test_a_text_is_translated_sentence_by_sentence(client: httpx.Client) -> None:
+    assert translated(client, q="one dogs. two\n\n  cats!") == "eins Hunde. zwei\n\n  Katzen!"
+
+
+def test_a_long_sentence_is_divided_and_nothing_is_lost(client: httpx.Client) -> None:
+    english, german = " ".join(ENGLISH * 8), " ".join(GERMAN * 8)
+    assert translated(client, q=english) == german
+
+
+@pytest.mark.parametrize("fixed", ["https://example.com/a?b=1", "{name}", "%s", "23", "1,000"])
+def test_what_is_no_word_survives(client: httpx.Client, fixed: str) -> None:
+    assert translated(client, q=f"two dogs {fixed} go home!") == f"zwei Hunde {fixed} geh Haus!"
+
+
+def test_html_keeps_its_tags_round_the_words_that_they_were_round(client: httpx.Client) -> None:
+    page = '<p class="a">two <b>red</b> dogs.<br>go&nbsp;home</p><pre>two dogs</pre>'
+    expected = '<p class="a">zwei <b>rote</b> Hunde.<br>geh Haus</p><pre>two dogs</pre>'
+    assert translated(client, q=page, format="html") == expected
+
+
+def test_a_list_is_translated_to_a_list(client: httpx.Client) -> None:
+    assert translated(client, q=["two", "", "dogs."]) == ["zwei", "", "Hunde."]
+
+
+def test_alternatives_are_other_translations(client: httpx.Client) -> None:
+    body = {"q": "two dogs", "source": "en", "target": "de", "alternatives": 1}
+    answer = client.post("/translate", json=body).json()
+    assert answer["translatedText"] == "zwei Hunde"
+    assert len(answer["alternatives"]) <= 1 and "zwei Hunde" not in answer["alternatives"]
+
+
+@pytest.mark.parametrize("kind", ["json", "data", "params", "files"])
+def test_fields_come_as_json_form_or_query(client: httpx.Client, kind: str) -> None:
+    fields: dict[str, Any] = {"q": "two dogs", "source": "en", "target": "de", "unknown": "x"}
+    if kind == "files":
+        fields = {name: (None, value) for name, value in fields.items()}
+    answer = client.post("/translate", **{kind: fields})
+    assert (answer.status_code, answer.json()["translatedText"]) == (200, "zwei Hunde")
+
+
+def test_the_language_is_detected(client: httpx.Client) -> None:
+    body = {"q": "go home now", "source": "auto", "target": "de"}
+    answer = client.post("/translate", json=body).json()
+    assert answer["translatedText"] == "geh Haus jetzt"
+    assert answer["detectedLanguage"] == {"confidence": 100.0, "language": "en"}
+    found = client.post("/detect", data={"q": "Ich weiß nicht, was soll es bedeuten"}).json()
+    assert found[0]["language"] == "de" and found[0]["confidence"] > 90
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"target": "de"}, "q"),
+        ({"q": "a"}, "target"),
+        ({"q": "a", "target": "de", "source": "fr"}, "'fr'"),
+        ({"q": "a", "target": "xx", "source": "en"}, "'xx'"),
+        ({"q": ["a"] * 4, "target": "de", "source": "en"}, "at most 3"),
+        ({"q": "a", "target": "de", "source": "en", "alternatives": 16}, "at most 15"),
+        ({"q": "a", "target": "de", "source": "en", "format": "pdf"}, "format"),
+        ({"q": {"a": 1}, "target": "de", "source": "en"}, "q"),
+    ],
+)
+def test_a_wrong_field_is_named(client: httpx.Client, fields: dict[str, Any], word: str) -> None:
+    answer = client.post("/translate", json=fields)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"error"} and word in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"{", "application/json"),
+        (b"[1]", "application/json"),
+        (b"\xff", "application/json"),
+        (b"[" * 60_000, "application/json"),
+        (b"--x\r\n", "multipart/form-data"),
+        (b"q" * 100, "multipart/form-data; boundary=x"),
+        (b"\0" * 100, "text/plain"),
+        (b"q=a&" * 1000, "application/x-www-form-urlencoded"),
+    ],
+)
+def test_a_body_that_is_none_is_refused(client: httpx.Client, body: bytes, kind: str) -> None:
+    answer = client.post("/translate", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 400 and isinstance(answer.json()["error"], str)
+
+
+def test_the_languages_are_those_of_the_models(client: httpx.Client) -> None:
+    expected = [{"code": "en", "name": "English", "targets": ["de"]}]
+    assert client.get("/languages").json() == expected
+    settings = client.get("/frontend/settings").json()
+    assert settings["language"]["target"] == {"code": "de", "name": "German"}
+    assert ".srt" in settings["supportedFilesFormat"]
+    assert client.get("/health").json() == {"status": "ok"}
+    assert "/translate" in client.get("/spec").json()["paths"]
+
+
+def test_the_python_client_of_libretranslate_works(client: httpx.Client) -> None:
+    api = pytest.importorskip("libretranslatepy").LibreTranslateAPI(str(client.base_url))
+    assert api.translate("two dogs", "en", "de") == "zwei Hunde"
+    assert api.languages()[0]["code"] == "en"
+    assert api.detect("go home now")[0]["language"] == "en"
+
+
+SRT = """1
+00:00:01,000 --> 00:00:02,000
+<i>you told me</i>
+
+2
+00:00:02,100 --> 00:00:03,000
+to go home now!
+
+3
+00:00:04,000 --> 00:00:05,000
+- two <b>red</b> dogs?
+- three cats.
+"""
+GERMAN_SRT = """1
+00:00:01,000 --> 00:00:02,000
+<i>du sagtest mir</i>
+
+2
+00:00:02,100 --> 00:00:03,000
+zu geh Haus jetzt!
+
+3
+00:00:04,000 --> 00:00:05,000
+- zwei <b>rote</b> Hunde?
+- drei Katzen.
+"""
+
+
+def post_file(
+    client: httpx.Client, data: str | bytes, name: str = "my film.srt", **fields: Any
+) -> httpx.Response:
+    fields = {"source": "en", "target": "de", **fields}
+    content = data if isinstance(data, bytes) else data.encode()
+    return client.post("/translate_file", files={"file": (name, content)}, data=fields)
+
+
+def test_a_subtitle_file_comes_back_with_its_times_and_tags(client: httpx.Client) -> None:
+    answer = post_file(client, SRT)
+    assert answer.status_code == 200, answer.text
+    file = client.get(answer.json()["translatedFileUrl"])
+    assert file.text == GERMAN_SRT
+    assert "my%20film.de.srt" in file.headers["content-disposition"]
+
+
+def test_the_progress_of_a_file_is_told(client: httpx.Client) -> None:
+    events = post_file(client, SRT, source="auto", stream="1").text.split("\n\n")
+    kinds = [each.split("\n")[0] for each in events if each]
+    assert kinds[0] == "event: progress" and kinds[-1] == "event: answer"
+    assert '{"done":3,"total":3}' in events[-3]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "reason"),
+    [
+        (SRT, "film.zip", "must end in"),
+        (SRT, "../../etc/passwd", "must end in"),
+        ("1\n00:00:x --> 2", "film.srt", "line 2"),
+        (b"PK\x03\x04\0\0\0", "film.srt", "zero bytes"),
+        ("a\n" * 90_000, "film.srt", "line 1"),
+        ("", "film.vtt", "WEBVTT"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(
+    client: httpx.Client, data: str | bytes, name: str, reason: str
+) -> None:
+    answer = post_file(client, data, name)
+    assert answer.status_code == 400 and reason in answer.json()["error"]
+
+
+def test_a_name_cannot_lead_elsewhere(client: httpx.Client) -> None:
+    name = '../a/"x"\r\nSet-Cookie: a=b\r\n.srt'
+    answer = post_file(client, SRT, name)
+    file = client.get(answer.json()["translatedFileUrl"])
+    assert "set-cookie" not in file.headers
+    assert "/" not in file.headers["content-disposition"]
+
+
+def test_a_file_above_the_limit_is_refused_though_a_body_may_be_smaller(
+    client: httpx.Client,
+) -> None:
+    assert post_file(client, "one\n" * 40_000, "a.txt", target="xx").status_code == 400
+    assert post_file(client, "one\n" * 60_000, "a.txt").status_code == 413
+
+
+def test_no_file_and_no_model_are_told(client: httpx.Client) -> None:
+    answer = client.post("/translate_file", data={"source": "en", "target": "de"})
+    assert answer.status_code == 400 and answer.json()["error"].startswith("file: ")
+    assert post_file(client, SRT, target="fr").status_code == 400
+    assert client.get("/download_file/abc").status_code == 404
+
+
+def test_a_model_that_replies_translates_nothing(serve: Serve, table_engine: TableEngine) -> None:
+    with serve(table_engine) as client:
+        assert client.get("/languages").json() == []
+        answer = client.post("/translate", json={"q": "a", "target": "de"})
+    assert answer.status_code == 400 and "not supported" in answer.json()["error"]
