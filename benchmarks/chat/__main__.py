@@ -23,7 +23,6 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from training.evaluation.metrics import distinct, most_repeated
 
 from benchmarks.chat.inputs import (
     HALVES,
