@@ -31,7 +31,7 @@ import os
 import platform
 import statistics
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -56,7 +56,7 @@ from benchmarks.peers import (
 )
 from benchmarks.timing import Contestant, Times, measure
 from model.config import NetworkConfig, SearchOptions
-from model.contract import Bool, Engine, Int32, StepResult
+from model.contract import Engine, StepResult
 from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine, Precision
 from model.engine.shortlist import Shortlist
@@ -65,6 +65,7 @@ from model.networks.tokens import TokenSeq2Seq
 from model.search.beam import Search
 from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
+from model.types import Bool, Int32, Places
 from training.export import graph_files, shortlist_files
 from training.export.projection import shortlist_columns
 from training.export.shortlist import PROPOSALS
@@ -83,34 +84,45 @@ OURS = ("onnx-int8, shortlist", "onnx-int8")
 PLAIN_LOOPS = ("eager step", "model(...)")
 
 
-@dataclass(frozen=True)
-class Prefix:
-    """All that `model(...)` needs: sources `(rows, source_len)` and what was said so far."""
-
-    source_ids: Int32
-    target_ids: Int32
-
-
 class ModelCallEngine:
-    """Calls the model on the whole prefix for every token."""
+    """Calls the model on the whole prefix for every token. Its requests all begin at once."""
+
+    has_shortlist = False
 
     def __init__(self, network: TokenSeq2Seq) -> None:
         self._network = network
 
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Prefix:
-        return Prefix(source_ids, np.zeros((len(source_ids), 0), np.int32))
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Int32:
+        return source_ids
 
-    def step(self, state: Prefix, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
-        said = np.concatenate([state.target_ids[parents], tokens[:, None]], axis=1)
-        prefix = Prefix(state.source_ids[parents], said)
-        logits = self._network({"source_ids": prefix.source_ids, "target_ids": said})[:, -1]
-        logprobs, best = ops.top_k(ops.log_softmax(logits), top_k)
+    def new_table(self, width: int, *, use_shortlist: bool) -> PrefixTable:
+        return PrefixTable(self._network, width)
+
+
+class PrefixTable:
+    """All that `model(...)` needs: the source of each row, and what was said so far."""
+
+    def __init__(self, network: TokenSeq2Seq, width: int) -> None:
+        self._network = network
+        self._width = width
+
+    def insert(self, slots: Places, encoded: Int32, sources: Places) -> None:
+        self._source_ids = np.repeat(encoded[sources], self._width, axis=0)
+        self._target_ids = np.zeros((len(self._source_ids), 0), np.int32)
+
+    def move(self, origins: Places, slots: Places) -> None:
+        raise NotImplementedError("requests of this benchmark end at once")
+
+    def step(
+        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+    ) -> StepResult:
+        said = self._target_ids if parents is None else self._target_ids[parents.ravel()]
+        self._target_ids = np.concatenate([said, tokens.reshape(-1, 1)], axis=1)
+        inputs = {"source_ids": self._source_ids, "target_ids": self._target_ids}
+        logprobs, best = ops.top_k(ops.log_softmax(self._network(inputs)[:, -1]), top_k)
         found = [ops.convert_to_numpy(each) for each in (ops.cast(best, "int32"), logprobs)]
-        attention_weights = np.zeros(prefix.source_ids.shape, np.float32)
-        return StepResult(*found, attention_weights, prefix)
-
-    def join(self, state: Prefix, parents: Int32, newcomers: Prefix) -> Prefix:
-        raise NotImplementedError("requests of this benchmark never join a search that runs")
+        found.append(np.zeros(self._source_ids.shape, np.float32))
+        return StepResult(*(each.reshape(*tokens.shape, -1) for each in found))
 
 
 class EagerStepEngine(KerasEngine):
@@ -118,8 +130,7 @@ class EagerStepEngine(KerasEngine):
 
     def __init__(self, network: TokenSeq2Seq) -> None:
         super().__init__(network)
-        self._encode, self._select = self._run_encode, self._run_select
-        self._step = self._run_step
+        self._encode, self._step = self._run_encode, self._run_step
 
 
 def decode(engine: Engine, sources: Int32, beam_size: int) -> None:
@@ -151,7 +162,7 @@ def shortlist_of(network: TokenSeq2Seq, model: Path | None) -> Shortlist | None:
     """The model's own, or one of random words; None where the model has none."""
     columns = shortlist_columns(network)
     if model is not None:
-        path = model / SHORTLIST_FILES[1]
+        path = model / SHORTLIST_FILES[0]
         return (
             replace(Shortlist.from_bytes(path.read_bytes()), **columns) if path.exists() else None
         )
@@ -167,7 +178,7 @@ def ours(network: TokenSeq2Seq, model: Path | None) -> dict[str, Contestant]:
     candidates = {}
     if (shortlist := shortlist_of(network, model)) is not None:
         candidates[OURS[0]] = f"{shortlist.size} each"
-        files = next(iter(shortlist_files(network, shortlist).values())), shortlist
+        files = tuple(shortlist_files(network, shortlist).values())
         engines[OURS[0]] = OnnxEngine(*graphs["int8"], shortlist=files, threads=1)
     engines |= {
         OURS[1]: OnnxEngine(*graphs["int8"], threads=1),

@@ -26,7 +26,7 @@ from keras import ops
 
 from model.config import SearchOptions
 from model.engine.compiled import compiled, multiplies_bfloat16, prepare_device
-from model.engine.keras import KerasEngine, KerasState, load_network
+from model.engine.keras import EncodedSources, KerasEngine, KerasTable, load_network
 from model.folder import load_folder
 from model.networks.tokens import TokenSeq2Seq
 from model.search.beam import Search
@@ -60,10 +60,12 @@ def main() -> None:
     for batch in chosen.batches:
         sources = draw.integers(len(SPECIAL_PIECES), size, (batch, TOKENS)).astype(np.int32)
         search_s = median_seconds(lambda s=sources: search(engine, s), chosen.repeats)
-        state, lengths = None, np.full(batch, TOKENS, np.int32)
-        state = engine.encode(sources, lengths, np.zeros(batch, bool))
-        step_s = median_seconds(lambda s=state: run_steps(engine, s), chosen.repeats) / TOKENS
-        needed = step_bytes(network, engine._projection, state)
+        lengths, places = np.full(batch, TOKENS, np.int32), np.arange(batch)
+        encoded = engine.encode(sources, lengths, np.zeros(batch, bool))
+        needed = step_bytes(network, engine._projection, encoded)
+        table = engine.new_table(1, use_shortlist=False)
+        table.insert(places, encoded, places)
+        step_s = median_seconds(lambda t=table, n=batch: run_steps(t, n), chosen.repeats) / TOKENS
         limit = batch * bandwidth / needed
         print(
             f"| {batch} | {batch * TOKENS / search_s:,.0f} | {batch / step_s:,.0f} "
@@ -98,24 +100,23 @@ def copy_bandwidth(network: TokenSeq2Seq, repeats: int) -> float:
     return 2 * COPIED_BYTES / seconds
 
 
-def step_bytes(network: TokenSeq2Seq, projection: Any, state: KerasState) -> int:
-    """What a step of `state.rows` rows must read or write at least: see above."""
+def step_bytes(network: TokenSeq2Seq, projection: Any, encoded: EncodedSources) -> int:
+    """What a step of those sources must read or write at least: see above."""
     item = 2 if network.variable_dtype == "bfloat16" else 4
     weights = sum(int(np.prod(each.shape)) for each in network.decoder.weights)
     weights += int(np.prod(projection.shape)) + int(projection.shape[1])
-    source_units = sum(int(each.shape[-1]) for each in (state.memory.keys, state.memory.values))
-    units = sum(int(each.shape[-1]) for each in state.recurrent)
-    row = item * (state.source_len * source_units + 2 * units) + 2 * 4 * int(projection.shape[1])
-    return item * weights + state.rows * row
+    source_units = sum(int(each.shape[-1]) for each in encoded.memory[:2])
+    units = sum(int(each.shape[-1]) for each in encoded.state)
+    row = item * (int(encoded.lengths.max()) * source_units + 2 * units)
+    row += 2 * 4 * int(projection.shape[1])
+    return item * weights + len(encoded.lengths) * row
 
 
-def run_steps(engine: KerasEngine, state: KerasState) -> None:
+def run_steps(table: KerasTable, batch: int) -> None:
     """`TOKENS` steps of the engine, one after the other."""
-    parents = np.arange(state.rows, dtype=np.int32)
-    tokens = np.full(state.rows, BOS_ID, np.int32)
+    tokens = np.full((batch, 1), BOS_ID, np.int32)
     for _ in range(TOKENS):
-        result = engine.step(state, parents, tokens, top_k=2)
-        state, tokens = result.state, result.tokens[:, 0].copy()
+        tokens = table.step(None, tokens, top_k=2).tokens[:, :, 0].copy()
 
 
 def search(engine: KerasEngine, sources: np.ndarray) -> None:

@@ -23,7 +23,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 from benchmarks.peers import FREQUENT, TransformerSize
 from benchmarks.timing import Contestant
-from model.contract import Float32, Int32
+from model.types import Float32, Int32
 
 EOS_ID, UNK_ID = 0, 1
 WORKER = Path(__file__).with_name("marian_worker.py")

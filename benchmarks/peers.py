@@ -14,8 +14,9 @@ from ctranslate2.specs import TransformerSpec
 from keras import ops
 
 from benchmarks.timing import Contestant
-from model.contract import Bool, Int32, StepResult
+from model.contract import StepResult
 from model.networks.tokens import TokenSeq2Seq
+from model.types import Bool, Int32, Places
 
 #: A peer's shortlist: so many frequent words, each source word itself and so many others, of the
 #: most frequent ones. That gives some 350 candidates for one sentence and 2,900 for 32 together,
@@ -143,7 +144,7 @@ def _random_transformer(pieces: list[str], size: TransformerSize) -> Transformer
 
 @dataclass(frozen=True)
 class TorchState:
-    """Tensors with a row for each hypothesis."""
+    """Tensors with a row for each source."""
 
     keys: torch.Tensor
     values: torch.Tensor
@@ -153,12 +154,14 @@ class TorchState:
 
 class TorchEngine:
     """Our weights in PyTorch's own modules, called step by step. One GRU layer with attention
-    `general` and without input feeding, as the default model has.
+    `general` and without input feeding, as the default model has. Its requests all begin at once.
 
     Args:
         network: whose weights.
         is_int8: quantise GRUs and products as `torch.ao.quantization.quantize_dynamic` does.
     """
+
+    has_shortlist = False
 
     def __init__(self, network: TokenSeq2Seq, *, is_int8: bool) -> None:
         config, decoder = network.config, network.decoder
@@ -166,7 +169,7 @@ class TorchEngine:
         if kind != ("gru", "general", 1, 1) or config.input_feeding or not config.bidirectional:
             raise SystemExit(f"{kind}: this peer knows GRUs of one layer with attention general")
         self._source = _embedding(network.source_embedding)
-        self._target = _embedding(network.target_embedding)
+        self.target = _embedding(network.target_embedding)
         encoder = torch.nn.GRU(
             config.embedding_units, config.encoder_units, batch_first=True, bidirectional=True
         )
@@ -188,41 +191,53 @@ class TorchEngine:
         if is_int8:
             kinds = {torch.nn.Linear, torch.nn.GRU, torch.nn.GRUCell}
             modules = torch.ao.quantization.quantize_dynamic(modules, kinds)
-        self._modules = modules
+        self.modules = modules
 
     @torch.inference_mode()
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> TorchState:
         """See `model.contract.Engine`; sources here are equally long."""
         ids = torch.from_numpy(source_ids)
-        values, finals = self._modules["encoder"](self._source(ids))
+        values, finals = self.modules["encoder"](self._source(ids))
         final = torch.cat([finals[0], finals[1]], dim=-1)
         mask = torch.arange(ids.shape[1]) < torch.from_numpy(source_lengths)[:, None]
-        hidden = torch.tanh(self._modules["bridge"](final))
-        return TorchState(self._modules["key_projection"](values), values, mask, hidden)
+        hidden = torch.tanh(self.modules["bridge"](final))
+        return TorchState(self.modules["key_projection"](values), values, mask, hidden)
+
+    def new_table(self, width: int, *, use_shortlist: bool) -> TorchTable:
+        return TorchTable(self, width)
+
+
+class TorchTable:
+    """One row of every tensor for each hypothesis."""
+
+    def __init__(self, engine: TorchEngine, width: int) -> None:
+        self._engine = engine
+        self._width = width
+
+    def insert(self, slots: Places, encoded: TorchState, sources: Places) -> None:
+        tensors = (encoded.keys, encoded.values, encoded.mask, encoded.hidden)
+        rows = torch.from_numpy(np.repeat(sources, self._width))
+        self._keys, self._values, self._mask, self._hidden = (each[rows] for each in tensors)
+
+    def move(self, origins: Places, slots: Places) -> None:
+        raise NotImplementedError("requests of this benchmark end at once")
 
     @torch.inference_mode()
-    def step(self, state: TorchState, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
-        rows = torch.from_numpy(parents.astype(np.int64))
-        if len(rows) == len(state.keys) and bool((rows == torch.arange(len(rows))).all()):
-            keys, values, mask = state.keys, state.values, state.mask
-        else:
-            keys, values, mask = state.keys[rows], state.values[rows], state.mask[rows]
-        embedded = self._target(torch.from_numpy(tokens))
-        hidden = self._modules["cell"](embedded, state.hidden[rows])
-        energies = torch.bmm(keys, hidden[:, :, None])[:, :, 0]
-        attention_weights = energies.masked_fill(~mask, -1e9).softmax(dim=-1)
-        context = torch.bmm(attention_weights[:, None], values)[:, 0]
-        readout = torch.tanh(self._modules["readout"](torch.cat([context, hidden], dim=-1)))
-        logprobs, best = self._modules["projection"](readout).log_softmax(dim=-1).topk(top_k)
-        return StepResult(
-            best.to(torch.int32).numpy(),
-            logprobs.numpy(),
-            attention_weights.numpy(),
-            TorchState(keys, values, mask, hidden),
-        )
-
-    def join(self, state: TorchState, parents: Int32, newcomers: TorchState) -> TorchState:
-        raise NotImplementedError("requests of this benchmark never join a search that runs")
+    def step(
+        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+    ) -> StepResult:
+        hidden, modules = self._hidden, self._engine.modules
+        if parents is not None:
+            hidden = hidden[torch.from_numpy(parents.ravel().astype(np.int64))]
+        embedded = self._engine.target(torch.from_numpy(tokens.ravel()))
+        self._hidden = hidden = modules["cell"](embedded, hidden)
+        energies = torch.bmm(self._keys, hidden[:, :, None])[:, :, 0]
+        attention_weights = energies.masked_fill(~self._mask, -1e9).softmax(dim=-1)
+        context = torch.bmm(attention_weights[:, None], self._values)[:, 0]
+        readout = torch.tanh(modules["readout"](torch.cat([context, hidden], dim=-1)))
+        logprobs, best = modules["projection"](readout).log_softmax(dim=-1).topk(top_k)
+        found = (best.to(torch.int32), logprobs, attention_weights)
+        return StepResult(*(each.numpy().reshape(*tokens.shape, -1) for each in found))
 
 
 def _tensor(weight: Any) -> torch.Tensor:

@@ -19,9 +19,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from model.config import SearchOptions
-from model.contract import Bool, Int32, State, StepResult
+from model.contract import StepResult
 from model.search.beam import Search
 from model.search.requests import SearchRequest
+from model.types import Bool, Int32, Places
 
 BOS, EOS, VOCAB = 2, 3, 8000
 SOURCE_TOKENS = 20
@@ -42,25 +43,45 @@ BLOCKING = {"greedy, 64 words blocked": {}, "beam 4, 64 words blocked": {"beam_s
 
 
 class FreeEngine:
-    """Says random tokens, best first, that were drawn when it was made. Its state counts steps."""
+    """Says random tokens, best first, that were drawn when it was made."""
+
+    has_shortlist = False
 
     def __init__(self, rows: int, steps: int = 64, most: int = 64) -> None:
         draw = np.random.default_rng(0)
-        self._tokens = draw.integers(4, VOCAB, (steps, rows, most)).astype(np.int32)
+        self.tokens = draw.integers(4, VOCAB, (steps, rows, most)).astype(np.int32)
         logprobs = -np.sort(draw.exponential(2.0, (rows, most)), axis=1)
-        self._logprobs = logprobs.astype(np.float32)
-        self._looked = np.full((rows, SOURCE_TOKENS), 1 / SOURCE_TOKENS, np.float32)
+        self.logprobs = logprobs.astype(np.float32)
+        self.looked = np.full((rows, SOURCE_TOKENS), 1 / SOURCE_TOKENS, np.float32)
 
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
-        return 0
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> None:
+        return None
 
-    def step(self, state: State, parents: Int32, tokens: Int32, top_k: int) -> StepResult:
-        rows = len(parents)
-        said = self._tokens[state % len(self._tokens), :rows, :top_k]
-        return StepResult(said, self._logprobs[:rows, :top_k], self._looked[:rows], state + 1)
+    def new_table(self, width: int, *, use_shortlist: bool) -> FreeTable:
+        return FreeTable(self)
 
-    def join(self, state: State, parents: Int32, newcomers: State) -> State:
-        return state
+
+class FreeTable:
+    """Counts steps."""
+
+    def __init__(self, engine: FreeEngine) -> None:
+        self._engine = engine
+        self._steps = 0
+
+    def insert(self, slots: Places, encoded: None, sources: Places) -> None:
+        """Needs no source."""
+
+    def move(self, origins: Places, slots: Places) -> None:
+        """Needs no source."""
+
+    def step(
+        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+    ) -> StepResult:
+        engine, rows = self._engine, tokens.size
+        said = engine.tokens[self._steps % len(engine.tokens), :rows, :top_k]
+        self._steps += 1
+        found = (said, engine.logprobs[:rows, :top_k], engine.looked[:rows])
+        return StepResult(*(each.reshape(*tokens.shape, -1) for each in found))
 
 
 def step_us(

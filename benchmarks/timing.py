@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model.contract import Int32
+from model.types import Int32
 
 #: Seconds of CPU that are worth measuring.
 ENOUGH = 0.1

@@ -1,23 +1,21 @@
-"""Faster versions of NumPy functions for small arrays."""
+"""Arrays that grow and shrink."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def padded(
-    array: NDArray[Any], widths: Sequence[tuple[int, int]], filling: float = 0
-) -> NDArray[Any]:
-    """Pads as `np.pad` does with a constant, without its 60 µs; may return `array` itself."""
-    if not any(map(any, widths)):
+def resized(array: NDArray[Any], *shape: int) -> NDArray[Any]:
+    """Returns `array` cut, or padded with zeros at the ends of its axes, to `shape`; itself, or a
+    part of it, if that is large enough."""
+    if array.shape == shape:
         return array
-    sizes = [
-        (before, size, after) for (before, after), size in zip(widths, array.shape, strict=True)
-    ]
-    grown = np.full([sum(each) for each in sizes], filling, array.dtype)
-    grown[tuple(slice(before, before + size) for before, size, _ in sizes)] = array
+    inside = tuple(slice(min(sizes)) for sizes in zip(array.shape, shape, strict=True))
+    if array[inside].shape == shape:
+        return array[inside]
+    grown = np.zeros(shape, array.dtype)
+    grown[inside] = array[inside]
     return grown

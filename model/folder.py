@@ -33,8 +33,10 @@ GRAPH_FILES = {
     "float32": ("encoder.onnx", "step.onnx"),
     "int8": ("encoder.int8.onnx", "step.int8.onnx"),
 }
-#: The int8 step over candidates only, and the arrays that choose them.
-SHORTLIST_FILES = ("shortlist.int8.onnx", "shortlist.npz")
+#: The arrays that choose candidates, and the int8 steps over them: for few rows, and for many.
+SHORTLIST_FILES = ("shortlist.npz", "shortlist.int8.onnx", "gathered.int8.onnx")
+#: The format of those graphs. Engines refuse others.
+GRAPH_FORMAT = 2
 
 #: The model where no other is named; it comes with the program.
 DEFAULT_MODEL = Path("models/default")

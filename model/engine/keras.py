@@ -1,6 +1,6 @@
 """The decoding contract over a Keras network, compiled where the backend can.
 
-A compiler that needs all shapes beforehand compiles once for each: so rows, source lengths and
+A compiler that needs all shapes beforehand compiles once for each: so slots, source lengths and
 `top_k` are rounded up to a few sizes, and the surplus is cut off again.
 """
 
@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
-from model.contract import Bool, Int32, StepResult
+from model.arrays import resized
+from model.contract import StepResult
 from model.engine.compiled import compiled, multiplies_bfloat16, prepare_device
-from model.engine.rows import FEWEST_ROWS, at_least
 from model.errors import FolderError
 from model.folder import WEIGHTS_FILE, ModelFolder
 from model.layers.decoders import Memory
 from model.networks.tokens import PAD_ID, TokenSeq2Seq
+from model.types import Array, Bool, Int32, Places, Tensor
 
-Tensor = Any
+#: The fewest rows of a step. A matrix product of one row takes another path than one of several,
+#: and rounds differently: a request alone would not get what it gets in a batch.
+FEWEST_ROWS = 2
 
 #: The smallest static sizes. Fewer rows would take as long on a GPU.
 FEWEST_STATIC_ROWS = 8
@@ -32,23 +34,104 @@ FEWEST_STATIC_TOKENS = 8
 
 
 @dataclass(frozen=True)
-class KerasState:
-    """The state that a step continues. Its tensors may have surplus rows and source positions.
+class EncodedSources:
+    """Sources that were encoded together. Tensors may have surplus rows and source positions.
 
     Attributes:
-        rows: real rows.
-        source_len: of the longest source.
-        memory: the sources, one row for each row of the last step.
-        sources: int32, which encoded source each row reads: rows whose sources stay in place (all
-            of a beam, mostly) need no copy of the memory.
-        recurrent: the decoder's state, each `(at least rows, units)`.
+        lengths: int32 `(sources,)`.
+        memory: the sources, `(at least sources, ...)` each.
+        state: the decoder's state, each `(at least sources, ...)`.
     """
 
-    rows: int
-    source_len: int
-    memory: Memory
-    sources: Int32
-    recurrent: list[Tensor]
+    lengths: Int32
+    memory: list[Tensor]
+    state: list[Tensor]
+
+
+class StepOutput(NamedTuple):
+    """Outputs of a step.
+
+    Attributes:
+        found: the fields of `StepResult`, in order, `(rows, ...)`.
+        state: the next state.
+    """
+
+    found: list[Array]
+    state: list[Tensor]
+
+
+class KerasTable:
+    """Slots of a network. See `model.contract.StateTable`.
+
+    Every row has a copy of its source, which is made when the source is inserted.
+
+    Args:
+        engine: runs the network.
+        width: rows of a slot; with static shapes rounded up to a power of two.
+    """
+
+    def __init__(self, engine: KerasEngine, width: int) -> None:
+        self._engine = engine
+        self._width = engine.static(width)
+        self._slots = 0  # that the tensors have
+        self._memory: list[Tensor] = []
+        self._state: list[Tensor] = []
+        self._lengths: Int32 = np.zeros(0, np.int32)  # of the sources, 0 in free slots
+
+    def insert(self, slots: Places, encoded: EncodedSources, sources: Places) -> None:
+        count = max(len(self._lengths), int(slots.max()) + 1)
+        lengths = resized(self._lengths, count).copy()
+        lengths[slots] = encoded.lengths[sources]
+        rows = resized(self._own_rows, count, self._width).copy()
+        rows[slots] = sources[:, None] + self._slots * self._width
+        self._arrange(rows, lengths, encoded)
+
+    def move(self, origins: Places, slots: Places) -> None:
+        rows, lengths = self._own_rows.copy(), self._lengths.copy()
+        rows[slots], lengths[slots] = rows[origins], lengths[origins]
+        lengths[origins] = 0
+        self._arrange(rows, lengths)
+
+    def step(
+        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+    ) -> StepResult:
+        count, width = tokens.shape
+        if count != len(self._lengths):
+            self._arrange(self._own_rows[:count], self._lengths[:count])
+        shape = self._slots, self._width
+        rows = self._own_rows.copy()
+        if parents is not None:  # they count rows without those that static shapes add
+            slots = np.arange(count)[:, None]
+            rows[:count, :width] = parents + slots * (self._width - width)
+        named = None
+        if wanted is not None:
+            n = next_power_of_two(wanted.shape[2])
+            named = resized(wanted.clip(min=0), *shape, n).reshape(-1, n)
+        output = self._engine.step(
+            self._memory, self._state, rows.ravel(), resized(tokens, *shape).ravel(), named, top_k
+        )
+        self._state = output.state
+        by_slot = [each.reshape(*shape, -1)[:count, :width] for each in output.found]
+        if wanted is not None:
+            by_slot[3] = by_slot[3][:, :, : wanted.shape[2]]
+        return StepResult(*by_slot)
+
+    @property
+    def _own_rows(self) -> Int32:
+        rows = np.arange(self._slots * self._width, dtype=np.int32)
+        return rows.reshape(self._slots, self._width)
+
+    def _arrange(self, rows: Int32, lengths: Int32, encoded: EncodedSources | None = None) -> None:
+        """Takes `rows` `(slots, width)`, counted through this table and then `encoded`."""
+        slots = self._engine.rows(len(rows) * self._width) // self._width
+        places = resized(rows[: len(lengths)], slots, self._width).ravel()
+        memory, state = self._memory, self._state
+        parts = [(memory, state)] * bool(memory)
+        if encoded is not None:
+            parts.append((encoded.memory, encoded.state))
+        source_len = self._engine.source_len(int(lengths.max()))
+        self._memory, self._state = self._engine.arrange(parts, places, source_len)
+        self._slots, self._lengths = slots, lengths
 
 
 class KerasEngine:
@@ -59,6 +142,8 @@ class KerasEngine:
         has_static_shapes: whether to compile with XLA, once for each of a few sizes. None: on a
             GPU, and on JAX, which knows no other way. PyTorch computes without a compiler.
     """
+
+    has_shortlist = False
 
     def __init__(self, network: TokenSeq2Seq, *, has_static_shapes: bool | None = None) -> None:
         backend = keras.backend.backend()
@@ -72,9 +157,8 @@ class KerasEngine:
         self._projection = network.projection.matrix()
         build = partial(compiled, network=network, has_static_shapes=has_static_shapes)
         self._encode = build(self._run_encode)
-        self._select = build(self._run_select)
         self._step = build(self._run_step, constants=(6,))
-        self._join = build(self._run_join, constants=(3,)) if has_static_shapes else self._run_join
+        self._arrange = build(_run_arrange, constants=(2,)) if has_static_shapes else _run_arrange
 
     @classmethod
     def load(cls, folder: ModelFolder) -> KerasEngine:
@@ -88,126 +172,85 @@ class KerasEngine:
         is_half = on_gpu and keras.backend.backend() != "torch" and multiplies_bfloat16()
         return cls(load_network(folder, "bfloat16" if is_half else "float32"))
 
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> KerasState:
+    def encode(
+        self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool
+    ) -> EncodedSources:
         rows, source_len = source_ids.shape
-        beyond = self._source_len(source_len) - source_len
-        inside = np.arange(source_len + beyond) < source_lengths[:, None]
-        padded = np.where(inside, np.pad(source_ids, ((0, 0), (0, beyond))), PAD_ID)
-        count = self._rows(rows)
-        memory, recurrent = self._encode(
-            _tensor(at_least(padded.astype(np.int32), count)), _tensor(at_least(inside, count))
-        )
-        sources = np.arange(rows, dtype=np.int32)
-        return KerasState(rows, source_len, Memory(*memory), sources, recurrent)
+        shape = self.rows(rows), self.source_len(source_len)
+        lengths = resized(source_lengths.astype(np.int32), shape[0])
+        lengths[rows:] = 1  # a row without tokens has no numbers
+        inside = np.arange(shape[1]) < lengths[:, None]
+        padded = np.where(inside, resized(source_ids, *shape), PAD_ID).astype(np.int32)
+        memory, state = self._encode(_tensor(padded), _tensor(inside))
+        return EncodedSources(lengths[:rows], memory, state)
+
+    def new_table(self, width: int, *, use_shortlist: bool) -> KerasTable:
+        return KerasTable(self, width)
 
     def step(
         self,
-        state: KerasState,
+        memory: list[Tensor],
+        state: list[Tensor],
         parents: Int32,
         tokens: Int32,
+        wanted: Int32 | None,
         top_k: int,
-        wanted: Int32 | None = None,
-    ) -> StepResult:
-        rows = len(parents)
-        count = self._rows(rows)
-        memory, recurrent, sources = state.memory, state.recurrent, state.sources[parents]
-        followed = _tensor(at_least(parents, count))
-        if count != len(memory.mask) or not np.array_equal(sources, state.sources):
-            memory = Memory(*self._select(list(memory), followed))
-        if self._is_static and count != len(recurrent[0]):
-            # Steps are compiled for each number of rows, not for each pair of numbers.
-            recurrent = self._select(recurrent, followed)
-            followed = _tensor(np.arange(count, dtype=np.int32))
-        named = None if wanted is None else _tensor(at_least(self._widened(wanted), count))
-        *found, wanted_logprobs, recurrent = self._step(
-            list(memory),
-            recurrent,
-            followed,
-            _tensor(at_least(tokens, count)),
-            named,
+    ) -> StepOutput:
+        """Takes a step of rows that each have a source and a state, from the state of `parents`
+        `(rows,)`; `wanted` is `(rows, n)`."""
+        *found, state = self._step(
+            memory,
+            state,
+            _tensor(parents),
+            _tensor(tokens),
+            None if wanted is None else _tensor(wanted),
             self._projection,
             self._tokens(top_k),
         )
-        best, logprobs, attention_weights = (_array(each)[:rows] for each in found)
-        return StepResult(
-            best[:, :top_k],
-            logprobs[:, :top_k],
-            attention_weights[:, : state.source_len],
-            KerasState(rows, state.source_len, memory, sources, recurrent),
-            None if wanted is None else _array(wanted_logprobs)[:rows, : wanted.shape[1]],
-        )
+        best, logprobs, *others = (_array(each) for each in found if each is not None)
+        return StepOutput([best[:, :top_k], logprobs[:, :top_k], *others], state)
 
-    def join(self, state: KerasState, parents: Int32, newcomers: KerasState) -> KerasState:
-        rows = len(parents) + newcomers.rows
-        places = np.append(parents, np.arange(newcomers.rows) + len(state.recurrent[0]))
-        sources = np.append(
-            state.sources[parents], newcomers.sources + state.sources.max() + 1
-        ).astype(np.int32)
-        source_len = max(state.source_len, newcomers.source_len)
-        memory, recurrent = self._join(
-            [list(each.memory) for each in (state, newcomers)],
-            [each.recurrent for each in (state, newcomers)],
-            _tensor(at_least(places.astype(np.int32), self._rows(rows))),
-            self._source_len(source_len),
-        )
-        return KerasState(rows, source_len, Memory(*memory), sources, recurrent)
+    def arrange(
+        self, parts: list[tuple[list[Tensor], list[Tensor]]], rows: Int32, source_len: int
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Returns the memory and the state of `rows`, counted through all `parts`, with sources cut
+        or padded to `source_len`."""
+        memory, state = self._arrange(parts, _tensor(rows), source_len)
+        return list(memory), list(state)
 
-    def _rows(self, rows: int) -> int:
-        if not self._is_static:
-            return max(rows, FEWEST_ROWS)
-        return next_power_of_two(max(rows, FEWEST_STATIC_ROWS))
+    def static(self, size: int) -> int:
+        """Returns the static size for `size`."""
+        return next_power_of_two(size) if self._is_static else size
 
-    def _source_len(self, source_len: int) -> int:
-        if not self._is_static:
-            return source_len
-        return next_power_of_two(max(source_len, SHORTEST_STATIC_SOURCE))
+    def rows(self, rows: int) -> int:
+        """Returns how many rows to compute, for so many at least."""
+        return self.static(max(rows, FEWEST_STATIC_ROWS if self._is_static else FEWEST_ROWS))
+
+    def source_len(self, source_len: int) -> int:
+        """Returns the length to which sources are padded."""
+        return self.static(max(source_len, SHORTEST_STATIC_SOURCE if self._is_static else 1))
 
     def _tokens(self, top_k: int) -> int:
         least = FEWEST_STATIC_TOKENS if self._is_static else 1
         size = self._network.config.target_vocab_size
         return min(next_power_of_two(max(top_k, least)), size)
 
-    def _widened(self, wanted: Int32) -> Int32:
-        beyond = next_power_of_two(wanted.shape[1]) - wanted.shape[1]
-        return np.pad(wanted.clip(min=0), ((0, 0), (0, beyond)))
-
     def _run_encode(self, source_ids: Tensor, mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        memory, recurrent = self._network.encode(source_ids, mask)
-        return list(memory), recurrent
-
-    def _run_select(self, tensors: list[Tensor], rows: Tensor) -> list[Tensor]:
-        return [ops.take(each, rows, axis=0) for each in tensors]
-
-    def _run_join(
-        self,
-        memories: list[list[Tensor]],
-        recurrents: list[list[Tensor]],
-        places: Tensor,
-        source_len: int,
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Returns the rows at `places`, counted through all states."""
-        padded = [_lengthened(Memory(*memory), source_len) for memory in memories]
-        joined, recurrent = (
-            [
-                ops.take(ops.concatenate(each, axis=0), places, axis=0)
-                for each in zip(*parts, strict=True)
-            ]
-            for parts in (padded, recurrents)
-        )
-        return joined, recurrent
+        memory, state = self._network.encode(source_ids, mask)
+        return list(memory), state
 
     def _run_step(
         self,
         memory: list[Tensor],
-        recurrent: list[Tensor],
+        state: list[Tensor],
         parents: Tensor,
         tokens: Tensor,
         wanted: Tensor | None,
         projection: Tensor,
         top_k: int,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, list[Tensor]]:
-        continued = [ops.take(each, parents, axis=0) for each in recurrent]
-        logits, attention_weights, recurrent = self._network.step(
+        continued = [ops.take(each, parents, axis=0) for each in state]
+        logits, attention_weights, state = self._network.step(
             tokens, Memory(*memory), continued, projection
         )
         total = ops.logsumexp(logits, axis=-1, keepdims=True)
@@ -217,8 +260,30 @@ class KerasEngine:
             best_logits - total,
             ops.cast(attention_weights, "float32"),
             None if wanted is None else ops.take_along_axis(logits, wanted, axis=-1) - total,
-            recurrent,
+            state,
         )
+
+
+def _run_arrange(
+    parts: list[tuple[list[Tensor], list[Tensor]]], rows: Tensor, source_len: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    memories, states = zip(*parts, strict=True)
+    cut = [[each[:, :source_len] for each in memory] for memory in memories]
+    memory = [_rows_of(list(each), rows, source_len) for each in zip(*cut, strict=True)]
+    return memory, [_rows_of(list(each), rows) for each in zip(*states, strict=True)]
+
+
+def _rows_of(parts: list[Tensor], rows: Tensor, least: int = 0) -> Tensor:
+    """Returns `rows` of all parts, which are padded with zeros to the longest along every axis but
+    the first; along the second to `least` as well."""
+    sizes = [max(each) for each in zip(*(part.shape[1:] for part in parts), strict=True)]
+    if least:
+        sizes[0] = max(sizes[0], least)
+    padded = []
+    for part in parts:
+        beyond = [(0, size - own) for size, own in zip(sizes, part.shape[1:], strict=True)]
+        padded.append(ops.pad(part, [(0, 0), *beyond]) if any(map(any, beyond)) else part)
+    return ops.take(ops.concatenate(padded, axis=0), rows, axis=0)
 
 
 def load_network(folder: ModelFolder, dtype: str = "float32") -> TokenSeq2Seq:
@@ -255,22 +320,9 @@ def _use_no_cudnn(network: TokenSeq2Seq) -> None:
             layer.use_cudnn = False
 
 
-def _array(tensor: Tensor) -> NDArray[Any]:
+def _array(tensor: Tensor) -> Array:
     return np.asarray(ops.convert_to_numpy(tensor))
 
 
-def _tensor(array: NDArray[Any]) -> Tensor:
+def _tensor(array: Array) -> Tensor:
     return ops.convert_to_tensor(array)
-
-
-def _lengthened(memory: Memory, source_len: int) -> Memory:
-    """Returns `memory`, padded at the right to `source_len`; the new positions are masked."""
-    missing = source_len - memory.mask.shape[1]
-    if not missing:
-        return memory
-    beyond = [[0, 0], [0, missing]]
-    return Memory(
-        ops.pad(memory.keys, [*beyond, [0, 0]]),
-        ops.pad(memory.values, [*beyond, [0, 0]]),
-        ops.pad(memory.mask, beyond, constant_values=False),
-    )

@@ -1,194 +1,158 @@
-"""Encoded sources, as the steps of ONNX graphs read them."""
+"""Encoded sources in fixed slots, as the steps of ONNX graphs read them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from model.contract import Float32
-from model.engine.shortlist import Candidates
-from model.lazy import lazy
+from model.types import Array, Float32, Int32, Places
 
 #: Added to the energies of padding.
 NO_TOKEN = -1e9
 
-#: A memory gets spare room for one more source for every so many.
-SHARE_OF_ROOM = 2
+#: The axis of source positions; arrays of other names have none.
+SOURCE_AXIS = {"keys": -1, "values": -2, "padding": -1}
 
-Array = NDArray[Any]
-Places = NDArray[np.intp]
-
-
-@dataclass
-class Room:
-    """Arrays whose beginnings are memories. New sources are written below the others, and over
-    unused ones: only the memory that was made last is valid.
-
-    Attributes:
-        arrays: as in `Memory.arrays`, of as many sources as there is room for. All numbers are
-            finite.
-        writings: how often sources were written.
-    """
-
-    arrays: list[Array]
-    writings: int = 0
+#: The slots that are allocated at first, if there are several sources.
+FEWEST_SLOTS = 8
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Encoded sources, one row for each.
+class EncodedSources:
+    """Sources that were encoded together.
 
     Attributes:
-        keys: `(sources, 1, [heads,] units, source_len)`. At padding, any numbers.
-        values: `(sources, 1, [heads,] source_len, units)`. The same.
-        padding: `(sources, 1, 1, source_len)`, 0 at real tokens and `NO_TOKEN` at others.
-        candidates: each source's shortlist; None: no source has one.
-        room: the arrays to which more sources can be added; None: there are none.
-        writings: of the room, when this memory was made.
+        lengths: int32 `(sources,)`.
+        arrays: `keys` float32 `(sources, 1, [heads,] units, source_len)` and `values` `(sources, 1,
+            [heads,] source_len, units)`, any finite numbers at padding; with shortlists also
+            `candidates` int32 `(sources, candidates)`, their `scales` and `bias` float32
+            `(sources, 1, candidates)`.
+        state: the decoder's state, each `(sources, 1, 1, units)`.
     """
 
-    keys: Float32
-    values: Float32
-    padding: Float32
-    candidates: Candidates | None
-    room: Room | None = None
-    writings: int = 0
+    lengths: Int32
+    arrays: dict[str, Array]
+    state: list[Float32]
 
     def __len__(self) -> int:
-        return len(self.padding)
+        return len(self.lengths)
+
+
+class SourceMemory:
+    """The sources of a table, one in each slot. All numbers are finite, in free slots too.
+
+    Args:
+        names: of the arrays that it keeps.
+
+    Attributes:
+        arrays: by name, `(slots that there is room for, ...)`.
+        lengths: int32, of the source in each slot, 0 in free ones.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self.arrays: dict[str, Array] = {}
+        self.lengths: Int32 = np.zeros(0, np.int32)
+
+    def insert(self, slots: Places, parts: Sequence[tuple[EncodedSources, Places]]) -> None:
+        """Writes sources over `slots` `(n,)`: of each part the given rows, in order. If it raises
+        an error, no slot in use has changed."""
+        lengths = np.concatenate([part.lengths[rows] for part, rows in parts])
+        staying = self.lengths.copy()
+        staying[slots[slots < len(staying)]] = 0
+        (first, rows), *others = parts
+        if not others and not staying.any() and _are_all(first, slots) and _are_all(first, rows):
+            self._take(first)
+            return
+        longest = max(int(staying.max(initial=0)), int(lengths.max()))
+        self._make_room(int(slots.max()) + 1, longest, like=first)
+        self.arrays["padding"][slots] = _padding(lengths, self._source_len)
+        begin = 0
+        for part, rows in parts:
+            own = slots[begin : begin + len(rows)]
+            begin += len(rows)
+            for name, array in self.arrays.items():
+                if name != "padding":
+                    _put(array, own, part.arrays[name][rows], SOURCE_AXIS.get(name))
+        self.lengths[slots] = lengths
+
+    def move(self, origins: Places, slots: Places) -> None:
+        """Moves the sources in `origins` `(n,)` to `slots` `(n,)`."""
+        for array in (*self.arrays.values(), self.lengths):
+            array[slots] = array[origins]
+        self.lengths[origins] = 0
+
+    def first(self, count: int) -> dict[str, Array]:
+        """Returns the arrays of the first `count` slots, and frees all others."""
+        self.lengths[count:] = 0
+        return {name: array[:count] for name, array in self.arrays.items()}
 
     @property
-    def source_len(self) -> int:
-        """Returns the length of the sources, with padding."""
-        return int(self.padding.shape[-1])
+    def _source_len(self) -> int:
+        return int(self.arrays["padding"].shape[-1]) if self.arrays else 0
 
-    @property
-    def arrays(self) -> list[Array]:
-        """Returns all arrays; their first axis is that of the sources."""
-        found = self.candidates
-        further = [] if found is None else [getattr(found, each.name) for each in fields(found)]
-        return [self.keys, self.values, self.padding, *further]
+    def _take(self, sources: EncodedSources) -> None:
+        """Keeps the arrays of the only sources, without a copy."""
+        self.lengths = sources.lengths.copy()
+        self.arrays = {name: sources.arrays[name] for name in self._names if name != "padding"}
+        self.arrays["padding"] = _padding(self.lengths, int(self.lengths.max()))
 
-    @lazy
-    def parts(self) -> tuple[tuple[Places, Memory], tuple[Places, Memory]]:
-        """Returns the indices and the memory of the sources that use their shortlists, then those
-        of the others, without candidates. They are copied once, not at every step."""
-        if self.candidates is None:
-            raise ValueError("no source has candidates")
-        is_used = self.candidates.is_used
-        short, whole = np.flatnonzero(is_used), np.flatnonzero(~is_used)
-        others = Memory(self.keys[whole], self.values[whole], self.padding[whole], None)
-        return (short, self._like([each[short] for each in self.arrays])), (whole, others)
-
-    @classmethod
-    def join(cls, parts: Sequence[Memory]) -> Memory:
-        """Joins the sources of all, in order."""
-        return parts[0] if len(parts) == 1 else _gathered(parts, [None] * len(parts), room=0)
-
-    @classmethod
-    def join_some(cls, parts: Sequence[Memory], kept: Places) -> Memory:
-        """Joins the sources at `kept`, counted through all `parts`, the first one's first; with
-        room for more."""
-        ends = np.cumsum([len(part) for part in parts])
-        own = np.split(kept, np.searchsorted(kept, ends[:-1]))
-        starts = ends - [len(part) for part in parts]
-        lines = [each - start for each, start in zip(own, starts, strict=True)]
-        return _gathered(parts, lines, room=1 + len(kept) // SHARE_OF_ROOM)
-
-    @property
-    def is_current(self) -> bool:
-        """Tells whether no source was written since this memory was made."""
-        return self.room is None or self.room.writings == self.writings
-
-    def has_room_for(self, more: Memory, lines: Places) -> bool:
-        """Tells whether `add` will work."""
-        return (
-            self.room is not None
-            and self.is_current
-            and lines[-1] < len(self.room.arrays[0])
-            and more.source_len <= self.source_len
-        )
-
-    def add(self, more: Memory, lines: Places) -> Memory:
-        """Adds `more` to these sources, at `lines`, ascending: over unused sources and below all
-        others. Nothing else is copied, and this memory is not current any more.
-
-        Raises:
-            ValueError: if there is no room for them.
-        """
-        if self.room is None or not self.has_room_for(more, lines):
-            raise ValueError("there is no room")
-        for array, new, (axis, filling) in zip(
-            self.room.arrays, more.arrays, _paddings(self), strict=True
-        ):
-            _put(array, lines, new, axis, filling)
-        self.room.writings += 1
-        end = max(len(self), int(lines[-1]) + 1)
-        return self._like([array[:end] for array in self.room.arrays], self.room)
-
-    def _like(self, arrays: list[Array], room: Room | None = None) -> Memory:
-        keys, values, padding, *further = arrays
-        candidates = Candidates(*further) if further else None
-        return Memory(keys, values, padding, candidates, room, room.writings if room else 0)
+    def _make_room(self, slots: int, longest: int, like: EncodedSources) -> None:
+        """Makes room for so many slots, and for sources of `longest` tokens."""
+        count, source_len = len(self.lengths), self._source_len
+        if slots > count:
+            count = max(slots, 2 * count, FEWEST_SLOTS)
+        size = bucket(longest)
+        if longest > source_len or 2 * size <= source_len:
+            source_len = size
+        if (count, source_len) == (len(self.lengths), self._source_len):
+            return
+        staying = np.flatnonzero(self.lengths)
+        lengths = np.zeros(count, np.int32)
+        lengths[staying] = self.lengths[staying]
+        grown = {"padding": _padding(lengths, source_len)}
+        for name in self._names:
+            if name != "padding":
+                grown[name] = _empty_like(
+                    like.arrays[name], count, SOURCE_AXIS.get(name), source_len
+                )
+                if staying.size:
+                    _put(grown[name], staying, self.arrays[name][staying], SOURCE_AXIS.get(name))
+        self.arrays, self.lengths = grown, lengths
 
 
-def _paddings(memory: Memory) -> list[tuple[int | None, float | None]]:
-    """Returns the axis of source positions of each array, and the padding after a source."""
-    own: list[tuple[int | None, float | None]] = [(-1, None), (-2, None), (-1, NO_TOKEN)]
-    return [*own, *((None, None) for _ in memory.arrays[len(own) :])]
+def _are_all(sources: EncodedSources, places: Places) -> bool:
+    """Tells whether `places` are those of all `sources`, in order."""
+    return len(places) == len(sources) and bool((places == np.arange(len(sources))).all())
 
 
-def _gathered(parts: Sequence[Memory], lines: Sequence[Places | None], room: int) -> Memory:
-    """Gathers the sources at `lines` of each part (None: all), without positions that are all
-    padding, and with `room` for more."""
-    counts = [
-        len(part) if own is None else len(own) for part, own in zip(parts, lines, strict=True)
-    ]
-    longest = max(_longest(part, own) for part, own in zip(parts, lines, strict=True))
-    used, firsts = sum(counts), np.cumsum(counts) - counts
-    arrays = []
-    for place, (axis, filling) in enumerate(_paddings(parts[0])):
-        like = parts[0].arrays[place]
-        shape = [used + room, *like.shape[1:]]
-        if axis is not None:
-            shape[axis] = longest
-        array = np.zeros(shape, like.dtype)
-        for part, own, first, count in zip(parts, lines, firsts, counts, strict=True):
-            new = part.arrays[place]
-            if own is not None and new.shape[1:] == array.shape[1:]:
-                np.take(new, own, axis=0, out=array[first : first + count], mode="clip")
-            else:
-                new = new if own is None else new[own]
-                _put(array, slice(first, first + count), new, axis, filling)
-        arrays.append(array)
-    return parts[0]._like([array[:used] for array in arrays], Room(arrays) if room else None)
+def _empty_like(array: Array, count: int, axis: int | None, source_len: int) -> Array:
+    """Returns zeros `(count, ...)`, like those of `array`, with `source_len` along `axis`."""
+    shape = [count, *array.shape[1:]]
+    if axis is not None:
+        shape[axis] = source_len
+    return np.zeros(shape, array.dtype)
 
 
-def _put(
-    array: Array, lines: Places | slice, new: Array, axis: int | None, filling: float | None
-) -> None:
-    """Copies `new` to `lines`, cut or padded along an axis that counts from the last. Without a
-    `filling` the rest keeps its values."""
-    if axis is None or new.shape[axis] == array.shape[axis]:
-        array[lines] = new
-        return
-    size = min(new.shape[axis], array.shape[axis])
-    there: list[Any] = [slice(None)] * array.ndim
-    there[axis] = slice(size)
-    part = new[tuple(there)]
-    there[0] = lines
-    array[tuple(there)] = part
-    if filling is not None:
-        there[axis] = slice(size, None)
-        array[tuple(there)] = filling
+def _padding(lengths: Int32, source_len: int) -> Float32:
+    """Returns 0 at tokens and `NO_TOKEN` at padding, `(sources, 1, 1, source_len)`."""
+    is_token = np.arange(source_len) < lengths[:, None]
+    return np.where(is_token, np.float32(0), np.float32(NO_TOKEN))[:, None, None]
 
 
-def _longest(memory: Memory, lines: Places | None) -> int:
-    """Returns the length of the longest source."""
-    padding = memory.padding if lines is None else memory.padding[lines]
-    is_real = (padding == 0).any(axis=tuple(range(padding.ndim - 1)))
-    return int(np.flatnonzero(is_real)[-1]) + 1 if len(padding) else 0
+def _put(array: Array, slots: Places, new: Array, axis: int | None) -> None:
+    """Copies `new` to `slots` of `array`, which may be longer or shorter along `axis`."""
+    if axis is not None:
+        inside: list[slice] = [slice(None)] * array.ndim
+        inside[axis] = slice(min(array.shape[axis], new.shape[axis]))
+        array, new = array[tuple(inside)], new[tuple(inside)]
+    array[slots] = new
+
+
+def bucket(length: int) -> int:
+    """Rounds the length of a source up to one of few sizes, at most a third above: 8, 16, 24, 32,
+    48, 64, 96, ..."""
+    step = max(8, 1 << (length - 1).bit_length() >> 2)
+    return -(-length // step) * step

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -16,14 +15,14 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NoSuchFile,
 )
 
-from model.contract import EVERY_TOKEN, Bool, Float32, Int32, Sequel, StepResult, Steps
-from model.engine.grid import Grid
-from model.engine.memory import NO_TOKEN, Memory
-from model.engine.rows import pick
-from model.engine.shortlist import Shortlist
-from model.engine.step import StepGraph, Taken, open_session
+from model.arrays import resized
+from model.contract import StepResult
+from model.engine.memory import EncodedSources, SourceMemory
+from model.engine.shortlist import Shortlist, ShortlistColumns
+from model.engine.step_graph import StepGraph, open_session
 from model.errors import EngineError, FolderError
 from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder
+from model.types import Array, Bool, Float32, Int32, Places
 
 Precision = Literal["float32", "int8"]
 
@@ -32,23 +31,95 @@ Precision = Literal["float32", "int8"]
 #: and takes twice as long for twice the rows: a few sources of similar length are fastest.
 ENCODED_TOGETHER = 4
 
+#: Rows of a greedy search from which on, and vocabularies up to which, the whole vocabulary is
+#: multiplied and the candidates are gathered: that takes less time than to copy the columns of new
+#: requests. A beam uses its copies so many times that they pay.
+MANY_ROWS, MOST_GATHERED = 8, 8_000
+
 #: Errors of the runtime for a file that is no graph, or none that it can run.
 BAD_GRAPH = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile)
 
 
-@dataclass(frozen=True)
-class OnnxState:
-    """The state that a step continues.
+class OnnxTable:
+    """Slots of a step graph. See `model.contract.StateTable`."""
 
-    Attributes:
-        memory: the sources.
-        grid: the source of each row, and its place.
-        recurrent: the decoder's state, each `(lines, width, 1, units)`: rows in the grid.
+    def __init__(self, graph: StepGraph, width: int) -> None:
+        self._graph = graph
+        self._width = width
+        self._memory = SourceMemory(graph.memory_names)
+        self._stepped: dict[str, Array] = {}  # the memory of the slots that were stepped last
+        self._state: list[Float32] = []  # each `(slots, width, 1, units)`
+
+    def insert(self, slots: Places, encoded: list[EncodedSources], sources: Places) -> None:
+        parts = list(_select(encoded, sources))
+        by_part = [[each[rows] for each in part.state] for part, rows in parts]
+        states = [np.concatenate(each) for each in zip(*by_part, strict=True)]
+        if not self._state:
+            self._state = [np.zeros((0, self._width, *new.shape[2:]), new.dtype) for new in states]
+        count = max(len(self._state[0]), int(slots.max()) + 1)
+        grown = [resized(each, count, *each.shape[1:]) for each in self._state]
+        self._memory.insert(slots, parts)
+        for state, new in zip(grown, states, strict=True):
+            state[slots] = new  # every row of a slot begins alike
+        self._state, self._stepped = grown, {}
+
+    def move(self, origins: Places, slots: Places) -> None:
+        self._memory.move(origins, slots)
+        for state in self._state:
+            state[slots] = state[origins]
+        self._stepped = {}
+
+    def step(
+        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+    ) -> StepResult:
+        count, state = len(tokens), self._state
+        if len(state[0]) != count:
+            state = [each[:count] for each in state]
+            self._stepped = {}
+        if parents is not None:
+            state = [each.reshape(-1, each.shape[-1])[parents][:, :, None] for each in state]
+        if not self._stepped:
+            self._stepped = self._memory.first(count)
+            self._graph = self._choose_graph(count * self._width)
+        output = self._graph.run(self._stepped, tokens, state, top_k, wanted)
+        self._state = output.state
+        return output.result
+
+    def _choose_graph(self, rows: int) -> StepGraph:
+        """Returns the graph for so many rows."""
+        return self._graph
+
+
+class ShortlistTable(OnnxTable):
+    """Slots of the step graphs over candidates.
+
+    Args:
+        shortlist: their choice.
+        graphs: for few rows, and for many.
+        width: rows of each slot.
     """
 
-    memory: Memory
-    grid: Grid
-    recurrent: list[Float32]
+    def __init__(
+        self, shortlist: Shortlist, graphs: tuple[StepGraph, StepGraph], width: int
+    ) -> None:
+        self._few, self._many = graphs
+        super().__init__(self._many, width)
+        self._columns = ShortlistColumns(shortlist)
+        self._may_gather = width == 1 and len(shortlist.frequent) <= MOST_GATHERED
+
+    def insert(self, slots: Places, encoded: list[EncodedSources], sources: Places) -> None:
+        super().insert(slots, encoded, sources)
+        self._columns.forget(slots)
+
+    def move(self, origins: Places, slots: Places) -> None:
+        super().move(origins, slots)
+        self._columns.forget(slots)
+
+    def _choose_graph(self, rows: int) -> StepGraph:
+        if self._may_gather and rows >= MANY_ROWS:
+            return self._many
+        self._stepped["columns"] = self._columns.of(self._stepped["candidates"])
+        return self._few
 
 
 class OnnxEngine:
@@ -56,9 +127,12 @@ class OnnxEngine:
 
     Args:
         encoder, step: the graphs, as `python -m training export` writes them.
-        shortlist: the graph of a step over candidates only, and their choice; for sources that use
-            shortlists.
+        shortlist: the files of `SHORTLIST_FILES`, for sources that use shortlists.
         threads: threads per operator; 0: one for each core.
+
+    Raises:
+        InvalidGraph: if another release wrote a graph.
+        FolderError: if the shortlist cannot be read.
     """
 
     def __init__(
@@ -66,18 +140,19 @@ class OnnxEngine:
         encoder: bytes,
         step: bytes,
         *,
-        shortlist: tuple[bytes, Shortlist] | None = None,
+        shortlist: tuple[bytes, ...] | None = None,
         threads: int = 0,
     ) -> None:
         self._encoder = open_session(encoder, threads)
         self._step = StepGraph(step, threads)
         self._shortlist = None
+        self.has_shortlist = shortlist is not None
         if shortlist is not None:
-            graph, self._shortlist = shortlist
-            self._short_step = StepGraph(graph, threads)
-        self._state_names = [
-            each.name for each in self._encoder.get_outputs() if each.name.startswith("state_")
-        ]
+            choice, few, many = shortlist
+            self._shortlist = Shortlist.from_bytes(choice)
+            self._short_steps = StepGraph(few, threads), StepGraph(many, threads)
+        names = [each.name for each in self._encoder.get_outputs()]
+        self._outputs = ["keys", "values", *(name for name in names if name.startswith("state_"))]
 
     @classmethod
     def load(cls, folder: ModelFolder, precision: Precision, *, threads: int = 0) -> OnnxEngine:
@@ -97,144 +172,49 @@ class OnnxEngine:
             names = (*names, *SHORTLIST_FILES)
         encoder, step, *short = ((folder.path / name).read_bytes() for name in names)
         try:
-            shortlist = (short[0], Shortlist.from_bytes(short[1])) if short else None
-            return cls(encoder, step, shortlist=shortlist, threads=threads)
+            return cls(encoder, step, shortlist=tuple(short) or None, threads=threads)
         except (*BAD_GRAPH, FolderError) as error:
             raise FolderError(
                 f"{folder.path}: {' or '.join(names)} cannot be run. Export them anew. ({error})"
             ) from None
 
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> OnnxState:
-        parts, rows = [], len(source_ids)
+    def encode(
+        self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool
+    ) -> list[EncodedSources]:
+        rows = len(source_ids)
         count = -(-rows // ENCODED_TOGETHER)
         ends = [rows * place // count for place in range(count + 1)]  # 2 and 3, not 4 and 1
-        for first, end in itertools.pairwise(ends):
-            lengths = source_lengths[first:end]
-            parts.append(self._encode(source_ids[first:end, : lengths.max()], lengths))
-        memories, states = zip(*parts, strict=True)
-        memory = Memory.join(list(memories))
-        if self._shortlist is not None:
-            found = self._shortlist.candidates(source_ids, source_lengths, use_shortlist)
-            memory = replace(memory, candidates=found)
-        recurrent = [_joined(each) for each in zip(*states, strict=True)]
-        return OnnxState(memory, Grid.of_sources(rows), recurrent)
-
-    def _encode(self, source_ids: Int32, source_lengths: Int32) -> tuple[Memory, list[Float32]]:
-        feeds = {"source_ids": source_ids, "source_lengths": source_lengths.astype(np.int32)}
-        names = ["keys", "values", *self._state_names]
-        keys, values, *recurrent = self._encoder.run(names, feeds)
-        is_padding = np.arange(source_ids.shape[1]) >= source_lengths[:, None]
-        padding = np.where(is_padding, np.float32(NO_TOKEN), np.float32(0))[:, None, None]
-        return Memory(keys, values, padding, None), recurrent
-
-    def step(
-        self,
-        state: OnnxState,
-        parents: Int32,
-        tokens: Int32,
-        top_k: int,
-        wanted: Int32 | None = None,
-    ) -> StepResult:
-        if wanted is not None:
-            result = self.step(state, parents, tokens, top_k)
-            return replace(result, wanted_logprobs=self._wanted(state, parents, tokens, wanted))
-        return self._step_once(self._follow(state, parents), tokens, top_k)
-
-    def _step_once(self, followed: OnnxState, tokens: Int32, top_k: int) -> StepResult:
-        """Takes one step of rows that `_follow` has arranged."""
-        memory, grid, recurrent = followed.memory, followed.grid, followed.recurrent
-        taken = self._take_step(memory, grid.spread(tokens)[..., None], recurrent, top_k)
-        return StepResult(
-            grid.collect(taken.best),
-            grid.collect(taken.logprobs),
-            grid.collect(taken.attention_weights[:, :, 0]),
-            OnnxState(memory, grid, taken.recurrent),
-        )
-
-    def step_ahead(self, state: OnnxState, sequel: Sequel) -> Steps:
-        parents, tokens, top_k, totals, most_steps = sequel
-        followed = self._follow(state, parents)
-        memory, grid, recurrent = followed.memory, followed.grid, followed.recurrent
-        if most_steps == 1 or grid.shape != (1, len(tokens)):
-            return Steps.of_one(self._step_once(followed, tokens, top_k))
-        candidates = memory.candidates
-        is_short = candidates is not None and candidates.are_all_used
-        graph = self._short_step if is_short else self._step
-        taken, parents_between, tokens_between = graph.take_ahead(
-            memory, tokens[None, :, None], recurrent, top_k, totals.astype(np.float32), most_steps
-        )
-
-        def state_after(step: int) -> OnnxState:
-            return OnnxState(memory, grid, [each[None, step] for each in taken.recurrent])
-
-        return Steps(
-            taken.best,
-            taken.logprobs,
-            taken.attention_weights[:, :, 0],
-            parents_between,
-            tokens_between,
-            state_after,
-        )
-
-    def _follow(self, state: OnnxState, parents: Int32) -> OnnxState:
-        """Returns the state of rows that continue `parents`."""
-        memory, grid, recurrent = state.memory, state.grid, state.recurrent
-        if not memory.is_current:
-            raise ValueError("a state that was joined with others cannot be used again")
-        if grid.is_continued_by(parents):
-            return state
-        grid, lines, places = grid.follow(parents)
-        if places is not None:
-            recurrent = [
-                each.reshape(-1, each.shape[-1])[places].reshape(*grid.shape, 1, -1)
-                for each in recurrent
-            ]
-        if lines is not None:
-            memory = Memory.join_some([memory], lines)
-        return OnnxState(memory, grid, recurrent)
-
-    def _wanted(self, state: OnnxState, parents: Int32, tokens: Int32, wanted: Int32) -> Float32:
-        """Returns the log-probabilities of `wanted`. The graphs return the likeliest tokens only:
-        rows that want others take a step of their own with a top_k of the whole vocabulary. That is
-        slow, but takes little time if they are few."""
-        logprobs = np.full(wanted.shape, -np.inf, np.float32)
-        rows = np.flatnonzero((wanted >= 0).any(axis=1))
-        if rows.size:
-            every = self.step(state, parents[rows], tokens[rows], EVERY_TOKEN)
-            logprobs[rows] = pick(every.tokens, every.logprobs, wanted[rows])
-        return logprobs
-
-    def join(self, state: OnnxState, parents: Int32, newcomers: OnnxState) -> OnnxState:
-        state = self._follow(state, parents)
-        lines = state.grid.room_for(len(newcomers.grid.origins))
-        pairs = list(zip(state.recurrent, newcomers.recurrent, strict=True))
-        is_wide = newcomers.grid.width <= state.grid.width
-        if is_wide and state.memory.has_room_for(newcomers.memory, lines):
-            grid = state.grid.add(newcomers.grid, lines)
-            recurrent = [grid.extended(old, newcomers.grid.collect(new)) for old, new in pairs]
-            return OnnxState(state.memory.add(newcomers.memory, lines), grid, recurrent)
-        grid, lines = Grid.join([state.grid, newcomers.grid])
-        rows = [(state.grid.collect(old), newcomers.grid.collect(new)) for old, new in pairs]
-        recurrent = [grid.spread(np.concatenate(each)) for each in rows]
-        memory = Memory.join_some([state.memory, newcomers.memory], lines)
-        return OnnxState(memory, grid, recurrent)
-
-    def _take_step(
-        self, memory: Memory, tokens: Int32, recurrent: list[Float32], top_k: int
-    ) -> Taken:
-        """Takes one step, in the grid of `tokens` `(lines, width, 1)`."""
-        candidates = memory.candidates
-        if candidates is None or candidates.are_none_used:
-            return self._step.take(memory, tokens, recurrent, top_k)
-        if candidates.are_all_used:
-            return self._short_step.take(memory, tokens, recurrent, top_k)
-        taken = [
-            self._take_step(own, tokens[places], [each[places] for each in recurrent], top_k)
-            for places, own in memory.parts
+        return [
+            self._encode(source_ids[own], source_lengths[own], use_shortlist[own])
+            for own in itertools.starmap(slice, itertools.pairwise(ends))
         ]
-        order = np.argsort(np.concatenate([places for places, _ in memory.parts]))
-        return Taken.side_by_side(taken, order)
+
+    def _encode(
+        self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool
+    ) -> EncodedSources:
+        lengths = source_lengths.astype(np.int32)
+        ids = source_ids[:, : lengths.max()]
+        feeds = {"source_ids": ids, "source_lengths": lengths}
+        keys, values, *state = self._encoder.run(self._outputs, feeds)
+        arrays = {"keys": keys, "values": values}
+        if self._shortlist is not None and use_shortlist.any():
+            arrays |= self._shortlist.candidates(ids, lengths)
+        return EncodedSources(lengths, arrays, state)
+
+    def new_table(self, width: int, *, use_shortlist: bool) -> OnnxTable:
+        if use_shortlist and self._shortlist is not None:
+            return ShortlistTable(self._shortlist, self._short_steps, width)
+        return OnnxTable(self._step, width)
 
 
-def _joined(parts: Sequence[Float32]) -> Float32:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _select(
+    encoded: list[EncodedSources], sources: Places
+) -> Iterator[tuple[EncodedSources, Places]]:
+    """Yields the parts of which some `sources` are, ascending and counted through all, and the rows
+    of these."""
+    first = 0
+    for part in encoded:
+        rows = sources[(sources >= first) & (sources < first + len(part))] - first
+        if rows.size:
+            yield part, rows
+        first += len(part)

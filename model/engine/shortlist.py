@@ -1,8 +1,10 @@
 """Shortlists: the words of the vocabulary that a source may need, frequent and likely ones.
 
-A projection to some hundred candidates takes a fraction of the time of one to the whole vocabulary
-(Jean et al. 2015, arXiv:1412.2007, section 3.3). Every source has equally many candidates, so that
-a request's numbers do not depend on its batch.
+To choose among some hundred candidates takes a fraction of the time of the whole vocabulary (Jean
+et al. 2015, arXiv:1412.2007, section 3.3). Every source has equally many candidates, so that a
+request's numbers do not depend on its batch. For a few rows, each is multiplied by copies of its
+candidates' columns; for many, all are multiplied by the whole projection and each row's candidates
+are gathered. Sums of whole numbers are exact: both give the same bits.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import Bool, Float32, Int32
+from model.arrays import resized
 from model.errors import FolderError
-from model.lazy import lazy
+from model.types import Array, Float32, Int32, Places
 
 #: Errors of NumPy, and of the archive under it, for a damaged file or one without arrays.
 BAD_FILE = (
@@ -31,34 +33,6 @@ BAD_FILE = (
     BadZipFile,
     zlib.error,
 )
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The candidates of each source, and the projection's columns for them.
-
-    Attributes:
-        is_used: bool `(sources,)`, whether a source uses its candidates.
-        tokens: int32 `(sources, candidates)`, ascending.
-        columns: int8 `(sources, readout_units, candidates)`.
-        scales, bias: float32 `(sources, 1, candidates)`.
-    """
-
-    is_used: Bool
-    tokens: Int32
-    columns: NDArray[np.int8]
-    scales: Float32
-    bias: Float32
-
-    @lazy
-    def are_all_used(self) -> bool:
-        """Tells whether every source uses its candidates."""
-        return bool(self.is_used.all())
-
-    @lazy
-    def are_none_used(self) -> bool:
-        """Tells whether no source uses them."""
-        return not self.is_used.any()
 
 
 @dataclass(frozen=True)
@@ -105,15 +79,14 @@ class Shortlist:
         except BAD_FILE as error:
             raise FolderError(f"the shortlist cannot be read; export it anew ({error})") from None
 
-    def candidates(self, source_ids: Int32, source_lengths: Int32, is_used: Bool) -> Candidates:
-        """Returns the candidates of each source. `source_ids` is `(batch, source_len)`, `is_used`
-        `(batch,)`."""
+    def candidates(self, source_ids: Int32, source_lengths: Int32) -> dict[str, Array]:
+        """Returns the candidates of each source `(batch, source_len)`: `candidates` int32 `(batch,
+        size)`, ascending, and the projection's `scales` and `bias` for them, float32 `(batch, 1,
+        size)`."""
         rows = zip(source_ids, source_lengths, strict=True)
         tokens = np.stack([self.tokens(row[:length]) for row, length in rows])
-        columns = np.stack([_transposed(self.columns.take(row, axis=0)) for row in tokens])
-        return Candidates(
-            is_used, tokens, columns, self.scales[tokens][:, None], self.bias[tokens][:, None]
-        )
+        scales, bias = self.scales[tokens][:, None], self.bias[tokens][:, None]
+        return {"candidates": tokens, "scales": scales, "bias": bias}
 
     def tokens(self, source: Int32) -> Int32:
         """Returns the candidates of one source `(source_len,)`, ascending: the most frequent
@@ -124,6 +97,37 @@ class Shortlist:
         first = np.empty(len(self.frequent), np.int32)
         first[order[::-1]] = places[::-1]  # of equals, the last that is written stays
         return np.sort(order[first[order] == places][: self.size])
+
+
+class ShortlistColumns:
+    """The projection's columns for the candidates of each slot, copied when they are first wanted.
+
+    Args:
+        shortlist: has the columns of all tokens.
+    """
+
+    def __init__(self, shortlist: Shortlist) -> None:
+        self._shortlist = shortlist
+        units = shortlist.columns.shape[1]
+        self._columns = np.zeros((0, units, shortlist.size), np.int8)
+        self._are_copied = np.zeros(0, bool)
+
+    def forget(self, slots: Places) -> None:
+        """Notes that `slots` have other candidates from now on."""
+        self._are_copied[slots[slots < len(self._are_copied)]] = False
+
+    def of(self, candidates: Int32) -> NDArray[np.int8]:
+        """Returns int8 `(slots, readout_units, size)`, the columns of the `candidates` `(slots,
+        size)` of the first slots."""
+        count, known = len(candidates), len(self._are_copied)
+        if count > known:
+            self._columns = resized(self._columns, 2 * count, *self._columns.shape[1:])
+            self._are_copied = resized(self._are_copied, 2 * count)
+        for slot in np.flatnonzero(~self._are_copied[:count]).tolist():
+            own = self._shortlist.columns.take(candidates[slot], axis=0)
+            self._columns[slot] = _transposed(own)
+            self._are_copied[slot] = True
+        return self._columns[:count]
 
 
 def _transposed(matrix: NDArray[np.int8]) -> NDArray[np.int8]:

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int32]
-Places = NDArray[np.intp]
+from model.types import Bool, Int32, Int64, Places
 
 #: Bits of a token in a key, below those of its request.
 TOKEN_BITS = 32
@@ -30,10 +28,10 @@ class BlockedSequences:
         tokens: int32 `(sum of sizes,)`, those sequences one after the other.
     """
 
-    singles: Ints
-    before_last: Ints
-    sizes: Ints
-    tokens: Ints
+    singles: Int32
+    before_last: Int32
+    sizes: Int32
+    tokens: Int32
 
     @classmethod
     def of(cls, sequences: Iterable[Sequence[int]]) -> BlockedSequences:
@@ -58,14 +56,14 @@ class BlockedTokens:
         most_in_a_row: the largest number of blocked tokens in a row.
     """
 
-    table: NDArray[np.bool_]
+    table: Bool
     lines: Places
     most_in_a_row: int
 
-    def among(self, candidates: Ints) -> NDArray[np.bool_]:
+    def among(self, candidates: Int32) -> Bool:
         """Tells which of `candidates` `(rows, n)` are blocked."""
         columns = np.minimum(candidates, self.table.shape[1] - 1)
-        found: NDArray[np.bool_] = self.table[self.lines[:, None], columns]
+        found: Bool = self.table[self.lines[:, None], columns]
         return found
 
 
@@ -96,10 +94,11 @@ class Blocked:
             return None
         return BlockedTokens(self._table, self._lines[requests], self._most_singles)
 
-    def ends(self, tokens: Ints, lengths: Ints, requests: Places) -> tuple[Places, Ints]:
+    def ends(self, tokens: Int32, lengths: Int32, requests: Places) -> tuple[Places, Int32]:
         """Returns rows, and the last token of each longer sequence whose other tokens end the row's
         history. The arguments are as in `model.search.constraints.Histories`."""
-        keys = _keys(requests, tokens[:, -1])
+        ends = lengths - 1  # -1 of an empty history, which no sequence fits
+        keys = _keys(requests, np.take_along_axis(tokens, ends.clip(0)[:, None], axis=1)[:, 0])
         first = np.searchsorted(self._keys, keys, "left")
         counts = np.searchsorted(self._keys, keys, "right") - first
         rows = np.repeat(np.arange(len(keys)), counts)
@@ -108,7 +107,8 @@ class Blocked:
         rows, found = rows[fits], found[fits]
         for back in range(2, int(self._sizes[found].max(initial=0))):
             is_over = self._sizes[found] <= back
-            fits = is_over | (tokens[rows, -back] == self._tokens[self._ends[found] - back])
+            place = (ends[rows] - back + 1).clip(0)
+            fits = is_over | (tokens[rows, place] == self._tokens[self._ends[found] - back])
             rows, found = rows[fits], found[fits]
         return rows, self._tokens[self._ends[found]]
 
@@ -125,6 +125,6 @@ def holds_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:
     )
 
 
-def _keys(requests: Places, tokens: Ints) -> NDArray[np.int64]:
+def _keys(requests: Places, tokens: Int32) -> Int64:
     """Returns numbers in the order of requests and, within each, of tokens."""
     return requests.astype(np.int64) << TOKEN_BITS | tokens

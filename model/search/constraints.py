@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.lazy import lazy
 from model.search.blocked import Blocked, BlockedTokens
@@ -20,14 +19,11 @@ from model.search.options_table import (
     NGRAMS,
     PREFIX,
     REPETITION,
-    Floats,
     OptionsTable,
     all_features,
 )
 from model.search.requests import SearchRequest
-
-Ints = NDArray[np.int32]
-Bools = NDArray[np.bool_]
+from model.types import Bool, Float32, Float64, Int32, Places
 
 #: Features that depend on the history.
 _OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | REPETITION | PREFIX
@@ -35,25 +31,25 @@ _OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | REPETITION | PREFIX
 
 @dataclass(frozen=True)
 class Histories:
-    """The tokens of the live hypotheses so far, one a row.
+    """The tokens of the hypotheses so far, one a row.
 
     Attributes:
-        tokens: int32 `(rows, longest)`; a row's own tokens are aligned at the right.
+        tokens: int32 `(rows, at least 1)`; a row's own tokens are the first `lengths`.
         lengths: int32 `(rows,)`, their number.
         requests: `(rows,)`, the index of each row's request.
     """
 
-    tokens: Ints
-    lengths: Ints
-    requests: NDArray[np.intp]
+    tokens: Int32
+    lengths: Int32
+    requests: Places
 
 
 @dataclass(frozen=True)
 class RowTokens:
     """A set of (row, token)."""
 
-    rows: NDArray[np.intp]
-    tokens: Ints
+    rows: Places
+    tokens: Int32
 
     @classmethod
     def union(cls, parts: Iterable[RowTokens]) -> RowTokens:
@@ -69,7 +65,7 @@ class RowTokens:
         """Returns the largest number of tokens in a row."""
         return int(np.bincount(self.rows).max(initial=0))
 
-    def among(self, candidates: Ints) -> Bools:
+    def among(self, candidates: Int32) -> Bool:
         """Tells which of `candidates` `(rows, n)` are in the set."""
         found = np.zeros(candidates.shape, bool)
         which, place = np.nonzero(candidates[self.rows] == self.tokens[:, None])
@@ -79,7 +75,7 @@ class RowTokens:
 
 @dataclass(frozen=True)
 class StepConstraints:
-    """Constraints on one step's candidates, one row for each live hypothesis.
+    """Constraints on one step's candidates, one row for each hypothesis.
 
     Attributes:
         eos_id: allowed where nothing else is.
@@ -93,12 +89,12 @@ class StepConstraints:
 
     eos_id: int
     blocked_ids: tuple[int, ...]
-    too_early: Bools | None = None
+    too_early: Bool | None = None
     blocked: BlockedTokens | None = None
     forbidden: RowTokens | None = None
     repeated: RowTokens | None = None
-    repetition_penalty: Floats | None = None
-    forced: Ints | None = None
+    repetition_penalty: Float64 | None = None
+    forced: Int32 | None = None
 
     @lazy
     def extra_candidates(self) -> int:
@@ -108,7 +104,7 @@ class StepConstraints:
         of_all = len(self.blocked_ids) + (self.too_early is not None)
         return of_all + sum(each.most_in_a_row for each in some if each)
 
-    def likeliest(self, candidates: Ints, logprobs: NDArray[np.float32]) -> tuple[Ints, Floats]:
+    def likeliest(self, candidates: Int32, logprobs: Float32) -> tuple[Int32, Float64]:
         """Returns the best candidate of each row and its log-probability, `(rows,)` each; the first
         of equals. `candidates` `(rows, n)` are sorted, best first."""
         if self.repeated is None and self.forced is None:
@@ -125,7 +121,7 @@ class StepConstraints:
         best = np.arange(len(constrained)), constrained.argmax(axis=1)
         return candidates[best], constrained[best]
 
-    def apply(self, candidates: Ints, logprobs: NDArray[np.float32]) -> Floats:
+    def apply(self, candidates: Int32, logprobs: Float32) -> Float64:
         """Returns `logprobs` `(rows, n)` of `candidates`, -inf where one is forbidden."""
         constrained = logprobs.astype(np.float64)
         if self.repeated is not None and self.repetition_penalty is not None:
@@ -145,7 +141,7 @@ class StepConstraints:
             constrained = np.where(forced >= 0, forced_logprobs, constrained)
         return constrained
 
-    def _excluded(self, candidates: Ints) -> Bools:
+    def _excluded(self, candidates: Int32) -> Bool:
         """Tells which candidates are forbidden in every row, or end too early."""
         is_out = np.zeros(candidates.shape, bool)
         for token in self.blocked_ids:
@@ -154,7 +150,7 @@ class StepConstraints:
             is_out |= (candidates == self.eos_id) & self.too_early[:, None]
         return is_out
 
-    def _forbidden(self, candidates: Ints) -> Bools | None:
+    def _forbidden(self, candidates: Int32) -> Bool | None:
         """Tells which candidates are forbidden in their own rows, if any are."""
         found = [each.among(candidates) for each in (self.blocked, self.forbidden) if each]
         return np.logical_or.reduce(found) if len(found) > 1 else found[0] if found else None
@@ -218,7 +214,7 @@ class TokenConstraints:
             ),
         )
 
-    def _forced(self, histories: Histories) -> Ints | None:
+    def _forced(self, histories: Histories) -> Int32 | None:
         """Returns the next token of each prefix, if there is any."""
         longest = self._prefixes.shape[1]
         within = histories.lengths < longest
@@ -228,30 +224,26 @@ class TokenConstraints:
         forced[within] = self._prefixes[histories.requests[within], histories.lengths[within]]
         return forced
 
-    def _too_early(self, histories: Histories) -> Bools | None:
+    def _too_early(self, histories: Histories) -> Bool | None:
         """Tells which rows have fewer than `min_tokens`, if any do."""
-        early: Bools = histories.lengths < self._min_tokens[histories.requests]
+        early: Bool = histories.lengths < self._min_tokens[histories.requests]
         return early if early.any() else None
 
     def _ends_of_ngrams(self, histories: Histories) -> Iterator[RowTokens]:
         """Yields the tokens that followed earlier occurrences of the last n - 1 tokens."""
-        longest = histories.tokens.shape[1]
+        tokens, lengths = histories.tokens, histories.lengths
+        ngrams = self._ngrams[histories.requests]
         for n in self._lengths_of_ngrams:
-            starts = longest - n + 1
+            starts = tokens.shape[1] - n + 1
             if starts < 1:
                 continue
-            again = np.ones((len(histories.tokens), starts), bool)
+            again = np.arange(starts) <= np.where(ngrams == n, lengths - n, -1)[:, None]
             for i in range(n - 1):
-                last = histories.tokens[:, longest - n + 1 + i, None]
-                again &= histories.tokens[:, i : i + starts] == last
-            if not np.count_nonzero(again):
-                continue
-            rows, start = np.nonzero(again)
-            own = start >= longest - histories.lengths[rows]
-            own &= self._ngrams[histories.requests[rows]] == n
-            rows, start = rows[own], start[own]
-            if rows.size:
-                yield RowTokens(rows, histories.tokens[rows, start + n - 1])
+                last = np.take_along_axis(tokens, (lengths - n + 1 + i).clip(0)[:, None], axis=1)
+                again &= tokens[:, i : i + starts] == last
+            if np.count_nonzero(again):
+                rows, start = np.nonzero(again)
+                yield RowTokens(rows, tokens[rows, start + n - 1])
 
     def _ends_of_blocked(self, histories: Histories) -> Iterator[RowTokens]:
         """Yields the last token of each blocked sequence whose other tokens end the history."""
@@ -263,12 +255,12 @@ class TokenConstraints:
         """Returns every token of the history, in rows with a repetition penalty."""
         costly = self._repetition_penalty[histories.requests] != 1.0
         places = np.arange(histories.tokens.shape[1])
-        own = places >= (histories.tokens.shape[1] - histories.lengths)[:, None]
+        own = places < histories.lengths[:, None]
         rows, columns = np.nonzero(own & costly[:, None])
         return RowTokens(rows, histories.tokens[rows, columns])
 
 
-def _prefixes(requests: Sequence[SearchRequest]) -> Ints:
+def _prefixes(requests: Sequence[SearchRequest]) -> Int32:
     """Returns the prefixes `(requests, longest)`, -1 after the end of each."""
     longest = max((len(request.prefix_ids) for request in requests), default=0)
     prefixes = np.full((len(requests), longest), -1, np.int32)

@@ -1,7 +1,6 @@
 """The options of requests as an array, one record for each.
 
-Requests come and go between any two steps. An array is copied at once, and shows quickly which
-features no request uses; objects would have to be read again, one by one.
+An array shows quickly which features no request uses; objects would have to be read one by one.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.search.requests import SearchRequest
+from model.types import Float64, Int32
 
 OptionsTable = NDArray[np.void]
-Floats = NDArray[np.float64]
 
 #: Bits of `features`: the features of a request that cost time.
 SAMPLING, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, REPETITION, BLOCKED, PREFIX = (
@@ -41,7 +40,6 @@ OPTIONS_DTYPE = np.dtype(
         ("top_p", np.float64),
     ]
 )
-_BYTES = np.dtype((np.void, OPTIONS_DTYPE.itemsize))
 
 
 def options_table(requests: Sequence[SearchRequest]) -> OptionsTable:
@@ -51,18 +49,12 @@ def options_table(requests: Sequence[SearchRequest]) -> OptionsTable:
     return table
 
 
-def concat_tables(table: OptionsTable, more: OptionsTable) -> OptionsTable:
-    """Concatenates both, `(G + H,)` of `(G,)` and `(H,)`; as bytes, since NumPy takes ten times as
-    long for records."""
-    return np.concatenate([table.view(_BYTES), more.view(_BYTES)]).view(OPTIONS_DTYPE)
-
-
 def all_features(table: OptionsTable) -> int:
     """Returns the features that any of the requests `(G,)` uses, as bits."""
     return int(np.bitwise_or.reduce(table["features"]))
 
 
-def penalty(lengths: NDArray[np.int32], alpha: Floats | float) -> Floats:
+def penalty(lengths: Int32, alpha: Float64 | float) -> Float64:
     """Returns GNMT's length penalty `((5 + length) / 6) ** alpha` (Wu et al. 2016, eq. 14), in the
     shape of `lengths`, in tokens, the end included."""
     return np.asarray(((5.0 + lengths) / 6.0) ** alpha, np.float64)

@@ -60,17 +60,6 @@ class SearchRequest:
         return self.options.shortlist and not self.prefix_ids and not self.required
 
     @property
-    def takes_the_likeliest(self) -> bool:
-        """Tells whether it always chooses the likeliest of the allowed tokens."""
-        options = self.options
-        return not (
-            options.temperature
-            or options.diversity
-            or options.repetition_penalty != 1.0
-            or self.required
-        )
-
-    @property
     def follows_attention(self) -> bool:
         """Tells whether the search must keep its attention weights."""
         return self.wants_attention or self.options.coverage_penalty > 0

@@ -12,13 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.search.requests import SearchRequest
-
-Ints = NDArray[np.int32]
-Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
+from model.types import Bool, Float64, Int32, Places
 
 
 class PhraseConstraints:
@@ -53,7 +49,7 @@ class PhraseConstraints:
         self._lengths = np.zeros((len(phrases), count), np.int32)
         self._tokens = np.full((len(phrases), self.extra_candidates), -1, np.int32)
         keys: list[int] = []
-        tables: list[NDArray[np.int32]] = []
+        tables: list[Int32] = []
         for g, own in enumerate(phrases):
             self._lengths[g, : len(own)] = [len(phrase) for phrase in own]
             tokens = sorted({token for phrase in own for token in phrase})
@@ -63,17 +59,17 @@ class PhraseConstraints:
         self._keys = np.array(keys, np.int64)
         self._tables = np.array(tables, np.int32).reshape(len(keys), count, longest + 1)
 
-    def wanted(self, progress: Ints, requests: Places) -> Ints:
+    def wanted(self, progress: Int32, requests: Places) -> Int32:
         """Returns the tokens that change each row's progress: `(rows, n)`, -1 for none. `progress`
         is `(rows, P)`, `requests` `(rows,)`."""
         is_met = self.is_met(progress, requests)[:, None]
         return np.where(is_met, np.int32(-1), self._tokens[requests])
 
-    def is_met(self, progress: Ints, requests: Places) -> NDArray[np.bool_]:
+    def is_met(self, progress: Int32, requests: Places) -> Bool:
         """Tells which rows contain all phrases, `(rows,)`."""
         return np.asarray((progress == self._lengths[requests]).all(axis=-1))
 
-    def banks(self, progress: Ints) -> Ints:
+    def banks(self, progress: Int32) -> Int32:
         """Returns progress as one number: `(G, n)` of `progress` `(G, n, P)`. It counts the tokens
         of complete phrases and of the most advanced incomplete one. If it counted all incomplete
         ones, continuing one of two phrases with the same beginning would gain nothing."""
@@ -81,7 +77,7 @@ class PhraseConstraints:
         complete = np.where(is_done, progress, 0).sum(axis=2)
         return np.asarray(complete + np.where(is_done, 0, progress).max(axis=2))
 
-    def after(self, progress: Ints, requests: Places, tokens: Ints) -> Ints:
+    def after(self, progress: Int32, requests: Places, tokens: Int32) -> Int32:
         """Returns each row's progress after each of `tokens` `(rows, n)`: `(rows, n, P)`."""
         is_done = progress == self._lengths[requests]
         reached = np.where(is_done, progress, 0)[:, None].repeat(tokens.shape[1], axis=1)
@@ -93,7 +89,7 @@ class PhraseConstraints:
         return np.asarray(reached, np.int32)
 
 
-def allocate_beam(logprobs: Floats, banks: Ints, width: int) -> Places:
+def allocate_beam(logprobs: Float64, banks: Int32, width: int) -> Places:
     """Chooses `width` candidates: the best of each bank, the most advanced bank first, then the
     second best of each, and so on.
 
@@ -116,7 +112,7 @@ def allocate_beam(logprobs: Floats, banks: Ints, width: int) -> Places:
     return np.take_along_axis(order, chosen, axis=1)
 
 
-def _table(phrases: Sequence[tuple[int, ...]], token: int, count: int, longest: int) -> Ints:
+def _table(phrases: Sequence[tuple[int, ...]], token: int, count: int, longest: int) -> Int32:
     """Builds the table of each phrase's progress after `token`, by its progress before: `(P, L +
     1)`. A complete phrase stays complete; one that is broken off continues from the longest
     beginning that still matches (Knuth, Morris and Pratt 1977)."""

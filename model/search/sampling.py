@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from model.search.options_table import SAMPLING, Floats, OptionsTable, all_features
+from model.search.options_table import SAMPLING, OptionsTable, all_features
+from model.types import Float64, Places
 
 #: The largest `top_k` of sampling. To return more takes a graph longer than all the rest of a step.
 MOST_DRAWN = 1_000
@@ -39,7 +39,7 @@ class Sampler:
             self._top_k, self._top_p = np.minimum(top_k, MOST_DRAWN), options["top_p"]
             self.max_top_k = int(self._top_k[self.is_sampled].max())
 
-    def draw(self, logprobs: Floats) -> NDArray[np.intp]:
+    def draw(self, logprobs: Float64) -> Places:
         """Draws a continuation of each hypothesis, from `logprobs` `(G, W, K)` of its next tokens.
 
         Returns:
@@ -62,8 +62,8 @@ class Sampler:
 
 
 def draw(
-    logprobs: Floats, uniform: Floats, *, temperature: Floats, top_k: Floats, top_p: Floats
-) -> NDArray[np.intp]:
+    logprobs: Float64, uniform: Float64, *, temperature: Float64, top_k: Float64, top_p: Float64
+) -> Places:
     """Draws one candidate of each row by the inverse of its cumulative distribution.
 
     Args:

@@ -22,10 +22,11 @@ from app.decoding.served_model import LoadedModel
 from app.decoding.worker import Worker
 from app.server import config_of
 from app.settings import Settings
-from model.contract import Bool, Float32, Int32, State, StepResult
+from model.contract import StepResult
 from model.generator import Generator
 from model.search.beam import Search
 from model.tokenizer import EOS_ID
+from model.types import Bool, Float32, Int32, Places
 from tests.conftest import PATIENCE_SECONDS
 
 #: What the server of the tests says to everything.
@@ -36,39 +37,58 @@ Serve = Callable[..., AbstractContextManager[httpx.Client]]
 
 
 class TableEngine:
-    """Row t of `table` `(vocab, vocab)` holds the probabilities of what follows token t. Its state
-    is the source lengths; it looks at all of a source alike."""
+    """Row t of `table` `(vocab, vocab)` holds the probabilities of what follows token t. It looks
+    at all of a source alike."""
+
+    has_shortlist = False
 
     def __init__(self, table: NDArray[np.float64]) -> None:
         with np.errstate(divide="ignore"):
             self._logprobs = np.log(table).astype(np.float32)
 
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Int32:
         return source_lengths
 
+    def new_table(self, width: int, *, use_shortlist: bool) -> LengthsTable:
+        return LengthsTable(self)
+
     def step(
-        self,
-        state: State,
-        parents: Int32,
-        tokens: Int32,
-        top_k: int,
-        wanted: Int32 | None = None,
+        self, lengths: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
     ) -> StepResult:
+        """Takes a step of slots that have sources of `lengths` `(slots,)`. The rest is as in
+        `model.contract.StateTable.step`."""
         logprobs: Float32 = self._logprobs[tokens]
-        best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
-        lengths = state[parents][:, None]
+        best = np.argsort(-logprobs, axis=2, kind="stable")[:, :, :top_k].astype(np.int32)
+        by_row = np.broadcast_to(lengths[:, None, None], (*tokens.shape, 1))
         return StepResult(
             tokens=best,
-            logprobs=np.take_along_axis(logprobs, best, axis=1),
-            attention_weights=(np.arange(state.max()) < lengths).astype(np.float32) / lengths,
-            state=state[parents],
+            logprobs=np.take_along_axis(logprobs, best, axis=2),
+            attention_weights=(np.arange(lengths.max()) < by_row).astype(np.float32) / by_row,
             wanted_logprobs=(
-                None if wanted is None else np.take_along_axis(logprobs, wanted, axis=1)
+                None if wanted is None else np.take_along_axis(logprobs, wanted, axis=2)
             ),
         )
 
-    def join(self, state: State, parents: Int32, newcomers: State) -> State:
-        return np.concatenate([state[parents], newcomers])
+
+class LengthsTable:
+    """The source lengths of an engine's requests, which are all their state."""
+
+    def __init__(self, engine: TableEngine) -> None:
+        self._engine = engine
+        self._lengths = np.ones(0, np.int32)
+
+    def insert(self, slots: Places, encoded: Int32, sources: Places) -> None:
+        missing = max(0, int(slots.max()) + 1 - len(self._lengths))
+        self._lengths = np.append(self._lengths, np.ones(missing, np.int32))
+        self._lengths[slots] = encoded[sources]
+
+    def move(self, origins: Places, slots: Places) -> None:
+        self._lengths[slots] = self._lengths[origins]
+
+    def step(
+        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+    ) -> StepResult:
+        return self._engine.step(self._lengths[: len(tokens)], tokens, top_k, wanted)
 
 
 class WordEngine:
@@ -124,27 +144,22 @@ class SteppedEngine(TableEngine):
         self._arrived = threading.Semaphore(0)
         self._gate = threading.Semaphore(0)
 
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Int32:
         if self.unreadable:
             raise ValueError("no such source")
         return super().encode(source_ids, source_lengths, use_shortlist)
 
     def step(
-        self,
-        state: State,
-        parents: Int32,
-        tokens: Int32,
-        top_k: int,
-        wanted: Int32 | None = None,
+        self, lengths: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
     ) -> StepResult:
-        self._rows = len(tokens)
+        self._rows = tokens.size
         self._steps += 1
         self._arrived.release()
         if not self._gate.acquire(timeout=PATIENCE_SECONDS):
             raise TimeoutError("the test never let this step go")
         if self.failure is not None:
             raise self.failure
-        return super().step(state, parents, tokens, top_k, wanted)
+        return super().step(lengths, tokens, top_k, wanted)
 
     @property
     def steps(self) -> int:

@@ -1,20 +1,17 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from model.arrays import padded
-
-
-@pytest.mark.parametrize("filling", [0, -np.inf])
-def test_it_is_numpys_padding(filling: float) -> None:
-    array = np.arange(6.0).reshape(2, 3)
-    widths = ((1, 0), (0, 2))
-    np.testing.assert_array_equal(
-        padded(array, widths, filling), np.pad(array, widths, constant_values=filling)
-    )
+from model.arrays import resized
 
 
-def test_nothing_to_add_copies_nothing() -> None:
-    array = np.zeros((2, 0), np.int32)
-    assert padded(array, ((0, 0), (0, 0))) is array
+def test_axes_grow_and_shrink() -> None:
+    array = np.arange(6).reshape(2, 3)
+    np.testing.assert_array_equal(resized(array, 3, 2), [[0, 1], [3, 4], [0, 0]])
+    np.testing.assert_array_equal(resized(array, 1, 4), [[0, 1, 2, 0]])
+
+
+def test_what_is_large_enough_is_not_copied() -> None:
+    array = np.arange(6).reshape(2, 3)
+    assert resized(array, 2, 3) is array
+    assert np.shares_memory(resized(array, 1, 3), array)

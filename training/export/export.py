@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from model.contract import Engine, Int32
+from model.contract import Engine, StateTable
 from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine, Precision
 from model.engine.shortlist import Shortlist
@@ -18,10 +18,11 @@ from model.errors import EngineError
 from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder, load_folder, write_folder
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import BOS_ID, EOS_ID
+from model.types import Int32
 from training.errors import CorpusError
 from training.export.encoder import encoder_graph
 from training.export.shortlist import build_shortlist
-from training.export.step import shortlist_graph, step_graph
+from training.export.step import gathered_graph, shortlist_graph, step_graph
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe
@@ -122,9 +123,11 @@ def graph_files(network: TokenSeq2Seq, precision: Precision) -> dict[str, bytes]
 
 
 def shortlist_files(network: TokenSeq2Seq, shortlist: Shortlist) -> dict[str, bytes]:
-    """Builds the shortlist graph; returns file name -> contents of it and of `shortlist`."""
-    graph, stored = SHORTLIST_FILES
-    return {graph: shortlist_graph(network), stored: shortlist.to_bytes()}
+    """Builds the graphs over candidates; returns file name -> contents of `shortlist` and of
+    them."""
+    builders = (shortlist_graph, gathered_graph)
+    graphs = [build(network, shortlist.size) for build in builders]
+    return dict(zip(SHORTLIST_FILES, (shortlist.to_bytes(), *graphs), strict=True))
 
 
 def _shortlist_files(
@@ -139,7 +142,7 @@ def _shortlist_files(
             break
         shortlist = build_shortlist(network, train, size)
         files = shortlist_files(network, shortlist)
-        short = OnnxEngine(*graphs.values(), shortlist=(files[SHORTLIST_FILES[0]], shortlist))
+        short = OnnxEngine(*graphs.values(), shortlist=tuple(files.values()))
         found = compare(whole, short, sources, name=f"shortlist {size}")
         if found.share >= LEAST_SHORTLIST_AGREEMENT:
             line = (
@@ -161,26 +164,30 @@ def compare(
         padded = np.zeros((len(batch), lengths.max()), np.int32)
         for row, source in zip(padded, batch, strict=True):
             row[: len(source)] = source
-        use_shortlist = np.ones(len(batch), bool)
-        states = [engine.encode(padded, lengths, use_shortlist) for engine in (network, graphs)]
-        parents = np.arange(len(batch), dtype=np.int32)
-        tokens = np.full(len(batch), BOS_ID, np.int32)
+        tables = [_new_table(engine, padded, lengths) for engine in (network, graphs)]
+        tokens = np.full((len(batch), 1), BOS_ID, np.int32)
         is_open = np.ones(len(batch), bool)
         for _ in range(MOST_STEPS):
-            expected = network.step(states[0], parents, tokens, 2)
-            found = graphs.step(states[1], parents, tokens, 2)
-            tokens = expected.tokens[:, 0]
-            is_tie = expected.logprobs[:, 0] - expected.logprobs[:, 1] < TIE
-            agrees = is_tie | (found.tokens[:, 0] == tokens)
-            apart = np.abs(found.logprobs[:, 0] - expected.logprobs[:, 0])
+            expected, found = (table.step(None, tokens, 2) for table in tables)
+            tokens = np.ascontiguousarray(expected.tokens[:, :, 0])
+            is_tie = expected.logprobs[:, 0, 0] - expected.logprobs[:, 0, 1] < TIE
+            agrees = is_tie | (found.tokens[:, 0, 0] == tokens[:, 0])
+            apart = np.abs(found.logprobs - expected.logprobs)[:, 0, 0]
             steps += int(is_open.sum())
             agreeing += int((agrees & is_open).sum())
             distance += float(apart[agrees & is_open].sum())
-            is_open &= tokens != EOS_ID
+            is_open &= tokens[:, 0] != EOS_ID
             if not is_open.any():
                 break
-            states = [expected.state, found.state]
     return Agreement(steps, agreeing / steps, distance / max(agreeing, 1))
+
+
+def _new_table(engine: Engine, source_ids: Int32, lengths: Int32) -> StateTable:
+    """Builds a table of one row for each source, with shortlists if the engine has them."""
+    rows = np.arange(len(source_ids))
+    table = engine.new_table(1, use_shortlist=True)
+    table.insert(rows, engine.encode(source_ids, lengths, np.ones(len(rows), bool)), rows)
+    return table
 
 
 def _kept_files(path: Path, names: Iterable[str]) -> dict[str, bytes]:

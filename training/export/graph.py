@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+
+from model.folder import GRAPH_FORMAT
 
 OPSET = 17
 #: ONNX Runtime's own operators.
 RUNTIME_DOMAIN = "com.microsoft"
 
 Value = str  # the name of a tensor in a graph
-
-
-class LoopBody(NamedTuple):
-    """Outputs of one iteration of a loop.
-
-    Attributes:
-        condition: bool, one element: whether another iteration follows.
-        carried: values that the next iteration takes.
-        scan_outputs: values that the loop stacks, one of each iteration.
-    """
-
-    condition: Value
-    carried: list[Value]
-    scan_outputs: list[Value]
 
 
 class Graph:
@@ -96,55 +84,17 @@ class Graph:
         }
         return self.ops("If", condition, count=len(dtypes), **branches)
 
-    def add_loop(
-        self,
-        max_iterations: Value,
-        carried: Mapping[Value, str],
-        build_body: Callable[[list[Value]], LoopBody],
-        dtypes: Sequence[str],
-    ) -> list[Value]:
-        """Adds a Loop and returns its stacked scan outputs, one value of each of `dtypes`.
-
-        Args:
-            max_iterations: int64 `(1,)`; 0 is allowed.
-            carried: the initial carried values, each with its dtype.
-            build_body: builds one iteration from the carried values; may use every value that was
-                made before.
-        """
-        inside = [f"carried_{self._made}_{i}" for i in range(len(carried))]
-        inputs = [_tensor_info(f"turn_{self._made}", "int64", ())]
-        inputs.append(_tensor_info(f"goes_on_{self._made}", "bool", None))
-        inputs += [_tensor_info(*each, None) for each in zip(inside, carried.values(), strict=True)]
-
-        def iterate() -> list[Value]:
-            made = build_body(inside)
-            scan_outputs = [
-                self.op("Identity", each) if each in made.carried else each
-                for each in made.scan_outputs
-            ]
-            return [made.condition, *made.carried, *scan_outputs]
-
-        body = self._subgraph("turn", iterate, ["bool", *carried.values(), *dtypes], inputs)
-        condition = self.constant(True, "bool")
-        count = len(carried) + len(dtypes)
-        outputs = self.ops("Loop", max_iterations, condition, *carried, count=count, body=body)
-        return outputs[len(carried) :]
-
     def _subgraph(
-        self,
-        name: str,
-        build: Callable[[], Sequence[Value]],
-        dtypes: Sequence[str],
-        inputs: Sequence[onnx.ValueInfoProto] = (),
+        self, name: str, build: Callable[[], Sequence[Value]], dtypes: Sequence[str]
     ) -> onnx.GraphProto:
         outside, self._nodes = self._nodes, []
         values = build()
         inside, self._nodes = self._nodes, outside
         outputs = [_tensor_info(*each, None) for each in zip(values, dtypes, strict=True)]
-        return onnx.helper.make_graph(inside, name, inputs, outputs)
+        return onnx.helper.make_graph(inside, name, [], outputs)
 
     def to_bytes(self, **notes: str | int) -> bytes:
-        """Checks the graph and returns it as a file, with `notes` for the engine that runs it."""
+        """Checks the graph and returns it as a file, with its format and `notes` for its engine."""
         graph = onnx.helper.make_graph(
             self._nodes, self._name, self._inputs, self._outputs, self._constants
         )
@@ -153,6 +103,7 @@ class Graph:
             onnx.helper.make_opsetid(RUNTIME_DOMAIN, 1),
         ]
         model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        notes = {"format": GRAPH_FORMAT, **notes}
         onnx.helper.set_model_props(model, {name: str(note) for name, note in notes.items()})
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))

@@ -26,21 +26,27 @@ FLOAT, INT32 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
 BLOCK, MANY_ROWS = 64, 8
 
 
+#: The first dimensions of what each row has.
+ROWS = ("slots", "width")
+
+
 class TopTokens(NamedTuple):
-    """The `top_k` likeliest tokens int32 and their logprobs float32, `(sources, rows, top_k)`."""
+    """The `top_k` likeliest tokens int32 and their logprobs float32, `(slots, width, top_k)`; and
+    the logprobs of `wanted` tokens `(slots, width, 1, n)`, if any can be."""
 
     tokens: Value
     logprobs: Value
+    wanted_logprobs: Value | None = None
 
 
-#: From a readout `(sources, rows, 1, readout_units)`.
+#: From a readout `(slots, width, 1, readout_units)`.
 Projection = Callable[[Operand], TopTokens]
 
 
 def vocabulary_projection(
-    graph: Graph, network: TokenSeq2Seq, precision: str, top_k: Value
+    graph: Graph, network: TokenSeq2Seq, precision: str, top_k: Value, wanted: Value
 ) -> Projection:
-    """Builds the projection to all tokens."""
+    """Builds the projection to all tokens; `wanted` as in `training.export.step.step_graph`."""
     padding = -network.config.target_vocab_size % BLOCK  # columns without a token
     matrix = np.pad(array(network.projection.matrix()), ((0, 0), (0, padding)))
     bias = np.pad(array(network.projection.bias), (0, padding), constant_values=-1e9)
@@ -53,22 +59,55 @@ def vocabulary_projection(
         sizes = graph.op("Shape", readout.value, start=0, end=2)
         shape = graph.op("Concat", sizes, graph.constant([-1], "int64"), axis=0)
         tokens = graph.op("Cast", best, to=INT32)
-        return TopTokens(*(graph.op("Reshape", each, shape) for each in (tokens, best_logprobs)))
+        return TopTokens(
+            graph.op("Reshape", tokens, shape),
+            graph.op("Reshape", best_logprobs, shape),
+            graph.op("GatherElements", logprobs, wanted, axis=-1),
+        )
 
     return project
 
 
-def shortlist_projection(graph: Graph, units: int, top_k: Value) -> Projection:
-    """Builds the int8 projection to the candidates of each source, which are inputs."""
-    candidates = graph.input("candidates", "int32", "sources", "candidates")
-    columns = graph.input("columns", "int8", "sources", units, "candidates")
-    scales = graph.input("scales", "float32", "sources", 1, "candidates")
-    bias = graph.input("bias", "float32", "sources", 1, "candidates")
+def shortlist_projection(graph: Graph, network: TokenSeq2Seq, top_k: Value) -> Projection:
+    """Builds the int8 projection to the candidates of each source, by the columns that are an
+    input."""
+    columns = graph.input("columns", "int8", "slots", network.decoder.readout_units, "candidates")
+
+    def multiply(rows: Value, candidates: Value) -> Value:
+        # Without a zero point, which the bias contains, a single row takes the runtime's fast path.
+        return graph.op("MatMulInteger", rows, columns)
+
+    return _candidates_projection(graph, top_k, multiply)
+
+
+def gathered_projection(graph: Graph, network: TokenSeq2Seq, top_k: Value) -> Projection:
+    """Builds the int8 projection to the candidates of each source, by the whole vocabulary."""
+    columns = graph.constant(shortlist_columns(network)["columns"].T, "int8")
+
+    def multiply(rows: Value, candidates: Value) -> Value:
+        product = graph.op("MatMulInteger", rows, columns)  # G W V
+        width = graph.op("Shape", rows, start=1, end=2)
+        ones = graph.constant([1], "int64")
+        shape = graph.op("Concat", ones, width, ones, axis=0)
+        by_slot = graph.op("Unsqueeze", candidates, graph.constant([1], "int64"))
+        places = graph.op("Expand", by_slot, shape)
+        return graph.op("GatherElements", product, places, axis=-1)
+
+    return _candidates_projection(graph, top_k, multiply)
+
+
+def _candidates_projection(
+    graph: Graph, top_k: Value, multiply: Callable[[Value, Value], Value]
+) -> Projection:
+    """Builds a projection to the candidates of each source, which are inputs; `multiply` returns
+    the whole numbers of rows `(slots, width, readout_units)`."""
+    candidates = graph.input("candidates", "int32", "slots", "candidates")
+    scales = graph.input("scales", "float32", "slots", 1, "candidates")
+    bias = graph.input("bias", "float32", "slots", 1, "candidates")
 
     def project(readout: Operand) -> TopTokens:
         rows = graph.op("Squeeze", readout.value, graph.constant([2], "int64"))  # G W E
-        # Without a zero point, which the bias contains, a single row takes the runtime's fast path.
-        product = graph.op("Cast", graph.op("MatMulInteger", rows, columns), to=FLOAT)
+        product = graph.op("Cast", multiply(rows, candidates), to=FLOAT)
         logits = graph.op("Add", graph.op("Mul", product, scales), bias)
         logprobs = graph.op("LogSoftmax", logits, axis=-1)
         best_logprobs, places = graph.ops("TopK", logprobs, top_k, count=2, axis=-1)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import Int32
 from model.engine.shortlist import Shortlist
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import EOS_ID
+from model.types import Int32
 from training.export.projection import shortlist_columns
 from training.prepare.shards import Shard
 

@@ -1,18 +1,24 @@
 """Step graphs: one more token for every row.
 
-Rows form a grid `(sources, rows of each, 1, ...)`: a beam shares one copy of its source, and each
+Rows are `(slots, width, 1, ...)`: the hypotheses of a slot share one copy of its source, and each
 row is multiplied alone, so that no answer depends on the number of rows in the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from model.networks.tokens import TokenSeq2Seq
 from training.export.graph import RUNTIME_DOMAIN, Graph, Value
 from training.export.linear import DecoderWeights, array, fused_linear
-from training.export.lookahead import StepOutput, add_decode_loop
-from training.export.projection import Projection, shortlist_projection, vocabulary_projection
+from training.export.projection import (
+    ROWS,
+    Projection,
+    TopTokens,
+    gathered_projection,
+    shortlist_projection,
+    vocabulary_projection,
+)
 from training.export.quantization import ARITHMETIC, Arithmetic
 
 #: Memory limit of the product of the embedding with the first layer's weights.
@@ -22,96 +28,116 @@ MOST_TABLE_BYTES = 64 * 2**20
 def step_graph(network: TokenSeq2Seq, precision: str) -> bytes:
     """Builds the graph over the whole vocabulary.
 
-    Inputs: tokens int32 `(sources, rows, 1)`; keys, values and state_0, ... as the encoder graph
-    gives them, but with `rows` of state for each source; padding float32 `(sources, 1, 1,
+    Inputs: tokens int32 `(slots, width, 1)`; keys, values and state_0, ... as the encoder graph
+    gives them, but with `width` rows of state for each source; padding float32 `(slots, 1, 1,
     source_len)`, 0 at real tokens and -1e9 at others; top_k int64 `(1,)`, at most the vocabulary;
-    and those of `add_decode_loop`, which documents the outputs.
-    """
+    wanted int32 `(slots, width, 1, n)`.
+
+    Outputs: best int32 and logprobs float32 `(slots, width, top_k)`, the likeliest tokens;
+    attention_weights float32 `(slots, width, 1, source_len)`; next_state_0, ...; wanted_logprobs
+    float32 `(slots, width, 1, n)`."""
     graph = Graph("step")
     top_k = graph.input("top_k", "int64", 1)
-    projection = vocabulary_projection(graph, network, precision, top_k)
-    return _build(graph, network, precision, projection, top_k)
+    wanted = graph.input("wanted", "int32", *ROWS, 1, "n")
+    projection = vocabulary_projection(graph, network, precision, top_k, wanted)
+    return _build(graph, network, precision, projection, network.config.target_vocab_size)
 
 
-def shortlist_graph(network: TokenSeq2Seq) -> bytes:
-    """Builds the int8 graph over the candidates of each source.
+def shortlist_graph(network: TokenSeq2Seq, size: int) -> bytes:
+    """Builds the int8 graph over `size` candidates of each source, for a few rows.
 
-    Inputs as of `step_graph`, and: candidates int32 `(sources, candidates)`, the tokens; columns
-    int8 `(sources, readout_units, candidates)`, scales and bias float32 `(sources, 1, candidates)`,
-    taken from `shortlist_columns`."""
+    Inputs as of `step_graph`, but for `wanted`, and: candidates int32 `(slots, candidates)`, the
+    tokens; columns int8 `(slots, readout_units, candidates)`, scales and bias float32 `(slots, 1,
+    candidates)`, taken from `shortlist_columns`. Outputs as of `step_graph`, but for
+    wanted_logprobs."""
     graph = Graph("shortlist")
     top_k = graph.input("top_k", "int64", 1)
-    projection = shortlist_projection(graph, network.decoder.readout_units, top_k)
-    return _build(graph, network, "int8", projection, top_k)
+    return _build(graph, network, "int8", shortlist_projection(graph, network, top_k), size)
+
+
+def gathered_graph(network: TokenSeq2Seq, size: int) -> bytes:
+    """Builds what `shortlist_graph` does, for many rows: without the input `columns`, and with the
+    same numbers."""
+    graph = Graph("gathered")
+    top_k = graph.input("top_k", "int64", 1)
+    return _build(graph, network, "int8", gathered_projection(graph, network, top_k), size)
 
 
 def _build(
-    graph: Graph, network: TokenSeq2Seq, precision: str, projection: Projection, top_k: Value
+    graph: Graph, network: TokenSeq2Seq, precision: str, projection: Projection, most_tokens: int
 ) -> bytes:
     arithmetic, decoder = ARITHMETIC[precision], network.decoder
     weights = DecoderWeights.of(decoder)
-    grid = ("sources", "rows", 1)
-    by_head = ("sources", 1) if weights.heads == 1 else ("sources", 1, weights.heads)
-    tokens = graph.input("tokens", "int32", *grid)
+    by_head = ("slots", 1) if weights.heads == 1 else ("slots", 1, weights.heads)
+    tokens = graph.input("tokens", "int32", *ROWS, 1)
     keys = graph.input("keys", "float32", *by_head, "key_units", "source_len")
     values = graph.input("values", "float32", *by_head, "source_len", decoder.readout_units)
-    padding = graph.input("padding", "float32", "sources", 1, 1, "source_len")
+    padding = graph.input("padding", "float32", "slots", 1, 1, "source_len")
     widths = [w for own in weights.recurrent for w in (decoder.units, own.units)]
     if weights.feeding is not None:
         widths.append(weights.feeding.units)
-    state = [graph.input(f"state_{i}", "float32", *grid, width) for i, width in enumerate(widths)]
-    first_inputs = _first_inputs(graph, arithmetic, network, weights)
-
-    def step(tokens: Value, state: list[Value]) -> StepOutput:
-        layer_input = first_inputs(tokens)
-        if weights.feeding is not None:
-            layer_input = graph.op("Add", layer_input, state[-1])
-        next_state: list[Value] = []
-        for layer in range(decoder.depth):
-            cell_state, from_h = state[2 * layer : 2 * layer + 2]
-            output, cell_state = CELL_STEPS[decoder.cell](
-                graph, decoder.units, layer_input, from_h, cell_state
-            )
-            operand = arithmetic.quantize(graph, output)
-            from_h, layer_input, *query = fused_linear(
-                graph, arithmetic, operand, weights.consumers(layer)
-            )
-            next_state += [cell_state, from_h]
-        context, attention_weights = _attend(
-            graph, weights, query[0] if query else output, keys, values, padding
+    state = [
+        graph.input(f"state_{i}", "float32", *ROWS, 1, width) for i, width in enumerate(widths)
+    ]
+    layer_input = _first_input(graph, arithmetic, network, weights, tokens)
+    if weights.feeding is not None:
+        layer_input = graph.op("Add", layer_input, state[-1])
+    next_state: list[Value] = []
+    for layer in range(decoder.depth):
+        cell_state, from_h = state[2 * layer : 2 * layer + 2]
+        output, cell_state = CELL_STEPS[decoder.cell](
+            graph, decoder.units, layer_input, from_h, cell_state
         )
-        readout = arithmetic.quantize(
-            graph, graph.op("Tanh", graph.op("Add", layer_input, context))
+        operand = arithmetic.quantize(graph, output)
+        from_h, layer_input, *query = fused_linear(
+            graph, arithmetic, operand, weights.consumers(layer)
         )
-        if weights.feeding is not None:
-            next_state += fused_linear(graph, arithmetic, readout, [weights.feeding])
-        return StepOutput(*projection(readout), attention_weights, next_state)
-
-    add_decode_loop(graph, step, tokens, dict(zip(state, widths, strict=True)), top_k)
+        next_state += [cell_state, from_h]
+    context, attention_weights = _attend(
+        graph, weights, query[0] if query else output, keys, values, padding
+    )
+    readout = arithmetic.quantize(graph, graph.op("Tanh", graph.op("Add", layer_input, context)))
+    if weights.feeding is not None:
+        next_state += fused_linear(graph, arithmetic, readout, [weights.feeding])
+    state_units = dict(zip(next_state, widths, strict=True))
+    _add_outputs(graph, projection(readout), attention_weights, state_units)
     # In float32, the product of one row with weights is rounded differently from that of several.
     fewest_rows = 2 if graph.has_float_products else 1
-    return graph.to_bytes(fewest_rows=fewest_rows, vocab_size=network.config.target_vocab_size)
+    return graph.to_bytes(fewest_rows=fewest_rows, most_tokens=most_tokens)
 
 
-def _first_inputs(
-    graph: Graph, arithmetic: Arithmetic, network: TokenSeq2Seq, weights: DecoderWeights
-) -> Callable[[Value], Value]:
-    """Builds the product of a token's embedding with the first layer's input weights. The product
-    with the whole embedding, if small enough, is a constant that the runtime computes once, when
-    it loads the graph."""
+def _add_outputs(
+    graph: Graph, found: TopTokens, attention_weights: Value, state: Mapping[Value, int]
+) -> None:
+    """Declares the outputs of a step; `state` with the units of each."""
+    graph.output(found.tokens, "best", "int32", *ROWS, "k")
+    graph.output(found.logprobs, "logprobs", "float32", *ROWS, "k")
+    graph.output(attention_weights, "attention_weights", "float32", *ROWS, 1, "source_len")
+    for i, (value, units) in enumerate(state.items()):
+        graph.output(value, f"next_state_{i}", "float32", *ROWS, 1, units)
+    if found.wanted_logprobs is not None:
+        graph.output(found.wanted_logprobs, "wanted_logprobs", "float32", *ROWS, 1, "n")
+
+
+def _first_input(
+    graph: Graph,
+    arithmetic: Arithmetic,
+    network: TokenSeq2Seq,
+    weights: DecoderWeights,
+    tokens: Value,
+) -> Value:
+    """Builds the product of the tokens' embeddings with the first layer's input weights. The
+    product with the whole embedding, if small enough, is a constant that the runtime computes once,
+    when it loads the graph."""
     embeddings, layer = array(network.target_embedding.embeddings), weights.inputs[0]
     table = arithmetic.table(graph, embeddings)
     kernel, bias = arithmetic.weight(graph, layer.kernel), graph.constant(layer.bias)
     if len(embeddings) * layer.units * 4 <= MOST_TABLE_BYTES:
         whole = graph.op("Add", graph.op("MatMul", table, kernel), bias)
-        return lambda tokens: graph.op("Gather", whole, tokens, axis=0)
-
-    def multiply(tokens: Value) -> Value:
-        graph.has_float_products = True
-        embedded = graph.op("Gather", table, tokens, axis=0)
-        return graph.op("Add", graph.op("MatMul", embedded, kernel), bias)
-
-    return multiply
+        return graph.op("Gather", whole, tokens, axis=0)
+    graph.has_float_products = True
+    embedded = graph.op("Gather", table, tokens, axis=0)
+    return graph.op("Add", graph.op("MatMul", embedded, kernel), bias)
 
 
 def _gru_step(

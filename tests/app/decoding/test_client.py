@@ -16,11 +16,11 @@ from app.decoding.client import WorkerClient
 from app.decoding.messages import Hypotheses, Tokens
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from model.config import SearchOptions
-from model.contract import Bool, Int32, State
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID
+from model.types import Bool, Int32
 from tests.app.fakes import SteppedEngine, TableEngine, ThreadWorker, let_time_pass, loop
 from tests.conftest import PATIENCE_SECONDS
 
@@ -222,7 +222,7 @@ def test_rows_in_use_return_to_zero_at_the_step_after_all_callers_have_gone(
     engine: SteppedEngine,
 ) -> None:
     async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
-        leaving = [submit(LONG), submit(LONG), submit(LONG, beam_size=2)]
+        leaving = [submit(LONG, beam_size=2) for _ in range(2)]
         await started(*leaving)
         await rows_become(engine, 4)
         assert client.rows_in_use == 4
@@ -406,7 +406,7 @@ class SlowReader(SteppedEngine):
         self.may_read = threading.Semaphore(1)
         self.has_read = threading.Semaphore(0)
 
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> State:
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Int32:
         assert self.may_read.acquire(timeout=PATIENCE_SECONDS)
         try:
             return super().encode(source_ids, source_lengths, use_shortlist)

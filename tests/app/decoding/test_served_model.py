@@ -14,7 +14,7 @@ from app.decoding.served_model import serve_model
 from app.errors import DeadlineExceeded, Overloaded
 from app.settings import Settings
 from model.config import SearchOptions
-from model.contract import Engine, State, StepResult
+from model.contract import Engine, StepResult
 from model.generator import Generator
 from tests.app.fakes import SteppedEngine, TableEngine, let_time_pass, loaded, loop
 from tests.conftest import PATIENCE_SECONDS
@@ -27,9 +27,9 @@ class RecordingEngine(TableEngine):
         super().__init__(loop(vocab_size, 7))
         self.asked: set[tuple[int, int]] = set()
 
-    def step(self, state: State, parents: Any, tokens: Any, top_k: int) -> StepResult:
-        self.asked.add((len(tokens), top_k))
-        return super().step(state, parents, tokens, top_k)
+    def step(self, lengths: Any, tokens: Any, top_k: int, wanted: Any = None) -> StepResult:
+        self.asked.add((tokens.size, top_k))
+        return super().step(lengths, tokens, top_k, wanted)
 
 
 def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(

@@ -12,9 +12,10 @@ from app.decoding import lane
 from app.decoding.messages import Link, Report, Submit
 from app.decoding.worker import Worker
 from model.config import SearchOptions
-from model.contract import Int32, State, StepResult
+from model.contract import StepResult
 from model.search.beam import Search
 from model.search.requests import SearchRequest
+from model.types import Int32
 from tests.app.fakes import TableEngine, loop
 
 COSTLY, PLAIN = 0, 1
@@ -29,16 +30,11 @@ class TimedEngine(TableEngine):
         self.rows: list[int] = []
 
     def step(
-        self,
-        state: State,
-        parents: Int32,
-        tokens: Int32,
-        top_k: int,
-        wanted: Int32 | None = None,
+        self, lengths: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
     ) -> StepResult:
-        self.seconds += len(tokens)
-        self.rows.append(len(tokens))
-        return super().step(state, parents, tokens, top_k, wanted)
+        self.seconds += tokens.size
+        self.rows.append(tokens.size)
+        return super().step(lengths, tokens, top_k, wanted)
 
 
 def decode(engine: TimedEngine, requests: dict[Hashable, SearchRequest]) -> list[Hashable]:

@@ -19,9 +19,10 @@ from starlette.types import Receive, Scope, Send
 
 from app.main import create_app
 from app.settings import Settings
-from model.contract import Engine, Sequel, State, StepResult, Steps
+from model.contract import Engine, StepResult
 from model.generator import Generator
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
+from model.types import Int32
 from tests.app.fakes import (
     REPLY,
     Serve,
@@ -387,7 +388,7 @@ def test_a_request_whose_client_hung_up_is_dropped(serve: Serve, tokenizer: Toke
 class BrokenEngine(TableEngine):
     """Fails at every step."""
 
-    def step(self, state: State, *args: Any, **options: Any) -> StepResult:
+    def step(self, lengths: Int32, *args: Any, **options: Any) -> StepResult:
         raise RuntimeError("a secret")
 
 
@@ -448,34 +449,6 @@ def test_a_greedy_reply_is_streamed_token_by_token(serve: Serve, tokenizer: Toke
                 assert told == tokenizer.target_text(pieces[: place + 1])
                 engine.go()
             assert next(lines) == "event: answer"
-
-
-class FarSightedEngine(TableEngine):
-    """Takes as many steps at once as it is asked for."""
-
-    def step_ahead(self, state: State, sequel: Sequel) -> Steps:
-        parents, tokens, top_k, _, most_steps = sequel
-        results = [self.step(state, parents, tokens, top_k)]
-        while len(results) < most_steps:
-            results.append(self.step(results[-1].state, parents, results[-1].tokens[:, 0], top_k))
-        return Steps(
-            np.stack([each.tokens for each in results]),
-            np.stack([each.logprobs for each in results]),
-            np.stack([each.attention_weights for each in results]),
-            np.zeros((len(results) - 1, 1), np.int64),
-            np.stack([each.tokens[:, 0] for each in results])[:-1],
-            lambda place: results[place].state,
-        )
-
-
-def test_what_was_foreseen_is_streamed_at_once(serve: Serve, tokenizer: Tokenizer) -> None:
-    pieces = tokenizer.target_ids(REPLY)
-    table = chain(tokenizer.target_vocab_size, BOS_ID, *pieces, EOS_ID)
-    body = {"message": "hello", "stream": True}
-    with serve(FarSightedEngine(table)) as client:
-        events = events_of(client.post("/reply", json=body))
-    assert [name for name, _ in events] == ["delta", "answer"]
-    assert events[0][1]["text"] == events[1][1]["reply"] == REPLY
 
 
 def test_a_streamed_request_that_is_wrong_has_its_own_status(client: httpx.Client) -> None:

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from model.config import SearchOptions
-from model.contract import Engine, Sequel, can_look_ahead
+from model.contract import Engine, StateTable
 from model.engine import EngineName, load_engine
 from model.engine.keras import KerasEngine, load_network
-from model.engine.onnx import OnnxState
 from model.folder import load_folder
 from model.generator import Generator
 from model.search.requests import SearchRequest
@@ -30,126 +29,117 @@ def engine(request: pytest.FixtureRequest, exported_folder: Path) -> Engine:
 
 SOURCES = np.array([[6, 7, 8, 9, 3], [10, 11, 3, 0, 0], [12, 3, 0, 0, 0]], np.int32)
 LENGTHS = np.array([5, 3, 2], np.int32)
-ALL = np.arange(3, dtype=np.int32)
-BOS = np.full(3, 2, np.int32)
-FREE = np.zeros(3, bool)
+ALL = np.arange(3)
+BOS = np.full((3, 1), 2, np.int32)
+
+
+def inserted(
+    engine: Engine, places: list[int] | None = None, *, width: int = 1, short: bool = False
+) -> StateTable:
+    """A table with the sources of those places in its first slots."""
+    rows = ALL if places is None else np.array(places)
+    use_shortlist = np.full(len(rows), short)
+    table = engine.new_table(width, use_shortlist=short)
+    encoded = engine.encode(SOURCES[rows], LENGTHS[rows], use_shortlist)
+    table.insert(np.arange(len(rows)), encoded, np.arange(len(rows)))
+    return table
 
 
 def test_a_step_gives_the_likeliest_tokens_best_first(engine: Engine) -> None:
-    result = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=4)
-    assert result.tokens.shape == result.logprobs.shape == (3, 4)
-    assert (np.diff(result.logprobs, axis=1) <= 0).all()
-    assert result.attention_weights.shape == (3, 5)
-    assert not result.attention_weights[2, 2:].any()
+    result = inserted(engine).step(None, BOS, top_k=4)
+    assert result.tokens.shape == result.logprobs.shape == (3, 1, 4)
+    assert result.wanted_logprobs is None
+    assert (np.diff(result.logprobs, axis=2) <= 0).all()
+    np.testing.assert_allclose(result.attention_weights.sum(axis=2), 1.0, rtol=1e-5)
+    assert not result.attention_weights[2, :, 2:].any()
 
 
 def test_all_of_the_vocabulary_is_a_distribution(engine: Engine) -> None:
-    result = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=10_000)
-    np.testing.assert_allclose(np.exp(result.logprobs).sum(axis=1), 1.0, rtol=1e-5)
+    result = inserted(engine).step(None, BOS, top_k=10_000)
+    np.testing.assert_allclose(np.exp(result.logprobs).sum(axis=2), 1.0, rtol=1e-5)
 
 
 def test_tokens_are_told_by_name_however_unlikely(engine: Engine) -> None:
-    state = engine.encode(SOURCES, LENGTHS, FREE)
-    everything = engine.step(state, ALL, BOS, top_k=10_000)
-    wanted = everything.tokens[:, [-1, 0, 7]]
-    result = engine.step(state, ALL, BOS, top_k=2, wanted=wanted)
+    everything = inserted(engine).step(None, BOS, top_k=10_000)
+    wanted = everything.tokens[:, :, [-1, 0, 7]]
+    result = inserted(engine).step(None, BOS, top_k=2, wanted=wanted)
     assert result.wanted_logprobs is not None
     np.testing.assert_allclose(
-        result.wanted_logprobs, everything.logprobs[:, [-1, 0, 7]], rtol=1e-5
+        result.wanted_logprobs, everything.logprobs[:, :, [-1, 0, 7]], rtol=1e-5
     )
-    np.testing.assert_array_equal(result.tokens[:, :2], everything.tokens[:, :2])
-    some = np.where([[True] * 3, [False] * 3, [True, False, True]], wanted, -1)
-    told = engine.step(state, ALL, BOS, top_k=2, wanted=some).wanted_logprobs
+    np.testing.assert_array_equal(result.tokens[:, :, :2], everything.tokens[:, :, :2])
+    is_wanted = np.array([[True] * 3, [False] * 3, [True, False, True]])[:, None]
+    some = np.where(is_wanted, wanted, np.int32(-1))
+    told = inserted(engine).step(None, BOS, top_k=2, wanted=some).wanted_logprobs
     np.testing.assert_allclose(told[some >= 0], result.wanted_logprobs[some >= 0], rtol=1e-5)
 
 
-def test_parents_reorder_repeat_and_drop_rows(engine: Engine) -> None:
-    state = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=1).state
-    tokens = np.array([5, 6, 7], np.int32)
-    straight = engine.step(state, ALL, tokens, top_k=3)
-    parents = np.array([2, 0, 0, 2], np.int32)
-    moved = engine.step(state, parents, tokens[parents], top_k=3)
-    np.testing.assert_array_equal(moved.tokens, straight.tokens[parents])
-    np.testing.assert_allclose(moved.logprobs, straight.logprobs[parents], atol=1e-5)
-    again = engine.step(moved.state, np.array([3, 1], np.int32), tokens[:2], top_k=3)
-    expected = engine.step(straight.state, np.array([2, 0], np.int32), tokens[:2], top_k=3)
-    np.testing.assert_array_equal(again.tokens, expected.tokens)
+def test_parents_reorder_and_repeat_the_rows_of_their_slot(engine: Engine) -> None:
+    table = inserted(engine, width=4)
+    tokens = np.tile(np.array([5, 6, 7, 8], np.int32), (3, 1))
+    table.step(None, tokens, top_k=3)
+    straight = table.step(None, tokens, top_k=3)
+    again = inserted(engine, width=4)
+    again.step(None, tokens, top_k=3)
+    own = np.array([[2, 0, 0, 3], [0, 1, 2, 3], [1, 1, 1, 0]], np.int32)
+    parents = own + 4 * np.arange(3, dtype=np.int32)[:, None]
+    moved = again.step(parents, np.take_along_axis(tokens, own, axis=1), top_k=3)
+    for name in ("tokens", "logprobs", "attention_weights"):
+        expected = np.take_along_axis(getattr(straight, name), own[:, :, None], axis=1)
+        np.testing.assert_array_equal(getattr(moved, name), expected)
 
 
-def test_some_sources_are_held_to_a_shortlist(exported_folder: Path) -> None:
+def test_a_source_is_held_to_its_shortlist(exported_folder: Path) -> None:
     engine = load_engine(load_folder(exported_folder), "onnx-int8")
-    free = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=1000)
-    held = engine.step(engine.encode(SOURCES, LENGTHS, ~FREE), ALL, BOS, top_k=1000)
-    some = np.array([False, True, False])
-    mixed = engine.step(engine.encode(SOURCES, LENGTHS, some), ALL, BOS, top_k=1000)
-    assert held.tokens.shape[1] == 32 < free.tokens.shape[1] == mixed.tokens.shape[1]
-    np.testing.assert_array_equal(mixed.tokens[~some], free.tokens[~some])
-    np.testing.assert_array_equal(mixed.tokens[some, :32], held.tokens[some])
-    assert np.isneginf(mixed.logprobs[some, 32:]).all()
+    assert engine.has_shortlist
+    free = inserted(engine).step(None, BOS, top_k=1000)
+    held = inserted(engine, short=True).step(None, BOS, top_k=1000)
+    assert held.tokens.shape[2] == 32 < free.tokens.shape[2]
     # Among its candidates a source orders tokens as the whole vocabulary does.
     for row in range(3):
-        kept = np.isin(free.tokens[row], held.tokens[row])
-        np.testing.assert_array_equal(free.tokens[row, kept], held.tokens[row])
+        kept = np.isin(free.tokens[row, 0], held.tokens[row, 0])
+        np.testing.assert_array_equal(free.tokens[row, 0, kept], held.tokens[row, 0])
 
 
-def test_sources_of_a_mixed_company_are_copied_once(exported_folder: Path) -> None:
+def test_many_rows_with_shortlists_say_what_few_say(exported_folder: Path) -> None:
     engine = load_engine(load_folder(exported_folder), "onnx-int8")
-    some = np.array([False, True, False])
-    first = engine.step(engine.encode(SOURCES, LENGTHS, some), ALL, BOS, top_k=3)
-    parts = first.state.memory.parts
-    second = engine.step(first.state, ALL, first.tokens[:, 0], top_k=3)
-    assert second.state.memory.parts is parts
-    fewer = np.array([0, 1], np.int32)  # the last leaves
-    third = engine.step(second.state, fewer, second.tokens[:2, 0], top_k=3)
-    for row in fewer:
-        state, tokens = engine.encode(SOURCES[[row]], LENGTHS[[row]], some[[row]]), BOS[:1]
-        for together in (first, second, third):
-            alone = engine.step(state, ALL[:1], tokens, top_k=3)
-            np.testing.assert_array_equal(together.logprobs[row], alone.logprobs[0])
-            state, tokens = alone.state, alone.tokens[:, 0]
+    places = [0, 1, 2, 1, 0, 2, 2, 1, 0]
+    table = inserted(engine, places, short=True)
+    tokens = np.array([[2, 5, 6, 7, 8, 9, 10, 11, 12]], np.int32).T
+    many = [table.step(None, tokens, top_k=32) for _ in range(2)]
+    many.append(table.step(None, tokens[:3], top_k=32))  # from now on few
+    for row, place in enumerate(places):
+        alone = inserted(engine, [place], short=True)
+        for result in many[: 3 if row < 3 else 2]:
+            expected = alone.step(None, tokens[row : row + 1], top_k=32)
+            np.testing.assert_array_equal(result.tokens[row], expected.tokens[0])
+            np.testing.assert_array_equal(result.logprobs[row], expected.logprobs[0])
 
 
-@pytest.mark.parametrize("parents", [[0], [0, 0], [1, 0, 1], [0, 1], [2, 0], [1, 2, 0]])
-def test_newcomers_step_as_they_would_alone(engine: Engine, parents: list[int]) -> None:
-    rows = np.array(parents, np.int32)
-    two = engine.encode(SOURCES[:2], LENGTHS[:2], FREE[:2])
-    third = engine.encode(SOURCES[2:], LENGTHS[2:], FREE[2:])
-    begun = engine.step(engine.join(two, ALL[:2], third), ALL, BOS, 3).state
-    newcomers = engine.encode(SOURCES[1:, :3], LENGTHS[1:], FREE[1:])
-    tokens = np.array([5] * len(rows) + [2, 2], np.int32)
-    apart = [
-        engine.step(begun, rows, tokens[: len(rows)], top_k=3).tokens,
-        engine.step(newcomers, ALL[:2], tokens[len(rows) :], top_k=3).tokens,
-    ]
-    state = engine.join(begun, rows, newcomers)
-    joined = engine.step(state, np.arange(len(tokens), dtype=np.int32), tokens, top_k=3)
-    np.testing.assert_array_equal(joined.tokens, np.concatenate(apart))
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize("width", [1, 3])
+def test_newcomers_step_as_they_would_alone(engine: Engine, width: int, short: bool) -> None:
+    """Over free slots, beyond the others, and where others have moved."""
+    tokens = np.tile(np.array([5, 6, 7], np.int32)[:width], (4, 1))
+    table = inserted(engine, [0, 1, 2], width=width, short=short)
+    table.step(None, tokens[:3], top_k=3)
+    two = np.array([1, 2])
+    encoded = engine.encode(SOURCES[two, :3], LENGTHS[two], np.full(2, short))
+    table.insert(np.array([1, 3]), encoded, np.array([0, 1]))  # the second source has left
+    alone = [inserted(engine, [place], width=width, short=short) for place in (0, 1, 2, 2)]
+    for place in (0, 2):
+        alone[place].step(None, tokens[:1], top_k=3)
 
+    def check(places: list[int]) -> None:
+        result = table.step(None, tokens[: len(places)], top_k=3)
+        for row, place in enumerate(places):
+            expected = alone[place].step(None, tokens[:1], top_k=3)
+            np.testing.assert_array_equal(result.tokens[row], expected.tokens[0])
+            np.testing.assert_allclose(result.logprobs[row], expected.logprobs[0], atol=1e-5)
 
-def twelve_and_one(engine: Engine) -> tuple[OnnxState, OnnxState]:
-    """A state of so many sources, with room for more, and one of one source."""
-    many, rows = np.tile(ALL, 4), np.arange(12, dtype=np.int32)
-    one = engine.encode(SOURCES[2:], LENGTHS[2:], FREE[2:])
-    return engine.join(engine.encode(SOURCES[many], LENGTHS[many], FREE[many]), rows, one), one
-
-
-def test_newcomers_are_written_over_those_who_left(exported_folder: Path) -> None:
-    engine = load_engine(load_folder(exported_folder), "onnx-int8")
-    begun, one = twelve_and_one(engine)
-    later = engine.join(begun, np.delete(np.arange(13, dtype=np.int32), 4), one)
-    assert later.memory.room is begun.memory.room
-    assert later.grid.row_lines[-1] == 4
-
-
-def test_a_state_that_was_written_over_is_not_used(exported_folder: Path) -> None:
-    engine = load_engine(load_folder(exported_folder), "onnx-int8")
-    begun, one = twelve_and_one(engine)
-    rows = np.arange(13, dtype=np.int32)
-    later = engine.step(begun, rows, np.full(13, 2, np.int32), top_k=1).state
-    engine.join(later, rows[1:], one)
-    for state in (begun, later):
-        with pytest.raises(ValueError, match="cannot be used again"):
-            engine.step(state, rows, np.full(13, 2, np.int32), top_k=1)
+    check([0, 1, 2, 3])
+    table.move(np.array([3]), np.array([0]))  # the first source has left
+    check([3, 1, 2])
 
 
 WISHES: list[dict[str, Any]] = [
@@ -191,8 +181,9 @@ def test_who_comes_and_goes_changes_no_answer(
 def test_what_lies_beyond_a_length_is_not_read(engine: Engine) -> None:
     dirty = SOURCES.copy()
     dirty[2, 2:] = 13
-    clean = engine.step(engine.encode(SOURCES, LENGTHS, FREE), ALL, BOS, top_k=3)
-    found = engine.step(engine.encode(dirty, LENGTHS, FREE), ALL, BOS, top_k=3)
+    table = engine.new_table(1, use_shortlist=False)
+    table.insert(ALL, engine.encode(dirty, LENGTHS, np.zeros(3, bool)), ALL)
+    clean, found = (each.step(None, BOS, top_k=3) for each in (inserted(engine), table))
     np.testing.assert_array_equal(found.logprobs, clean.logprobs)
 
 
@@ -211,31 +202,3 @@ def test_batches_change_no_answer(
     for batch_size in (7, 20):
         together = generator.generate(sources, options, batch_size=batch_size)
         assert [candidates[0].tokens for candidates in together] == alone
-
-
-@pytest.mark.parametrize("shortlist", [False, True])
-@pytest.mark.parametrize("rows", [1, 4])
-@pytest.mark.parametrize("name", ["onnx", "onnx-int8"])
-def test_steps_taken_at_once_are_those_taken_one_by_one(
-    exported_folder: Path, name: EngineName, rows: int, shortlist: bool
-) -> None:
-    engine = load_engine(load_folder(exported_folder), name)
-    assert can_look_ahead(engine)
-    state = engine.encode(SOURCES[:1], LENGTHS[:1], np.array([shortlist]))
-    parents, tokens = np.zeros(rows, np.int32), np.arange(5, 5 + rows, dtype=np.int32)
-    totals = -np.arange(rows, dtype=np.float64) / 8
-    ahead = engine.step_ahead(state, Sequel(parents, tokens, 6, totals, 7))
-    assert 1 < len(ahead) <= 7
-    for place in range(len(ahead)):
-        result = engine.step(state, parents, tokens, 6)
-        np.testing.assert_array_equal(ahead.tokens[place], result.tokens)
-        np.testing.assert_array_equal(ahead.logprobs[place], result.logprobs)
-        np.testing.assert_array_equal(ahead.attention_weights[place], result.attention_weights)
-        if place + 1 < len(ahead):
-            sums = (totals[:, None] + result.logprobs).ravel()
-            best = np.argsort(-sums, kind="stable")[:rows]
-            parents, totals = (best // 6).astype(np.int32), sums[best]
-            tokens = result.tokens.ravel()[best]
-            np.testing.assert_array_equal(ahead.parents[place], parents)
-            np.testing.assert_array_equal(ahead.chosen[place], tokens)
-            state = ahead.state(place)

@@ -1,4 +1,4 @@
-"""Sources come, go and are copied; each keeps what it holds."""
+"""Sources come and go; each slot keeps what it holds."""
 
 from __future__ import annotations
 
@@ -6,64 +6,71 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.engine.memory import NO_TOKEN, Memory
+from model.engine.memory import NO_TOKEN, EncodedSources, SourceMemory, bucket
 
 UNITS = 3
 
 
-def of_sources(names: list[int], lengths: list[int], source_len: int) -> Memory:
-    """Sources whose keys and values are all their names."""
-    is_real = np.arange(source_len) < np.array(lengths)[:, None]
-    real = (is_real * np.array(names)[:, None])[:, None]
-    keys = np.repeat(real[:, :, None], UNITS, axis=2).astype(np.float32)
-    padding = np.where(is_real, 0.0, NO_TOKEN).astype(np.float32)[:, None, None]
-    return Memory(keys, keys.swapaxes(2, 3).copy(), padding, None)
+def encoded(names: list[int], lengths: list[int]) -> EncodedSources:
+    """Sources whose keys and values are all their names, and other numbers at padding."""
+    is_real = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    by_token = np.where(is_real, np.array(names)[:, None], -7)[:, None]
+    keys = np.repeat(by_token[:, :, None], UNITS, axis=2).astype(np.float32)
+    arrays = {"keys": keys, "values": keys.swapaxes(2, 3).copy()}
+    return EncodedSources(np.array(lengths, np.int32), arrays, [])
 
 
-def check(memory: Memory, names: list[int], lengths: list[int]) -> None:
-    expected = of_sources(names, lengths, memory.source_len)
-    np.testing.assert_array_equal(memory.padding, expected.padding)
-    is_real = (memory.padding == 0)[:, 0]
-    np.testing.assert_array_equal(memory.keys * is_real[:, None], expected.keys)
-    np.testing.assert_array_equal(memory.values * is_real.swapaxes(1, 2)[:, None], expected.values)
+def check(memory: SourceMemory, slots: dict[int, tuple[int, int]]) -> None:
+    """Checks that each slot has the source `(name, length)`, and only finite numbers."""
+    arrays = memory.first(max(slots, default=-1) + 1)
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    for slot, (name, length) in slots.items():
+        padding = arrays["padding"][slot, 0, 0]
+        assert not padding[:length].any()
+        assert (padding[length:] == NO_TOKEN).all()
+        assert (arrays["keys"][slot, 0, :, :length] == name).all()
+        assert (arrays["values"][slot, 0, :length] == name).all()
 
 
 @given(st.data())
 def test_sources_keep_what_they_hold(data: st.DataObject) -> None:
     numbers = iter(range(1, 1000))
-
-    def newcomers() -> tuple[Memory, list[int], list[int]]:
-        lengths = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
-        names = [next(numbers) for _ in lengths]
-        return of_sources(names, lengths, max(lengths)), names, lengths
-
-    memory, names, lengths = newcomers()
-    for _ in range(data.draw(st.integers(1, 6))):
-        more, more_names, more_lengths = newcomers()
-        places = st.sets(
-            st.integers(0, len(names) + len(more) - 1), min_size=len(more), max_size=len(more)
-        )
-        lines = np.array(sorted(data.draw(places)))
-        is_gapless = set(range(len(names), lines[-1])) <= {*lines.tolist()}
-        if is_gapless and memory.has_room_for(more, lines):
-            memory = memory.add(more, lines)
-            size = len(memory) - len(names)
-            names, lengths = [*names, *[0] * size], [*lengths, *[0] * size]
-            for line, name, length in zip(lines, more_names, more_lengths, strict=True):
-                names[line], lengths[line] = name, length
-        else:
-            names, lengths = names + more_names, lengths + more_lengths
-            kept = np.array(sorted(data.draw(st.sets(st.integers(0, len(names) - 1), min_size=1))))
-            memory = Memory.join_some([memory, more], kept)
-            names, lengths = [names[i] for i in kept], [lengths[i] for i in kept]
-            assert memory.source_len == max(lengths)
-        check(memory, names, lengths)
+    memory, slots = SourceMemory(["keys", "values", "padding"]), {}
+    for _ in range(data.draw(st.integers(1, 8))):
+        for slot in (
+            data.draw(st.lists(st.sampled_from(sorted(slots)), unique=True)) if slots else ()
+        ):
+            del slots[slot]
+        memory.first(max(slots, default=-1) + 1)
+        if slots and data.draw(st.booleans()):
+            origin, free = max(slots), min({*range(max(slots) + 2)} - {*slots})
+            if free < origin:
+                memory.move(np.array([origin]), np.array([free]))
+                slots[free] = slots.pop(origin)
+        parts, new = [], []
+        for _ in range(data.draw(st.integers(1, 2))):
+            lengths = data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=4))
+            names = [next(numbers) for _ in lengths]
+            rows = data.draw(st.sets(st.integers(0, len(names) - 1), min_size=1))
+            parts.append((encoded(names, lengths), np.array(sorted(rows))))
+            new += [(names[row], lengths[row]) for row in sorted(rows)]
+        free_slots = [slot for slot in range(len(slots) + len(new)) if slot not in slots][
+            : len(new)
+        ]
+        memory.insert(np.array(free_slots), parts)
+        slots |= dict(zip(free_slots, new, strict=True))
+        check(memory, slots)
 
 
-def test_only_the_last_owner_of_a_room_may_add_to_it() -> None:
-    first = Memory.join_some([of_sources([1], [2], 2), of_sources([2], [2], 2)], np.arange(2))
-    more, lines = of_sources([3], [1], 1), np.array([2])
-    assert first.has_room_for(more, lines)
-    second = first.add(more, lines)
-    assert not first.is_current and not first.has_room_for(more, lines + 1)
-    check(second, [1, 2, 3], [2, 2, 1])
+def test_short_sources_shrink_what_long_ones_needed() -> None:
+    memory = SourceMemory(["keys", "values", "padding"])
+    memory.insert(np.array([0, 1]), [(encoded([1, 2], [3, 40]), np.array([0, 1]))])
+    memory.first(1)  # the long one leaves
+    memory.insert(np.array([1]), [(encoded([3], [2]), np.array([0]))])
+    check(memory, {0: (1, 3), 1: (3, 2)})
+    assert memory.first(2)["padding"].shape[-1] == 8
+
+
+def test_lengths_are_rounded_to_few_sizes() -> None:
+    sizes = sorted({bucket(length) for length in range(1, 257)})
+    assert sizes == [8, 16, 24, 32, 48, 64, 96, 128, 192, 256]

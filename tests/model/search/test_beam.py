@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.config import SearchOptions
-from model.contract import Bool, Float32, Int32, StepResult
+from model.contract import StepResult
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.options_table import penalty
 from model.search.requests import Hypothesis, SearchRequest
+from model.types import Bool, Float32, Int32, Places
 
 A, B, EOS, BOS = range(4)
 
@@ -27,39 +28,53 @@ class TableEngine:
     id of the source picks. Token t looks at position t of its source, modulo its length. How much
     padding is told changes from step to step."""
 
+    has_shortlist = True
+
     def __init__(self, *tables: Sequence[Sequence[float]]) -> None:
         with np.errstate(divide="ignore"):
             self.logprobs = np.log(np.array(tables, np.float32))
         self.padding = itertools.cycle((0, 2, 1))
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> list[Int32]:
-        return [source_ids, source_lengths]
+        return [source_ids[:, 0], source_lengths]
+
+    def new_table(self, width: int, *, use_shortlist: bool) -> Table:
+        return Table(self)
+
+
+class Table:
+    """The sources of a table engine's requests; each has states of its own."""
+
+    def __init__(self, engine: TableEngine) -> None:
+        self.engine = engine
+        self.sources = np.zeros((2, 0), np.int32)
+
+    def insert(self, slots: Places, encoded: list[Int32], sources: Places) -> None:
+        missing = max(0, int(slots.max()) + 1 - self.sources.shape[1])
+        self.sources = np.pad(self.sources, ((0, 0), (0, missing)))
+        self.sources[:, slots] = np.stack(encoded)[:, sources]
+
+    def move(self, origins: Places, slots: Places) -> None:
+        self.sources[:, slots] = self.sources[:, origins]
 
     def step(
-        self,
-        state: list[Int32],
-        parents: Int32,
-        tokens: Int32,
-        top_k: int,
-        wanted: Int32 | None = None,
+        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
     ) -> StepResult:
-        source_ids, lengths = (each[parents] for each in state)
-        logprobs: Float32 = self.logprobs[source_ids[:, 0], tokens]
-        best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
-        looked = np.arange(lengths.max() + next(self.padding)) == (tokens % lengths)[:, None]
+        count, width = tokens.shape
+        if parents is not None:
+            assert (parents // width == np.arange(count)[:, None]).all()
+        self.sources = self.sources[:, :count]
+        tables, lengths = self.sources[:, :, None]
+        logprobs: Float32 = self.engine.logprobs[tables, tokens]
+        best = np.argsort(-logprobs, axis=2, kind="stable")[:, :, :top_k].astype(np.int32)
+        places = np.arange(lengths.max() + next(self.engine.padding))
+        looked = places == (tokens % np.maximum(lengths, 1))[..., None]
         return StepResult(
             best,
-            np.take_along_axis(logprobs, best, axis=1),
+            np.take_along_axis(logprobs, best, axis=2),
             looked.astype(np.float32),
-            [source_ids, lengths],
-            None if wanted is None else np.take_along_axis(logprobs, wanted, axis=1),
+            None if wanted is None else np.take_along_axis(logprobs, wanted, axis=2),
         )
-
-    def join(self, state: list[Int32], parents: Int32, newcomers: list[Int32]) -> list[Int32]:
-        sources = [state[0][parents], newcomers[0]]
-        longest = max(each.shape[1] for each in sources)
-        padded = [np.pad(each, ((0, 0), (0, longest - each.shape[1]))) for each in sources]
-        return [np.concatenate(padded), np.concatenate([state[1][parents], newcomers[1]])]
 
 
 # From BOS: A 0.6, B 0.4. A ends with 0.4 (or goes on to A 0.3, B 0.3); B ends with 0.9.
@@ -184,11 +199,18 @@ def test_a_beam_is_done_as_soon_as_nothing_can_overtake_its_answer(has_neighbour
     assert steps == 23  # 0.9 ** 22 < 0.1
 
 
-class FullEngine(TableEngine):
-    """Has no memory for further rows."""
+class FullTable(Table):
+    """Has no memory for more than two slots."""
 
-    def join(self, state: list[Int32], parents: Int32, newcomers: list[Int32]) -> list[Int32]:
-        raise MemoryError
+    def insert(self, slots: Places, encoded: list[Int32], sources: Places) -> None:
+        if slots.max() > 1:
+            raise MemoryError
+        super().insert(slots, encoded, sources)
+
+
+class FullEngine(TableEngine):
+    def new_table(self, width: int, *, use_shortlist: bool) -> Table:
+        return FullTable(self)
 
 
 def test_who_finds_no_room_changes_nothing_for_the_others() -> None:
@@ -196,17 +218,45 @@ def test_who_finds_no_room_changes_nothing_for_the_others() -> None:
     staying = [
         SearchRequest("beam", (0,), SearchOptions(beam_size=2, n_best=2)),
         SearchRequest("greedy", (1,), SearchOptions(max_tokens=9)),
+        SearchRequest("greedy too", (1,), SearchOptions(max_tokens=9)),
     ]
+    late = [SearchRequest(size, (1,), SearchOptions(beam_size=size)) for size in (1, 2, 4)]
     search = Search(engine, bos_id=BOS, eos_id=EOS)
     search.add(staying)
     answers = dict(search.step())
     for _ in range(2):
         with pytest.raises(MemoryError):
-            search.add([SearchRequest("late", (1,), SearchOptions(beam_size=4))])
+            search.add(late)
         answers.update(search.step())
     while not search.is_idle:
         answers.update(search.step())
     assert answers == run(engine, staying)
+
+
+def test_the_last_requests_move_to_lower_slots() -> None:
+    """Slots that are free cost as much as others: at most every second one is."""
+    moves: list[tuple[list[int], list[int]]] = []
+
+    class CountingTable(Table):
+        def move(self, origins: Places, slots: Places) -> None:
+            moves.append((origins.tolist(), slots.tolist()))
+            super().move(origins, slots)
+
+    class CountingEngine(TableEngine):
+        def new_table(self, width: int, *, use_shortlist: bool) -> Table:
+            return CountingTable(self)
+
+    lengths = [3, 3, 9, 3, 3, 3, 9, 9]
+    requests = [
+        SearchRequest(key, (1,), SearchOptions(beam_size=2, max_tokens=length, length_penalty=5.0))
+        for key, length in enumerate(lengths)
+    ]
+    found = run(CountingEngine(GARDEN_PATH, CHATTERBOX), requests)
+    assert moves == [([6, 7], [0, 1])]
+    assert found == {
+        key: run(TableEngine(GARDEN_PATH, CHATTERBOX), [request])[key]
+        for key, request in enumerate(requests)
+    }
 
 
 def exhaustive(table: Float32, options: SearchOptions) -> tuple[tuple[int, ...], float]:

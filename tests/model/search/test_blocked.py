@@ -13,7 +13,6 @@ TOKENS = st.integers(4, 6)
 SEQUENCES = st.lists(st.lists(TOKENS, min_size=1, max_size=4), max_size=12)
 #: What each hypothesis of a request has said.
 BEAM = st.lists(st.lists(TOKENS, max_size=6), min_size=1, max_size=3)
-BOS = 2
 
 
 @settings(max_examples=300)
@@ -24,8 +23,8 @@ def test_a_sequence_is_found_before_its_last_token(
     blocked = Blocked([BlockedSequences.of(sequences) for sequences, _ in requests])
     rows = [(place, said) for place, (_, beam) in enumerate(requests) for said in beam]
     longest = 1 + max(len(said) for _, said in rows)
-    # What stands to the left of a row's own tokens is nobody's: it must not be read.
-    tokens = np.array([[4] * (longest - 1 - len(s)) + [BOS, *s] for _, s in rows], np.int32)
+    # What follows a row's own tokens means nothing: it must not be read.
+    tokens = np.array([[*s] + [4] * (longest - len(s)) for _, s in rows], np.int32)
     places = np.array([place for place, _ in rows])
     lengths = np.array([len(said) for _, said in rows], np.int32)
     found, last = blocked.ends(tokens, lengths, places)

@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.config import SearchOptions
-from model.contract import Int32, StepResult
+from model.contract import StepResult
 from model.search.requests import Hypothesis, SearchRequest
+from model.types import Int32
 from tests.model.search.test_beam import (
     BOS,
     EOS,
     GARDEN_PATH,
     A,
     B,
+    Table,
     TableEngine,
     run,
     search_requests,
@@ -31,15 +33,15 @@ WORDS = 9
 class TellingAll(TableEngine):
     """Tells every token at every step, whatever it is asked for."""
 
+    def new_table(self, width: int, *, use_shortlist: bool) -> Table:
+        return TableOfAll(self)
+
+
+class TableOfAll(Table):
     def step(
-        self,
-        state: list[Int32],
-        parents: Int32,
-        tokens: Int32,
-        top_k: int,
-        wanted: Int32 | None = None,
+        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
     ) -> StepResult:
-        return super().step(state, parents, tokens, WORDS, wanted)
+        return super().step(parents, tokens, WORDS, wanted)
 
 
 def tables(seed: int) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model.config import NetworkConfig
-from model.contract import Sequel
+from model.contract import StepResult
 from model.engine.keras import KerasEngine
 from model.engine.onnx import OnnxEngine, Precision
 from model.networks.tokens import TokenSeq2Seq
@@ -95,32 +95,16 @@ def test_few_rows_and_many_choose_the_same_tokens(top_k: int) -> None:
         values[..., [70, 140]] = values[..., [7]]
         weight.assign(values)
     graphs = OnnxEngine(*graph_files(network, "float32").values())
-    state = graphs.encode(
-        np.array([[5, 6, 7]], np.int32), np.array([3], np.int32), np.zeros(1, bool)
-    )
-    few = graphs.step(state, np.zeros(2, np.int32), np.full(2, 9, np.int32), top_k)
-    many = graphs.step(state, np.zeros(12, np.int32), np.full(12, 9, np.int32), top_k)
-    assert few.tokens.shape == (2, min(top_k, 150))
-    np.testing.assert_array_equal(many.tokens, np.repeat(few.tokens[:1], 12, axis=0))
-    np.testing.assert_array_equal(many.logprobs, np.repeat(few.logprobs[:1], 12, axis=0))
-    places = [few.tokens[0].tolist().index(each) for each in (7, 70, 140) if top_k >= 150]
+
+    def step(rows: int) -> StepResult:
+        table, ids = graphs.new_table(rows, use_shortlist=False), np.array([[5, 6, 7]], np.int32)
+        source = graphs.encode(ids, np.array([3], np.int32), np.zeros(1, bool))
+        table.insert(np.array([0]), source, np.array([0]))
+        return table.step(None, np.full((1, rows), 9, np.int32), top_k)
+
+    few, many = step(2), step(12)
+    assert few.tokens.shape == (1, 2, min(top_k, 150))
+    np.testing.assert_array_equal(many.tokens, np.repeat(few.tokens[:, :1], 12, axis=1))
+    np.testing.assert_array_equal(many.logprobs, np.repeat(few.logprobs[:, :1], 12, axis=1))
+    places = [few.tokens[0, 0].tolist().index(each) for each in (7, 70, 140) if top_k >= 150]
     assert places == sorted(places)
-
-
-@pytest.mark.parametrize("precision", ["float32", "int8"])
-@pytest.mark.parametrize("parts", PARTS[-5:], ids=lambda parts: "-".join(map(str, parts)))
-def test_steps_at_once_say_what_single_ones_say(
-    parts: tuple[str, str, bool, int, bool], precision: Precision
-) -> None:
-    engine = OnnxEngine(*graph_files(build(*parts), precision).values())
-    sources, lengths = np.array([[5, 6, 7, 8]], np.int32), np.array([4], np.int32)
-    state = engine.encode(sources, lengths, np.zeros(1, bool))
-    parents, tokens = np.zeros(2, np.int32), np.array([5, 6], np.int32)
-    ahead = engine.step_ahead(state, Sequel(parents, tokens, 3, np.zeros(2), 5))
-    for place in range(len(ahead)):
-        result = engine.step(state, parents, tokens, 3)
-        np.testing.assert_array_equal(ahead.tokens[place], result.tokens)
-        np.testing.assert_array_equal(ahead.logprobs[place], result.logprobs)
-        if place + 1 < len(ahead):
-            parents = ahead.parents[place].astype(np.int32)
-            state, tokens = ahead.state(place), ahead.chosen[place]

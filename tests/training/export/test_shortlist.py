@@ -8,9 +8,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from model.contract import Int32
-from model.engine.shortlist import Shortlist
+from model.engine.shortlist import Shortlist, ShortlistColumns
 from model.errors import FolderError
+from model.types import Int32
 from training.export.shortlist import list_proposals, translation_table
 
 
@@ -56,16 +56,26 @@ def shortlist() -> Shortlist:
 
 def test_every_source_has_equally_many_candidates(shortlist: Shortlist) -> None:
     sources = np.array([[3, 4, 5, 6], [7, 0, 0, 0]], np.int32)
-    found = shortlist.candidates(sources, np.array([4, 1]), np.ones(2, bool))
-    assert found.tokens.shape == (2, 12)
-    for row, tokens in enumerate(found.tokens):
+    found = shortlist.candidates(sources, np.array([4, 1]))
+    assert found["candidates"].shape == (2, 12)
+    columns = ShortlistColumns(shortlist).of(found["candidates"])
+    for row, tokens in enumerate(found["candidates"]):
         assert (np.diff(tokens) > 0).all()
         assert set(shortlist.frequent[:5]) <= set(tokens)
-        np.testing.assert_array_equal(found.columns[row], shortlist.columns[tokens].T)
-        np.testing.assert_array_equal(found.bias[row, 0], tokens)
-    assert set(shortlist.likely[7]) <= set(found.tokens[1])
+        np.testing.assert_array_equal(columns[row], shortlist.columns[tokens].T)
+        np.testing.assert_array_equal(found["bias"][row, 0], tokens)
+    assert set(shortlist.likely[7]) <= set(found["candidates"][1])
     # The likeliest of each source token come first.
-    assert set(shortlist.likely[[3, 4, 5, 6], 0]) <= set(found.tokens[0])
+    assert set(shortlist.likely[[3, 4, 5, 6], 0]) <= set(found["candidates"][0])
+
+
+def test_columns_follow_the_candidates_of_their_slots(shortlist: Shortlist) -> None:
+    columns = ShortlistColumns(shortlist)
+    candidates = np.stack([shortlist.tokens(np.array([token], np.int32)) for token in (3, 4, 5, 6)])
+    for slots in ([0], [0, 1, 2], [1, 0], [3, 2, 1]):
+        now = candidates[slots]
+        columns.forget(np.arange(len(slots)))
+        np.testing.assert_array_equal(columns.of(now), shortlist.columns[now].transpose(0, 2, 1))
 
 
 def test_a_shortlist_is_stored_whole(shortlist: Shortlist) -> None:
