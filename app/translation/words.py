@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-from model.contract import Float32
+from model.types import Float32
 
 Span = tuple[int, int]
 

@@ -94,42 +94,54 @@ class LengthsTable:
 class WordEngine:
     """Writes the piece that `mapping` has for each piece of the source, and attends to that one."""
 
+    has_shortlist = False
+
+    def __init__(self, mapping: Int32) -> None:
+        self.mapping = mapping
+
+    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> list[Int32]:
+        return [row[:length] for row, length in zip(source_ids, source_lengths, strict=True)]
+
+    def new_table(self, width: int, *, use_shortlist: bool) -> WordTable:
+        return WordTable(self.mapping)
+
+
+class WordTable:
+    """The sources of a `WordEngine`'s requests, and how many steps each has taken."""
+
     def __init__(self, mapping: Int32) -> None:
         self._mapping = mapping
+        self._slots: dict[int, tuple[Int32, int]] = {}
 
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Any) -> State:
-        return [(row[:length], 0) for row, length in zip(source_ids, source_lengths, strict=True)]
+    def insert(self, slots: Places, encoded: list[Int32], sources: Places) -> None:
+        for slot, source in zip(slots, sources, strict=True):
+            self._slots[int(slot)] = encoded[source], 0
+
+    def move(self, origins: Places, slots: Places) -> None:
+        for origin, slot in zip(origins, slots, strict=True):
+            self._slots[int(slot)] = self._slots[int(origin)]
 
     def step(
-        self,
-        state: State,
-        parents: Int32,
-        tokens: Int32,
-        top_k: int,
-        wanted: Int32 | None = None,
+        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
     ) -> StepResult:
-        rows = [state[parent] for parent in parents]
-        size = len(self._mapping)
-        logprobs = np.full((len(rows), size), -20.0, np.float32)
-        longest = max(len(ids) for ids, _ in state)
-        attention = np.zeros((len(rows), longest), np.float32)
-        for row, (ids, place) in enumerate(rows):
-            at = min(place, len(ids) - 1)
-            logprobs[row, self._mapping[ids[at]]] = -0.01
-            attention[row, at] = 1.0
-        best = np.argsort(-logprobs, axis=1, kind="stable")[:, :top_k].astype(np.int32)
+        longest = max(len(ids) for ids, _ in self._slots.values())
+        logprobs = np.full((*tokens.shape, len(self._mapping)), -20.0, np.float32)
+        attention = np.zeros((*tokens.shape, longest), np.float32)
+        for slot in range(len(tokens)):
+            ids, steps = self._slots[slot]
+            place = min(steps, len(ids) - 1)
+            logprobs[slot, :, self._mapping[ids[place]]] = -0.01
+            attention[slot, :, place] = 1.0
+            self._slots[slot] = ids, steps + 1
+        best = np.argsort(-logprobs, axis=2, kind="stable")[:, :, :top_k].astype(np.int32)
         return StepResult(
             tokens=best,
-            logprobs=np.take_along_axis(logprobs, best, axis=1),
+            logprobs=np.take_along_axis(logprobs, best, axis=2),
             attention_weights=attention,
-            state=[(ids, place + 1) for ids, place in rows],
             wanted_logprobs=(
-                None if wanted is None else np.take_along_axis(logprobs, wanted, axis=1)
+                None if wanted is None else np.take_along_axis(logprobs, wanted, axis=2)
             ),
         )
-
-    def join(self, state: State, parents: Int32, newcomers: State) -> State:
-        return [state[parent] for parent in parents] + newcomers
 
 
 class SteppedEngine(TableEngine):
