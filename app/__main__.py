@@ -25,12 +25,13 @@ def main(arguments: list[str] | None = None, program: str = "python -m app") -> 
         first = load_model(settings, launched)  # so that a broken folder is no traceback
         if settings.models is not None:
             model_folders(settings.models)
+        app = create_app(settings, first=first)
     except Seq2SeqError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # while the model is loaded
         return 130
-    return serve(create_app(settings, first=first), settings)
+    return serve(app, settings)
 
 
 def _parse(arguments: list[str] | None, program: str) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar, cast
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from app.decoding.admission import MOST_PLAIN_COST, cost_of
 from app.decoding.registry import ModelRegistry
+from app.errors import RateLimited
+from app.rate_limit import RateLimiter
+from app.security import client_of
 from app.settings import Settings
+from model.search.requests import SearchRequest
 
 T = TypeVar("T")
 
@@ -26,6 +31,20 @@ def settings_of(request: Request) -> Settings:
     """Returns the server's settings."""
     settings: Settings = request.app.state.settings
     return settings
+
+
+async def charge(request: Request, searches: Iterable[SearchRequest], times: int = 1) -> None:
+    """Takes what `searches` cost, `times` over, from what the client may use.
+
+    Raises:
+        RateLimited: if that is more than is left.
+    """
+    limiter: RateLimiter | None = request.app.state.rate_limiter
+    if limiter is None:
+        return
+    cost = sum(max(1.0, cost_of(search) / MOST_PLAIN_COST) for search in searches)
+    if wait := await limiter.take(client_of(request.scope), cost * times):
+        raise RateLimited(wait)
 
 
 async def unless_hung_up(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

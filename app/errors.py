@@ -5,6 +5,7 @@ Seq2SeqError
 │   ├── InvalidField     a field of the request is out of bounds
 │   └── UnknownModel     there is no model of the name that the request has
 ├── Overloaded           the queue is full
+├── RateLimited          a client has used what it may use for now
 ├── DeadlineExceeded     no answer within the time that a request has
 └── Unavailable          the server stops, or its worker has died
 """
@@ -51,6 +52,18 @@ class Overloaded(Seq2SeqError):
 
     def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
         super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimited(Seq2SeqError):
+    """A client has used what it may use for now.
+
+    Args:
+        retry_after_seconds: time until its request would be let in.
+    """
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__("you have sent as much as you may for now; try again later")
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -17,7 +17,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from app.errors import DeadlineExceeded, InvalidField, Overloaded, Unavailable, UnknownModel
+from app.errors import (
+    DeadlineExceeded,
+    InvalidField,
+    Overloaded,
+    RateLimited,
+    Unavailable,
+    UnknownModel,
+)
 from app.schemas.error import ErrorAnswer, ErrorDetail
 from app.schemas.openai import OpenAIError, OpenAIErrorDetail
 from app.schemas.translate import TextError
@@ -44,6 +51,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     RequestValidationError: (422, "invalid_input"),
     BodyTooLarge: (413, "body_too_large"),
     Overloaded: (503, "overloaded"),
+    RateLimited: (429, "rate_limit_exceeded"),
     Unavailable: (503, "unavailable"),
     DeadlineExceeded: (504, "deadline_exceeded"),
     EngineError: (500, "engine_failed"),
@@ -95,14 +103,14 @@ def to_fault(error: Exception) -> Fault:
         return Fault(status, code, _printable(str(error.detail)), field, error.headers)
     if found is None:
         return Fault(500, "internal_error", "the server failed; its log says why")
-    headers = {"Retry-After": str(_retry_after(error))} if found[0] == 503 else None
+    headers = {"Retry-After": str(_retry_after(error))} if found[0] in (429, 503) else None
     field = error.field if isinstance(error, InvalidField | UnknownModel) else None
     return Fault(*found, _printable(str(error)), field, headers)
 
 
 def _retry_after(error: Exception) -> int:
     """Returns the seconds after which it is worth while to try again."""
-    seconds = error.retry_after_seconds if isinstance(error, Overloaded) else 0.0
+    seconds = error.retry_after_seconds if isinstance(error, Overloaded | RateLimited) else 0.0
     return min(max(math.ceil(seconds), SOONEST_RETRY_SECONDS), LATEST_RETRY_SECONDS)
 
 

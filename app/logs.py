@@ -38,27 +38,18 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := REQUEST_ID.get():
             entry["request_id"] = request_id
-        entry |= getattr(record, "fields", {})
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry)
 
 
 def log_config(log_format: LogFormat) -> dict[str, Any]:
-    """Returns the configuration of `logging`: of this program, of uvicorn, and of every request."""
+    """Returns the configuration of `logging`, for this program and uvicorn."""
     formatter = {"text": TextFormatter, "json": JsonFormatter}[log_format]
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"chosen": {"()": formatter}},
-        "handlers": {
-            stream: {
-                "class": "logging.StreamHandler",
-                "formatter": "chosen",
-                "stream": f"ext://sys.{stream}",
-            }
-            for stream in ("stdout", "stderr")
-        },
-        "loggers": {"app.access": {"handlers": ["stdout"], "propagate": False}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "chosen"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
     }

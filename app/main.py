@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 
+from app.api_keys import ApiKeys
 from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import LoadedModel, load_model
 from app.http_errors import install_error_handlers
 from app.metrics import Metrics
 from app.middleware import ErrorBoundary, RequestLimits
+from app.rate_limit import MemoryRateLimiter, Rate, RateLimiter, RedisRateLimiter
 from app.routes import health, metrics, openai, reply, translate
+from app.security import Authentication
 from app.settings import Settings
-from app.telemetry import Telemetry
+from app.telemetry import AccessLog, Telemetry
 from app.translation.files import FileStore
 
 
@@ -41,6 +45,8 @@ def create_app(
             yield
         finally:
             await app.state.models.close()
+            if app.state.rate_limiter is not None:
+                await app.state.rate_limiter.close()
 
     app = FastAPI(
         title="seq2seq",
@@ -53,14 +59,8 @@ def create_app(
     app.state.models = ModelRegistry(settings, load, first)
     app.state.metrics = Metrics(app.state.models)
     app.state.is_stopping = False
-    app.add_middleware(
-        RequestLimits,
-        max_body_bytes=settings.max_body_bytes,
-        max_file_bytes=settings.max_file_bytes,
-    )
-    app.add_middleware(ErrorBoundary)
-    # The last one added is the outermost.
-    app.add_middleware(Telemetry, metrics=app.state.metrics, logs_access=settings.access_log)
+    app.state.rate_limiter = _rate_limiter(settings)
+    _add_middleware(app, settings)
     install_error_handlers(app)
     # `include_router` wraps each route anew, and looks for `/docs` before `/reply`: together a
     # fifth of the framework's time for a request.
@@ -77,5 +77,36 @@ def create_app(
     return app
 
 
-async def _to_docs() -> RedirectResponse:
-    return RedirectResponse("/docs")
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Adds what each request passes; the last one added is the outermost."""
+    if settings.api_keys is not None:
+        app.add_middleware(Authentication, keys=ApiKeys(settings.api_keys))
+    app.add_middleware(
+        RequestLimits,
+        max_body_bytes=settings.max_body_bytes,
+        max_file_bytes=settings.max_file_bytes,
+    )
+    app.add_middleware(ErrorBoundary)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
+    access_log = AccessLog(settings.log_format) if settings.access_log else None
+    app.add_middleware(Telemetry, metrics=app.state.metrics, access_log=access_log)
+
+
+def _rate_limiter(settings: Settings) -> RateLimiter | None:
+    if not settings.rate_limit_per_minute:
+        return None
+    rate = Rate(settings.rate_limit_per_minute, settings.rate_limit_burst)
+    if settings.redis_url is None:
+        return MemoryRateLimiter(rate)
+    return RedisRateLimiter(rate, settings.redis_url)
+
+
+async def _to_docs(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")

@@ -63,6 +63,7 @@ class Metrics:
         )
         # `labels` takes as long as all else here.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._token_children: dict[str, tuple[Counter, Counter]] = {}
 
     def count(
         self, method: str, route: str, status: int, seconds: float, first_token: float | None
@@ -88,8 +89,12 @@ class Metrics:
 
     def count_tokens(self, model: str, prompt: int, completion: int, *, is_truncated: bool) -> None:
         """Counts the tokens of an answered request."""
-        self._prompt_tokens.labels(model).inc(prompt)
-        self._completion_tokens.labels(model).inc(completion)
+        children = self._token_children.get(model)
+        if children is None:
+            children = self._prompt_tokens.labels(model), self._completion_tokens.labels(model)
+            self._token_children[model] = children
+        children[0].inc(prompt)
+        children[1].inc(completion)
         if is_truncated:
             self._truncated.labels(model).inc()
 

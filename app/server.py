@@ -87,6 +87,7 @@ def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config
         http=HttpProtocol,
         ws="none",
         server_header=False,
+        root_path=settings.root_path,
         access_log=False,  # `app.telemetry` logs requests
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),

@@ -71,6 +71,30 @@ class Settings(BaseSettings):
         description="time after SIGTERM in which the server still takes requests, but says that it "
         "is not ready",
     )
+    api_keys: Path | None = Field(
+        None, description="file with the SHA-256 sums of API keys; without it nobody needs a key"
+    )
+    rate_limit_per_minute: float = Field(
+        0.0,
+        ge=0,
+        le=10**6,
+        description="plain requests of one client in a minute, by its key or address; costly ones "
+        "count several times; 0: any number",
+    )
+    rate_limit_burst: float = Field(
+        60.0, ge=1, le=10**6, description="plain requests of one client at once, after a pause"
+    )
+    redis_url: str | None = Field(
+        None, description="Redis in which several servers share these limits: redis://HOST:6379/0"
+    )
+    cors_origins: str = Field(
+        "", description="origins of pages that may call the server, with commas between; *: all"
+    )
+    root_path: str = Field(
+        "",
+        pattern="^(/[^/]+)*$",
+        description="path under which a proxy serves the server, and which it cuts off: /chat",
+    )
     max_connections: int = Field(
         1_000, ge=2, le=100_000, description="open connections; beyond that requests get 503"
     )

@@ -5,20 +5,21 @@ Nothing of a message, a reply or a query is counted or logged. Pure ASGI.
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import re
 import secrets
+import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.logs import REQUEST_ID
+from app.logs import REQUEST_ID, LogFormat
 from app.metrics import Metrics
 from app.middleware import CLIENT_CLOSED_REQUEST
-
-access_logger = logging.getLogger("app.access")
 
 #: Ids of clients that are taken over. Others could break a line of the log.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -61,13 +62,13 @@ class Telemetry:
     Args:
         app: answers.
         metrics: counts.
-        logs_access: whether each request gets a line in the log.
+        access_log: writes a line for each request, if there is one.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, logs_access: bool) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog | None) -> None:
         self._app = app
         self._metrics = metrics
-        self._logs_access = logs_access
+        self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,10 +92,15 @@ class Telemetry:
         try:
             await self._app(scope, receive, observed_send)
         finally:
-            self._observe(scope, status, time.perf_counter() - started, first_token)
+            self._observe(scope, request_id, status, time.perf_counter() - started, first_token)
 
     def _observe(
-        self, scope: Scope, status: int, seconds: float, first_token: float | None
+        self,
+        scope: Scope,
+        request_id: str,
+        status: int,
+        seconds: float,
+        first_token: float | None,
     ) -> None:
         route = getattr(scope.get("route"), "path", "other")
         self._metrics.count(scope["method"], route, status, seconds, first_token)
@@ -106,12 +112,48 @@ class Telemetry:
                 usage.completion_tokens,
                 is_truncated=usage.is_truncated,
             )
-        if self._logs_access:
-            _log_access(scope, status, seconds, usage)
+        if self._access_log is not None:
+            fields = _fields(scope, request_id, status, seconds)
+            if usage is not None:
+                fields["model"] = usage.model
+                fields["prompt_tokens"] = usage.prompt_tokens
+                fields["completion_tokens"] = usage.completion_tokens
+            self._access_log.write(fields)
 
 
-def _log_access(scope: Scope, status: int, seconds: float, usage: RequestUsage | None) -> None:
-    fields: dict[str, Any] = {
+class AccessLog:
+    """Lines about requests, on standard output.
+
+    They do not go through `logging`, which took as long for a line as ten others of a request's
+    steps together (0.07 ms). Lines of one turn of the event loop are written at once.
+
+    Args:
+        log_format: the same as that of the log.
+    """
+
+    def __init__(self, log_format: LogFormat) -> None:
+        self._format = _as_json if log_format == "json" else _as_text
+        self._lines: list[str] = []
+
+    def write(self, fields: dict[str, Any]) -> None:
+        """Writes a line soon."""
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(self._format(fields))
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        sys.stdout.write("".join(lines))
+        sys.stdout.flush()
+
+
+def _fields(scope: Scope, request_id: str, status: int, seconds: float) -> dict[str, Any]:
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": "info",
+        "logger": "app.access",
+        "message": "request",
+        "request_id": request_id,
         "client": (scope.get("client") or ("-",))[0],
         "method": scope["method"],
         # As it was sent, so that it is one line; without the query, which may be a message.
@@ -119,12 +161,19 @@ def _log_access(scope: Scope, status: int, seconds: float, usage: RequestUsage |
         "status": status,
         "duration_ms": round(seconds * 1000, 3),
     }
-    if usage is not None:
-        fields["model"] = usage.model
-        fields["prompt_tokens"] = usage.prompt_tokens
-        fields["completion_tokens"] = usage.completion_tokens
-    access_logger.info(
-        '%s "%s %s" %d %.1f ms', *list(fields.values())[:5], extra={"fields": fields}
+
+
+def _as_json(fields: dict[str, Any]) -> str:
+    return f"{to_json(fields).decode()}\n"
+
+
+def _as_text(fields: dict[str, Any]) -> str:
+    used = ""
+    if "model" in fields:
+        used = f" {fields['prompt_tokens']}+{fields['completion_tokens']} tokens"
+    return (
+        f"{fields['time']} {fields['client']} {fields['method']} {fields['path']} "
+        f"{fields['status']} {fields['duration_ms']:.1f} ms{used} [{fields['request_id']}]\n"
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from app.completions import Choice, CompletionWork, turns_of
 from app.decoding.token_logprobs import TokenLogprob
-from app.dependencies import models_of, settings_of, unless_hung_up
+from app.dependencies import charge, models_of, settings_of, unless_hung_up
 from app.errors import InvalidField, UnknownModel
 from app.http_errors import openai_error
 from app.routing import JsonRoute
@@ -50,6 +50,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         400: "The request is wrong; `param` says where.",
         404: "There is no model of this name.",
         413: "The body is too large.",
+        401: "The server has keys, and this is none of them.",
+        429: "You have sent as much as you may; `Retry-After` says when to try again.",
         500: "The model, or the server, failed.",
         503: "Too many requests wait already; `Retry-After` says when to try again.",
         504: "No answer in time.",
@@ -109,6 +111,8 @@ async def completions(request: Request, body: CompletionRequest) -> Response:
 async def _respond(
     request: Request, body: ChatRequest | CompletionRequest, work: CompletionWork, shape: _Shape
 ) -> Response:
+    scored = work.options.max_tokens if work.top_logprobs is not None else 0
+    await charge(request, work.searches, 1 + scored)
     if not body.stream:
         choices, usage = await unless_hung_up(request.receive, work.choices())
         _record(request, work, usage)

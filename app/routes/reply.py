@@ -12,7 +12,7 @@ from fastapi import APIRouter, Body, Request, Response
 
 from app.decoding.messages import Hypotheses
 from app.decoding.served_model import ServedModel
-from app.dependencies import models_of, settings_of, unless_hung_up
+from app.dependencies import charge, models_of, settings_of, unless_hung_up
 from app.errors import InvalidField
 from app.http_errors import to_error_answer
 from app.requests import (
@@ -52,6 +52,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
             404: "There is no model of this name.",
             413: "The body is too large.",
             422: "The request is wrong; `field` says where.",
+            401: "The server has keys, and this is none of them.",
+            429: "You have sent as much as you may; `Retry-After` says when to try again.",
             500: "The model, or the server, failed.",
             503: "Too many requests wait already; `Retry-After` says when to try again.",
             504: "No answer in time.",
@@ -73,13 +75,14 @@ async def reply(
     started = time.perf_counter()
     model, limits = await models_of(request).get(body.model), settings_of(request)
     if body.batch is not None:
-        work = _answer_batch(body, body.batch, model, limits, started)
+        work = _answer_batch(request, body, body.batch, model, limits, started)
         answers = await unless_hung_up(request.receive, work)
         _record(request, answers.replies)
         return answers
     turns, fields = _turns(body)
     source = source_of(turns, fields, model.tokenizer, limits, model.config.task)
     search = _search_request(body, source.ids, model, limits)
+    await charge(request, [search])
     if body.stream:
         return EventStream(
             partial(_stream, request, search, source, turns, model, limits, started),
@@ -108,6 +111,7 @@ def _record(request: Request, answers: Sequence[ReplyAnswer]) -> None:
 
 
 async def _answer_batch(
+    request: Request,
     body: ReplyRequest,
     batch: Sequence[BatchItem],
     model: ServedModel,
@@ -126,6 +130,7 @@ async def _answer_batch(
         dialogues.append(turns)
     first = _search_request(body, sources[0].ids, model, limits)
     searches = [replace(first, source_ids=source.ids) for source in sources]
+    await charge(request, searches)
     answers = await model.answer_all(
         searches, dialogues, timeout_seconds=limits.request_timeout_seconds
     )

@@ -22,7 +22,7 @@ from app.settings import Settings
 from model.contract import Engine
 from model.errors import FolderError
 from model.generator import Generator
-from tests.app.fakes import REPLY, TableEngine, loaded, serving
+from tests.app.fakes import REPLY, Serve, TableEngine, loaded, serving
 from tests.conftest import PATIENCE_SECONDS, wait_until
 
 
@@ -101,6 +101,50 @@ def test_no_redirect_names_the_host_that_a_client_has_sent(client: httpx.Client)
     headers = {"Host": "evil.example"}
     answer = client.post("/reply/", json={"message": "hello"}, headers=headers)
     assert (answer.status_code, "evil.example" in str(answer.headers)) == (404, False)
+
+
+def test_pages_of_other_origins_are_kept_out_unless_they_are_set(
+    serve: Serve, table_engine: TableEngine
+) -> None:
+    origin = {"Origin": "https://a.example"}
+    asks = {**origin, "Access-Control-Request-Method": "POST"}
+    with serve(table_engine) as client:
+        answer = client.post("/reply", json={"message": "hello"}, headers=origin)
+        assert "access-control-allow-origin" not in answer.headers
+    settings = Settings(cors_origins="https://b.example, https://a.example")
+    with serve(table_engine, settings) as client:
+        for answer in (
+            client.options("/reply", headers=asks),
+            client.post("/reply", json={"message": "hello"}, headers=origin),
+            client.post("/reply", json={"message": " "}, headers=origin),
+        ):
+            assert answer.headers["access-control-allow-origin"] == "https://a.example"
+        others = {**asks, "Origin": "https://c.example"}
+        assert client.options("/reply", headers=others).status_code == 400
+
+
+def test_a_server_under_a_path_names_it(serve: Serve, table_engine: TableEngine) -> None:
+    with serve(table_engine, Settings(root_path="/chat")) as client:
+        assert client.get("/").headers["location"] == "/chat/docs"
+        assert "/chat/openapi.json" in client.get("/docs").text
+        assert client.post("/reply", json={"message": "hello"}).status_code == 200
+        wrong = client.post("/v1/completions", json={}).json()["error"]
+        assert wrong["param"] == "model"
+
+
+def test_a_file_of_keys_that_is_wrong_stops_the_program(
+    exported_folder: Path, tmp_path: Path
+) -> None:
+    settings = {"SEQ2SEQ_MODEL": str(exported_folder), "SEQ2SEQ_API_KEYS": str(tmp_path / "absent")}
+    done = subprocess.run(
+        [sys.executable, "-m", "app"],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 1
+    assert "absent: cannot be read" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_application_does_not_start_without_its_model(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +11,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.settings import Settings
 from model.tokenizer import Tokenizer
 from tests.app.fakes import REPLY, Serve, TableEngine
-from tests.conftest import wait_until
 
 SECRET = "hello my secret"
 
@@ -103,31 +100,41 @@ def test_the_id_of_a_client_is_taken_over_if_it_is_harmless(
     assert (answer.headers.get("x-request-id") == given) == is_taken
 
 
-def entries(capture: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """The fields of the lines about requests."""
-    return [record.fields for record in capture.records if record.name == "app.access"]  # type: ignore[attr-defined]
-
-
 def test_a_request_gets_a_line_without_its_text(
-    client: httpx.Client, caplog: pytest.LogCaptureFixture, tokenizer: Tokenizer
+    serve: Serve,
+    table_engine: TableEngine,
+    tokenizer: Tokenizer,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    caplog.set_level(logging.INFO, "app.access")
-    client.post(f"/reply?q={SECRET}", json={"message": SECRET})
-    wait_until(lambda: len(entries(caplog)) == 1)
-    (entry,) = entries(caplog)
-    assert (entry["method"], entry["path"], entry["status"]) == ("POST", "/reply", 200)
-    assert (entry["model"], entry["client"]) == ("tiny", "127.0.0.1")
-    assert entry["prompt_tokens"] == len(tokenizer.source_ids(SECRET))
-    assert entry["completion_tokens"] == len(tokenizer.target_ids(REPLY))
-    assert entry["duration_ms"] > 0
-    assert "secret" not in caplog.text
+    with serve(table_engine, Settings(log_format="json")) as client:
+        answer = client.post(f"/reply?q={SECRET}", json={"message": SECRET})
+        client.get("/health/live")
+    text = capfd.readouterr().out
+    first, second = map(json.loads, text.splitlines())
+    assert (first["method"], first["path"], first["status"]) == ("POST", "/reply", 200)
+    assert (first["model"], first["client"]) == ("tiny", "127.0.0.1")
+    assert first["request_id"] == answer.headers["x-request-id"]
+    assert first["prompt_tokens"] == len(tokenizer.source_ids(SECRET))
+    assert first["completion_tokens"] == len(tokenizer.target_ids(REPLY))
+    assert first["duration_ms"] > 0
+    assert second["path"] == "/health/live" and "model" not in second
+    assert "secret" not in text
+
+
+def test_a_line_for_people_is_short(
+    serve: Serve, table_engine: TableEngine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serve(table_engine) as client:
+        client.post("/reply", json={"message": "hello"}, headers={"X-Request-ID": "abc"})
+        client.get("/%0Aevil%ff")
+    first, second = capfd.readouterr().out.splitlines()
+    assert re.fullmatch(r"\S+ 127.0.0.1 POST /reply 200 \d+\.\d ms \d+\+\d+ tokens \[abc\]", first)
+    assert " GET /%0Aevil%ff 404 " in second
 
 
 def test_lines_about_requests_can_be_turned_off(
-    serve: Serve, table_engine: TableEngine, caplog: pytest.LogCaptureFixture
+    serve: Serve, table_engine: TableEngine, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    caplog.set_level(logging.INFO, "app.access")
     with serve(table_engine, Settings(access_log=False)) as client:
         client.post("/reply", json={"message": "hello"})
-        client.get("/health/live")
-    assert entries(caplog) == []
+    assert capfd.readouterr().out == ""

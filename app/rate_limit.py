@@ -1,0 +1,131 @@
+"""Limits on what one client may use: token buckets, in memory or in Redis. Knows no HTTP.
+
+A bucket holds up to `burst` tokens and gets `per_minute` of them in a minute. A request takes as
+many as it costs. One that costs more than the bucket holds needs a full one and leaves a debt.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+logger = logging.getLogger(__name__)
+
+#: Buckets that are remembered; that of the client that was away for longest is forgotten first.
+MOST_BUCKETS = 100_000
+
+#: Time that Redis has for an answer, and for which it is not asked again if it gives none.
+REDIS_SECONDS, REDIS_PAUSE_SECONDS = 0.25, 5.0
+
+#: Takes `cost` from the bucket `key` by Redis' own clock. Returns the seconds to wait.
+_TAKE = """
+local rate, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local bucket = redis.call('HMGET', KEYS[1], 'level', 'at')
+local level = burst
+if bucket[1] then
+  level = math.min(burst, tonumber(bucket[1]) + rate * math.max(0, now - tonumber(bucket[2])))
+end
+local missing = math.min(cost, burst) - level
+if missing > 0 then return tostring(missing / rate) end
+redis.call('HSET', KEYS[1], 'level', tostring(level - cost), 'at', tostring(now))
+redis.call('EXPIRE', KEYS[1], math.ceil((burst + cost) / rate) + 1)
+return '0'
+"""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The size of a bucket, and how fast it fills.
+
+    Attributes:
+        per_minute: tokens.
+        burst: tokens.
+    """
+
+    per_minute: float
+    burst: float
+
+    @property
+    def per_second(self) -> float:
+        """Returns the tokens that come in a second."""
+        return self.per_minute / 60
+
+
+class RateLimiter(Protocol):
+    """The buckets of all clients."""
+
+    async def take(self, client: str, cost: float) -> float:
+        """Takes `cost` tokens of a client. Returns 0, or, where there are too few, takes none and
+        returns the seconds until there are enough."""
+
+    async def close(self) -> None:
+        """Closes its connections, if it has any."""
+
+
+class MemoryRateLimiter:
+    """Buckets of this process. See `RateLimiter`.
+
+    Args:
+        rate: of every bucket.
+        clock: seconds.
+    """
+
+    def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    async def take(self, client: str, cost: float) -> float:
+        now, rate = self._clock(), self._rate
+        level, at = self._buckets.pop(client, (rate.burst, now))
+        level = min(rate.burst, level + (now - at) * rate.per_second)
+        missing = min(cost, rate.burst) - level
+        self._buckets[client] = level - (0.0 if missing > 0 else cost), now
+        if len(self._buckets) > MOST_BUCKETS:
+            self._buckets.popitem(last=False)
+        return max(0.0, missing) / rate.per_second
+
+    async def close(self) -> None:
+        pass
+
+
+class RedisRateLimiter:
+    """Buckets that several servers share. See `RateLimiter`. While Redis does not answer, each
+    server has buckets of its own.
+
+    Args:
+        rate: of every bucket.
+        url: `redis://HOST:PORT/DATABASE`.
+    """
+
+    def __init__(self, rate: Rate, url: str) -> None:
+        from redis.asyncio import Redis
+
+        self._rate = rate
+        self._redis = Redis.from_url(
+            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        )
+        self._script = self._redis.register_script(_TAKE)
+        self._substitute = MemoryRateLimiter(rate)
+        self._pause_ends = 0.0
+
+    async def take(self, client: str, cost: float) -> float:
+        from redis.exceptions import RedisError
+
+        if time.monotonic() >= self._pause_ends:
+            try:
+                arguments = self._rate.per_second, self._rate.burst, cost
+                return float(await self._script([f"seq2seq:rate:{client}"], arguments))
+            except (TimeoutError, RedisError, OSError) as error:
+                logger.error("Redis gives no answer (%s); limits are this server's own", error)
+                self._pause_ends = time.monotonic() + REDIS_PAUSE_SECONDS
+        return await self._substitute.take(client, cost)
+
+    async def close(self) -> None:
+        await self._redis.aclose()

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from fakeredis import TcpFakeServer
+
+from app import rate_limit
+from app.rate_limit import MemoryRateLimiter, Rate, RateLimiter, RedisRateLimiter
+
+#: Two tokens a second, five at once.
+RATE = Rate(per_minute=120, burst=5)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A server that speaks Redis' protocol and runs its scripts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = TcpFakeServer(("127.0.0.1", port), server_type="redis")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"redis://127.0.0.1:{port}/0"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def run(limiter: Callable[[], RateLimiter], work: Callable[[RateLimiter], Awaitable[None]]) -> None:
+    """Runs `work` with a limiter of its event loop."""
+
+    async def begin() -> None:
+        found = limiter()
+        await work(found)
+        await found.close()
+
+    asyncio.run(begin())
+
+
+async def check_burst(limiter: RateLimiter) -> None:
+    assert [await limiter.take("a", 1) for _ in range(5)] == [0.0] * 5
+    assert await limiter.take("a", 1) == pytest.approx(0.5, abs=0.1)
+    assert await limiter.take("a", 3) == pytest.approx(1.5, abs=0.1)
+    assert await limiter.take("b", 1) == 0.0
+
+
+async def check_debt(limiter: RateLimiter) -> None:
+    assert await limiter.take("a", 15) == 0.0  # needs a full bucket
+    assert await limiter.take("a", 1) == pytest.approx(5.5, abs=0.1)
+    assert await limiter.take("a", 15) == pytest.approx(7.5, abs=0.1)
+
+
+@pytest.mark.parametrize("check", [check_burst, check_debt])
+def test_a_bucket_in_memory_lets_in_what_it_holds(
+    check: Callable[[RateLimiter], Awaitable[None]],
+) -> None:
+    run(lambda: MemoryRateLimiter(RATE, Clock()), check)
+
+
+@pytest.mark.parametrize("check", [check_burst, check_debt])
+def test_a_bucket_in_redis_lets_in_what_it_holds(
+    redis_url: str,
+    check: Callable[[RateLimiter], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rate_limit, "REDIS_SECONDS", 60.0)
+    run(lambda: RedisRateLimiter(RATE, redis_url), check)
+
+
+def test_a_bucket_fills_again() -> None:
+    clock = Clock()
+
+    async def work(limiter: RateLimiter) -> None:
+        assert await limiter.take("a", 5) == 0.0
+        clock.now += 1.0
+        assert await limiter.take("a", 2) == 0.0
+        assert await limiter.take("a", 1) == pytest.approx(0.5)
+        clock.now += 3600.0
+        assert await limiter.take("a", 5) == 0.0
+        assert await limiter.take("a", 1) == pytest.approx(0.5)
+
+    run(lambda: MemoryRateLimiter(RATE, clock), work)
+
+
+def test_no_more_buckets_are_kept_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "MOST_BUCKETS", 2)
+    limiter = MemoryRateLimiter(RATE, Clock())
+
+    async def work(_: RateLimiter) -> None:
+        for client in ("a", "b", "c"):
+            await limiter.take(client, 5)
+        assert list(limiter._buckets) == ["b", "c"]
+        assert await limiter.take("b", 1) > 0
+
+    run(lambda: limiter, work)
+
+
+def test_two_servers_share_a_bucket_in_redis(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit, "REDIS_SECONDS", 60.0)
+
+    async def work(limiter: RateLimiter) -> None:
+        assert await limiter.take("a", 5) == 0.0
+        other = RedisRateLimiter(RATE, redis_url)
+        assert await other.take("a", 5) > 0
+        await other.close()
+
+    run(lambda: RedisRateLimiter(RATE, redis_url), work)
+
+
+def test_without_redis_limits_are_kept_in_memory(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as closed:  # bound, but nobody listens
+        closed.bind(("127.0.0.1", 0))
+        url = f"redis://127.0.0.1:{closed.getsockname()[1]}/0"
+        run(lambda: RedisRateLimiter(RATE, url), check_burst)
+    (record,) = caplog.records  # one line for many requests
+    assert "Redis gives no answer" in record.getMessage()
