@@ -7,12 +7,13 @@ MODEL ?= models/default
 MODELS ?= models
 PYTEST_ARGS ?= -n 2 --dist loadfile
 BACKENDS ?= tensorflow jax torch
+ACCELERATOR ?= cpu
 KERAS_TESTS := tests/model/test_inspection.py tests/model/test_registration.py
 MATRIX_TESTS ?= tests/model/layers tests/model/networks tests/model/engine $(KERAS_TESTS)
 
 BIN := .venv/bin
 
-.PHONY: help run setup test matrix smoke check format bench docs size lock clean
+.PHONY: help run setup test matrix smoke check image format bench docs size lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +42,10 @@ check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/mypy app model seq2seq training docs/generate.py
 	$(BIN)/lint-imports --no-cache
 
+image: ## build the container image of ACCELERATOR: cpu, tensorflow or gpu
+	docker build -t seq2seq:$(ACCELERATOR) --build-arg ACCELERATOR=$(ACCELERATOR) \
+	  --build-arg REVISION=$$(git rev-parse HEAD) .
+
 format: .venv/dev ## rewrite in the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -56,10 +61,11 @@ size: ## lines of Python
 	  printf '%-12s %s\n' $$room $$(find $$room -name '*.py' | xargs cat | wc -l); done
 
 lock: .venv/dev ## pin every dependency anew
-	for name in dev cpu gpu; do \
+	for name in dev cpu tensorflow gpu; do \
 	  case $$name in \
 	    dev) extras="--extra serve --extra train --extra dev";; \
 	    cpu) extras="--extra serve -c requirements/dev.txt";; \
+	    tensorflow) extras="--extra serve --extra train -c requirements/dev.txt";; \
 	    gpu) extras="--extra serve --extra gpu -c requirements/dev.txt";; \
 	  esac; \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml $$extras \
