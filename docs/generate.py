@@ -1,4 +1,4 @@
-"""Fills the generated tables of the docs: `python -m docs.generate`, or `make docs`."""
+"""Fills the generated parts of the docs and of Compose: `make docs`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from app.schemas.reply import ReplyRequest
-from app.settings import settings_table
+from app.settings import ENV_PREFIX, settings_table
 from model.config import Document, SearchOptions
 from model.flags import flag_rows
 from model.search.options import RequestOptions
@@ -18,7 +18,7 @@ from training.cleaning.rules import DEFAULT_RULES, RULES
 from training.formats import FORMATS, FormatInfo
 from training.recipe import Recipe
 
-DOCS = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
 
 #: Whose fields are flags of `python -m model`.
 FLAGS = (RequestOptions, SearchOptions)
@@ -28,6 +28,13 @@ def settings_rows() -> str:
     """Environment variables of the server."""
     rows = (f"| `{name}` | `{default}` | {text} |" for name, default, text in settings_table())
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+def compose_rows() -> str:
+    """Environment variables that a container takes from whoever starts it: all but the address,
+    which is the container's own."""
+    own = {f"{ENV_PREFIX}HOST", f"{ENV_PREFIX}PORT"}
+    return "\n".join(f"  {name}:" for name, _, _ in settings_table() if name not in own)
 
 
 def recipe_rows() -> str:
@@ -149,21 +156,25 @@ def search_flag_rows() -> str:
 
 
 TABLES = {
-    "api.md": {"request": request_rows},
-    "serve.md": {"settings": settings_rows, "flags": search_flag_rows},
-    "train.md": {"formats": format_rows, "rules": rule_rows, "recipe": recipe_rows},
+    "docker-compose.yml": {"settings": compose_rows},
+    "docs/api.md": {"request": request_rows},
+    "docs/serve.md": {"settings": settings_rows, "flags": search_flag_rows},
+    "docs/train.md": {"formats": format_rows, "rules": rule_rows, "recipe": recipe_rows},
 }
 
 
-def filled(page: Path) -> str:
-    """The text of `page` with its tables as they should be."""
-    text = page.read_text()
-    for name, rows in TABLES[page.name].items():
-        before, begin, rest = re.split(rf"(<!-- {name}: .*? -->\n)", text)
-        text = f"{before}{begin}{rows()}\n{rest[rest.index(f'<!-- /{name} -->') :]}"
+def filled(page: str) -> str:
+    """The text of `page`, a key of `TABLES`, with its tables as they should be."""
+    text = (ROOT / page).read_text()
+    for name, rows in TABLES[page].items():
+        comment = r" *(?:<!--|#) "
+        match = re.search(rf"(?m)^{comment}{name}: .*\n((?:.*\n)*?){comment}/{name}\b", text)
+        if match is None:
+            raise ValueError(f"{page} has no place for the table '{name}'.")
+        text = f"{text[: match.start(1)]}{rows()}\n{text[match.end(1) :]}"
     return text
 
 
 if __name__ == "__main__":
     for file_name in TABLES:
-        (DOCS / file_name).write_text(filled(DOCS / file_name))
+        (ROOT / file_name).write_text(filled(file_name))

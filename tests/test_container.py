@@ -1,16 +1,22 @@
-"""What the Dockerfile says of the program."""
+"""What the image and Compose say of each other, and of the program in them."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import seq2seq
+from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+SERVERS = {name: service for name, service in SERVICES.items() if "build" in service}
 
 
 def test_the_image_runs_as_a_user_that_kubernetes_knows_not_to_be_root() -> None:
@@ -31,3 +37,38 @@ def test_what_the_image_copies_is_sent_to_the_engine() -> None:
     copied = re.findall(r"^COPY (?!--)([\w/]+)", DOCKERFILE, re.MULTILINE)
     sent = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     assert {path.rstrip("/") for path in copied} == set(sent)
+
+
+@pytest.mark.parametrize(
+    ("profile", "services"),
+    [
+        ("cpu", {"seq2seq"}),
+        ("gpu", {"seq2seq-gpu"}),
+    ],
+)
+def test_a_profile_starts_what_it_names_and_nothing_else(profile: str, services: set[str]) -> None:
+    started = {n for n, each in SERVICES.items() if profile in each.get("profiles", [profile])}
+    assert started == services
+
+
+def test_without_a_profile_compose_serves_on_the_cpu() -> None:
+    assert "\nCOMPOSE_PROFILES=cpu\n" in (ROOT / ".env").read_text()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_open_on_this_machine_only(name: str) -> None:
+    for port in SERVICES[name]["ports"]:
+        assert port.startswith(("127.0.0.1:", "${BIND_ADDRESS:-127.0.0.1}:"))
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_compose_waits_until_requests_are_answered(name: str) -> None:
+    grace = int(SERVERS[name]["stop_grace_period"].removesuffix("s"))
+    assert grace >= Settings.model_fields["request_timeout_seconds"].default + 3  # for the worker
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_has_no_more_rights_than_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] and service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
