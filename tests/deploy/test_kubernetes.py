@@ -1,0 +1,120 @@
+"""What the manifests say of the image and of the program. `make manifests` compares them with
+Kubernetes' own schemas."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.routes import health
+from app.settings import settings_table
+from training.recipe import read_recipe
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "kubernetes"
+SERVERS = ["overlays/cpu", "overlays/gpu"]
+ROUTES = {route.path for route in health.router.routes}  # type: ignore[attr-defined]
+
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
+
+
+@cache
+def built(folder: str) -> dict[str, dict[str, Any]]:
+    """Returns what `kubectl apply -k` would send, by kind."""
+    command = ["kubectl", "kustomize", str(FOLDER / folder)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    documents = [*yaml.safe_load_all(printed)]
+    by_kind = {document["kind"]: document for document in documents}
+    assert len(by_kind) == len(documents)
+    return by_kind
+
+
+def pod_of(folder: str) -> dict[str, Any]:
+    """Returns the specification of the folder's pods."""
+    manifests = built(folder)
+    pods: dict[str, Any] = (manifests.get("Deployment") or manifests["Job"])["spec"]["template"]
+    return pods["spec"]
+
+
+def test_every_folder_is_tested() -> None:
+    folders = {str(file.parent.relative_to(FOLDER)) for file in FOLDER.rglob("kustomization.yaml")}
+    assert folders == {"base", *SERVERS, "training"}
+
+
+@pytest.mark.parametrize("folder", SERVERS)
+def test_probes_ask_routes_of_the_server(folder: str) -> None:
+    (server,) = pod_of(folder)["containers"]
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert server[name]["httpGet"]["path"] in ROUTES
+
+
+@pytest.mark.parametrize("folder", SERVERS)
+def test_a_pod_lives_until_its_requests_are_answered(folder: str) -> None:
+    settings = built(folder)["ConfigMap"]["data"]
+    seconds = int(settings["SEQ2SEQ_DRAIN_SECONDS"])
+    seconds += int(settings["SEQ2SEQ_REQUEST_TIMEOUT_SECONDS"])
+    assert pod_of(folder)["terminationGracePeriodSeconds"] >= seconds + 3  # for the worker
+
+
+@pytest.mark.parametrize("folder", SERVERS)
+def test_the_server_knows_its_settings(folder: str) -> None:
+    assert set(built(folder)["ConfigMap"]["data"]) <= {name for name, _, _ in settings_table()}
+
+
+@pytest.mark.parametrize("folder", SERVERS)
+def test_what_selects_pods_selects_those_of_the_server(folder: str) -> None:
+    manifests = built(folder)
+    labels = manifests["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
+    assert manifests["Service"]["spec"]["selector"].items() <= labels
+    for kind, key in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
+        assert manifests[kind]["spec"][key]["matchLabels"].items() <= labels
+
+
+@pytest.mark.parametrize("folder", [*SERVERS, "training"])
+def test_no_variable_of_a_service_enters_the_environment(folder: str) -> None:
+    assert pod_of(folder)["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize("folder", [*SERVERS, "training"])
+def test_pods_fit_the_image_and_the_restricted_standard(folder: str) -> None:
+    pod = pod_of(folder)
+    user = re.findall(r"^USER (\d+):\d+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert [str(pod["securityContext"]["runAsUser"])] == user
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in pod["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+@pytest.mark.parametrize("folder", [*SERVERS, "training"])
+def test_images_are_those_that_the_dockerfile_builds(folder: str) -> None:
+    images = re.findall(r"seq2seq:\w+", (ROOT / "Dockerfile").read_text())
+    assert pod_of(folder)["containers"][0]["image"] in images
+
+
+def numbers_of_replicas(folder: str) -> Iterator[str]:
+    manifests = built(folder)
+    if "replicas" in manifests["Deployment"]["spec"]:
+        yield "Deployment"
+    yield from {"HorizontalPodAutoscaler", "ScaledObject"} & manifests.keys()
+
+
+@pytest.mark.parametrize("folder", SERVERS)
+def test_one_document_decides_how_many_replicas_run(folder: str) -> None:
+    assert len([*numbers_of_replicas(folder)]) == 1
+
+
+def test_the_recipe_of_the_training_job_is_valid() -> None:
+    assert read_recipe(FOLDER / "training" / "recipe.toml").output.startswith("runs/")
