@@ -44,6 +44,7 @@ def test_what_the_image_copies_is_sent_to_the_engine() -> None:
     [
         ("cpu", {"seq2seq"}),
         ("gpu", {"seq2seq-gpu"}),
+        ("monitored", {"seq2seq", "prometheus", "grafana"}),
     ],
 )
 def test_a_profile_starts_what_it_names_and_nothing_else(profile: str, services: set[str]) -> None:

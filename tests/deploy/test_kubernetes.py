@@ -14,14 +14,18 @@ from typing import Any
 import pytest
 import yaml
 
-from app.routes import health
+from app.routes import health, metrics
 from app.settings import settings_table
 from training.recipe import read_recipe
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
-SERVERS = ["overlays/cpu", "overlays/gpu"]
-ROUTES = {route.path for route in health.router.routes}  # type: ignore[attr-defined]
+SERVERS = ["overlays/cpu", "overlays/queue", "overlays/gpu"]
+ROUTES = {
+    route.path  # type: ignore[attr-defined]
+    for router in (health.router, metrics.router)
+    for route in router.routes
+}
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
 
@@ -54,6 +58,11 @@ def test_probes_ask_routes_of_the_server(folder: str) -> None:
     (server,) = pod_of(folder)["containers"]
     for name in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert server[name]["httpGet"]["path"] in ROUTES
+
+
+def test_prometheus_asks_a_route_of_the_server() -> None:
+    (endpoint,) = built("overlays/queue")["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert endpoint["path"] in ROUTES
 
 
 @pytest.mark.parametrize("folder", SERVERS)
