@@ -13,6 +13,8 @@ from model.errors import ConfigError
 FORMAT_VERSION = 1
 
 Task = Literal["reply", "translate"]
+Encoder = Literal["recurrent", "transformer"]
+Decoder = Literal["recurrent", "ssru", "transformer"]
 Cell = Literal["gru", "lstm"]
 Attention = Literal["additive", "concat", "dot", "general", "multihead"]
 
@@ -41,22 +43,59 @@ class NetworkShape(Document):
     """Sizes and parts of a token model, without what its tokenizer decides."""
 
     embedding_units: int = Field(256, ge=1, description="size of a token's vector")
+    encoder: Encoder = Field("recurrent", description="how sources are read")
+    decoder: Decoder = Field(
+        "recurrent",
+        description="how targets are written; `ssru` is a Transformer's decoder with a recurrent "
+        "unit in place of self-attention: a step costs the same at any length",
+    )
     cell: Cell = Field("gru", description="recurrent cell of encoder and decoder")
     encoder_layers: int = Field(1, ge=1, description="layers of the encoder")
-    encoder_units: int = Field(256, ge=1, description="units per layer and direction")
-    bidirectional: bool = Field(True, description="the encoder reads in both directions")
+    encoder_units: int = Field(
+        256, ge=1, description="units per layer, and direction of a recurrent encoder"
+    )
+    bidirectional: bool = Field(True, description="a recurrent encoder reads in both directions")
     decoder_layers: int = Field(1, ge=1, description="layers of the decoder")
     decoder_units: int = Field(512, ge=1, description="units per layer")
-    attention: Attention = Field("general", description="the attention score")
+    attention: Attention = Field("general", description="attention score of a recurrent decoder")
+    heads: int = Field(
+        4, ge=1, description="attention heads of Transformer layers, and of `multihead`"
+    )
+    encoder_feed_forward_units: int = Field(
+        1024, ge=1, description="hidden units between two layers of a Transformer encoder"
+    )
+    decoder_feed_forward_units: int = Field(
+        1024, ge=0, description="the same of a Transformer or SSRU decoder; 0: none"
+    )
     input_feeding: bool = Field(
         False, description="the last readout is part of the next input; slower to train"
+    )
+    residual: bool = Field(
+        False, description="recurrent layers, but the first, add their input to their output"
+    )
+    layer_norm: bool = Field(
+        False, description="recurrent layers, but the first, read their input normalised"
     )
     share_embeddings: bool = Field(
         False, description="one table for source and target; needs one joint vocabulary"
     )
     tie_output: bool = Field(True, description="the output projection is the embedding transposed")
     dropout: float = Field(
-        0.2, ge=0.0, lt=1.0, description="dropout rate of each layer's input, and of readouts"
+        0.2,
+        ge=0.0,
+        lt=1.0,
+        description="dropout rate of each recurrent layer's input and of readouts; in Transformer "
+        "layers, of what is added to the input",
+    )
+    embedding_dropout: float | None = Field(
+        None, ge=0.0, lt=1.0, description="rate of the first layers' input; none: `dropout`"
+    )
+    recurrent_dropout: float = Field(
+        0.0, ge=0.0, lt=1.0, description="rate of a recurrent layer's last output; slower to train"
+    )
+    attention_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="rate of attention weights")
+    word_dropout: float = Field(
+        0.0, ge=0.0, lt=1.0, description="share of the tokens that are not seen in training"
     )
 
     @model_validator(mode="after")
@@ -66,12 +105,55 @@ class NetworkShape(Document):
                 "attention='dot' needs encoder outputs as wide as the decoder. Received: "
                 f"{self.encoder_width} and {self.decoder_units}; use attention='general'"
             )
+        has_heads = {
+            "encoder_units": self.encoder == "transformer",
+            "decoder_units": self.decoder != "recurrent" or self.attention == "multihead",
+        }
+        for name, is_split in has_heads.items():
+            units = getattr(self, name)
+            if is_split and units % self.heads:
+                raise ValueError(
+                    f"heads must divide {name}. Received: {name}={units}, heads={self.heads}"
+                )
+            if is_split and units % 2 and "transformer" in (self.encoder, self.decoder):
+                raise ValueError(f"{name} must be even for position encodings. Received: {units}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_keys_have_their_part(self) -> Self:
+        """Refuses keys that would do nothing."""
+        recurrent = [self.encoder, self.decoder].count("recurrent")
+        has_part = {
+            "cell": recurrent > 0,
+            "residual": recurrent > 0,
+            "layer_norm": recurrent > 0,
+            "recurrent_dropout": recurrent > 0,
+            "bidirectional": self.encoder == "recurrent",
+            "attention": self.decoder == "recurrent",
+            "input_feeding": self.decoder == "recurrent",
+            "encoder_feed_forward_units": self.encoder == "transformer",
+            "decoder_feed_forward_units": self.decoder != "recurrent",
+        }
+        for key, is_read in has_part.items():
+            if not is_read and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(
+                    f"`{key}` does nothing with encoder = '{self.encoder}' and decoder = "
+                    f"'{self.decoder}'. Leave it out"
+                )
+        if self.input_feeding and (self.recurrent_dropout or self.attention_dropout):
+            raise ValueError("input_feeding goes with no recurrent_dropout or attention_dropout")
         return self
 
     @property
     def encoder_width(self) -> int:
         """Returns the size of one encoder output."""
-        return self.encoder_units * (2 if self.bidirectional else 1)
+        both = self.encoder == "recurrent" and self.bidirectional
+        return self.encoder_units * (2 if both else 1)
+
+    @property
+    def readout_dropout(self) -> float:
+        """Returns the dropout rate of readouts: the last part of Transformer layers has its own."""
+        return self.dropout if self.decoder == "recurrent" else 0.0
 
 
 class NetworkConfig(NetworkShape):

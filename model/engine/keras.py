@@ -77,6 +77,7 @@ class KerasTable:
         self._memory: list[Tensor] = []
         self._state: list[Tensor] = []
         self._lengths: Int32 = np.zeros(0, np.int32)  # of the sources, 0 in free slots
+        self._read: Int32 = np.zeros(0, np.int32)  # tokens that each slot has read
 
     def insert(self, slots: Places, encoded: EncodedSources, sources: Places) -> None:
         count = max(len(self._lengths), int(slots.max()) + 1)
@@ -85,11 +86,14 @@ class KerasTable:
         rows = resized(self._own_rows, count, self._width).copy()
         rows[slots] = sources[:, None] + self._slots * self._width
         self._arrange(rows, lengths, encoded)
+        self._read = resized(self._read, count).copy()
+        self._read[slots] = 0
 
     def move(self, origins: Places, slots: Places) -> None:
         rows, lengths = self._own_rows.copy(), self._lengths.copy()
         rows[slots], lengths[slots] = rows[origins], lengths[origins]
         lengths[origins] = 0
+        self._read[slots] = self._read[origins]
         self._arrange(rows, lengths)
 
     def step(
@@ -98,6 +102,8 @@ class KerasTable:
         count, width = tokens.shape
         if count != len(self._lengths):
             self._arrange(self._own_rows[:count], self._lengths[:count])
+        self._read = self._read[:count] + 1
+        self._state = self._engine.make_room(self._state, int(self._read.max()))
         shape = self._slots, self._width
         rows = self._own_rows.copy()
         if parents is not None:  # they count rows without those that static shapes add
@@ -217,6 +223,10 @@ class KerasEngine:
         or padded to `source_len`."""
         memory, state = self._arrange(parts, _tensor(rows), source_len)
         return list(memory), list(state)
+
+    def make_room(self, state: list[Tensor], steps: int) -> list[Tensor]:
+        """Returns `state` with room for the histories of rows that have read `steps` tokens."""
+        return self._network.decoder.make_room(state, steps)
 
     def static(self, size: int) -> int:
         """Returns the static size for `size`."""

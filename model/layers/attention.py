@@ -6,7 +6,6 @@ Keys are projected once for a source (`project_keys`) and given to every call: n
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import keras
@@ -18,16 +17,26 @@ Tensor = Any
 class Attention(keras.layers.Layer):
     """Base of every attention: energies -> softmax over real tokens -> weighted sum.
 
+    Args:
+        dropout: rate at the attention weights while training.
+
     Call arguments:
         query: decoder states, `(batch, decoder_units)` or `(batch, target_len, decoder_units)`.
-        keys: `project_keys(values)`, once for a source, `(batch, source_len, key_units)`.
-        values: encoder outputs, `(batch, source_len, encoder_units)`.
-        mask: bool, `(batch, source_len)`, True at real tokens, at least one in each row. None: all.
+        keys: `project_keys(outputs)` of encoder outputs, once for a source, `(batch, source_len,
+            key_units)`.
+        values: `project_values(outputs)`, `(batch, source_len, value_units)`.
+        mask: bool, `(batch, source_len)`, True at real tokens, at least one in each row; or
+            `(batch, target_len, source_len)`, if queries see different tokens. None: all.
 
     Returns:
-        context_vector `(batch, [target_len,] encoder_units)`; attention_weights
-        `(batch, [target_len,] source_len)`, rows sum to 1, 0 at padding.
+        context_vector `(batch, [target_len,] context_units)`; attention_weights
+        `(batch, [target_len,] source_len)`, before dropout: rows sum to 1, 0 at padding.
     """
+
+    def __init__(self, *, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dropout = dropout
+        self.noise = keras.layers.Dropout(dropout, name="noise", dtype=self.dtype_policy)
 
     def build(self, query_shape: Any, values_shape: Any) -> None:
         """Builds the weights; `query_shape` and `values_shape` end in decoder_units and
@@ -39,6 +48,10 @@ class Attention(keras.layers.Layer):
 
     def project_keys(self, values: Tensor) -> Tensor:
         """Returns the keys of `values`, `(batch, source_len, key_units)`."""
+        return values
+
+    def project_values(self, values: Tensor) -> Tensor:
+        """Returns what is summed for `values`, `(batch, source_len, value_units)`."""
         return values
 
     def context_units(self, values_units: int) -> int:
@@ -62,8 +75,16 @@ class Attention(keras.layers.Layer):
     ) -> tuple[Tensor, Tensor]:
         """Attends as `call` does, for a query `(batch, target_len, decoder_units)`."""
         energies = self.energies(query, keys)  # B T S
-        attention_weights = masked_softmax(energies, None if mask is None else mask[:, None])
-        return ops.matmul(attention_weights, values), attention_weights
+        attention_weights = masked_softmax(energies, by_query(mask))
+        return ops.matmul(self.noise(attention_weights), values), attention_weights
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dropout": self.dropout}
+
+
+def by_query(mask: Tensor | None) -> Tensor | None:
+    """Returns a mask with an axis for the query: `(batch, source_len)` gets one."""
+    return mask if mask is None or len(mask.shape) == 3 else mask[:, None]
 
 
 def masked_softmax(energies: Tensor, mask: Tensor | None) -> Tensor:
@@ -204,18 +225,21 @@ class MultiHeadAttention(Attention):
         return self.units
 
     def project_keys(self, values: Tensor) -> Tensor:
-        """Returns keys and values of all heads, `(batch, source_len, 2 * units)`."""
-        return ops.concatenate([self.key_projection(values), self.value_projection(values)], -1)
+        """Returns the keys of all heads, `(batch, source_len, units)`."""
+        return self.key_projection(values)
+
+    def project_values(self, values: Tensor) -> Tensor:
+        """Returns the values of all heads, `(batch, source_len, units)`."""
+        return self.value_projection(values)
 
     def attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Any:
-        keys, projected = ops.split(keys, 2, axis=-1)
-        seen, keys, projected = (
-            self._parted(each) for each in (self.query_projection(query), keys, projected)
-        )
-        energies = ops.matmul(seen, ops.transpose(keys, (0, 1, 3, 2)))  # B H T S
-        energies = energies / (self.units // self.heads) ** 0.5
-        attention_weights = masked_softmax(energies, None if mask is None else mask[:, None, None])
-        heads = ops.transpose(ops.matmul(attention_weights, projected), (0, 2, 1, 3))  # B T H U
+        queries = self.query_projection(query) * (self.units // self.heads) ** -0.5
+        queries, keys, values = (self._parted(each) for each in (queries, keys, values))
+        energies = ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))  # B H T S
+        mask = by_query(mask)
+        attention_weights = masked_softmax(energies, None if mask is None else mask[:, None])
+        context = ops.matmul(self.noise(attention_weights), values)
+        heads = ops.transpose(context, (0, 2, 1, 3))  # B T H U
         joined = ops.reshape(heads, (*ops.shape(heads)[:2], self.units))
         return self.output_projection(joined), ops.mean(attention_weights, axis=1)
 
@@ -228,21 +252,22 @@ class MultiHeadAttention(Attention):
         return {**super().get_config(), "units": self.units, "heads": self.heads}
 
 
-def build_attention(score: str, units: int, **kwargs: Any) -> Attention:
-    """Builds the attention with that score; `units` is the size of its space, if it has one.
+def build_attention(score: str, units: int, *, heads: int = 4, **kwargs: Any) -> Attention:
+    """Builds the attention with that score; `units` is the size of its space, if it has one, and
+    `heads` counts for `multihead` only.
 
     Raises:
         ValueError: if there is no such score.
     """
     if score not in SCORES:
         raise ValueError(f"attention must be one of {', '.join(SCORES)}. Received: {score!r}")
-    return SCORES[score](units, **kwargs)
+    return SCORES[score](units, heads, **kwargs)
 
 
 SCORES: dict[str, Callable[..., Attention]] = {
-    "additive": AdditiveAttention,
-    "concat": partial(AdditiveAttention, use_bias=False),
-    "dot": lambda units, **kwargs: DotAttention(**kwargs),
-    "general": lambda units, **kwargs: GeneralAttention(**kwargs),
-    "multihead": MultiHeadAttention,
+    "additive": lambda units, heads, **kwargs: AdditiveAttention(units, **kwargs),
+    "concat": lambda units, heads, **kwargs: AdditiveAttention(units, use_bias=False, **kwargs),
+    "dot": lambda units, heads, **kwargs: DotAttention(**kwargs),
+    "general": lambda units, heads, **kwargs: GeneralAttention(**kwargs),
+    "multihead": lambda units, heads, **kwargs: MultiHeadAttention(units, heads=heads, **kwargs),
 }

@@ -12,6 +12,8 @@ Tensor = Any
 RECURRENT_LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 CELLS = {"gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell}
 STATE_NAMES = {"gru": ("h",), "lstm": ("h", "c")}
+#: Added to the variance by layer normalisation.
+NORM_EPSILON = 1e-6
 
 
 def build_recurrent(cell: str, units: int, **kwargs: Any) -> keras.layers.RNN:
@@ -43,6 +45,8 @@ def advance(
     *,
     noise: list[Tensor | None] | None = None,
     share_state: bool = False,
+    norms: list[keras.layers.Layer] | None = None,
+    residual: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:
     """Takes one step through stacked cells.
 
@@ -53,6 +57,8 @@ def advance(
         noise: a dropout mask for each cell's input, None where nothing is dropped.
         share_state: all cells read and write one state: it goes up the stack within a step, and
             from the top to the bottom of the next.
+        norms: layer normalisations, of each cell's input but the lowest's.
+        residual: each cell but the lowest adds its input to its output.
 
     Returns:
         the top cell's output `(batch, units)` and the next state.
@@ -61,11 +67,21 @@ def advance(
     output, next_state = inputs, list(state[:size]) if share_state else []
     for i, cell in enumerate(cells):
         mask = None if noise is None else noise[i]
+        below, output = output, norms[i - 1](output) if norms and i else output
         output = output if mask is None else output * mask
         own = next_state if share_state else state[i * size : (i + 1) * size]
         output, new = cell(output, own)
+        output = output + below if residual and i else output
         next_state = list(new) if share_state else [*next_state, *new]
     return output, next_state
+
+
+def build_norms(depth: int, policy: Any) -> list[keras.layers.LayerNormalization]:
+    """Builds the layer normalisations between `depth` layers, one below each but the lowest."""
+    return [
+        keras.layers.LayerNormalization(epsilon=NORM_EPSILON, name=f"norm_{i}", dtype=policy)
+        for i in range(1, depth)
+    ]
 
 
 def draw_noise(dropout: keras.layers.Dropout, like: Tensor, *widths: int) -> list[Tensor] | None:

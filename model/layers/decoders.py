@@ -11,6 +11,7 @@ from model.layers.attention import build_attention
 from model.layers.cells import (
     STATE_NAMES,
     advance,
+    build_norms,
     build_recurrent,
     draw_noise,
     drop_features,
@@ -27,7 +28,7 @@ class Memory(NamedTuple):
 
     Attributes:
         keys: `(batch, source_len, key_units)`, projected once.
-        values: encoder outputs, `(batch, source_len, encoder_units)`.
+        values: what attention sums, projected once, `(batch, source_len, value_units)`.
         mask: bool, `(batch, source_len)`, True at real tokens.
     """
 
@@ -52,7 +53,12 @@ class AttentionDecoder(keras.layers.Layer):
         cell: `gru` or `lstm`.
         attention: the score, see `build_attention`.
         input_feeding: see above.
+        heads: of `multihead` attention.
         dropout: rate at each layer's input, one mask for all steps.
+        input_dropout: rate at the first layer's input; None: `dropout`.
+        recurrent_dropout: rate at each layer's own last output; not with input feeding.
+        attention_dropout: rate at the attention weights; not with input feeding.
+        residual, layer_norm: as in `RecurrentEncoder`.
 
     Call arguments:
         embedded: `(batch, target_len, features)`.
@@ -74,7 +80,13 @@ class AttentionDecoder(keras.layers.Layer):
         cell: str = "gru",
         attention: str = "general",
         input_feeding: bool = False,
+        heads: int = 4,
         dropout: float = 0.0,
+        input_dropout: float | None = None,
+        recurrent_dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        residual: bool = False,
+        layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -85,12 +97,33 @@ class AttentionDecoder(keras.layers.Layer):
         self.attention = attention
         self.input_feeding = input_feeding
         self.supports_jit = not input_feeding or learns_in_xla(unroll=False)
+        self.heads = heads
         self.dropout = dropout
+        self.input_dropout = dropout if input_dropout is None else input_dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.attention_dropout = attention_dropout
+        self.residual = residual
+        self.layer_norm = layer_norm
         policy = self.dtype_policy
         self.stack = [
-            build_recurrent(cell, units, name=f"recurrent_{i}", dtype=policy) for i in range(depth)
+            build_recurrent(
+                cell,
+                units,
+                recurrent_dropout=recurrent_dropout,
+                name=f"recurrent_{i}",
+                dtype=policy,
+            )
+            for i in range(depth)
         ]
-        self.attend = build_attention(attention, units, name="attention", dtype=policy)
+        self.norms = build_norms(depth if layer_norm else 0, policy)
+        self.attend = build_attention(
+            attention,
+            units,
+            heads=heads,
+            dropout=attention_dropout,
+            name="attention",
+            dtype=policy,
+        )
         self.readout = keras.layers.Dense(
             readout_units, activation="tanh", name="readout", dtype=policy
         )
@@ -101,6 +134,9 @@ class AttentionDecoder(keras.layers.Layer):
             for name in self.state_names
         ]
         self.noise = keras.layers.Dropout(dropout, name="noise", dtype=policy)
+        self.input_noise = keras.layers.Dropout(
+            self.input_dropout, name="input_noise", dtype=policy
+        )
 
     def build(self, embedded_shape: Any, values_shape: Any) -> None:
         """Builds the weights; `embedded_shape` and `values_shape` end in features and
@@ -109,6 +145,8 @@ class AttentionDecoder(keras.layers.Layer):
         for layer in self.stack:
             layer.build((None, None, features))
             features = self.units
+        for norm in self.norms:
+            norm.build((None, None, self.units))
         self.attend.build((None, None, self.units), values_shape)
         context_units = self.attend.context_units(values_shape[-1])
         self.readout.build((None, None, self.units + context_units))
@@ -118,18 +156,24 @@ class AttentionDecoder(keras.layers.Layer):
 
     def read_source(self, outputs: Tensor, mask: Tensor) -> Memory:
         """Builds the memory of encoder outputs `(batch, source_len, encoder_units)`."""
-        return Memory(self.attend.project_keys(outputs), outputs, mask)
+        keys, values = self.attend.project_keys(outputs), self.attend.project_values(outputs)
+        return Memory(keys, values, mask)
 
     def initial_state(self, encoder_states: list[Tensor]) -> list[Tensor]:
-        """Builds the state before the first step, from the encoder's final states `(batch, width)`.
+        """Builds the state before the first step, from the encoder's final states `(batch, width)`:
+        one for each of h (and c), or one for both.
 
         Returns `(batch, units)` for each layer's h (and c), then with input feeding the readout of
         zeros, `(batch, readout_units)`.
         """
-        kinds = [encoder_states[i % len(self.state_names)] for i in range(len(self.bridges))]
+        kinds = [encoder_states[i % len(encoder_states)] for i in range(len(self.bridges))]
         state = [bridge(kind) for bridge, kind in zip(self.bridges, kinds, strict=True)]
         if self.input_feeding:
             state.append(zeros_like(state[0], self.readout_units))
+        return state
+
+    def make_room(self, state: list[Tensor], steps: int) -> list[Tensor]:
+        """Returns `state`: it does not grow with the number of steps."""
         return state
 
     def call(
@@ -139,9 +183,12 @@ class AttentionDecoder(keras.layers.Layer):
             return self._call_step_by_step(embedded, memory, state, training)
         sequence, size = embedded, len(self.state_names)
         for i, layer in enumerate(self.stack):
-            sequence = drop_features(self.noise, sequence, training)
+            below = sequence
+            sequence = self.norms[i - 1](sequence) if self.norms and i else sequence
+            sequence = drop_features(self.noise if i else self.input_noise, sequence, training)
             initial = state[i * size : (i + 1) * size]
             sequence, *_ = layer(sequence, initial_state=initial, training=training)
+            sequence = sequence + below if self.residual and i else sequence
         return self._read_out(sequence, memory)[0]
 
     def step(
@@ -159,7 +206,14 @@ class AttentionDecoder(keras.layers.Layer):
         if self.input_feeding:
             *state, last_readout = state
             fed.append(last_readout)
-        output, state = advance(cells, ops.concatenate(fed, axis=-1), state, noise=noise)
+        output, state = advance(
+            cells,
+            ops.concatenate(fed, axis=-1),
+            state,
+            noise=noise,
+            norms=self.norms,
+            residual=self.residual,
+        )
         readout, attention_weights = self._read_out(output, memory)
         return readout, attention_weights, state + [readout] * self.input_feeding
 
@@ -170,15 +224,24 @@ class AttentionDecoder(keras.layers.Layer):
     def _call_step_by_step(
         self, embedded: Tensor, memory: Memory, state: list[Tensor], training: bool
     ) -> Tensor:
-        first = embedded.shape[-1] + self.readout_units
-        widths = [first, *[self.units] * (self.depth - 1)]
-        noise = draw_noise(self.noise, embedded[:, 0], *widths) if training else None
+        noise = self._draw_noise(embedded) if training else None
 
         def step(carry: list[Tensor], step_input: Tensor) -> list[Tensor]:
             return self.step(step_input, memory, carry, noise)[2]
 
         return run_steps(step, state, embedded, length=embedded.shape[1], unroll=False)[-1]
 
+    def _draw_noise(self, embedded: Tensor) -> list[Tensor | None]:
+        """Draws a mask for each layer's input, to serve at every step; None drops nothing."""
+        first = draw_noise(
+            self.input_noise, embedded[:, 0], embedded.shape[-1] + self.readout_units
+        )
+        others = draw_noise(self.noise, embedded[:, 0], *[self.units] * (self.depth - 1))
+        none: list[Tensor | None] = [None]
+        return [*(first or none), *(others or none * (self.depth - 1))]
+
     def get_config(self) -> dict[str, Any]:
-        own = ("units", "readout_units", "depth", "cell", "attention", "input_feeding", "dropout")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+        parts = ("units", "readout_units", "depth", "cell", "attention", "input_feeding", "heads")
+        rates = ("dropout", "input_dropout", "recurrent_dropout", "attention_dropout")
+        names = (*parts, "residual", "layer_norm", *rates)
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from model.layers.cells import STATE_NAMES, build_recurrent, drop_features
+from model.layers.cells import STATE_NAMES, build_norms, build_recurrent, drop_features
 
 Tensor = Any
 
@@ -25,7 +25,12 @@ class RecurrentEncoder(keras.layers.Layer):
         cell: `gru` or `lstm`.
         bidirectional: whether a second direction reads from the end.
         dropout: rate at each layer's input.
-        drops_source: whether that holds for the first layer too.
+        input_dropout: rate at the first layer's input; None: `dropout`.
+        recurrent_dropout: rate at each layer's own last output.
+        residual: each layer but the first adds its input to its output (He et al. 2016,
+            arXiv:1512.03385; in stacks of LSTM: Wu et al. 2016, arXiv:1609.08144).
+        layer_norm: the input of each layer but the first is normalised (Ba et al. 2016,
+            arXiv:1607.06450).
         unroll, stateful: as in Keras' own layers.
         weight_options: initializers and regularizers of each layer, by Keras' argument names.
 
@@ -47,7 +52,10 @@ class RecurrentEncoder(keras.layers.Layer):
         cell: str = "gru",
         bidirectional: bool = True,
         dropout: float = 0.0,
-        drops_source: bool = True,
+        input_dropout: float | None = None,
+        recurrent_dropout: float = 0.0,
+        residual: bool = False,
+        layer_norm: bool = False,
         unroll: bool = False,
         stateful: bool = False,
         weight_options: dict[str, Any] | None = None,
@@ -59,7 +67,10 @@ class RecurrentEncoder(keras.layers.Layer):
         self.cell = cell
         self.bidirectional = bidirectional
         self.dropout = dropout
-        self.drops_source = drops_source
+        self.input_dropout = dropout if input_dropout is None else input_dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.residual = residual
+        self.layer_norm = layer_norm
         self.unroll = unroll
         self.stateful = stateful
         self.weight_options = weight_options or {}
@@ -68,7 +79,12 @@ class RecurrentEncoder(keras.layers.Layer):
             self._build_layer(f"backward_{i}", go_backwards=True)
             for i in range(depth if bidirectional else 0)
         ]
-        self.noise = keras.layers.Dropout(dropout, name="noise", dtype=self.dtype_policy)
+        policy = self.dtype_policy
+        self.norms = build_norms(depth if layer_norm else 0, policy)
+        self.noise = keras.layers.Dropout(dropout, name="noise", dtype=policy)
+        self.input_noise = keras.layers.Dropout(
+            self.input_dropout, name="input_noise", dtype=policy
+        )
 
     def _build_layer(self, name: str, **options: bool) -> keras.layers.RNN:
         return build_recurrent(
@@ -76,6 +92,7 @@ class RecurrentEncoder(keras.layers.Layer):
             self.units,
             unroll=self.unroll,
             stateful=self.stateful,
+            recurrent_dropout=self.recurrent_dropout,
             name=name,
             dtype=self.dtype_policy,
             **self.weight_options,
@@ -92,24 +109,33 @@ class RecurrentEncoder(keras.layers.Layer):
         for stack in (self.forward_stack, self.backward_stack):
             for i, layer in enumerate(stack):
                 layer.build((batch_size, None, self.width if i else features))
+        for norm in self.norms:
+            norm.build((batch_size, None, self.width))
         self.built = True
 
     def call(
         self, sequence: Tensor, mask: Tensor | None = None, training: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
         states: list[Tensor] = []
-        for i, forward in enumerate(self.forward_stack):
-            if i or self.drops_source:
-                sequence = drop_features(self.noise, sequence, training)
-            outputs, *states = forward(sequence, mask=mask, training=training)
-            if self.bidirectional:
-                backward = self.backward_stack[i]
-                reverse, *others = backward(sequence, mask=mask, training=training)
-                outputs = ops.concatenate([outputs, ops.flip(reverse, axis=1)], axis=-1)
-                pairs = zip(states, others, strict=True)
-                states = [ops.concatenate(pair, axis=-1) for pair in pairs]
-            sequence = outputs
+        for i in range(self.depth):
+            below = sequence
+            sequence = self.norms[i - 1](sequence) if self.norms and i else sequence
+            sequence = drop_features(self.noise if i else self.input_noise, sequence, training)
+            sequence, states = self._read(i, sequence, mask, training)
+            sequence = sequence + below if self.residual and i else sequence
         return sequence, states
+
+    def _read(
+        self, i: int, sequence: Tensor, mask: Tensor | None, training: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Returns the outputs and final states of layer i, both directions side by side."""
+        outputs, *states = self.forward_stack[i](sequence, mask=mask, training=training)
+        if not self.bidirectional:
+            return outputs, states
+        reverse, *others = self.backward_stack[i](sequence, mask=mask, training=training)
+        outputs = ops.concatenate([outputs, ops.flip(reverse, axis=1)], axis=-1)
+        pairs = zip(states, others, strict=True)
+        return outputs, [ops.concatenate(pair, axis=-1) for pair in pairs]
 
     def compute_output_shape(self, sequence_shape: Any) -> tuple[Any, list[Any]]:
         """Returns the shapes of the outputs and of the final states."""
@@ -126,6 +152,7 @@ class RecurrentEncoder(keras.layers.Layer):
             layer.reset_state()
 
     def get_config(self) -> dict[str, Any]:
-        own = ("units", "depth", "cell", "bidirectional", "dropout", "drops_source", "unroll")
-        names = (*own, "stateful", "weight_options")
+        parts = ("units", "depth", "cell", "bidirectional", "residual", "layer_norm")
+        rates = ("dropout", "input_dropout", "recurrent_dropout")
+        names = (*parts, *rates, "unroll", "stateful", "weight_options")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

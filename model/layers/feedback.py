@@ -153,7 +153,9 @@ class FeedbackDecoder(keras.layers.Layer):
     ) -> Tensor | tuple[Tensor, Tensor]:
         if values is not None:
             values = drop_features(self.noise, values, training)
-        keys = None if self.attend is None else self.attend.project_keys(values)
+        keys = None
+        if self.attend is not None:
+            keys, values = self.attend.project_keys(values), self.attend.project_values(values)
         state = self._begin(first_output) if state is None else state
         noise = None
         if training:

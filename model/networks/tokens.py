@@ -11,6 +11,8 @@ from model.config import NetworkConfig
 from model.layers.decoders import AttentionDecoder, Memory
 from model.layers.embeddings import OutputProjection, build_embedding
 from model.layers.encoders import RecurrentEncoder
+from model.layers.transformer import TransformerEncoder
+from model.layers.transformer_decoder import TransformerDecoder
 from model.networks.base import Network
 
 Tensor = Any
@@ -20,7 +22,7 @@ PAD_ID = 0
 
 @keras.saving.register_keras_serializable("seq2seq")
 class TokenSeq2Seq(Network):
-    """Embeddings, recurrent encoder, attention decoder, output projection.
+    """Embeddings, an encoder, a decoder that attends to it, output projection.
 
     Args:
         config: its sizes and parts.
@@ -46,25 +48,12 @@ class TokenSeq2Seq(Network):
             if config.share_embeddings
             else build_embedding(config.target_vocab_size, units, name="target_embedding")
         )
-        self.encoder = RecurrentEncoder(
-            config.encoder_units,
-            depth=config.encoder_layers,
-            cell=config.cell,
-            bidirectional=config.bidirectional,
-            dropout=config.dropout,
-            name="encoder",
+        self.word_noise = keras.layers.Dropout(
+            config.word_dropout, noise_shape=(None, None, 1), name="word_noise"
         )
-        self.decoder = AttentionDecoder(
-            config.decoder_units,
-            units if config.tie_output else config.decoder_units,
-            depth=config.decoder_layers,
-            cell=config.cell,
-            attention=config.attention,
-            input_feeding=config.input_feeding,
-            dropout=config.dropout,
-            name="decoder",
-        )
-        self.readout_noise = keras.layers.Dropout(config.dropout, name="readout_noise")
+        self.encoder = build_encoder(config)
+        self.decoder = build_decoder(config)
+        self.readout_noise = keras.layers.Dropout(config.readout_dropout, name="readout_noise")
         self.projection = OutputProjection(
             config.target_vocab_size,
             tied_to=self.target_embedding if config.tie_output else None,
@@ -87,7 +76,7 @@ class TokenSeq2Seq(Network):
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         source_ids = inputs["source_ids"]
         memory, state = self.encode(source_ids, ops.not_equal(source_ids, PAD_ID), training)
-        embedded = self.target_embedding(inputs["target_ids"])
+        embedded = self._embed(self.target_embedding, inputs["target_ids"], training)
         readouts = self.decoder(embedded, memory, state, training=training)
         return self._logits(self.readout_noise(readouts, training=training))
 
@@ -96,7 +85,7 @@ class TokenSeq2Seq(Network):
     ) -> tuple[Memory, list[Tensor]]:
         """Reads sources `(batch, source_len)` with `mask` True at real tokens. Returns the memory
         and the decoder's state before its first step."""
-        embedded = self.source_embedding(source_ids)
+        embedded = self._embed(self.source_embedding, source_ids, training)
         outputs, states = self.encoder(embedded, mask, training=training)
         return self.decoder.read_source(outputs, mask), self.decoder.initial_state(states)
 
@@ -115,6 +104,9 @@ class TokenSeq2Seq(Network):
         exact = ops.cast(readout, "float32")  # the sum over a vocabulary needs it
         return self._logits(exact, projection), attention_weights, state
 
+    def _embed(self, table: keras.layers.Embedding, ids: Tensor, training: bool) -> Tensor:
+        return self.word_noise(table(ids), training=training)
+
     def _logits(self, readouts: Tensor, projection: Tensor | None = None) -> Tensor:
         return ops.cast(self.projection(readouts, projection), "float32")
 
@@ -125,3 +117,62 @@ class TokenSeq2Seq(Network):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Network:
         parts = NetworkConfig.parse(config["config"], where="TokenSeq2Seq")
         return super().from_config({**config, "config": parts})
+
+
+def build_encoder(config: NetworkConfig) -> RecurrentEncoder | TransformerEncoder:
+    """Builds the encoder that `config` names."""
+    options: dict[str, Any] = {
+        "depth": config.encoder_layers,
+        "dropout": config.dropout,
+        "input_dropout": config.embedding_dropout,
+        "name": "encoder",
+    }
+    if config.encoder == "transformer":
+        return TransformerEncoder(
+            config.encoder_units,
+            heads=config.heads,
+            feed_forward_units=config.encoder_feed_forward_units,
+            attention_dropout=config.attention_dropout,
+            **options,
+        )
+    return RecurrentEncoder(
+        config.encoder_units,
+        cell=config.cell,
+        bidirectional=config.bidirectional,
+        recurrent_dropout=config.recurrent_dropout,
+        residual=config.residual,
+        layer_norm=config.layer_norm,
+        **options,
+    )
+
+
+def build_decoder(config: NetworkConfig) -> AttentionDecoder | TransformerDecoder:
+    """Builds the decoder that `config` names."""
+    readout_units = config.embedding_units if config.tie_output else config.decoder_units
+    options: dict[str, Any] = {
+        "depth": config.decoder_layers,
+        "heads": config.heads,
+        "dropout": config.dropout,
+        "input_dropout": config.embedding_dropout,
+        "attention_dropout": config.attention_dropout,
+        "name": "decoder",
+    }
+    if config.decoder != "recurrent":
+        return TransformerDecoder(
+            config.decoder_units,
+            readout_units,
+            feed_forward_units=config.decoder_feed_forward_units,
+            uses_ssru=config.decoder == "ssru",
+            **options,
+        )
+    return AttentionDecoder(
+        config.decoder_units,
+        readout_units,
+        cell=config.cell,
+        attention=config.attention,
+        input_feeding=config.input_feeding,
+        recurrent_dropout=config.recurrent_dropout,
+        residual=config.residual,
+        layer_norm=config.layer_norm,
+        **options,
+    )

@@ -78,7 +78,7 @@ class SimpleSeq2Seq(VectorModel):
             self.hidden_dim,
             depth=self.depth[0],
             bidirectional=False,
-            drops_source=False,
+            input_dropout=0.0,
             stateful=self.stateful,
             name="encoder",
             **self.recurrent_options(),
@@ -320,7 +320,7 @@ class AttentionSeq2Seq(VectorModel):
             self.hidden_dim,
             depth=self.depth[0],
             bidirectional=self.bidirectional,
-            drops_source=False,
+            input_dropout=0.0,
             name="encoder",
             **common,
         )

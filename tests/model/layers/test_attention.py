@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from model.layers.attention import SCORES, AdditiveAttention, build_attention
+from model.layers.attention import SCORES, AdditiveAttention, Attention, build_attention
+from tests.model.layers.twins import multihead, softmax
 
 BATCH, TARGET, SOURCE, UNITS = 3, 4, 5, 6
 MASK = np.arange(SOURCE) < np.array([[5], [3], [1]])
-
-
-def softmax(energies: np.ndarray) -> np.ndarray:
-    powers = np.exp(energies - energies.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def weights_of(layer: keras.layers.Layer) -> dict[str, np.ndarray]:
     return {
         each.path.split("/", 1)[-1]: np.array(ops.convert_to_numpy(each)) for each in layer.weights
     }
+
+
+def project(layer: Attention, values: np.ndarray) -> tuple[Any, Any]:
+    """What a caller projects once for a source."""
+    outputs = ops.convert_to_tensor(values)
+    return layer.project_keys(outputs), layer.project_values(outputs)
 
 
 def expected_energies(
@@ -70,31 +74,19 @@ def test_it_computes_its_equations(score: str, draw: np.random.Generator) -> Non
 
 
 def test_multihead_computes_its_equations(draw: np.random.Generator) -> None:
-    units, heads = 8, 4
+    units = 8
     query = draw.normal(size=(BATCH, TARGET, UNITS)).astype("float32")
     values = draw.normal(size=(BATCH, SOURCE, UNITS)).astype("float32")
     layer = build_attention("multihead", units)
     layer.build(query.shape, values.shape)
     for weight in layer.weights:
         weight.assign(draw.normal(size=weight.shape))
-    keys = layer.project_keys(ops.convert_to_tensor(values))
-    context, weights = layer(ops.convert_to_tensor(query), keys, values, MASK)
+    keys, projected = project(layer, values)
+    context, weights = layer(ops.convert_to_tensor(query), keys, projected, MASK)
 
-    w = weights_of(layer)
-    q, k, v = (
-        x @ w[f"{name}_projection/kernel"] + w[f"{name}_projection/bias"]
-        for x, name in ((query, "query"), (values, "key"), (values, "value"))
-    )
-    outputs, alphas = [], []
-    for start in range(0, units, units // heads):
-        part = slice(start, start + units // heads)
-        energies = np.einsum("btu,bsu->bts", q[..., part], k[..., part]) / np.sqrt(units // heads)
-        alphas.append(softmax(np.where(MASK[:, None], energies, -np.inf)))
-        outputs.append(alphas[-1] @ v[..., part])
-    expected = np.concatenate(outputs, -1) @ w["output_projection/kernel"]
-    expected += w["output_projection/bias"]
+    expected, expected_weights = multihead(layer, query, values, MASK[:, None])
     np.testing.assert_allclose(ops.convert_to_numpy(context), expected, atol=1e-5)
-    np.testing.assert_allclose(ops.convert_to_numpy(weights), np.mean(alphas, 0), atol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(weights), expected_weights, atol=1e-5)
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -103,13 +95,35 @@ def test_one_query_is_a_target_of_length_one(score: str, draw: np.random.Generat
     values = draw.normal(size=(BATCH, SOURCE, UNITS)).astype("float32")
     layer = build_attention(score, 8)
     layer.build(query.shape, values.shape)
-    keys = layer.project_keys(ops.convert_to_tensor(values))
-    single = layer(ops.convert_to_tensor(query), keys, values, MASK)
-    several = layer(ops.convert_to_tensor(query[:, None]), keys, values, MASK)
+    keys, projected = project(layer, values)
+    single = layer(ops.convert_to_tensor(query), keys, projected, MASK)
+    several = layer(ops.convert_to_tensor(query[:, None]), keys, projected, MASK)
     for one, many in zip(single, several, strict=True):
         np.testing.assert_allclose(
             ops.convert_to_numpy(one), ops.convert_to_numpy(many)[:, 0], atol=1e-5
         )
+
+
+def test_queries_may_see_different_tokens(draw: np.random.Generator) -> None:
+    values = draw.normal(size=(BATCH, SOURCE, UNITS)).astype("float32")
+    is_past = np.tril(np.ones((SOURCE, SOURCE), bool))[None]
+    for score in SCORES:
+        layer = build_attention(score, UNITS, heads=2)
+        layer.build(values.shape, values.shape)
+        _, weights = layer(ops.convert_to_tensor(values), *project(layer, values), is_past)
+        assert not ops.convert_to_numpy(weights)[:, ~is_past[0]].any()
+        np.testing.assert_allclose(ops.convert_to_numpy(weights).sum(-1), 1.0, atol=1e-5)
+
+
+def test_dropout_drops_attention_but_shows_it_whole(draw: np.random.Generator) -> None:
+    values = draw.normal(size=(BATCH, SOURCE, UNITS)).astype("float32")
+    layer = build_attention("general", UNITS, dropout=0.5)
+    layer.build(values.shape, values.shape)
+    query, (keys, projected) = ops.convert_to_tensor(values), project(layer, values)
+    context, weights = layer(query, keys, projected, MASK)
+    dropped, shown = layer(query, keys, projected, MASK, training=True)
+    np.testing.assert_allclose(ops.convert_to_numpy(shown), ops.convert_to_numpy(weights))
+    assert np.abs(ops.convert_to_numpy(dropped) - ops.convert_to_numpy(context)).max() > 0.1
 
 
 def test_padding_gets_no_weight(draw: np.random.Generator) -> None:

@@ -26,6 +26,10 @@ PARTS = [
     {"cell": "gru", "attention": "multihead", "input_feeding": True, "tie_output": False},
     {"cell": "lstm", "attention": "dot", "bidirectional": False, "encoder_units": 8},
     {"cell": "gru", "attention": "concat", "share_embeddings": True},
+    {"encoder": "transformer", "decoder": "ssru", "encoder_layers": 2},
+    {"encoder": "transformer", "decoder": "transformer", "decoder_layers": 2, "heads": 2},
+    {"encoder": "transformer", "cell": "lstm", "attention": "general"},
+    {"residual": True, "layer_norm": True, "encoder_layers": 3, "decoder_layers": 3},
 ]
 
 
