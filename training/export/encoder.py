@@ -7,46 +7,72 @@ from typing import Any
 import keras
 import numpy as np
 
+from model.layers.transformer import TransformerEncoder
 from model.networks.tokens import TokenSeq2Seq
+from training.export.calibration import Ranges
 from training.export.graph import Array, Graph, Value
 from training.export.linear import DecoderWeights, Linear, array, fused_linear
-from training.export.quantization import ARITHMETIC, Arithmetic, Float32Arithmetic, Operand
+from training.export.quantization import (
+    ARITHMETIC,
+    TANH_LIMIT,
+    Arithmetic,
+    Float32Arithmetic,
+    Operand,
+)
+from training.export.transformer import scaled_table, transformer_outputs
 
 #: Keras' order of gates -> ONNX' order.
 GATES = {"gru": (0, 1, 2), "lstm": (0, 3, 1, 2)}
 
 
-def encoder_graph(network: TokenSeq2Seq, precision: str) -> bytes:
-    """Builds the graph, with the runtime's own recurrent layers.
+def encoder_graph(network: TokenSeq2Seq, precision: str, ranges: Ranges) -> bytes:
+    """Builds the graph; `ranges` are those of the network's activations.
 
     Inputs: source_ids int32 `(batch, source_len)`, source_lengths int32 `(batch,)`. Outputs: keys
     `(batch, 1, [heads,] units, source_len)`, values `(batch, 1, [heads,] source_len,
     readout_units)`, state_0, ... `(batch, 1, 1, ...)`."""
     graph, arithmetic = Graph("encoder"), ARITHMETIC[precision]
-    encoder, decoder = network.encoder, network.decoder
     ids = graph.input("source_ids", "int32", "batch", "source_len")
     lengths = graph.input("source_lengths", "int32", "batch")
-    table = arithmetic.table(graph, array(network.source_embedding.embeddings))
-    embedded = graph.op("Gather", table, ids, axis=0)
-    sequence = graph.op("Transpose", embedded, perm=[1, 0, 2])  # S B E
-    finals: list[Value] = []
-    for i, forward in enumerate(encoder.forward_stack):
-        backward = encoder.backward_stack[i : i + 1]
-        layers = [forward, *backward]
-        sequence, finals = _recurrent(graph, arithmetic, encoder.cell, layers, sequence, lengths)
-    weights = DecoderWeights.of(decoder)
-    outputs = arithmetic.quantize(graph, graph.op("Transpose", sequence, perm=[1, 0, 2]))  # B S W
+    outputs, limit, finals = _outputs(graph, arithmetic, network, ranges, ids, lengths)
+    weights = DecoderWeights.of(network.decoder)
+    operand = arithmetic.quantize(graph, outputs, limit)
     if weights.keys is None:
-        keys = graph.op("Transpose", sequence, perm=[1, 0, 2])
-        (values,) = fused_linear(graph, arithmetic, outputs, [weights.values])
+        keys = outputs
+        (values,) = fused_linear(graph, arithmetic, operand, [weights.values])
     else:
-        keys, values = fused_linear(graph, arithmetic, outputs, [weights.keys, weights.values])
+        keys, values = fused_linear(graph, arithmetic, operand, [weights.keys, weights.values])
     _output_keys_and_values(graph, keys, values, weights.heads)
 
     state = _initial_state(graph, network, weights, precision, finals)
     for i, value in enumerate(state):
         graph.output(value, f"state_{i}", "float32", "batch", 1, 1, f"units_{i}")
     return graph.to_bytes()
+
+
+def _outputs(
+    graph: Graph,
+    arithmetic: Arithmetic,
+    network: TokenSeq2Seq,
+    ranges: Ranges,
+    ids: Value,
+    lengths: Value,
+) -> tuple[Value, float, list[Value]]:
+    """Adds embedding and encoder. Returns outputs `(batch, source_len, width)`, the greatest of
+    their absolute values, and the final states `(batch, width)`."""
+    encoder, embeddings = network.encoder, array(network.source_embedding.embeddings)
+    if isinstance(encoder, TransformerEncoder):
+        table = arithmetic.table(graph, scaled_table(encoder, embeddings))
+        embedded = graph.op("Gather", table, ids, axis=0)  # B S U
+        outputs, mean = transformer_outputs(graph, arithmetic, encoder, ranges, embedded, lengths)
+        return outputs, ranges.of(encoder.norm), [mean]
+    embedded = graph.op("Gather", arithmetic.table(graph, embeddings), ids, axis=0)
+    sequence = graph.op("Transpose", embedded, perm=[1, 0, 2])  # S B E
+    finals: list[Value] = []
+    for i, forward in enumerate(encoder.forward_stack):
+        layers = [forward, *encoder.backward_stack[i : i + 1]]
+        sequence, finals = _recurrent(graph, arithmetic, encoder.cell, layers, sequence, lengths)
+    return graph.op("Transpose", sequence, perm=[1, 0, 2]), TANH_LIMIT, finals  # B S W
 
 
 def _output_keys_and_values(graph: Graph, keys: Value, values: Value, heads: int) -> None:
@@ -79,7 +105,8 @@ def _initial_state(
     for layer in range(decoder.depth):
         bridges = decoder.bridges[layer * size : (layer + 1) * size]
         states = []
-        for bridge, final in zip(bridges, finals, strict=True):
+        for kind, bridge in enumerate(bridges):
+            final = finals[kind % len(finals)]
             linear = Linear(array(bridge.kernel), array(bridge.bias))
             (value,) = fused_linear(graph, Float32Arithmetic(), Operand(final), [linear])
             by_row = graph.op("Unsqueeze", value, graph.constant([1, 2], "int64"))

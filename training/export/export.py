@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from model.config import NetworkConfig
 from model.contract import Engine, StateTable
 from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine, Precision
@@ -20,6 +21,7 @@ from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import BOS_ID, EOS_ID
 from model.types import Int32
 from training.errors import CorpusError
+from training.export.calibration import Ranges
 from training.export.encoder import encoder_graph
 from training.export.shortlist import build_shortlist
 from training.export.step import gathered_graph, shortlist_graph, step_graph
@@ -74,12 +76,14 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
     corpus = open_prepared(recipe)
     _require_same_tokenizers(corpus, folder)
     shard = next(part for part in (corpus.dev, corpus.test, corpus.train) if len(part))
-    sources = shard.source_ids(evenly_spaced(len(shard), SAMPLE))
+    chosen = evenly_spaced(len(shard), SAMPLE)
+    sources = shard.source_ids(chosen)
     network = load_network(folder)
+    ranges = Ranges(network, list(zip(sources, shard.target_ids(chosen), strict=True)))
     reference = KerasEngine(network)
     lines, files = [], _kept_files(path, folder.config.sha256)
     for precision in precisions:
-        graphs = graph_files(network, precision)
+        graphs = graph_files(network, precision, ranges)
         engine = OnnxEngine(*graphs.values())
         found = compare(reference, engine, sources, name=precision)
         if found.share < LEAST_AGREEMENT[precision]:
@@ -113,13 +117,33 @@ def _require_same_tokenizers(corpus: PreparedCorpus, folder: ModelFolder) -> Non
             )
 
 
-def graph_files(network: TokenSeq2Seq, precision: Precision) -> dict[str, bytes]:
-    """Builds the encoder and step graphs; returns file name -> contents."""
-    builders = (encoder_graph, step_graph)
+def graph_files(
+    network: TokenSeq2Seq, precision: Precision, ranges: Ranges | None = None
+) -> dict[str, bytes]:
+    """Builds the encoder and step graphs; returns file name -> contents. Without `ranges` of its
+    activations on a corpus, those on random tokens are taken.
+
+    Raises:
+        EngineError: if there is no graph for a part of the network.
+    """
+    _require_exportable(network.config)
+    encoder, step = GRAPH_FILES[precision]
     return {
-        name: build(network, precision)
-        for name, build in zip(GRAPH_FILES[precision], builders, strict=True)
+        encoder: encoder_graph(network, precision, ranges or Ranges(network)),
+        step: step_graph(network, precision),
     }
+
+
+def _require_exportable(config: NetworkConfig) -> None:
+    missing = [
+        *([] if config.decoder == "recurrent" else [f"decoder = '{config.decoder}'"]),
+        *(f"{name} = true" for name in ("residual", "layer_norm") if getattr(config, name)),
+    ]
+    if missing:
+        raise EngineError(
+            f"{' and '.join(missing)}: there is no graph for it. Serve the model with the Keras "
+            "engine."
+        )
 
 
 def shortlist_files(network: TokenSeq2Seq, shortlist: Shortlist) -> dict[str, bytes]:

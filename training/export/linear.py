@@ -86,11 +86,11 @@ class DecoderWeights:
         values, heads = Linear(from_context, np.zeros(len(bias))), 1
         if isinstance(attend, MultiHeadAttention):
             heads = attend.heads
-            scaled, output = _dense(attend.key_projection), _dense(attend.output_projection)
+            scaled, output = dense(attend.key_projection), dense(attend.output_projection)
             scale = (attend.units // heads) ** -0.5
             keys = Linear(scaled.kernel * scale, scaled.bias * scale)
             bias = bias + output.bias @ from_context
-            projected = _dense(attend.value_projection)
+            projected = dense(attend.value_projection)
             values = _by_head(projected, output.kernel @ from_context, heads)
         vector = getattr(attend, "energy_vector", None)
         return cls(
@@ -134,14 +134,15 @@ def _by_head(projected: Linear, kernel: Array, heads: int) -> Linear:
     return Linear(np.concatenate(kernels, axis=1), np.concatenate(biases))
 
 
-def _dense(layer: keras.layers.Dense) -> Linear:
+def dense(layer: keras.layers.Dense) -> Linear:
+    """Reads the weights of `layer`."""
     kernel = array(layer.kernel)
     return Linear(kernel, np.zeros(kernel.shape[1]) if layer.bias is None else array(layer.bias))
 
 
 def _dense_if_any(attend: Attention, name: str) -> Linear | None:
     layer = getattr(attend, name, None)
-    return None if layer is None else _dense(layer)
+    return None if layer is None else dense(layer)
 
 
 def array(weight: object) -> Array:

@@ -13,7 +13,10 @@ from training.export.graph import RUNTIME_DOMAIN, Array, Graph, Value
 #: saturate. With 7, a graph computes the same on every machine.
 WEIGHT_QMAX = 63
 ACTIVATION_QMAX = 127
-#: Scale and zero point of quantized activations: value = ACTIVATION_SCALE * (uint8 - ZERO_POINT).
+#: Greatest absolute output of tanh, and so of GRU and LSTM.
+TANH_LIMIT = 1.0
+#: Scale and zero point of activations within [-1, 1]: value = ACTIVATION_SCALE * (uint8 -
+#: ZERO_POINT).
 ACTIVATION_SCALE = 1.0 / ACTIVATION_QMAX
 ZERO_POINT = 128
 #: A matrix that loses more of its Frobenius norm than this stays in float32.
@@ -26,11 +29,18 @@ class Operand:
 
     Attributes:
         value: `(..., units)`, float32, or uint8 around `ZERO_POINT`.
-        is_integer: whether it is uint8, quantized from [-1, 1].
+        is_integer: whether it is uint8, quantized from [-limit, limit].
+        limit: see there.
     """
 
     value: Value
     is_integer: bool = False
+    limit: float = TANH_LIMIT
+
+    @property
+    def scale(self) -> float:
+        """Returns what a step of the uint8 stands for."""
+        return self.limit * ACTIVATION_SCALE
 
 
 class Arithmetic(Protocol):
@@ -42,9 +52,9 @@ class Arithmetic(Protocol):
     def weight(self, graph: Graph, weight: Array) -> Value:
         """Stores a weight and returns it in float32."""
 
-    def quantize(self, graph: Graph, value: Value) -> Operand:
-        """Returns a value within [-1, 1], such as an output of tanh, as an operand of this
-        precision."""
+    def quantize(self, graph: Graph, value: Value, limit: float = TANH_LIMIT) -> Operand:
+        """Returns a value within [-limit, limit] as an operand of this precision; 1 is the limit
+        of tanh. What lies beyond is cut."""
 
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
         """Returns `operand @ matrix + bias` in float32."""
@@ -59,7 +69,7 @@ class Float32Arithmetic:
     def weight(self, graph: Graph, weight: Array) -> Value:
         return graph.constant(weight)
 
-    def quantize(self, graph: Graph, value: Value) -> Operand:
+    def quantize(self, graph: Graph, value: Value, limit: float = TANH_LIMIT) -> Operand:
         return Operand(value)
 
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
@@ -83,9 +93,13 @@ class Int8Arithmetic:
     def weight(self, graph: Graph, weight: Array) -> Value:
         return graph.op("Cast", graph.constant(weight, "float16"), to=1)
 
-    def quantize(self, graph: Graph, value: Value) -> Operand:
-        constants = graph.constant(ACTIVATION_SCALE), graph.constant(ZERO_POINT, "uint8")
-        return Operand(graph.op("QuantizeLinear", value, *constants), is_integer=True)
+    def quantize(self, graph: Graph, value: Value, limit: float = TANH_LIMIT) -> Operand:
+        constants = (
+            graph.constant(limit * ACTIVATION_SCALE),
+            graph.constant(ZERO_POINT, "uint8"),
+        )
+        quantized = graph.op("QuantizeLinear", value, *constants)
+        return Operand(quantized, is_integer=True, limit=limit)
 
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
         scales, quantized = quantize_columns(matrix)
@@ -96,7 +110,7 @@ class Int8Arithmetic:
             "MatMulIntegerToFloat",
             operand.value,
             graph.constant(quantized, "int8"),
-            graph.constant(ACTIVATION_SCALE),
+            graph.constant(operand.scale),
             graph.constant(scales),
             graph.constant(ZERO_POINT, "uint8"),
             graph.constant(np.zeros_like(scales), "int8"),
@@ -117,7 +131,7 @@ def dequantize(graph: Graph, operand: Operand) -> Operand:
     """Returns `operand` in float32."""
     if not operand.is_integer:
         return operand
-    constants = graph.constant(ACTIVATION_SCALE), graph.constant(ZERO_POINT, "uint8")
+    constants = graph.constant(operand.scale), graph.constant(ZERO_POINT, "uint8")
     return Operand(graph.op("DequantizeLinear", operand.value, *constants))
 
 

@@ -12,6 +12,7 @@ from model.config import NetworkConfig
 from model.contract import StepResult
 from model.engine.keras import KerasEngine
 from model.engine.onnx import OnnxEngine, Precision
+from model.errors import EngineError
 from model.networks.tokens import TokenSeq2Seq
 from training.export.export import Agreement, compare, graph_files
 from training.export.quantization import quantize_columns
@@ -51,6 +52,18 @@ def build(
     return network
 
 
+def build_transformer(**parts: object) -> TokenSeq2Seq:
+    keras.utils.set_random_seed(1)
+    sizes = {"source_vocab_size": 30, "target_vocab_size": 40, "encoder_layers": 2, "heads": 4}
+    widths = {"embedding_units": 8, "encoder_units": 16, "decoder_units": 16}
+    shape = {**sizes, **widths, "encoder": "transformer", "encoder_feed_forward_units": 24}
+    network = TokenSeq2Seq(NetworkConfig.parse({**shape, **parts}, where="test"))
+    draw = np.random.default_rng(2)
+    for weight in network.trainable_weights:
+        weight.assign(weight + draw.normal(scale=0.1, size=weight.shape))
+    return network
+
+
 def compared(network: TokenSeq2Seq, precision: Precision) -> Agreement:
     draw = np.random.default_rng(3)
     sources = [draw.integers(5, 30, size).astype(np.int32) for size in (7, 3, 1, 5)]
@@ -66,6 +79,31 @@ def test_float32_graphs_say_what_the_network_says(parts: tuple[str, str, bool, i
     assert found.difference < 1e-4  # products are grouped otherwise, so they round otherwise
     rough = compared(network, "int8")
     assert 1e-4 < rough.difference < 0.15
+
+
+TRANSFORMERS: list[dict[str, object]] = [
+    {"embedding_units": 16},
+    {"cell": "lstm", "attention": "dot"},
+    {"attention": "multihead", "input_feeding": True, "decoder_layers": 2},
+]
+
+
+@pytest.mark.parametrize("parts", TRANSFORMERS, ids=lambda parts: "-".join(map(str, parts)))
+def test_graphs_of_a_transformer_encoder_say_what_the_network_says(
+    parts: dict[str, object],
+) -> None:
+    network = build_transformer(**parts)
+    found = compared(network, "float32")
+    assert found.share == 1.0
+    assert found.difference < 1e-4
+    rough = compared(network, "int8")
+    assert 1e-4 < rough.difference < 0.05
+    assert rough.share > 0.9
+
+
+def test_parts_without_a_graph_are_named() -> None:
+    with pytest.raises(EngineError, match="residual = true"):
+        graph_files(build_transformer(residual=True), "float32")
 
 
 def test_another_network_disagrees() -> None:
