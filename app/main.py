@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import RedirectResponse
 
 from app.api_keys import ApiKeys
 from app.decoding.registry import ModelRegistry
@@ -16,7 +15,7 @@ from app.http_errors import install_error_handlers
 from app.metrics import Metrics
 from app.middleware import ErrorBoundary, RequestLimits
 from app.rate_limit import MemoryRateLimiter, Rate, RateLimiter, RedisRateLimiter
-from app.routes import health, metrics, openai, reply, translate
+from app.routes import health, metrics, openai, page, reply, translate
 from app.security import Authentication
 from app.settings import Settings
 from app.telemetry import AccessLog, Telemetry
@@ -52,6 +51,8 @@ def create_app(
         title="seq2seq",
         description="Replies by a neural network.",
         lifespan=lifespan,
+        docs_url=None,  # `page` has it, without files from elsewhere
+        redoc_url=None,
         redirect_slashes=False,  # a redirect names the host that the client has sent
     )
     app.state.settings = settings
@@ -71,9 +72,10 @@ def create_app(
         translate.router,
         health.router,
         metrics.router,
+        page.router,
     )
     app.router.routes[:0] = [route for router in routers for route in router.routes]
-    app.add_api_route("/", _to_docs, methods=["GET", "HEAD"], include_in_schema=False)
+    app.router.routes += page.static_routes()
     return app
 
 
@@ -106,7 +108,3 @@ def _rate_limiter(settings: Settings) -> RateLimiter | None:
     if settings.redis_url is None:
         return MemoryRateLimiter(rate)
     return RedisRateLimiter(rate, settings.redis_url)
-
-
-async def _to_docs(request: Request) -> RedirectResponse:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")

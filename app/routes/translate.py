@@ -20,6 +20,7 @@ from app.forms import file_of, read_fields, validated
 from app.http_errors import Fault
 from app.routing import json_response
 from app.schemas.translate import (
+    AttendingSentence,
     Detection,
     DetectRequest,
     FrontendSettings,
@@ -37,10 +38,12 @@ from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
 from app.translation.encodings import decode
 from app.translation.files import FileStore
 from app.translation.languages import detect, matching, name_of
+from app.translation.layout import Translation
 from app.translation.subtitles import FORMS, parse_file
 from app.translation.subtitles import form_of as file_form_of
 from app.translation.texts import translate_file, translate_html, translate_text
 from app.translation.translator import Translator
+from app.translation.words import word_spans
 
 #: Characters of the texts of a list that suffice to detect the language of all.
 _DETECTED_CHARACTERS = 400
@@ -105,21 +108,34 @@ async def _translated(
         raise InvalidField("q", f"must have at most {settings.max_batch} texts on this server")
     if body.alternatives >= settings.max_beam_size:
         raise InvalidField("alternatives", f"must be at most {settings.max_beam_size - 1}")
-    found = [_detection(text, body.source, body.target, models) for text in texts]
+    detections = [_detection(text, body.source, body.target, models) for text in texts]
     render = translate_html if body.format == "html" else translate_text
     ranked = []
-    for text, detection in zip(texts, found, strict=True):
+    for text, detection in zip(texts, detections, strict=True):
         model = await _model(models, detection.language, body.target)
         translator = Translator(model, settings, source=detection.language)
         ranked.append(await render(translator, text, body.alternatives))
-    best = [each[0] for each in ranked]
-    others = [[*dict.fromkeys(each)][1:] for each in ranked]
-    detected = found if body.source == "auto" else None
+    best = [each.texts[0] for each in ranked]
+    others = [[*dict.fromkeys(each.texts)][1:] for each in ranked]
+    sentences = [_attending(*each) for found in ranked for each in found.sentences]
+    detected = detections if body.source == "auto" else None
     is_list = isinstance(body.q, list)
     return TranslateAnswer(
         translatedText=best if is_list else best[0],
         detectedLanguage=detected if is_list or not detected else detected[0],
         alternatives=None if not body.alternatives else others if is_list else others[0],
+        sentences=sentences if body.with_attention else None,
+    )
+
+
+def _attending(source: str, translation: Translation) -> AttendingSentence:
+    attention = translation.attention
+    return AttendingSentence(
+        source=source,
+        target=translation.text,
+        source_words=word_spans(source),
+        target_words=word_spans(translation.text),
+        attention=attention and [[round(each, 3) for each in row] for row in attention],
     )
 
 

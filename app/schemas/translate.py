@@ -19,6 +19,9 @@ class TranslateRequest(BaseModel):
         "text", description="html: tags stay, and go round the words that they were round"
     )
     alternatives: int = Field(0, ge=0, description="number of further translations to return")
+    with_attention: bool = Field(
+        False, description="also return what each word of the translation attends to"
+    )
     api_key: str | None = Field(None, description="a key, where the server needs one")
 
 
@@ -27,6 +30,18 @@ class Detection(BaseModel):
 
     confidence: float = Field(description="percent")
     language: str
+
+
+class AttendingSentence(BaseModel):
+    """A sentence, its translation, and the attention between their words."""
+
+    source: str
+    target: str
+    source_words: list[tuple[int, int]] = Field(description="start and end of each in `source`")
+    target_words: list[tuple[int, int]] = Field(description="start and end of each in `target`")
+    attention: list[list[float]] | None = Field(
+        description="of each word of `target` on each word of `source`; null where it is unknown"
+    )
 
 
 class TranslateAnswer(BaseModel):
@@ -38,6 +53,9 @@ class TranslateAnswer(BaseModel):
     )
     alternatives: list[str] | list[list[str]] | None = Field(
         None, description="only where they were asked for; fewer where the search found fewer"
+    )
+    sentences: list[AttendingSentence] | None = Field(
+        None, description="only with `with_attention`; those of all texts"
     )
 
 

@@ -16,6 +16,8 @@ from app.translation.parts import (
 )
 from app.translation.words import Span, is_dense, word_spans
 
+Attention = list[list[float]]
+
 
 @dataclass(frozen=True)
 class Translation:
@@ -25,10 +27,19 @@ class Translation:
         text: the translation.
         links: for each word of `text` the word of the sentence that it translates; None where that
             is unknown.
+        attention: for each word of `text` its attention to each word of the sentence; None where
+            that is unknown.
     """
 
     text: str
     links: tuple[int | None, ...]
+    attention: Attention | None = None
+
+    @classmethod
+    def attending(cls, text: str, attention: Attention) -> Translation:
+        """Builds a translation whose words translate those that they attend to most."""
+        links = (max(range(len(row)), key=row.__getitem__, default=None) for row in attention)
+        return cls(text, tuple(links), attention)
 
     @classmethod
     def unlinked(cls, text: str) -> Translation:

@@ -1,7 +1,8 @@
 """Protection of what a translation must keep as it is: addresses, placeholders, markup, numbers.
 
 A model of words copies none of these reliably. An address gets a number as a stand-in, which most
-models do copy; a translation counts only if all stand-ins and all numbers are in it.
+models do copy, or can be made to; a translation counts only if all stand-ins and all numbers are in
+it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ class Protected:
     def is_plain(self) -> bool:
         """Tells whether nothing needs protection."""
         return not self.fixed and not self.numbers
+
+    @property
+    def needed(self) -> list[str]:
+        """Returns what a translation of `text` must contain."""
+        return [*self.fixed, *self.numbers.elements()]
 
     def restored(self, translation: str) -> str | None:
         """Returns a translation of `text` with what the stand-ins stand for, or None if something

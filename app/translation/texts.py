@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from app.translation.cue_text import MAX_SPAN_CHARACTERS, CueText, goes_on, parse_cue_text
 from app.translation.html_text import HtmlText
+from app.translation.layout import Translation
 from app.translation.parts import Part
 from app.translation.subtitles import SubtitleFile
 from app.translation.translator import Translator
 
 
-async def translate_text(translator: Translator, text: str, alternatives: int = 0) -> list[str]:
-    """Returns the translations of a text, the best first. Its lines stay lines."""
+@dataclass(frozen=True)
+class TranslatedText:
+    """Translations of a text.
+
+    Attributes:
+        texts: the best one, then the alternatives.
+        sentences: each sentence with its best translation.
+    """
+
+    texts: list[str]
+    sentences: list[tuple[str, Translation]]
+
+
+async def translate_text(
+    translator: Translator, text: str, alternatives: int = 0
+) -> TranslatedText:
+    """Translates a text. Its lines stay lines."""
     lines = text.splitlines(keepends=True)
     groups = [[Part(line)] for line in lines]
-    ranked = await translator.translate(groups, alternatives=alternatives)
-    return ["".join(part.text for part in parts) for parts in ranked]
+    found = await translator.translate(groups, alternatives=alternatives)
+    texts = ["".join(part.text for part in parts) for parts in found.ranked]
+    return TranslatedText(texts, found.sentences)
 
 
-async def translate_html(translator: Translator, source: str, alternatives: int = 0) -> list[str]:
-    """Returns the translations of an HTML document or fragment, the best first."""
+async def translate_html(
+    translator: Translator, source: str, alternatives: int = 0
+) -> TranslatedText:
+    """Translates an HTML document or fragment."""
     page = HtmlText(source)
     groups = [[part] for part in page.parts]
-    ranked = await translator.translate(groups, alternatives=alternatives)
-    return [page.rendered(parts) for parts in ranked]
+    found = await translator.translate(groups, alternatives=alternatives)
+    return TranslatedText([page.rendered(parts) for parts in found.ranked], found.sentences)
 
 
 async def translate_file(
@@ -37,8 +57,8 @@ async def translate_file(
     laid out over the same cues."""
     texts = [parse_cue_text(cue.text, file.form) for cue in file.cues]
     groups = list(_groups_of(file, texts))
-    [parts] = await translator.translate(groups, on_progress=on_progress)
-    left = iter(parts)
+    found = await translator.translate(groups, on_progress=on_progress)
+    left = iter(found.best)
     return file.rendered([text.rendered(list(islice(left, len(text.speeches)))) for text in texts])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from app.decoding.served_model import ServedModel
@@ -13,8 +14,15 @@ from app.settings import Settings
 from app.translation.fitting import divide, halves
 from app.translation.layout import Translation, joined, lay_out
 from app.translation.parts import Part, Sentence, sentences_of_parts
-from app.translation.protection import has_words, parts_of, protect, trimmed, without_end
-from app.translation.words import word_links
+from app.translation.protection import (
+    Protected,
+    has_words,
+    parts_of,
+    protect,
+    trimmed,
+    without_end,
+)
+from app.translation.words import word_attention
 from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
 
@@ -24,6 +32,27 @@ R = TypeVar("R")
 RETRY_SECONDS = 0.25
 #: A sentence whose translation is cut at the longest answer is divided, but not into less.
 _LEAST_DIVIDED_CHARACTERS = 16
+#: Numbers and stand-ins that a search is made to write, at most: each takes a part of the beam.
+_MOST_REQUIRED = 4
+
+
+@dataclass(frozen=True)
+class Translated:
+    """Translations of parts.
+
+    Attributes:
+        ranked: translations of all parts, in order: the best, then the alternatives. An alternative
+            that a sentence does not have is its last one.
+        sentences: each sentence with its best translation.
+    """
+
+    ranked: list[list[Part]]
+    sentences: list[tuple[str, Translation]]
+
+    @property
+    def best(self) -> list[Part]:
+        """Returns the best translations of all parts."""
+        return self.ranked[0]
 
 
 class Translator:
@@ -54,7 +83,7 @@ class Translator:
         *,
         alternatives: int = 0,
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> list[list[Part]]:
+    ) -> Translated:
         """Translates parts.
 
         Args:
@@ -62,9 +91,6 @@ class Translator:
             alternatives: number of further translations.
             on_progress: called with the number of sentences that are done, and of all.
 
-        Returns:
-            translations of all parts of all groups, in order: the best, then the alternatives. An
-            alternative that a sentence does not have is its last one.
 
         Raises:
             Overloaded, DeadlineExceeded, EngineError, Unavailable: as `ServedModel.answer`.
@@ -85,10 +111,12 @@ class Translator:
             return found
 
         found = await in_window(translate_one, len(sentences), self._window)
-        return [
+        ranked = [
             lay_out(parts, sentences, [each[min(rank, len(each) - 1)] for each in found])
             for rank in range(alternatives + 1)
         ]
+        best = [(each.text, own[0]) for each, own in zip(sentences, found, strict=True)]
+        return Translated(ranked, best)
 
     def _context(self, sentences: Sequence[Sentence], place: int) -> list[str]:
         """Returns the sentences before one, as many as the model reads."""
@@ -133,6 +161,17 @@ class Translator:
             first, gap, second = halves(text)
             both = [(await self._piece(each, context, 0))[0] for each in (first, second)]
             return [joined([first, second], both, [gap, ""])]
+        found = self._kept(text, protected, hypotheses)
+        if not found:
+            if required := self._required(protected):
+                hypotheses = await self._search(protected.text, context, n_best, required)
+                found = self._kept(text, protected, hypotheses)
+        return found[: alternatives + 1] or [await self._around(text)]
+
+    def _kept(
+        self, text: str, protected: Protected, hypotheses: Sequence[Hypothesis]
+    ) -> list[Translation]:
+        """Returns the hypotheses that keep what is protected in `text`."""
         found = list[Translation]()
         for hypothesis in hypotheses:
             translated = self._model.tokenizer.target_text(hypothesis.tokens)
@@ -140,8 +179,19 @@ class Translator:
             if protected.fixed and restored:
                 found.append(Translation.unlinked(restored))
             elif restored:
-                found.append(Translation(restored, self._links(text, translated, hypothesis)))
-        return found[: alternatives + 1] or [await self._around(text)]
+                found.append(self._attending(text, translated, hypothesis))
+        return found
+
+    def _required(self, protected: Protected) -> list[list[int]]:
+        """Returns the tokens that a translation must contain to keep what is protected; none if
+        they are too many, or the model cannot write them."""
+        needed = protected.needed
+        if len(needed) > min(_MOST_REQUIRED, self._settings.max_required_words):
+            return []
+        try:
+            return [self._model.tokenizer.constraint_ids(each, ()) for each in needed]
+        except InputError:
+            return []
 
     async def _around(self, text: str) -> Translation:
         """Translates what lies around the protected parts of a text, each by itself."""
@@ -159,7 +209,9 @@ class Translator:
             translated += part[:start] + without_end(best) + part[start + len(words) :]
         return Translation.unlinked(translated)
 
-    async def _search(self, text: str, context: list[str], n_best: int) -> Sequence[Hypothesis]:
+    async def _search(
+        self, text: str, context: list[str], n_best: int, required: Sequence[list[int]] = ()
+    ) -> Sequence[Hypothesis]:
         """Returns the hypotheses for a text; none if there is nothing to read in it."""
         tokenizer, settings = self._model.tokenizer, self._settings
         turns = [*context, text]
@@ -171,9 +223,14 @@ class Translator:
         except InputError:
             return ()
         options = search_options(
-            self._model.config.search, settings, n_best=min(n_best, settings.max_beam_size)
+            self._model.config.search,
+            settings,
+            decoding="beam" if required else None,
+            n_best=min(n_best, settings.max_beam_size),
         )
-        request = SearchRequest(None, source.ids, options, wants_attention=True)
+        if sum(map(len, required)) >= options.max_tokens or (required and options.beam_size < 2):
+            return ()
+        request = SearchRequest(None, source.ids, options, required=required, wants_attention=True)
         while True:
             try:
                 return await self._model.answer(
@@ -184,14 +241,15 @@ class Translator:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _links(self, text: str, translated: str, hypothesis: Hypothesis) -> tuple[int | None, ...]:
+    def _attending(self, text: str, translated: str, hypothesis: Hypothesis) -> Translation:
         tokenizer, weights = self._model.tokenizer, hypothesis.attention_weights
         if weights is None:
-            return Translation.unlinked(translated).links
+            return Translation.unlinked(translated)
         read = tokenizer.source_pieces(tokenizer.source_ids(text)[:-1])
         own = weights[:, -len(read) - 1 : -1]  # after the context, before the end
         pieces = tokenizer.target_pieces(hypothesis.tokens)
-        return tuple(word_links(text, read, translated, pieces, own))
+        attention = word_attention(text, read, translated, pieces, own)
+        return Translation.attending(translated, attention)
 
 
 async def in_window(work: Callable[[int], Awaitable[R]], count: int, window: int) -> list[R]:

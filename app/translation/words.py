@@ -49,14 +49,15 @@ def break_spans(text: str) -> list[Span]:
     return [match.span() for match in _BREAK.finditer(text)]
 
 
-def word_links(
+def word_attention(
     source: str,
     source_pieces: Sequence[str],
     target: str,
     target_pieces: Sequence[str],
     attention_weights: Float32,
-) -> list[int]:
-    """Returns for each word of `target` the word of `source` that it attends to most.
+) -> list[list[float]]:
+    """Returns the attention of each word of `target` to each word of `source`; each row sums to
+    at most 1.
 
     Pieces and words are matched by the number of characters before them, since a tokenizer reads
     its own form of a text.
@@ -70,15 +71,13 @@ def word_links(
             columns are those of the ends of both.
     """
     source_words, target_words = word_spans(source), word_spans(target)
-    if not source_words:
-        return [0] * len(target_words)
     columns = _words_of_pieces(source, source_words, source_pieces)
     rows = _words_of_pieces(target, target_words, target_pieces)
     mass = [[0.0] * len(source_words) for _ in target_words]
     for row, weights in zip(rows, attention_weights.tolist(), strict=False):
         for column, weight in zip(columns, weights, strict=False):
-            mass[row][column] += weight
-    return [max(range(len(each)), key=each.__getitem__) for each in mass]
+            mass[row][column] += weight / rows.count(row)
+    return mass
 
 
 def _words_of_pieces(text: str, words: Sequence[Span], pieces: Sequence[str]) -> list[int]:

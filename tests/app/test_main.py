@@ -26,10 +26,9 @@ from tests.app.fakes import REPLY, Serve, TableEngine, loaded, serving
 from tests.conftest import PATIENCE_SECONDS, wait_until
 
 
-def test_the_front_door_leads_to_the_docs(client: httpx.Client) -> None:
-    answer = client.get("/", follow_redirects=True)
-    assert answer.status_code == 200
-    assert "swagger" in answer.text
+def test_the_front_door_is_the_page_and_leads_to_the_docs(client: httpx.Client) -> None:
+    assert 'href="docs"' in client.get("/").text
+    assert "swagger" in client.get("/docs").text
 
 
 def test_the_description_shows_examples_and_errors(client: httpx.Client) -> None:

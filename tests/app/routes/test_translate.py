@@ -1,76 +1,19 @@
-"""LibreTranslate's protocol, by a server that translates every word of `WORDS` by itself."""
+"""LibreTranslate's protocol, by a server that translates word by word."""
 
 from __future__ import annotations
 
-import io
-import string
-from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-import sentencepiece
 
-from app.main import create_app
-from app.settings import Settings
-from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
-from model.generator import Generator
-from model.tokenizer import Tokenizer
-from tests.app.fakes import Serve, TableEngine, WordEngine, loaded, serving
-
-ENGLISH = "one two three four five red dogs cats go home now you told me to".split()
-GERMAN = "eins zwei drei vier fünf rote Hunde Katzen geh Haus jetzt du sagtest mir zu".split()
+from tests.app.fakes import Serve, TableEngine
+from tests.app.routes.conftest import ENGLISH, GERMAN
 
 
-def word_tokenizer() -> Tokenizer:
-    """A tokenizer with a piece for each word, number and mark."""
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(string.ascii_letters + string.punctuation + "äöü"),
-        model_writer=model,
-        vocab_size=400,
-        hard_vocab_limit=False,
-        pad_id=0,
-        unk_id=1,
-        bos_id=2,
-        eos_id=3,
-        control_symbols=["<sep>"],
-        user_defined_symbols=[
-            *".,!?",
-            *map(str, range(10, 100)),
-            *(f"▁{w}" for w in ENGLISH + GERMAN),
-        ],
-        normalization_rule_name="identity",
-        minloglevel=2,
-    )
-    return Tokenizer(TextConfig(context_turns=1, max_source_tokens=24), model.getvalue())
-
-
-@pytest.fixture(scope="module")
-def translating() -> Generator:
-    """A model that translates word by word, and copies numbers."""
-    tokenizer = word_tokenizer()
-    mapping = np.arange(tokenizer.source_vocab_size, dtype=np.int32)
-    for english, german in zip(ENGLISH, GERMAN, strict=True):
-        mapping[tokenizer.target_ids(english)[-1]] = tokenizer.target_ids(german)[-1]
-    config = ModelConfig(
-        name="words",
-        task="translate",
-        languages=("en", "de"),
-        network=NetworkConfig(source_vocab_size=len(mapping), target_vocab_size=len(mapping)),
-        text=tokenizer.text,
-        search=SearchOptions(max_tokens=40, beam_size=2),
-    )
-    return Generator(config, tokenizer, WordEngine(mapping))
-
-
-@pytest.fixture(scope="module")
-def client(translating: Generator) -> Iterator[httpx.Client]:
-    settings = Settings(max_file_bytes=200_000, max_batch=3, max_queue=20)
-    with serving(create_app(settings, load=partial(loaded, translating)), settings) as client:
-        yield client
+@pytest.fixture
+def client(translating_client: httpx.Client) -> httpx.Client:
+    return translating_client
 
 
 def translated(client: httpx.Client, **fields: Any) -> Any:
@@ -108,6 +51,14 @@ def test_alternatives_are_other_translations(client: httpx.Client) -> None:
     answer = client.post("/translate", json=body).json()
     assert answer["translatedText"] == "zwei Hunde"
     assert len(answer["alternatives"]) <= 1 and "zwei Hunde" not in answer["alternatives"]
+
+
+def test_each_word_tells_what_it_attends_to(client: httpx.Client) -> None:
+    body = {"q": "two red dogs", "source": "en", "target": "de", "with_attention": True}
+    [sentence] = client.post("/translate", json=body).json()["sentences"]
+    assert sentence["target"] == "zwei rote Hunde"
+    assert sentence["target_words"] == [[0, 4], [5, 9], [10, 15]]
+    assert sentence["attention"] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
 @pytest.mark.parametrize("kind", ["json", "data", "params", "files"])

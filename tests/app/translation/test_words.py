@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.translation.words import break_spans, word_links, word_spans
+from app.translation.words import break_spans, word_attention, word_spans
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,11 @@ def test_a_line_breaks_at_spaces_and_between_chinese_characters_but_not_before_a
     assert break_spans("你好，再见") == [(1, 1), (3, 3), (4, 4)]
 
 
-def test_a_word_is_linked_to_the_word_that_it_attends_to_most() -> None:
+def test_the_attention_of_pieces_becomes_that_of_words() -> None:
     weights = np.array(
         [[0.1, 0.0, 0.8, 0.1], [0.3, 0.3, 0.2, 0.2], [0.4, 0.4, 0.1, 0.1]], np.float32
     )
-    links = word_links(
+    found = word_attention(
         "the cat", ["▁th", "e", "▁cat"], "Katze die", ["▁Katze", "▁d", "ie"], weights
     )
-    assert links == [1, 0]
+    assert np.allclose(found, [[0.1, 0.8], [0.7, 0.15]])

@@ -1,0 +1,56 @@
+"""The page at `/`, and that of the API at `/docs`. Both load nothing from elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+
+STATIC = Path(__file__).parent.parent / "static"
+
+#: What the pages may load. Swagger UI has styles and pictures within its code.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.head("/")
+@router.get("/")
+async def page() -> FileResponse:
+    """Returns the page for people."""
+    return _file("index.html", styles="")
+
+
+@router.head("/docs")
+@router.get("/docs")
+async def docs() -> FileResponse:
+    """Returns the page of the API."""
+    return _file("docs.html", styles=" 'unsafe-inline'")
+
+
+def _file(name: str, *, styles: str) -> FileResponse:
+    policy = _POLICY.format(styles=styles)
+    return FileResponse(STATIC / name, headers={**_HEADERS, "Content-Security-Policy": policy})
+
+
+def static_routes() -> list[BaseRoute]:
+    """Returns the routes of the files that the pages load. Those of Swagger UI come from a package
+    that is not imported, fastapi-swagger."""
+    routes: list[BaseRoute] = []
+    found = importlib.util.find_spec("fastapi_swagger")
+    if found is not None and found.submodule_search_locations:
+        folder = Path(found.submodule_search_locations[0]) / "resources"
+        routes.append(Mount("/static/swagger", StaticFiles(directory=folder)))
+    return [*routes, Mount("/static", StaticFiles(directory=STATIC))]

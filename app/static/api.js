@@ -1,0 +1,55 @@
+// Calls of the server's API. All paths are relative, so that the page works below any path.
+
+/** An error that the server has told. */
+export class ApiError extends Error {}
+
+async function failure(response) {
+  let message = `The server answered ${response.status}.`;
+  try {
+    const { error } = await response.json();
+    message = error?.message ?? error ?? message;
+  } catch { /* no JSON: the status says enough */ }
+  return new ApiError(message);
+}
+
+/** Returns the JSON that a path answers; posts `body` if there is one. */
+export async function json(path, body, signal) {
+  const options = body === undefined ? { signal } : {
+    method: "POST", signal,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  };
+  const response = await fetch(path, options);
+  if (!response.ok) throw await failure(response);
+  return response.json();
+}
+
+/** Posts a body and yields the events of the answer: {event, data}. */
+export async function* events(path, options) {
+  const response = await fetch(path, { method: "POST", ...options });
+  if (!response.ok) throw await failure(response);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value;
+    let end;
+    while ((end = text.indexOf("\n\n")) >= 0) {
+      const lines = text.slice(0, end).split("\n");
+      text = text.slice(end + 2);
+      const event = lines.find((line) => line.startsWith("event: "))?.slice(7);
+      const data = JSON.parse(lines.find((line) => line.startsWith("data: ")).slice(6));
+      if (event === "error") throw new ApiError(data.error?.message ?? data.error);
+      yield { event, data };
+    }
+  }
+}
+
+/** Returns what to tell people of an error; null if they stopped it themselves. */
+export function told(error) {
+  if (error.name === "AbortError") return null;
+  if (error instanceof ApiError) return error.message;
+  window.dispatchEvent(new Event("server-lost"));
+  return "The server does not answer.";
+}

@@ -1,0 +1,25 @@
+// The two selects of a section: from a language, into one that it can be translated into.
+
+/** Fills the selects of `section`; tells whether there is anything to choose. */
+export function fillLanguages(section, languages, onChange = () => {}) {
+  const [source, target] = [section.querySelector(".source"), section.querySelector(".target")];
+  if (!languages.length) {
+    section.querySelector(".none").hidden = false;
+    section.querySelector(".pair, .files").hidden = true;
+    return null;
+  }
+  const names = new Intl.DisplayNames(["en"], { type: "language" });
+  const option = (code) => new Option(code === "auto" ? "Detect" : names.of(code) ?? code, code);
+  const fillTargets = () => {
+    const fitting = languages.filter(({ code }) => ["auto", code].includes(source.value));
+    const targets = new Set(fitting.flatMap((language) => language.targets));
+    const before = target.value;
+    target.replaceChildren(...[...targets].map(option));
+    if (targets.has(before)) target.value = before;
+  };
+  source.append(...["auto", ...languages.map(({ code }) => code)].map(option));
+  source.addEventListener("change", () => { fillTargets(); onChange(); });
+  target.addEventListener("change", onChange);
+  fillTargets();
+  return { source: () => source.value, target: () => target.value, name: (code) => names.of(code) };
+}

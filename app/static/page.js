@@ -1,0 +1,88 @@
+// The page: tabs, theme, models, and whether the server is there.
+import { json } from "./api.js";
+import { startChat } from "./chat.js";
+import { startSubtitles } from "./subtitles.js";
+import { startTranslate } from "./translate.js";
+
+const byId = (id) => document.getElementById(id);
+
+function startTabs() {
+  const tabs = [...document.querySelectorAll('[role="tab"]')];
+  const open = (tab, focus) => {
+    for (const each of tabs) {
+      const isOpen = each === tab;
+      each.setAttribute("aria-selected", isOpen);
+      each.tabIndex = isOpen ? 0 : -1;
+      byId(each.getAttribute("aria-controls")).hidden = !isOpen;
+    }
+    history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
+    if (focus) tab.focus();
+  };
+  tabs.forEach((tab, place) => {
+    tab.addEventListener("click", () => open(tab));
+    tab.addEventListener("keydown", ({ key }) => {
+      const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: tabs.length - 1 }[key];
+      if (to !== undefined) open(tabs[(to + tabs.length) % tabs.length], true);
+    });
+  });
+  const wanted = tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash);
+  open(wanted ?? tabs[0]);
+}
+
+function startTheme() {
+  const themes = ["automatic", "light", "dark"];
+  const button = byId("theme");
+  const show = (theme) => {
+    if (theme === "automatic") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    button.setAttribute("aria-label", `Theme: ${theme}`);
+    button.title = `Theme: ${theme}`;
+  };
+  let theme = "automatic";
+  try { theme = localStorage.getItem("theme") ?? theme; } catch { /* storage is off */ }
+  show(themes.includes(theme) ? theme : "automatic");
+  button.addEventListener("click", () => {
+    theme = themes[(themes.indexOf(theme) + 1) % themes.length];
+    show(theme);
+    try { localStorage.setItem("theme", theme); } catch { /* storage is off */ }
+  });
+}
+
+/** Shows a banner from the moment that the server is lost until it answers again. */
+function watchServer() {
+  const banner = byId("banner");
+  let isLost = false;
+  window.addEventListener("server-lost", async () => {
+    if (isLost) return;
+    isLost = true;
+    banner.textContent = "The server does not answer. Trying again…";
+    banner.hidden = false;
+    while (isLost) {
+      await new Promise((done) => setTimeout(done, 1500));
+      isLost = !(await fetch("health/live").then((answer) => answer.ok, () => false));
+    }
+    banner.hidden = true;
+    byId("announcer").textContent = "The server answers again.";
+    await loadModels();
+  });
+}
+
+let started = false;
+
+async function loadModels() {
+  try {
+    const [models, languages] = await Promise.all([json("v1/models"), json("languages")]);
+    if (started) return;
+    started = true;
+    startChat(models.data);
+    startTranslate(languages);
+    startSubtitles(languages);
+  } catch {
+    window.dispatchEvent(new Event("server-lost"));
+  }
+}
+
+startTheme();
+startTabs();
+watchServer();
+loadModels();

@@ -1,0 +1,89 @@
+// A subtitle file, dropped in and given back translated.
+import { events, told } from "./api.js";
+import { fillLanguages } from "./languages.js";
+
+const PREVIEWED = 8;
+const TIMES = /(\d+:\d\d:\d\d|\d\d:\d\d)[.,]\d+\s*-->/;
+
+const byId = (id) => document.getElementById(id);
+
+export function startSubtitles(languages) {
+  const [drop, file, job, state, bar] = ["drop", "file", "job", "job-state", "job-progress"].map(byId);
+  const [download, cancel, preview] = ["download", "cancel", "preview"].map(byId);
+  const chosen = fillLanguages(byId("subtitles"), languages);
+  if (!chosen) return;
+  let running = null;
+
+  async function run(chosenFile) {
+    running?.abort();
+    const own = running = new AbortController();
+    const form = new FormData();
+    form.append("source", chosen.source());
+    form.append("target", chosen.target());
+    form.append("stream", "true");
+    form.append("file", chosenFile);
+    job.hidden = false;
+    byId("job-name").textContent = chosenFile.name;
+    state.textContent = "Reading…";
+    bar.removeAttribute("value");
+    download.hidden = preview.hidden = true;
+    cancel.hidden = false;
+    try {
+      for await (const { event, data } of events("translate_file", { body: form, signal: own.signal })) {
+        if (event === "progress") {
+          bar.max = data.total;
+          bar.value = data.done;
+          state.textContent = data.done ? `${data.done.toLocaleString("en")} of ${data.total.toLocaleString("en")} sentences` : "";
+        } else await finish(data.translatedFileUrl, chosenFile);
+      }
+    } catch (error) {
+      if (own !== running) return;
+      bar.value = 0;
+      state.textContent = told(error) ?? "Cancelled";
+    }
+    cancel.hidden = true;
+  }
+
+  async function finish(url, chosenFile) {
+    const path = `download_file/${url.split("/").at(-1)}`;
+    const dot = chosenFile.name.lastIndexOf(".");
+    download.href = path;
+    download.download = `${chosenFile.name.slice(0, dot)}.${chosen.target()}${chosenFile.name.slice(dot)}`;
+    download.hidden = false;
+    state.textContent = "Done";
+    byId("announcer").textContent = `${chosenFile.name} is translated.`;
+    const [before, after] = await Promise.all([chosenFile.text(), fetch(path).then((answer) => answer.text())]);
+    const [sources, targets] = [cues(before), cues(after)];
+    const rows = sources.slice(0, PREVIEWED).map((cue, place) => row(cue.time, cue.text, targets[place]?.text ?? ""));
+    preview.tBodies[0].replaceChildren(...rows);
+    preview.hidden = !rows.length;
+    download.focus();
+  }
+
+  /** Returns the first cues of a file of SubRip or WebVTT, for people to look at. */
+  function cues(text) {
+    return text.replace(/\r\n?/g, "\n").split(/\n\n+/).flatMap((block) => {
+      const lines = block.split("\n");
+      const place = lines.findIndex((line) => TIMES.test(line));
+      if (place < 0) return [];
+      const shown = lines.slice(place + 1).join("\n").replace(/<[^>]*>|\{\\[^}]*\}/g, "");
+      return [{ time: TIMES.exec(lines[place])[1], text: shown }];
+    });
+  }
+
+  function row(...texts) {
+    const made = document.createElement("tr");
+    made.append(...texts.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+    return made;
+  }
+
+  file.addEventListener("change", () => { if (file.files[0]) run(file.files[0]); file.value = ""; });
+  cancel.addEventListener("click", () => running?.abort());
+  for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+    drop.addEventListener(name, (drag) => {
+      drag.preventDefault();
+      drop.classList.toggle("over", name === "dragenter" || name === "dragover");
+      if (name === "drop" && drag.dataTransfer.files[0]) run(drag.dataTransfer.files[0]);
+    });
+  }
+}

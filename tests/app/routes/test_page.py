@@ -1,0 +1,259 @@
+"""The page in a browser: journeys of people, with the keyboard, on a phone, in the dark."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from app.routes.page import STATIC
+from model.tokenizer import BOS_ID, Tokenizer
+from tests.app.fakes import REPLY, Serve, SteppedEngine, chain
+from tests.app.routes.test_translate import GERMAN_SRT, SRT
+from tests.conftest import PATIENCE_SECONDS
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+Page = Any
+Visit = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium here")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Visit:
+    """Opens the page of a server; at the end of a `with` it must have asked nobody else, and have
+    written nothing to the console but failures of the network."""
+
+    @contextmanager
+    def run(client: httpx.Client, **context: Any) -> Iterator[Page]:
+        own = browser.new_context(viewport={"width": 1200, "height": 800}, **context)
+        page = own.new_page()
+        page.set_default_timeout(PATIENCE_SECONDS * 1000)
+        others, complaints = list[str](), list[str]()
+        base = str(client.base_url)
+        page.on("request", lambda r: r.url.startswith((base, "blob:")) or others.append(r.url))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda m: "Failed to load" in m.text or complaints.append(m.text))
+        page.goto(base)
+        page.wait_for_selector("#chat-model option", state="attached")
+        yield page
+        assert (others, complaints) == ([], [])
+        own.close()
+
+    return run
+
+
+def last_reply(page: Page) -> Any:
+    return page.locator(".it").last.locator("p")
+
+
+def test_the_first_visit_leads_to_a_reply(visit: Visit, client: httpx.Client) -> None:
+    with visit(client) as page:
+        page.get_by_role("button", name="How are you?").click()
+        playwright.expect(last_reply(page)).to_have_text(REPLY)
+        assert page.locator("#message").evaluate("e => e === document.activeElement")
+        page.keyboard.type("hello")
+        page.keyboard.press("Enter")
+        playwright.expect(page.locator(".it")).to_have_count(2)
+        page.get_by_role("button", name="New conversation").click()
+        playwright.expect(page.locator(".it")).to_have_count(0)
+
+
+def test_a_stream_can_be_stopped(visit: Visit, serve: Serve, tokenizer: Tokenizer) -> None:
+    pieces = tokenizer.target_ids(REPLY)
+    engine = SteppedEngine(chain(tokenizer.target_vocab_size, BOS_ID, *pieces))
+    with serve(engine) as client, visit(client) as page:
+        page.fill("#message", "hello")
+        page.keyboard.press("Enter")
+        engine.go(2)
+        playwright.expect(last_reply(page)).not_to_have_text("")
+        page.keyboard.press("Escape")
+        playwright.expect(page.locator(".it .note")).to_have_text("stopped")
+        playwright.expect(page.locator("#send")).to_have_text("Send")
+        engine.go(100)
+
+
+def test_candidates_are_compared_and_one_is_taken(visit: Visit, client: httpx.Client) -> None:
+    with visit(client) as page:
+        page.get_by_text("Beam").click()
+        page.fill("#message", "hello")
+        page.get_by_role("button", name="Send").click()
+        second = page.locator(".choices label").nth(1)
+        assert float(second.locator(".score").inner_text().replace("−", "-")) < 0
+        second.click()
+        playwright.expect(last_reply(page)).to_have_text(second.locator("span").first.inner_text())
+
+
+def test_a_translation_lights_up_where_its_words_come_from(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    with visit(translating_client) as page:
+        page.get_by_role("tab", name="Translate").click()
+        page.fill("#source-text", "two red dogs. go home!")
+        page.locator("#target-words .word", has_text="rote").hover()
+        weight = "e => getComputedStyle(e).getPropertyValue('--weight')"
+        lit = page.locator("#source-words .word", has_text="red")
+        assert float(lit.evaluate(weight)) == 1
+        assert not page.locator("#source-words .word", has_text="two").evaluate(weight)
+        page.locator("#target-words .word").first.focus()
+        page.keyboard.press("ArrowRight")
+        playwright.expect(page.locator("#announcer")).to_have_text("rote: red")
+
+
+def test_a_long_text_is_translated_whole(visit: Visit, translating_client: httpx.Client) -> None:
+    with visit(translating_client) as page:
+        page.get_by_role("tab", name="Translate").click()
+        page.fill("#source-text", "two red dogs. go home!\n" * 200)
+        playwright.expect(page.locator("#target-words")).to_have_text(
+            "zwei rote Hunde. geh Haus!\n" * 200
+        )
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 1200
+
+
+def test_a_file_is_dropped_in_and_given_back(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    with visit(translating_client) as page:
+        page.get_by_role("tab", name="Subtitles").click()
+        file = {"name": "film.srt", "mimeType": "text/plain", "buffer": SRT.encode()}
+        page.set_input_files("#file", file)
+        playwright.expect(page.locator("#job-state")).to_have_text("Done")
+        playwright.expect(page.locator("#preview tbody tr").first).to_contain_text("du sagtest mir")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Save").click()
+        assert download.value.suggested_filename == "film.de.srt"
+        assert download.value.path().read_text() == GERMAN_SRT
+        page.set_input_files("#file", {**file, "buffer": b"1\n00:00:x --> 2"})
+        playwright.expect(page.locator("#job-state")).to_contain_text("line 2")
+
+
+def test_the_keyboard_reaches_everything_and_is_trapped_nowhere(
+    visit: Visit, client: httpx.Client
+) -> None:
+    with visit(client) as page:
+        reached = []
+        for _ in range(14):
+            page.keyboard.press("Tab")
+            reached.append(
+                page.evaluate("() => document.activeElement.id || document.activeElement.value")
+            )
+        assert {"tab-chat", "theme", "log", "message", "send", "greedy", "chat-model"} <= set(
+            reached
+        )
+        page.locator("#tab-chat").focus()
+        page.keyboard.press("ArrowRight")
+        playwright.expect(page.locator("#translate")).to_be_visible()
+        assert page.evaluate("() => location.hash") == "#translate"
+
+
+def test_a_phone_needs_no_sideways_scrolling(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    with visit(translating_client, has_touch=True) as page:
+        page.set_viewport_size({"width": 360, "height": 740})
+        for tab in ("Chat", "Translate", "Subtitles"):
+            page.get_by_role("tab", name=tab).click()
+            assert page.evaluate("() => document.documentElement.scrollWidth") == 360
+            small = page.locator("button:visible, select:visible").evaluate_all(
+                "all => all.filter(e => e.getBoundingClientRect().height < 30).map(e => e.id)"
+            )
+            assert small == []
+
+
+def test_the_dark_is_dark_and_stays(visit: Visit, client: httpx.Client) -> None:
+    colour = "() => getComputedStyle(document.body).backgroundColor"
+    with visit(client, color_scheme="dark") as page:
+        assert page.evaluate(colour) == "rgb(23, 23, 22)"
+        page.get_by_role("button", name="Theme").click()
+        assert page.evaluate(colour) == "rgb(250, 249, 246)"
+        page.reload()
+        assert page.evaluate(colour) == "rgb(250, 249, 246)"
+
+
+def test_a_server_that_is_lost_and_comes_back_is_told(visit: Visit, client: httpx.Client) -> None:
+    with visit(client) as page:
+        page.route("**/*", lambda route: route.abort())
+        page.fill("#message", "hello")
+        page.keyboard.press("Enter")
+        playwright.expect(page.locator("#banner")).to_contain_text("does not answer")
+        playwright.expect(page.locator("#message")).to_have_value("hello")
+        page.unroute("**/*")
+        playwright.expect(page.locator("#banner")).to_be_hidden()
+        page.locator("#message").focus()
+        page.keyboard.press("Enter")
+        playwright.expect(last_reply(page)).to_have_text(REPLY)
+
+
+def test_without_a_model_that_translates_the_page_says_so(
+    visit: Visit, client: httpx.Client
+) -> None:
+    with visit(client) as page:
+        page.get_by_role("tab", name="Translate").click()
+        playwright.expect(page.locator("#translate .none")).to_be_visible()
+        playwright.expect(page.locator("#translate .pair")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(
+    visit: Visit, client: httpx.Client, translating_client: httpx.Client, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for server, tab in (
+        (client, "Chat"),
+        (translating_client, "Translate"),
+        (translating_client, "Subtitles"),
+    ):
+        with visit(server, color_scheme=scheme, bypass_csp=True) as page:
+            page.get_by_role("tab", name=tab).click()
+            if tab == "Chat":
+                page.get_by_text("Beam").click()
+                page.fill("#message", "hello")
+                page.keyboard.press("Enter")
+                page.wait_for_selector(".choices")
+            found = axe.run(page).response["violations"]
+            serious = [each for each in found if each["impact"] in ("serious", "critical")]
+            assert serious == [], [(e["id"], e["nodes"][0]["html"]) for e in serious]
+
+
+def test_the_first_load_is_small() -> None:
+    loaded = [file for file in STATIC.iterdir() if not file.name.startswith("docs")]
+    assert sum(file.stat().st_size for file in loaded) <= 150_000
+
+
+def test_the_page_of_the_api_loads_nothing_from_elsewhere(
+    browser: Any, client: httpx.Client
+) -> None:
+    pytest.importorskip("fastapi_swagger")
+    page = browser.new_page()
+    urls = list[str]()
+    page.on("request", lambda request: urls.append(request.url))
+    page.goto(str(client.base_url.join("/docs")))
+    page.wait_for_selector("text=/translate_file")
+    assert all(url.startswith((str(client.base_url), "data:")) for url in urls)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../settings.py", "/static/%2e%2e/settings.py", "/static/"]
+)
+def test_no_other_file_is_served(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_the_page_may_load_nothing_from_elsewhere(client: httpx.Client) -> None:
+    policy = client.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "http" not in policy and "unsafe" not in policy
