@@ -19,6 +19,9 @@ from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, GrowingText, Tokenizer
 
+#: Requests that are encoded together while others are in search, if as many wait.
+FEWEST_NEWCOMERS = 8
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -235,8 +238,8 @@ class Generator:
         search = self.new_search()
         in_search = 0
         while waiting or in_search:
-            # Joining copies all states: newcomers wait until a quarter of the batch is free.
-            if waiting and in_search <= batch_size * 3 // 4:
+            # A few sources are encoded together in less time than one by one.
+            if waiting and batch_size - in_search >= min(FEWEST_NEWCOMERS, batch_size):
                 newcomers = [
                     waiting.pop() for _ in range(min(len(waiting), batch_size - in_search))
                 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.arrays import as_slice
 from model.types import Array, Float32, Int32, Places
 
 #: Added to the energies of padding.
@@ -71,7 +72,7 @@ class SourceMemory:
         self.arrays["padding"][slots] = _padding(lengths, self._source_len)
         begin = 0
         for part, rows in parts:
-            own = slots[begin : begin + len(rows)]
+            own = as_slice(slots[begin : begin + len(rows)])
             begin += len(rows)
             for name, array in self.arrays.items():
                 if name != "padding":
@@ -142,7 +143,7 @@ def _padding(lengths: Int32, source_len: int) -> Float32:
     return np.where(is_token, np.float32(0), np.float32(NO_TOKEN))[:, None, None]
 
 
-def _put(array: Array, slots: Places, new: Array, axis: int | None) -> None:
+def _put(array: Array, slots: Places | slice, new: Array, axis: int | None) -> None:
     """Copies `new` to `slots` of `array`, which may be longer or shorter along `axis`."""
     if axis is not None:
         inside: list[slice] = [slice(None)] * array.ndim

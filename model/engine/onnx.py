@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NoSuchFile,
 )
 
-from model.arrays import resized
+from model.arrays import as_slice
 from model.contract import StepResult
 from model.engine.memory import EncodedSources, SourceMemory
 from model.engine.shortlist import Shortlist, ShortlistColumns
@@ -46,28 +47,34 @@ class OnnxTable:
     def __init__(self, graph: StepGraph, width: int) -> None:
         self._graph = graph
         self._width = width
-        self._memory = SourceMemory(graph.memory_names)
-        self._stepped: dict[str, Array] = {}  # the memory of the slots that were stepped last
+        self._memory = SourceMemory([name for name in graph.memory_names if name != "columns"])
         self._state: list[Float32] = []  # each `(slots, width, 1, units)`
+        self._feeds: dict[str, Array] = {}  # of the last step; none after a change of the slots
+        self._top_k = 0
 
     def insert(self, slots: Places, encoded: list[EncodedSources], sources: Places) -> None:
         parts = list(_select(encoded, sources))
-        by_part = [[each[rows] for each in part.state] for part, rows in parts]
-        states = [np.concatenate(each) for each in zip(*by_part, strict=True)]
-        if not self._state:
-            self._state = [np.zeros((0, self._width, *new.shape[2:]), new.dtype) for new in states]
-        count = max(len(self._state[0]), int(slots.max()) + 1)
-        grown = [resized(each, count, *each.shape[1:]) for each in self._state]
+        count = max(len(self._state[0]) if self._state else 0, int(slots.max()) + 1)
+        grown = []
+        for place, like in enumerate(encoded[0].state):
+            array = np.zeros((count, self._width, *like.shape[2:]), like.dtype)
+            if self._state:
+                array[: len(self._state[place])] = self._state[place]
+            grown.append(array)
         self._memory.insert(slots, parts)
-        for state, new in zip(grown, states, strict=True):
-            state[slots] = new  # every row of a slot begins alike
-        self._state, self._stepped = grown, {}
+        first = 0
+        for part, rows in parts:
+            own = as_slice(slots[first : first + len(rows)])
+            first += len(rows)
+            for array, new in zip(grown, part.state, strict=True):
+                array[own] = new[rows]  # every row of a slot begins alike
+        self._state, self._feeds = grown, {}
 
     def move(self, origins: Places, slots: Places) -> None:
         self._memory.move(origins, slots)
         for state in self._state:
             state[slots] = state[origins]
-        self._stepped = {}
+        self._feeds = {}
 
     def step(
         self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
@@ -75,19 +82,24 @@ class OnnxTable:
         count, state = len(tokens), self._state
         if len(state[0]) != count:
             state = [each[:count] for each in state]
-            self._stepped = {}
+            self._feeds = {}
         if parents is not None:
             state = [each.reshape(-1, each.shape[-1])[parents][:, :, None] for each in state]
-        if not self._stepped:
-            self._stepped = self._memory.first(count)
-            self._graph = self._choose_graph(count * self._width)
-        output = self._graph.run(self._stepped, tokens, state, top_k, wanted)
-        self._state = output.state
-        return output.result
+        if not self._feeds:
+            self._feeds = self._new_feeds(self._memory.first(count))
+            self._top_k = 0
+        feeds = self._feeds
+        feeds["tokens"] = tokens[:, :, None]
+        feeds.update(zip(self._graph.state_names, state, strict=True))
+        if top_k != self._top_k:
+            feeds["top_k"] = np.array([min(top_k, self._graph.most_tokens)])
+            self._top_k = top_k
+        result, self._state = self._graph.run(feeds, wanted)
+        return result
 
-    def _choose_graph(self, rows: int) -> StepGraph:
-        """Returns the graph for so many rows."""
-        return self._graph
+    def _new_feeds(self, memory: dict[str, Array]) -> dict[str, Array]:
+        """Builds the feeds of the steps until the slots change."""
+        return self._graph.new_feeds(memory, self._width)
 
 
 class ShortlistTable(OnnxTable):
@@ -95,15 +107,19 @@ class ShortlistTable(OnnxTable):
 
     Args:
         shortlist: their choice.
-        graphs: for few rows, and for many.
+        few, many: return the graph for few rows, and that for many.
         width: rows of each slot.
     """
 
     def __init__(
-        self, shortlist: Shortlist, graphs: tuple[StepGraph, StepGraph], width: int
+        self,
+        shortlist: Shortlist,
+        few: Callable[[], StepGraph],
+        many: Callable[[], StepGraph],
+        width: int,
     ) -> None:
-        self._few, self._many = graphs
-        super().__init__(self._many, width)
+        super().__init__(few(), width)
+        self._few, self._many = few, many
         self._columns = ShortlistColumns(shortlist)
         self._may_gather = width == 1 and len(shortlist.frequent) <= MOST_GATHERED
 
@@ -115,11 +131,12 @@ class ShortlistTable(OnnxTable):
         super().move(origins, slots)
         self._columns.forget(slots)
 
-    def _choose_graph(self, rows: int) -> StepGraph:
-        if self._may_gather and rows >= MANY_ROWS:
-            return self._many
-        self._stepped["columns"] = self._columns.of(self._stepped["candidates"])
-        return self._few
+    def _new_feeds(self, memory: dict[str, Array]) -> dict[str, Array]:
+        is_many = self._may_gather and len(memory["padding"]) * self._width >= MANY_ROWS
+        self._graph = self._many() if is_many else self._few()
+        if not is_many:
+            memory["columns"] = self._columns.of(memory["candidates"])
+        return super()._new_feeds(memory)
 
 
 class OnnxEngine:
@@ -144,13 +161,13 @@ class OnnxEngine:
         threads: int = 0,
     ) -> None:
         self._encoder = open_session(encoder, threads)
-        self._step = StepGraph(step, threads)
-        self._shortlist = None
-        self.has_shortlist = shortlist is not None
-        if shortlist is not None:
-            choice, few, many = shortlist
-            self._shortlist = Shortlist.from_bytes(choice)
-            self._short_steps = StepGraph(few, threads), StepGraph(many, threads)
+        self._threads = threads
+        choice, *short = shortlist or (None,)
+        self._shortlist = None if choice is None else Shortlist.from_bytes(choice)
+        self.has_shortlist = choice is not None
+        self._files = [step, *short]
+        self._graphs: dict[int, StepGraph] = {}
+        self._graph(1 if short else 0)  # what most requests need
         names = [each.name for each in self._encoder.get_outputs()]
         self._outputs = ["keys", "values", *(name for name in names if name.startswith("state_"))]
 
@@ -202,9 +219,17 @@ class OnnxEngine:
         return EncodedSources(lengths, arrays, state)
 
     def new_table(self, width: int, *, use_shortlist: bool) -> OnnxTable:
-        if use_shortlist and self._shortlist is not None:
-            return ShortlistTable(self._shortlist, self._short_steps, width)
-        return OnnxTable(self._step, width)
+        if not use_shortlist or self._shortlist is None:
+            return OnnxTable(self._graph(0), width)
+        return ShortlistTable(
+            self._shortlist, partial(self._graph, 1), partial(self._graph, 2), width
+        )
+
+    def _graph(self, place: int) -> StepGraph:
+        """Returns a step graph. Each takes some ten megabytes: it is opened when it is needed."""
+        if place not in self._graphs:
+            self._graphs[place] = StepGraph(self._files[place], self._threads)
+        return self._graphs[place]
 
 
 def _select(
@@ -212,8 +237,11 @@ def _select(
 ) -> Iterator[tuple[EncodedSources, Places]]:
     """Yields the parts of which some `sources` are, ascending and counted through all, and the rows
     of these."""
-    first = 0
+    first, are_all = 0, len(sources) == sum(map(len, encoded))
     for part in encoded:
+        if are_all:
+            yield part, np.arange(len(part))
+            continue
         rows = sources[(sources >= first) & (sources < first + len(part))] - first
         if rows.size:
             yield part, rows

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 import onnxruntime
@@ -15,18 +14,6 @@ from model.folder import GRAPH_FORMAT
 from model.types import Array, Float32, Int32
 
 
-class StepOutput(NamedTuple):
-    """Outputs of a step.
-
-    Attributes:
-        result: what the search reads.
-        state: the next state, each `(slots, width, 1, units)`.
-    """
-
-    result: StepResult
-    state: list[Float32]
-
-
 class StepGraph:
     """A step of the decoder.
 
@@ -36,6 +23,8 @@ class StepGraph:
 
     Attributes:
         memory_names: its inputs of sources, `(slots, ...)`.
+        state_names: its inputs of the decoder's state, `(slots, width, 1, units)`.
+        most_tokens: from how many tokens it chooses.
 
     Raises:
         InvalidGraph: if another release wrote it.
@@ -47,53 +36,54 @@ class StepGraph:
         # the time of a small step.
         self._run = session._sess.run
         notes = session.get_modelmeta().custom_metadata_map
-        self._most_tokens = int(notes["most_tokens"])
+        self.most_tokens = int(notes["most_tokens"])
         self._fewest_rows = int(notes["fewest_rows"])
         inputs = [each.name for each in session.get_inputs()]
-        self._row_inputs = [name for name in inputs if name == "tokens" or "state_" in name]
+        self.state_names = [name for name in inputs if name.startswith("state_")]
         self._has_wanted = "wanted" in inputs
         self._outputs = ["best", "logprobs", "attention_weights"]
-        self._outputs += [f"next_{name}" for name in self._row_inputs[1:]]
+        self._outputs += [f"next_{name}" for name in self.state_names]
+        self._outputs += ["wanted_logprobs"] * self._has_wanted
+        others = {*self.state_names, "tokens", "top_k", "wanted"}
+        self.memory_names = tuple(sorted({*inputs} - others))
+
+    def new_feeds(self, memory: Mapping[str, Array], width: int) -> dict[str, Array]:
+        """Builds what stays the same for many steps of `memory`; the rest is set at each step."""
+        feeds = {name: memory[name] for name in self.memory_names}
         if self._has_wanted:
-            self._row_inputs.append("wanted")
-            self._outputs.append("wanted_logprobs")
-        self.memory_names = tuple(sorted({*inputs} - {*self._row_inputs, "top_k"}))
+            feeds["wanted"] = np.zeros((len(memory["padding"]), width, 1, 0), np.int32)
+        return feeds
 
     def run(
-        self,
-        memory: Mapping[str, Array],
-        tokens: Int32,
-        state: Sequence[Float32],
-        top_k: int,
-        wanted: Int32 | None = None,
-    ) -> StepOutput:
-        """Takes a step.
+        self, feeds: dict[str, Array], wanted: Int32 | None = None
+    ) -> tuple[StepResult, list[Float32]]:
+        """Takes a step; returns its result and the next state.
 
         Args:
-            memory: its inputs of sources.
-            tokens: `(slots, width)`, what each row reads.
-            state: each `(slots, width, 1, units)`.
-            top_k: how many of the likeliest tokens to return, or all that it chooses from.
+            feeds: `new_feeds`, with `tokens` `(slots, width, 1)`, `top_k` `(1,)` and the state.
             wanted: `(slots, width, n)`, tokens whose log-probabilities to return.
         """
-        by_row = [tokens[:, :, None], *state]
-        if self._has_wanted:
-            none = np.zeros((*tokens.shape, 0), np.int32)
-            by_row.append((none if wanted is None else wanted.clip(min=0))[:, :, None])
-        is_too_small = tokens.size < self._fewest_rows
-        if is_too_small:
-            by_row = [np.repeat(each, 2, axis=1) for each in by_row]
-        feeds = dict(zip(self._row_inputs, by_row, strict=True))
-        feeds["top_k"] = np.array([min(top_k, self._most_tokens)])
-        results = self._run(self._outputs, {**memory, **feeds}, None)
-        if is_too_small:
-            results = [each[:, :1] for each in results]
-        best, logprobs, attention_weights, *next_state = results
-        found = next_state.pop()[:, :, 0] if self._has_wanted else None
-        result = StepResult(
-            best, logprobs, attention_weights[:, :, 0], None if wanted is None else found
-        )
-        return StepOutput(result, next_state)
+        if wanted is not None:
+            feeds = {**feeds, "wanted": wanted.clip(min=0)[:, :, None]}
+        if feeds["tokens"].size < self._fewest_rows:
+            results = self._run_twice(feeds)
+        else:
+            results = self._run(self._outputs, feeds, None)
+        best, logprobs, attention_weights, *state = results
+        wanted_logprobs = state.pop() if self._has_wanted else None
+        if wanted is None or wanted_logprobs is None:
+            return StepResult(best, logprobs, attention_weights[:, :, 0]), state
+        named = wanted_logprobs[:, :, 0]
+        return StepResult(best, logprobs, attention_weights[:, :, 0], named), state
+
+    def _run_twice(self, feeds: dict[str, Array]) -> list[Array]:
+        """Computes each row twice, for a graph in which a single row is rounded differently."""
+        by_row = {*self.state_names, "tokens", "wanted"}
+        twice = {
+            name: np.repeat(array, 2, axis=1) if name in by_row else array
+            for name, array in feeds.items()
+        }
+        return [each[:, :1] for each in self._run(self._outputs, twice, None)]
 
 
 def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:

@@ -82,6 +82,7 @@ class Batch:
         self._constraints: TokenConstraints  # of the active requests, as are the following
         self._phrases: PhraseConstraints
         self._sampler: Sampler
+        self._top_k: int  # before the constraints of a step
 
     def __bool__(self) -> bool:
         return bool(self._slots)
@@ -155,12 +156,15 @@ class Batch:
             return
         for slot in slots.tolist():
             self._slots[slot] = _FREE
+        if all(slot is _FREE for slot in self._slots):
+            self._slots.clear()
+            return
         self._beams.free(slots)
         used = np.flatnonzero(self._beams.in_use)
-        if used.size * SPARSE_ONE_IN < (used[-1] + 1 if used.size else 0):
+        count = int(used[-1]) + 1
+        if used.size * SPARSE_ONE_IN < count:
             self._compact(used)
-            used = np.arange(used.size)
-        count = int(used[-1]) + 1 if used.size else 0
+            count = used.size
         del self._slots[count:]
         self._beams.resize(count)
         self._is_changed = True
@@ -184,21 +188,18 @@ class Batch:
         )
         self._phrases = PhraseConstraints(requests)
         self._sampler = Sampler(options, [slot.rng for slot in self._slots])
+        self._top_k = max(self._width, self._sampler.max_top_k) + self._phrases.extra_candidates
 
     def _advance(self) -> None:
         """Steps the engine and chooses continuations, with those that have just ended."""
         beams = self._beams
         constraints = self._step_constraints()
-        top_k = (
-            max(self._width, self._sampler.max_top_k)
-            + self._phrases.extra_candidates
-            + constraints.extra_candidates
-        )
+        top_k = self._top_k + constraints.extra_candidates
         result = self._step_engine(top_k, self._wanted(constraints))
         if self._width == 1 and not (self._sampler.in_use or self._phrases.in_use):
             tokens, steps = constraints.likeliest(result.tokens[:, 0], result.logprobs[:, 0])
-            logprobs = beams.logprobs + steps[:, None]
-            beams.advance(None, tokens[:, None], logprobs, result.attention_weights)
+            tokens, logprobs = tokens.reshape(-1, 1), beams.logprobs + steps.reshape(-1, 1)
+            beams.advance(None, tokens, logprobs, result.attention_weights)
         else:
             self._choose(constraints, result)
 
@@ -248,7 +249,8 @@ class Batch:
         beams = self._beams
         slots = beams.row_slots
         tokens = beams.tokens[:, :, : max(1, beams.longest)]
-        return Histories(tokens.reshape(len(slots), -1), beams.lengths[slots], slots)
+        by_row = tokens.reshape(len(slots), -1)
+        return Histories(by_row, beams.lengths[slots], beams.last.ravel(), slots)
 
     def _choose(self, constraints: StepConstraints, result: StepResult) -> None:
         """Continues the beams with each request's best, or sampled, candidates."""
@@ -287,24 +289,27 @@ class Batch:
         """Moves hypotheses that ended, or reached `max_tokens`, from the beams to the finished
         ones. Returns whether there were any."""
         beams = self._beams
-        over = ended = (beams.last == self._eos_id) & beams.live
+        ended = beams.last == self._eos_id
         if beams.steps_left > 0 and not np.count_nonzero(ended):
             return False
+        over = ended = ended & beams.live
         if beams.steps_left <= 0:
             over = ended | beams.live & (beams.lengths >= beams.options["max_tokens"])[:, None]
         places = np.flatnonzero(over)
+        if not places.size:
+            return False
         scores, are_met = beams.scores(), self._are_met()
         for place in places.tolist():
             g, w = divmod(place, self._width)
             self._finish(g, w, float(scores[g, w]), bool(ended[g, w]), bool(are_met[g, w]))
         beams.drop(places)
-        for g in np.unique(places // self._width).tolist():
+        for g in sorted({place // self._width for place in places.tolist()}):
             best = self._slots[g].best()
             if len(best) == self._slots[g].request.options.n_best:
                 is_whole = best[-1].finish_reason == "stop"
                 beams.worst_kept[g] = best[-1].score if is_whole else -np.inf
                 beams.some_have_enough = True
-        return bool(places.size)
+        return True
 
     def _finish(self, g: int, w: int, score: float, has_ended: bool, is_met: bool) -> None:
         """Adds hypothesis `w` of slot `g` to the finished ones."""

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import resized
+from model.arrays import as_slice, resized
 from model.search.options_table import (
     ATTENTION,
     COVERAGE,
@@ -72,22 +72,31 @@ class Beams:
         self.worst_kept: Float64 = np.zeros(0)
         self.attention_weights: Float32 = np.zeros((0, width, 0, 0), np.float32)
         self.progress: Int32 = np.zeros((0, width, 0), np.int32)
-        self.resize(0)
-        self.refresh()
+        self.features = 0
+        self.steps_left = self.longest = 0
+        self.some_have_enough = False
 
     def __len__(self) -> int:
         return len(self.in_use)
 
     def resize(self, count: int) -> None:
         """Adds free slots at the end, or drops the last ones, so that there are `count`."""
+        known = len(self)
         for name in _ARRAYS:
             array = getattr(self, name)
-            setattr(self, name, resized(array, count, *array.shape[1:]))
-        self.row_slots = np.repeat(np.arange(count), self.width)
+            if count > known:
+                grown = np.zeros((count, *array.shape[1:]), array.dtype)
+                grown[:known] = array
+                setattr(self, name, grown)
+            else:
+                setattr(self, name, array[:count])
         self._own_rows = np.arange(count * self.width, dtype=np.int32).reshape(count, self.width)
+        self._all_slots = np.arange(count)
+        self.row_slots = np.repeat(self._all_slots, self.width)
 
     def insert(self, slots: Places, options: OptionsTable) -> None:
-        """Begins the hypotheses of new requests in `slots` `(n,)`, which must exist."""
+        """Begins the hypotheses of new requests in `slots` `(n,)`, ascending, which must exist."""
+        slots = as_slice(slots)
         self.options[slots] = options
         self.in_use[slots] = True
         # Sampling begins with all its hypotheses, which are equal; a beam begins with one.
@@ -162,16 +171,18 @@ class Beams:
         """
         if self.longest >= self.tokens.shape[2]:
             self._resize_histories()
-        slots = np.arange(len(self))
         if self.features & ATTENTION:
             seen = attention_weights[:, :, : self.attention_weights.shape[3]]
-            self.attention_weights[slots, :, self.lengths] = seen
+            self.attention_weights[self._all_slots, :, self.lengths] = seen
         if parents is not None:
             self.parents = parents.astype(np.int32)
             self.tokens = gather(self.tokens, parents)
             if self.features & ATTENTION:
                 self.attention_weights = gather(self.attention_weights, parents)
-        self.tokens[slots, :, self.lengths] = tokens
+        if len(self) == 1:
+            self.tokens[0, :, self.longest] = tokens[0]
+        else:
+            self.tokens[self._all_slots, :, self.lengths] = tokens
         if progress is not None:
             self.progress = progress
         self.last = tokens

@@ -94,11 +94,12 @@ class Blocked:
             return None
         return BlockedTokens(self._table, self._lines[requests], self._most_singles)
 
-    def ends(self, tokens: Int32, lengths: Int32, requests: Places) -> tuple[Places, Int32]:
+    def ends(
+        self, tokens: Int32, lengths: Int32, last: Int32, requests: Places
+    ) -> tuple[Places, Int32]:
         """Returns rows, and the last token of each longer sequence whose other tokens end the row's
         history. The arguments are as in `model.search.constraints.Histories`."""
-        ends = lengths - 1  # -1 of an empty history, which no sequence fits
-        keys = _keys(requests, np.take_along_axis(tokens, ends.clip(0)[:, None], axis=1)[:, 0])
+        keys = _keys(requests, last)
         first = np.searchsorted(self._keys, keys, "left")
         counts = np.searchsorted(self._keys, keys, "right") - first
         rows = np.repeat(np.arange(len(keys)), counts)
@@ -107,7 +108,7 @@ class Blocked:
         rows, found = rows[fits], found[fits]
         for back in range(2, int(self._sizes[found].max(initial=0))):
             is_over = self._sizes[found] <= back
-            place = (ends[rows] - back + 1).clip(0)
+            place = (lengths[rows] - back).clip(0)
             fits = is_over | (tokens[rows, place] == self._tokens[self._ends[found] - back])
             rows, found = rows[fits], found[fits]
         return rows, self._tokens[self._ends[found]]

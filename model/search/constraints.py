@@ -7,7 +7,7 @@ more it needs for the result to be that over the whole vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,11 +36,13 @@ class Histories:
     Attributes:
         tokens: int32 `(rows, at least 1)`; a row's own tokens are the first `lengths`.
         lengths: int32 `(rows,)`, their number.
+        last: int32 `(rows,)`, the last token of each, any in an empty one.
         requests: `(rows,)`, the index of each row's request.
     """
 
     tokens: Int32
     lengths: Int32
+    last: Int32
     requests: Places
 
 
@@ -107,12 +109,15 @@ class StepConstraints:
     def likeliest(self, candidates: Int32, logprobs: Float32) -> tuple[Int32, Float64]:
         """Returns the best candidate of each row and its log-probability, `(rows,)` each; the first
         of equals. `candidates` `(rows, n)` are sorted, best first."""
+        first = candidates[:, 0].copy()
+        if not self._may_exclude(first):
+            return first, logprobs[:, 0].astype(np.float64)
         if self.repeated is None and self.forced is None:
             is_out = self._excluded(candidates)
             if (is_forbidden := self._forbidden(candidates)) is not None:
                 is_out |= is_forbidden
             if not is_out[:, 0].any():
-                return candidates[:, 0], logprobs[:, 0].astype(np.float64)
+                return first, logprobs[:, 0].astype(np.float64)
             best = np.arange(len(is_out)), is_out.argmin(axis=1)  # the first that is not
             found = logprobs[best].astype(np.float64)
             if not is_out[best].any() and np.isfinite(found).all():
@@ -120,6 +125,17 @@ class StepConstraints:
         constrained = self.apply(candidates, logprobs)
         best = np.arange(len(constrained)), constrained.argmax(axis=1)
         return candidates[best], constrained[best]
+
+    def _may_exclude(self, first: Int32) -> bool:
+        """Tells whether the likeliest candidates `(rows,)` may be forbidden or overtaken."""
+        if self._depend_on_rows:
+            return True
+        return any(np.count_nonzero(first == token) for token in self.blocked_ids)
+
+    @lazy
+    def _depend_on_rows(self) -> bool:
+        of_rows = (self.too_early, self.blocked, self.forbidden, self.repeated, self.forced)
+        return any(each is not None for each in of_rows)
 
     def apply(self, candidates: Int32, logprobs: Float32) -> Float64:
         """Returns `logprobs` `(rows, n)` of `candidates`, -inf where one is forbidden."""
@@ -187,11 +203,6 @@ class TokenConstraints:
         self._min_tokens = options["min_tokens"]
         self._repetition_penalty = options["repetition_penalty"]
 
-    @property
-    def are_constant(self) -> bool:
-        """Tells whether the constraints are the same at every step."""
-        return not self._features
-
     def at_step(self, get_histories: Callable[[], Histories]) -> StepConstraints:
         """Returns the constraints on the next token; calls `get_histories` only if needed."""
         features = self._features
@@ -201,9 +212,10 @@ class TokenConstraints:
         found = [*self._ends_of_ngrams(histories)] if features & NGRAMS else []
         if features & BLOCKED:
             found += self._ends_of_blocked(histories)
-        return StepConstraints(
-            self._constant.eos_id,
-            self._constant.blocked_ids,
+        if not found and not features & ~NGRAMS:
+            return self._constant
+        return replace(
+            self._constant,
             too_early=self._too_early(histories) if features & MIN_TOKENS else None,
             blocked=self._blocked.singles(histories.requests) if features & BLOCKED else None,
             forbidden=RowTokens.union(found) if found else None,
@@ -232,22 +244,28 @@ class TokenConstraints:
     def _ends_of_ngrams(self, histories: Histories) -> Iterator[RowTokens]:
         """Yields the tokens that followed earlier occurrences of the last n - 1 tokens."""
         tokens, lengths = histories.tokens, histories.lengths
-        ngrams = self._ngrams[histories.requests]
+        own = self._ngrams[histories.requests]
+        rows, places = np.nonzero(tokens == histories.last[:, None])
+        is_earlier = places < lengths[rows] - 1
         for n in self._lengths_of_ngrams:
-            starts = tokens.shape[1] - n + 1
-            if starts < 1:
+            if n == 1:
+                inside = np.arange(tokens.shape[1]) < np.where(own == 1, lengths, 0)[:, None]
+                again, last = np.nonzero(inside)
+                yield RowTokens(again, tokens[again, last])
                 continue
-            again = np.arange(starts) <= np.where(ngrams == n, lengths - n, -1)[:, None]
-            for i in range(n - 1):
-                last = np.take_along_axis(tokens, (lengths - n + 1 + i).clip(0)[:, None], axis=1)
-                again &= tokens[:, i : i + starts] == last
-            if np.count_nonzero(again):
-                rows, start = np.nonzero(again)
-                yield RowTokens(rows, tokens[rows, start + n - 1])
+            fits = is_earlier & (places >= n - 2) & (own[rows] == n)
+            again, last = rows[fits], places[fits]
+            for back in range(1, n - 1):
+                fits = tokens[again, last - back] == tokens[again, lengths[again] - 1 - back]
+                again, last = again[fits], last[fits]
+            if again.size:
+                yield RowTokens(again, tokens[again, last + 1])
 
     def _ends_of_blocked(self, histories: Histories) -> Iterator[RowTokens]:
         """Yields the last token of each blocked sequence whose other tokens end the history."""
-        rows, tokens = self._blocked.ends(histories.tokens, histories.lengths, histories.requests)
+        rows, tokens = self._blocked.ends(
+            histories.tokens, histories.lengths, histories.last, histories.requests
+        )
         if rows.size:
             yield RowTokens(rows, tokens)
 
