@@ -67,6 +67,7 @@ from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
 from model.types import Bool, Int32, Places
 from training.export import graph_files, shortlist_files
+from training.export.calibration import Ranges
 from training.export.projection import shortlist_columns
 from training.export.shortlist import PROPOSALS
 from training.recipe import read_recipe
@@ -160,7 +161,7 @@ def network_of(recipe: Path, vocab_size: int, model: Path | None) -> TokenSeq2Se
 
 def shortlist_of(network: TokenSeq2Seq, model: Path | None) -> Shortlist | None:
     """The model's own, or one of random words; None where the model has none."""
-    columns = shortlist_columns(network)
+    columns = shortlist_columns(network, Ranges(network))
     if model is not None:
         path = model / SHORTLIST_FILES[0]
         return (

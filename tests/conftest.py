@@ -103,6 +103,7 @@ def exported_folder(tmp_path_factory: pytest.TempPathFactory, untrained_folder: 
     from model.engine.keras import load_network
     from model.engine.shortlist import Shortlist
     from training.export import graph_files, shortlist_files
+    from training.export.calibration import Ranges
     from training.export.projection import shortlist_columns
 
     folder = load_folder(untrained_folder)
@@ -115,7 +116,7 @@ def exported_folder(tmp_path_factory: pytest.TempPathFactory, untrained_folder: 
         likely=np.random.default_rng(0).integers(3, size, (size, 6)).astype(np.int32),
         always=16,
         size=32,
-        **shortlist_columns(network),
+        **shortlist_columns(network, Ranges(network)),
     )
     graphs |= shortlist_files(network, shortlist)
     path = tmp_path_factory.mktemp("models") / "exported"

@@ -16,7 +16,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NoSuchFile,
 )
 
-from model.arrays import as_slice
+from model.arrays import as_slice, resized
 from model.contract import StepResult
 from model.engine.memory import EncodedSources, SourceMemory
 from model.engine.shortlist import Shortlist, ShortlistColumns
@@ -48,7 +48,8 @@ class OnnxTable:
         self._graph = graph
         self._width = width
         self._memory = SourceMemory([name for name in graph.memory_names if name != "columns"])
-        self._state: list[Float32] = []  # each `(slots, width, 1, units)`
+        self._state: list[Float32] = []  # each `(slots, width, steps, units)`
+        self._tokens_read: Int32 = np.zeros(0, np.int32)  # by each slot
         self._feeds: dict[str, Array] = {}  # of the last step; none after a change of the slots
         self._top_k = 0
 
@@ -57,9 +58,9 @@ class OnnxTable:
         count = max(len(self._state[0]) if self._state else 0, int(slots.max()) + 1)
         grown = []
         for place, like in enumerate(encoded[0].state):
-            array = np.zeros((count, self._width, *like.shape[2:]), like.dtype)
-            if self._state:
-                array[: len(self._state[place])] = self._state[place]
+            own = self._state[place] if self._state else np.zeros((0, *like.shape[1:]), like.dtype)
+            array = np.zeros((count, self._width, *own.shape[2:]), like.dtype)
+            array[: len(own)] = own
             grown.append(array)
         self._memory.insert(slots, parts)
         first = 0
@@ -67,13 +68,16 @@ class OnnxTable:
             own = as_slice(slots[first : first + len(rows)])
             first += len(rows)
             for array, new in zip(grown, part.state, strict=True):
-                array[own] = new[rows]  # every row of a slot begins alike
+                array[own, :, : new.shape[2]] = new[rows]  # every row of a slot begins alike
+        self._tokens_read = resized(self._tokens_read, count).copy()
+        self._tokens_read[slots] = 0
         self._state, self._feeds = grown, {}
 
     def move(self, origins: Places, slots: Places) -> None:
         self._memory.move(origins, slots)
         for state in self._state:
             state[slots] = state[origins]
+        self._tokens_read[slots] = self._tokens_read[origins]
         self._feeds = {}
 
     def step(
@@ -84,7 +88,10 @@ class OnnxTable:
             state = [each[:count] for each in state]
             self._feeds = {}
         if parents is not None:
-            state = [each.reshape(-1, each.shape[-1])[parents][:, :, None] for each in state]
+            state = [each.reshape(-1, *each.shape[2:])[parents] for each in state]
+        if self._graph.has_history:
+            self._tokens_read = self._tokens_read[:count] + 1
+            state = self._graph.make_room(state, int(self._tokens_read.max()))
         if not self._feeds:
             self._feeds = self._new_feeds(self._memory.first(count))
             self._top_k = 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph
 
+from model.arrays import resized
 from model.contract import StepResult
 from model.engine.cores import usable_cores
 from model.folder import GRAPH_FORMAT
@@ -23,7 +24,8 @@ class StepGraph:
 
     Attributes:
         memory_names: its inputs of sources, `(slots, ...)`.
-        state_names: its inputs of the decoder's state, `(slots, width, 1, units)`.
+        state_names: its inputs of the decoder's state, `(slots, width, steps, units)`.
+        has_history: whether some of the state grows with the tokens that were read.
         most_tokens: from how many tokens it chooses.
 
     Raises:
@@ -40,6 +42,9 @@ class StepGraph:
         self._fewest_rows = int(notes["fewest_rows"])
         inputs = [each.name for each in session.get_inputs()]
         self.state_names = [name for name in inputs if name.startswith("state_")]
+        shapes = {each.name: each.shape for each in session.get_inputs()}
+        self._is_history = [isinstance(shapes[name][2], str) for name in self.state_names]
+        self.has_history = any(self._is_history)
         self._has_wanted = "wanted" in inputs
         self._outputs = ["best", "logprobs", "attention_weights"]
         self._outputs += [f"next_{name}" for name in self.state_names]
@@ -53,6 +58,16 @@ class StepGraph:
         if self._has_wanted:
             feeds["wanted"] = np.zeros((len(memory["padding"]), width, 1, 0), np.int32)
         return feeds
+
+    def make_room(self, state: Sequence[Float32], steps: int) -> list[Float32]:
+        """Returns `state` with room for `steps` tokens in its histories; where it grows, by a
+        half at least."""
+        return [
+            resized(each, *each.shape[:2], max(steps, each.shape[2] * 3 // 2), each.shape[3])
+            if is_history and steps > each.shape[2]
+            else each
+            for each, is_history in zip(state, self._is_history, strict=True)
+        ]
 
     def run(
         self, feeds: dict[str, Array], wanted: Int32 | None = None

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from model.layers.embeddings import OutputProjection
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import BOS_ID, EOS_ID
 from model.types import Int32
@@ -18,11 +19,13 @@ from training.export.linear import array
 
 #: Examples of random tokens that stand in for a corpus, and their length.
 RANDOM_EXAMPLES, RANDOM_TOKENS = 64, 16
+#: Layers whose inputs are measured.
+INPUTS_OF = (keras.layers.Dense, OutputProjection)
 
 
 class Ranges:
-    """The greatest absolute input of each linear layer and output of each normalisation, measured
-    when one is first asked for.
+    """The greatest absolute input of each linear layer and of the output projection, and output of
+    each normalisation; measured when one is first asked for.
 
     Args:
         network: its weights must not change.
@@ -69,10 +72,10 @@ def _random_batch(network: TokenSeq2Seq) -> tuple[Int32, Int32]:
 @contextmanager
 def _observed(network: TokenSeq2Seq, greatest: dict[int, float]) -> Iterator[None]:
     """Lets the layers of `network` write what passes them into `greatest`, by their `id`."""
-    kinds = (keras.layers.Dense, keras.layers.LayerNormalization)
+    kinds = (*INPUTS_OF, keras.layers.LayerNormalization)
     layers = [each for each in network._flatten_layers() if isinstance(each, kinds)]
     for layer in layers:
-        layer.call = _observing(layer, greatest)
+        setattr(layer, "call", _observing(layer, greatest))  # noqa: B010, of this one layer
     try:
         yield
     finally:
@@ -85,7 +88,7 @@ def _observing(layer: keras.layers.Layer, greatest: dict[int, float]) -> Callabl
 
     def observe(inputs: Any, *arguments: Any, **options: Any) -> Any:
         outputs = call(inputs, *arguments, **options)
-        seen = inputs if isinstance(layer, keras.layers.Dense) else outputs
+        seen = inputs if isinstance(layer, INPUTS_OF) else outputs
         greatest[id(layer)] = max(greatest.get(id(layer), 0.0), float(np.abs(array(seen)).max()))
         return outputs
 

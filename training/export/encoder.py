@@ -10,15 +10,11 @@ import numpy as np
 from model.layers.transformer import TransformerEncoder
 from model.networks.tokens import TokenSeq2Seq
 from training.export.calibration import Ranges
+from training.export.decoders import decoder_graph
 from training.export.graph import Array, Graph, Value
-from training.export.linear import DecoderWeights, Linear, array, fused_linear
-from training.export.quantization import (
-    ARITHMETIC,
-    TANH_LIMIT,
-    Arithmetic,
-    Float32Arithmetic,
-    Operand,
-)
+from training.export.linear import array, fused_linear, normalised
+from training.export.quantization import ARITHMETIC, Arithmetic
+from training.export.recurrent_decoder import layer_limit
 from training.export.transformer import scaled_table, transformer_outputs
 
 #: Keras' order of gates -> ONNX' order.
@@ -35,18 +31,18 @@ def encoder_graph(network: TokenSeq2Seq, precision: str, ranges: Ranges) -> byte
     ids = graph.input("source_ids", "int32", "batch", "source_len")
     lengths = graph.input("source_lengths", "int32", "batch")
     outputs, limit, finals = _outputs(graph, arithmetic, network, ranges, ids, lengths)
-    weights = DecoderWeights.of(network.decoder)
+    decoder = decoder_graph(network, precision, ranges)
     operand = arithmetic.quantize(graph, outputs, limit)
-    if weights.keys is None:
+    if decoder.keys is None:
         keys = outputs
-        (values,) = fused_linear(graph, arithmetic, operand, [weights.values])
+        (values,) = fused_linear(graph, arithmetic, operand, [decoder.values])
     else:
-        keys, values = fused_linear(graph, arithmetic, operand, [weights.keys, weights.values])
-    _output_keys_and_values(graph, keys, values, weights.heads)
+        keys, values = fused_linear(graph, arithmetic, operand, [decoder.keys, decoder.values])
+    _output_keys_and_values(graph, keys, values, decoder.heads)
 
-    state = _initial_state(graph, network, weights, precision, finals)
-    for i, value in enumerate(state):
-        graph.output(value, f"state_{i}", "float32", "batch", 1, 1, f"units_{i}")
+    state = decoder.initial_state(graph, finals)
+    for i, (value, shape) in enumerate(zip(state, decoder.state_shapes, strict=True)):
+        graph.output(value, f"state_{i}", "float32", "batch", 1, f"steps_{i}", shape.units)
     return graph.to_bytes()
 
 
@@ -62,7 +58,7 @@ def _outputs(
     their absolute values, and the final states `(batch, width)`."""
     encoder, embeddings = network.encoder, array(network.source_embedding.embeddings)
     if isinstance(encoder, TransformerEncoder):
-        table = arithmetic.table(graph, scaled_table(encoder, embeddings))
+        table = arithmetic.table(graph, scaled_table(encoder.reader, embeddings))
         embedded = graph.op("Gather", table, ids, axis=0)  # B S U
         outputs, mean = transformer_outputs(graph, arithmetic, encoder, ranges, embedded, lengths)
         return outputs, ranges.of(encoder.norm), [mean]
@@ -70,9 +66,15 @@ def _outputs(
     sequence = graph.op("Transpose", embedded, perm=[1, 0, 2])  # S B E
     finals: list[Value] = []
     for i, forward in enumerate(encoder.forward_stack):
+        below = sequence
+        if encoder.norms and i:
+            sequence = normalised(graph, encoder.norms[i - 1], sequence)
         layers = [forward, *encoder.backward_stack[i : i + 1]]
         sequence, finals = _recurrent(graph, arithmetic, encoder.cell, layers, sequence, lengths)
-    return graph.op("Transpose", sequence, perm=[1, 0, 2]), TANH_LIMIT, finals  # B S W
+        if encoder.residual and i:
+            sequence = graph.op("Add", sequence, below)
+    limit = layer_limit(encoder.residual, encoder.depth - 1)
+    return graph.op("Transpose", sequence, perm=[1, 0, 2]), limit, finals  # B S W
 
 
 def _output_keys_and_values(graph: Graph, keys: Value, values: Value, heads: int) -> None:
@@ -87,38 +89,6 @@ def _output_keys_and_values(graph: Graph, keys: Value, values: Value, heads: int
     by_head = ("batch", 1) if heads == 1 else ("batch", 1, heads)
     graph.output(keys, "keys", "float32", *by_head, "key_units", "source_len")
     graph.output(values, "values", "float32", *by_head, "source_len", "readout_units")
-
-
-def _initial_state(
-    graph: Graph,
-    network: TokenSeq2Seq,
-    weights: DecoderWeights,
-    precision: str,
-    finals: list[Value],
-) -> list[Value]:
-    """Builds the initial state in the layout of the step graph: for each layer h (GRU) or c (LSTM),
-    and h multiplied by the layer's recurrent weights; with input feeding, also the part of the
-    first layer's input for a readout of zeros."""
-    decoder, arithmetic = network.decoder, ARITHMETIC[precision]
-    size = len(decoder.state_names)
-    state: list[Value] = []
-    for layer in range(decoder.depth):
-        bridges = decoder.bridges[layer * size : (layer + 1) * size]
-        states = []
-        for kind, bridge in enumerate(bridges):
-            final = finals[kind % len(finals)]
-            linear = Linear(array(bridge.kernel), array(bridge.bias))
-            (value,) = fused_linear(graph, Float32Arithmetic(), Operand(final), [linear])
-            by_row = graph.op("Unsqueeze", value, graph.constant([1, 2], "int64"))
-            states.append(graph.op("Tanh", by_row))
-        own = fused_linear(
-            graph, arithmetic, arithmetic.quantize(graph, states[0]), [weights.recurrent[layer]]
-        )
-        state += [states[-1], *own]
-    if weights.feeding is not None:
-        zeros = graph.constant(np.zeros((decoder.units, weights.feeding.units)))
-        state.append(graph.op("MatMul", state[0], zeros))
-    return state
 
 
 def _recurrent(

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from model.config import NetworkConfig
 from model.contract import Engine, StateTable
 from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine, Precision
@@ -75,11 +74,10 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
     folder = load_folder(path)
     corpus = open_prepared(recipe)
     _require_same_tokenizers(corpus, folder)
-    shard = next(part for part in (corpus.dev, corpus.test, corpus.train) if len(part))
-    chosen = evenly_spaced(len(shard), SAMPLE)
-    sources = shard.source_ids(chosen)
+    examples = _sampled_examples(corpus)
+    sources = [source for source, _ in examples]
     network = load_network(folder)
-    ranges = Ranges(network, list(zip(sources, shard.target_ids(chosen), strict=True)))
+    ranges = Ranges(network, examples)
     reference = KerasEngine(network)
     lines, files = [], _kept_files(path, folder.config.sha256)
     for precision in precisions:
@@ -100,11 +98,18 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
         )
     if "int8" in precisions:
         graphs = {name: files[name] for name in GRAPH_FILES["int8"]}
-        line, shortlist = _shortlist_files(network, graphs, corpus.train, sources)
+        line, shortlist = _shortlist_files(network, graphs, corpus.train, sources, ranges)
         lines.append(f"{path}: {line}")
         files |= shortlist
     write_folder(path, folder.config, files)
     return "\n".join(lines)
+
+
+def _sampled_examples(corpus: PreparedCorpus) -> list[tuple[Int32, Int32]]:
+    """Returns sources and targets on which graphs are compared with their network."""
+    shard = next(part for part in (corpus.dev, corpus.test, corpus.train) if len(part))
+    chosen = evenly_spaced(len(shard), SAMPLE)
+    return list(zip(shard.source_ids(chosen), shard.target_ids(chosen), strict=True))
 
 
 def _require_same_tokenizers(corpus: PreparedCorpus, folder: ModelFolder) -> None:
@@ -122,40 +127,32 @@ def graph_files(
 ) -> dict[str, bytes]:
     """Builds the encoder and step graphs; returns file name -> contents. Without `ranges` of its
     activations on a corpus, those on random tokens are taken.
-
-    Raises:
-        EngineError: if there is no graph for a part of the network.
     """
-    _require_exportable(network.config)
-    encoder, step = GRAPH_FILES[precision]
+    ranges = ranges or Ranges(network)
+    builders = (encoder_graph, step_graph)
     return {
-        encoder: encoder_graph(network, precision, ranges or Ranges(network)),
-        step: step_graph(network, precision),
+        name: build(network, precision, ranges)
+        for name, build in zip(GRAPH_FILES[precision], builders, strict=True)
     }
 
 
-def _require_exportable(config: NetworkConfig) -> None:
-    missing = [
-        *([] if config.decoder == "recurrent" else [f"decoder = '{config.decoder}'"]),
-        *(f"{name} = true" for name in ("residual", "layer_norm") if getattr(config, name)),
-    ]
-    if missing:
-        raise EngineError(
-            f"{' and '.join(missing)}: there is no graph for it. Serve the model with the Keras "
-            "engine."
-        )
-
-
-def shortlist_files(network: TokenSeq2Seq, shortlist: Shortlist) -> dict[str, bytes]:
-    """Builds the graphs over candidates; returns file name -> contents of `shortlist` and of
-    them."""
+def shortlist_files(
+    network: TokenSeq2Seq, shortlist: Shortlist, ranges: Ranges | None = None
+) -> dict[str, bytes]:
+    """Builds the graphs over candidates; returns file name -> contents of `shortlist` and of them.
+    `ranges` as in `graph_files`, and those of `shortlist`."""
+    ranges = ranges or Ranges(network)
     builders = (shortlist_graph, gathered_graph)
-    graphs = [build(network, shortlist.size) for build in builders]
+    graphs = [build(network, shortlist.size, ranges) for build in builders]
     return dict(zip(SHORTLIST_FILES, (shortlist.to_bytes(), *graphs), strict=True))
 
 
 def _shortlist_files(
-    network: TokenSeq2Seq, graphs: dict[str, bytes], train: Shard, sources: Sequence[Int32]
+    network: TokenSeq2Seq,
+    graphs: dict[str, bytes],
+    train: Shard,
+    sources: Sequence[Int32],
+    ranges: Ranges,
 ) -> tuple[str, dict[str, bytes]]:
     """Builds the smallest shortlist that is good enough for the int8 `graphs`, if any is; returns a
     line about it and its files."""
@@ -164,8 +161,8 @@ def _shortlist_files(
     for size in SHORTLIST_SIZES:
         if size * LEAST_GAIN > vocab_size:
             break
-        shortlist = build_shortlist(network, train, size)
-        files = shortlist_files(network, shortlist)
+        shortlist = build_shortlist(network, train, size, ranges)
+        files = shortlist_files(network, shortlist, ranges)
         short = OnnxEngine(*graphs.values(), shortlist=tuple(files.values()))
         found = compare(whole, short, sources, name=f"shortlist {size}")
         if found.share >= LEAST_SHORTLIST_AGREEMENT:

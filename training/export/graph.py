@@ -15,6 +15,8 @@ OPSET = 17
 #: ONNX Runtime's own operators.
 RUNTIME_DOMAIN = "com.microsoft"
 
+FLOAT, INT32 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
+
 Value = str  # the name of a tensor in a graph
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -12,6 +14,9 @@ from model.layers.attention import Attention, MultiHeadAttention
 from model.layers.decoders import AttentionDecoder
 from training.export.graph import Array, Graph, Value
 from training.export.quantization import Arithmetic, Operand
+
+#: Memory limit of a table's product with the first layer's weights.
+MOST_TABLE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -27,13 +32,25 @@ class Linear:
         return self.kernel.shape[1]
 
 
+def concatenated(layers: Sequence[Linear]) -> Linear:
+    """Returns one layer with the outputs of all, side by side."""
+    kernel = np.concatenate([each.kernel for each in layers], axis=1)
+    return Linear(kernel, np.concatenate([each.bias for each in layers]))
+
+
+class Table(NamedTuple):
+    """Rows of a table in float32, `(rows, units)`."""
+
+    value: Value
+    rows: int
+
+
 def fused_linear(
     graph: Graph, arithmetic: Arithmetic, operand: Operand, layers: list[Linear]
 ) -> list[Value]:
     """Applies layers that share an input as one product, and returns the output of each."""
-    kernel = np.concatenate([each.kernel for each in layers], axis=1)
-    bias = np.concatenate([each.bias for each in layers])
-    product = arithmetic.multiply(graph, operand, kernel, bias)
+    whole = concatenated(layers)
+    product = arithmetic.multiply(graph, operand, whole.kernel, whole.bias)
     if len(layers) == 1:
         return [product]
     sizes = graph.constant([each.units for each in layers], "int64")
@@ -91,7 +108,7 @@ class DecoderWeights:
             keys = Linear(scaled.kernel * scale, scaled.bias * scale)
             bias = bias + output.bias @ from_context
             projected = dense(attend.value_projection)
-            values = _by_head(projected, output.kernel @ from_context, heads)
+            values = by_head(projected, output.kernel @ from_context, heads)
         vector = getattr(attend, "energy_vector", None)
         return cls(
             inputs=list(inputs),
@@ -121,7 +138,7 @@ def _cell_linears(layer: keras.layers.RNN) -> tuple[Linear, Linear]:
     return Linear(kernel, bias), Linear(recurrent, own)
 
 
-def _by_head(projected: Linear, kernel: Array, heads: int) -> Linear:
+def by_head(projected: Linear, kernel: Array, heads: int) -> Linear:
     """Multiplies the values of each head by that head's rows of `kernel`."""
     parts = zip(
         np.split(projected.kernel, heads, axis=1),
@@ -148,3 +165,23 @@ def _dense_if_any(attend: Attention, name: str) -> Linear | None:
 def array(weight: object) -> Array:
     """Returns a weight as a NumPy array."""
     return np.asarray(ops.convert_to_numpy(weight))
+
+
+def normalised(graph: Graph, layer: keras.layers.LayerNormalization, sequence: Value) -> Value:
+    """Adds a layer normalisation of `(..., units)`."""
+    weights = graph.constant(array(layer.gamma)), graph.constant(array(layer.beta))
+    return graph.op("LayerNormalization", sequence, *weights, axis=-1, epsilon=layer.epsilon)
+
+
+def token_product(
+    graph: Graph, arithmetic: Arithmetic, table: Table, layer: Linear, tokens: Value
+) -> Value:
+    """Adds the product of the tokens' rows of `table` with `layer`. That of the whole table, if
+    small enough, is a constant that the runtime computes once, when it loads the graph."""
+    kernel, bias = arithmetic.weight(graph, layer.kernel), graph.constant(layer.bias)
+    if table.rows * layer.units * 4 <= MOST_TABLE_BYTES:
+        whole = graph.op("Add", graph.op("MatMul", table.value, kernel), bias)
+        return graph.op("Gather", whole, tokens, axis=0)
+    graph.has_float_products = True
+    embedded = graph.op("Gather", table.value, tokens, axis=0)
+    return graph.op("Add", graph.op("MatMul", embedded, kernel), bias)

@@ -7,20 +7,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import onnx
 
 from model.networks.tokens import TokenSeq2Seq
-from training.export.graph import Array, Graph, Value
+from training.export.calibration import Ranges
+from training.export.graph import FLOAT, INT32, Array, Graph, Value
 from training.export.linear import array
 from training.export.quantization import (
     ACTIVATION_SCALE,
     ARITHMETIC,
+    TANH_LIMIT,
     ZERO_POINT,
     Operand,
     quantize_columns,
 )
-
-FLOAT, INT32 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
 
 #: Tokens of a block of the blockwise top-k, and the fewest rows for which it is used.
 BLOCK, MANY_ROWS = 64, 8
@@ -82,7 +81,8 @@ def shortlist_projection(graph: Graph, network: TokenSeq2Seq, top_k: Value) -> P
 
 def gathered_projection(graph: Graph, network: TokenSeq2Seq, top_k: Value) -> Projection:
     """Builds the int8 projection to the candidates of each source, by the whole vocabulary."""
-    columns = graph.constant(shortlist_columns(network)["columns"].T, "int8")
+    _, quantized = quantize_columns(array(network.projection.matrix()))
+    columns = graph.constant(quantized, "int8")
 
     def multiply(rows: Value, candidates: Value) -> Value:
         product = graph.op("MatMulInteger", rows, columns)  # G W V
@@ -118,17 +118,23 @@ def _candidates_projection(
     return project
 
 
-def shortlist_columns(network: TokenSeq2Seq) -> dict[str, Array]:
+def shortlist_columns(network: TokenSeq2Seq, ranges: Ranges) -> dict[str, Array]:
     """Returns the int8 projection in the layout of the shortlist graph: columns int8 `(vocab_size,
     readout_units)`, scales and bias float32 `(vocab_size,)`."""
     scales, quantized = quantize_columns(array(network.projection.matrix()))
-    scales = scales * ACTIVATION_SCALE
+    scales = scales * readout_limit(network, ranges) * ACTIVATION_SCALE
     bias = array(network.projection.bias) - ZERO_POINT * scales * quantized.sum(axis=0)
     return {
         "columns": np.ascontiguousarray(quantized.T, np.int8),
         "scales": scales.astype(np.float32),
         "bias": bias.astype(np.float32),
     }
+
+
+def readout_limit(network: TokenSeq2Seq, ranges: Ranges) -> float:
+    """Returns the greatest absolute number in readouts of `network`."""
+    is_tanh = network.config.decoder == "recurrent"
+    return TANH_LIMIT if is_tanh else ranges.of(network.projection)
 
 
 def _top_k(graph: Graph, logprobs: Value, vocab_size: int, top_k: Value) -> list[Value]:

@@ -15,6 +15,7 @@ from model.engine.shortlist import Shortlist
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import EOS_ID
 from model.types import Int32
+from training.export.calibration import Ranges
 from training.export.projection import shortlist_columns
 from training.prepare.shards import Shard
 
@@ -25,7 +26,7 @@ ITERATIONS = 5
 PROPOSALS, ALWAYS_SHARE = 64, 0.25
 
 
-def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int) -> Shortlist:
+def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int, ranges: Ranges) -> Shortlist:
     """Builds a shortlist of `size` candidates for each source from the training part."""
     always = int(size * ALWAYS_SHARE)
     sources, targets = _sample_examples(train)
@@ -34,7 +35,7 @@ def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int) -> Shortlist
     counts[EOS_ID] = counts.max() + 1
     frequent = np.argsort(-counts, kind="stable").astype(np.int32)
     proposals = list_proposals(sources, targets, network.config.source_vocab_size, frequent, always)
-    return Shortlist(frequent, proposals, always, size, **shortlist_columns(network))
+    return Shortlist(frequent, proposals, always, size, **shortlist_columns(network, ranges))
 
 
 def _sample_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:

@@ -6,10 +6,16 @@ import keras
 import numpy as np
 
 from model.layers.attention import MultiHeadAttention
-from model.layers.transformer import LONGEST_WAVE, TransformerEncoder, TransformerEncoderLayer
+from model.layers.transformer import (
+    LONGEST_WAVE,
+    FeedForward,
+    PositionedInput,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from training.export.calibration import Ranges
-from training.export.graph import RUNTIME_DOMAIN, Array, Graph, Value
-from training.export.linear import Linear, array, dense, fused_linear
+from training.export.graph import FLOAT, INT32, RUNTIME_DOMAIN, Array, Graph, Value
+from training.export.linear import Linear, array, dense, fused_linear, normalised
 from training.export.quantization import Arithmetic
 
 #: Added to the energies of padding: what is left after the softmax is 0 in float32.
@@ -27,40 +33,34 @@ def transformer_outputs(
     """Adds the encoder.
 
     Args:
-        embedded: `(batch, source_len, units)`, from `scaled_table`.
+        embedded: `(batch, source_len, units)`, rows of `scaled_table`.
         lengths: int32 `(batch,)`.
 
     Returns:
         outputs `(batch, source_len, units)` and their mean over real tokens `(batch, units)`.
     """
     places = _places(graph, embedded)
-    sequence = graph.op("Add", embedded, _positions(graph, places, encoder.units))
+    column = graph.op("Unsqueeze", places, graph.constant([1], "int64"))
+    sequence = graph.op("Add", embedded, position_encodings(graph, column, encoder.units))
     by_source = graph.op("Unsqueeze", lengths, graph.constant([1], "int64"))
-    is_real = graph.op("Less", graph.op("Cast", places, to=_INT32), by_source)  # B S
-    mask = graph.op("Cast", is_real, to=_INT32)
+    is_real = graph.op("Less", graph.op("Cast", places, to=INT32), by_source)  # B S
+    mask = graph.op("Cast", is_real, to=INT32)
     for layer in encoder.stack:
         sequence = _layer(graph, arithmetic, layer, ranges, sequence, mask)
     outputs = normalised(graph, encoder.norm, sequence)
     return outputs, _mean(graph, outputs, is_real, by_source)
 
 
-def scaled_table(encoder: TransformerEncoder, embeddings: Array) -> Array:
+def scaled_table(reader: PositionedInput, embeddings: Array) -> Array:
     """Returns the embeddings as the first layer reads them: scaled, and projected if need be."""
-    reader = encoder.reader
     scaled = embeddings * reader.scale
     return scaled if reader.projection is None else scaled @ array(reader.projection.kernel)
-
-
-def normalised(graph: Graph, layer: keras.layers.LayerNormalization, sequence: Value) -> Value:
-    """Adds a layer normalisation of `(..., units)`."""
-    weights = graph.constant(array(layer.gamma)), graph.constant(array(layer.beta))
-    return graph.op("LayerNormalization", sequence, *weights, axis=-1, epsilon=layer.epsilon)
 
 
 def feed_forward(
     graph: Graph,
     arithmetic: Arithmetic,
-    layer: keras.layers.Layer,
+    layer: FeedForward,
     norm: keras.layers.LayerNormalization,
     ranges: Ranges,
     sequence: Value,
@@ -110,29 +110,24 @@ def _projections(attend: MultiHeadAttention) -> list[Linear]:
 
 def _places(graph: Graph, embedded: Value) -> Value:
     """Returns 0 .. source_len - 1, float32."""
-    length = graph.op("Cast", graph.op("Shape", embedded, start=1, end=2), to=_FLOAT)
+    length = graph.op("Cast", graph.op("Shape", embedded, start=1, end=2), to=FLOAT)
     scalar = graph.op("Squeeze", length)
     return graph.op("Range", graph.constant(0.0), scalar, graph.constant(1.0))
 
 
-def _positions(graph: Graph, places: Value, units: int) -> Value:
-    """Returns position encodings `(source_len, units)`."""
+def position_encodings(graph: Graph, positions: Value, units: int) -> Value:
+    """Returns the encodings `(..., units)` of positions `(..., 1)`, float32."""
     steps = np.arange(0, units, 2, dtype=np.float32) / np.float32(units)
-    waves = graph.constant(np.float32(LONGEST_WAVE) ** -steps[None])
-    column = graph.op("Unsqueeze", places, graph.constant([1], "int64"))
-    angles = graph.op("Mul", column, waves)
+    angles = graph.op("Mul", positions, graph.constant(np.float32(LONGEST_WAVE) ** -steps))
     return graph.op("Concat", graph.op("Sin", angles), graph.op("Cos", angles), axis=-1)
 
 
 def _mean(graph: Graph, outputs: Value, is_real: Value, lengths: Value) -> Value:
     """Returns the mean of `outputs` `(batch, source_len, units)` over real tokens; `lengths` is
     int32 `(batch, 1)`."""
-    weights = graph.op("Cast", is_real, to=_FLOAT)
+    weights = graph.op("Cast", is_real, to=FLOAT)
     column = graph.op("Unsqueeze", weights, graph.constant([2], "int64"))
     total = graph.op(
         "ReduceSum", graph.op("Mul", outputs, column), graph.constant([1], "int64"), keepdims=0
     )
-    return graph.op("Div", total, graph.op("Cast", lengths, to=_FLOAT))
-
-
-_FLOAT, _INT32 = 1, 6  # onnx.TensorProto
+    return graph.op("Div", total, graph.op("Cast", lengths, to=FLOAT))
