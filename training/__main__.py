@@ -113,6 +113,12 @@ def _add_recipe_commands(commands: Commands) -> None:
         action="append",
         help="of the graphs; may be repeated; default: both",
     )
+    commands.choices["export"].add_argument(
+        "--format",
+        choices=("onnx", "ctranslate2"),
+        default="onnx",
+        help="ctranslate2: a Transformer for CTranslate2, into a folder of its own",
+    )
 
 
 def _add_mine(commands: Commands) -> None:
@@ -202,9 +208,12 @@ def _evaluate(chosen: argparse.Namespace) -> str:
 
 def _export(chosen: argparse.Namespace) -> str:
     with quiet_framework():
-        from training.export import export
+        from training.export import convert, export
 
-    return export(read_complete_recipe(chosen.recipe), chosen.precision or PRECISIONS)
+    recipe = read_complete_recipe(chosen.recipe)
+    if chosen.format == "ctranslate2":
+        return convert(recipe)
+    return export(recipe, chosen.precision or PRECISIONS)
 
 
 def _listed(paths: Iterable[str]) -> Iterator[str]:

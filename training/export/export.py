@@ -21,9 +21,12 @@ from model.tokenizer import BOS_ID, EOS_ID
 from model.types import Int32
 from training.errors import CorpusError
 from training.export.calibration import Ranges
+from training.export.converted import converted_files, difference_of
 from training.export.encoder import encoder_graph
 from training.export.shortlist import build_shortlist
 from training.export.step import gathered_graph, shortlist_graph, step_graph
+from training.files.paths import writing
+from training.fit.checkpoints import write_durably
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe
@@ -36,6 +39,8 @@ BATCH = 32
 TIE = 1e-3
 #: The share of steps in which graphs of a precision must name the network's own next token.
 LEAST_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "int8": 0.95}
+#: The most, in nats, that a log-probability may differ from the network's after conversion.
+MOST_DIFFERENCE = 1e-3
 #: Sizes that are tried for a shortlist, and the share of steps in which it must contain the whole
 #: vocabulary's next token.
 SHORTLIST_SIZES = (512, 1024, 2048)
@@ -103,6 +108,46 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
         files |= shortlist
     write_folder(path, folder.config, files)
     return "\n".join(lines)
+
+
+def convert(recipe: Recipe) -> str:
+    """Writes the model that `fit` wrote for CTranslate2, with its tokenizers, into the folder
+    `ctranslate2` of the recipe's output.
+
+    Returns:
+        a line about it.
+
+    Raises:
+        FolderError: if there is no model yet.
+        CorpusError: if the corpus was tokenised with another tokenizer than the model's.
+        EngineError: if CTranslate2 is not installed, has no such network, or gives a token another
+            log-probability; nothing is written then.
+    """
+    folder = load_folder(Path(recipe.output) / "model")
+    corpus = open_prepared(recipe)
+    _require_same_tokenizers(corpus, folder)
+    network, tokenizer = load_network(folder), corpus.tokenizer
+    pieces = (
+        tokenizer.source_pieces(range(tokenizer.source_vocab_size)),
+        tokenizer.target_pieces(range(tokenizer.target_vocab_size)),
+    )
+    files = converted_files(network, *pieces)
+    examples = _sampled_examples(corpus)
+    difference = difference_of(network, files, pieces, examples)
+    path = Path(recipe.output) / "ctranslate2"
+    if not difference < MOST_DIFFERENCE:
+        raise EngineError(
+            f"{path}: CTranslate2 gives tokens log-probabilities that are up to {difference:.1e} "
+            "from the network's. Nothing was written."
+        )
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        for name, contents in {**files, **corpus.tokenizer_files}.items():
+            write_durably(path / name, contents)
+    return (
+        f"{path}: for CTranslate2; log-probabilities of {len(examples):,} targets at most "
+        f"{difference:.1e} from the network's"
+    )
 
 
 def _sampled_examples(corpus: PreparedCorpus) -> list[tuple[Int32, Int32]]:
