@@ -39,11 +39,19 @@ async def charge(request: Request, searches: Iterable[SearchRequest], times: int
     Raises:
         RateLimited: if that is more than is left.
     """
+    if request.app.state.rate_limiter is not None:
+        units = sum(max(1.0, cost_of(search) / MOST_PLAIN_COST) for search in searches)
+        await charge_units(request, units * times)
+
+
+async def charge_units(request: Request, units: float) -> None:
+    """Takes as much as so many plain requests cost from what the client may use.
+
+    Raises:
+        RateLimited: if that is more than is left.
+    """
     limiter: RateLimiter | None = request.app.state.rate_limiter
-    if limiter is None:
-        return
-    cost = sum(max(1.0, cost_of(search) / MOST_PLAIN_COST) for search in searches)
-    if wait := await limiter.take(client_of(request.scope), cost * times):
+    if limiter is not None and (wait := await limiter.take(client_of(request.scope), units)):
         raise RateLimited(wait)
 
 

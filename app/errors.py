@@ -4,6 +4,7 @@ Seq2SeqError
 ├── InputError
 │   ├── InvalidField     a field of the request is out of bounds
 │   └── UnknownModel     there is no model of the name that the request has
+├── InvalidKey           the request has no valid key
 ├── Overloaded           the queue is full
 ├── RateLimited          a client has used what it may use for now
 ├── DeadlineExceeded     no answer within the time that a request has
@@ -40,6 +41,13 @@ class UnknownModel(InputError):
     def __init__(self, name: str) -> None:
         super().__init__(f"model: there is no {name!r} on this server")
         self.field = "model"
+
+
+class InvalidKey(Seq2SeqError):
+    """The server needs a key, and the request has no valid one."""
+
+    def __init__(self) -> None:
+        super().__init__("needs a valid key, sent as 'Authorization: Bearer KEY'")
 
 
 class Overloaded(Seq2SeqError):

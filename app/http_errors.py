@@ -20,6 +20,7 @@ from starlette.types import Scope
 from app.errors import (
     DeadlineExceeded,
     InvalidField,
+    InvalidKey,
     Overloaded,
     RateLimited,
     Unavailable,
@@ -50,6 +51,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     UnknownModel: (404, "model_not_found"),
     RequestValidationError: (422, "invalid_input"),
     BodyTooLarge: (413, "body_too_large"),
+    InvalidKey: (401, "invalid_api_key"),
     Overloaded: (503, "overloaded"),
     RateLimited: (429, "rate_limit_exceeded"),
     Unavailable: (503, "unavailable"),
@@ -104,6 +106,8 @@ def to_fault(error: Exception) -> Fault:
     if found is None:
         return Fault(500, "internal_error", "the server failed; its log says why")
     headers = {"Retry-After": str(_retry_after(error))} if found[0] in (429, 503) else None
+    if found[0] == 401:
+        headers = {"WWW-Authenticate": "Bearer"}
     field = error.field if isinstance(error, InvalidField | UnknownModel) else None
     return Fault(*found, _printable(str(error)), field, headers)
 

@@ -5,15 +5,32 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api_keys import ApiKeys
-from app.http_errors import Fault, route_path, to_response
+from app.errors import InvalidKey
+from app.http_errors import route_path, to_fault, to_response
 
 #: Paths that need no key: whoever watches the server, or reads how to use it, has none.
 OPEN_PATHS = frozenset(
-    {"/", "/docs", "/docs/oauth2-redirect", "/metrics", "/openapi.json", "/redoc"}
+    {
+        "/",
+        "/docs",
+        "/docs/oauth2-redirect",
+        "/frontend/settings",
+        "/health",
+        "/languages",
+        "/metrics",
+        "/openapi.json",
+        "/redoc",
+        "/spec",
+    }
 )
-OPEN_PREFIXES = ("/health/",)
+#: The same of all paths below these. The address of a translated file cannot be guessed.
+OPEN_PREFIXES = ("/download_file/", "/health/")
 
-_CLIENT = "seq2seq.client"
+#: Routes that may get the key as a field, as LibreTranslate's clients send it. They have to call
+#: `require_key`.
+KEY_IN_FIELDS = frozenset({"/detect", "/translate", "/translate_file"})
+
+_CLIENT, _KEYS = "seq2seq.client", "seq2seq.keys"
 
 
 class Authentication:
@@ -34,10 +51,10 @@ class Authentication:
             name = self._keys.name_of(_key_of(scope))
             if name is not None:
                 scope[_CLIENT] = name
-            elif not _is_open(route_path(scope)):
-                message = "needs a valid key, sent as 'Authorization: Bearer KEY'"
-                fault = Fault(401, "invalid_api_key", message, None, {"WWW-Authenticate": "Bearer"})
-                await to_response(fault, scope)(scope, receive, send)
+            elif (path := route_path(scope)) in KEY_IN_FIELDS:
+                scope[_KEYS] = self._keys
+            elif path not in OPEN_PATHS and not path.startswith(OPEN_PREFIXES):
+                await to_response(to_fault(InvalidKey()), scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -48,8 +65,17 @@ def client_of(scope: Scope) -> str:
     return f"key:{name}" if name is not None else f"ip:{(scope.get('client') or ('-',))[0]}"
 
 
-def _is_open(path: str) -> bool:
-    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+def require_key(scope: Scope, key: object) -> None:
+    """Checks a key that came as a field, unless the server needs none or one came in the head.
+
+    Raises:
+        InvalidKey: if it is not valid.
+    """
+    keys: ApiKeys | None = scope.pop(_KEYS, None)
+    if keys is not None:
+        scope[_CLIENT] = keys.name_of(key.encode()) if isinstance(key, str) else None
+        if scope[_CLIENT] is None:
+            raise InvalidKey
 
 
 def _key_of(scope: Scope) -> bytes:

@@ -52,8 +52,8 @@ class RequestUsage:
 
 
 def record_usage(scope: Scope, usage: RequestUsage) -> None:
-    """Notes what a request has used, for metrics and the log."""
-    scope[_USAGE] = usage
+    """Notes what a request has used of a model, for metrics and the log."""
+    scope.setdefault(_USAGE, []).append(usage)
 
 
 class Telemetry:
@@ -104,8 +104,8 @@ class Telemetry:
     ) -> None:
         route = getattr(scope.get("route"), "path", "other")
         self._metrics.count(scope["method"], route, status, seconds, first_token)
-        usage: RequestUsage | None = scope.get(_USAGE)
-        if usage is not None:
+        usages: list[RequestUsage] = scope.get(_USAGE, [])
+        for usage in usages:
             self._metrics.count_tokens(
                 usage.model,
                 usage.prompt_tokens,
@@ -114,10 +114,10 @@ class Telemetry:
             )
         if self._access_log is not None:
             fields = _fields(scope, request_id, status, seconds)
-            if usage is not None:
-                fields["model"] = usage.model
-                fields["prompt_tokens"] = usage.prompt_tokens
-                fields["completion_tokens"] = usage.completion_tokens
+            if usages:
+                fields["model"] = usages[0].model
+                fields["prompt_tokens"] = sum(usage.prompt_tokens for usage in usages)
+                fields["completion_tokens"] = sum(usage.completion_tokens for usage in usages)
             self._access_log.write(fields)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 
 from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import ServedModel
-from app.dependencies import models_of, settings_of, unless_hung_up
+from app.dependencies import charge_units, models_of, settings_of, unless_hung_up
 from app.errors import DeadlineExceeded, InvalidField
 from app.forms import file_of, read_fields, validated
 from app.http_errors import Fault
@@ -33,8 +33,10 @@ from app.schemas.translate import (
     TranslateRequest,
     form_of,
 )
+from app.security import require_key
 from app.settings import Settings
 from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
+from app.telemetry import RequestUsage, record_usage
 from app.translation.encodings import decode
 from app.translation.files import FileStore
 from app.translation.languages import detect, matching, name_of
@@ -48,11 +50,16 @@ from app.translation.words import word_spans
 #: Characters of the texts of a list that suffice to detect the language of all.
 _DETECTED_CHARACTERS = 400
 
+#: Characters whose translation costs as much as a plain request.
+CHARACTERS_PER_UNIT = 200
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": TextError, "description": description}
     for status, description in {
         400: "The request is wrong.",
+        401: "The server has keys, and this is none of them.",
         413: "The body is too large.",
+        429: "You have sent as much as you may; `Retry-After` says when to try again.",
         500: "The model, or the server, failed.",
         503: "Too many requests wait already; `Retry-After` says when to try again.",
         504: "No answer in time.",
@@ -87,13 +94,15 @@ async def languages(request: Request) -> list[Language]:
 async def translate(request: Request) -> Response:
     """Translates a text, or each of a list. Texts of any length are translated sentence by
     sentence; addresses, placeholders, numbers and markup survive."""
-    body = validated(TranslateRequest, await read_fields(request))
+    fields = await read_fields(request)
+    require_key(request.scope, fields.get("api_key"))
+    body = validated(TranslateRequest, fields)
     settings = settings_of(request)
     seconds = settings.request_timeout_seconds
     try:
         async with asyncio.timeout(seconds):
             answer = await unless_hung_up(
-                request.receive, _translated(body, models_of(request), settings)
+                request.receive, _translated(request, body, models_of(request), settings)
             )
     except TimeoutError:
         raise DeadlineExceeded.after(seconds) from None
@@ -101,13 +110,14 @@ async def translate(request: Request) -> Response:
 
 
 async def _translated(
-    body: TranslateRequest, models: ModelRegistry, settings: Settings
+    request: Request, body: TranslateRequest, models: ModelRegistry, settings: Settings
 ) -> TranslateAnswer:
     texts = [body.q] if isinstance(body.q, str) else body.q
     if len(texts) > settings.max_batch:
         raise InvalidField("q", f"must have at most {settings.max_batch} texts on this server")
     if body.alternatives >= settings.max_beam_size:
         raise InvalidField("alternatives", f"must be at most {settings.max_beam_size - 1}")
+    await _charge(request, texts, 1 + body.alternatives)
     detections = [_detection(text, body.source, body.target, models) for text in texts]
     render = translate_html if body.format == "html" else translate_text
     ranked = []
@@ -115,6 +125,7 @@ async def _translated(
         model = await _model(models, detection.language, body.target)
         translator = Translator(model, settings, source=detection.language)
         ranked.append(await render(translator, text, body.alternatives))
+        _record(request, model, translator)
     best = [each.texts[0] for each in ranked]
     others = [[*dict.fromkeys(each.texts)][1:] for each in ranked]
     sentences = [_attending(*each) for found in ranked for each in found.sentences]
@@ -137,6 +148,22 @@ def _attending(source: str, translation: Translation) -> AttendingSentence:
         target_words=word_spans(translation.text),
         attention=attention and [[round(each, 3) for each in row] for row in attention],
     )
+
+
+async def _charge(request: Request, texts: Sequence[str], times: int = 1) -> None:
+    """Takes what it costs to translate `texts` from what the client may use."""
+    units = sum(max(1.0, len(text) / CHARACTERS_PER_UNIT) for text in texts)
+    await charge_units(request, units * times)
+
+
+def _record(request: Request, model: ServedModel, translator: Translator) -> None:
+    usage = RequestUsage(
+        model.config.name,
+        translator.prompt_tokens,
+        translator.completion_tokens,
+        is_truncated=False,
+    )
+    record_usage(request.scope, usage)
 
 
 def _pairs(models: ModelRegistry) -> list[tuple[str, str]]:
@@ -176,7 +203,10 @@ async def _model(models: ModelRegistry, source: str, target: str) -> ServedModel
 )
 async def detect_language(request: Request) -> list[Detection]:
     """Returns which of the served languages a text is in, the likeliest first."""
-    body = validated(DetectRequest, await read_fields(request))
+    fields = await read_fields(request)
+    require_key(request.scope, fields.get("api_key"))
+    body = validated(DetectRequest, fields)
+    await charge_units(request, 1.0)
     configs = models_of(request).configs()
     served = [language for config in configs for language in config.languages]
     return [
@@ -217,12 +247,14 @@ async def detect_language(request: Request) -> list[Detection]:
 async def translate_a_file(request: Request) -> Response:
     """Translates a subtitle file (.srt, .vtt, .ass) or a text. Times, styles and tags stay."""
     fields = await read_fields(request)
+    require_key(request.scope, fields.get("api_key"))
     uploaded = file_of(fields)
     form = file_form_of(uploaded.name)
     source, target = str(fields.get("source", "auto")), str(fields.get("target", ""))
     models, settings = models_of(request), settings_of(request)
     text, encoding = await asyncio.to_thread(decode, uploaded.data, source)
     file = await asyncio.to_thread(parse_file, text, form)
+    await _charge(request, [text])
     sample = " ".join(cue.text for cue in file.cues[:100])[:_DETECTED_CHARACTERS]
     language = _detection(sample, source, target, models).language
     model = await _model(models, language, target)
@@ -232,6 +264,7 @@ async def translate_a_file(request: Request) -> Response:
         translated = await translate_file(
             translator, file, None if send_event is None else partial(_send_progress, send_event)
         )
+        _record(request, model, translator)
         result = await asyncio.to_thread(encoding.encode, translated)
         path = PurePath(uploaded.name)
         key = _files_of(request).put(f"{path.stem}.{target}{path.suffix}", result)

@@ -64,6 +64,10 @@ class Translator:
         source: language of the texts.
         retries: whether a sentence is sent again if too many requests wait; for files, most of
             which have more sentences than may wait.
+
+    Attributes:
+        prompt_tokens: that the model has read.
+        completion_tokens: of all hypotheses.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Translator:
         self._beam_size = search_options(model.config.search, settings).beam_size
         #: Sentences in search at a time: half of the rows, so that others need not wait.
         self._window = max(1, settings.max_rows // self._beam_size // 2)
+        self.prompt_tokens = self.completion_tokens = 0
 
     async def translate(
         self,
@@ -233,9 +238,12 @@ class Translator:
         request = SearchRequest(None, source.ids, options, required=required, wants_attention=True)
         while True:
             try:
-                return await self._model.answer(
+                found = await self._model.answer(
                     request, turns, timeout_seconds=settings.request_timeout_seconds
                 )
+                self.prompt_tokens += len(source.ids)
+                self.completion_tokens += sum(len(each.tokens) for each in found)
+                return found
             except Overloaded:
                 if not self._retries:
                     raise

@@ -11,7 +11,7 @@ import pytest
 
 from app import api_keys
 from app.api_keys import ApiKeys
-from app.security import OPEN_PATHS
+from app.security import KEY_IN_FIELDS, OPEN_PATHS, OPEN_PREFIXES
 from app.settings import Settings
 from model.errors import ConfigError
 from tests.app.fakes import Serve, TableEngine
@@ -50,7 +50,7 @@ def test_every_route_needs_a_key_but_those_that_are_listed(client: httpx.Client)
     for path, operations in paths.items():
         for method in operations:
             status = client.request(method, path).status_code
-            is_open = path in OPEN_PATHS or path.startswith("/health/")
+            is_open = path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
             assert (status == 401) == (not is_open), path
     assert client.get("/nowhere").status_code == 401
 
@@ -87,6 +87,21 @@ def test_openais_client_sends_its_key(client: httpx.Client) -> None:
         with pytest.raises(openai.AuthenticationError) as caught:
             ai.models.list()
     assert caught.value.code == "invalid_api_key"
+
+
+@pytest.mark.parametrize("path", sorted(KEY_IN_FIELDS))
+def test_libretranslates_clients_send_the_key_as_a_field(client: httpx.Client, path: str) -> None:
+    fields = {"q": "hello", "source": "en", "target": "de"}
+    for key, headers, is_let_in in (
+        ("sk-alice", {}, True),
+        ("sk-eve", {}, False),
+        ("sk-eve", BEARER, True),
+    ):
+        for body in ({"json": {**fields, "api_key": key}}, {"data": {**fields, "api_key": key}}):
+            answer = client.post(path, headers=headers, **body)
+            assert (answer.status_code != 401) == is_let_in
+            assert is_let_in or set(answer.json()) == {"error"}
+    assert client.post(path, json={**fields, "api_key": ["sk-alice"]}).status_code == 401
 
 
 def test_keys_come_and_go_without_a_restart(keys: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -229,3 +229,25 @@ def test_a_model_that_replies_translates_nothing(serve: Serve, table_engine: Tab
         assert client.get("/languages").json() == []
         answer = client.post("/translate", json={"q": "a", "target": "de"})
     assert answer.status_code == 400 and "not supported" in answer.json()["error"]
+
+
+def test_tokens_of_translations_are_counted(client: httpx.Client) -> None:
+    def written() -> float:
+        name = 'seq2seq_completion_tokens_total{model="words"} '
+        lines = client.get("/metrics").text.splitlines()
+        return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+    before = written()
+    translated(client, q="one two. three")
+    assert written() - before >= 4
+
+
+def test_a_longer_text_takes_more_of_what_a_client_may_use(translating: Generator) -> None:
+    settings = Settings(rate_limit_per_minute=0.001, rate_limit_burst=4)
+    body = {"source": "en", "target": "de"}
+    with serving(create_app(settings, load=partial(loaded, translating)), settings) as client:
+        long = client.post("/translate", json={**body, "q": "one two dogs. " * 50})
+        assert long.status_code == 200
+        refused = client.post("/translate", json={**body, "q": "one"})
+    assert refused.status_code == 429 and set(refused.json()) == {"error"}
+    assert refused.headers["retry-after"] == "60"
