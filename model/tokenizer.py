@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 
 import sentencepiece
 
@@ -17,6 +19,9 @@ from model.text.turns import recent_turns
 #: The first ids of every tokenizer, in this order; `<sep>` separates the turns of a dialogue.
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")
 PAD_ID, UNK_ID, BOS_ID, EOS_ID, SEP_ID = range(5)
+
+#: Segmentations of a text that pieces are drawn from, and the power of their probabilities.
+SEGMENTATIONS, SHARPNESS = 16, 0.2
 
 _TAG = re.compile(r"\u2581?(<[a-z0-9_-]+>)")
 
@@ -120,15 +125,15 @@ class Tokenizer:
         return ids
 
     def whole_source_ids(
-        self, sources: Sequence[Sequence[str]], *, freedom: float = 0.0
+        self, sources: Sequence[Sequence[str]], *, draw: Random | None = None
     ) -> list[list[int]]:
         """Encodes many sources at once, as `source_ids` does, but without cutting them; to an empty
         list for a source without text.
 
         Args:
             sources: turns of each source.
-            freedom: above 0, pieces are drawn at random, for training: the power of a unigram
-                model's probabilities, or the share of a BPE model's merges that are left out.
+            draw: draws the pieces of each text from its likeliest segmentations, for training
+                (Kudo 2018, arXiv:1804.10959); only in a unigram model.
         """
         recent = [
             recent_turns(
@@ -136,15 +141,15 @@ class Tokenizer:
             )
             for turns in sources
         ]
-        each_turn = iter(_encoded(self._source, [t for turns in recent for t in turns], freedom))
+        each_turn = iter(_encoded(self._source, [t for turns in recent for t in turns], draw))
         return [_joined([next(each_turn) for _ in turns]) for turns in recent]
 
-    def many_target_ids(self, texts: Sequence[str], *, freedom: float = 0.0) -> list[list[int]]:
-        """Encodes many targets at once, as `target_ids` does; for `freedom`, see
+    def many_target_ids(
+        self, texts: Sequence[str], *, draw: Random | None = None
+    ) -> list[list[int]]:
+        """Encodes many targets at once, as `target_ids` does; for `draw`, see
         `whole_source_ids`."""
-        return _encoded(
-            self._target, [normalise_target(text, self.text) for text in texts], freedom
-        )
+        return _encoded(self._target, [normalise_target(text, self.text) for text in texts], draw)
 
     def forms(self, word: str) -> list[list[int]]:
         """Encodes a target word, or phrase, as it is, in lower case and capitalised: each form
@@ -218,13 +223,19 @@ def normalise_target(text: str, rules: TextConfig) -> str:
 
 
 def _encoded(
-    processor: sentencepiece.SentencePieceProcessor, texts: list[str], freedom: float
+    processor: sentencepiece.SentencePieceProcessor, texts: list[str], draw: Random | None
 ) -> list[list[int]]:
-    return list(
-        processor.encode(
-            texts, num_threads=1, enable_sampling=freedom > 0.0, alpha=freedom, nbest_size=-1
-        )
-    )
+    if draw is None:
+        return list(processor.encode(texts, num_threads=1))
+    return [_drawn(processor, text, draw) for text in texts]
+
+
+def _drawn(processor: sentencepiece.SentencePieceProcessor, text: str, draw: Random) -> list[int]:
+    """Draws a segmentation. SentencePiece's own draws differ between processes of one seed."""
+    candidates = processor.nbest_encode(text, nbest_size=SEGMENTATIONS)
+    scores = [sum(map(processor.get_score, ids)) for ids in candidates]
+    weights = [math.exp(SHARPNESS * (score - scores[0])) for score in scores]
+    return list(draw.choices(candidates, weights)[0])
 
 
 def _joined(turns: Sequence[list[int]]) -> list[int]:

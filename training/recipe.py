@@ -210,8 +210,8 @@ class FitConfig(Document):
         0.0,
         ge=0.0,
         le=1.0,
-        description="share of the texts whose pieces are drawn anew in each epoch, as regularises "
-        "small corpora (subword regularization, BPE-dropout)",
+        description="share of the texts whose pieces are drawn anew in each epoch, which "
+        "regularises small corpora (subword regularization); needs tokenizer.type `unigram`",
     )
     best_by: Literal["loss", "bleu"] = Field(
         "loss",
@@ -277,8 +277,8 @@ class Recipe(Document):
 
     @model_validator(mode="after")
     def _check_training_fits_the_task(self) -> Self:
-        if self.fit.sample_pieces and self.tokenizer.type == "word":
-            raise ValueError("fit.sample_pieces needs tokenizer.type 'unigram' or 'bpe'")
+        if self.fit.sample_pieces and self.tokenizer.type != "unigram":
+            raise ValueError("fit.sample_pieces needs tokenizer.type = 'unigram'")
         if self.fit.best_by == "bleu" and self.task != "translate":
             raise ValueError("fit.best_by = 'bleu' goes with task 'translate'")
         varied = {name for source in self.corpus.sources for name in source.variants}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
-from training.evaluation import metrics
+from training import metrics
 from training.metrics import bleu_tokenizer, corpus_bleu, distinct, words_of
 
 #: Of each pair, a character or two differ.

@@ -13,7 +13,6 @@ from random import Random
 
 import numpy as np
 import pyarrow as pa
-import sentencepiece
 
 from training.prepare.prepare import PreparedCorpus
 from training.prepare.shards import SCHEMA, Shard, id_lists, write_shard
@@ -21,9 +20,6 @@ from training.recipe import Recipe
 from training.variants import Variant, vary
 
 EPOCH_FILE = "epoch.arrow"
-#: How freely pieces are drawn: the power of their probabilities (Kudo 2018, arXiv:1804.10959), and
-#: the share of merges that are left out (Provilkov et al. 2020, arXiv:1910.13267).
-PIECE_FREEDOM = {"unigram": 0.2, "bpe": 0.1}
 
 
 Ids = list[list[int]]
@@ -45,7 +41,6 @@ class EpochShards:
         self._variants: list[tuple[Variant, ...]] = [
             source.variants for source in recipe.corpus.sources
         ]
-        self._freedom = PIECE_FREEDOM.get(recipe.tokenizer.type, 0.0)
 
     @property
     def varies(self) -> bool:
@@ -79,9 +74,10 @@ class EpochShards:
         sampled = [i for i in range(len(turns)) if draw.random() < self._recipe.fit.sample_pieces]
         for i in varied:
             turns[i] = self._vary_messages(turns[i], self._variants[numbers[i]], draw)
-        for rows, freedom in ((varied, 0.0), (sampled, self._freedom)):
-            _replace(sources, rows, self._sources([turns[i] for i in rows], freedom, draw))
-        _replace(targets, sampled, self._targets([texts[i] for i in sampled], draw))
+        for rows, drawing in ((varied, None), (sampled, draw)):
+            _replace(sources, rows, self._sources([turns[i] for i in rows], drawing))
+        found = self._corpus.tokenizer.many_target_ids([texts[i] for i in sampled], draw=draw)
+        _replace(targets, sampled, found)
         others = batch.select(SCHEMA.names[2:]).columns
         return pa.record_batch([id_lists(sources), id_lists(targets), *others], schema=SCHEMA)
 
@@ -96,22 +92,12 @@ class EpochShards:
             for turn, varies in zip(turns, is_message, strict=True)
         ]
 
-    def _sources(self, turns: list[list[str]], freedom: float, draw: Random) -> Ids:
+    def _sources(self, turns: list[list[str]], draw: Random | None) -> Ids:
         most = self._recipe.tokenizer.max_source_tokens
-        _seed(draw)
-        found = self._corpus.tokenizer.whole_source_ids(turns, freedom=freedom)
+        found = self._corpus.tokenizer.whole_source_ids(turns, draw=draw)
         return [ids[-most:] for ids in found]
-
-    def _targets(self, texts: list[str], draw: Random) -> Ids:
-        _seed(draw)
-        return self._corpus.tokenizer.many_target_ids(texts, freedom=self._freedom)
 
 
 def _replace(column: Ids, rows: list[int], values: Ids) -> None:
     for row, value in zip(rows, values, strict=True):
         column[row] = value
-
-
-def _seed(draw: Random) -> None:
-    """Seeds the next call of SentencePiece, which draws in a thread of its own."""
-    sentencepiece.set_random_generator_seed(draw.getrandbits(31))
