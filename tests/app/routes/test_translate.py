@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.app.fakes import Serve, TableEngine
+from app.main import create_app
+from app.settings import Settings
+from model.generator import Generator
+from tests.app.fakes import Serve, TableEngine, loaded, serving
 from tests.app.routes.conftest import ENGLISH, GERMAN
 
 
