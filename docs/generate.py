@@ -31,10 +31,9 @@ def settings_rows() -> str:
 
 
 def compose_rows() -> str:
-    """Environment variables that a container takes from whoever starts it: all but the address,
-    which is the container's own."""
-    own = {f"{ENV_PREFIX}HOST", f"{ENV_PREFIX}PORT"}
-    return "\n".join(f"  {name}:" for name, _, _ in settings_table() if name not in own)
+    """Environment variables that mean the same inside a container as outside."""
+    others = {f"{ENV_PREFIX}{name}" for name in ("HOST", "PORT", "API_KEYS")}
+    return "\n".join(f"  {name}:" for name, _, _ in settings_table() if name not in others)
 
 
 def recipe_rows() -> str:

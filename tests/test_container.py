@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import seq2seq
-from app.settings import Settings
+from app.settings import Settings, settings_table
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -60,6 +60,12 @@ def test_without_a_profile_compose_serves_on_the_cpu() -> None:
 def test_ports_are_open_on_this_machine_only(name: str) -> None:
     for port in SERVICES[name]["ports"]:
         assert port.startswith(("127.0.0.1:", "${BIND_ADDRESS:-127.0.0.1}:"))
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_every_setting_reaches_the_server(name: str) -> None:
+    own = {"SEQ2SEQ_HOST", "SEQ2SEQ_PORT"}
+    assert {name for name, _, _ in settings_table()} - own <= SERVERS[name]["environment"].keys()
 
 
 @pytest.mark.parametrize("name", SERVERS)
