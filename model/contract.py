@@ -41,9 +41,9 @@ class StateTable(Protocol):
     """The sources and decoder states of requests of one beam width, in fixed slots. For one thread.
 
     A state is a list of arrays whose first axes are slots and rows. A decoder with a history, such
-    as the keys and values of a Transformer, would keep it as `(slots, width, steps, units)`: a step
-    writes its own entry at the length of each slot, `steps` grows in few sizes, and what is beyond
-    a slot's length is masked.
+    as the keys and values of a Transformer, keeps it as `(slots, width, steps, units)`: a step
+    writes at the place of the row's own number of tokens, `steps` grows in few sizes, and what is
+    beyond a row's number is masked.
     """
 
     def insert(self, slots: Places, encoded: Encoded, sources: Places) -> None:

@@ -35,6 +35,8 @@ from training.recipe import Recipe
 SAMPLE = 256
 MOST_STEPS = 30
 BATCH = 32
+#: Examples of them on which the ranges of activations are measured.
+MEASURED = 64
 #: Tokens whose log-probabilities are closer than this may change places.
 TIE = 1e-3
 #: The share of steps in which graphs of a precision must name the network's own next token.
@@ -82,7 +84,7 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
     examples = _sampled_examples(corpus)
     sources = [source for source, _ in examples]
     network = load_network(folder)
-    ranges = Ranges(network, examples)
+    ranges = Ranges(network, examples[:: SAMPLE // MEASURED])
     reference = KerasEngine(network)
     lines, files = [], _kept_files(path, folder.config.sha256)
     for precision in precisions:
