@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal, TextIO, TypeAlias, TypeVar
+from typing import Literal, TextIO, TypeAlias, TypeVar, get_args
 
+from model.engine import EngineName
 from model.errors import Seq2SeqError
 from model.quiet import quiet_framework
 from training.alignment.align import FilmPair, film_pairs
@@ -107,6 +108,7 @@ def _add_recipe_commands(commands: Commands) -> None:
                 "--workers", type=_count, help="number of processes; by default one for each core"
             )
             command.add_argument("--strict", action="store_true", help=STRICT)
+    _add_evaluate_options(commands.choices["evaluate"])
     commands.choices["export"].add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -118,6 +120,25 @@ def _add_recipe_commands(commands: Commands) -> None:
         choices=("onnx", "ctranslate2"),
         default="onnx",
         help="ctranslate2: a Transformer for CTranslate2, into a folder of its own",
+    )
+
+
+def _add_evaluate_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--test",
+        nargs=2,
+        type=Path,
+        metavar=("SOURCE", "TARGET"),
+        help="line-aligned files to answer instead of the test part",
+    )
+    command.add_argument(
+        "--against",
+        type=Path,
+        metavar="OUTPUT",
+        help="output of another run that has answered the same: is the difference chance?",
+    )
+    command.add_argument(
+        "--engine", choices=get_args(EngineName), default="auto", help="that answers"
     )
 
 
@@ -203,7 +224,9 @@ def _evaluate(chosen: argparse.Namespace) -> str:
     with quiet_framework():
         from training.evaluation.report import evaluate
 
-    return evaluate(read_complete_recipe(chosen.recipe))
+    test = tuple(chosen.test) if chosen.test else None
+    recipe = read_complete_recipe(chosen.recipe)
+    return evaluate(recipe, test=test, against=chosen.against, engine=chosen.engine)
 
 
 def _export(chosen: argparse.Namespace) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import regex
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
 
 from training.cleaning.languages import base_of
 
@@ -48,6 +49,16 @@ def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     return 100.0 * equal / len(references)
 
 
+def bleu_metric(*, language: str = "", lowercase: bool = False) -> BLEU:
+    """Builds sacreBLEU's BLEU for texts in `language`."""
+    return BLEU(lowercase=lowercase, tokenize=bleu_tokenizer(language))
+
+
+def chrf_metric() -> CHRF:
+    """Builds sacreBLEU's chrF2."""
+    return CHRF()
+
+
 def corpus_bleu(
     hypotheses: Sequence[str],
     references: Sequence[str],
@@ -56,14 +67,20 @@ def corpus_bleu(
     lowercase: bool = False,
 ) -> tuple[float, str]:
     """Computes BLEU of texts in `language`; returns it with its sacreBLEU signature."""
-    metric = BLEU(lowercase=lowercase, tokenize=bleu_tokenizer(language))
+    metric = bleu_metric(language=language, lowercase=lowercase)
     score = metric.corpus_score(list(hypotheses), [list(references)])
     return float(score.score), str(metric.get_signature())
 
 
 def corpus_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     """Computes chrF2."""
-    return float(CHRF().corpus_score(list(hypotheses), [list(references)]).score)
+    return float(chrf_metric().corpus_score(list(hypotheses), [list(references)]).score)
+
+
+def corpus_ter(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Computes the translation edit rate: edits in percent of the words of the references, lower is
+    better (Snover et al. 2006)."""
+    return float(TER().corpus_score(list(hypotheses), [list(references)]).score)
 
 
 def distinct(texts: Sequence[str], n: int) -> float:

@@ -4,7 +4,7 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 
 from training import metrics
-from training.metrics import bleu_tokenizer, corpus_bleu, distinct, words_of
+from training.metrics import bleu_tokenizer, corpus_bleu, corpus_ter, distinct, words_of
 
 #: Of each pair, a character or two differ.
 CHINESE = ["他昨天去了图书馆。", "我们晚上一起吃饭吧。", "这本书非常有意思。", "请把窗户关上。"]
@@ -56,3 +56,9 @@ def test_words_are_letters_where_no_spaces_part_them(text: str, words: list[str]
 
 def test_distinct_counts_letters_of_chinese() -> None:
     assert distinct(["好好", "好"], 1) == pytest.approx(100 / 3)
+
+
+def test_ter_counts_edits_by_word() -> None:
+    assert corpus_ter(["a b c d"], ["a b c d"]) == 0.0
+    assert corpus_ter(["a b x d"], ["a b c d"]) == 25.0
+    assert corpus_ter(["c d a b"], ["a b c d"]) == 25.0  # one shift

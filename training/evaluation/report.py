@@ -1,26 +1,41 @@
-"""`evaluate`: answers the test part, scores the answers and writes them to card and report."""
+"""`evaluate`: answers a test set, scores the answers, and writes them to files and to a page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from model.config import SearchOptions
-from model.engine import best_engine, load_engine
-from model.folder import WEIGHTS_FILE, load_folder
+from model.engine import EngineName, best_engine, load_engine
+from model.folder import WEIGHTS_FILE, ModelFolder, load_folder
 from model.generator import Generator
 from model.networks.tokens import TokenSeq2Seq
-from model.tokenizer import normalise_target
 from training.errors import CorpusError
+from training.evaluation.answers import (
+    FOLDER,
+    Answers,
+    TestSet,
+    answer,
+    read_answers,
+    read_test_set,
+    searches_of,
+    test_set_of,
+    write_answers,
+)
+from training.evaluation.page import Evaluation, render_page
+from training.evaluation.replies import own_repeats, robustness, unseen_words
+from training.evaluation.significance import Comparison, compare
+from training.files.paths import writing
 from training.fit.baselines import describe_loss, describe_overuse, unigram_entropy
+from training.fit.checkpoints import read_history
+from training.fit.loop import CHECKPOINT_FILE
 from training.fit.scoring import Scorer
 from training.fit.sizing import sized_options
 from training.markdown import markdown_table
 from training.metrics import (
     corpus_bleu,
     corpus_chrf,
+    corpus_ter,
     distinct,
     exact_match,
     most_repeated,
@@ -38,35 +53,49 @@ SAMPLES, REPORTED = 12, 50
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Answers to the test part by one search.
+class Comparisons:
+    """Comparison of two searches, or of two runs.
 
     Attributes:
-        search: `greedy`, `beam K` or `sampling`.
-        texts: one answer for each source.
+        baseline, system: what is compared.
+        scores: by metric.
     """
 
-    search: str
-    texts: tuple[str, ...]
+    baseline: str
+    system: str
+    scores: tuple[Comparison, ...]
 
 
-def evaluate(recipe: Recipe) -> str:
-    """Scores the model that `fit` wrote, adds the scores to its card and writes `report.md`. A
-    corpus without a test part is scored on dev, or on train.
+def evaluate(
+    recipe: Recipe,
+    *,
+    test: tuple[Path, Path] | None = None,
+    against: Path | None = None,
+    engine: EngineName = "auto",
+) -> str:
+    """Scores the model that `fit` wrote, on the test part or on files. Without a test part, dev or
+    train is scored.
 
-    Answers are found by greedy search and by the recipe's own `search`, which becomes the default
-    of the model.
+    Answers are found by greedy search and by the recipe's own `search`. They are kept in
+    `evaluation/`, with a page. Scores of the test part are added to the model's card and to
+    `report.md`, and the recipe's search becomes the default of the model.
+
+    Args:
+        recipe: of the run.
+        test: sources and references to answer instead, two line-aligned files.
+        against: `output` of another run, which has answered the same test set.
+        engine: that answers.
 
     Returns:
-        the scores, one a line, and a line for each warning.
+        the scores, one a line, and a line for each comparison and warning.
 
     Raises:
-        CorpusError: if the model was trained on another corpus.
+        CorpusError: if the model was trained on another corpus, the files differ in length, or the
+            other run has not answered them.
         FolderError: if there is no model yet.
+        EngineError: if the engine cannot run here.
     """
     corpus = open_prepared(recipe)
-    part = next(name for name in ("test", "dev", "train") if len(corpus.part(name)))
-    shard = corpus.part(part)
     path = Path(recipe.output) / "model"
     folder = load_folder(path)
     config = folder.config
@@ -75,48 +104,87 @@ def evaluate(recipe: Recipe) -> str:
             f"{path}: was trained on another corpus than {corpus.path}, whose test part may "
             "contain what the model has learnt. Run `fit` again."
         )
-    engine = best_engine(folder)
-    generator = Generator(config, folder.tokenizer, load_engine(folder, engine))
-    chosen = evenly_spaced(len(shard), MOST_ANSWERS).tolist()
-    sources = [shard.source_turns(i) for i in chosen]
-    references = [normalise_target(shard.target_text(i), config.text) for i in chosen]
-    answered = [_answer(generator, sources, options) for options in _searches(recipe.search)]
-    metrics: Metrics = {**config.training["metrics"]}
-    metrics |= _prediction_scores(generator, path / WEIGHTS_FILE, corpus, part, recipe)
-    metrics["engine"] = engine
+    name = best_engine(folder) if engine == "auto" else engine
+    generator = Generator(config, folder.tokenizer, load_engine(folder, name))
+    part = next(part for part in ("test", "dev", "train") if len(corpus.part(part)))
+    if test:
+        asked = read_test_set(*test, generator)
+    else:
+        asked = test_set_of(corpus.part(part), part, generator, MOST_ANSWERS)
+    answered = [answer(generator, asked.sources, options) for options in searches_of(recipe.search)]
+    write_answers(Path(recipe.output), asked, answered)
+    unseen = unseen_words(corpus.train, answered[-1].texts)
+    metrics = {**_scores(generator, asked, answered, unseen, recipe), "engine": name}
+    compared = _compare(asked, answered, against, recipe)
+    warnings = []
+    if not test:
+        metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], asked, recipe)
+        _write_report(config.name, corpus, metrics, asked, answered, Path(recipe.output))
+        warnings = _warnings(part, metrics, answered[0].texts, asked.references)
+    _write_page(recipe, corpus, asked, answered, metrics, compared, unseen)
+    lines = [f"{name}: {value}" for name, value in metrics.items()]
+    return "\n".join([*lines, *(line for each in compared for line in _describe(each)), *warnings])
+
+
+def _scores(
+    generator: Generator,
+    asked: TestSet,
+    answered: Sequence[Answers],
+    unseen: dict[str, int],
+    recipe: Recipe,
+) -> Metrics:
+    metrics: Metrics = {}
     for answers in answered:
-        if config.task == "reply":
-            found = _reply_scores(answers.texts, references)
+        if recipe.task == "reply":
+            found = _reply_scores(answers.texts, asked.references)
         else:
-            language = config.languages[-1] if config.languages else ""
-            found = _translation_scores(answers.texts, references, language)
-        metrics |= {f"{part}_{answers.search}_{name}": score for name, score in found.items()}
-    samples = _samples(sources, answered[-1].texts)
-    report = _report(config.name, corpus, metrics, sources, references, answered)
-    (Path(recipe.output) / "report.md").write_text(report, encoding="utf-8")
-    write_scores(path, config, len(corpus.train), metrics, samples, recipe.search)
-    warnings = _warnings(part, metrics, answered[0].texts, references)
-    return "\n".join([*(f"{name}: {value}" for name, value in metrics.items()), *warnings])
+            found = _translation_scores(answers.texts, asked.references, _language(recipe))
+        metrics |= {f"{asked.name}_{answers.search}_{name}": score for name, score in found.items()}
+    if recipe.task == "reply":
+        own, options = answered[-1], searches_of(recipe.search)[-1]
+
+        def answer_all(sources: Sequence[Sequence[str]]) -> Sequence[str]:
+            return answer(generator, sources, options).texts
+
+        words = max(1, sum(len(words_of(text)) for text in own.texts))
+        found = {
+            **robustness(answer_all, asked.sources, own.texts),
+            "own_repeats_percent": own_repeats(answer_all, asked.sources),
+            "unseen_words_percent": round(100.0 * sum(unseen.values()) / words, 3),
+        }
+        metrics |= {f"{asked.name}_{own.search}_{name}": score for name, score in found.items()}
+    return metrics
 
 
-def _searches(own: SearchOptions) -> list[SearchOptions]:
-    """Returns greedy search, and the recipe's own unless it is the same; without re-ranking."""
-    own = own.model_copy(update={"n_best": 1, "rerank_weight": 0.0})
-    greedy = own.greedy()
-    return [greedy] if own == greedy else [greedy, own]
+def _language(recipe: Recipe) -> str:
+    return recipe.languages[-1] if recipe.languages else ""
 
 
-def _answer(generator: Generator, sources: Sequence[Any], options: SearchOptions) -> Answers:
-    texts = [candidates[0].text for candidates in generator.generate(sources, options)]
-    name = "greedy" if options.beam_size == 1 else f"beam{options.beam_size}"
-    return Answers("sampling" if options.temperature else name, tuple(texts))
+def _add_to_card(
+    folder: ModelFolder,
+    corpus: PreparedCorpus,
+    part: str,
+    metrics: Metrics,
+    own: Answers,
+    asked: TestSet,
+    recipe: Recipe,
+) -> Metrics:
+    """Writes all scores to the model's card, and returns them."""
+    predicted = _prediction_scores(folder, corpus, part, recipe)
+    metrics = {**folder.config.training["metrics"], **predicted, **metrics}
+    samples = [
+        (" / ".join(asked.sources[i]), own.texts[i])
+        for i in evenly_spaced(len(asked.sources), SAMPLES)
+    ]
+    write_scores(folder.path, folder.config, len(corpus.train), metrics, samples, recipe.search)
+    return metrics
 
 
 def _prediction_scores(
-    generator: Generator, weights: Path, corpus: PreparedCorpus, part: str, recipe: Recipe
+    folder: ModelFolder, corpus: PreparedCorpus, part: str, recipe: Recipe
 ) -> Metrics:
-    network = TokenSeq2Seq(generator.config.network)
-    network.load_weights(weights)
+    network = TokenSeq2Seq(folder.config.network)
+    network.load_weights(folder.path / WEIGHTS_FILE)
     shard = corpus.part(part)
     score = Scorer(network, sized_options(recipe.fit, corpus.train).batch_tokens)(shard)
     words = sum(len(words_of(shard.target_text(i))) + 1 for i in range(len(shard)))
@@ -141,6 +209,7 @@ def _translation_scores(texts: Sequence[str], references: Sequence[str], languag
         f"BLEU {signature}": round(bleu, 2),
         f"BLEU {lowercase_signature}": round(lowercase_bleu, 2),
         "chrF2": round(corpus_chrf(texts, references), 2),
+        "TER": round(corpus_ter(texts, references), 2),
     }
 
 
@@ -159,6 +228,34 @@ def _mean_words(texts: Sequence[str]) -> float:
     return sum(len(words_of(text)) for text in texts) / len(texts)
 
 
+def _compare(
+    asked: TestSet, answered: Sequence[Answers], against: Path | None, recipe: Recipe
+) -> list[Comparisons]:
+    """Compares the recipe's own search with the greedy one, and with all that another run kept."""
+    own = answered[-1]
+    baselines = [(each.search, each.texts) for each in answered[:-1]]
+    if against:
+        baselines += [
+            (f"{against} {each.search}", each.texts) for each in read_answers(against, asked)
+        ]
+    return [
+        Comparisons(
+            name,
+            own.search,
+            tuple(compare(texts, own.texts, asked.references, language=_language(recipe))),
+        )
+        for name, texts in baselines
+    ]
+
+
+def _describe(compared: Comparisons) -> list[str]:
+    return [
+        f"{compared.system} against {compared.baseline}: {each.metric} {each.score:.2f} against "
+        f"{each.baseline:.2f}, p = {each.p_value:.4f}"
+        for each in compared.scores
+    ]
+
+
 def _warnings(
     part: str, metrics: Metrics, texts: Sequence[str], references: Sequence[str]
 ) -> list[str]:
@@ -172,24 +269,44 @@ def _warnings(
     return warnings
 
 
-def _samples(sources: Sequence[Sequence[str]], texts: Sequence[str]) -> list[tuple[str, str]]:
-    return [(" / ".join(sources[i]), texts[i]) for i in evenly_spaced(len(sources), SAMPLES)]
+def _write_page(
+    recipe: Recipe,
+    corpus: PreparedCorpus,
+    asked: TestSet,
+    answered: Sequence[Answers],
+    metrics: Metrics,
+    compared: Sequence[Comparisons],
+    unseen: dict[str, int],
+) -> None:
+    output = Path(recipe.output)
+    history = read_history(output / "checkpoints" / CHECKPOINT_FILE)
+    rows = [(each.baseline, each.system, score) for each in compared for score in each.scores]
+    page = render_page(
+        Evaluation(recipe, corpus.fingerprint, asked, answered, metrics, rows, history, unseen)
+    )
+    place = output / FOLDER / f"{asked.name}.html"
+    with writing(place):
+        place.write_text(page, encoding="utf-8")
 
 
-def _report(
+def _write_report(
     model_name: str,
     corpus: PreparedCorpus,
     metrics: Metrics,
-    sources: Sequence[Sequence[str]],
-    references: Sequence[str],
+    asked: TestSet,
     answered: Sequence[Answers],
-) -> str:
+    output: Path,
+) -> None:
     header = ("source", "reference", *(answers.search for answers in answered))
     rows = [
-        (" / ".join(sources[i]), references[i], *(answers.texts[i] for answers in answered))
-        for i in evenly_spaced(len(sources), REPORTED)
+        (
+            " / ".join(asked.sources[i]),
+            asked.references[i],
+            *(answers.texts[i] for answers in answered),
+        )
+        for i in evenly_spaced(len(asked.sources), REPORTED)
     ]
-    return (
+    text = (
         f"# {model_name}: evaluation\n\n"
         f"{len(corpus.train):,} training, {len(corpus.dev):,} dev and {len(corpus.test):,} test "
         f"examples (corpus {corpus.fingerprint[:12]}). The {metrics['engine']} engine answered; "
@@ -197,3 +314,5 @@ def _report(
         f"{markdown_table(('score', 'value'), metrics.items())}\n\n"
         f"{markdown_table(header, rows)}\n"
     )
+    with writing(output / "report.md"):
+        (output / "report.md").write_text(text, encoding="utf-8")

@@ -106,6 +106,15 @@ def load_checkpoint(path: Path, model: keras.Model, run: str) -> Progress:
     return progress
 
 
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Returns the scores of each epoch that a run has done; none without a checkpoint."""
+    try:
+        with h5py.File(path, "r") as file:
+            return list(json.loads(file.attrs["progress"])["history"])
+    except (OSError, KeyError, ValueError):
+        return []
+
+
 def _variables(model: keras.Model) -> dict[str, Any]:
     """Returns every variable that the next step depends on, except metrics, by a stable name."""
     kept = model.weights + model.non_trainable_variables + model.optimizer.variables

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 WIDTH, HEIGHT = 460, 196
 LEFT, BOTTOM, TOP = 44, 40, 22
@@ -54,6 +54,39 @@ def curve(points: Sequence[Sequence[float]], colour: str) -> str:
     ]
     labels = _labels("number of most frequent pieces (logarithmic)", "share of all tokens")
     return _svg([*_scale("100 %", "0 %"), line, *marks, *labels])
+
+
+def lines(series: Mapping[str, tuple[Sequence[float], str]], horizontal: str, vertical: str) -> str:
+    """Draws a line for each series of values at 1, 2, 3, ...; the scale is theirs.
+
+    Args:
+        series: name -> values and colour, at least two values.
+        horizontal, vertical: labels of the axes.
+    """
+    least = min(min(values) for values, _ in series.values())
+    most = max(max(values) for values, _ in series.values())
+    count = max(len(values) for values, _ in series.values())
+    shapes = []
+    for row, (name, (values, colour)) in enumerate(series.items()):
+        places = [
+            f"{LEFT + (WIDTH - LEFT) * i / (count - 1):.1f} "
+            f"{_y((value - least) / max(most - least, 1e-9)):.1f}"
+            for i, value in enumerate(values)
+        ]
+        shapes.append(
+            f'<path d="M{" L".join(places)}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
+        )
+        shapes.append(
+            f'<text x="{WIDTH}" y="{TOP + 12 + 14 * row}" text-anchor="end" '
+            f'style="fill:{colour}">{name}</text>'
+        )
+    marks = [
+        _text(LEFT + (WIDTH - LEFT) * max(i - 1, 0) / (count - 1), TICKS, str(i), "middle")
+        for i in _round_numbers(count)
+        if i
+    ]
+    scale = _scale(f"{most:.2f}", f"{least:.2f}")
+    return _svg([*scale, *shapes, *marks, *_labels(horizontal, vertical)])
 
 
 def _y(share: float) -> float:

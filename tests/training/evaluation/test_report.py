@@ -9,6 +9,7 @@ import pytest
 from model.config import SearchOptions
 from model.folder import CARD_FILE, load_folder
 from model.generator import Generator
+from training.errors import CorpusError
 from training.evaluation import report
 from training.evaluation.report import evaluate
 from training.fit.loop import fit
@@ -76,3 +77,34 @@ def test_without_a_test_part_dev_is_scored(
     scores = evaluate(recipe)
     assert "dev_greedy_exact_match" in scores
     assert "there is no test part" in scores
+
+
+def test_files_are_answered_and_compared_with_another_run(
+    fitted: Path, make_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    recipe = make_recipe(fitted)
+    before = (fitted / "model" / CARD_FILE).read_text()
+    source, target = tmp_path / "new.en", tmp_path / "new.de"
+    source.write_text("one two\n\nthree four five\n")
+    target.write_text("two one\nnothing\nfive four three\n")
+    evaluate(recipe, test=(source, target))
+    found = (fitted / "evaluation" / "new.greedy.txt").read_text().splitlines()
+    assert len(found) == 3
+    assert found[1] == ""  # nothing was asked
+    assert "five four three" in (fitted / "evaluation" / "new.html").read_text()
+    scores = evaluate(recipe, test=(source, target), against=fitted)
+    assert f"greedy against {fitted} greedy: BLEU" in scores
+    assert (fitted / "model" / CARD_FILE).read_text() == before
+
+    target.write_text("two one\n")
+    with pytest.raises(CorpusError, match="has 3 lines, but"):
+        evaluate(recipe, test=(source, target))
+
+
+def test_two_searches_are_compared(fitted: Path, make_recipe: Callable[..., Recipe]) -> None:
+    search = SearchOptions(beam_size=2)
+    scores = evaluate(make_recipe(fitted).model_copy(update={"search": search}))
+    assert "beam2 against greedy: BLEU" in scores
+    assert "test_beam2_TER" in scores
+    page = (fitted / "evaluation" / "test.html").read_text()
+    assert "<td>greedy</td><td>beam2</td><td>chrF2</td>" in page

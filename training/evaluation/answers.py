@@ -1,0 +1,145 @@
+"""Test sets, a model's answers to them, and the files that both are kept in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.config import SearchOptions
+from model.generator import Generator
+from model.text.normalise import normalise
+from model.tokenizer import normalise_target
+from training.errors import CorpusError, MisalignedError
+from training.files.archives import plain_name
+from training.files.paths import read_lines, writing
+from training.prepare.shards import Shard, evenly_spaced
+
+FOLDER = "evaluation"
+SUFFIX = ".txt"
+
+Turns = Sequence[str]
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Sources with their references.
+
+    Attributes:
+        name: of its files.
+        sources: turns of each source, oldest first.
+        references: as the model's tokenizer would write them.
+    """
+
+    __test__ = False  # no class of tests
+
+    name: str
+    sources: tuple[tuple[str, ...], ...]
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers to a test set by one search.
+
+    Attributes:
+        search: `greedy`, `beam K` or `sampling`.
+        texts: one answer for each source.
+    """
+
+    search: str
+    texts: tuple[str, ...]
+
+
+def test_set_of(shard: Shard, part: str, generator: Generator, most: int) -> TestSet:
+    """Returns at most `most` examples of a part, evenly spaced."""
+    chosen = evenly_spaced(len(shard), most).tolist()
+    rules = generator.config.text
+    return TestSet(
+        part,
+        tuple(tuple(shard.source_turns(i)) for i in chosen),
+        tuple(normalise_target(shard.target_text(i), rules) for i in chosen),
+    )
+
+
+def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
+    """Reads two line-aligned files. Turns of a dialogue are separated by tabs.
+
+    Raises:
+        CorpusError: if one cannot be read, is empty, or they differ in length.
+    """
+    sources, references = ([line for _, line in read_lines(path)] for path in (source, target))
+    if len(sources) != len(references):
+        raise MisalignedError(
+            f"{source} has {len(sources)} lines, but {target} has {len(references)} lines. Both "
+            "sides must be line-aligned."
+        )
+    if not sources:
+        raise CorpusError(f"{source}: is empty.")
+    rules = generator.config.text
+    return TestSet(
+        plain_name(source).rpartition(".")[0] or source.name,
+        tuple(tuple(line.split("\t")) for line in sources),
+        tuple(normalise_target(line, rules) for line in references),
+    )
+
+
+def searches_of(own: SearchOptions) -> list[SearchOptions]:
+    """Returns greedy search, and the recipe's own unless it is the same; without re-ranking."""
+    own = own.model_copy(update={"n_best": 1, "rerank_weight": 0.0})
+    greedy = own.greedy()
+    return [greedy] if own == greedy else [greedy, own]
+
+
+def answer(generator: Generator, sources: Sequence[Turns], options: SearchOptions) -> Answers:
+    """Answers each source by one search; a source without text by none."""
+    asked = [i for i, turns in enumerate(sources) if normalise(turns[-1])]
+    found = generator.generate([sources[i] for i in asked], options)
+    texts = [""] * len(sources)
+    for i, candidates in zip(asked, found, strict=True):
+        texts[i] = candidates[0].text
+    name = "greedy" if options.beam_size == 1 else f"beam{options.beam_size}"
+    return Answers("sampling" if options.temperature else name, tuple(texts))
+
+
+def write_answers(output: Path, test: TestSet, answered: Sequence[Answers]) -> None:
+    """Writes sources, references and answers, a line each, to `output/evaluation`.
+
+    Raises:
+        CorpusError: if they cannot be written.
+    """
+    texts = {
+        "source": ["\t".join(turns) for turns in test.sources],
+        "reference": test.references,
+        **{each.search: each.texts for each in answered},
+    }
+    folder = output / FOLDER
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, lines in texts.items():
+            content = "".join(f"{' '.join(line.splitlines())}\n" for line in lines)
+            (folder / f"{test.name}.{name}{SUFFIX}").write_text(content, encoding="utf-8")
+
+
+def read_answers(output: Path, test: TestSet) -> list[Answers]:
+    """Reads the answers to a test set that another run has kept.
+
+    Raises:
+        CorpusError: if it has none, or was asked something else.
+    """
+    folder = output / FOLDER
+    found = {
+        path.name.removeprefix(f"{test.name}.").removesuffix(SUFFIX): _lines_in(path)
+        for path in sorted(folder.glob(f"{test.name}.*{SUFFIX}"))
+    }
+    references = found.pop("reference", None)
+    found.pop("source", None)
+    if references is None or not found:
+        raise CorpusError(f"{folder}: has no answers to {test.name}. Run `evaluate` there first.")
+    if references != test.references:
+        raise CorpusError(f"{folder}: its {test.name} has other references than this one.")
+    return [Answers(search, texts) for search, texts in found.items()]
+
+
+def _lines_in(path: Path) -> tuple[str, ...]:
+    return tuple(line for _, line in read_lines(path))

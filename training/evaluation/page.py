@@ -1,0 +1,124 @@
+"""The page of an evaluation: a self-contained HTML file for people. Its form is
+`evaluation.html.jinja`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from training.evaluation.answers import Answers, TestSet
+from training.evaluation.replies import commonest
+from training.evaluation.significance import Comparison
+from training.metrics import corpus_bleu, exact_match, words_of
+from training.model_card import Metrics
+from training.prepare.charts import lines
+from training.prepare.shards import evenly_spaced
+from training.recipe import Recipe
+
+#: Groups of sources by length, rows of the tables of answers and of words.
+LENGTH_GROUPS, SHOWN_ANSWERS, SHOWN_REPLIES, SHOWN_WORDS = 5, 100, 10, 40
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that a page shows.
+
+    Attributes:
+        recipe: of the run.
+        fingerprint: of its corpus.
+        asked: the test set.
+        answered: answers of each search, the recipe's own last.
+        metrics: name -> score.
+        compared: baseline, system and their scores by a metric.
+        history: scores of each epoch of the run.
+        unseen: words of the answers that no target of the training part has, with their numbers.
+    """
+
+    recipe: Recipe
+    fingerprint: str
+    asked: TestSet
+    answered: Sequence[Answers]
+    metrics: Metrics
+    compared: Sequence[tuple[str, str, Comparison]]
+    history: Sequence[dict[str, float]]
+    unseen: dict[str, int]
+
+
+def render_page(given: Evaluation) -> str:
+    """Builds the whole page, in HTML."""
+    is_reply = given.recipe.task == "reply"
+    return _template().render(
+        name=given.recipe.name,
+        asked=given.asked.name,
+        sources=len(given.asked.sources),
+        fingerprint=given.fingerprint,
+        metrics=given.metrics,
+        compared=given.compared,
+        searches=[each.search for each in given.answered],
+        length_metric="exact matches in %" if is_reply else "BLEU",
+        lengths=_lengths(given),
+        replies=commonest(given.answered[-1].texts, SHOWN_REPLIES) if is_reply else [],
+        unseen=list(islice(given.unseen.items(), SHOWN_WORDS)),
+        curves=_curves(given),
+        answers=_answers(given),
+    )
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader(f"training.{room}", ".") for room in ("evaluation", "prepare")]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template("evaluation.html.jinja")
+
+
+def _lengths(given: Evaluation) -> list[dict[str, Any]]:
+    """Returns scores of groups of sources of about equal sizes, the shortest first."""
+    words = np.array([len(words_of(turns[-1])) for turns in given.asked.sources])
+    shares = np.linspace(0, 1, LENGTH_GROUPS, endpoint=False)
+    borders = np.unique([*np.quantile(words, shares).astype(int), words.max() + 1])
+    rows = []
+    for least, end in pairwise(borders.tolist()):
+        chosen = np.flatnonzero((words >= least) & (words < end)).tolist()
+        if chosen:
+            scores = [_score_of(given, answers, chosen) for answers in given.answered]
+            sizes = {"least": least, "most": end - 1, "sources": len(chosen)}
+            rows.append({**sizes, "scores": scores})
+    return rows
+
+
+def _score_of(given: Evaluation, answers: Answers, chosen: Sequence[int]) -> float:
+    texts = [answers.texts[i] for i in chosen]
+    references = [given.asked.references[i] for i in chosen]
+    if given.recipe.task == "reply":
+        return exact_match(texts, references)
+    language = given.recipe.languages[-1] if given.recipe.languages else ""
+    return corpus_bleu(texts, references, language=language)[0]
+
+
+def _curves(given: Evaluation) -> Markup | None:
+    if len(given.history) < 2:
+        return None
+    series = {
+        "train": ([entry["train_loss"] for entry in given.history], "var(--blue)"),
+        "dev": ([entry["loss"] for entry in given.history], "var(--orange)"),
+    }
+    return Markup(lines(series, "epoch", "loss"))
+
+
+def _answers(given: Evaluation) -> list[list[str]]:
+    asked = given.asked
+    return [
+        [" / ".join(asked.sources[i]), asked.references[i], *(a.texts[i] for a in given.answered)]
+        for i in evenly_spaced(len(asked.sources), SHOWN_ANSWERS).tolist()
+    ]

@@ -1,0 +1,57 @@
+"""Comparison of answers to one test set: is a difference more than chance?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sacrebleu.significance import PairedTest, Result
+
+from training.metrics import bleu_metric, chrf_metric
+
+#: Test sets that are drawn from the one at hand.
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores of two systems by one metric.
+
+    Attributes:
+        metric: its name.
+        baseline, score: of the two systems.
+        p_value: probability of a difference as large if they were equally good.
+    """
+
+    metric: str
+    baseline: float
+    score: float
+    p_value: float
+
+
+def compare(
+    baseline: Sequence[str], texts: Sequence[str], references: Sequence[str], *, language: str = ""
+) -> list[Comparison]:
+    """Compares two systems by paired bootstrap resampling (Koehn 2004), in BLEU and chrF2.
+
+    Args:
+        baseline, texts: answers of both systems.
+        references: in the same order.
+        language: of the texts, a code or nothing.
+    """
+    test = PairedTest(
+        [("baseline", list(baseline)), ("system", list(texts))],
+        {"BLEU": bleu_metric(language=language), "chrF2": chrf_metric()},
+        [list(references)],
+        test_type="bs",
+        n_samples=RESAMPLES,
+    )
+    _, scores = test()
+    found = []
+    for metric, results in scores.items():
+        first, second = results
+        if isinstance(first, Result) and isinstance(second, Result):  # else names of the systems
+            # sacreBLEU's p of equal scores is the least there is.
+            p_value = 1.0 if first.score == second.score else second.p_value or 0.0
+            found.append(Comparison(metric, first.score, second.score, p_value))
+    return found
