@@ -28,6 +28,8 @@ COMMANDS = {
     "chat": Command("model", "serve", "talks with you in the terminal"),
     "reply": Command("model", "serve", "answers each line of standard input"),
     "translate": Command("model", "serve", "translates each line of standard input"),
+    "new": Command("training", "train", "looks at files and writes a recipe that fits them"),
+    "train": Command("training", "train", "makes a model of files, in one go"),
     "prepare": Command("training", "train", "makes a corpus of files, by a recipe"),
     "fit": Command("training", "train", "trains a model on it"),
     "evaluate": Command("training", "train", "scores the model"),
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command that the first argument names. Returns the exit code."""
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help"):
-        rows = (f"  {name:<10} {command.meaning}\n" for name, command in COMMANDS.items())
+        rows = (f"  {name:<14} {command.meaning}\n" for name, command in COMMANDS.items())
         print(f"{_USAGE}{''.join(rows)}\n`seq2seq COMMAND --help` says more of one.")
         return 0
     if name == "--version":

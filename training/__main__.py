@@ -1,4 +1,5 @@
-"""`python -m training prepare|fit|evaluate|export RECIPE`, `mine FILE...`, `align FILE FILE`."""
+"""`python -m training new|train PATH...`, `prepare|fit|evaluate|export RECIPE`, `mine FILE...`,
+`align FILE FILE`."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Literal, TextIO, TypeAlias, TypeVar, get_args
 
+from model.config import Task
 from model.engine import EngineName
 from model.errors import Seq2SeqError
 from model.quiet import quiet_framework
@@ -21,6 +23,7 @@ from training.errors import CorpusError, explain
 from training.files.paths import writing
 from training.files.records import Fault
 from training.formats import MIN_SCORE
+from training.new.write import name_of
 from training.prepare.advice import expectation_of, notes_of
 from training.prepare.prepare import prepare
 from training.recipe import read_complete_recipe
@@ -30,7 +33,9 @@ STRICT = "stop at the first record or file that cannot be read, instead of leavi
 #: Commands that write data to standard output.
 PRINTING = ("mine", "align")
 #: Commands that resume after they were stopped.
-RESUMING = ("prepare", "fit")
+RESUMING = ("prepare", "fit", "train")
+#: Commands that lead from a recipe to a model, in order.
+RECIPE_COMMANDS = ("prepare", "fit", "export", "evaluate")
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
 
@@ -82,6 +87,7 @@ def _describe(error: OSError, chosen: argparse.Namespace) -> str:
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_new(commands)
     _add_recipe_commands(commands)
     _add_mine(commands)
     _add_align(commands)
@@ -139,6 +145,39 @@ def _add_evaluate_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--engine", choices=get_args(EngineName), default="auto", help="that answers"
+    )
+
+
+def _add_new(commands: Commands) -> None:
+    for name, run, description in (
+        ("new", _new, "look at files and write a recipe that fits them"),
+        ("train", _train, "make a model of files in one go; the same command goes on with it"),
+    ):
+        command = commands.add_parser(name, help=description, description=description)
+        command.add_argument(
+            "paths", nargs="+", metavar="PATH", help="files, folders, globs or archives"
+        )
+        command.add_argument(
+            "--task", choices=get_args(Task), help="by default, what the files look like"
+        )
+        command.add_argument(
+            "--languages",
+            nargs="+",
+            type=_language,
+            default=[],
+            metavar="CODE",
+            help="of source and target, or one for replies; by default, those of the texts",
+        )
+        command.set_defaults(run=run)
+    commands.choices["new"].add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="RECIPE",
+        help="by default NAME.toml",
+    )
+    commands.choices["train"].add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MODEL", help="the model folder"
     )
 
 
@@ -200,6 +239,39 @@ def _share(text: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"must be 0 to 1. Received: {text}")
     return share
+
+
+def _new(chosen: argparse.Namespace) -> str:
+    with quiet_framework():
+        from training.pipeline import write_recipe
+    name = name_of(chosen.paths[0])
+    recipe_path = chosen.output or Path(f"{name}.toml")
+    write_recipe(
+        chosen.paths,
+        recipe_path,
+        output=f"runs/{name}",
+        task=chosen.task,
+        languages=tuple(chosen.languages),
+        say=_say,
+    )
+    steps = (f"python -m training {step} {recipe_path}" for step in RECIPE_COMMANDS)
+    return f"Look at {recipe_path}, then: {' && '.join(steps)}"
+
+
+def _train(chosen: argparse.Namespace) -> str:
+    with quiet_framework():
+        from training.pipeline import train
+    return train(
+        chosen.paths,
+        chosen.output,
+        task=chosen.task,
+        languages=tuple(chosen.languages),
+        say=_say,
+    )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _prepare(chosen: argparse.Namespace) -> str:

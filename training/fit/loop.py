@@ -91,6 +91,7 @@ class Run:
         self.model_path = Path(recipe.output) / "model"
         require_replaceable(self.model_path)
         self.folder.mkdir(parents=True, exist_ok=True)
+        keras.utils.clear_session()  # checkpoints name weights, whose names count networks
         _make_deterministic(recipe.fit.seed)
         keras.mixed_precision.set_dtype_policy(recipe.fit.precision)
         self.network = TokenSeq2Seq(network_config(recipe, corpus))

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from training.formats import FORMATS, Format
+from training.new.detect import Detected, detect
+
+XML = '<cesAlign><linkGrp fromDoc="de/1.xml" toDoc="en/1.xml"/></cesAlign>'
+NAMES = {"cornell": "movie_conversations.txt", "parquet": "a.parquet", "discord": "a.csv"}
+#: Formats whose files do not say which they are: two of the same language, or a line-aligned one.
+UNSURE = {"bitext": "lines", "moses": "lines", "pairs": "exchanges", "subtitle-pairs": "subtitles"}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> None:
+    info = FORMATS[form]
+    suffix = {"table": ".csv"}.get(form) or (*info.suffixes, ".txt")[0]
+    file = tmp_path / NAMES.get(form, f"a{suffix}")
+    file.write_text(info.example)
+    found = detect(file)
+    assert found is not None
+    assert found.format == UNSURE.get(form, form)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.csv", "id,Question,Answer\n1,Who?,Me.\n", Detected("table", ("Question", "Answer"))),
+        ("a.csv", "1;Who is it?;It is me.\n2;Why so?;No idea.\n", None),
+        (
+            "a.csv",
+            "No,Utterance,Dialogue_ID,Time\n1,Who is it?,7,1:00\n2,It is me.,7,1:02\n",
+            Detected("table", ("Utterance",), "Dialogue_ID"),
+        ),
+        ("a.tsv", "question\tanswer\nWho?\tMe.\n", Detected("table", ("question", "answer"))),
+        ("a.tmx", '<tuv xml:lang="en-GB"/><tuv xml:lang="de"/>', None),
+        ("a.bin", "\x00\x01\x02\x03", None),
+        ("a.txt", "", None),
+    ],
+)
+def test_tables_tell_their_columns(
+    tmp_path: Path, name: str, text: str, expected: Detected | None
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    found = detect(file)
+    if name.endswith(".tmx"):
+        expected = Detected("tmx", languages=("en", "de"))
+    elif ";" in text:
+        expected = Detected("table", ("2", "3"))
+    assert found == expected
+
+
+def test_an_archive_is_what_it_contains(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("readme.txt.jpg", b"\x00")
+        archive.writestr("films/one.srt", FORMATS["subtitles"].example)
+    assert detect(tmp_path / "a.zip") == Detected("subtitles")
+    with zipfile.ZipFile(tmp_path / "X.de-en.txt.zip", "w") as archive:
+        archive.writestr("X.de-en.de", "Wer ist da?\n")
+        archive.writestr("X.de-en.en", "Who is there?\n")
+    assert detect(tmp_path / "X.de-en.txt.zip") == Detected("moses", languages=("de", "en"))

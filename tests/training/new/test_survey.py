@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from training.errors import CorpusError
+from training.new.sizes import propose
+from training.new.survey import survey
+from training.new.write import describe, name_of, recipe_text
+from training.recipe import read_recipe
+
+ENGLISH = ("Where have you been all day?", "I want a cup of tea.", "The dog is in the garden.")
+GERMAN = ("Wo bist du den ganzen Tag gewesen?", "Ich möchte eine Tasse Tee.", "Der Hund ist da.")
+
+
+def write_rows(path: Path, *columns: tuple[str, ...], times: int = 10) -> str:
+    rows = ["\t".join(row) for row in zip(*columns, strict=True)]
+    path.write_text("\n".join(rows * times) + "\n")
+    return str(path)
+
+
+def test_two_languages_are_to_be_translated(tmp_path: Path) -> None:
+    found = survey([write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)], languages=())
+    assert (found.task, found.languages, found.examples) == ("translate", ("en", "de"), 30)
+    [source] = found.sources
+    assert (source.config.format, source.config.swap) == ("pairs", False)
+    assert describe(source) == "1 file, 2 kB, en-de, 30 examples"
+
+
+def test_the_languages_that_are_asked_for_turn_a_source_around(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
+    found = survey([path], languages=("de", "en"))
+    assert found.languages == ("de", "en")
+    assert found.sources[0].config.swap
+
+
+def test_one_language_is_a_dialogue(tmp_path: Path) -> None:
+    found = survey([write_rows(tmp_path / "a.tsv", ENGLISH, ENGLISH[::-1])], languages=())
+    assert (found.task, found.languages) == ("reply", ("en",))
+    assert found.sources[0].config.format == "exchanges"
+
+
+def test_two_sides_are_a_bitext(tmp_path: Path) -> None:
+    paths = [
+        write_rows(tmp_path / "train.en", ENGLISH),
+        write_rows(tmp_path / "train.de", GERMAN),
+    ]
+    found = survey(paths, languages=())
+    assert (found.task, found.languages, found.examples) == ("translate", ("en", "de"), 30)
+    assert found.sources[0].config.format == "bitext"
+
+
+def test_a_folder_has_a_source_for_each_format(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.jsonl", ('{"turns": ["Hello.", "Hi."]}',))
+    (tmp_path / "b.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
+    (tmp_path / "LICENSE.jpg").write_bytes(b"\x00\x01")
+    found = survey([str(tmp_path)], languages=("en",))
+    assert {source.config.format for source in found.sources} == {"jsonl", "subtitles"}
+    assert {source.config.path for source in found.sources} == {str(tmp_path)}
+    assert [source.encodings for source in found.sources] == [(), ("utf-8",)]
+
+
+def test_files_that_hold_nothing_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one line\n")
+    with pytest.raises(CorpusError, match="no file of a known format holds an example"):
+        survey([str(tmp_path)], languages=())
+
+
+def test_files_that_do_not_fit_the_task_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
+    with pytest.raises(CorpusError, match="subtitles cannot train task 'translate'"):
+        survey([str(tmp_path)], task="translate", languages=())
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ((ENGLISH, GERMAN), "these texts alone"),
+        ((tuple(f"Question {i}?" for i in range(99)), ("Yes.",) * 99), "by heart"),
+        ((ENGLISH, ENGLISH[::-1]), "the default model"),  # each question often: no list of answers
+    ],
+)
+def test_a_recipe_that_is_written_can_be_read(
+    tmp_path: Path, columns: tuple[tuple[str, ...], ...], kind: str
+) -> None:
+    path = write_rows(tmp_path / "a.tsv", *columns, times=1 if kind == "by heart" else 10)
+    found = survey([path], languages=())
+    proposal = propose(found)
+    assert kind in proposal.kind
+    recipe_path = tmp_path / "a.toml"
+    recipe_path.write_text(recipe_text(name_of(path), "runs/a", found, proposal))
+    recipe = read_recipe(recipe_path)
+    assert (recipe.name, recipe.task, recipe.languages) == ("a", found.task, found.languages)
+    assert [source.path for source in recipe.corpus.sources] == [path]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("films/", "films"), ("my talks/*.srt", "my-talks"), ("a/fra-eng.tsv.gz", "fra-eng")],
+)
+def test_a_model_is_named_after_its_files(path: str, name: str) -> None:
+    assert name_of(path) == name

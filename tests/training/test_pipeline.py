@@ -1,0 +1,65 @@
+"""From a file to a model in one command, which goes on where it was killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from model.generator import Generator
+from training import pipeline
+from training.__main__ import main
+from training.recipe import read_recipe
+
+#: For what hangs; a machine that is busy takes minutes.
+pytestmark = pytest.mark.timeout(1800)
+
+ANSWERS = {f"What is {word}?": f"It is {word}." for word in ("tea", "rain", "bread", "snow")}
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Path:
+    path = tmp_path / "answers.tsv"
+    path.write_text("".join(f"{question}\t{answer}\n" for question, answer in ANSWERS.items()))
+    return path
+
+
+def test_new_writes_a_recipe_and_says_what_it_found(
+    answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(answers.parent)
+    assert main(["new", "answers.tsv"]) == 0
+    printed = capsys.readouterr().out
+    size = answers.stat().st_size
+    assert f"answers.tsv: exchanges, 1 file, {size} bytes, en, 4 examples" in printed
+    assert "on this machine" in printed
+    assert "python -m training prepare answers.toml" in printed
+    assert read_recipe(Path("answers.toml")).corpus.dev_fraction == 0
+    assert main(["new", "answers.tsv"]) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_train_goes_on_where_it_was_killed(
+    answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = answers.parent / "model"
+    command = ["train", str(answers), "-o", str(model), "--languages", "en"]
+
+    def stop(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "export", stop)
+        assert main(command) == 130
+    assert not model.exists()
+    assert "epoch 1 of" in capsys.readouterr().out
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "epoch 1 of" not in printed
+    assert "train_greedy_exact_match: 100.0" in printed
+    generator = Generator.load(model)
+    [[answer]] = generator.generate(["what is rain?"])
+    assert answer.text == "It is rain."
+
+    assert main(["train", str(answers.parent), "-o", str(model)]) == 1
+    assert "is for other files" in capsys.readouterr().err

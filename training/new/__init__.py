@@ -1,0 +1,1 @@
+"""`new`: a recipe for files that nobody has described."""

@@ -1,0 +1,204 @@
+"""Detection of formats: from a file's name and its first lines to the format of a source.
+
+It tells what a file looks like. Whether it is that, its reader says (`survey.py`).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.cleaning.languages import base_of, can_identify
+from training.files.archives import (
+    is_archive,
+    names_in,
+    open_unpacked,
+    plain_name,
+    wanted_members,
+)
+from training.files.encodings import decode
+from training.formats import FORMATS, Format
+from training.readers.chat_dates import STAMP
+from training.readers.discord import COLUMNS as DISCORD_COLUMNS
+
+#: Bytes of a file, and lines of them, that are looked at.
+HEAD_BYTES, HEAD_LINES = 64 * 1024, 200
+#: Share of the lines that must look alike.
+MOST, SOME = 0.8, 0.1
+
+#: Formats that a suffix names.
+_BY_SUFFIX: dict[str, Format] = {
+    **dict.fromkeys(FORMATS["subtitles"].suffixes, "subtitles"),
+    **dict.fromkeys(FORMATS["yaml"].suffixes, "yaml"),
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+#: Names of columns with a message and its reply, or a source and its target, the best first.
+_COLUMN_PAIRS = (
+    ("question", "answer"),
+    ("message", "reply"),
+    ("source", "target"),
+    ("prompt", "response"),
+    ("input", "output"),
+    ("context", "response"),
+)
+#: A second column of text has at least this share of the letters of the first.
+SECOND_COLUMN = 0.5
+_CONVERSATION = re.compile(r"(dialog|convers|thread|talk|scene|session).*id", re.IGNORECASE)
+_PAIR_OF_LANGUAGES = re.compile(r"[.-]([a-z]{2,3})-([a-z]{2,3})(?:\.txt)?\.zip$")
+_CHAT_LINE = re.compile(rf"\W?\[?{STAMP}(\]|,|:|\s)")
+
+
+Predicate = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Detected:
+    """A format, with the keys that a source of it needs.
+
+    Attributes:
+        format: of the file.
+        columns: of a table.
+        group_column: of a table with a turn in each row.
+        languages: codes in the file, for a format that needs them.
+    """
+
+    format: Format
+    columns: tuple[str, ...] = ()
+    group_column: str = ""
+    languages: tuple[str, ...] = ()
+
+
+def detect(path: Path) -> Detected | None:
+    """Returns the format that a file, or what an archive contains, looks like; None if it looks
+    like none, as a picture or a licence.
+
+    Raises:
+        CorpusError: if it cannot be read.
+    """
+    if is_archive(path):
+        return _detect_in_archive(path)
+    name = plain_name(path)
+    found = _BY_SUFFIX.get(Path(name).suffix)
+    if found:
+        return Detected(found)
+    lines = head_of(path)
+    if not lines:
+        return None
+    if name.endswith(".tmx"):
+        return Detected("tmx", languages=_languages_of_tmx("\n".join(lines)))
+    if name.endswith(".json"):
+        return Detected(_format_of_json("\n".join(lines)))
+    if name.endswith(".xml"):
+        return _detect_xml("\n".join(lines))
+    return _detect_lines(lines, name)
+
+
+def head_of(path: Path) -> list[str]:
+    """Returns the first lines of a text file, without empty ones; none if it is no text.
+
+    Raises:
+        CorpusError: if it cannot be read.
+    """
+    with open_unpacked(path) as file:
+        content = file.read(HEAD_BYTES)
+    try:
+        text = decode(content[: content.rfind(b"\n") + 1] or content).text
+    except ValueError:
+        return []
+    return [line for line in text.splitlines() if line.strip()][:HEAD_LINES]
+
+
+def _detect_in_archive(path: Path) -> Detected | None:
+    """Returns the format of the first file that has one."""
+    suffixes = tuple({suffix for info in FORMATS.values() for suffix in info.suffixes})
+    pair = _PAIR_OF_LANGUAGES.search(path.name)
+    if pair and any(name.endswith(f".{pair[1]}") for name in names_in(path)):
+        return Detected("moses", languages=(pair[1], pair[2]))
+    members = wanted_members(path, suffixes)
+    return next((found for member in members if (found := detect(member))), None)
+
+
+def _languages_of_tmx(text: str) -> tuple[str, ...]:
+    codes = re.findall(r"""xml:lang=["']([\w-]+)["']""", text)
+    return tuple(dict.fromkeys(base_of(code) for code in codes))[:2]
+
+
+def _format_of_json(text: str) -> Format:
+    if '"from_id"' in text or ('"personal_chat"' in text and '"messages"' in text):
+        return "telegram"
+    return "discord" if '"guild"' in text and '"channel"' in text else "jsonl"
+
+
+def _detect_xml(text: str) -> Detected | None:
+    if "<cesAlign" in text:
+        return Detected("xces")
+    return Detected("opensubtitles") if re.search(r"<s\s", text) else None
+
+
+def _detect_lines(lines: list[str], name: str) -> Detected | None:
+    """Returns the format of a text file by its lines."""
+    kinds: tuple[tuple[Format, float, float], ...] = (
+        ("cornell", _share(lines, lambda line: line.count(" +++$+++ ") >= 3), MOST),
+        ("scan", _share(lines, lambda line: line.startswith("IN: ") and " OUT: " in line), MOST),
+        ("whatsapp", _share(lines, lambda line: bool(_CHAT_LINE.match(line))), 0.5),
+        ("conversations", _share(lines, lambda line: line.startswith("> ")), SOME),
+    )
+    for kind, share, least in kinds:
+        if share >= least:
+            return Detected(kind)
+    if name.endswith(".csv"):
+        return _detect_table(lines)
+    if _share(lines, lambda line: "\t" in line) >= MOST:
+        return _detect_table(lines) if name.endswith(".tsv") and _has_names(lines) else _TABBED
+    is_text = Path(name).suffix in (*FORMATS["lines"].suffixes, "") or language_of(Path(name))
+    return Detected("lines") if is_text else None
+
+
+_TABBED = Detected("exchanges")
+
+
+def language_of(path: Path) -> str:
+    """Returns the code that a file's name ends in (`train.de`), if it is one of a language."""
+    code = Path(plain_name(path)).suffix.removeprefix(".")
+    return code if 2 <= len(code) <= 3 and can_identify(code) else ""
+
+
+def _has_names(lines: list[str]) -> bool:
+    first = {cell.strip().lower() for cell in lines[0].split("\t")}
+    return any(set(pair) <= first for pair in _COLUMN_PAIRS)
+
+
+def _detect_table(lines: list[str]) -> Detected | None:
+    """Returns the two columns of a table with the names of a pair, or else with most text."""
+    separator = max(",;\t|", key=lambda each: min(line.count(each) for line in lines[:5]))
+    rows = [row for row in csv.reader(lines, delimiter=separator) if row]
+    names = [name.strip() for name in rows[0]]
+    if set(DISCORD_COLUMNS) <= set(names):
+        return Detected("discord")
+    if len(names) < 2:
+        return None
+    lower = [name.lower() for name in names]
+    for pair in _COLUMN_PAIRS:
+        if set(pair) <= set(lower):
+            return Detected("table", tuple(names[lower.index(name)] for name in pair))
+    letters = [_letters_in(row[i] for row in rows if i < len(row)) for i in range(len(names))]
+    first, second = sorted(range(len(names)), key=lambda i: -letters[i])[:2]
+    group = next((name for name in names if _CONVERSATION.search(name)), "")
+    if group and letters[second] < SECOND_COLUMN * letters[first]:
+        return Detected("table", (names[first],), group)
+    widest = sorted((first, second))
+    has_names = all(name.replace("_", "").replace(" ", "").isalnum() for name in names)
+    return Detected("table", tuple(names[i] if has_names else str(i + 1) for i in widest))
+
+
+def _letters_in(texts: Iterable[str]) -> int:
+    return sum(sum(map(str.isalpha, text)) for text in texts)
+
+
+def _share(lines: list[str], holds: Predicate) -> float:
+    return sum(map(holds, lines)) / len(lines)

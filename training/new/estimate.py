@@ -1,0 +1,56 @@
+"""Estimate of the time that a new recipe takes, before there is a corpus."""
+
+from __future__ import annotations
+
+from model.config import NetworkConfig, NetworkShape
+from training.fit.sizing import SizedFitConfig, shape_by_heart, sized_for
+from training.metrics import words_of
+from training.new.sizes import PIECES_PER_WORD
+from training.new.survey import Survey
+from training.new.timing import FILLED, measure_speed
+from training.recipe import Recipe
+
+#: Examples that `prepare` reads in a second, and the seconds that all commands need at least.
+PREPARED_PER_SECOND, LEAST_SECONDS = 4000.0, 60.0
+#: Share of the epochs that a run takes: it ends when dev no longer improves, or all is learnt.
+EPOCHS_TAKEN = 0.8
+
+
+def estimate_seconds(recipe: Recipe, found: Survey) -> float:
+    """Returns about how long all commands take here for `recipe`, whose sources are `found`.
+
+    Trains its network for some steps.
+    """
+    source_tokens, target_tokens = (
+        _mean_tokens([example.source[-1] for example in found.sample]),
+        _mean_tokens([example.target for example in found.sample]),
+    )
+    turns = recipe.tokenizer.context_turns
+    source_tokens = min(source_tokens * (1 + turns) // 2, recipe.tokenizer.max_source_tokens)
+    tokens = found.examples * (target_tokens + 1)
+    options = _options_of(recipe, tokens)
+    speed = measure_speed(_network_of(recipe), options, source_tokens, target_tokens)
+    trained = speed.seconds_for(tokens * options.epochs * EPOCHS_TAKEN)
+    return LEAST_SECONDS + found.examples / PREPARED_PER_SECOND + trained
+
+
+def _options_of(recipe: Recipe, tokens: int) -> SizedFitConfig:
+    return sized_for(
+        recipe.fit,
+        tokens,
+        lambda batch_tokens: max(1, round(tokens / (FILLED * batch_tokens))),
+        by_heart=not recipe.corpus.dev_fraction,
+    )
+
+
+def _network_of(recipe: Recipe) -> NetworkConfig:
+    shape: NetworkShape = recipe.network
+    if not recipe.corpus.dev_fraction:
+        shape = shape_by_heart(shape)
+    size = recipe.tokenizer.vocab_size
+    sizes = {"source_vocab_size": size, "target_vocab_size": size}
+    return NetworkConfig.parse({**shape.model_dump(), **sizes}, where="[network]")
+
+
+def _mean_tokens(texts: list[str]) -> int:
+    return max(1, round(PIECES_PER_WORD * sum(len(words_of(text)) for text in texts) / len(texts)))

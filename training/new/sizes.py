@@ -1,0 +1,171 @@
+"""Sizes that fit an amount of data: vocabulary, network, regularisation, epochs, search.
+
+A small corpus wants few pieces, a small network and much noise, for many epochs; a large one the
+opposite (Sennrich and Zhang 2019, arXiv:1905.11901, for translation). The numbers are where dev
+losses were lowest in short runs on two cores; see docs/log.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from model.config import Task
+from training.cleaning.languages import scripts_of
+from training.metrics import words_of
+from training.new.survey import Survey
+
+#: Questions and answers of one's own: fewer are learnt by heart.
+MOST_BY_HEART = 2000
+#: Share of the questions of such a list that come once.
+DISTINCT_SHARE = 0.9
+#: Exchanges in English: fewer fine-tune the default model.
+MOST_FINE_TUNED = 100_000
+#: The model that they start from.
+DEFAULT_MODEL = "models/default"
+#: Pieces of a word, roughly: to guess how many tokens a text has.
+PIECES_PER_WORD = 1.4
+#: Share of the examples that may be longer than the limit of tokens, and what limits there are.
+LONGER_SHARE, TOKEN_LIMITS = 0.02, (64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Settings for up to a number of examples.
+
+    Attributes:
+        examples: the most.
+        vocab_size: pieces.
+        units: embedding, encoder (each direction) and decoder.
+        dropout: for translation; replies, which are less certain, want less.
+        epochs: for translation, and for replies.
+        learning_rate: peak.
+    """
+
+    examples: float
+    vocab_size: int
+    units: tuple[int, int, int]
+    dropout: float
+    epochs: tuple[int, int]
+    learning_rate: float
+
+
+SIZES = (
+    Size(2_000, 1000, (128, 64, 128), 0.4, (60, 40), 0.003),
+    Size(20_000, 2000, (192, 96, 192), 0.4, (40, 20), 0.003),
+    Size(100_000, 4000, (256, 128, 256), 0.35, (30, 12), 0.002),
+    Size(500_000, 8000, (256, 256, 512), 0.2, (10, 5), 0.001),
+    Size(float("inf"), 16_000, (384, 384, 768), 0.1, (5, 3), 0.001),
+)
+#: Of the dropout for translation.
+REPLY_DROPOUT = 0.5
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Sections of a recipe, and why they are so.
+
+    Attributes:
+        kind: what the recipe does, in a sentence.
+        start_from: a model folder, or nothing.
+        corpus, tokenizer, network, fit, search: keys of these sections.
+    """
+
+    kind: str
+    start_from: str = ""
+    corpus: dict[str, Any] = field(default_factory=dict)
+    tokenizer: dict[str, Any] = field(default_factory=dict)
+    network: dict[str, Any] = field(default_factory=dict)
+    fit: dict[str, Any] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
+
+
+def propose(found: Survey) -> Proposal:
+    """Returns the settings that fit what a survey has found."""
+    limits = _limits_of(found)
+    if found.task == "reply":
+        if _is_list_of_answers(found):
+            return Proposal(
+                "It learns these answers by heart.",
+                corpus={"dev_fraction": 0, "test_fraction": 0, **limits},
+                tokenizer={"vocab_size": 2000, "lowercase_source": True},
+                search={"max_tokens": limits["max_target_tokens"]},
+            )
+        if found.languages[:1] == ("en",) and found.examples < MOST_FINE_TUNED:
+            return Proposal(
+                "It starts from the default model, which knows everyday English already.",
+                start_from=DEFAULT_MODEL,
+                fit={"batch_tokens": 1024, "epochs": 3, "learning_rate": 0.0003},
+                search={"no_repeat_ngram": 3, "max_tokens": 32},
+            )
+    size = next(size for size in SIZES if found.examples < size.examples)
+    return _from_scratch(found, size, limits)
+
+
+def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal:
+    is_reply = found.task == "reply"
+    shares = is_reply or _share_a_script(found.languages)
+    embedding, encoder, decoder = size.units
+    dropout = size.dropout * (REPLY_DROPOUT if is_reply else 1.0)
+    tokenizer: dict[str, Any] = {"vocab_size": size.vocab_size, "shared_vocabulary": shares}
+    if is_reply:
+        tokenizer |= {"lowercase_source": True, "plain_punctuation": True, "context_turns": 2}
+    return Proposal(
+        "It learns from these texts alone.",
+        corpus=limits,
+        tokenizer=tokenizer,
+        network={
+            "embedding_units": embedding,
+            "encoder_units": encoder,
+            "decoder_units": decoder,
+            "share_embeddings": shares,
+            "dropout": round(dropout, 3),
+        },
+        fit={
+            "epochs": size.epochs[is_reply],
+            "learning_rate": size.learning_rate,
+            "label_smoothing": 0.0 if is_reply else 0.1,
+        },
+        search=_search_of(found.task, limits["max_target_tokens"]),
+    )
+
+
+def _search_of(task: Task, most_tokens: int) -> dict[str, Any]:
+    if task == "reply":
+        return {"no_repeat_ngram": 3, "max_tokens": 32}
+    return {"beam_size": 4, "length_penalty": 1.0, "max_tokens": most_tokens}
+
+
+def _is_list_of_answers(found: Survey) -> bool:
+    """Tells whether these are somebody's own questions and answers: few, no conversation, and one
+    answer to each."""
+    is_single = all(len(example.source) == 1 for example in found.sample)
+    questions = {example.source[-1].lower() for example in found.sample}
+    is_certain = len(questions) >= DISTINCT_SHARE * len(found.sample)
+    return is_single and is_certain and found.examples < MOST_BY_HEART
+
+
+def _limits_of(found: Survey) -> dict[str, int]:
+    """Returns limits of tokens which few examples exceed."""
+    sides = {
+        "max_source_tokens": [example.source[-1] for example in found.sample],
+        "max_target_tokens": [example.target for example in found.sample],
+    }
+    return {name: _limit_of(texts) for name, texts in sides.items()}
+
+
+def _limit_of(texts: list[str]) -> int:
+    tokens = PIECES_PER_WORD * float(
+        np.quantile([len(words_of(text)) for text in texts], 1.0 - LONGER_SHARE)
+    )
+    return next((limit for limit in TOKEN_LIMITS if tokens <= limit), TOKEN_LIMITS[-1])
+
+
+def _share_a_script(languages: tuple[str, ...]) -> bool:
+    """Tells whether source and target can share pieces: letters of one are letters of the other."""
+    if len(languages) != 2:
+        return True
+    source, target = languages
+    return bool({*scripts_of(source)} & {*scripts_of(target)})

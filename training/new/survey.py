@@ -1,0 +1,270 @@
+"""Survey of files: which sources they are, in which languages, and how much they hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from model.config import Task
+from training.cleaning.languages import base_of, identify, same_language
+from training.errors import CorpusError
+from training.files.encodings import decode
+from training.files.paths import find_files, read_bytes
+from training.files.records import Example, Fault
+from training.formats import FORMATS, Format
+from training.new.detect import Detected, detect, language_of
+from training.prepare.inputs import Input, find_inputs, pieces_of, total_bytes
+from training.prepare.shards import evenly_spaced
+from training.recipe import Recipe, SourceConfig
+
+#: Files of a folder that are looked at to learn its formats, and of those to learn encodings.
+LOOKED_AT, DECODED = 200, 20
+#: Examples of a source that are read; more are estimated by its size.
+MOST_READ = 300_000
+#: Examples that are kept to measure lengths and languages.
+SAMPLED = 4000
+#: Texts of a side whose language is identified.
+IDENTIFIED = 300
+#: Least probability of a text's language, and least share of the texts in the language of most.
+LEAST_CERTAINTY, LEAST_SHARE = 0.5, 0.5
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of one format.
+
+    Attributes:
+        config: source of a recipe.
+        files: number of its files.
+        size: of these, in bytes, unpacked.
+        encodings: those that its files are in, the most frequent first.
+        examples: number of them; an estimate if `is_estimate`.
+        faults: records that could not be read.
+        sample: some examples.
+        languages: of source and target, as far as they are known.
+    """
+
+    config: SourceConfig
+    files: int
+    size: int
+    encodings: tuple[str, ...]
+    examples: int
+    is_estimate: bool
+    faults: int
+    sample: tuple[Example, ...]
+    languages: tuple[str, str]
+
+    @property
+    def says_two_languages(self) -> bool:
+        """Tells whether sources and targets are in two known languages."""
+        source, target = self.languages
+        return bool(source and target) and not same_language(source, target)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All that is known of some files.
+
+    Attributes:
+        task: that they can train.
+        languages: of source and target, or one for replies; empty if unknown.
+        sources: as a recipe names them.
+    """
+
+    task: Task
+    languages: tuple[str, ...]
+    sources: tuple[Source, ...]
+
+    @property
+    def examples(self) -> int:
+        """Returns the number of examples in all sources."""
+        return sum(source.examples for source in self.sources)
+
+    @property
+    def sample(self) -> list[Example]:
+        """Returns some examples of each source."""
+        return [example for source in self.sources for example in source.sample]
+
+
+def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[str, ...]) -> Survey:
+    """Looks at files.
+
+    Args:
+        paths: files, folders, globs or archives.
+        task: what a model is to do; None: what the files look like.
+        languages: codes of source and target, or one for replies; empty: those of the texts.
+
+    Raises:
+        CorpusError: if nothing in them can be read, or not for this task.
+    """
+    found = [_look(config) for config in _sources_of(paths, languages)]
+    found = [source for source in found if source.examples]
+    if not found:
+        raise CorpusError(f"{', '.join(paths)}: no file of a known format holds an example.")
+    if task is None:
+        task = _task_of(found)
+    fitting = [_for_task(source, task) for source in found]
+    usable = [source for source in fitting if task in FORMATS[source.config.format].tasks]
+    if not usable:
+        formats = ", ".join(sorted({source.config.format for source in found}))
+        raise CorpusError(f"files of format {formats} cannot train task '{task}'.")
+    if not languages:
+        languages = _languages_of(usable, task)
+    return Survey(task, languages, tuple(_turned(source, task, languages) for source in usable))
+
+
+def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig]:
+    """Yields a source for each path and format, or one for the two sides of a bitext."""
+    if len(paths) == 2 and all(_is_side(path) for path in paths):
+        yield SourceConfig(format="bitext", path=paths[0], target_path=paths[1])
+        return
+    for path in paths:
+        _, files = find_files(path, [Path()])
+        looked_at = [files[i] for i in evenly_spaced(len(files), LOOKED_AT)]
+        formats: dict[Format, tuple[Detected, list[Path]]] = {}
+        for file in looked_at:
+            if detected := detect(file):
+                formats.setdefault(detected.format, (detected, []))[1].append(file)
+        for detected, members in formats.values():
+            shared = any(
+                set(FORMATS[detected.format].suffixes) & set(FORMATS[other].suffixes)
+                for other in formats
+                if other != detected.format
+            )
+            for name in map(str, members) if shared else [path]:
+                yield _config_of(detected, name, languages)
+
+
+def _is_side(path: str) -> bool:
+    file = Path(path)
+    if not file.is_file():
+        return False
+    detected = detect(file)
+    return bool(language_of(file) and detected and detected.format == "lines")
+
+
+def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig:
+    pair = detected.languages or (languages if len(languages) == 2 else ())
+    takes = (*FORMATS[detected.format].needs, *FORMATS[detected.format].takes)
+    values: dict[str, Any] = {"format": detected.format, "path": path}
+    values |= {"columns": detected.columns, "group_column": detected.group_column}
+    if "languages" in takes and detected.format not in ("jsonl", "parquet"):
+        values["languages"] = pair
+    return SourceConfig.parse(values, where=path)
+
+
+def _look(config: SourceConfig) -> Source:
+    """Reads a source."""
+    [given] = find_inputs(_recipe_of(config), Path("recipe.toml"))
+    draw, sample = Random(0), list[Example]()
+    count = faults = characters = 0
+    records = (record for piece in pieces_of([given]) for record in piece.read([given]))
+    for record in records:
+        if isinstance(record, Fault):
+            faults += 1
+            continue
+        count += 1
+        characters += len(record.source[-1]) + len(record.target)
+        if len(sample) < SAMPLED:
+            sample.append(record)
+        elif (place := draw.randrange(count)) < SAMPLED:
+            sample[place] = record
+        if count == MOST_READ:
+            break
+    size = total_bytes([given])
+    is_estimate = next(records, None) is not None
+    if is_estimate:
+        count = max(count, round(count * size / characters))
+    return Source(
+        config=config,
+        files=len(given.files) + len(given.targets),
+        size=size,
+        encodings=_encodings_of(given),
+        examples=count,
+        is_estimate=is_estimate,
+        faults=faults,
+        sample=tuple(sample),
+        languages=(
+            _language_of([each.source[-1] for each in sample]),
+            _language_of([each.target for each in sample]),
+        ),
+    )
+
+
+def _recipe_of(config: SourceConfig) -> Recipe:
+    task = FORMATS[config.format].tasks[0]
+    values = {
+        "name": "new",
+        "task": task,
+        "output": "new",
+        "corpus": {"sources": [config.model_dump()]},
+    }
+    return Recipe.parse(values, where=config.path)
+
+
+def _encodings_of(given: Input) -> tuple[str, ...]:
+    """Returns the encodings of some files of a format that may be in any."""
+    if given.source.format not in ("subtitles", "subtitle-pairs"):
+        return ()
+    files = [given.files[i] for i in evenly_spaced(len(given.files), DECODED)]
+    counts = Counter(_encoding_of(file) for file in files)
+    return tuple(name for name, _ in counts.most_common() if name)
+
+
+def _encoding_of(file: Path) -> str:
+    try:
+        return decode(read_bytes(file)).encoding
+    except (CorpusError, ValueError):  # the survey counts it as a fault
+        return ""
+
+
+def _language_of(texts: Sequence[str]) -> str:
+    """Returns the language of most of the longest texts, or nothing."""
+    longest = sorted(texts, key=len)[-IDENTIFIED:]
+    found = [identify(" ".join(text.split())) for text in longest]
+    counts = Counter(language for language, certainty in found if certainty >= LEAST_CERTAINTY)
+    language, count = next(iter(counts.most_common(1)), ("", 0))
+    return language if count > LEAST_SHARE * len(found) else ""
+
+
+def _task_of(sources: Sequence[Source]) -> Task:
+    """Returns the task of most examples: to translate, if they are in two languages or their format
+    says so."""
+    counts: Counter[Task] = Counter()
+    for source in sources:
+        tasks = FORMATS[_for_task(source, "translate").config.format].tasks
+        can_reply = "reply" in FORMATS[source.config.format].tasks
+        is_bilingual = "translate" in tasks and (source.says_two_languages or not can_reply)
+        counts["translate" if is_bilingual else "reply"] += source.examples
+    return counts.most_common(1)[0][0]
+
+
+def _for_task(source: Source, task: Task) -> Source:
+    """Returns a source of lines with tabs as pairs, if it is to be translated."""
+    if task == "translate" and source.config.format == "exchanges":
+        return _look(source.config.model_copy(update={"format": "pairs"}))
+    return source
+
+
+def _languages_of(sources: Sequence[Source], task: Task) -> tuple[str, ...]:
+    """Returns the languages of the largest source, or nothing."""
+    largest = max(sources, key=lambda source: source.examples)
+    if task == "translate":
+        pair = largest.config.languages or largest.languages
+        return tuple(pair) if all(pair) else ()
+    return (largest.languages[1],) if largest.languages[1] else ()
+
+
+def _turned(source: Source, task: Task, languages: tuple[str, ...]) -> Source:
+    """Returns a source that is swapped if its sides are in the other order."""
+    if task != "translate" or len(languages) != 2 or source.config.languages:
+        return source
+    found = tuple(map(base_of, source.languages))
+    if found != tuple(map(base_of, languages[::-1])):
+        return source
+    config = source.config.model_copy(update={"swap": True})
+    return replace(source, config=config)

@@ -1,0 +1,76 @@
+"""A recipe as a TOML file, with what was found as comments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training.new.sizes import Proposal
+from training.new.survey import Source, Survey
+from training.recipe import SourceConfig
+
+
+def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> str:
+    """Returns a recipe for what was found.
+
+    Args:
+        name: of the model.
+        output: the folder that the recipe writes to.
+        found: the sources.
+        proposal: the settings.
+    """
+    lines = [f"# Written by `seq2seq new`. {proposal.kind} docs/train.md explains every key."]
+    top = {"name": name, "task": found.task, "languages": found.languages, "output": output}
+    if proposal.start_from:
+        top["start_from"] = proposal.start_from
+    lines += [f"{key} = {_toml(value)}" for key, value in top.items()]
+    lines += ["", "[corpus]", *_keys(proposal.corpus), "sources = ["]
+    for source in found.sources:
+        lines += [f"  {_toml(_source_keys(source.config))},  # {describe(source)}"]
+    lines += ["]"]
+    for section in ("tokenizer", "network", "fit", "search"):
+        if keys := getattr(proposal, section):
+            lines += ["", f"[{section}]", *_keys(keys)]
+    return "\n".join(lines) + "\n"
+
+
+def describe(source: Source) -> str:
+    """Describes what a source holds, in one line."""
+    about = "about " if source.is_estimate else ""
+    parts = [f"{source.files:,} file{'s' if source.files != 1 else ''}", _size(source.size)]
+    parts += [", ".join(source.encodings)] if source.encodings else []
+    parts += ["-".join(filter(None, dict.fromkeys(source.languages))) or "unknown language"]
+    parts += [f"{about}{source.examples:,} examples"]
+    parts += [f"{source.faults:,} unreadable"] if source.faults else []
+    return ", ".join(parts)
+
+
+def name_of(path: str) -> str:
+    """Returns a name for what is made of a path: its last part, in letters that a name may have."""
+    stem = Path(path.split("*")[0].rstrip("/")).name.split(".")[0] or "model"
+    return "".join(each if each.isalnum() or each in "_-" else "-" for each in stem)
+
+
+def _keys(values: dict[str, Any]) -> Iterator[str]:
+    return (f"{key} = {_toml(value)}" for key, value in values.items())
+
+
+def _source_keys(config: SourceConfig) -> dict[str, Any]:
+    return {"format": config.format, **config.model_dump(exclude_defaults=True)}
+
+
+def _toml(value: Any) -> str:
+    """Formats a value; texts of JSON are texts of TOML."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _size(count: int) -> str:
+    if count < 1024:
+        return f"{count} bytes"
+    return f"{count / 2**20:.1f} MB" if count >= 2**20 else f"{count / 1024:.0f} kB"

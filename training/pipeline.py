@@ -1,0 +1,134 @@
+"""From files to a model in one go: `new`, `prepare`, `fit`, `evaluate` and `export`.
+
+Each step goes on where it was killed, so that the whole does.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from model.config import Task
+from model.folder import require_replaceable
+from training.errors import CorpusError
+from training.evaluation.report import evaluate
+from training.export import export
+from training.files.paths import writing
+from training.fit.log import describe_seconds
+from training.fit.loop import fit
+from training.new.estimate import estimate_seconds
+from training.new.sizes import propose
+from training.new.survey import Survey, survey
+from training.new.write import describe, name_of, recipe_text
+from training.prepare.advice import expectation_of, notes_of
+from training.prepare.prepare import prepare
+from training.recipe import Recipe, read_complete_recipe
+
+RECIPE_FILE = "recipe.toml"
+#: What the recipe was written for, a path a line.
+PATHS_FILE = "paths.txt"
+RUN_SUFFIX = ".run"
+
+Say = Callable[[str], None]
+
+
+def write_recipe(
+    paths: Sequence[str],
+    recipe_path: Path,
+    *,
+    output: str,
+    task: Task | None,
+    languages: tuple[str, ...],
+    say: Say,
+) -> Recipe:
+    """Writes a recipe for files, and says what it found and how long the recipe takes here.
+
+    Args:
+        paths: files, folders, globs or archives.
+        recipe_path: the file to write.
+        output: the folder that the recipe is to write to.
+        task: what the model is to do; None: what the files look like.
+        languages: codes of source and target, or one for replies; empty: those of the texts.
+        say: takes each line for people.
+
+    Raises:
+        CorpusError: if the files hold nothing, or the recipe cannot be written or exists.
+    """
+    if recipe_path.exists():
+        raise CorpusError(f"{recipe_path}: exists already. Delete it, or name another file.")
+    found = survey(paths, task=task, languages=languages)
+    for source in found.sources:
+        say(f"{source.config.path}: {source.config.format}, {describe(source)}")
+    proposal = propose(found)
+    text = recipe_text(name_of(paths[0]), output, found, proposal)
+    with writing(recipe_path):
+        recipe_path.parent.mkdir(parents=True, exist_ok=True)
+        partial = recipe_path.with_name(f"{recipe_path.name}.partial")
+        partial.write_text(text, encoding="utf-8")
+    recipe = read_complete_recipe(partial)
+    seconds = estimate_seconds(recipe, found)
+    partial.rename(recipe_path)
+    say(f"{recipe_path}: task {found.task}, {_languages(found)}. {proposal.kind}")
+    say(f"all commands together take about {describe_seconds(seconds)} on this machine")
+    return recipe
+
+
+def train(
+    paths: Sequence[str],
+    model: Path,
+    *,
+    task: Task | None,
+    languages: tuple[str, ...],
+    say: Say,
+) -> str:
+    """Makes a model of files, or goes on with it. What it is made of stays beside it, in
+    `MODEL.run`, with the recipe and the report.
+
+    Returns:
+        the scores, and where the model is.
+
+    Raises:
+        CorpusError: if the files hold nothing, or a recipe for other files is there.
+        FolderError: if something that is no model lies where it is to be written.
+    """
+    require_replaceable(model)
+    run = model.with_name(f"{model.name}{RUN_SUFFIX}")
+    recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE
+    absolute = [str(Path(path).absolute()) for path in paths]
+    if not recipe_path.exists():
+        write_recipe(
+            absolute, recipe_path, output=str(run), task=task, languages=languages, say=say
+        )
+        with writing(paths_file):
+            paths_file.write_text("\n".join(absolute), encoding="utf-8")
+    elif paths_file.exists() and paths_file.read_text(encoding="utf-8").split("\n") != absolute:
+        raise CorpusError(f"{recipe_path}: is for other files. Delete {run}, or name another -o.")
+    recipe = read_complete_recipe(recipe_path)
+    corpus = prepare(recipe, recipe_path)
+    say(expectation_of(corpus.report, recipe))
+    for note in notes_of(corpus.report, recipe):
+        say(f"note: {note.text}")
+    say(fit(recipe))
+    say(export(recipe, ("float32", "int8")))
+    scores = evaluate(recipe)
+    _copy(run / "model", model)
+    return f"{scores}\n{model}: ready. Try it: python -m model {_command(recipe)} {model}"
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copies a model folder; an existing one is replaced when the new one is complete."""
+    partial = target.with_name(f"{target.name}.partial")
+    with writing(target):
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(source, partial)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+
+
+def _command(recipe: Recipe) -> str:
+    return "chat" if recipe.task == "reply" else "translate"
+
+
+def _languages(found: Survey) -> str:
+    return f"languages {', '.join(found.languages)}" if found.languages else "languages unknown"
