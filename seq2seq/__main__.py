@@ -34,6 +34,8 @@ COMMANDS = {
     "fit": Command("training", "train", "trains a model on it"),
     "evaluate": Command("training", "train", "scores the model"),
     "export": Command("training", "train", "writes graphs, which a CPU runs faster"),
+    "distill": Command("training", "train", "writes a student's targets by its teachers"),
+    "backtranslate": Command("training", "train", "writes sources for texts by a model"),
     "mine": Command("training", "train", "prints the exchanges of subtitle files"),
     "align": Command("training", "train", "prints the pairs of two subtitle files of one film"),
 }

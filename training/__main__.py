@@ -1,5 +1,5 @@
 """`python -m training new|train PATH...`, `prepare|fit|evaluate|export RECIPE`, `mine FILE...`,
-`align FILE FILE`."""
+`align FILE FILE`, `distill RECIPE MODEL...`, `backtranslate MODEL FILE`."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from training.prepare.advice import expectation_of, notes_of
 from training.prepare.prepare import prepare
 from training.recipe import read_complete_recipe
 from training.subtitles.mine import Exchange, MiningOptions, is_mined, mine
+from training.synthesis import Keep
 
 STRICT = "stop at the first record or file that cannot be read, instead of leaving it out"
 #: Commands that write data to standard output.
 PRINTING = ("mine", "align")
 #: Commands that resume after they were stopped.
-RESUMING = ("prepare", "fit", "train")
+RESUMING = ("prepare", "fit", "train", "distill", "backtranslate")
 #: Commands that lead from a recipe to a model, in order.
 RECIPE_COMMANDS = ("prepare", "fit", "export", "evaluate")
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
@@ -91,6 +92,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     _add_recipe_commands(commands)
     _add_mine(commands)
     _add_align(commands)
+    _add_synthesis(commands)
     for name in PRINTING:
         commands.choices[name].add_argument(
             "-o", "--output", type=Path, help="a file instead of standard output"
@@ -214,6 +216,31 @@ def _add_align(commands: Commands) -> None:
     command.set_defaults(run=_align)
 
 
+def _add_synthesis(commands: Commands) -> None:
+    description = "write the targets of a student: what models answer to a recipe's sources"
+    command = commands.add_parser("distill", help=description, description=description)
+    command.add_argument("recipe", type=Path, help="a recipe that is prepared")
+    command.add_argument("models", nargs="+", type=Path, metavar="MODEL", help="the teachers")
+    command.add_argument(
+        "--keep",
+        choices=get_args(Keep),
+        default="likeliest",
+        help="the best answer of each model, or the one in all beams that is closest to the "
+        "reference",
+    )
+    command.set_defaults(run=_distill)
+    description = "write sources for texts, by a model of the opposite direction"
+    command = commands.add_parser("backtranslate", help=description, description=description)
+    command.add_argument("model", type=Path, help="a model folder")
+    command.add_argument("texts", type=Path, help="a text a line, in the language to translate to")
+    command.add_argument("--sample", action="store_true", help="draw sources, which vary more")
+    command.set_defaults(run=_backtranslate)
+    for name in ("distill", "backtranslate"):
+        commands.choices[name].add_argument(
+            "-o", "--output", type=Path, required=True, help="a file of lines with tabs"
+        )
+
+
 def _count(text: str) -> int:
     count = int(text)
     if count < 1:
@@ -309,6 +336,19 @@ def _export(chosen: argparse.Namespace) -> str:
     if chosen.format == "ctranslate2":
         return convert(recipe)
     return export(recipe, chosen.precision or PRECISIONS)
+
+
+def _distill(chosen: argparse.Namespace) -> str:
+    with quiet_framework():
+        from training.synthesis import distill
+    recipe = read_complete_recipe(chosen.recipe)
+    return distill(recipe, chosen.models, chosen.output, keep=chosen.keep)
+
+
+def _backtranslate(chosen: argparse.Namespace) -> str:
+    with quiet_framework():
+        from training.synthesis import backtranslate
+    return backtranslate(chosen.model, chosen.texts, chosen.output, sample=chosen.sample)
 
 
 def _listed(paths: Iterable[str]) -> Iterator[str]:

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from model.generator import Generator
+from training import synthesis
+from training.errors import CorpusError
+from training.files.records import Example
+from training.prepare.prepare import open_prepared
+from training.readers.pairs import read_pairs
+from training.recipe import Recipe
+from training.synthesis import Row, backtranslate, distill
+
+MakeRecipe = Callable[..., Recipe]
+
+
+def test_a_student_gets_what_its_teacher_says(fitted: Path, make_recipe: MakeRecipe) -> None:
+    recipe, output = make_recipe(fitted), fitted / "student.tsv"
+    summary = distill(recipe, [fitted / "model"], output)
+    found = [each for each in read_pairs(output) if isinstance(each, Example)]
+    train = open_prepared(recipe).train
+    sources = dict.fromkeys(train.source_turns(i)[0] for i in range(len(train)))
+    assert [each.source[0] for each in found] == list(sources)
+    assert f"{len(found)} examples that 1 models wrote" in summary
+    generator = Generator.load(fitted / "model")
+    options = generator.config.search.model_copy(update={"beam_size": 5})
+    [[first, *_]] = generator.generate([found[0].source[0]], options)
+    assert found[0].target == first.text
+
+
+def test_the_closest_answer_is_nearer_to_the_reference(
+    fitted: Path, make_recipe: MakeRecipe
+) -> None:
+    recipe = make_recipe(fitted)
+    train = open_prepared(recipe).train
+    references = {train.source_turns(i)[0]: train.target_text(i) for i in range(len(train))}
+
+    def overlap(keep: synthesis.Keep) -> int:
+        distill(recipe, [fitted / "model"], fitted / f"{keep}.tsv", keep=keep)
+        found = (each for each in read_pairs(fitted / f"{keep}.tsv") if isinstance(each, Example))
+        return sum(
+            len(set(each.target.split()) & set(references[each.source[0]].split()))
+            for each in found
+        )
+
+    assert overlap("closest") > overlap("likeliest")
+
+
+def test_texts_get_sources(fitted: Path) -> None:
+    (fitted / "texts.txt").write_text("one two\n\nthree four\n")
+    for sample in (False, True):
+        backtranslate(fitted / "model", fitted / "texts.txt", fitted / "pairs.tsv", sample=sample)
+        found = [each for each in read_pairs(fitted / "pairs.tsv") if isinstance(each, Example)]
+        assert [each.target for each in found] == ["one two", "three four"]
+
+
+def test_what_was_written_before_a_kill_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "CHUNK", 2)
+    rows: list[Row] = [((f"source {i}",), f"target {i}") for i in range(7)]
+    asked: list[str] = []
+
+    def write(chunk: Sequence[Row]) -> Iterator[str]:
+        for turns, target in chunk:
+            if target == "target 5" and "target 5" not in asked:
+                asked.append(target)
+                raise KeyboardInterrupt
+            asked.append(target)
+            yield f"{turns[0]}\t{target}\n"
+
+    output = tmp_path / "pairs.tsv"
+    with pytest.raises(KeyboardInterrupt):
+        synthesis._write(output, rows, write)
+    assert not output.exists()
+    with (tmp_path / "pairs.tsv.partial").open("a") as file:
+        file.write("half a li")
+    assert synthesis._write(output, rows, write) == 7
+    assert output.read_text() == "".join(f"source {i}\ttarget {i}\n" for i in range(7))
+    assert asked.count("target 3") == 1
+    assert asked.count("target 4") == 2
+
+
+def test_nothing_to_write_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="nothing was read"):
+        synthesis._write(tmp_path / "a.tsv", [], lambda rows: iter(()))

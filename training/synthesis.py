@@ -1,0 +1,197 @@
+"""Examples that models write: a student's targets by its teachers, sources by back-translation.
+
+Both are files of lines that a recipe reads. A run that was killed goes on after the last chunk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from sacrebleu.metrics.bleu import BLEU
+from tqdm import tqdm
+
+from model.config import SearchOptions
+from model.generator import Generator
+from model.text.normalise import normalise
+from training.errors import CorpusError
+from training.files.paths import read_lines, writing
+from training.metrics import bleu_tokenizer
+from training.prepare.prepare import open_prepared
+from training.prepare.shards import Shard
+from training.recipe import Recipe
+
+#: Sources that are answered before their lines are written.
+CHUNK = 512
+#: Beam of a teacher, whose target is kept or chosen from.
+BEAM = 5
+
+Keep = Literal["likeliest", "closest"]
+Turns = Sequence[str]
+Row = tuple[Turns, str]  # turns of a source, target
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A model that writes targets.
+
+    Attributes:
+        generator: the model.
+        options: how it searches.
+    """
+
+    generator: Generator
+    options: SearchOptions
+
+    def answers(self, sources: Sequence[Turns]) -> list[list[str]]:
+        """Returns the texts of the beam for each source, the likeliest first."""
+        found = self.generator.generate(sources, self.options)
+        return [[candidate.text for candidate in candidates] for candidates in found]
+
+
+def distill(
+    recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Keep = "likeliest"
+) -> str:
+    """Writes the targets of a student: what its teachers answer to the sources of the training
+    part, each source once (Kim and Rush 2016, arXiv:1606.07947).
+
+    Args:
+        recipe: of the teachers, whose prepared data have the sources.
+        teachers: model folders.
+        output: receives a line for each source: its turns and the target, with tabs between.
+        keep: `likeliest`: the best answer of each teacher, a line each where they differ;
+            `closest`: the one answer in all beams that is closest to the reference, by sentence
+            BLEU.
+
+    Returns:
+        a line that says what was written.
+
+    Raises:
+        CorpusError: if the recipe has not been prepared, or the file cannot be written.
+        FolderError: if a teacher is broken.
+    """
+    loaded = [_teacher(path) for path in teachers]
+    train = open_prepared(recipe).train
+    language = recipe.languages[-1] if recipe.languages else ""
+    metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(language))
+
+    def write(rows: Sequence[Row]) -> Iterator[str]:
+        sources = [turns for turns, _ in rows]
+        beams = zip(*(teacher.answers(sources) for teacher in loaded), strict=True)
+        for (turns, reference), beam in zip(rows, beams, strict=True):
+            for text in _kept(beam, reference, keep, metric):
+                yield _line((*turns, text))
+
+    written = _write(output, _distinct(train), write)
+    return f"{output}: {written:,} examples that {len(loaded)} models wrote"
+
+
+def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = False) -> str:
+    """Writes sources for texts in the target language (Sennrich et al. 2016, arXiv:1511.06709).
+
+    Args:
+        model: a model folder of the opposite direction.
+        texts: a text a line.
+        output: receives a line for each: what the model makes of it, a tab, the text.
+        sample: whether the model draws its answer; more varied sources teach more from much text
+            (Edunov et al. 2018, arXiv:1808.09381).
+
+    Returns:
+        a line that says what was written.
+
+    Raises:
+        CorpusError: if a file cannot be read or written.
+        FolderError: if the model is broken.
+    """
+    generator = Generator.load(model)
+    drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
+    own = generator.config.search.greedy().model_copy(update=drawn)
+    options = own.model_copy(update={"n_best": 1})
+
+    def write(rows: Sequence[Row]) -> Iterator[str]:
+        found = generator.generate([turns for turns, _ in rows], options)
+        for (_, text), candidates in zip(rows, found, strict=True):
+            yield _line((candidates[0].text, text))
+
+    lines = (normalise(line) for _, line in read_lines(texts))
+    written = _write(output, (((text,), text) for text in lines if text), write)
+    return f"{output}: {written:,} pairs"
+
+
+def _teacher(path: Path) -> Teacher:
+    generator = Generator.load(path)
+    own = generator.config.search
+    size = max(BEAM, own.beam_size)
+    beam = {"beam_size": size, "n_best": size, "temperature": 0.0, "rerank_weight": 0.0}
+    return Teacher(generator, own.model_copy(update=beam))
+
+
+def _kept(beams: Sequence[Sequence[str]], reference: str, keep: Keep, metric: BLEU) -> list[str]:
+    if keep == "likeliest":
+        return list(dict.fromkeys(beam[0] for beam in beams))
+    texts = dict.fromkeys(text for beam in beams for text in beam)
+    return [max(texts, key=lambda text: metric.sentence_score(text, [reference]).score)]
+
+
+def _distinct(train: Shard) -> Iterator[Row]:
+    """Yields each source once, with its first target."""
+    seen: set[int] = set()
+    for batch in train.batches():
+        columns = (batch[name].to_pylist() for name in ("source_turns", "target_text"))
+        for turns, target in zip(*columns, strict=True):
+            key = hash(tuple(turns))
+            if key not in seen:
+                seen.add(key)
+                yield turns, target
+
+
+def _write(
+    output: Path, rows: Iterable[Row], write: Callable[[Sequence[Row]], Iterator[str]]
+) -> int:
+    """Writes the lines of all rows, a chunk at a time, beside `output`, which appears when they are
+    complete. Returns the number of lines.
+
+    Each chunk ends with an empty line, so that a run that goes on knows how many are whole; they
+    are left out in the end.
+    """
+    partial = output.with_name(f"{output.name}.partial")
+    with writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        done = _cut_after_last_chunk(partial)
+        with partial.open("a", encoding="utf-8") as file, tqdm(unit=" texts", disable=None) as bar:
+            for number, chunk in enumerate(_chunks(rows)):
+                if number >= done:
+                    file.write("".join(write(chunk)) + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                bar.update(len(chunk))
+        lines = [line for line in partial.read_text(encoding="utf-8").split("\n") if line]
+        if not lines:
+            raise CorpusError(f"{output}: there is nothing to write, since nothing was read.")
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        partial.replace(output)
+    return len(lines)
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, CHUNK)):
+        yield chunk
+
+
+def _cut_after_last_chunk(partial: Path) -> int:
+    """Cuts a file after its last whole chunk, if it exists; returns the number of chunks."""
+    content = partial.read_bytes() if partial.exists() else b""
+    whole = content.rfind(b"\n\n") + 2 if b"\n\n" in content else 0
+    if whole != len(content):
+        with partial.open("r+b") as file:
+            file.truncate(whole)
+    return content[:whole].count(b"\n\n")
+
+
+def _line(texts: Sequence[str]) -> str:
+    return "\t".join(" ".join(text.split()) for text in texts) + "\n"
