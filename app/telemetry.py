@@ -6,6 +6,7 @@ Nothing of a message, a reply or a query is counted or logged. Pure ASGI.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 import sys
@@ -20,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.logs import REQUEST_ID, LogFormat
 from app.metrics import Metrics
 from app.middleware import CLIENT_CLOSED_REQUEST
+
+logger = logging.getLogger(__name__)
 
 #: Ids of clients that are taken over. Others could break a line of the log.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -134,6 +137,7 @@ class AccessLog:
     def __init__(self, log_format: LogFormat) -> None:
         self._format = _as_json if log_format == "json" else _as_text
         self._lines: list[str] = []
+        self._has_failed = False
 
     def write(self, fields: dict[str, Any]) -> None:
         """Writes a line soon."""
@@ -143,8 +147,14 @@ class AccessLog:
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        sys.stdout.write("".join(lines))
-        sys.stdout.flush()
+        try:
+            sys.stdout.write("".join(lines))
+            sys.stdout.flush()
+            self._has_failed = False
+        except OSError as error:  # a full disk, or nobody reads on
+            if not self._has_failed:
+                logger.error("requests are not logged: standard output takes no more (%s)", error)
+            self._has_failed = True
 
 
 def _fields(scope: Scope, request_id: str, status: int, seconds: float) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from collections.abc import Iterator
 
 import httpx
@@ -130,6 +132,22 @@ def test_a_line_for_people_is_short(
     first, second = capfd.readouterr().out.splitlines()
     assert re.fullmatch(r"\S+ 127.0.0.1 POST /reply 200 \d+\.\d ms \d+\+\d+ tokens \[abc\]", first)
     assert " GET /%0Aevil%ff 404 " in second
+
+
+def test_a_full_disk_costs_only_the_lines(
+    serve: Serve,
+    table_engine: TableEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    disk = io.TextIOWrapper(open("/dev/full", "wb", buffering=0), write_through=True)
+    with disk, serve(table_engine) as client:
+        monkeypatch.setattr(sys, "stdout", disk)
+        for _ in range(3):
+            assert client.post("/reply", json={"message": "hello"}).status_code == 200
+        monkeypatch.undo()
+    (record,) = caplog.records
+    assert "requests are not logged" in record.getMessage()
 
 
 def test_lines_about_requests_can_be_turned_off(
