@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ from app.routing import is_json
 
 #: Fields of a form, and files among them.
 MAX_FIELDS, MAX_FILES = 1_000, 1
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 Fields = dict[str, Any]
 B = TypeVar("B", bound=BaseModel)
@@ -101,8 +104,13 @@ def validated(model: type[B], fields: Fields) -> B:
     """Returns `fields` as a model.
 
     Raises:
+        InvalidField: if a text has half a character, which no answer could hold.
         RequestValidationError: if they do not fit it.
     """
+    for name, value in fields.items():
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and _HALF_CHARACTER.search(text) for text in texts):
+            raise InvalidField(name, "has half a character (a lone surrogate)")
     try:
         return model.model_validate(fields)
     except ValidationError as error:

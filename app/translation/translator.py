@@ -32,6 +32,8 @@ R = TypeVar("R")
 RETRY_SECONDS = 0.25
 #: A sentence whose translation is cut at the longest answer is divided, but not into less.
 _LEAST_DIVIDED_CHARACTERS = 16
+#: A longer sentence is divided in a thread: one of 64 KB takes half a second.
+_LONG_CHARACTERS = 2_000
 #: Numbers and stand-ins that a search is made to write, at most: each takes a part of the beam.
 _MOST_REQUIRED = 4
 
@@ -132,7 +134,10 @@ class Translator:
         self, text: str, context: list[str], alternatives: int
     ) -> list[Translation]:
         """Returns the translations of a sentence of any length, at least one."""
-        pieces = list(divide(text, self._fits))
+        if len(text) > _LONG_CHARACTERS:  # so that the event loop is not held up
+            pieces = await asyncio.to_thread(lambda: list(divide(text, self._fits)))
+        else:
+            pieces = list(divide(text, self._fits))
         if len(pieces) == 1:
             return await self._piece(text, context, alternatives)
         found = [(await self._piece(piece, context, 0))[0] for piece, _ in pieces]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.settings import Settings
 from model.generator import Generator
 from tests.app.fakes import Serve, TableEngine, loaded, serving
 from tests.app.routes.conftest import ENGLISH, GERMAN
+from tests.conftest import wait_until
 
 
 @pytest.fixture
@@ -255,3 +257,107 @@ def test_a_longer_text_takes_more_of_what_a_client_may_use(translating: Generato
         refused = client.post("/translate", json={**body, "q": "one"})
     assert refused.status_code == 429 and set(refused.json()) == {"error"}
     assert refused.headers["retry-after"] == "60"
+
+
+HOSTILE_TEXTS = {
+    "one word": "a" * 3_000,
+    "no letter": "." * 60_000,
+    "short sentences": "two. " * 500,
+    "addresses": "http://a " * 6_000,
+    "braces": "{" * 60_000,
+    "placeholders": "{x}" * 20_000,
+    "stand-ins of its own": "47 83 29 61 94 38 72 56 {x} two " * 50,
+    "numbers": "1" * 60_000,
+    "control characters": "two\0\x1b[31m\u202e dogs",
+    "private characters": "\U000f0000\ue000 two",
+    "special pieces": "<s> </s> <pad> <unk> <sep> two",
+    "emoji": "\U0001f600" * 1_000,
+    "combining marks": "e" + "\u0301" * 20_000,
+    "escapes": "\\\\u0000 %n%n%n ${jndi:x} ' OR 1=1 -- <script>alert(1)</script>",
+}
+
+
+@pytest.mark.parametrize("kind", ["text", "html"])
+@pytest.mark.parametrize("name", HOSTILE_TEXTS)
+def test_a_hostile_text_is_translated_or_refused(
+    client: httpx.Client, name: str, kind: str
+) -> None:
+    body = {"q": HOSTILE_TEXTS[name], "source": "en", "target": "de", "format": kind}
+    answer = client.post("/translate", json=body)
+    assert answer.status_code == 200, answer.text
+    assert client.get("/health/ready").json()["rows_in_use"] == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"q": "\\ud800", "source": "en", "target": "de"}',
+        '{"q": "two", "source": "en", "target": "de", "alternatives": 1e400}',
+        '{"q": "two", "source": "en", "target": "de", "alternatives": -1}',
+        '{"q": "two", "source": "en", "target": "de", "alternatives": 99999999999999999999}',
+        '{"q": null, "source": "en", "target": "de"}',
+        '{"q": "two", "source": "en", "target": "de\\r\\nX: y"}',
+        '{"q": "two", "source": "../../etc", "target": "de"}',
+        '{"q": [["two"]], "source": "en", "target": "de"}',
+    ],
+)
+def test_a_hostile_field_is_refused(client: httpx.Client, body: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/translate", content=body, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert "\n" not in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "status"),
+    [
+        ("a.srt", gzip.compress(b"a" * 1_000_000), 400),
+        ("a.srt", b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><x>&b;</x>', 400),
+        ("a.srt", b"1\n00:00:01,000 --> 00:00:02,000\n" + b"a" * 6_000, 400),
+        ("a.srt", b"\xff\xfe\xff", 400),
+        ("a.srt", b"99:99:99,999 --> 00:00:00,000\ntwo dogs", 200),
+        ("a.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\n" + b"<" * 4_000, 200),
+        ("a.ass", b"[Events]\nFormat: Text\nDialogue: two", 400),
+        ("a.txt", b"\n" * 150_000, 200),
+        ("a" * 5_000 + ".txt", b"two", 400),
+        ("\u202ecod.txt", b"two", 200),
+    ],
+)
+def test_a_hostile_file_is_translated_or_refused(
+    client: httpx.Client, name: str, data: bytes, status: int
+) -> None:
+    answer = post_file(client, data, name)
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        assert client.get(answer.json()["translatedFileUrl"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--x\r\n" + b"A: b\r\n" * 9_000,
+        b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--\r\n",
+        b'--x\r\nContent-Disposition: form-data; name="q"\r\n\r\n\xff\r\n--x--\r\n',
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\na\r\n' * 1_500 + b"--x--\r\n",
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\na\r\n' * 3
+        + b"--x--\r\n",
+        b"--x--\r\n",
+        b"",
+    ],
+)
+def test_a_hostile_form_is_refused(client: httpx.Client, body: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = client.post("/translate_file", content=body, headers=headers)
+    assert answer.status_code == 400 and isinstance(answer.json()["error"], str)
+
+
+def test_a_file_whose_client_hangs_up_is_given_up(client: httpx.Client) -> None:
+    text = "two red dogs go home now. " * 5_000
+    with client.stream(
+        "POST",
+        "/translate_file",
+        files={"file": ("a.txt", text.encode())},
+        data={"source": "en", "target": "de", "stream": "1"},
+    ) as answer:
+        next(answer.iter_bytes())
+    wait_until(lambda: client.get("/health/ready").json()["rows_in_use"] == 0)
