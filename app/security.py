@@ -13,18 +13,16 @@ OPEN_PATHS = frozenset(
     {
         "/",
         "/docs",
-        "/docs/oauth2-redirect",
         "/frontend/settings",
         "/health",
         "/languages",
         "/metrics",
         "/openapi.json",
-        "/redoc",
         "/spec",
     }
 )
 #: The same of all paths below these. The address of a translated file cannot be guessed.
-OPEN_PREFIXES = ("/download_file/", "/health/")
+OPEN_PREFIXES = ("/download_file/", "/health/", "/static/")
 
 #: Routes that may get the key as a field, as LibreTranslate's clients send it. They have to call
 #: `require_key`.

@@ -17,12 +17,6 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "Cache-Control": "no-cache",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-
 router = APIRouter(include_in_schema=False)
 
 
@@ -42,7 +36,8 @@ async def docs() -> FileResponse:
 
 def _file(name: str, *, styles: str) -> FileResponse:
     policy = _POLICY.format(styles=styles)
-    return FileResponse(STATIC / name, headers={**_HEADERS, "Content-Security-Policy": policy})
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": policy}
+    return FileResponse(STATIC / name, headers=headers)
 
 
 def static_routes() -> list[BaseRoute]:

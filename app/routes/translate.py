@@ -311,7 +311,10 @@ async def frontend_settings(request: Request) -> FrontendSettings:
     """Returns what a page for this server needs to know."""
     pairs = _pairs(models_of(request)) or [("en", "en")]
     source, target = pairs[0]
+    needs_key = settings_of(request).api_keys is not None
     return FrontendSettings(
+        apiKeys=needs_key,
+        keyRequired=needs_key,
         charLimit=settings_of(request).max_body_bytes,
         language={
             side: {"code": code, "name": name_of(code)}

@@ -3,7 +3,14 @@
 /** An error that the server has told. */
 export class ApiError extends Error {}
 
+/** Returns the heads of a request: the key, if the server needs one, and those that are given. */
+function heads(others = {}) {
+  const key = sessionStorage.getItem("key");
+  return key ? { ...others, Authorization: `Bearer ${key}` } : others;
+}
+
 async function failure(response) {
+  if (response.status === 401) window.dispatchEvent(new Event("key-needed"));
   let message = `The server answered ${response.status}.`;
   try {
     const { error } = await response.json();
@@ -14,9 +21,9 @@ async function failure(response) {
 
 /** Returns the JSON that a path answers; posts `body` if there is one. */
 export async function json(path, body, signal) {
-  const options = body === undefined ? { signal } : {
+  const options = body === undefined ? { signal, headers: heads() } : {
     method: "POST", signal,
-    headers: { "Content-Type": "application/json" },
+    headers: heads({ "Content-Type": "application/json" }),
     body: JSON.stringify(body),
   };
   const response = await fetch(path, options);
@@ -26,7 +33,7 @@ export async function json(path, body, signal) {
 
 /** Posts a body and yields the events of the answer: {event, data}. */
 export async function* events(path, options) {
-  const response = await fetch(path, { method: "POST", ...options });
+  const response = await fetch(path, { method: "POST", ...options, headers: heads(options.headers) });
   if (!response.ok) throw await failure(response);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";

@@ -1,5 +1,5 @@
 // The page: tabs, theme, models, and whether the server is there.
-import { json } from "./api.js";
+import { ApiError, json } from "./api.js";
 import { startChat } from "./chat.js";
 import { startSubtitles } from "./subtitles.js";
 import { startTranslate } from "./translate.js";
@@ -77,12 +77,24 @@ async function loadModels() {
     startChat(models.data);
     startTranslate(languages);
     startSubtitles(languages);
-  } catch {
-    window.dispatchEvent(new Event("server-lost"));
+  } catch (error) {
+    if (!(error instanceof ApiError)) window.dispatchEvent(new Event("server-lost"));
   }
+}
+
+/** Asks for a key when the server wants one. */
+function watchKey() {
+  const dialog = byId("key-dialog");
+  window.addEventListener("key-needed", () => { if (!dialog.open) dialog.showModal(); });
+  byId("key-form").addEventListener("submit", () => {
+    sessionStorage.setItem("key", byId("key").value.trim());
+    byId("key").value = "";
+    loadModels();
+  });
 }
 
 startTheme();
 startTabs();
 watchServer();
+watchKey();
 loadModels();

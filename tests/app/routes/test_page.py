@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from app.routes.page import STATIC
+from app.settings import Settings
 from model.tokenizer import BOS_ID, Tokenizer
-from tests.app.fakes import REPLY, Serve, SteppedEngine, chain
+from tests.app.fakes import REPLY, Serve, SteppedEngine, TableEngine, chain
 from tests.app.routes.test_translate import GERMAN_SRT, SRT
 from tests.conftest import PATIENCE_SECONDS
 
@@ -196,6 +199,23 @@ def test_a_server_that_is_lost_and_comes_back_is_told(visit: Visit, client: http
         page.locator("#message").focus()
         page.keyboard.press("Enter")
         playwright.expect(last_reply(page)).to_have_text(REPLY)
+
+
+def test_a_key_is_asked_for_where_the_server_needs_one(
+    browser: Any, serve: Serve, table_engine: TableEngine, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.txt"
+    keys.write_text(f"{hashlib.sha256(b'secret').hexdigest()} alice\n")
+    with serve(table_engine, Settings(api_keys=keys)) as client:
+        page = browser.new_page()
+        page.goto(str(client.base_url))
+        page.get_by_label("API key").fill("wrong")
+        page.keyboard.press("Enter")
+        page.get_by_label("API key").fill("secret")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="How are you?").click()
+        playwright.expect(last_reply(page)).to_have_text(REPLY)
+        page.close()
 
 
 def test_without_a_model_that_translates_the_page_says_so(
