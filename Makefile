@@ -75,9 +75,9 @@ lock: .venv/dev ## pin every dependency anew
 	for name in dev cpu tensorflow gpu; do \
 	  case $$name in \
 	    dev) extras="--extra serve --extra train --extra dev";; \
-	    cpu) extras="--extra serve --extra redis -c requirements/dev.txt";; \
-	    tensorflow) extras="--extra serve --extra redis --extra train -c requirements/dev.txt";; \
-	    gpu) extras="--extra serve --extra redis --extra gpu -c requirements/dev.txt";; \
+	    cpu) extras="--extra serve -c requirements/dev.txt";; \
+	    tensorflow) extras="--extra serve --extra train -c requirements/dev.txt";; \
+	    gpu) extras="--extra serve --extra gpu -c requirements/dev.txt";; \
 	  esac; \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml $$extras \
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
