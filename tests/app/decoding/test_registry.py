@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -147,6 +149,28 @@ def test_a_name_that_is_taken_is_refused(
     with serving_folders(exported_folder, tmp_path) as client:
         assert ask(client, model="same")["usage"]["completion_tokens"] == 3
     assert f"{tmp_path / 'b'}: is named 'same', as {tmp_path / 'a'} is" in caplog.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_process_that_dies_or_hangs_costs_only_its_own_requests(
+    exported_folder: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    write_variant(exported_folder, tmp_path / "a", "a")
+    settings = Settings(model=exported_folder, models=tmp_path)
+    app = create_app(settings)
+    with serving(app, settings) as client:
+        wait_until(lambda: client.get("/health/ready").status_code == 200)
+        before = ask(client, model="a")["candidates"]
+        (watched,) = (m.client for m in app.state.models.loaded() if m.config.name == "a")
+        os.kill(watched._worker.pid, number)
+        watched._step_seconds = 0.5  # only now, as a slow machine's steps may take longer
+        lost = client.post("/reply", json={"message": "hello", "model": "a"})
+        assert (lost.status_code, lost.json()["error"]["code"]) == (503, "unavailable")
+        watched._step_seconds = settings.worker_timeout_seconds
+        assert ask(client)["model"] == "untrained"
+        assert client.get("/health/ready").status_code == 200
+        wait_until(lambda: states(client)["a"] == "ready")
+        assert ask(client, model="a")["candidates"] == before
 
 
 def test_beyond_the_memory_models_wait_for_a_request(exported_folder: Path, tmp_path: Path) -> None:
