@@ -123,7 +123,9 @@ async def _translated(
     ranked = []
     for text, detection in zip(texts, detections, strict=True):
         model = await _model(models, detection.language, body.target)
-        translator = Translator(model, settings, source=detection.language)
+        translator = Translator(
+            model, settings, source=detection.language, with_attention=body.with_attention
+        )
         ranked.append(await render(translator, text, body.alternatives))
         _record(request, model, translator)
     best = [each.texts[0] for each in ranked]

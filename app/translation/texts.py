@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -55,10 +56,18 @@ async def translate_file(
 ) -> str:
     """Returns the translation of a subtitle file. Sentences that span cues are translated whole and
     laid out over the same cues."""
-    texts = [parse_cue_text(cue.text, file.form) for cue in file.cues]
-    groups = list(_groups_of(file, texts))
+    texts, groups = await asyncio.to_thread(_read, file)
     found = await translator.translate(groups, on_progress=on_progress)
-    left = iter(found.best)
+    return await asyncio.to_thread(_written, file, texts, found.best)
+
+
+def _read(file: SubtitleFile) -> tuple[list[CueText], list[list[Part]]]:
+    texts = [parse_cue_text(cue.text, file.form) for cue in file.cues]
+    return texts, list(_groups_of(file, texts))
+
+
+def _written(file: SubtitleFile, texts: Sequence[CueText], parts: Sequence[Part]) -> str:
+    left = iter(parts)
     return file.rendered([text.rendered(list(islice(left, len(text.speeches)))) for text in texts])
 
 

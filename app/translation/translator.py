@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from app.decoding.served_model import ServedModel
@@ -32,8 +33,9 @@ R = TypeVar("R")
 RETRY_SECONDS = 0.25
 #: A sentence whose translation is cut at the longest answer is divided, but not into less.
 _LEAST_DIVIDED_CHARACTERS = 16
-#: A longer sentence is divided in a thread: one of 64 KB takes half a second.
-_LONG_CHARACTERS = 2_000
+#: A longer sentence is divided in a thread (one of 64 KB takes half a second), and more paragraphs
+#: or cues are laid out in one (100,000 take seconds): the event loop must not be held up.
+_LONG_CHARACTERS, _MANY_GROUPS = 2_000, 200
 #: Numbers and stand-ins that a search is made to write, at most: each takes a part of the beam.
 _MOST_REQUIRED = 4
 
@@ -66,6 +68,7 @@ class Translator:
         source: language of the texts.
         retries: whether a sentence is sent again if too many requests wait; for files, most of
             which have more sentences than may wait.
+        with_attention: whether translations keep the attention between their words.
 
     Attributes:
         prompt_tokens: that the model has read.
@@ -73,12 +76,19 @@ class Translator:
     """
 
     def __init__(
-        self, model: ServedModel, settings: Settings, *, source: str, retries: bool = False
+        self,
+        model: ServedModel,
+        settings: Settings,
+        *,
+        source: str,
+        retries: bool = False,
+        with_attention: bool = False,
     ) -> None:
         self._model = model
         self._settings = settings
         self._source = source
         self._retries = retries
+        self._with_attention = with_attention
         self._beam_size = search_options(model.config.search, settings).beam_size
         #: Sentences in search at a time: half of the rows, so that others need not wait.
         self._window = max(1, settings.max_rows // self._beam_size // 2)
@@ -98,14 +108,11 @@ class Translator:
             alternatives: number of further translations.
             on_progress: called with the number of sentences that are done, and of all.
 
-
         Raises:
             Overloaded, DeadlineExceeded, EngineError, Unavailable: as `ServedModel.answer`.
         """
-        parts, sentences = list[Part](), list[Sentence]()
-        for group in groups:
-            sentences += sentences_of_parts(group, len(parts), self._source)
-            parts += group
+        is_long = len(groups) > _MANY_GROUPS
+        parts, sentences = await computed(is_long, lambda: self._split(groups))
         done = 0
 
         async def translate_one(place: int) -> list[Translation]:
@@ -118,12 +125,23 @@ class Translator:
             return found
 
         found = await in_window(translate_one, len(sentences), self._window)
+
+        def laid_out(rank: int) -> list[Part]:
+            chosen = [each[min(rank, len(each) - 1)] for each in found]
+            return lay_out(parts, sentences, chosen)
+
         ranked = [
-            lay_out(parts, sentences, [each[min(rank, len(each) - 1)] for each in found])
-            for rank in range(alternatives + 1)
+            await computed(is_long, partial(laid_out, rank)) for rank in range(alternatives + 1)
         ]
         best = [(each.text, own[0]) for each, own in zip(sentences, found, strict=True)]
         return Translated(ranked, best)
+
+    def _split(self, groups: Sequence[Sequence[Part]]) -> tuple[list[Part], list[Sentence]]:
+        parts, sentences = list[Part](), list[Sentence]()
+        for group in groups:
+            sentences += sentences_of_parts(group, len(parts), self._source)
+            parts += group
+        return parts, sentences
 
     def _context(self, sentences: Sequence[Sentence], place: int) -> list[str]:
         """Returns the sentences before one, as many as the model reads."""
@@ -134,10 +152,8 @@ class Translator:
         self, text: str, context: list[str], alternatives: int
     ) -> list[Translation]:
         """Returns the translations of a sentence of any length, at least one."""
-        if len(text) > _LONG_CHARACTERS:  # so that the event loop is not held up
-            pieces = await asyncio.to_thread(lambda: list(divide(text, self._fits)))
-        else:
-            pieces = list(divide(text, self._fits))
+        is_long = len(text) > _LONG_CHARACTERS
+        pieces = await computed(is_long, lambda: list(divide(text, self._fits)))
         if len(pieces) == 1:
             return await self._piece(text, context, alternatives)
         found = [(await self._piece(piece, context, 0))[0] for piece, _ in pieces]
@@ -262,7 +278,13 @@ class Translator:
         own = weights[:, -len(read) - 1 : -1]  # after the context, before the end
         pieces = tokenizer.target_pieces(hypothesis.tokens)
         attention = word_attention(text, read, translated, pieces, own)
-        return Translation.attending(translated, attention)
+        found = Translation.attending(translated, attention)
+        return found if self._with_attention else replace(found, attention=None)
+
+
+async def computed(is_long: bool, work: Callable[[], R]) -> R:
+    """Returns the result of `work`, from a thread if it takes long."""
+    return await asyncio.to_thread(work) if is_long else work()
 
 
 async def in_window(work: Callable[[int], Awaitable[R]], count: int, window: int) -> list[R]:
