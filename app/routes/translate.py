@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import PurePath
@@ -49,6 +50,10 @@ from app.translation.words import word_spans
 
 #: Characters of the texts of a list that suffice to detect the language of all.
 _DETECTED_CHARACTERS = 400
+_PROGRESS_SECONDS = 0.5
+
+#: Called with the number of sentences that are done, and of all.
+OnProgress = Callable[[int, int], None]
 
 #: Characters whose translation costs as much as a plain request.
 CHARACTERS_PER_UNIT = 200
@@ -146,8 +151,8 @@ def _attending(source: str, translation: Translation) -> AttendingSentence:
     return AttendingSentence(
         source=source,
         target=translation.text,
-        source_words=word_spans(source),
-        target_words=word_spans(translation.text),
+        source_words=list(word_spans(source)),
+        target_words=list(word_spans(translation.text)),
         attention=attention and [[round(each, 3) for each in row] for row in attention],
     )
 
@@ -262,10 +267,8 @@ async def translate_a_file(request: Request) -> Response:
     model = await _model(models, language, target)
     translator = Translator(model, settings, source=language, retries=True)
 
-    async def make(send_event: SendEvent | None = None) -> TranslateFileAnswer:
-        translated = await translate_file(
-            translator, file, None if send_event is None else partial(_send_progress, send_event)
-        )
+    async def make(on_progress: OnProgress | None = None) -> TranslateFileAnswer:
+        translated = await translate_file(translator, file, on_progress)
         _record(request, model, translator)
         result = await asyncio.to_thread(encoding.encode, translated)
         path = PurePath(uploaded.name)
@@ -278,20 +281,23 @@ async def translate_a_file(request: Request) -> Response:
 
 
 async def _stream(
-    make: Callable[[SendEvent], Coroutine[Any, Any, TranslateFileAnswer]], send_event: SendEvent
+    make: Callable[[OnProgress], Coroutine[Any, Any, TranslateFileAnswer]], send_event: SendEvent
 ) -> None:
-    _send_progress(send_event, 0, 1)  # so that what fails from now on is an event
-    send_event(event("answer", await make(send_event)))
+    """Sends the progress, at most every `_PROGRESS_SECONDS`, and then the answer."""
+    sent = 0.0
+
+    def send_progress(done: int, total: int) -> None:
+        nonlocal sent
+        if done == total or time.monotonic() - sent >= _PROGRESS_SECONDS:
+            sent = time.monotonic()
+            send_event(event("progress", Progress(done=done, total=total)))
+
+    send_progress(0, 1)  # so that what fails from now on is an event
+    send_event(event("answer", await make(send_progress)))
 
 
 def _error_event(fault: Fault) -> bytes:
     return event("error", TextError(error=fault.message))
-
-
-def _send_progress(send_event: SendEvent, done: int, total: int) -> None:
-    """Sends how much is done, about a hundred times for a file."""
-    if done % max(1, total // 100) == 0 or done == total:
-        send_event(event("progress", Progress(done=done, total=total)))
 
 
 @router.get("/download_file/{key}", name="download_file", responses={404: {"model": TextError}})

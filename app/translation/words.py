@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from model.types import Float32
@@ -37,10 +38,11 @@ def is_dense(text: str) -> bool:
     return bool(_DENSE_CHARACTER.search(text))
 
 
-def word_spans(text: str) -> list[Span]:
+@lru_cache(maxsize=32)  # a sentence is looked at from several sides, one after the other
+def word_spans(text: str) -> tuple[Span, ...]:
     """Returns start and end of each word and punctuation mark; in scripts without spaces, of each
     character."""
-    return [match.span() for match in _WORD.finditer(text)]
+    return tuple(match.span() for match in _WORD.finditer(text))
 
 
 def break_spans(text: str) -> list[Span]:
