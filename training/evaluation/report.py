@@ -73,12 +73,11 @@ def evaluate(
     against: Path | None = None,
     engine: EngineName = "auto",
 ) -> str:
-    """Scores the model that `fit` wrote, on the test part or on files. Without a test part, dev or
-    train is scored.
+    """Scores the model that `fit` wrote, on the test part (else dev, else train) or on files.
 
-    Answers are found by greedy search and by the recipe's own `search`. They are kept in
-    `evaluation/`, with a page. Scores of the test part are added to the model's card and to
-    `report.md`, and the recipe's search becomes the default of the model.
+    Answers by greedy search and by the recipe's own are kept in `evaluation/`, with a page. Scores
+    of the test part go to the model's card and to `report.md`, and the recipe's search becomes the
+    default of the model.
 
     Args:
         recipe: of the run.
@@ -90,22 +89,12 @@ def evaluate(
         the scores, one a line, and a line for each comparison and warning.
 
     Raises:
-        CorpusError: if the model was trained on another corpus, the files differ in length, or the
-            other run has not answered them.
+        CorpusError: if the model was trained on another corpus, or files do not fit.
         FolderError: if there is no model yet.
         EngineError: if the engine cannot run here.
     """
     corpus = open_prepared(recipe)
-    path = Path(recipe.output) / "model"
-    folder = load_folder(path)
-    config = folder.config
-    if config.training.get("corpus_fingerprint") != corpus.fingerprint:
-        raise CorpusError(
-            f"{path}: was trained on another corpus than {corpus.path}, whose test part may "
-            "contain what the model has learnt. Run `fit` again."
-        )
-    name = best_engine(folder) if engine == "auto" else engine
-    generator = Generator(config, folder.tokenizer, load_engine(folder, name))
+    folder, generator, name = _load(recipe, corpus, engine)
     part = next(part for part in ("test", "dev", "train") if len(corpus.part(part)))
     if test:
         asked = read_test_set(*test, generator)
@@ -119,11 +108,30 @@ def evaluate(
     warnings = []
     if not test:
         metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], asked, recipe)
-        _write_report(config.name, corpus, metrics, asked, answered, Path(recipe.output))
+        _write_report(folder.config.name, corpus, metrics, asked, answered, Path(recipe.output))
         warnings = _warnings(part, metrics, answered[0].texts, asked.references)
     _write_page(recipe, corpus, asked, answered, metrics, compared, unseen)
     lines = [f"{name}: {value}" for name, value in metrics.items()]
     return "\n".join([*lines, *(line for each in compared for line in _describe(each)), *warnings])
+
+
+def _load(
+    recipe: Recipe, corpus: PreparedCorpus, engine: EngineName
+) -> tuple[ModelFolder, Generator, EngineName]:
+    """Loads the model of a run, and names the engine that runs it.
+
+    Raises:
+        CorpusError: if it was trained on another corpus.
+    """
+    path = Path(recipe.output) / "model"
+    folder = load_folder(path)
+    if folder.config.training.get("corpus_fingerprint") != corpus.fingerprint:
+        raise CorpusError(
+            f"{path}: was trained on another corpus than {corpus.path}, whose test part may "
+            "contain what the model has learnt. Run `fit` again."
+        )
+    name = best_engine(folder) if engine == "auto" else engine
+    return folder, Generator(folder.config, folder.tokenizer, load_engine(folder, name)), name
 
 
 def _scores(
