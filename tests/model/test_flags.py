@@ -10,7 +10,7 @@ from model.flags import OneLineParser, add_flags, flag_rows, given
 from model.search.options import RequestOptions
 
 #: Fields of a request that say what is answered, and in which form.
-NO_OPTIONS = {"message", "messages", "with_attention", "stream"}
+NO_OPTIONS = {"model", "message", "messages", "batch", "with_attention", "stream"}
 
 
 @pytest.fixture

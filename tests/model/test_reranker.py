@@ -29,11 +29,12 @@ def logprob(generator: Generator, source_ids: list[int], target_ids: list[int]) 
     """By steps of the engine, without a search."""
     engine, total = generator.engine, 0.0
     lengths = np.array([len(source_ids)], np.int32)
-    state = engine.encode(np.array([source_ids], np.int32), lengths, np.zeros(1, bool))
+    encoded = engine.encode(np.array([source_ids], np.int32), lengths, np.zeros(1, bool))
+    table, first = engine.new_table(1, use_shortlist=False), np.zeros(1, np.intp)
+    table.insert(first, encoded, first)
     for last, token in zip([2, *target_ids], [*target_ids, 3], strict=True):
-        step = engine.step(state, np.zeros(1, np.int32), np.array([last], np.int32), 10_000)
-        total += float(step.logprobs[0, step.tokens[0] == token][0])
-        state = step.state
+        step = table.step(None, np.array([[last]], np.int32), 10_000)
+        total += float(step.logprobs[0, 0, step.tokens[0, 0] == token][0])
     return total
 
 

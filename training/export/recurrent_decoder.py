@@ -44,7 +44,7 @@ class RecurrentDecoderGraph:
         self.state_shapes: Sequence[StateShape] = [StateShape(each) for each in units]
 
     def initial_state(self, graph: Graph, finals: Sequence[Value]) -> list[Value]:
-        """See `DecoderGraph`."""
+        """Implements `DecoderGraph`."""
         decoder, arithmetic, weights = self._decoder, self._arithmetic, self._weights
         size = len(decoder.state_names)
         state: list[Value] = []
@@ -67,7 +67,7 @@ class RecurrentDecoderGraph:
     def step(
         self, graph: Graph, tokens: Value, state: Sequence[Value], source: Source
     ) -> StepValues:
-        """See `DecoderGraph`."""
+        """Implements `DecoderGraph`."""
         weights, arithmetic = self._weights, self._arithmetic
         embeddings = array(self._network.target_embedding.embeddings)
         table = Table(arithmetic.table(graph, embeddings), len(embeddings))

@@ -58,7 +58,7 @@ class TransformerDecoderGraph:
             self.state_shapes = [*[history] * decoder.depth, StateShape(1)]
 
     def initial_state(self, graph: Graph, finals: Sequence[Value]) -> list[Value]:
-        """See `DecoderGraph`."""
+        """Implements `DecoderGraph`."""
         batch = graph.op("Shape", finals[0], start=0, end=1)
         state = []
         for shape in self.state_shapes:
@@ -71,7 +71,7 @@ class TransformerDecoderGraph:
     def step(
         self, graph: Graph, tokens: Value, state: Sequence[Value], source: Source
     ) -> StepValues:
-        """See `DecoderGraph`."""
+        """Implements `DecoderGraph`."""
         decoder, arithmetic = self._decoder, self._arithmetic
         embeddings = array(self._network.target_embedding.embeddings)
         scaled = scaled_table(decoder.reader, embeddings)

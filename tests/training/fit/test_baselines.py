@@ -26,6 +26,7 @@ def shard_of(path: Path, *parts: list[list[int]]) -> Shard:
                 "source_turns": [["a"]] * len(targets),
                 "target_text": ["b"] * len(targets),
                 "origin": ["c:1"] * len(targets),
+                "source_number": [0] * len(targets),
             },
             schema=SCHEMA,
         )

@@ -42,7 +42,7 @@ from training.prepare import prepare
 where, *command = sys.argv[1:]
 passes, run_all = iter(["read", "tokenise"]), prepare.run_all
 
-def die(*_):
+def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 def run_some(*arguments):
