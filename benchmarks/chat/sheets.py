@@ -160,7 +160,7 @@ def _read(path: Path) -> list[dict[str, str]]:
     columns = header.split("\t")
     table = [dict(zip(columns, line.split("\t"), strict=False)) for line in lines]
     for row in table:
-        for column in MARKS.keys() & set(columns):
+        for column in (each for each in MARKS if each in columns):
             mark = row[column] = row.get(column, "").strip()
             if len(mark) != 1 or mark not in MARKS[column]:
                 raise SystemExit(f"{path}, number {row['number']}: {column} is {mark!r}")
