@@ -37,20 +37,10 @@ def create_app(
         first: the default model, if it is loaded already.
     """
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await app.state.models.open()
-        try:
-            yield
-        finally:
-            await app.state.models.close()
-            if app.state.rate_limiter is not None:
-                await app.state.rate_limiter.close()
-
     app = FastAPI(
         title="seq2seq",
         description="Replies by a neural network.",
-        lifespan=lifespan,
+        lifespan=_lifespan,
         docs_url=None,  # `page` has it, without files from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # a redirect names the host that the client has sent
@@ -77,6 +67,17 @@ def create_app(
     app.router.routes[:0] = [route for router in routers for route in router.routes]
     app.router.routes += page.static_routes()
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    await app.state.models.open()
+    try:
+        yield
+    finally:
+        await app.state.models.close()
+        if app.state.rate_limiter is not None:
+            await app.state.rate_limiter.close()
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
