@@ -6,7 +6,7 @@ import io
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -136,19 +136,22 @@ def wait_until(is_so: Callable[[], bool], *, pause_seconds: float = 0.005) -> No
         time.sleep(pause_seconds)
 
 
-def train_sentencepiece(sentences: Iterable[str]) -> bytes:
+def train_sentencepiece(
+    sentences: Iterable[str], *, vocab_size: int = 80, pieces: Sequence[str] = ()
+) -> bytes:
     """Bytes of a small SentencePiece model with the special pieces that a tokenizer needs."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(sentences),
         model_writer=model,
-        vocab_size=80,
+        vocab_size=vocab_size,
         hard_vocab_limit=False,
         pad_id=0,
         unk_id=1,
         bos_id=2,
         eos_id=3,
         control_symbols=["<sep>"],
+        user_defined_symbols=list(pieces),
         normalization_rule_name="identity",
         minloglevel=2,
     )

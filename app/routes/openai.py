@@ -16,6 +16,7 @@ from app.dependencies import charge, models_of, settings_of, unless_hung_up
 from app.errors import InvalidField, UnknownModel
 from app.http_errors import openai_error
 from app.routing import JsonRoute
+from app.schemas.error import error_responses
 from app.schemas.openai import (
     AssistantMessage,
     ChatChoice,
@@ -44,19 +45,10 @@ from model.tokenizer import Tokenizer
 
 _DONE = b"data: [DONE]\n\n"
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": OpenAIError, "description": description}
-    for status, description in {
-        400: "The request is wrong; `param` says where.",
-        404: "There is no model of this name.",
-        413: "The body is too large.",
-        401: "The server has keys, and this is none of them.",
-        429: "You have sent as much as you may; `Retry-After` says when to try again.",
-        500: "The model, or the server, failed.",
-        503: "Too many requests wait already; `Retry-After` says when to try again.",
-        504: "No answer in time.",
-    }.items()
-}
+_ERRORS = error_responses(
+    OpenAIError,
+    {400: "The request is wrong; `param` says where.", 404: "There is no model of this name."},
+)
 RESPONSES: dict[int | str, dict[str, Any]] = {200: {"content": {EVENT_STREAM: {}}}, **_ERRORS}
 
 router = APIRouter(prefix="/v1", tags=["openai"], route_class=JsonRoute)

@@ -23,7 +23,7 @@ from app.requests import (
     source_of,
 )
 from app.routing import JsonRoute
-from app.schemas.error import ErrorAnswer
+from app.schemas.error import ErrorAnswer, error_responses
 from app.schemas.reply import (
     EXAMPLES,
     BatchAnswer,
@@ -45,20 +45,10 @@ from model.tokenizer import GrowingText, Source
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {EVENT_STREAM: {}}},
-    **{
-        status: {"model": ErrorAnswer, "description": description}
-        for status, description in {
-            400: "The body cannot be read as text.",
-            404: "There is no model of this name.",
-            413: "The body is too large.",
-            422: "The request is wrong; `field` says where.",
-            401: "The server has keys, and this is none of them.",
-            429: "You have sent as much as you may; `Retry-After` says when to try again.",
-            500: "The model, or the server, failed.",
-            503: "Too many requests wait already; `Retry-After` says when to try again.",
-            504: "No answer in time.",
-        }.items()
-    },
+    **error_responses(
+        ErrorAnswer,
+        {404: "There is no model of this name.", 422: "The request is wrong; `field` says where."},
+    ),
 }
 
 #: Fields that go to the search as they are.

@@ -20,6 +20,7 @@ from app.errors import DeadlineExceeded, InvalidField
 from app.forms import file_of, read_fields, validated
 from app.http_errors import Fault
 from app.routing import json_response
+from app.schemas.error import error_responses
 from app.schemas.translate import (
     AttendingSentence,
     Detection,
@@ -58,18 +59,7 @@ OnProgress = Callable[[int, int], None]
 #: Characters whose translation costs as much as a plain request.
 CHARACTERS_PER_UNIT = 200
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": TextError, "description": description}
-    for status, description in {
-        400: "The request is wrong.",
-        401: "The server has keys, and this is none of them.",
-        413: "The body is too large.",
-        429: "You have sent as much as you may; `Retry-After` says when to try again.",
-        500: "The model, or the server, failed.",
-        503: "Too many requests wait already; `Retry-After` says when to try again.",
-        504: "No answer in time.",
-    }.items()
-}
+RESPONSES = error_responses(TextError, {400: "The request is wrong."})
 
 
 router = APIRouter(tags=["translate"])

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
+
+#: What each status means, on every route that works.
+_DESCRIPTIONS = {
+    400: "The body cannot be read as text.",
+    401: "The server has keys, and this is none of them.",
+    413: "The body is too large.",
+    429: "You have sent as much as you may; `Retry-After` says when to try again.",
+    500: "The model, or the server, failed.",
+    503: "Too many requests wait already; `Retry-After` says when to try again.",
+    504: "No answer in time.",
+}
 
 
 class ErrorDetail(BaseModel):
@@ -17,3 +30,19 @@ class ErrorAnswer(BaseModel):
     """An error."""
 
     error: ErrorDetail
+
+
+def error_responses(
+    model: type[BaseModel], others: dict[int, str] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """Describes the errors of a route that works, for its OpenAPI description.
+
+    Args:
+        model: the body of an error in the route's protocol.
+        others: descriptions of further statuses, or in place of the usual ones.
+    """
+    descriptions = {**_DESCRIPTIONS, **(others or {})}
+    return {
+        status: {"model": model, "description": text}
+        for status, text in sorted(descriptions.items())
+    }

@@ -104,36 +104,41 @@ class AttentionDecoder(keras.layers.Layer):
         self.attention_dropout = attention_dropout
         self.residual = residual
         self.layer_norm = layer_norm
-        policy = self.dtype_policy
+        self.state_names = STATE_NAMES[cell]
+        self._add_layers()
+
+    def _add_layers(self) -> None:
+        policy, depth = self.dtype_policy, self.depth
         self.stack = [
             build_recurrent(
-                cell,
-                units,
-                recurrent_dropout=recurrent_dropout,
+                self.cell,
+                self.units,
+                recurrent_dropout=self.recurrent_dropout,
                 name=f"recurrent_{i}",
                 dtype=policy,
             )
             for i in range(depth)
         ]
-        self.norms = build_norms(depth if layer_norm else 0, policy)
+        self.norms = build_norms(depth if self.layer_norm else 0, policy)
         self.attend = build_attention(
-            attention,
-            units,
-            heads=heads,
-            dropout=attention_dropout,
+            self.attention,
+            self.units,
+            heads=self.heads,
+            dropout=self.attention_dropout,
             name="attention",
             dtype=policy,
         )
         self.readout = keras.layers.Dense(
-            readout_units, activation="tanh", name="readout", dtype=policy
+            self.readout_units, activation="tanh", name="readout", dtype=policy
         )
-        self.state_names = STATE_NAMES[cell]
         self.bridges = [
-            keras.layers.Dense(units, activation="tanh", name=f"bridge_{i}_{name}", dtype=policy)
+            keras.layers.Dense(
+                self.units, activation="tanh", name=f"bridge_{i}_{name}", dtype=policy
+            )
             for i in range(depth)
             for name in self.state_names
         ]
-        self.noise = keras.layers.Dropout(dropout, name="noise", dtype=policy)
+        self.noise = keras.layers.Dropout(self.dropout, name="noise", dtype=policy)
         self.input_noise = keras.layers.Dropout(
             self.input_dropout, name="input_noise", dtype=policy
         )

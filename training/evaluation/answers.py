@@ -51,7 +51,7 @@ class Answers:
     texts: tuple[str, ...]
 
 
-def test_set_of(shard: Shard, part: str, generator: Generator, most: int) -> TestSet:
+def examples_of(shard: Shard, part: str, generator: Generator, most: int) -> TestSet:
     """Returns at most `most` examples of a part, evenly spaced."""
     chosen = evenly_spaced(len(shard), most).tolist()
     rules = generator.config.text

@@ -16,10 +16,10 @@ from training.evaluation.answers import (
     Answers,
     TestSet,
     answer,
+    examples_of,
     read_answers,
     read_test_set,
     searches_of,
-    test_set_of,
     write_answers,
 )
 from training.evaluation.page import Evaluation, render_page
@@ -99,7 +99,7 @@ def evaluate(
     if test:
         asked = read_test_set(*test, generator)
     else:
-        asked = test_set_of(corpus.part(part), part, generator, MOST_ANSWERS)
+        asked = examples_of(corpus.part(part), part, generator, MOST_ANSWERS)
     answered = [answer(generator, asked.sources, options) for options in searches_of(recipe.search)]
     write_answers(Path(recipe.output), asked, answered)
     unseen = unseen_words(corpus.train, answered[-1].texts)

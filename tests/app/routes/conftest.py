@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import string
 from collections.abc import Iterator
 from functools import partial
@@ -10,7 +9,6 @@ from functools import partial
 import httpx
 import numpy as np
 import pytest
-import sentencepiece
 
 from app.main import create_app
 from app.settings import Settings
@@ -18,6 +16,7 @@ from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
 from model.generator import Generator
 from model.tokenizer import Tokenizer
 from tests.app.fakes import WordEngine, loaded, serving
+from tests.conftest import train_sentencepiece
 
 ENGLISH = "one two three four five red dogs cats go home now you told me to".split()
 GERMAN = "eins zwei drei vier fünf rote Hunde Katzen geh Haus jetzt du sagtest mir zu".split()
@@ -25,26 +24,13 @@ GERMAN = "eins zwei drei vier fünf rote Hunde Katzen geh Haus jetzt du sagtest 
 
 def word_tokenizer() -> Tokenizer:
     """A tokenizer with a piece for each word, number and mark."""
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(string.ascii_letters + string.punctuation + "äöü"),
-        model_writer=model,
+    words = (f"▁{word}" for word in ENGLISH + GERMAN)
+    model = train_sentencepiece(
+        string.ascii_letters + string.punctuation + "äöü",
         vocab_size=400,
-        hard_vocab_limit=False,
-        pad_id=0,
-        unk_id=1,
-        bos_id=2,
-        eos_id=3,
-        control_symbols=["<sep>"],
-        user_defined_symbols=[
-            *".,!?",
-            *map(str, range(10, 100)),
-            *(f"▁{w}" for w in ENGLISH + GERMAN),
-        ],
-        normalization_rule_name="identity",
-        minloglevel=2,
+        pieces=[*".,!?", *map(str, range(10, 100)), *words],
     )
-    return Tokenizer(TextConfig(context_turns=1, max_source_tokens=24), model.getvalue())
+    return Tokenizer(TextConfig(context_turns=1, max_source_tokens=24), model)
 
 
 @pytest.fixture(scope="session")
