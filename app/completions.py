@@ -22,6 +22,7 @@ from app.schemas.openai import (
 )
 from app.settings import Settings
 from app.stop_sequences import StopFilter, cut_at_stop
+from model.blocked_words import blocked_sequences
 from model.config import SearchOptions
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import GrowingText, Source
@@ -100,7 +101,8 @@ class CompletionWork:
         """
         tokenizer, task = self.model.tokenizer, self.model.config.task
         source = source_of(turns, fields, tokenizer, self.limits, task)
-        self.searches.append(SearchRequest(None, source.ids, self.options))
+        blocked = blocked_sequences(tokenizer, self.options, turns)
+        self.searches.append(SearchRequest(None, source.ids, self.options, blocked=blocked))
         self.sources.append(source)
         self.dialogues.append(turns)
 

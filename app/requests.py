@@ -9,6 +9,7 @@ from typing import Any
 
 from app.errors import InvalidField
 from app.settings import Settings
+from model.blocked_words import blocked_sequences
 from model.config import SearchOptions, Task
 from model.errors import InputError
 from model.search.blocked import holds_any
@@ -123,10 +124,20 @@ def _constraint_ids(
 
 
 def blocked_ids_of(
-    words: Sequence[str] | None, tokenizer: Tokenizer, limits: Settings
+    words: Sequence[str] | None,
+    turns: Sequence[str],
+    options: SearchOptions,
+    tokenizer: Tokenizer,
+    limits: Settings,
 ) -> list[list[int]]:
-    """Returns the sequences of ids that no hypothesis may contain: each word as it is, in lower
-    case and capitalised.
+    """Returns the sequences of ids that no hypothesis may contain, see `blocked_sequences`.
+
+    Args:
+        words: the request's own.
+        turns: of the dialogue.
+        options: of the search, with these words among others.
+        tokenizer: the model's.
+        limits: the server's.
 
     Raises:
         InvalidField: if there are too many words, or one has no text.
@@ -135,13 +146,12 @@ def blocked_ids_of(
         raise InvalidField(
             "blocked_words", f"must be at most {limits.max_blocked_words}. Received: {len(words)}"
         )
-    sequences = []
     for place, word in enumerate(words or ()):
         try:
-            sequences += tokenizer.forms(word)
+            tokenizer.forms(word)
         except InputError as error:
             raise InvalidField(f"blocked_words.{place}", str(error)) from None
-    return sequences
+    return blocked_sequences(tokenizer, options, turns)
 
 
 def required_ids_of(

@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     max_blocked_words: int = Field(
         64, ge=0, le=10_000, description="most blocked_words of a request"
     )
+    blocked_words: str = Field(
+        "", description="words or phrases that no answer contains, with commas between"
+    )
     max_required_words: int = Field(8, ge=0, le=64, description="most required_words of a request")
     max_rows: int = Field(
         64, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"

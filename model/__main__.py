@@ -179,7 +179,6 @@ def _template(generator: Generator, chosen: argparse.Namespace) -> SearchRequest
     return generator.template(
         options,
         prefix=request.prefix,
-        blocked_words=request.blocked_words,
         required_words=request.required_words,
     )
 

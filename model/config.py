@@ -241,6 +241,12 @@ class SearchOptions(Document):
     rerank_weight: float = Field(
         0.0, ge=0.0, le=10.0, description="weight of a second model's score of each hypothesis"
     )
+    blocked_words: tuple[str, ...] = Field(
+        (), description="words or phrases that no candidate contains"
+    )
+    no_repeat_reply: bool = Field(
+        False, description="no reply is one that the dialogue has already"
+    )
 
     def greedy(self) -> Self:
         """Returns the options for greedy search: one hypothesis, the likeliest token each time."""

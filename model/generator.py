@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.blocked_words import blocked_sequences
 from model.config import ModelConfig, SearchOptions
 from model.contract import Engine
 from model.engine import EngineName, load_engine
@@ -118,7 +119,8 @@ class Generator:
             sources: each a text, or the turns of a dialogue, oldest first.
             options: how to search; None: as the model's `config.json` has it.
             prefix: text with which every candidate begins.
-            blocked_words: words or phrases that no candidate contains, in upper or lower case.
+            blocked_words: words or phrases that no candidate contains, in upper or lower case,
+                beside those of `options`.
             required_words: words or phrases, as they are, that every candidate contains unless
                 `max_tokens` cut it; needs a beam.
             with_attention: whether candidates have attention weights.
@@ -155,8 +157,7 @@ class Generator:
             InputError: if a source has no text.
             ConfigError: if there is no second model for re-ranking.
         """
-        encoded = [self.tokenizer.source_ids(source) for source in sources]
-        requests = [replace(template, source_ids=source_ids) for source_ids in encoded]
+        requests = [self._request(source, template) for source in sources]
         if not template.options.rerank_weight:
             return self.search(requests, batch_size=batch_size)
         if self.reranker is None or self.second is None or template.options.beam_size < 2:
@@ -193,9 +194,8 @@ class Generator:
         if template.options.rerank_weight:
             (hypotheses,) = self.answer([source], template)
         else:
-            source_ids = self.tokenizer.source_ids(source)
             search, known = self.new_search(), 0
-            search.add([replace(template, source_ids=source_ids)])
+            search.add([self._request(source, template)])
             while not (done := search.step()):
                 tokens = search.agreed({template.key: known}).get(template.key, ())
                 known += len(tokens)
@@ -215,11 +215,14 @@ class Generator:
         with_attention: bool = False,
     ) -> SearchRequest:
         """Builds a request without a source, for `answer` and `search`. See `generate`."""
-        blocked = [ids for word in blocked_words for ids in self.tokenizer.forms(word)]
+        options = options or self.config.search
+        words = (*options.blocked_words, *blocked_words)
+        options = options.model_copy(update={"blocked_words": words})
+        blocked = blocked_sequences(self.tokenizer, options)
         return SearchRequest(
             key=None,
             source_ids=(EOS_ID,),
-            options=options or self.config.search,
+            options=options,
             prefix_ids=self._constraint_ids("prefix", prefix, blocked) if prefix else (),
             blocked=blocked,
             required=[
@@ -249,6 +252,14 @@ class Generator:
                 answers[key] = hypotheses
                 in_search -= 1
         return [answers[i] for i in range(len(requests))]
+
+    def _request(self, source: str | Sequence[str], template: SearchRequest) -> SearchRequest:
+        """Builds the request for a source."""
+        source_ids = self.tokenizer.source_ids(source)
+        if not template.options.no_repeat_reply or isinstance(source, str):
+            return replace(template, source_ids=source_ids)
+        blocked = blocked_sequences(self.tokenizer, template.options, source)
+        return replace(template, source_ids=source_ids, blocked=blocked)
 
     def _constraint_ids(self, name: str, text: str, blocked: list[list[int]]) -> list[int]:
         try:

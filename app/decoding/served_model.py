@@ -210,7 +210,17 @@ async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
     if loaded.second is not None:  # gets a request for each hypothesis
         most = settings.max_queue * settings.max_beam_size
         second = await _client(loaded.second, settings, most)
-    return ServedModel(loaded.config, loaded.tokenizer, client, second, loaded.reranker)
+    config = _with_blocked_words(loaded.config, settings)
+    return ServedModel(config, loaded.tokenizer, client, second, loaded.reranker)
+
+
+def _with_blocked_words(config: ModelConfig, settings: Settings) -> ModelConfig:
+    """Returns the model's document, whose search blocks the server's words as well."""
+    words = tuple(filter(None, map(str.strip, settings.blocked_words.split(","))))
+    search = config.search.model_copy(
+        update={"blocked_words": (*config.search.blocked_words, *words)}
+    )
+    return config.model_copy(update={"search": search})
 
 
 async def _client(loaded: LoadedModel, settings: Settings, max_queue: int) -> WorkerClient:

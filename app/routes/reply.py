@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -52,7 +51,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 #: Fields that go to the search as they are.
-OPTIONS = frozenset(SearchOptions.model_fields)
+OPTIONS = frozenset(SearchOptions.model_fields) - {"blocked_words"}
 
 router = APIRouter(tags=["reply"], route_class=JsonRoute)
 
@@ -71,7 +70,7 @@ async def reply(
         return answers
     turns, fields = _turns(body)
     source = source_of(turns, fields, model.tokenizer, limits, model.config.task)
-    search = _search_request(body, source.ids, model, limits)
+    search = _search_request(body, turns, source.ids, model, limits)
     await charge(request, [search])
     if body.stream:
         return EventStream(
@@ -118,8 +117,10 @@ async def _answer_batch(
         turns, fields = ([item], [field]) if isinstance(item, str) else _turns_of(item, field)
         sources.append(source_of(turns, fields, model.tokenizer, limits, model.config.task))
         dialogues.append(turns)
-    first = _search_request(body, sources[0].ids, model, limits)
-    searches = [replace(first, source_ids=source.ids) for source in sources]
+    searches = [
+        _search_request(body, turns, source.ids, model, limits)
+        for turns, source in zip(dialogues, sources, strict=True)
+    ]
     await charge(request, searches)
     answers = await model.answer_all(
         searches, dialogues, timeout_seconds=limits.request_timeout_seconds
@@ -160,7 +161,11 @@ async def _stream(
 
 
 def _search_request(
-    body: ReplyRequest, source_ids: list[int], model: ServedModel, limits: Settings
+    body: ReplyRequest,
+    turns: Sequence[str],
+    source_ids: list[int],
+    model: ServedModel,
+    limits: Settings,
 ) -> SearchRequest:
     options = search_options(
         model.config.search,
@@ -171,10 +176,11 @@ def _search_request(
             rerank_weight=body.rerank_weight,
         ),
         can_rerank=model.reranker is not None,
+        blocked_words=tuple(body.blocked_words or ()),
         **{name: getattr(body, name) for name in body.model_fields_set & OPTIONS},
     )
     tokenizer = model.tokenizer
-    blocked = blocked_ids_of(body.blocked_words, tokenizer, limits)
+    blocked = blocked_ids_of(body.blocked_words, turns, options, tokenizer, limits)
     prefix = prefix_ids_of(body.prefix, tokenizer, options.max_tokens, blocked)
     required = required_ids_of(body.required_words, tokenizer, limits, options, prefix, blocked)
     return SearchRequest(

@@ -114,7 +114,11 @@ class ReplyRequest(_Strict):
     )
     prefix: str | None = Field(None, description="text with which every candidate begins")
     blocked_words: list[str] | None = Field(
-        None, description="words or phrases that no candidate contains"
+        None,
+        description="words or phrases that no candidate contains, beside the server's",
+    )
+    no_repeat_reply: bool | None = Field(
+        None, description="no reply is one that the dialogue has already"
     )
     required_words: list[str] | None = Field(
         None,

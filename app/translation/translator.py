@@ -24,6 +24,7 @@ from app.translation.protection import (
     without_end,
 )
 from app.translation.words import word_attention
+from model.blocked_words import blocked_sequences
 from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
 
@@ -256,7 +257,14 @@ class Translator:
         )
         if sum(map(len, required)) >= options.max_tokens or (required and options.beam_size < 2):
             return ()
-        request = SearchRequest(None, source.ids, options, required=required, wants_attention=True)
+        request = SearchRequest(
+            None,
+            source.ids,
+            options,
+            blocked=blocked_sequences(tokenizer, options),
+            required=required,
+            wants_attention=True,
+        )
         while True:
             try:
                 found = await self._model.answer(

@@ -28,9 +28,6 @@ class RequestOptions(Document):
         "sample draws",
     )
     prefix: str = Field("", description="text with which every candidate begins")
-    blocked_words: tuple[str, ...] = Field(
-        (), description="words or phrases that no candidate contains"
-    )
     required_words: tuple[str, ...] = Field(
         (),
         description="words or phrases that every candidate contains unless it is cut; "
@@ -72,7 +69,8 @@ def choose_options(
 
     Args:
         defaults: the model's own.
-        overrides: values of some fields of `SearchOptions`, each within its own bounds.
+        overrides: values of some fields of `SearchOptions`, each within its own bounds; its
+            `blocked_words` are added to the model's.
         decoding: how to search; None: as `overrides` and `defaults` have it.
         can_rerank: whether there is a model to re-rank by.
         max_beam_size: the widest beam that `defaults` may lead to.
@@ -100,7 +98,8 @@ def choose_options(
             "rerank_weight", overrides, 0.0, "without a second model, and a beam_size of 2"
         )
         own["rerank_weight"] = 0.0
-    return SearchOptions(**{**own, **overrides})
+    blocked = (*defaults.blocked_words, *overrides.get("blocked_words", ()))
+    return SearchOptions(**{**own, **overrides, "blocked_words": blocked})
 
 
 def check_at_most(field: str, overrides: Mapping[str, Any], limit: float, where: str) -> None:

@@ -82,6 +82,30 @@ def test_a_blocked_word_is_not_said(client: httpx.Client, word: str) -> None:
     assert "thank" not in client.post("/reply", json=wishes).json()["reply"]
 
 
+def test_a_word_that_the_server_blocks_is_not_said(serve: Serve, table_engine: TableEngine) -> None:
+    with serve(table_engine, Settings(blocked_words="nobody, Thank")) as client:
+        chat = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
+        answer = client.post("/v1/chat/completions", json={**chat, "max_tokens": 16}).json()
+        replies = [
+            answer["choices"][0]["message"]["content"],
+            client.post("/reply", json={"message": "hello", "max_tokens": 16}).json()["reply"],
+        ]
+    assert all("thank" not in reply for reply in replies)
+
+
+def test_a_reply_is_not_repeated_in_a_dialogue(serve: Serve, tokenizer: Tokenizer) -> None:
+    pieces, further = tokenizer.target_ids(REPLY), tokenizer.target_ids("robin")
+    table = chain(tokenizer.target_vocab_size, BOS_ID, *pieces, EOS_ID)
+    table[pieces[-1], further[0]] = 0.05
+    dialogue = {"messages": ["hello", REPLY, "hello"], "max_tokens": 16}
+    with serve(TableEngine(table)) as client:
+        for is_blocked in (False, True):
+            body = {**dialogue, "no_repeat_reply": is_blocked}
+            reply = client.post("/reply", json=body).json()["reply"]
+            assert (reply == REPLY) is not is_blocked
+            assert reply.startswith(REPLY)
+
+
 def test_required_words_are_said(client: httpx.Client) -> None:
     wishes = {"message": "hello", "required_words": ["robin", "films"], "max_tokens": 24}
     body = client.post("/reply", json=wishes).json()

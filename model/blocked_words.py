@@ -1,0 +1,41 @@
+"""Sequences of ids that no answer may contain: blocked words, and earlier replies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from model.config import SearchOptions
+from model.tokenizer import EOS_ID, Tokenizer
+
+
+def blocked_sequences(
+    tokenizer: Tokenizer, options: SearchOptions, turns: Sequence[str] = ()
+) -> list[list[int]]:
+    """Returns what `options` block.
+
+    Args:
+        tokenizer: of the model.
+        options: their `blocked_words` are blocked in each of their forms, and with
+            `no_repeat_reply` the earlier replies.
+        turns: of the dialogue, oldest first; a person said the last one.
+
+    Raises:
+        InputError: if a word has no text.
+    """
+    sequences = [*forms_of(tokenizer, options.blocked_words)]
+    if options.no_repeat_reply:
+        replies = map(tokenizer.target_ids, turns[-2::-2])
+        sequences += [[*ids, EOS_ID] for ids in replies if ids]
+    return sequences
+
+
+@lru_cache(maxsize=16)
+def forms_of(tokenizer: Tokenizer, words: tuple[str, ...]) -> tuple[list[int], ...]:
+    """Returns the ids of all forms of `words`, see `Tokenizer.forms`. The words of a model are the
+    same in each request, so they are kept.
+
+    Raises:
+        InputError: if a word has no text.
+    """
+    return tuple(ids for word in words for ids in tokenizer.forms(word))
