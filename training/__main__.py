@@ -124,6 +124,11 @@ def _add_recipe_commands(commands: Commands) -> None:
         help="of the graphs; may be repeated; default: both",
     )
     commands.choices["export"].add_argument(
+        "--half-weights",
+        action="store_true",
+        help="round the weights to half precision: their file is half as large",
+    )
+    commands.choices["export"].add_argument(
         "--format",
         choices=("onnx", "ctranslate2"),
         default="onnx",
@@ -335,7 +340,7 @@ def _export(chosen: argparse.Namespace) -> str:
     recipe = read_complete_recipe(chosen.recipe)
     if chosen.format == "ctranslate2":
         return convert(recipe)
-    return export(recipe, chosen.precision or PRECISIONS)
+    return export(recipe, chosen.precision or PRECISIONS, half_weights=chosen.half_weights)
 
 
 def _distill(chosen: argparse.Namespace) -> str:

@@ -15,7 +15,14 @@ from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine, Precision
 from model.engine.shortlist import Shortlist
 from model.errors import EngineError
-from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder, load_folder, write_folder
+from model.folder import (
+    GRAPH_FILES,
+    SHORTLIST_FILES,
+    WEIGHTS_FILE,
+    ModelFolder,
+    load_folder,
+    write_folder,
+)
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import BOS_ID, EOS_ID
 from model.types import Int32
@@ -25,6 +32,7 @@ from training.export.converted import converted_files, difference_of
 from training.export.encoder import encoder_graph
 from training.export.shortlist import build_shortlist
 from training.export.step import gathered_graph, shortlist_graph, step_graph
+from training.export.weights import halved, round_weights
 from training.files.paths import writing
 from training.fit.checkpoints import write_durably
 from training.prepare.prepare import PreparedCorpus, open_prepared
@@ -66,8 +74,13 @@ class Agreement:
     difference: float
 
 
-def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
+def export(recipe: Recipe, precisions: Sequence[Precision], *, half_weights: bool = False) -> str:
     """Adds graphs of those precisions to the model that `fit` wrote, and removes other graphs.
+
+    Args:
+        recipe: of the model.
+        precisions: of the graphs.
+        half_weights: whether its weights are rounded to half precision, in a file of half the size.
 
     Returns:
         one line for each precision.
@@ -84,9 +97,12 @@ def export(recipe: Recipe, precisions: Sequence[Precision]) -> str:
     examples = _sampled_examples(corpus)
     sources = [source for source, _ in examples]
     network = load_network(folder)
+    lines, files = [], _kept_files(path, folder.config.sha256)
+    if half_weights:
+        round_weights(network)
+        files[WEIGHTS_FILE] = halved(files[WEIGHTS_FILE])
     ranges = Ranges(network, examples[:: SAMPLE // MEASURED])
     reference = KerasEngine(network)
-    lines, files = [], _kept_files(path, folder.config.sha256)
     for precision in precisions:
         graphs = graph_files(network, precision, ranges)
         engine = OnnxEngine(*graphs.values())
