@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from model.config import TextConfig
 from model.errors import ConfigError
-from model.tokenizer import normalise_source
 from training.errors import RecipeError
 from training.recipe import Recipe, data_folder, read_complete_recipe, read_recipe
 
@@ -121,17 +119,6 @@ def test_the_data_folder_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> No
     assert data_folder() == Path("elsewhere")
     monkeypatch.delenv("SEQ2SEQ_DATA")
     assert data_folder() == Path("../shared/data")
-
-
-def test_small_talk_holds_no_question_of_the_held_out_test(data_folder: Path) -> None:
-    """Greetings stand in it; `yes`, `yeah` and `excuse me` do as statements, not as questions."""
-    rules = TextConfig(lowercase_source=True, plain_punctuation=True)
-    test = data_folder / "movie-lines" / "test_set.txt"
-    held_out = {normalise_source(line, rules) for line in test.read_text().splitlines()}
-    lines = Path("recipes/smalltalk.tsv").read_text(encoding="utf-8").splitlines()
-    turns = {normalise_source(turn, rules) for line in lines for turn in line.split("\t")[:-1]}
-    assert turns & held_out == {"hi", "hi!"}
-    assert all(len(line.split("\t")) in (2, 4) for line in lines)
 
 
 SOURCES: list[dict[str, Any]] = [
