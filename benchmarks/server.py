@@ -67,18 +67,18 @@ class Server:
 
     def resident_bytes(self) -> int:
         """Of all its processes, as Linux counts it; pages that two of them share count twice."""
-        return sum(resident_bytes(pid) for pid in self._pids())
+        return sum(resident_bytes(pid) for pid in self.pids())
 
     def cpu_seconds(self) -> tuple[float, float]:
         """Of the process that answers, and of those that decode."""
         tick = os.sysconf("SC_CLK_TCK")
         seconds = []
-        for pid in self._pids():
+        for pid in self.pids():
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             seconds.append((int(fields[11]) + int(fields[12])) / tick)
         return seconds[0], sum(seconds[1:])
 
-    def _pids(self) -> list[int]:
+    def pids(self) -> list[int]:
         """Of the process that answers, and of its children."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [self.pid, *map(int, children)]
