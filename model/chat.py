@@ -11,10 +11,13 @@ from model.search.requests import SearchRequest
 
 #: The line that begins a new conversation.
 NEW = "/new"
+#: Turns of a conversation that are remembered.
+MOST_TURNS = 64
 
 
 class Conversation:
-    """The turns of a dialogue, as many as the model reads.
+    """The turns of a dialogue. The model reads the last ones, and with `no_repeat_reply` says
+    none of the others again.
 
     Args:
         generator: replies.
@@ -24,7 +27,7 @@ class Conversation:
     def __init__(self, generator: Generator, template: SearchRequest) -> None:
         self._generator = generator
         self._template = template
-        self._turns: deque[str] = deque(maxlen=generator.config.text.context_turns)
+        self._turns: deque[str] = deque(maxlen=MOST_TURNS)
 
     def reply(self, message: str, on_text: Callable[[str], None]) -> list[Candidate]:
         """Replies to `message`, best candidate first. `on_text` gets the best one's text bit by
