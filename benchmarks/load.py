@@ -56,14 +56,14 @@ class Load:
     bodies: dict[int, bytes] = field(default_factory=dict)
 
 
-def request_bytes(body: dict[str, object]) -> bytes:
-    """A whole request to `/reply`."""
+def request_bytes(body: dict[str, object], path: str = "/reply") -> bytes:
+    """A whole request."""
     content = json.dumps(body).encode()
     head = (
-        b"POST /reply HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n"
     )
-    return head % len(content) + content
+    return head % (path.encode(), len(content)) + content
 
 
 def closed_loop(

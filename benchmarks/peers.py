@@ -61,7 +61,7 @@ def ctranslate2_peer(
     sources of a batch."""
     vocab_size = len(likely)
     pieces = ["<unk>", "<s>", "</s>", *(f"piece{i}" for i in range(3, vocab_size))]
-    spec = _random_transformer(pieces, size)
+    spec = random_transformer(pieces, size)
     with tempfile.TemporaryDirectory() as folder:
         mapping = Path(folder, "mapping")
         rows = [("", range(FREQUENT)), *zip(pieces, likely, strict=True)]
@@ -101,7 +101,7 @@ def _other_weights(spec: TransformerSpec) -> int:
     )
 
 
-def _random_transformer(pieces: list[str], size: TransformerSize) -> TransformerSpec:
+def random_transformer(pieces: list[str], size: TransformerSize) -> TransformerSpec:
     draw = np.random.default_rng(0)
     units = size.units
 

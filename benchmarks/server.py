@@ -104,14 +104,14 @@ def running_server(model: str, **settings: object) -> Iterator[Server]:
     )
     try:
         server = Server(port, process.pid)
-        _wait_until_ready(server, process)
+        wait_until_ready(server, process)
         yield server
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up and process.poll() is None:
         try:

@@ -1,0 +1,121 @@
+"""A translation server round CTranslate2, as its users write it: FastAPI, one process, requests
+gathered for at most 5 ms into batches of at most 32, `translate_batch` in a thread.
+
+    python -m benchmarks.ctranslate2_server MODEL SENTENCEPIECE PORT TOKENS BEAM_SIZE
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import ctranslate2
+import sentencepiece
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+MOST_TOGETHER, GATHER_SECONDS = 32, 0.005
+
+
+class Request(BaseModel):
+    """A request as LibreTranslate has it."""
+
+    q: str
+    source: str
+    target: str
+
+
+class Answer(BaseModel):
+    """Its answer."""
+
+    translatedText: str
+
+
+Item = tuple[list[str], asyncio.Future[list[str]]]
+
+
+class Batcher:
+    """Translates requests together.
+
+    Args:
+        translator: of CTranslate2.
+        tokens: of each translation.
+        beam_size: of the search.
+    """
+
+    def __init__(self, translator: ctranslate2.Translator, tokens: int, beam_size: int) -> None:
+        self._translator = translator
+        self._tokens = tokens
+        self._beam_size = beam_size
+        self._queue: asyncio.Queue[Item] = asyncio.Queue()
+
+    async def translate(self, pieces: list[str]) -> list[str]:
+        """Returns the pieces of a translation."""
+        done: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+        await self._queue.put((pieces, done))
+        return await done
+
+    async def run(self) -> None:
+        """Translates batches for ever."""
+        while True:
+            batch = await self._gathered()
+            found = await asyncio.to_thread(self._translated, [pieces for pieces, _ in batch])
+            for (_, done), pieces in zip(batch, found, strict=True):
+                if not done.cancelled():
+                    done.set_result(pieces)
+
+    async def _gathered(self) -> list[Item]:
+        batch = [await self._queue.get()]
+        end = asyncio.get_running_loop().time() + GATHER_SECONDS
+        while len(batch) < MOST_TOGETHER:
+            left = end - asyncio.get_running_loop().time()
+            try:
+                batch.append(await asyncio.wait_for(self._queue.get(), max(left, 0.0)))
+            except TimeoutError:
+                break
+        return batch
+
+    def _translated(self, batch: list[list[str]]) -> list[list[str]]:
+        found = self._translator.translate_batch(
+            batch,
+            beam_size=self._beam_size,
+            max_decoding_length=self._tokens,
+            min_decoding_length=self._tokens,
+        )
+        return [each.hypotheses[0] for each in found]
+
+
+def main() -> None:
+    model, pieces, port, tokens, beam_size = sys.argv[1:]
+    processor = sentencepiece.SentencePieceProcessor(model_file=pieces)
+    translator = ctranslate2.Translator(
+        model, device="cpu", compute_type="int8", intra_threads=max(1, (os.cpu_count() or 1) - 1)
+    )
+    batcher = Batcher(translator, int(tokens), int(beam_size))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(batcher.run())
+        yield
+        task.cancel()
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/translate")
+    async def translate(request: Request) -> Answer:
+        found = await batcher.translate(processor.encode(request.q, out_type=str))
+        return Answer(translatedText=processor.decode(found))
+
+    @app.get("/health/ready")
+    async def ready() -> dict[str, str]:
+        return {"status": "ok"}
+
+    uvicorn.run(app, port=int(port), access_log=False, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

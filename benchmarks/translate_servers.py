@@ -1,0 +1,122 @@
+"""Our server beside a plain FastAPI server round CTranslate2, on translate requests.
+
+    pip install ctranslate2 torch; python -m benchmarks.translate_servers [--model models/en-de]
+
+The other server is `benchmarks/ctranslate2_server.py`. Its Transformer (1 + 1 layers, 256 units, no
+fewer weights than our model) has random weights: its translations are worse than any, and take the
+same time as good ones. Each has as many tokens as ours have on average, and is found by a beam as
+wide. Both answer `POST /translate` with the same sentences. The servers take turns; medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks.load import closed_loop, request_bytes
+from benchmarks.peers import SMALLEST, random_transformer
+from benchmarks.server import Server, running_server, wait_until_ready
+from model.folder import SOURCE_TOKENIZER_FILE
+from model.generator import Generator
+from training.files.paths import read_lines
+from training.recipe import data_folder
+
+#: Requests by the number of clients.
+REQUESTS = {1: 300, 8: 1_500, 64: 4_000}
+SENTENCES = 2_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="models/en-de")
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    generator = Generator.load(chosen.model, threads=1)
+    languages, beam_size = generator.config.languages, generator.config.search.beam_size
+    texts = sentences(languages[0] == "en")
+    found = generator.generate(texts[:300])
+    tokens = round(statistics.mean(len(best.tokens) for best, *_ in found))
+    print(f"beam {beam_size}, {tokens} tokens; ours {chosen.model}")
+    body = dict(zip(("source", "target"), languages, strict=True))
+    requests = [request_bytes({"q": text, **body}, "/translate") for text in texts]
+    figures: dict[tuple[int, str], list[tuple[float, ...]]] = defaultdict(list)
+    with ExitStack() as stack:
+        servers = {
+            "Seq2Seq": stack.enter_context(running_server(chosen.model, access_log=0)),
+            "CTranslate2": stack.enter_context(
+                other_server(chosen.model, generator, tokens, beam_size)
+            ),
+        }
+        for server in servers.values():
+            closed_loop(server.port, requests[:200], 8)  # does not count
+        for _ in range(chosen.rounds):
+            for clients, count in REQUESTS.items():
+                asked = [requests[place % len(requests)] for place in range(count)]
+                for name, server in servers.items():
+                    figures[clients, name].append(measured(server, asked, clients))
+    print("| clients | server | translations/s | p50 ms | p99 ms | CPU ms |")
+    print("|---|---|---|---|---|---|")
+    for (clients, name), rounds in figures.items():
+        cells = [f"{statistics.median(column):.4g}" for column in zip(*rounds, strict=True)]
+        print(f"| {clients} | {name} | {' | '.join(cells)} |")
+
+
+def sentences(is_english: bool) -> list[str]:
+    """Sentences of Tatoeba, in English or in German."""
+    lines = read_lines(data_folder() / "tatoeba" / "deu-eng.tsv.gz")
+    sides = [line.split("\t")[0 if is_english else 1] for _, line in lines]
+    return random.Random(1).sample(sides, SENTENCES)
+
+
+def measured(server: Server, requests: list[bytes], clients: int) -> tuple[float, ...]:
+    """Returns translations a second, p50 and p99 in ms, and CPU of the server for a request."""
+    before = sum(server.cpu_seconds())
+    load = closed_loop(server.port, requests, clients)
+    cpu = sum(server.cpu_seconds()) - before
+    if any(answer.status != 200 for answer in load.answers):
+        raise SystemExit("a request failed")
+    seconds = sorted(answer.seconds for answer in load.answers)
+    p50, p99 = (1e3 * seconds[int(share * (len(seconds) - 1))] for share in (0.5, 0.99))
+    return len(seconds) / load.seconds, p50, p99, 1e3 * cpu / len(seconds)
+
+
+@contextmanager
+def other_server(path: str, generator: Generator, tokens: int, beam_size: int) -> Iterator[Server]:
+    """The other server on a free port, ready, for as long as the `with` lasts."""
+    tokenizer = generator.tokenizer
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        pieces = tokenizer.source_pieces(range(tokenizer.source_vocab_size))
+        spec = random_transformer(pieces, SMALLEST)
+        model = Path(folder, "model")
+        model.mkdir()
+        spec.save(str(model))
+        spm = Path(path, SOURCE_TOKENIZER_FILE)
+        command = [sys.executable, "-m", "benchmarks.ctranslate2_server"]
+        options = [str(model), str(spm), str(port), str(tokens), str(beam_size)]
+        process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+        try:
+            server = Server(port, process.pid)
+            wait_until_ready(server, process)
+            yield server
+        finally:
+            process.terminate()
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()
