@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.stop_sequences import StopFilter, cut_at_stop
 from model.blocked_words import blocked_sequences
 from model.config import SearchOptions
+from model.known_questions import CheckedReply
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import GrowingText, Source
 
@@ -37,12 +38,16 @@ class Choice:
     Attributes:
         text: up to a stop sequence.
         finish_reason: `stop` at one, too.
-        scores: the log-probability of each of its tokens, if the request asks for it.
+        scores: the log-probability of each of its tokens, if the request asks for it; none of a
+            fallback reply.
+        confidence, is_fallback: see `CheckedReply`.
     """
 
     text: str
     finish_reason: FinishReason
     scores: Sequence[TokenLogprob] | None = None
+    confidence: float | None = None
+    is_fallback: bool | None = None
 
 
 @dataclass
@@ -132,18 +137,27 @@ class CompletionWork:
             timeout_seconds=self.limits.request_timeout_seconds,
             on_tokens=lambda tokens: pass_on(stop.add(growing.add(tokens))),
         )
-        pass_on(stop.add(growing.rest(tokenizer.target_text(hypotheses[0].tokens))))
-        pass_on(stop.rest())
+        checked = self.model.checked(search, turns, hypotheses[0])
+        if checked.is_fallback:
+            pass_on(checked.text)
+        else:
+            pass_on(stop.add(growing.rest(checked.text)))
+            pass_on(stop.rest())
         return await self._read([hypotheses])
 
     async def _read(self, answers: Sequence[Hypotheses]) -> tuple[list[Choice], Usage]:
         prompt_tokens = sum(len(source.ids) for source in self.sources)
         choices, completion_tokens = [], 0
-        for search, hypotheses in zip(self.searches, answers, strict=True):
+        for search, turns, hypotheses in zip(self.searches, self.dialogues, answers, strict=True):
             for hypothesis in hypotheses:
-                choice, tokens = self._choice(hypothesis)
+                checked = self.model.checked(search, turns, hypothesis)
+                choice, tokens = self._choice(checked, hypothesis)
                 completion_tokens += len(tokens)
-                choices.append(replace(choice, scores=await self._scores(search, tokens)))
+                scores = await self._scores(search, () if checked.is_fallback else tokens)
+                confidence, is_fallback = checked.confidence, checked.is_fallback
+                choices.append(
+                    replace(choice, scores=scores, confidence=confidence, is_fallback=is_fallback)
+                )
         usage = Usage(
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
@@ -153,10 +167,15 @@ class CompletionWork:
         )
         return choices, usage
 
-    def _choice(self, hypothesis: Hypothesis) -> tuple[Choice, Sequence[int]]:
-        """Returns the choice, and its tokens up to the one that completes a stop sequence."""
+    def _choice(
+        self, checked: CheckedReply, hypothesis: Hypothesis
+    ) -> tuple[Choice, Sequence[int]]:
+        """Returns the choice, and the tokens of its hypothesis, up to the one that completes a stop
+        sequence."""
         to_text, tokens = self.model.tokenizer.target_text, hypothesis.tokens
-        whole = to_text(tokens)
+        if checked.is_fallback:
+            return Choice(checked.text, "stop"), tokens
+        whole = checked.text
         text = cut_at_stop(whole, self.stops)
         if text == whole and not any(stop in whole for stop in self.stops):
             return Choice(text, hypothesis.finish_reason), tokens
@@ -230,6 +249,8 @@ def _options(
         "beam_size": body.beam_size,
         "length_penalty": body.length_penalty,
         "repetition_penalty": body.repetition_penalty,
+        "fallback_reply": body.fallback_reply,
+        "min_confidence": body.min_confidence,
     }
     if isinstance(body, ChatRequest) and body.max_completion_tokens is not None:
         if body.max_tokens not in (None, body.max_completion_tokens):
@@ -243,6 +264,7 @@ def _options(
             limits,
             decoding="sample" if draws else None,
             can_rerank=model.reranker is not None,
+            has_questions=model.questions is not None,
             **overrides,
         )
     except InvalidField as error:

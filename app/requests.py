@@ -65,6 +65,7 @@ def search_options(
     *,
     decoding: Decoding | None = None,
     can_rerank: bool = False,
+    has_questions: bool = False,
     **overrides: Any,
 ) -> SearchOptions:
     """Returns the options of one search. They are cached, since most callers override nothing.
@@ -74,6 +75,7 @@ def search_options(
         limits: the server's.
         decoding: how to search; by default as `overrides` and `defaults` have it.
         can_rerank: whether there is a model to re-rank by.
+        has_questions: whether the model knows what it knows, see `model.known_questions`.
         overrides: fields of `SearchOptions`; None overrides nothing.
 
     Raises:
@@ -88,6 +90,7 @@ def search_options(
             overrides,
             decoding=decoding,
             can_rerank=can_rerank,
+            has_questions=has_questions,
             max_beam_size=limits.max_beam_size,
             max_tokens=limits.max_reply_tokens,
         )

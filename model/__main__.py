@@ -99,13 +99,10 @@ def answer_lines(
                 sources[place] = line.split("\t")
                 if source.dropped_tokens and truncated is not None:
                     truncated.append(number)
-        found = generator.answer(list(sources.values()), template, batch_size=batch_size)
+        found = generator.candidates(list(sources.values()), template, batch_size=batch_size)
         answers = dict(zip(sources, found, strict=True))
         for place in range(len(lines_read)):
-            texts = (
-                generator.tokenizer.target_text(each.tokens) for each in answers.get(place, ())
-            )
-            yield "\t".join(texts)
+            yield "\t".join(each.text for each in answers.get(place, ()))
 
 
 def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) -> None:
@@ -171,9 +168,14 @@ def _template(generator: Generator, chosen: argparse.Namespace) -> SearchRequest
         has_required_words=bool(request.required_words),
         rerank_weight=overrides.get("rerank_weight"),
     )
-    can_rerank = generator.second is not None
     try:
-        options = choose_options(defaults, overrides, decoding=decoding, can_rerank=can_rerank)
+        options = choose_options(
+            defaults,
+            overrides,
+            decoding=decoding,
+            can_rerank=generator.second is not None,
+            has_questions=generator.questions is not None,
+        )
     except OptionError as error:
         raise ConfigError(f"--{error.field.replace('_', '-')}: {error.reason}") from None
     return generator.template(

@@ -247,6 +247,19 @@ class SearchOptions(Document):
     no_repeat_reply: bool = Field(
         False, description="no reply is one that the dialogue has already"
     )
+    fallback_reply: str = Field(
+        "",
+        max_length=1000,
+        description="the reply where the model does not know: in place of one with a confidence "
+        "below `min_confidence`; none: all replies are given",
+    )
+    min_confidence: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="of a reply, by how similar the message is to a known question that has it; "
+        "none: `fit` chooses it",
+    )
 
     def greedy(self) -> Self:
         """Returns the options for greedy search: one hypothesis, the likeliest token each time."""

@@ -7,6 +7,7 @@ my-model/
   README.md          the model's card
   *.onnx             [the network as graphs for ONNX Runtime]
   shortlist.npz      [the words that a source may need]
+  questions.tsv      [the questions that it knows, and their answers]
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from model.config import FORMAT_VERSION, ModelConfig
 from model.errors import ConfigError, FolderError, TokenizerError
+from model.known_questions import KnownQuestions
 from model.tokenizer import Tokenizer
 
 CONFIG_FILE = "config.json"
@@ -28,6 +30,7 @@ WEIGHTS_FILE = "model.weights.h5"
 SOURCE_TOKENIZER_FILE = "source.spm"
 TARGET_TOKENIZER_FILE = "target.spm"
 CARD_FILE = "README.md"
+QUESTIONS_FILE = "questions.tsv"
 #: Precision -> encoder and step, as `python -m training export` writes them.
 GRAPH_FILES = {
     "float32": ("encoder.onnx", "step.onnx"),
@@ -77,7 +80,8 @@ def load_folder(path: str | Path) -> ModelFolder:
     path = find_folder(path)
     config = _read_config(path)
     faults = [fault for name in sorted(config.sha256) if (fault := _check_file(path, name, config))]
-    needed = (WEIGHTS_FILE, SOURCE_TOKENIZER_FILE)
+    needed = [WEIGHTS_FILE, SOURCE_TOKENIZER_FILE]
+    needed += [QUESTIONS_FILE] if config.search.fallback_reply else []
     faults += [
         f"{CONFIG_FILE}: has no sha256 of {name}" for name in needed if name not in config.sha256
     ]
@@ -95,6 +99,21 @@ def load_folder(path: str | Path) -> ModelFolder:
             f"{(network.source_vocab_size, network.target_vocab_size)}. Export the folder anew."
         )
     return ModelFolder(path, config, tokenizer)
+
+
+def load_questions(folder: ModelFolder) -> KnownQuestions | None:
+    """Loads the questions that the model knows, if it has any.
+
+    Raises:
+        FolderError: if the file cannot be read.
+    """
+    if QUESTIONS_FILE not in folder.config.sha256:
+        return None
+    file = folder.path / QUESTIONS_FILE
+    try:
+        return KnownQuestions.parse(file.read_bytes())
+    except (OSError, UnicodeDecodeError) as error:
+        raise FolderError(f"{file}: cannot be read ({error}). Copy the folder again.") from None
 
 
 def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes]) -> None:

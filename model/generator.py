@@ -14,7 +14,8 @@ from model.config import ModelConfig, SearchOptions
 from model.contract import Engine
 from model.engine import EngineName, load_engine
 from model.errors import ConfigError, InputError
-from model.folder import load_folder
+from model.folder import load_folder, load_questions
+from model.known_questions import KnownQuestions, checked_reply, withholds
 from model.reranker import Reranker, kind_of_reranking
 from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, SearchRequest
@@ -30,11 +31,13 @@ class Candidate:
 
     Attributes:
         text: for people.
-        tokens: its target ids, without the end of sentence.
+        tokens: its target ids, without the end of sentence; none of a fallback.
         score: log-probability after the length penalty, in nats.
         finish_reason: `stop` if the model ended it, `length` if `max_tokens` cut it.
         attention_weights: float32 `(tokens, source_len)`, see `Hypothesis`; only with
             `with_attention`.
+        confidence: in the model's reply, see `KnownQuestions`; None if it has none.
+        is_fallback: whether `text` is the `fallback_reply` instead; None if it has none.
     """
 
     text: str
@@ -42,6 +45,8 @@ class Candidate:
     score: float
     finish_reason: FinishReason
     attention_weights: NDArray[np.float32] | None = field(default=None, compare=False)
+    confidence: float | None = None
+    is_fallback: bool | None = None
 
 
 class Generator:
@@ -52,6 +57,7 @@ class Generator:
         tokenizer: text to ids and back.
         engine: runs the network.
         second: the model that re-ranks if options have a `rerank_weight`.
+        questions: that the model knows; None: it is trusted in all replies.
 
     Raises:
         ConfigError: if `second` cannot score this model's answers.
@@ -64,11 +70,13 @@ class Generator:
         engine: Engine,
         *,
         second: Generator | None = None,
+        questions: KnownQuestions | None = None,
     ) -> None:
         self.config = config
         self.tokenizer = tokenizer
         self.engine = engine
         self.second = second
+        self.questions = questions
         self.reranker = None
         if second is not None:
             kind = kind_of_reranking(config, second.config)
@@ -96,7 +104,8 @@ class Generator:
         if rerank_model is not None:
             second = cls.load(rerank_model, engine, threads=threads)
         loaded = load_engine(folder, engine, threads=threads)
-        return cls(folder.config, folder.tokenizer, loaded, second=second)
+        questions = load_questions(folder)
+        return cls(folder.config, folder.tokenizer, loaded, second=second, questions=questions)
 
     def new_search(self) -> Search:
         """Builds a search with the model's engine, in which no answer contains the unknown word."""
@@ -140,8 +149,21 @@ class Generator:
             required_words=required_words,
             with_attention=with_attention,
         )
+        return self.candidates(sources, template, batch_size=batch_size)
+
+    def candidates(
+        self,
+        sources: Sequence[str | Sequence[str]],
+        template: SearchRequest,
+        *,
+        batch_size: int = 64,
+    ) -> list[list[Candidate]]:
+        """Answers each source as `answer` does, with texts, best candidate first."""
         found = self.answer(sources, template, batch_size=batch_size)
-        return [[self._candidate(each) for each in hypotheses] for hypotheses in found]
+        return [
+            self._candidates(source, hypotheses, template)
+            for source, hypotheses in zip(sources, found, strict=True)
+        ]
 
     def answer(
         self,
@@ -184,14 +206,15 @@ class Generator:
         on_text: Callable[[str], None],
     ) -> list[Candidate]:
         """Answers one source as `answer` does, best candidate first. `on_text` gets the best one's
-        text bit by bit, as soon as it is certain; with re-ranking, that is at the end.
+        text bit by bit, as soon as it is certain; with re-ranking or a `fallback_reply`, that is at
+        the end.
 
         Raises:
             InputError: if the source has no text.
             ConfigError: if there is no second model for re-ranking.
         """
         text = GrowingText(self.tokenizer)
-        if template.options.rerank_weight:
+        if template.options.rerank_weight or withholds(self.questions, template.options):
             (hypotheses,) = self.answer([source], template)
         else:
             search, known = self.new_search(), 0
@@ -201,7 +224,7 @@ class Generator:
                 known += len(tokens)
                 on_text(text.add(tokens))
             ((_, hypotheses),) = done
-        candidates = [self._candidate(each) for each in hypotheses]
+        candidates = self._candidates(source, hypotheses, template)
         on_text(text.rest(candidates[0].text))
         return candidates
 
@@ -267,11 +290,25 @@ class Generator:
         except InputError as error:
             raise InputError(f"{name} {text!r} {error}") from None
 
-    def _candidate(self, hypothesis: Hypothesis) -> Candidate:
+    def _candidates(
+        self,
+        source: str | Sequence[str],
+        hypotheses: Sequence[Hypothesis],
+        template: SearchRequest,
+    ) -> list[Candidate]:
+        return [self._candidate(source, each, template.options) for each in hypotheses]
+
+    def _candidate(
+        self, source: str | Sequence[str], hypothesis: Hypothesis, options: SearchOptions
+    ) -> Candidate:
+        text = self.tokenizer.target_text(hypothesis.tokens)
+        checked = checked_reply(self.questions, source, text, options)
         return Candidate(
-            text=self.tokenizer.target_text(hypothesis.tokens),
-            tokens=hypothesis.tokens,
+            text=checked.text,
+            tokens=() if checked.is_fallback else hypothesis.tokens,
             score=hypothesis.score,
-            finish_reason=hypothesis.finish_reason,
-            attention_weights=hypothesis.attention_weights,
+            finish_reason="stop" if checked.is_fallback else hypothesis.finish_reason,
+            attention_weights=None if checked.is_fallback else hypothesis.attention_weights,
+            confidence=checked.confidence,
+            is_fallback=checked.is_fallback,
         )

@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
-from model.folder import CARD_FILE, WEIGHTS_FILE, write_folder
+from model.config import ModelConfig, NetworkConfig, TextConfig
+from model.folder import CARD_FILE, QUESTIONS_FILE, WEIGHTS_FILE, write_folder
 from model.networks.tokens import TokenSeq2Seq
+from training.fallback import Fallback
 from training.markdown import markdown_table
 from training.prepare.prepare import PreparedCorpus
 from training.recipe import Recipe
@@ -25,6 +26,7 @@ def write_model(
     network: NetworkConfig,
     weights: bytes,
     metrics: Metrics,
+    fallback: Fallback,
 ) -> None:
     """Writes the folder of a newly trained model, and replaces an existing one.
 
@@ -34,13 +36,16 @@ def write_model(
         network: sizes of the network.
         weights: contents of a Keras weights file.
         metrics: name -> value, for config and card.
+        fallback: the model's search, and the questions that it knows.
 
     Raises:
         FolderError: if the folder cannot be written.
     """
-    config = describe_model(recipe, corpus, network, metrics)
+    config = describe_model(recipe, corpus, network, {**metrics, **fallback.metrics})
+    config = config.model_copy(update={"search": fallback.search})
     card = _card(config, len(corpus.train), [])
     files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
+    files |= fallback.files
     write_folder(path, config, files)
 
 
@@ -71,7 +76,7 @@ def write_scores(
     train_examples: int,
     metrics: Metrics,
     samples: list[tuple[str, str]],
-    search: SearchOptions,
+    fallback: Fallback,
 ) -> None:
     """Writes scores, and the search that they were found with, into the config and the card of a
     model folder; all else stays, even if the recipe has changed since.
@@ -82,16 +87,17 @@ def write_scores(
         train_examples: number of examples that it was trained on.
         metrics: name -> value; replaces the metrics that it has.
         samples: (source, answer) pairs for the card.
-        search: the model's new defaults.
+        fallback: the model's new search, and the questions that it knows.
 
     Raises:
         FolderError: if the folder cannot be written.
     """
-    training = {**config.training, "metrics": metrics}
-    scored = config.model_copy(update={"training": training, "search": search})
+    training = {**config.training, "metrics": {**metrics, **fallback.metrics}}
+    scored = config.model_copy(update={"training": training, "search": fallback.search})
     card = _card(scored, train_examples, samples)
-    files = {name: (path / name).read_bytes() for name in config.sha256}
-    write_folder(path, scored, {**files, CARD_FILE: card.encode()})
+    kept = {*config.sha256} - {QUESTIONS_FILE}
+    files = {name: (path / name).read_bytes() for name in kept}
+    write_folder(path, scored, {**files, **fallback.files, CARD_FILE: card.encode()})
 
 
 def weights_of(network: TokenSeq2Seq) -> bytes:

@@ -281,6 +281,8 @@ class Recipe(Document):
             raise ValueError("fit.sample_pieces needs tokenizer.type = 'unigram'")
         if self.fit.best_by == "bleu" and self.task != "translate":
             raise ValueError("fit.best_by = 'bleu' goes with task 'translate'")
+        if self.search.fallback_reply and self.task != "reply":
+            raise ValueError("search.fallback_reply goes with task 'reply'")
         varied = {name for source in self.corpus.sources for name in source.variants}
         if varied and self.task != "reply":
             raise ValueError("`variants` goes with task 'reply'")

@@ -16,9 +16,10 @@ from app.errors import DeadlineExceeded
 from app.settings import Settings
 from model.config import ModelConfig
 from model.errors import FolderError
-from model.folder import load_folder
+from model.folder import load_folder, load_questions
+from model.known_questions import CheckedReply, KnownQuestions, checked_reply, withholds
 from model.reranker import Reranker, kind_of_reranking
-from model.search.requests import SearchRequest
+from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import Tokenizer
 
 
@@ -32,6 +33,7 @@ class LoadedModel:
         worker: has its engine.
         new_worker: starts another and returns when it is ready.
         second: the model that re-ranks, if there is one.
+        questions: that the model knows, if it has any.
     """
 
     config: ModelConfig
@@ -39,6 +41,7 @@ class LoadedModel:
     worker: Worker
     new_worker: Callable[[], Worker]
     second: LoadedModel | None = None
+    questions: KnownQuestions | None = None
 
     @property
     def reranker(self) -> Reranker | None:
@@ -69,6 +72,7 @@ class ServedModel:
         client: the only way to its engine.
         second: the client of the model that re-ranks, if there is one.
         reranker: makes that one's requests and ranks by its answers.
+        questions: that the model knows, if it has any.
     """
 
     config: ModelConfig
@@ -76,6 +80,7 @@ class ServedModel:
     client: WorkerClient
     second: WorkerClient | None = None
     reranker: Reranker | None = None
+    questions: KnownQuestions | None = None
 
     async def answer(
         self,
@@ -86,7 +91,10 @@ class ServedModel:
         on_tokens: Callable[[Tokens], None] | None = None,
     ) -> Hypotheses:
         """Returns the answer to `request`, whose source is `turns`; re-ranked if it has a
-        `rerank_weight`. The rest is as in `WorkerClient.submit`."""
+        `rerank_weight`. `on_tokens` is not called where the reply may turn out to be the fallback.
+        The rest is as in `WorkerClient.submit`."""
+        if withholds(self.questions, request.options):
+            on_tokens = None
         submit = partial(self.client.submit, timeout_seconds=timeout_seconds)
         if self.second is None or self.reranker is None or not request.options.rerank_weight:
             return await submit(request, on_tokens=on_tokens)
@@ -123,6 +131,13 @@ class ServedModel:
         finally:
             for task in tasks:  # if one fails the others are useless
                 task.cancel()
+
+    def checked(
+        self, request: SearchRequest, turns: Sequence[str], hypothesis: Hypothesis
+    ) -> CheckedReply:
+        """Returns the text of one of the answers to `request`, or the fallback reply."""
+        text = self.tokenizer.target_text(hypothesis.tokens)
+        return checked_reply(self.questions, turns, text, request.options)
 
     @property
     def clients(self) -> list[WorkerClient]:
@@ -200,7 +215,8 @@ def _loaded(
         return ready(launch(settings, path))
 
     worker = ready(worker)
-    return LoadedModel(folder.config, folder.tokenizer, worker, new_worker, second)
+    questions = load_questions(folder)
+    return LoadedModel(folder.config, folder.tokenizer, worker, new_worker, second, questions)
 
 
 async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
@@ -211,7 +227,7 @@ async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
         most = settings.max_queue * settings.max_beam_size
         second = await _client(loaded.second, settings, most)
     config = _with_blocked_words(loaded.config, settings)
-    return ServedModel(config, loaded.tokenizer, client, second, loaded.reranker)
+    return ServedModel(config, loaded.tokenizer, client, second, loaded.reranker, loaded.questions)
 
 
 def _with_blocked_words(config: ModelConfig, settings: Settings) -> ModelConfig:

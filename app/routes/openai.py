@@ -29,7 +29,6 @@ from app.schemas.openai import (
     Completion,
     CompletionRequest,
     ContentLogprob,
-    FinishReason,
     Model,
     ModelList,
     OpenAIError,
@@ -129,11 +128,11 @@ async def _stream(
         index: int,
         text: str,
         scores: Sequence[TokenLogprob] | None = None,
-        finish_reason: FinishReason | None = None,
+        ended: Choice | None = None,
     ) -> None:
         is_first = index not in begun
         begun.add(index)
-        send_event(_event(shape.chunk(index, text, scores, finish_reason, is_first=is_first)))
+        send_event(_event(shape.chunk(index, text, scores, ended, is_first=is_first)))
 
     if work.top_logprobs is None:
         choices, usage = await work.growing_choices(lambda text: send(0, text))
@@ -142,7 +141,7 @@ async def _stream(
     for index, choice in enumerate(choices):
         if index not in begun:
             send(index, choice.text, choice.scores)
-        send(index, "", finish_reason=choice.finish_reason)
+        send(index, "", ended=choice)
     if includes_usage:
         send_event(_event(shape.usage_chunk(usage)))
     send_event(_DONE)
@@ -172,11 +171,11 @@ class _Shape(Protocol):
         index: int,
         text: str,
         scores: Sequence[TokenLogprob] | None,
-        finish_reason: FinishReason | None,
+        ended: Choice | None,
         *,
         is_first: bool,
     ) -> BaseModel:
-        """Builds an event: what comes next of a choice."""
+        """Builds an event: what comes next of a choice, or, with `ended`, how it has ended."""
 
     def usage_chunk(self, usage: Usage) -> BaseModel:
         """Builds the last event of a stream."""
@@ -197,7 +196,7 @@ class _Chat:
                     index=index,
                     message=AssistantMessage(content=choice.text),
                     logprobs=self._logprobs(choice.scores),
-                    finish_reason=choice.finish_reason,
+                    **_ending(choice),
                 )
                 for index, choice in enumerate(choices)
             ],
@@ -209,7 +208,7 @@ class _Chat:
         index: int,
         text: str,
         scores: Sequence[TokenLogprob] | None,
-        finish_reason: FinishReason | None,
+        ended: Choice | None,
         *,
         is_first: bool,
     ) -> BaseModel:
@@ -220,7 +219,7 @@ class _Chat:
             index=index,
             delta=delta,
             logprobs=self._logprobs(scores),
-            finish_reason=finish_reason,
+            **_ending(ended),
         )
         return ChatChunk(**self._head, choices=[choice])
 
@@ -258,7 +257,7 @@ class _Texts:
                 text=choice.text,
                 index=index,
                 logprobs=self._logprobs(choice.scores),
-                finish_reason=choice.finish_reason,
+                **_ending(choice),
             )
             for index, choice in enumerate(choices)
         ]
@@ -269,12 +268,12 @@ class _Texts:
         index: int,
         text: str,
         scores: Sequence[TokenLogprob] | None,
-        finish_reason: FinishReason | None,
+        ended: Choice | None,
         *,
         is_first: bool,
     ) -> BaseModel:
         choice = TextChoice(
-            text=text, index=index, logprobs=self._logprobs(scores), finish_reason=finish_reason
+            text=text, index=index, logprobs=self._logprobs(scores), **_ending(ended)
         )
         return Completion(**self._head, choices=[choice])
 
@@ -294,6 +293,14 @@ class _Texts:
             ],
             text_offset=[sum(map(len, tokens[:place])) for place in range(len(tokens))],
         )
+
+
+def _ending(choice: Choice | None) -> dict[str, Any]:
+    """Returns the fields that say how a choice has ended, if it has."""
+    if choice is None:
+        return {"finish_reason": None}
+    names = ("finish_reason", "confidence", "is_fallback")
+    return {name: getattr(choice, name) for name in names}
 
 
 def _token(text: str, logprob: float) -> dict[str, Any]:

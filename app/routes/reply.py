@@ -39,7 +39,7 @@ from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
 from app.telemetry import RequestUsage, record_usage
 from model.config import SearchOptions
 from model.search.options import implied_decoding
-from model.search.requests import SearchRequest
+from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import GrowingText, Source
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -81,7 +81,7 @@ async def reply(
         request.receive,
         model.answer(search, turns, timeout_seconds=limits.request_timeout_seconds),
     )
-    answer = _answer(model, search, source, hypotheses, started)
+    answer = _answer(model, search, source, turns, hypotheses, started)
     _record(request, [answer])
     return answer
 
@@ -126,7 +126,8 @@ async def _answer_batch(
         searches, dialogues, timeout_seconds=limits.request_timeout_seconds
     )
     replies = [
-        _answer(model, *each, started) for each in zip(searches, sources, answers, strict=True)
+        _answer(model, *each, started)
+        for each in zip(searches, sources, dialogues, answers, strict=True)
     ]
     return BatchAnswer(replies=replies, model=model.config.name, latency_ms=replies[-1].latency_ms)
 
@@ -154,7 +155,7 @@ async def _stream(
         timeout_seconds=limits.request_timeout_seconds,
         on_tokens=lambda tokens: send_delta(text.add(tokens)),
     )
-    answer = _answer(model, search, source, hypotheses, started)
+    answer = _answer(model, search, source, turns, hypotheses, started)
     _record(request, [answer])
     send_delta(text.rest(answer.reply))
     send_event(event("answer", answer))
@@ -176,6 +177,7 @@ def _search_request(
             rerank_weight=body.rerank_weight,
         ),
         can_rerank=model.reranker is not None,
+        has_questions=model.questions is not None,
         blocked_words=tuple(body.blocked_words or ()),
         **{name: getattr(body, name) for name in body.model_fields_set & OPTIONS},
     )
@@ -216,28 +218,19 @@ def _answer(
     model: ServedModel,
     search: SearchRequest,
     source: Source,
+    turns: Sequence[str],
     hypotheses: Hypotheses,
     started: float,
 ) -> ReplyAnswer:
-    tokenizer = model.tokenizer
-    candidates = [
-        Candidate(
-            text=tokenizer.target_text(hypothesis.tokens),
-            score=hypothesis.score,
-            tokens=tokenizer.target_pieces(hypothesis.tokens),
-            attention_weights=(
-                None
-                if hypothesis.attention_weights is None
-                else hypothesis.attention_weights.round(4).tolist()
-            ),
-        )
-        for hypothesis in hypotheses
-    ]
+    candidates = [_candidate(model, search, turns, each) for each in hypotheses]
+    best = candidates[0]
     return ReplyAnswer(
-        reply=candidates[0].text,
+        reply=best.text,
+        confidence=best.confidence,
+        is_fallback=best.is_fallback,
         candidates=candidates,
         source_tokens=(
-            tokenizer.source_pieces(search.source_ids) if search.wants_attention else None
+            model.tokenizer.source_pieces(search.source_ids) if search.wants_attention else None
         ),
         model=model.config.name,
         usage=Usage(
@@ -246,6 +239,23 @@ def _answer(
             turns_dropped=source.dropped_turns,
             completion_tokens=sum(len(hypothesis.tokens) for hypothesis in hypotheses),
         ),
-        finish_reason=hypotheses[0].finish_reason,
+        finish_reason="stop" if best.is_fallback else hypotheses[0].finish_reason,
         latency_ms=round((time.perf_counter() - started) * 1000, 3),
+    )
+
+
+def _candidate(
+    model: ServedModel, search: SearchRequest, turns: Sequence[str], hypothesis: Hypothesis
+) -> Candidate:
+    """Returns a hypothesis as text; of one that gives way to the fallback reply, nothing else."""
+    checked, weights = model.checked(search, turns, hypothesis), hypothesis.attention_weights
+    return Candidate(
+        text=checked.text,
+        score=hypothesis.score,
+        confidence=checked.confidence,
+        is_fallback=checked.is_fallback,
+        tokens=[] if checked.is_fallback else model.tokenizer.target_pieces(hypothesis.tokens),
+        attention_weights=(
+            None if weights is None or checked.is_fallback else weights.round(4).tolist()
+        ),
     )

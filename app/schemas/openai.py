@@ -92,6 +92,8 @@ class _Sampling(_Lenient):
     beam_size: int | None = Field(None, ge=1, description="as in POST /reply")
     length_penalty: float | None = Field(None, ge=0.0, le=5.0, description="as in POST /reply")
     repetition_penalty: float | None = Field(None, ge=1.0, le=10.0, description="as in POST /reply")
+    fallback_reply: str | None = Field(None, max_length=1000, description="as in POST /reply")
+    min_confidence: float | None = Field(None, ge=0.0, le=1.0, description="as in POST /reply")
 
 
 class ChatRequest(_Sampling):
@@ -154,7 +156,22 @@ class AssistantMessage(BaseModel):
 FinishReason = Literal["stop", "length"]
 
 
-class ChatChoice(BaseModel):
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+class _Checked(BaseModel):
+    """How sure the model is, as in the answers of POST /reply."""
+
+    confidence: float | None = Field(
+        None, exclude_if=_is_none, description="as in the answers of POST /reply"
+    )
+    is_fallback: bool | None = Field(
+        None, exclude_if=_is_none, description="as in the answers of POST /reply"
+    )
+
+
+class ChatChoice(_Checked):
     """One possible reply."""
 
     index: int
@@ -181,7 +198,7 @@ class ChatDelta(TypedDict, total=False):
     content: str
 
 
-class ChunkChoice(BaseModel):
+class ChunkChoice(_Checked):
     """A chunk of one possible reply."""
 
     index: int
@@ -210,7 +227,7 @@ class TextLogprobs(BaseModel):
     text_offset: list[int]
 
 
-class TextChoice(BaseModel):
+class TextChoice(_Checked):
     """One possible completion, or a chunk of it."""
 
     text: str

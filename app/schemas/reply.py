@@ -120,6 +120,15 @@ class ReplyRequest(_Strict):
     no_repeat_reply: bool | None = Field(
         None, description="no reply is one that the dialogue has already"
     )
+    fallback_reply: str | None = Field(
+        None,
+        max_length=1000,
+        description="the reply where the model does not know, if it was trained with one; empty: "
+        "the model's reply is given, however unlikely it is to be right",
+    )
+    min_confidence: float | None = Field(
+        None, ge=0.0, le=1.0, description="a reply of less confidence is not given"
+    )
     required_words: list[str] | None = Field(
         None,
         description="words or phrases that every candidate contains unless it is cut; "
@@ -129,12 +138,27 @@ class ReplyRequest(_Strict):
     stream: bool = Field(False, description="send the reply as events while it is made")
 
 
-class Candidate(BaseModel):
+class _Checked(BaseModel):
+    """How sure the model is; only of one that was trained with a `fallback_reply`."""
+
+    confidence: float | None = Field(
+        None,
+        description="from 0 to 1, in the model's reply: how similar the message is to a known "
+        "question that has it",
+    )
+    is_fallback: bool | None = Field(
+        None, description="whether the text is the `fallback_reply`, since confidence is too low"
+    )
+
+
+class Candidate(_Checked):
     """One possible reply."""
 
     text: str
     score: float = Field(description="log-probability after the length penalty, in nats")
-    tokens: list[str] = Field(description="its pieces, as the tokenizer splits it")
+    tokens: list[str] = Field(
+        description="its pieces, as the tokenizer splits it; none of a fallback"
+    )
     attention_weights: list[list[float]] | None = Field(
         None, description="of each piece, and of the end, on each piece of `source_tokens`"
     )
@@ -165,7 +189,7 @@ class Delta(BaseModel):
     text: str
 
 
-class ReplyAnswer(BaseModel):
+class ReplyAnswer(_Checked):
     """The best reply, and all candidates, best first."""
 
     reply: str

@@ -62,6 +62,7 @@ def choose_options(
     *,
     decoding: Decoding | None = None,
     can_rerank: bool = False,
+    has_questions: bool = False,
     max_beam_size: int = 64,
     max_tokens: int = 1024,
 ) -> SearchOptions:
@@ -73,6 +74,7 @@ def choose_options(
             `blocked_words` are added to the model's.
         decoding: how to search; None: as `overrides` and `defaults` have it.
         can_rerank: whether there is a model to re-rank by.
+        has_questions: whether the model knows what it knows, see `model.known_questions`.
         max_beam_size: the widest beam that `defaults` may lead to.
         max_tokens: the longest answer that `defaults` may lead to.
 
@@ -98,6 +100,10 @@ def choose_options(
             "rerank_weight", overrides, 0.0, "without a second model, and a beam_size of 2"
         )
         own["rerank_weight"] = 0.0
+    if overrides.get("fallback_reply") and not has_questions:
+        raise OptionError(
+            "fallback_reply", "needs a model that was trained with [search] fallback_reply"
+        )
     blocked = (*defaults.blocked_words, *overrides.get("blocked_words", ()))
     return SearchOptions(**{**own, **overrides, "blocked_words": blocked})
 

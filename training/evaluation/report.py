@@ -25,6 +25,7 @@ from training.evaluation.answers import (
 from training.evaluation.page import Evaluation, render_page
 from training.evaluation.replies import own_repeats, robustness, unseen_words
 from training.evaluation.significance import Comparison, compare
+from training.fallback import fallback_of
 from training.files.paths import writing
 from training.fit.baselines import describe_loss, describe_overuse, unigram_entropy
 from training.fit.checkpoints import read_history
@@ -184,7 +185,8 @@ def _add_to_card(
         (" / ".join(asked.sources[i]), own.texts[i])
         for i in evenly_spaced(len(asked.sources), SAMPLES)
     ]
-    write_scores(folder.path, folder.config, len(corpus.train), metrics, samples, recipe.search)
+    fallback = fallback_of(recipe, corpus)
+    write_scores(folder.path, folder.config, len(corpus.train), metrics, samples, fallback)
     return metrics
 
 

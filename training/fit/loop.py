@@ -22,6 +22,7 @@ from model.engine.keras import load_network
 from model.folder import WEIGHTS_FILE, ModelFolder, load_folder, require_replaceable
 from model.networks.tokens import TokenSeq2Seq
 from training.errors import CheckpointError, DivergenceError
+from training.fallback import fallback_of
 from training.fit.answers import bleu_of, warn_of_answers
 from training.fit.baselines import describe_loss, unigram_entropy, unigram_logprobs
 from training.fit.batches import Batch, plan_batches, read_batches
@@ -69,7 +70,8 @@ def fit(recipe: Recipe) -> str:
         f"{metrics['best_epoch']} of {metrics['epochs']}, {metrics['steps']:,} steps"
     )
     best = load_network(load_folder(run.model_path))
-    return "\n".join([summary, *warn_of_answers(best, recipe, run.corpus, run.scored)])
+    warnings = warn_of_answers(best, recipe, run.corpus, run.scored)
+    return "\n".join([summary, *run.fallback.summary, *warnings])
 
 
 class Run:
@@ -83,6 +85,7 @@ class Run:
     def __init__(self, recipe: Recipe, corpus: PreparedCorpus) -> None:
         self.recipe = recipe
         self.corpus = corpus
+        self.fallback = fallback_of(recipe, corpus)
         self.part = "dev" if len(corpus.dev) else "train"
         by_heart = self.part == "train"
         self.options = sized_options(recipe.fit, corpus.train, by_heart=by_heart)
@@ -176,7 +179,15 @@ class Run:
                 "train anew."
             ) from None
         network = self.network.config
-        write_model(self.model_path, self.recipe, self.corpus, network, weights, self.metrics())
+        write_model(
+            self.model_path,
+            self.recipe,
+            self.corpus,
+            network,
+            weights,
+            self.metrics(),
+            self.fallback,
+        )
 
     def metrics(self) -> Metrics:
         """Returns the scores of the best epoch so far, for config and card."""

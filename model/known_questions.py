@@ -1,0 +1,128 @@
+"""The questions that a model knows, and how sure one may be of its reply to a message.
+
+A network that has learnt answers by heart is as sure of its reply to nonsense as of one to a
+question that it knows: the log-probability of a reply says little. Here a reply is trusted if the
+message is like a question that has this very reply. Two texts are compared by their character
+n-grams, which survive typos and endings, weighted by how few questions have them. Standard library
+only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from model.config import SearchOptions
+from model.text.normalise import normalise
+
+#: The characters of an n-gram. A word begins and ends with a space.
+NGRAM_LENGTHS = (2, 3, 4)
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class CheckedReply:
+    """What a person is told.
+
+    Attributes:
+        text: the model's reply, or the fallback reply.
+        confidence: in the model's reply, from 0 to 1; None if the model has no known questions.
+        is_fallback: whether it is the fallback reply; None if the model has no known questions.
+    """
+
+    text: str
+    confidence: float | None = None
+    is_fallback: bool | None = None
+
+
+class KnownQuestions:
+    """Questions and their answers.
+
+    Args:
+        pairs: (question, answer), the answer as the model's tokenizer writes it.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self.pairs = tuple(dict.fromkeys(pairs))
+        counts = [count_ngrams(question) for question, _ in self.pairs]
+        self._frequencies = Counter(ngram for each in counts for ngram in each)
+        self.vectors = [self._weighted(each) for each in counts]
+        self._by_answer: dict[str, list[Mapping[str, float]]] = {}
+        for (_, answer), vector in zip(self.pairs, self.vectors, strict=True):
+            self._by_answer.setdefault(answer, []).append(vector)
+
+    @classmethod
+    def parse(cls, content: bytes) -> KnownQuestions:
+        """Parses what `to_bytes` has returned."""
+        lines = content.decode().splitlines()
+        return cls((question, answer) for question, _, answer in (x.partition("\t") for x in lines))
+
+    def to_bytes(self) -> bytes:
+        """Returns a line for each question: question TAB answer."""
+        return "".join(f"{normalise(q)}\t{answer}\n" for q, answer in self.pairs).encode()
+
+    def confidence(self, message: str, reply: str) -> float:
+        """Returns how similar `message` is to the nearest question whose answer is `reply`, from 0
+        to 1; 0 if none has it."""
+        known = self._by_answer.get(reply)
+        if not known:
+            return 0.0
+        vector = self.vector(message)
+        return min(1.0, round(max(_dot(vector, each) for each in known), 4))
+
+    def vector(self, text: str) -> Mapping[str, float]:
+        """Returns the weights of the text's n-grams, a vector of length 1; empty if it has no
+        letters and digits."""
+        return self._weighted(count_ngrams(text))
+
+    def _weighted(self, counts: Mapping[str, int]) -> Mapping[str, float]:
+        total = len(self.pairs) + 1
+        weights = {
+            ngram: (1.0 + math.log(count))
+            * (1.0 + math.log(total / (self._frequencies[ngram] + 1)))
+            for ngram, count in counts.items()
+        }
+        length = math.sqrt(sum(weight * weight for weight in weights.values()))
+        return {ngram: weight / length for ngram, weight in weights.items()}
+
+
+def checked_reply(
+    questions: KnownQuestions | None, turns: str | Sequence[str], reply: str, options: SearchOptions
+) -> CheckedReply:
+    """Returns `reply`, or the fallback reply of `options` if its confidence is below theirs.
+
+    Args:
+        questions: that the model knows, if any.
+        turns: a message, or a dialogue, whose last turn is the message.
+        reply: the model's.
+        options: of the search.
+    """
+    if questions is None:
+        return CheckedReply(reply)
+    confidence = questions.confidence(turns if isinstance(turns, str) else turns[-1], reply)
+    if options.fallback_reply and confidence < (options.min_confidence or 0.0):
+        return CheckedReply(options.fallback_reply, confidence, is_fallback=True)
+    return CheckedReply(reply, confidence, is_fallback=False)
+
+
+def withholds(questions: KnownQuestions | None, options: SearchOptions) -> bool:
+    """Tells whether a reply may turn out to be the fallback: nothing of it may be told before."""
+    return questions is not None and bool(options.fallback_reply)
+
+
+def count_ngrams(text: str) -> Counter[str]:
+    """Counts the character n-grams of the words of `text`, in lower case."""
+    counts: Counter[str] = Counter()
+    for word in _WORD.findall(normalise(text).lower()):
+        padded = f" {word} "
+        for length in NGRAM_LENGTHS:
+            counts.update(padded[i : i + length] for i in range(len(padded) - length + 1))
+    return counts
+
+
+def _dot(vector: Mapping[str, float], other: Mapping[str, float]) -> float:
+    return sum(weight * other.get(ngram, 0.0) for ngram, weight in vector.items())

@@ -1,0 +1,156 @@
+"""The questions of a model that admits what it does not know, and the confidence that it needs.
+
+The threshold is found on the training part, which is all that a list of questions and answers has:
+answers are left out with all their questions, and the similarity of those to what is left is that
+of messages which the model cannot answer. On the other side, variants of the questions, as people
+type them, must be answered.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from model.config import SearchOptions
+from model.folder import QUESTIONS_FILE
+from model.known_questions import KnownQuestions
+from training.errors import CorpusError
+from training.prepare.prepare import PreparedCorpus
+from training.prepare.shards import evenly_spaced
+from training.recipe import Recipe
+from training.variants import OPENERS, Variant, vary
+
+#: Share of the left-out questions that get the fallback, unless more than
+#: `MOST_VARIANTS_REFUSED` of the variants of known questions would get it too.
+LEAST_REFUSED, MOST_VARIANTS_REFUSED = 0.9, 0.1
+#: Parts of the answers, each of which is left out once; questions that are compared in all.
+FOLDS, MOST_COMPARED = 5, 1000
+#: The threshold where there is nothing to leave out.
+USUAL_CONFIDENCE = 0.5
+#: More questions would take long to load.
+MOST_QUESTIONS = 20_000
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """What a model needs in order to admit that it does not know.
+
+    Attributes:
+        search: the recipe's, with a `min_confidence` if there is a `fallback_reply`.
+        files: of the model folder, name -> contents.
+        metrics: shares of questions that get the fallback, in percent.
+    """
+
+    search: SearchOptions
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> list[str]:
+        """Returns a line for people; none without a fallback reply."""
+        scores = ", ".join(f"{name.replace('_', ' ')} {x}" for name, x in self.metrics.items())
+        return [f"fallback reply below a confidence of {self.search.min_confidence}: {scores}"][
+            : len(self.files)
+        ]
+
+
+def fallback_of(recipe: Recipe, corpus: PreparedCorpus) -> Fallback:
+    """Collects the questions of the training part, and chooses `min_confidence` unless the recipe
+    has one. Without a `fallback_reply` there is nothing to do.
+
+    Raises:
+        CorpusError: if there are too many questions.
+    """
+    search = recipe.search
+    if not search.fallback_reply:
+        return Fallback(search)
+    if len(corpus.train) > MOST_QUESTIONS:
+        raise CorpusError(
+            f"{corpus.path}: has {len(corpus.train):,} questions; search.fallback_reply goes with "
+            f"at most {MOST_QUESTIONS:,}. Leave it out."
+        )
+    pairs = _pairs_of(corpus)
+    unknown = list(_left_out(pairs))
+    variants = list(_variants(pairs, next(iter(recipe.languages), "")))
+    threshold = search.min_confidence
+    if threshold is None:
+        threshold = _threshold(unknown, variants)
+    scores = {"left_out_questions_refused": [x < threshold for x in unknown]}
+    scores["variants_of_questions_accepted"] = [x >= threshold for x in variants]
+    return Fallback(
+        search.model_copy(update={"min_confidence": threshold}),
+        {QUESTIONS_FILE: KnownQuestions(pairs).to_bytes()},
+        {f"{name}_percent": _percent(each) for name, each in scores.items() if each},
+    )
+
+
+def _pairs_of(corpus: PreparedCorpus) -> Pairs:
+    """Returns the last turn of each source, and its target as the model writes it."""
+    train, tokenizer = corpus.train, corpus.tokenizer
+    return list(
+        dict.fromkeys(
+            (train.source_turns(i)[-1], tokenizer.target_text(tokenizer.target_ids(text)))
+            for i in range(len(train))
+            for text in [train.target_text(i)]
+        )
+    )
+
+
+def _threshold(unknown: Sequence[float], variants: Sequence[float]) -> float:
+    if not unknown:
+        return USUAL_CONFIDENCE
+    # The least threshold in hundredths that is above the similarity of most unknown questions.
+    refusing = np.floor(100 * np.quantile(unknown, LEAST_REFUSED) + 1) / 100
+    accepting = np.floor(100 * np.quantile(variants, MOST_VARIANTS_REFUSED)) / 100
+    return float(min(refusing, accepting, 1.0))
+
+
+def _left_out(pairs: Pairs) -> Iterator[float]:
+    """Yields how similar questions are to the nearest one that has another answer and was not left
+    out with them."""
+    answers = sorted({answer for _, answer in pairs})
+    Random(0).shuffle(answers)
+    compared = {pairs[i] for i in evenly_spaced(len(pairs), MOST_COMPARED).tolist()}
+    for fold in range(FOLDS if len(answers) > 1 else 0):
+        out = {*answers[fold::FOLDS]}
+        nearest = _Nearest([pair for pair in pairs if pair[1] not in out])
+        yield from (nearest(q) for q, answer in pairs if answer in out and (q, answer) in compared)
+
+
+def _variants(pairs: Pairs, language: str) -> Iterator[float]:
+    """Yields the confidence of the right reply to variants of the questions."""
+    kinds: list[Variant] = ["apostrophes", "case", "final_punctuation", "typos"]
+    kinds += ["openers"] if language in OPENERS else []
+    questions, draw = KnownQuestions(pairs), Random(0)
+    for i in evenly_spaced(len(pairs), MOST_COMPARED).tolist():
+        question, answer = pairs[i]
+        yield questions.confidence(vary(question, kinds, language, draw), answer)
+
+
+class _Nearest:
+    """Finds how similar a text is to the nearest of `pairs`, whatever its answer."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._questions = KnownQuestions(pairs)
+        self._holders: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for number, vector in enumerate(self._questions.vectors):
+            for ngram, weight in vector.items():
+                self._holders[ngram].append((number, weight))
+
+    def __call__(self, text: str) -> float:
+        similarities: dict[int, float] = defaultdict(float)
+        for ngram, weight in self._questions.vector(text).items():
+            for number, other in self._holders.get(ngram, ()):
+                similarities[number] += weight * other
+        return max(similarities.values(), default=0.0)
+
+
+def _percent(each: Sequence[bool]) -> float:
+    return round(100.0 * float(np.mean(each)), 1)
