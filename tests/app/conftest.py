@@ -12,8 +12,9 @@ from app.settings import Settings
 from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
 from model.contract import Engine
 from model.generator import Generator
+from model.known_questions import KnownQuestions
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
-from tests.app.fakes import REPLY, Serve, TableEngine, chain, loaded, serving
+from tests.app.fakes import FALLBACK, REPLY, Serve, TableEngine, chain, loaded, serving
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +56,25 @@ def serve(make_generator: Callable[[Engine], Generator]) -> Serve:
         return serving(app, limits)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def unsure_client(
+    make_generator: Callable[[Engine], Generator], table_engine: TableEngine
+) -> Iterator[httpx.Client]:
+    """A client of a server that says `REPLY`, which answers "how are you", and else `FALLBACK`."""
+    generator = make_generator(table_engine)
+    search = generator.config.search.model_copy(
+        update={"fallback_reply": FALLBACK, "min_confidence": 0.6}
+    )
+    unsure = Generator(
+        generator.config.model_copy(update={"search": search}),
+        generator.tokenizer,
+        table_engine,
+        questions=KnownQuestions([("how are you?", REPLY)]),
+    )
+    with serving(create_app(Settings(), load=partial(loaded, unsure))) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,8 @@ from tests.conftest import PATIENCE_SECONDS
 
 #: What the server of the tests says to everything.
 REPLY = "i am fine, thank you"
+#: What a model says that does not know.
+FALLBACK = "ask somebody else"
 
 #: `serve(engine, settings)` runs a real server; `with` gives a client of it.
 Serve = Callable[..., AbstractContextManager[httpx.Client]]
@@ -229,7 +231,14 @@ def loaded(generator: Generator, settings: Settings) -> LoadedModel:
         return ThreadWorker(generator.new_search, settings.max_rows)
 
     second = None if generator.second is None else loaded(generator.second, settings)
-    return LoadedModel(generator.config, generator.tokenizer, new_worker(), new_worker, second)
+    return LoadedModel(
+        generator.config,
+        generator.tokenizer,
+        new_worker(),
+        new_worker,
+        second,
+        generator.questions,
+    )
 
 
 @contextmanager

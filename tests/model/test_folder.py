@@ -8,7 +8,7 @@ import pytest
 
 from model.engine import load_engine
 from model.errors import EngineError, FolderError
-from model.folder import load_folder, write_folder
+from model.folder import QUESTIONS_FILE, load_folder, load_questions, write_folder
 
 
 @pytest.fixture
@@ -47,6 +47,21 @@ def test_every_fault_is_told_at_once(folder: Path) -> None:
         load_folder(folder)
     assert "source.spm: is missing" in str(error.value)
     assert "model.weights.h5: contents differ" in str(error.value)
+
+
+def test_a_fallback_without_known_questions_is_refused(folder: Path) -> None:
+    edit(folder, search={"fallback_reply": "I don't know."})
+    with pytest.raises(FolderError, match=r"has no sha256 of questions\.tsv"):
+        load_folder(folder)
+
+
+def test_known_questions_are_loaded(folder: Path) -> None:
+    loaded = load_folder(folder)
+    assert load_questions(loaded) is None
+    files = {name: (folder / name).read_bytes() for name in loaded.config.sha256}
+    write_folder(folder, loaded.config, {**files, QUESTIONS_FILE: b"who?\tyou\n"})
+    questions = load_questions(load_folder(folder))
+    assert questions is not None and questions.confidence("Who", "you") == 1.0
 
 
 def test_a_newer_format_is_refused(folder: Path) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.__main__ import answer_lines
 from model.config import SearchOptions
 from model.errors import InputError
 from model.generator import Generator
+from model.known_questions import KnownQuestions
 from model.tokenizer import BOS_ID, EOS_ID
 from tests.app.fakes import REPLY, TableEngine, chain
 
@@ -46,6 +48,22 @@ def test_each_token_is_streamed_when_it_is_certain(generator: Generator) -> None
     slow.stream("hello", slow.template(), bits.append)
     texts = [slow.tokenizer.target_text(pieces[: count + 1]) for count in range(len(pieces))]
     assert ["".join(bits[: count + 1]) for count in range(len(pieces))] == texts
+
+
+def test_what_the_model_does_not_know_gets_the_fallback(generator: Generator) -> None:
+    pieces = generator.tokenizer.target_ids(REPLY)
+    engine = TableEngine(chain(generator.tokenizer.target_vocab_size, BOS_ID, *pieces, EOS_ID))
+    questions = KnownQuestions([("how are you?", REPLY)])
+    unsure = Generator(generator.config, generator.tokenizer, engine, questions=questions)
+    options = SearchOptions(max_tokens=20, fallback_reply="no idea", min_confidence=0.6)
+    (known,), (unknown,) = unsure.generate(["How are you", "asdf"], options)
+    assert (known.text, known.confidence, known.is_fallback) == (REPLY, 1.0, False)
+    assert (unknown.text, unknown.tokens, unknown.is_fallback) == ("no idea", (), True)
+    for source, text in (("how are you", REPLY), ("asdf", "no idea")):
+        bits: list[str] = []
+        assert unsure.stream(source, unsure.template(options), bits.append)[0].text == text
+        assert bits == [text]  # nothing is told before it is certain
+    assert [*answer_lines(unsure, ["asdf", ""], unsure.template(options))] == ["no idea", ""]
 
 
 def test_a_source_without_text_is_refused(generator: Generator) -> None:

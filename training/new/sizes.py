@@ -21,6 +21,13 @@ from training.new.survey import Survey
 MOST_BY_HEART = 2000
 #: Share of the questions of such a list that come once.
 DISTINCT_SHARE = 0.9
+#: The reply of such a model where it does not know, by language.
+FALLBACK_REPLIES = {
+    "de": "Das weiß ich leider nicht.",
+    "en": "I'm sorry, I don't know that.",
+    "es": "Lo siento, eso no lo sé.",
+    "fr": "Désolé, je ne le sais pas.",
+}
 #: Exchanges in English: fewer fine-tune the default model.
 MOST_FINE_TUNED = 100_000
 #: The model that they start from.
@@ -88,10 +95,10 @@ def propose(found: Survey) -> Proposal:
     if found.task == "reply":
         if _is_list_of_answers(found):
             return Proposal(
-                "It learns these answers by heart.",
+                "It learns these answers by heart, and says where it does not know.",
                 corpus={"dev_fraction": 0, "test_fraction": 0, **limits},
                 tokenizer={"vocab_size": 2000, "lowercase_source": True},
-                search={"max_tokens": limits["max_target_tokens"]},
+                search={"max_tokens": limits["max_target_tokens"], **_fallback(found)},
             )
         if found.languages[:1] == ("en",) and found.examples < MOST_FINE_TUNED:
             return Proposal(
@@ -130,6 +137,12 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
         },
         search=_search_of(found.task, limits["max_target_tokens"]),
     )
+
+
+def _fallback(found: Survey) -> dict[str, str]:
+    """Returns the reply where a model does not know, in the language of the replies."""
+    reply = FALLBACK_REPLIES.get(next(iter(found.languages), ""))
+    return {"fallback_reply": reply} if reply else {}
 
 
 def _search_of(task: Task, most_tokens: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from openai.types.chat import ChatCompletionChunk
 from app.settings import Settings
 from model.search.sampling import MOST_DRAWN
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
-from tests.app.fakes import REPLY, Serve, SteppedEngine, TableEngine, chain, loop
+from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, TableEngine, chain, loop
 
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 
@@ -293,6 +293,34 @@ def test_a_stream_that_fails_raises_at_the_client(serve: Serve, tokenizer: Token
             engine.go()
             with pytest.raises(openai.APIError, match="the model failed"):
                 list(stream)
+
+
+@pytest.mark.parametrize("options", [{}, {"logprobs": True}, {"stop": "els"}, {"n": 2}])
+def test_a_model_says_that_it_does_not_know(
+    unsure_client: httpx.Client, options: dict[str, Any]
+) -> None:
+    wishes = {"model": "tiny", "messages": [{"role": "user", "content": "asdf"}], **options}
+    with client_of(unsure_client) as ai:
+        whole = ai.chat.completions.create(**wishes)
+        with ai.chat.completions.create(**wishes, stream=True) as stream:
+            chunks = list(stream)
+    for choice in whole.choices:
+        assert (choice.message.content, choice.finish_reason) == (FALLBACK, "stop")
+        assert choice.model_extra is not None and choice.model_extra["is_fallback"] is True
+    assert "".join(deltas_of(chunks)) == FALLBACK
+    last = next(chunk.choices[0] for chunk in chunks if chunk.choices[0].finish_reason)
+    assert last.model_extra is not None and last.model_extra["confidence"] < 0.6
+
+
+def test_a_confidence_is_told_only_where_there_is_one(
+    client: httpx.Client, unsure_client: httpx.Client
+) -> None:
+    body = {"model": "tiny", "prompt": "how are you?"}
+    plain, sure = (
+        each.post("/v1/completions", json=body).json() for each in (client, unsure_client)
+    )
+    assert "confidence" not in plain["choices"][0]
+    assert (sure["choices"][0]["confidence"], sure["choices"][0]["is_fallback"]) == (1.0, False)
 
 
 def test_a_busy_server_is_asked_again(serve: Serve, table_engine: TableEngine) -> None:

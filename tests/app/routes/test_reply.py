@@ -24,6 +24,7 @@ from model.generator import Generator
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
 from model.types import Int32
 from tests.app.fakes import (
+    FALLBACK,
     REPLY,
     Serve,
     SteppedEngine,
@@ -104,6 +105,54 @@ def test_a_reply_is_not_repeated_in_a_dialogue(serve: Serve, tokenizer: Tokenize
             reply = client.post("/reply", json=body).json()["reply"]
             assert (reply == REPLY) is not is_blocked
             assert reply.startswith(REPLY)
+
+
+def test_a_model_says_that_it_does_not_know(unsure_client: httpx.Client) -> None:
+    known, unknown = (
+        unsure_client.post("/reply", json={"message": message}).json()
+        for message in ("How are you", "asdf")
+    )
+    assert (known["reply"], known["confidence"], known["is_fallback"]) == (REPLY, 1.0, False)
+    assert (unknown["reply"], unknown["is_fallback"]) == (FALLBACK, True)
+    assert unknown["confidence"] < 0.6
+    (candidate,) = unknown["candidates"]
+    assert (candidate["text"], candidate["tokens"]) == (FALLBACK, [])
+    assert REPLY.split()[-1] not in json.dumps(unknown)
+
+
+def test_each_message_of_a_batch_may_be_unknown(unsure_client: httpx.Client) -> None:
+    body = {"batch": ["asdf", "how are you?", ["how are you?", REPLY, "asdf"]]}
+    replies = unsure_client.post("/reply", json=body).json()["replies"]
+    assert [each["reply"] for each in replies] == [FALLBACK, REPLY, FALLBACK]
+
+
+def test_nothing_of_a_reply_that_gives_way_is_streamed(unsure_client: httpx.Client) -> None:
+    for message, reply in (("asdf", FALLBACK), ("how are you?", REPLY)):
+        found = events_of(unsure_client.post("/reply", json={"message": message, "stream": True}))
+        assert [name for name, _ in found] == ["delta", "answer"]
+        assert found[0][1]["text"] == found[1][1]["reply"] == reply
+
+
+@pytest.mark.parametrize(
+    ("wishes", "reply"),
+    [
+        ({"fallback_reply": "no idea"}, "no idea"),
+        ({"fallback_reply": ""}, REPLY),
+        ({"min_confidence": 0.0}, REPLY),
+    ],
+)
+def test_a_request_may_have_another_fallback(
+    unsure_client: httpx.Client, wishes: dict[str, Any], reply: str
+) -> None:
+    answer = unsure_client.post("/reply", json={"message": "asdf", **wishes}).json()
+    assert answer["reply"] == reply
+
+
+def test_a_fallback_of_a_model_that_knows_no_questions_is_refused(client: httpx.Client) -> None:
+    answer = client.post("/reply", json={"message": "hello", "fallback_reply": "no idea"})
+    assert answer.status_code == 422
+    assert error_of(answer)["field"] == "fallback_reply"
+    assert "confidence" not in client.post("/reply", json={"message": "hello"}).json()
 
 
 def test_required_words_are_said(client: httpx.Client) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from model.engine.keras import load_network
 from model.folder import load_folder
+from model.generator import Generator
 from training.errors import CheckpointError, DivergenceError
 from training.evaluation.report import evaluate
 from training.fit.checkpoints import load_checkpoint
@@ -189,6 +190,9 @@ def test_a_corpus_without_a_dev_part_is_learnt_by_heart(
     values = make_recipe(tmp_path, epochs=200, decay="none").model_dump()
     values["corpus"] |= {"dev_fraction": 0.0, "test_fraction": 0.0, "rules": []}
     values["network"]["dropout"] = 0.0
+    values["task"] = "reply"
+    values["corpus"]["sources"] = [{"format": "exchanges", "path": "pairs.tsv"}]
+    values["search"] |= {"fallback_reply": "nine", "min_confidence": 0.5}
     recipe = Recipe.parse(values, where="test")
     prepare(recipe, tmp_path / "echo.toml")
     summary = fit(recipe)
@@ -199,3 +203,6 @@ def test_a_corpus_without_a_dev_part_is_learnt_by_heart(
     scores = evaluate(recipe)
     assert "train_greedy_exact_match: 100.0" in scores
     assert "there is no test part" in scores
+    assert "fallback reply below a confidence of 0.5" in summary
+    (known,), (unknown,) = Generator.load(tmp_path / "model").generate(["One", "asdf"])
+    assert (known.text, unknown.text) == ("two one", "nine")
