@@ -135,7 +135,7 @@ def print_table(found: dict[str, np.ndarray], search: SearchOptions) -> None:
     threshold = search.min_confidence
     others = found["other questions"]
     refused = np.mean(others[:, 1] < threshold)
-    least = np.quantile(others[:, 2], refused) if refused < 1 else others[:, 2].max() + 1e-9
+    least = np.quantile(others[:, 2], refused)
     print(f"confidence >= {threshold}; log-probability per token >= {least:.4f}\n")
     print(
         "| messages | | right | accepted | of these wrong | by log-probability | of these wrong |"

@@ -102,7 +102,8 @@ def choose_options(
         own["rerank_weight"] = 0.0
     if overrides.get("fallback_reply") and not has_questions:
         raise OptionError(
-            "fallback_reply", "needs a model that was trained with [search] fallback_reply"
+            "fallback_reply",
+            "needs a model that was trained with search.fallback_reply; leave it out",
         )
     blocked = (*defaults.blocked_words, *overrides.get("blocked_words", ()))
     return SearchOptions(**{**own, **overrides, "blocked_words": blocked})
