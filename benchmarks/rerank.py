@@ -4,13 +4,15 @@
 
 MESSAGES holds one message a line. A beam of 8 is ranked by its score alone, then with more and more
 weight on the second model. `distinct-n`: different n-grams among all of them. The last columns: how
-many replies differ, the share of messages that the most frequent reply serves, and words a reply.
+many replies differ, the share of messages that the most frequent reply serves, words a reply, and
+milliseconds of process CPU for a message, all messages together and each alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import time
 from collections import Counter
 from itertools import chain
 from pathlib import Path
@@ -20,6 +22,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from model.generator import Generator
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+
+#: Messages that are answered alone, too.
+ALONE = 50
 
 
 def distinct(replies: list[list[str]], n: int) -> float:
@@ -39,21 +44,27 @@ def main() -> None:
     chosen = parser.parse_args()
     messages = chosen.messages.read_text("utf-8", errors="replace").splitlines()[: chosen.lines]
     messages = [message for message in messages if message.strip()]
-    generator = Generator.load(chosen.model, rerank_model=chosen.rerank_model)
+    generator = Generator.load(chosen.model, threads=1, rerank_model=chosen.rerank_model)
     kind = generator.reranker.kind if generator.reranker else None
     print(f"{len(messages)} messages, beam 8, second model: {kind}\n")
-    print("| weight | distinct-1 | distinct-2 | replies | most frequent | words |")
-    print("|---|---|---|---|---|---|")
+    print("| weight | distinct-1 | distinct-2 | replies | most frequent | words | ms | ms alone |")
+    print("|---|---|---|---|---|---|---|---|")
     for weight in WEIGHTS:
         changes = {"beam_size": 8, "rerank_weight": weight, "temperature": 0.0}
         options = generator.config.search.model_copy(update=changes)
+        started = time.process_time()
         texts = [found[0].text for found in generator.generate(messages, options)]
+        together = time.process_time()
+        for message in messages[:ALONE]:
+            generator.generate([message], options)
+        alone = (time.process_time() - together) / len(messages[:ALONE])
         words = [text.lower().split() for text in texts]
         counts = Counter(texts)
         print(
             f"| {weight} | {distinct(words, 1):.3f} | {distinct(words, 2):.3f} | {len(counts)} "
             f"| {counts.most_common(1)[0][1] / len(texts):.1%} "
-            f"| {sum(map(len, words)) / len(words):.1f} |",
+            f"| {sum(map(len, words)) / len(words):.1f} "
+            f"| {1000 * (together - started) / len(messages):.1f} | {1000 * alone:.1f} |",
             flush=True,
         )
 

@@ -47,9 +47,9 @@ class StateTable(Protocol):
     """
 
     def insert(self, slots: Places, encoded: Encoded, sources: Places) -> None:
-        """Writes the `sources` `(n,)`, ascending, of `encoded` over `slots` `(n,)`; every row of a
-        slot begins alike. `encoded` must not be inserted again. If it raises an error, no slot in
-        use has changed."""
+        """Writes the `sources` `(n,)` of `encoded` over `slots` `(n,)`, both ascending; every row
+        of a slot begins alike. A source may come several times, but in this table only. If it
+        raises an error, no slot in use has changed."""
 
     def move(self, origins: Places, slots: Places) -> None:
         """Copies the slots `origins` `(n,)` over `slots` `(n,)`, which are free."""

@@ -18,7 +18,7 @@ from model.folder import load_folder, load_questions
 from model.known_questions import KnownQuestions, checked_reply, withholds
 from model.reranker import Reranker, kind_of_reranking
 from model.search.beam import Search
-from model.search.requests import FinishReason, Hypothesis, SearchRequest
+from model.search.requests import FinishReason, Hypothesis, Request, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, GrowingText, Tokenizer
 
 #: Requests that are encoded together while others are in search, if as many wait.
@@ -189,15 +189,9 @@ class Generator:
             )
         widened = [self.reranker.widened(request) for request in requests]
         found = self.search(widened, batch_size=batch_size)
-        scoring = [
-            self.reranker.requests(source, hypotheses)
-            for source, hypotheses in zip(sources, found, strict=True)
-        ]
-        scored = iter(self.second.search([each for own in scoring for each in own]))
-        return [
-            self.reranker.reranked(template, hypotheses, [next(scored) for _ in hypotheses])
-            for hypotheses in found
-        ]
+        scoring = list(map(self.reranker.scoring, sources, found))
+        scored = self.second.search(scoring, batch_size=batch_size)
+        return [self.reranker.reranked(template, *each) for each in zip(found, scored, strict=True)]
 
     def stream(
         self,
@@ -255,11 +249,11 @@ class Generator:
         )
 
     def search(
-        self, requests: Sequence[SearchRequest], *, batch_size: int = 64
+        self, requests: Sequence[Request], *, batch_size: int = 64
     ) -> list[tuple[Hypothesis, ...]]:
-        """Searches for all requests; their keys are ignored. Longer sources go first, so that a
-        batch has little padding."""
-        waiting = sorted(range(len(requests)), key=lambda i: len(requests[i].source_ids))
+        """Answers all requests; their keys are ignored. Longer sources go first, so that a batch
+        has little padding."""
+        waiting = sorted(range(len(requests)), key=lambda i: requests[i].source_length)
         answers: dict[Hashable, tuple[Hypothesis, ...]] = {}
         search = self.new_search()
         in_search = 0

@@ -8,17 +8,21 @@ from dataclasses import dataclass, replace
 
 from model.config import ModelConfig
 from model.errors import ConfigError, InputError
-from model.search.requests import Hypothesis, SearchRequest
-from model.search.rerank import Kind, reranked, scoring_request
+from model.search.requests import Hypothesis, ScoringRequest, SearchRequest
+from model.search.rerank import Kind, reranked
 from model.tokenizer import EOS_ID, Tokenizer
 
 #: The source that a model reads to score a text by itself.
 NOTHING: Sequence[int] = (EOS_ID,)
 
+#: Tokens of a text that are scored; of a longer one the beginning counts.
+MOST_TOKENS = 1023
+
 
 @dataclass(frozen=True)
 class Reranker:
-    """Requests to the other model, and the ranking by its answers.
+    """The three passes of a re-ranked answer: `widened` is for the model itself, `scoring` for the
+    other one, and `reranked` ranks.
 
     Attributes:
         kind: `reverse` if it scores the source given the answer, `language` if it scores the answer
@@ -36,29 +40,29 @@ class Reranker:
         options = request.options
         return replace(request, options=options.model_copy(update={"n_best": options.beam_size}))
 
-    def requests(
+    def scoring(
         self, turns: str | Sequence[str], hypotheses: Sequence[Hypothesis]
-    ) -> list[SearchRequest]:
-        """Builds the other model's request for each of `hypotheses`, which answer `turns`."""
+    ) -> ScoringRequest:
+        """Builds the other model's request for `hypotheses`, which answer `turns`."""
         answers = [self.own.target_text(each.tokens) for each in hypotheses]
-        message = self.other.target_ids(turns if isinstance(turns, str) else turns[-1])
         if self.kind == "language":
-            pairs = [(NOTHING, self.other.target_ids(answer)) for answer in answers]
+            pairs = [(NOTHING, self._target_ids(answer)) for answer in answers]
         else:
+            message = self._target_ids(turns if isinstance(turns, str) else turns[-1])
             pairs = [(self._source_ids(answer), message) for answer in answers]
-        return [scoring_request(*pair, eos_id=EOS_ID) for pair in pairs]
+        return ScoringRequest(None, pairs)
 
     def reranked(
         self,
         request: SearchRequest,
         hypotheses: Sequence[Hypothesis],
-        scored: Sequence[Sequence[Hypothesis]],
+        scored: Sequence[Hypothesis],
     ) -> tuple[Hypothesis, ...]:
-        """Returns the `n_best` of `hypotheses`; `scored` are the answers to `requests`."""
+        """Returns the `n_best` of `hypotheses`; `scored` is the answer to `scoring`."""
         options = request.options
         found = reranked(
             hypotheses,
-            [each[0].logprob for each in scored],
+            [each.logprob for each in scored],
             kind=self.kind,
             weight=options.rerank_weight,
             length_penalty=options.length_penalty,
@@ -69,6 +73,9 @@ class Reranker:
         with suppress(InputError):  # it has no text
             return self.other.source_ids(answer)
         return NOTHING
+
+    def _target_ids(self, text: str) -> Sequence[int]:
+        return self.other.target_ids(text)[:MOST_TOKENS]
 
 
 def kind_of_reranking(model: ModelConfig, other: ModelConfig) -> Kind:

@@ -11,7 +11,7 @@ import math
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
-from model.search.requests import SearchRequest
+from model.search.requests import Request, ScoringRequest
 from model.search.sampling import MOST_DRAWN
 
 #: A request that costs more goes into the costly lane. A greedy reply of 64 tokens costs 64.
@@ -30,9 +30,11 @@ THROUGHPUT_SECONDS = 1.0
 PATIENCE = 16
 
 
-def cost_of(request: SearchRequest) -> float:
+def cost_of(request: Request) -> float:
     """Returns rows x tokens x the cost of the options, in steps of one row. This is an upper bound,
     since most replies end before `max_tokens`."""
+    if isinstance(request, ScoringRequest):
+        return float(sum(len(target_ids) + 1 for _, target_ids in request.pairs))
     options = request.options
     top_k = options.beam_size + len(request.blocked)
     if options.temperature > 0:
@@ -44,7 +46,7 @@ def cost_of(request: SearchRequest) -> float:
     return options.beam_size * (steps + wanting * WANTED_STEPS)
 
 
-def is_costly(request: SearchRequest) -> bool:
+def is_costly(request: Request) -> bool:
     """Tells whether a request belongs into the costly lane."""
     return cost_of(request) > MOST_PLAIN_COST
 

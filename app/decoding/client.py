@@ -28,7 +28,7 @@ from app.decoding.messages import (
 )
 from app.decoding.process import PATIENCE_SECONDS, Worker
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
-from model.search.requests import SearchRequest
+from model.search.requests import Request
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class WorkerClient:
 
     async def submit(
         self,
-        request: SearchRequest,
+        request: Request,
         *,
         timeout_seconds: float,
         on_tokens: Callable[[Tokens], None] | None = None,
@@ -186,7 +186,7 @@ class WorkerClient:
         request leaves the search at its next step.
 
         Args:
-            request: what to search; its key is ignored.
+            request: what to search or to score; its key is ignored.
             timeout_seconds: time until the request fails.
             on_tokens: called between steps with further tokens that every possible answer begins
                 with. The last ones come with the answer only.
@@ -196,12 +196,12 @@ class WorkerClient:
             DeadlineExceeded: if there is no answer after `timeout_seconds`.
             EngineError: if the engine failed while this request was in search.
             Unavailable: if this client is closed, or its worker has died.
-            ValueError: if its beam is wider than `max_rows`.
+            ValueError: if it needs more than `max_rows`.
         """
-        if request.options.beam_size > self._max_rows:
+        if request.rows > self._max_rows:
             raise ValueError(
-                f"beam_size must not exceed max_rows={self._max_rows}. "
-                f"Received: beam_size={request.options.beam_size}"
+                f"a request must not need more than max_rows={self._max_rows}. "
+                f"Received: {request.rows} rows"
             )
         loop = asyncio.get_running_loop()
         job = _Job(_Answer(loop=loop), on_tokens)
@@ -237,7 +237,7 @@ class WorkerClient:
             self._next_check.cancel()
             self._check_worker()
 
-    def _send(self, request: SearchRequest, job: _Job) -> int:
+    def _send(self, request: Request, job: _Job) -> int:
         if self._transport is None:
             raise Unavailable("the server is not working on requests; try again later")
         cost = cost_of(request)

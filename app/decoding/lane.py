@@ -15,7 +15,7 @@ from app.decoding.admission import RequestQueue
 from app.decoding.messages import Hypotheses, Tokens
 from model.errors import EngineError
 from model.search.beam import Encoded, Search
-from model.search.requests import SearchRequest
+from model.search.requests import Request
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Job:
     """
 
     key: Hashable
-    request: SearchRequest
+    request: Request
     wants_tokens: bool
     tokens_reported: int = 0
     is_abandoned: bool = False
@@ -41,7 +41,7 @@ class Job:
     @property
     def rows(self) -> int:
         """Returns the number of rows that it may fill."""
-        return self.request.options.beam_size
+        return self.request.rows
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Lane:
         encoder: encodes sources beside the steps.
         news: is added to.
         report: sends the news, where they should not wait for the end of a step.
-        max_rows: rows decoded together. A request takes `beam_size` rows.
+        max_rows: rows decoded together; see `SearchRequest.rows`.
         weight: factor of this lane's seconds; of two lanes, the one with the smaller weight gets
             more time.
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import pickle
 import socket
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from model.config import SearchOptions
 from model.engine import EngineName
-from model.search.requests import Hypothesis, SearchRequest
+from model.search.requests import Hypothesis, Request, ScoringRequest, SearchRequest
 
 Hypotheses = tuple[Hypothesis, ...]
 Tokens = tuple[int, ...]
@@ -70,12 +70,14 @@ class Submit:
     """
 
     key: Hashable
-    request: SearchRequest
+    request: Request
     wants_tokens: bool
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the options only once for all requests with the same ones, as most have."""
         request = self.request
+        if isinstance(request, ScoringRequest):
+            return Submit, (self.key, replace(request, key=self.key), self.wants_tokens)
         others = request.prefix_ids, request.blocked, request.required, request.wants_attention
         options = _packed(request.options)
         return _submit, (self.key, self.wants_tokens, options, request.source_ids, *others)

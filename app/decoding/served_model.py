@@ -101,17 +101,11 @@ class ServedModel:
         started = time.monotonic()
         found = await submit(self.reranker.widened(request), on_tokens=on_tokens)
         left = max(0.0, timeout_seconds - (time.monotonic() - started))
-        scoring = [
-            asyncio.create_task(self.second.submit(each, timeout_seconds=left))
-            for each in self.reranker.requests(turns, found)
-        ]
+        scoring = self.reranker.scoring(turns, found)
         try:
-            scored = await asyncio.gather(*scoring)
+            scored = await self.second.submit(scoring, timeout_seconds=left)
         except DeadlineExceeded:
             raise DeadlineExceeded.after(timeout_seconds) from None
-        finally:
-            for each in scoring:  # if one fails the others are useless
-                each.cancel()
         return self.reranker.reranked(request, found, scored)
 
     async def answer_all(
@@ -221,11 +215,8 @@ def _loaded(
 
 async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
     """Connects to the worker of a loaded model, and to that of the model that re-ranks."""
-    client = await _client(loaded, settings, settings.max_queue)
-    second = None
-    if loaded.second is not None:  # gets a request for each hypothesis
-        most = settings.max_queue * settings.max_beam_size
-        second = await _client(loaded.second, settings, most)
+    client = await _client(loaded, settings)
+    second = None if loaded.second is None else await _client(loaded.second, settings)
     config = _with_blocked_words(loaded.config, settings)
     return ServedModel(config, loaded.tokenizer, client, second, loaded.reranker, loaded.questions)
 
@@ -239,12 +230,12 @@ def _with_blocked_words(config: ModelConfig, settings: Settings) -> ModelConfig:
     return config.model_copy(update={"search": search})
 
 
-async def _client(loaded: LoadedModel, settings: Settings, max_queue: int) -> WorkerClient:
+async def _client(loaded: LoadedModel, settings: Settings) -> WorkerClient:
     client = WorkerClient(
         loaded.worker,
         loaded.new_worker,
         max_rows=settings.max_rows,
-        max_queue=max_queue,
+        max_queue=settings.max_queue,
         step_seconds=settings.worker_timeout_seconds,
     )
     await client.open()

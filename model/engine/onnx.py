@@ -243,8 +243,8 @@ def _select(
     encoded: list[EncodedSources], sources: Places
 ) -> Iterator[tuple[EncodedSources, Places]]:
     """Yields the parts of which some `sources` are, ascending and counted through all, and the rows
-    of these."""
-    first, are_all = 0, len(sources) == sum(map(len, encoded))
+    of these; a source may come several times."""
+    first, are_all = 0, np.array_equal(sources, np.arange(sum(map(len, encoded))))
     for part in encoded:
         if are_all:
             yield part, np.arange(len(part))

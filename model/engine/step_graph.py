@@ -79,7 +79,7 @@ class StepGraph:
             wanted: `(slots, width, n)`, tokens whose log-probabilities to return.
         """
         if wanted is not None:
-            feeds = {**feeds, "wanted": wanted.clip(min=0)[:, :, None]}
+            feeds = {**feeds, "wanted": np.maximum(wanted, 0)[:, :, None]}
         if feeds["tokens"].size < self._fewest_rows:
             results = self._run_twice(feeds)
         else:

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.config import SearchOptions
 from model.contract import Encoded, StateTable, StepResult
-from model.errors import EngineError
 from model.search.beams import Beams
+from model.search.checks import check_numbers, wanted_logprobs
 from model.search.constraints import Histories, StepConstraints, TokenConstraints
 from model.search.options_table import DIVERSITY, options_table
-from model.search.requests import Hypothesis, SearchRequest
+from model.search.requests import Answer, Hypothesis, SearchRequest
 from model.search.required import PhraseConstraints, allocate_beam
 from model.search.sampling import Sampler
+from model.search.slots import compaction, lowest_free
 from model.types import Bool, Float64, Int32, Places
-
-#: Requests move to lower slots once fewer than one in so many of the slots that are stepped are in
-#: use: free slots cost as much as others.
-SPARSE_ONE_IN = 2
-
-Answer = tuple[Hashable, tuple[Hypothesis, ...]]
 
 
 @dataclass
@@ -92,17 +84,11 @@ class Batch:
         """Returns the number of hypotheses that the next step extends."""
         return int(self._beams.live.sum())
 
-    def keys(self) -> list[tuple[int, Hashable]]:
-        """Returns the slot and the key of each request in search."""
-        places = enumerate(self._slots)
-        return [(place, slot.request.key) for place, slot in places if slot is not _FREE]
-
     def reserve(self, encoded: Encoded, sources: Places) -> Places:
         """Writes the `sources` `(n,)` of `encoded` into free slots of the table, and returns these:
         the lowest ones `(n,)`. They remain free until `insert`. If it raises an error, nothing has
         changed."""
-        taken = np.append(self._beams.in_use, np.zeros(len(sources), bool))
-        slots = np.flatnonzero(~taken)[: len(sources)]
+        slots = lowest_free(self._beams.in_use, len(sources))
         self._table.insert(slots, encoded, sources)
         return slots
 
@@ -119,7 +105,7 @@ class Batch:
 
     def remove(self, keys: Collection[Hashable]) -> None:
         """Drops requests. Unknown keys change nothing."""
-        leaving = [place for place, key in self.keys() if key in keys]
+        leaving = [place for place, key in self._keys() if key in keys]
         self._free(np.array(leaving, np.intp))
 
     def step(self) -> list[Answer]:
@@ -133,13 +119,26 @@ class Batch:
         if not some_ended and not beams.may_be_done():
             return []
         bounds = beams.upper_bounds()
-        _check_numbers(bounds[beams.in_use])
+        check_numbers(bounds[beams.in_use])
         done = np.flatnonzero(beams.in_use & ~(bounds > beams.worst_kept))
         answers = [(self._slots[g].request.key, self._slots[g].best()) for g in done.tolist()]
         self._free(done)
         return answers
 
-    def agreed(self, place: int, known: int) -> tuple[int, ...]:
+    def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
+        """Returns the tokens on which all hypotheses of a request agree, if there are any beyond
+        the first `after[key]`."""
+        found = {
+            key: self._agreed(place, after[key]) for place, key in self._keys() if key in after
+        }
+        return {key: tokens for key, tokens in found.items() if tokens}
+
+    def _keys(self) -> list[tuple[int, Hashable]]:
+        """Returns the slot and the key of each request in search."""
+        places = enumerate(self._slots)
+        return [(place, slot.request.key) for place, slot in places if slot is not _FREE]
+
+    def _agreed(self, place: int, known: int) -> tuple[int, ...]:
         """Returns the tokens beyond the first `known` on which all hypotheses of the request in
         slot `place` agree."""
         beams = self._beams
@@ -160,19 +159,15 @@ class Batch:
             self._slots.clear()
             return
         self._beams.free(slots)
-        used = np.flatnonzero(self._beams.in_use)
-        count = int(used[-1]) + 1
-        if used.size * SPARSE_ONE_IN < count:
-            self._compact(used)
-            count = used.size
+        count, origins, free = compaction(self._beams.in_use)
+        if origins.size:
+            self._move(origins, free)
         del self._slots[count:]
         self._beams.resize(count)
         self._is_changed = True
 
-    def _compact(self, used: Places) -> None:
-        """Moves the requests in the highest slots to the lowest free ones."""
-        count = used.size
-        origins, slots = used[used >= count], np.flatnonzero(~self._beams.in_use[:count])
+    def _move(self, origins: Places, slots: Places) -> None:
+        """Moves the requests in the slots `origins` to the free `slots`."""
         self._table.move(origins, slots)
         self._beams.move(origins, slots)
         for origin, slot in zip(origins.tolist(), slots.tolist(), strict=True):
@@ -212,11 +207,10 @@ class Batch:
             return self._table.step(parents, beams.last, top_k)
         wanted = wanted.reshape(len(beams), self._width, -1)
         result = self._table.step(parents, beams.last, top_k, wanted)
-        if result.wanted_logprobs is None:
-            raise EngineError("the engine left out the log-probabilities of wanted tokens")
+        wanted_only = wanted_logprobs(result)
         is_among = (wanted[..., None] == result.tokens[:, :, None]).any(axis=3)
         is_among |= np.tril(wanted[..., None] == wanted[:, :, None], -1).any(axis=3)
-        logprobs = np.where(is_among | (wanted < 0), -np.inf, result.wanted_logprobs)
+        logprobs = np.where(is_among | (wanted < 0), -np.inf, wanted_only)
         return replace(
             result,
             tokens=np.concatenate([result.tokens, wanted.clip(min=0)], axis=2),
@@ -257,7 +251,7 @@ class Batch:
         beams = self._beams
         count, width, top_k = result.tokens.shape
         rows = count * width, top_k
-        _check_numbers(result.logprobs[:, :, 0])
+        check_numbers(result.logprobs[:, :, 0])
         tokens = result.tokens.reshape(rows)
         allowed = constraints.apply(tokens, result.logprobs.reshape(rows))
         steps = allowed.reshape(result.tokens.shape)
@@ -335,11 +329,6 @@ class Batch:
         if not self._phrases.in_use:
             return self._beams.live
         return self._phrases.is_met(*self._progress()).reshape(self._beams.live.shape)
-
-
-def _check_numbers(logprobs: NDArray[np.floating[Any]]) -> None:
-    if math.isnan(logprobs.sum()):
-        raise EngineError("the network's output is not a number; its weights are broken")
 
 
 def _with_diversity(logprobs: Float64, beams: Beams) -> Float64:

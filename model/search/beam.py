@@ -1,4 +1,4 @@
-"""Greedy search, beam search and sampling over any number of requests that come and go.
+"""Greedy search, beam search, sampling and scoring for any number of requests that come and go.
 
 `Search` drives an engine: `add` lets requests join, `step` extends each of them by one token and
 returns those that are done. A request gets the same answer alone or in a batch. Knows the contract
@@ -10,21 +10,55 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from model import contract
 from model.contract import Engine
-from model.search.batch import Answer, Batch
-from model.search.requests import SearchRequest
+from model.search.batch import Batch
+from model.search.requests import Answer, Request, ScoredPair, SearchRequest
+from model.search.scoring import ScoringBatch
+from model.types import Places
+
+
+class BatchKey(NamedTuple):
+    """What requests of a batch have in common.
+
+    Attributes:
+        width: hypotheses of each; 0: given targets are scored.
+        is_short: whether they choose from shortlists.
+    """
+
+    width: int
+    is_short: bool = False
+
+
+class _Batch(Protocol):
+    """Requests that are stepped together: a `Batch` or a `ScoringBatch`."""
+
+    def __bool__(self) -> bool: ...
+    @property
+    def active_rows(self) -> int: ...
+    def reserve(self, encoded: contract.Encoded, sources: Places) -> Places: ...
+    def insert(self, slots: Places, requests: Sequence[Any], /) -> None: ...
+    def remove(self, keys: Collection[Hashable]) -> None: ...
+    def step(self) -> list[Answer]: ...
+    def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]: ...
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Requests whose sources were encoded."""
+    """Requests whose sources were encoded.
 
-    requests: Sequence[SearchRequest]
+    Attributes:
+        sources: the engine's.
+        slots: for each batch, what each slot gets: the place of its source, ascending, and a
+            `SearchRequest` or a `ScoredPair`.
+    """
+
     sources: contract.Encoded
+    slots: Mapping[BatchKey, Sequence[tuple[int, Any]]]
 
 
 class Search:
@@ -36,7 +70,8 @@ class Search:
     changes no answer. With `beam_size=1` this is greedy search. With a `temperature`, `beam_size`
     hypotheses are sampled instead, independently.
 
-    Requests of one beam width are one `Batch`, and one call of the engine for each step.
+    Requests of one beam width are one `Batch`, and one call of the engine for each step; those that
+    score given targets are one `ScoringBatch`.
 
     Args:
         engine: runs the network.
@@ -51,7 +86,8 @@ class Search:
         self._engine = engine
         blocked = sorted(blocked_ids)
         self._make_batch = partial(Batch, bos_id=bos_id, eos_id=eos_id, blocked_ids=blocked)
-        self._batches: dict[tuple[int, bool], Batch] = {}  # by width, and whether with shortlists
+        self._make_scoring = partial(ScoringBatch, bos_id=bos_id, eos_id=eos_id)
+        self._batches: dict[BatchKey, _Batch] = {}
 
     @property
     def active_rows(self) -> int:
@@ -63,34 +99,38 @@ class Search:
         """Tells whether no request is in search."""
         return not self._batches
 
-    def add(self, requests: Sequence[SearchRequest]) -> None:
+    def add(self, requests: Sequence[Request]) -> None:
         """Encodes `requests` as one batch. They begin at the next step."""
         if requests:
             self.join(self.encode(requests))
 
-    def encode(self, requests: Sequence[SearchRequest]) -> Encoded:
-        """Encodes the sources of one or more requests, sorted by length. Changes nothing here, and
-        may run on another thread while this search steps."""
-        requests = sorted(requests, key=lambda request: len(request.source_ids))
-        lengths = np.array([len(request.source_ids) for request in requests], np.int32)
-        source_ids = np.zeros((len(requests), lengths.max()), np.int32)
-        for row, request in enumerate(requests):
-            source_ids[row, : lengths[row]] = request.source_ids
-        use_shortlist = np.array([request.uses_shortlist for request in requests], bool)
-        return Encoded(requests, self._engine.encode(source_ids, lengths, use_shortlist))
+    def encode(self, requests: Sequence[Request]) -> Encoded:
+        """Encodes the sources of one or more requests, equal ones of a batch once. Changes nothing
+        here, and may run on another thread while this search steps."""
+        parts = [part for request in requests for part in _parts(request)]
+        parts.sort(key=lambda part: (len(part.source_ids), tuple(part.source_ids)))
+        places: dict[tuple[BatchKey, Sequence[int]], int] = {}
+        slots: dict[BatchKey, list[tuple[int, Any]]] = {}
+        for part in parts:
+            key = self._batch_key(part)
+            place = places.setdefault((key, tuple(part.source_ids)), len(places))
+            slots.setdefault(key, []).append((place, part))
+        lengths = np.array([len(source) for _, source in places], np.int32)
+        source_ids = np.zeros((len(places), lengths.max()), np.int32)
+        for row, (_, source) in enumerate(places):
+            source_ids[row, : lengths[row]] = source
+        use_shortlist = np.array([key.is_short for key, _ in places], bool)
+        return Encoded(self._engine.encode(source_ids, lengths, use_shortlist), slots)
 
     def join(self, encoded: Encoded) -> None:
         """Lets requests begin at the next step. If it fails, it changes nothing."""
-        places: dict[tuple[int, bool], list[int]] = {}
-        for place, request in enumerate(encoded.requests):
-            places.setdefault(self._batch_key(request), []).append(place)
-        batches = {key: self._batches.get(key) or self._new_batch(*key) for key in places}
-        slots = {
-            key: batches[key].reserve(encoded.sources, np.array(own, np.intp))
-            for key, own in places.items()
+        batches = {key: self._batches.get(key) or self._new_batch(key) for key in encoded.slots}
+        reserved = {
+            key: batches[key].reserve(encoded.sources, np.array([place for place, _ in own]))
+            for key, own in encoded.slots.items()
         }
-        for key, own in places.items():
-            batches[key].insert(slots[key], [encoded.requests[place] for place in own])
+        for key, own in encoded.slots.items():
+            batches[key].insert(reserved[key], [each for _, each in own])
         self._batches |= batches
 
     def remove(self, keys: Collection[Hashable]) -> None:
@@ -113,21 +153,29 @@ class Search:
         """Returns what is certain of the answers of some requests in search: the tokens on which
         all their hypotheses agree, beyond the first `after[key]`. Requests without any are left
         out."""
-        found = {}
+        found: dict[Hashable, tuple[int, ...]] = {}
         for batch in self._batches.values():
-            for place, key in batch.keys():
-                known = after.get(key)
-                if known is not None and (tokens := batch.agreed(place, known)):
-                    found[key] = tokens
+            found |= batch.agreed(after)
         return found
 
-    def _batch_key(self, request: SearchRequest) -> tuple[int, bool]:
-        is_short = self._engine.has_shortlist and request.uses_shortlist
-        return request.options.beam_size, is_short
+    def _batch_key(self, part: SearchRequest | ScoredPair) -> BatchKey:
+        if isinstance(part, ScoredPair):
+            return BatchKey(0)
+        is_short = self._engine.has_shortlist and part.uses_shortlist
+        return BatchKey(part.options.beam_size, is_short)
 
-    def _new_batch(self, width: int, is_short: bool) -> Batch:
-        table = self._engine.new_table(width, use_shortlist=is_short)
-        return self._make_batch(table, width)
+    def _new_batch(self, key: BatchKey) -> _Batch:
+        if not key.width:
+            return self._make_scoring(self._engine.new_table(1, use_shortlist=False))
+        table = self._engine.new_table(key.width, use_shortlist=key.is_short)
+        return self._make_batch(table, key.width)
 
     def _drop_empty(self) -> None:
         self._batches = {key: batch for key, batch in self._batches.items() if batch}
+
+
+def _parts(request: Request) -> Sequence[SearchRequest | ScoredPair]:
+    """Returns what gets slots of its own."""
+    if isinstance(request, SearchRequest):
+        return [request]
+    return [ScoredPair(request, place) for place in range(len(request.pairs))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,16 @@ class SearchRequest:
                 f"beam_size={self.options.beam_size}, temperature={self.options.temperature:g}"
             )
 
+    @property
+    def rows(self) -> int:
+        """Returns the number of rows that it may fill."""
+        return self.options.beam_size
+
+    @property
+    def source_length(self) -> int:
+        """Returns the length of its source."""
+        return len(self.source_ids)
+
     @lazy
     def blocked_sequences(self) -> BlockedSequences:
         """Returns `blocked` as arrays."""
@@ -63,6 +73,50 @@ class SearchRequest:
     def follows_attention(self) -> bool:
         """Tells whether the search must keep its attention weights."""
         return self.wants_attention or self.options.coverage_penalty > 0
+
+
+@dataclass(frozen=True)
+class ScoringRequest:
+    """Pairs of a source and a target. The answer is a hypothesis for each, in their order, whose
+    score is log p(target, end | source).
+
+    Attributes:
+        key: names the request; unique among those in search.
+        pairs: at least one; a source has at least one id, a target has no end of sentence.
+    """
+
+    key: Hashable
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+
+    @property
+    def rows(self) -> int:
+        """Returns the number of rows that it may fill."""
+        return len(self.pairs)
+
+    @property
+    def source_length(self) -> int:
+        """Returns the length of its longest source."""
+        return max(len(source_ids) for source_ids, _ in self.pairs)
+
+
+class ScoredPair(NamedTuple):
+    """A pair of a request, by its place."""
+
+    request: ScoringRequest
+    place: int
+
+    @property
+    def source_ids(self) -> Sequence[int]:
+        """Returns its source."""
+        return self.request.pairs[self.place][0]
+
+    @property
+    def target_ids(self) -> Sequence[int]:
+        """Returns its target."""
+        return self.request.pairs[self.place][1]
+
+
+Request = SearchRequest | ScoringRequest
 
 
 @dataclass(frozen=True)
@@ -93,3 +147,7 @@ class Hypothesis:
         """Returns the key that sorts hypotheses, the best first: by whether they ended themselves,
         whether they contain all required sequences, and their scores."""
         return self.finish_reason == "length", not self.holds_required, -self.score
+
+
+#: The key of a request, and what was found for it, best hypothesis first.
+Answer = tuple[Hashable, tuple[Hypothesis, ...]]

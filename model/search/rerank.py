@@ -12,25 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from model.config import SearchOptions
 from model.search.options_table import penalty
-from model.search.requests import Hypothesis, SearchRequest
+from model.search.requests import Hypothesis
 
 #: What the other model scores: the source given the target (the paper's MMI-bidi), or the target
 #: given an empty source (MMI-antiLM).
 Kind = Literal["reverse", "language"]
-
-MOST_TOKENS = 1024
-
-
-def scoring_request(
-    source_ids: Sequence[int], target_ids: Sequence[int], *, eos_id: int
-) -> SearchRequest:
-    """Builds a request whose only possible answer is `target_ids`: the `logprob` of its hypothesis
-    is log p(target, end | source). A longer target is cut to `MOST_TOKENS - 1`."""
-    whole = (*target_ids[: MOST_TOKENS - 1], eos_id)
-    options = SearchOptions(max_tokens=len(whole), length_penalty=0.0)
-    return SearchRequest(None, source_ids, options, prefix_ids=whole)
 
 
 def reranked(

@@ -14,7 +14,7 @@ from app.decoding.admission import (
     is_costly,
 )
 from model.config import SearchOptions
-from model.search.requests import SearchRequest
+from model.search.requests import ScoringRequest, SearchRequest
 
 
 def request_of(**options: Any) -> SearchRequest:
@@ -159,3 +159,8 @@ def test_time_without_a_queue_does_not_count() -> None:
     for count in range(1, 11):
         throughput.add(100.0 + count / 10)
     assert throughput.seconds_for(10) == pytest.approx(1.0)
+
+
+def test_scores_cost_their_tokens() -> None:
+    assert cost_of(ScoringRequest(None, [((5, 3), (7, 8, 9)), ((3,), ())])) == 5.0
+    assert is_costly(ScoringRequest(None, [((5, 3), (7,) * 100)] * 8))

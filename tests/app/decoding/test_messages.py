@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.decoding.messages import Cancel, Disconnected, Frames, Link, Submit, to_frame
 from model.config import SearchOptions
-from model.search.requests import SearchRequest
+from model.search.requests import ScoringRequest, SearchRequest
 
 VALUES = [Cancel(1), Cancel("a" * 300), Cancel(b"")]
 
@@ -62,6 +62,12 @@ def test_a_request_arrives_as_it_was_sent(
     )
     (came,) = Frames().add(to_frame(Submit(7, request, wants_tokens=not wants)))
     assert came == Submit(7, replace(request, key=7), wants_tokens=not wants)
+
+
+def test_a_request_for_scores_arrives_as_it_was_sent() -> None:
+    request = ScoringRequest("another", [((5, 3), (7,)), ((5, 3), ())])
+    (came,) = Frames().add(to_frame(Submit(7, request, wants_tokens=False)))
+    assert came == Submit(7, replace(request, key=7), wants_tokens=False)
 
 
 def test_all_that_has_come_is_received_at_once(links: tuple[Link, Link]) -> None:

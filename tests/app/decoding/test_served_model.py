@@ -85,7 +85,7 @@ def test_where_scoring_fails_nothing_of_it_is_left(
         model = await serve_model(loaded(generator, limits), limits)
         assert model.second is not None
         if ends == "refused":
-            model.second._plain._max_queue = 2  # of four
+            model.second._plain._max_queue = 0
         try:
             if ends == "late":
                 answer = model.answer(request, ["hello"], timeout_seconds=900.0)

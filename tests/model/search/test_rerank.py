@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -11,39 +10,8 @@ from hypothesis import strategies as st
 
 from model.config import SearchOptions
 from model.search.requests import Hypothesis, SearchRequest
-from model.search.rerank import MOST_TOKENS, reranked, scoring_request
-from tests.model.search.test_beam import EOS, GARDEN_PATH, A, B, TableEngine, run
-
-
-def logprob_of(table: Sequence[Sequence[float]], target_ids: Sequence[int]) -> float:
-    (only,) = run(TableEngine(table), [scoring_request((0,), target_ids, eos_id=EOS)])[None]
-    assert only.tokens == tuple(target_ids)
-    assert only.finish_reason == "stop"
-    return only.logprob
-
-
-@pytest.mark.parametrize(
-    ("target_ids", "probability"),
-    [((B,), 0.4 * 0.9), ((A, B), 0.6 * 0.3 * 0.9), ((B, A), 0.4 * 0.05 * 0.4)],
-)
-def test_a_given_target_is_scored(target_ids: Sequence[int], probability: float) -> None:
-    assert math.exp(logprob_of(GARDEN_PATH, target_ids)) == pytest.approx(probability, rel=1e-5)
-
-
-def test_many_targets_are_scored_as_each_alone() -> None:
-    targets = [(A,), (B, A, B), (), (A, A)]
-    requests = [scoring_request((0,), each, eos_id=EOS) for each in targets]
-    together = run(
-        TableEngine(GARDEN_PATH),
-        [SearchRequest(i, r.source_ids, r.options, r.prefix_ids) for i, r in enumerate(requests)],
-    )
-    for i, target in enumerate(targets[:2]):
-        assert together[i][0].logprob == logprob_of(GARDEN_PATH, target)
-
-
-def test_of_a_long_target_the_beginning_counts() -> None:
-    request = scoring_request((0,), [A] * 5000, eos_id=EOS)
-    assert len(request.prefix_ids) == request.options.max_tokens == MOST_TOKENS
+from model.search.rerank import reranked
+from tests.model.search.test_beam import GARDEN_PATH, A, B, TableEngine, run
 
 
 def beam_of_the_garden_path() -> tuple[Hypothesis, ...]:

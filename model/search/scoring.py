@@ -1,0 +1,134 @@
+"""Scoring of given targets: pairs of a source and a target are stepped together, and no token is
+chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+
+import numpy as np
+
+from model.arrays import resized
+from model.contract import Encoded, StateTable
+from model.search.checks import check_numbers, wanted_logprobs
+from model.search.requests import Answer, Hypothesis, ScoredPair
+from model.search.slots import compaction, lowest_free
+from model.types import Bool, Float64, Int32, Places
+
+
+class ScoringBatch:
+    """Steps the pairs of scoring requests, each in a slot of one row until its target ends.
+
+    Args:
+        table: the engine's, without slots; of width 1, over the whole vocabulary.
+        bos_id: the token that every target begins with.
+        eos_id: the token that ends it.
+    """
+
+    def __init__(self, table: StateTable, *, bos_id: int, eos_id: int) -> None:
+        self._table = table
+        self._bos_id = bos_id
+        self._eos_id = eos_id
+        self._pairs: list[ScoredPair] = []  # of each slot; in a free one any
+        self._in_use: Bool = np.zeros(0, bool)
+        self._targets: Int32 = np.zeros((0, 0), np.int32)  # with both ends
+        self._read: Int32 = np.zeros(0, np.int32)  # tokens so far
+        self._lengths: Int32 = np.zeros(0, np.int32)  # of targets with their end; -1: a free slot
+        self._logprobs: Float64 = np.zeros(0)
+        self._found: dict[Hashable, dict[int, Hypothesis]] = {}  # of each request, by place
+
+    def __bool__(self) -> bool:
+        return bool(self._pairs)
+
+    @property
+    def active_rows(self) -> int:
+        """Returns the number of targets that the next step reads on."""
+        return int(self._in_use.sum())
+
+    def reserve(self, encoded: Encoded, sources: Places) -> Places:
+        """Writes sources into free slots, as `Batch.reserve` does."""
+        slots = lowest_free(self._in_use, len(sources))
+        self._table.insert(slots, encoded, sources)
+        return slots
+
+    def insert(self, slots: Places, pairs: Sequence[ScoredPair]) -> None:
+        """Lets `pairs` `(n,)` begin at the next step, in `slots` `(n,)` of `reserve`."""
+        count = max(len(self._pairs), int(slots.max()) + 1)
+        longest = max(len(pair.target_ids) for pair in pairs) + 2
+        self._resize(count, longest)
+        self._pairs += [pairs[0]] * (count - len(self._pairs))
+        for slot, pair in zip(slots.tolist(), pairs, strict=True):
+            tokens = (self._bos_id, *pair.target_ids, self._eos_id)
+            self._targets[slot, : len(tokens)] = tokens
+            self._lengths[slot] = len(tokens) - 1
+            self._pairs[slot] = pair
+            self._found.setdefault(pair.request.key, {})
+        self._in_use[slots] = True
+        self._read[slots] = 0
+        self._logprobs[slots] = 0.0
+
+    def remove(self, keys: Collection[Hashable]) -> None:
+        """Drops requests. Unknown keys change nothing."""
+        for key in keys:
+            self._found.pop(key, None)
+        left = np.array([pair.request.key not in self._found for pair in self._pairs], bool)
+        self._free(np.flatnonzero(left & self._in_use))
+
+    def step(self) -> list[Answer]:
+        """Reads a token of every target. Returns the requests whose targets have all ended, with a
+        hypothesis for each pair, in their order."""
+        tokens = self._targets[self._rows, self._read]
+        self._read += self._in_use
+        following = self._targets[self._rows, self._read]
+        result = self._table.step(None, tokens[:, None], 1, following[:, None, None])
+        self._logprobs += wanted_logprobs(result)[:, 0, 0]
+        ended = np.flatnonzero(self._read == self._lengths)
+        if not ended.size:
+            return []
+        check_numbers(self._logprobs[ended])
+        answers = [answer for slot in ended.tolist() for answer in self._finish(slot)]
+        self._free(ended)
+        return answers
+
+    def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
+        """Returns nothing: an answer comes as a whole."""
+        return {}
+
+    def _finish(self, slot: int) -> list[Answer]:
+        """Keeps the score of a target that has ended. Returns the answer, if it was the last."""
+        pair, logprob = self._pairs[slot], float(self._logprobs[slot])
+        request, found = pair.request, self._found[pair.request.key]
+        found[pair.place] = Hypothesis(tuple(pair.target_ids), logprob, logprob, "stop")
+        if len(found) < len(request.pairs):
+            return []
+        del self._found[request.key]
+        return [(request.key, tuple(found[place] for place in range(len(found))))]
+
+    def _free(self, slots: Places) -> None:
+        """Frees `slots`, and steps no more slots than needed from now on."""
+        self._in_use[slots] = False
+        self._lengths[slots] = -1
+        if not self._in_use.any():
+            self._pairs.clear()
+            return
+        count, origins, free = compaction(self._in_use)
+        if origins.size:
+            self._table.move(origins, free)
+            for name in _ARRAYS:
+                array = getattr(self, name)
+                array[free] = array[origins]
+            for origin, slot in zip(origins.tolist(), free.tolist(), strict=True):
+                self._pairs[slot] = self._pairs[origin]
+        self._resize(count)
+        del self._pairs[count:]
+
+    def _resize(self, count: int, longest: int = 0) -> None:
+        """Makes room for `count` slots, and for targets of at least `longest` tokens."""
+        self._targets = resized(self._targets, count, max(longest, self._targets.shape[1]))
+        for name in _ARRAYS:
+            array = getattr(self, name)
+            setattr(self, name, resized(array, count, *array.shape[1:]))
+        self._rows = np.arange(count)
+
+
+#: The arrays of `ScoringBatch` whose first axis is that of the slots.
+_ARRAYS = ("_in_use", "_targets", "_read", "_lengths", "_logprobs")
