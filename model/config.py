@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from model.errors import ConfigError
 
+#: The largest `top_k` of sampling. To return more takes a graph longer than all the rest of a step.
+MOST_DRAWN = 1_000
+
 #: The newest folder that this release reads.
 FORMAT_VERSION = 1
 
@@ -195,36 +198,55 @@ class SearchOptions(Document):
     `coverage = sum_i log(min(sum_j alpha_ij, 1))` over source positions i.
     """
 
-    beam_size: int = Field(1, ge=1, le=64, description="1 is greedy search")
-    n_best: int = Field(1, ge=1, le=64, description="hypotheses to return, at most `beam_size`")
-    length_penalty: float = Field(
-        0.6, ge=0.0, le=5.0, description="0 prefers short hypotheses, 1 divides by their length"
+    beam_size: int = Field(
+        1, ge=1, le=64, description="hypotheses kept at each step, or sampled; 1 is greedy search"
     )
-    min_tokens: int = Field(0, ge=0, le=1024, description="tokens of the shortest hypothesis")
-    max_tokens: int = Field(64, ge=1, le=1024, description="tokens after which a hypothesis is cut")
+    n_best: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="candidates to return, at most `beam_size`; a request that gives only this one "
+        "widens the beam",
+    )
+    length_penalty: float = Field(
+        0.6,
+        ge=0.0,
+        le=5.0,
+        description="0 prefers short candidates, higher values longer ones; 1 divides by length",
+    )
+    min_tokens: int = Field(0, ge=0, le=1024, description="tokens of the shortest candidate")
+    max_tokens: int = Field(64, ge=1, le=1024, description="tokens after which a candidate is cut")
     coverage_penalty: float = Field(
-        0.0, ge=0.0, le=10.0, description="penalty for source tokens without attention"
+        0.0, ge=0.0, le=10.0, description="penalty for words of the source without attention"
     )
     diversity: float = Field(
         0.0,
         ge=0.0,
         le=10.0,
-        description="penalty, in nats, for each better continuation of the same hypothesis",
+        description="penalty for candidates that differ only in their end: in nats, for each "
+        "better continuation of the same hypothesis",
     )
     no_repeat_ngram: int = Field(
-        0, ge=0, le=64, description="no sequence of n tokens comes twice; 0: off"
+        0, ge=0, le=64, description="no sequence of n tokens comes twice in a candidate; 0: off"
     )
     repetition_penalty: float = Field(
-        1.0, ge=1.0, le=10.0, description="multiplies the log-probability of tokens that were used"
+        1.0,
+        ge=1.0,
+        le=10.0,
+        description="above 1, tokens that were used become less likely: multiplies their "
+        "log-probability",
     )
     temperature: float = Field(
-        0.0, ge=0.0, le=10.0, description="above 0: samples `beam_size` hypotheses"
+        0.0,
+        ge=0.0,
+        le=10.0,
+        description="above 0: samples `beam_size` candidates; below 1 safer, above 1 more varied",
     )
     top_k: int = Field(
         50,
         ge=0,
-        le=1_000_000,
-        description="samples from the k likeliest tokens, at most 1,000; 0: 1,000",
+        le=MOST_DRAWN,
+        description=f"samples from the k likeliest tokens; 0: from {MOST_DRAWN:,}",
     )
     top_p: float = Field(
         1.0,
@@ -233,16 +255,23 @@ class SearchOptions(Document):
         description="samples from the likeliest tokens that together have this probability",
     )
     shortlist: bool = Field(
-        True, description="choose from likely words only, if the model has a shortlist; faster"
+        True,
+        description="choose from likely words only, if the model has a shortlist; false is slower",
     )
     seed: int | None = Field(
-        None, ge=0, lt=2**64, description="the same seed, the same samples; none: others each time"
+        None, ge=0, lt=2**63, description="the same seed, the same samples; none: others each time"
     )
     rerank_weight: float = Field(
-        0.0, ge=0.0, le=10.0, description="weight of a second model's score of each hypothesis"
+        0.0,
+        ge=0.0,
+        le=10.0,
+        description="weight of a second model's score in the order of a beam's hypotheses, against "
+        "candidates that would answer anything; needs a second model",
     )
     blocked_words: tuple[str, ...] = Field(
-        (), description="words or phrases that no candidate contains"
+        (),
+        description="words or phrases that no candidate contains; those of a request come beside "
+        "the model's",
     )
     no_repeat_reply: bool = Field(
         False, description="no reply is one that the dialogue has already"

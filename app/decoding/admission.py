@@ -11,8 +11,8 @@ import math
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
+from model.config import MOST_DRAWN
 from model.search.requests import Request, ScoringRequest
-from model.search.sampling import MOST_DRAWN
 
 #: A request that costs more goes into the costly lane. A greedy reply of 64 tokens costs 64.
 MOST_PLAIN_COST = 512.0

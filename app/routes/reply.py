@@ -38,7 +38,7 @@ from app.settings import Settings
 from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
 from app.telemetry import RequestUsage, record_usage
 from model.config import SearchOptions
-from model.search.options import implied_decoding
+from model.search.options import RequestOptions, implied_decoding
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import GrowingText, Source
 
@@ -49,9 +49,6 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         {404: "There is no model of this name.", 422: "The request is wrong; `field` says where."},
     ),
 }
-
-#: Fields that go to the search as they are.
-OPTIONS = frozenset(SearchOptions.model_fields) - {"blocked_words"}
 
 router = APIRouter(tags=["reply"], route_class=JsonRoute)
 
@@ -168,23 +165,26 @@ def _search_request(
     model: ServedModel,
     limits: Settings,
 ) -> SearchRequest:
+    wishes = RequestOptions(**body.given(RequestOptions))
+    overrides = body.given(SearchOptions)
+    words = tuple(overrides.pop("blocked_words", ()))
     options = search_options(
         model.config.search,
         limits,
         decoding=implied_decoding(
-            body.decoding,
-            has_required_words=bool(body.required_words),
-            rerank_weight=body.rerank_weight,
+            wishes.decoding,
+            has_required_words=bool(wishes.required_words),
+            rerank_weight=overrides.get("rerank_weight"),
         ),
         can_rerank=model.reranker is not None,
         has_questions=model.questions is not None,
-        blocked_words=tuple(body.blocked_words or ()),
-        **{name: getattr(body, name) for name in body.model_fields_set & OPTIONS},
+        blocked_words=words,
+        **overrides,
     )
     tokenizer = model.tokenizer
-    blocked = blocked_ids_of(body.blocked_words, turns, options, tokenizer, limits)
-    prefix = prefix_ids_of(body.prefix, tokenizer, options.max_tokens, blocked)
-    required = required_ids_of(body.required_words, tokenizer, limits, options, prefix, blocked)
+    blocked = blocked_ids_of(words, turns, options, tokenizer, limits)
+    prefix = prefix_ids_of(wishes.prefix, tokenizer, options.max_tokens, blocked)
+    required = required_ids_of(wishes.required_words, tokenizer, limits, options, prefix, blocked)
     return SearchRequest(
         key=None,
         source_ids=source_ids,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from typing_extensions import TypedDict  # before Python 3.12, pydantic needs this one
 
-from model.search.sampling import MOST_DRAWN
+from model.config import MOST_DRAWN
 
 #: Fields of OpenAI's that the models here cannot do, and the values under which they do nothing.
 NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
+from pydantic.fields import FieldInfo
 
-from model.search.sampling import MOST_DRAWN
+from model.config import Document, SearchOptions
+from model.search.options import RequestOptions
 
 
 class _Strict(BaseModel):
@@ -43,9 +45,8 @@ BatchItem = Annotated[
 ]
 
 
-class ReplyRequest(_Strict):
-    """A message, as `message`, `messages` or `batch`, and options. The model has defaults for
-    these."""
+class _Messages(_Strict):
+    """What is answered, and by whom."""
 
     model: str | None = Field(
         None, description="name of the model; without it the server's default model answers"
@@ -58,84 +59,40 @@ class ReplyRequest(_Strict):
         None,
         description="independent messages, or dialogues, which are answered together in one answer",
     )
-    decoding: Literal["greedy", "beam", "sample"] | None = Field(
-        None,
-        description="greedy takes the likeliest token at each step, beam keeps several hypotheses, "
-        "sample draws",
-    )
-    n_best: int | None = Field(
-        None, ge=1, description="candidates to return; widens the beam if no beam_size is given"
-    )
-    beam_size: int | None = Field(
-        None, ge=1, description="hypotheses kept at each step, or drawn by sample"
-    )
-    length_penalty: float | None = Field(
-        None, ge=0.0, le=5.0, description="0 prefers short replies, higher values longer ones"
-    )
-    coverage_penalty: float | None = Field(
-        None, ge=0.0, le=10.0, description="penalty for words of the message without attention"
-    )
-    diversity: float | None = Field(
-        None, ge=0.0, le=10.0, description="penalty for candidates that differ only in their end"
-    )
-    min_tokens: int | None = Field(None, ge=0, description="shortest reply, in tokens")
-    max_tokens: int | None = Field(None, ge=1, description="tokens after which a reply is cut")
-    no_repeat_ngram: int | None = Field(
-        None, ge=0, le=64, description="no sequence of n tokens comes twice in a reply; 0: off"
-    )
-    repetition_penalty: float | None = Field(
-        None, ge=1.0, le=10.0, description="above 1, tokens that were used become less likely"
-    )
-    temperature: float | None = Field(
-        None, ge=0.0, le=10.0, description="of sample: below 1 safer, above 1 more varied"
-    )
-    top_k: int | None = Field(
-        None,
-        ge=0,
-        le=MOST_DRAWN,
-        description=f"sample draws from the k likeliest tokens; 0: {MOST_DRAWN:,}",
-    )
-    top_p: float | None = Field(
-        None,
-        gt=0.0,
-        le=1.0,
-        description="sample draws from the likeliest tokens that together have this probability",
-    )
-    seed: int | None = Field(None, ge=0, lt=2**63, description="the same seed, the same draws")
-    shortlist: bool | None = Field(
-        None, description="false: choose from the whole vocabulary; slower"
-    )
-    rerank_weight: float | None = Field(
-        None,
-        ge=0.0,
-        le=10.0,
-        description="weight of a second model's score in the order of a beam's hypotheses, against "
-        "replies that would answer anything; needs a second model on the server",
-    )
-    prefix: str | None = Field(None, description="text with which every candidate begins")
-    blocked_words: list[str] | None = Field(
-        None,
-        description="words or phrases that no candidate contains, beside the server's",
-    )
-    no_repeat_reply: bool | None = Field(
-        None, description="no reply is one that the dialogue has already"
-    )
-    fallback_reply: str | None = Field(
-        None,
-        max_length=1000,
-        description="the reply where the model does not know, if it was trained with one; empty: "
-        "the model's reply is given, however unlikely it is to be right",
-    )
-    min_confidence: float | None = Field(
-        None, ge=0.0, le=1.0, description="a reply of less confidence is not given"
-    )
-    required_words: list[str] | None = Field(
-        None,
-        description="words or phrases that every candidate contains unless it is cut; "
-        "needs a beam, which is the default then",
-    )
+
+
+def _optional(field: FieldInfo) -> Any:
+    """Returns type and field of an option that a body may leave out, with the bounds of `field`.
+    What is a tuple in a document is a list in JSON."""
+    kind: Any = field.annotation
+    if get_origin(kind) is tuple:
+        kind = list[get_args(kind)[0]]  # type: ignore[misc]
+    bounded: Any = Annotated[kind, *field.metadata] if field.metadata else kind
+    return bounded | None, Field(None, description=field.description)
+
+
+_OPTIONS: dict[str, Any] = {
+    name: _optional(field)
+    for document in (RequestOptions, SearchOptions)
+    for name, field in document.model_fields.items()
+}
+
+#: The options of a search, all of which a body may leave out.
+_Options: Any = create_model("_Options", __base__=_Strict, **_OPTIONS)
+
+
+class ReplyRequest(_Options, _Messages):
+    """A message, as `message`, `messages` or `batch`, and options. The model has defaults for
+    these."""
+
     with_attention: bool = Field(False, description="return the attention weights")
     stream: bool = Field(False, description="send the reply as events while it is made")
+
+    def given(self, document: type[Document]) -> dict[str, Any]:
+        """Returns the options that the body gives, by the fields of `document`."""
+        names = self.model_fields_set & document.model_fields.keys()
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class _Checked(BaseModel):

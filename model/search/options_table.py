@@ -6,10 +6,13 @@ An array shows quickly which features no request uses; objects would have to be 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.config import SearchOptions
 from model.search.requests import SearchRequest
 from model.types import Float64, Int32
 
@@ -20,26 +23,27 @@ SAMPLING, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, REPETITION, BLOCKE
     1 << place for place in range(9)
 )
 
-#: Most fields are those of `SearchOptions`.
+_DTYPES: dict[Any, type] = {int: np.int32, float: np.float64}
+
+#: Fields of `SearchOptions` that are numbers.
+_NUMBERS = {
+    name: _DTYPES[field.annotation]
+    for name, field in SearchOptions.model_fields.items()
+    if field.annotation in _DTYPES
+}
+
 OPTIONS_DTYPE = np.dtype(
     [
         ("features", np.int32),
         ("source_length", np.int32),
         ("phrases", np.int32),  # required ones
         ("max_length_penalty", np.float64),  # length penalty of `max_tokens`
-        ("beam_size", np.int32),
-        ("max_tokens", np.int32),
-        ("min_tokens", np.int32),
-        ("no_repeat_ngram", np.int32),
-        ("length_penalty", np.float64),
-        ("coverage_penalty", np.float64),
-        ("diversity", np.float64),
-        ("repetition_penalty", np.float64),
-        ("temperature", np.float64),
-        ("top_k", np.int32),
-        ("top_p", np.float64),
+        *_NUMBERS.items(),
     ]
 )
+
+#: Returns those numbers of `SearchOptions`.
+_numbers = attrgetter(*_NUMBERS)
 
 
 def options_table(requests: Sequence[SearchRequest]) -> OptionsTable:
@@ -73,20 +77,5 @@ def _record(request: SearchRequest) -> tuple[float, ...]:
         | (bool(request.blocked) and BLOCKED)
         | (bool(request.prefix_ids) and PREFIX)
     )
-    return (
-        features,
-        len(request.source_ids),
-        len(request.required),
-        0.0,  # the greatest penalty: computed for all at once
-        options.beam_size,
-        options.max_tokens,
-        options.min_tokens,
-        options.no_repeat_ngram,
-        options.length_penalty,
-        options.coverage_penalty,
-        options.diversity,
-        options.repetition_penalty,
-        options.temperature,
-        options.top_k,
-        options.top_p,
-    )
+    own = len(request.source_ids), len(request.required)
+    return (features, *own, 0.0, *_numbers(options))  # 0: computed for all at once

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from model.config import MOST_DRAWN
 from model.search.options_table import SAMPLING, OptionsTable, all_features
 from model.types import Float64, Places
-
-#: The largest `top_k` of sampling. To return more takes a graph longer than all the rest of a step.
-MOST_DRAWN = 1_000
 
 
 class Sampler:
@@ -35,8 +33,8 @@ class Sampler:
             self._beam_sizes = options["beam_size"].tolist()
             self.is_sampled = options["temperature"] > 0
             self._temperature = np.where(self.is_sampled, options["temperature"], 1.0)
-            top_k = np.where(options["top_k"] > 0, options["top_k"], MOST_DRAWN)
-            self._top_k, self._top_p = np.minimum(top_k, MOST_DRAWN), options["top_p"]
+            self._top_k = np.where(options["top_k"] > 0, options["top_k"], MOST_DRAWN)
+            self._top_p = options["top_p"]
             self.max_top_k = int(self._top_k[self.is_sampled].max())
 
     def draw(self, logprobs: Float64) -> Places:

@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from app.schemas.reply import ReplyRequest
-from model.config import SearchOptions
+from model.config import Document, SearchOptions
 from model.flags import OneLineParser, add_flags, flag_rows, given
 from model.search.options import RequestOptions
 
@@ -23,6 +23,20 @@ def parser() -> argparse.ArgumentParser:
 def test_every_option_of_a_request_is_a_flag() -> None:
     flags = {*RequestOptions.model_fields, *SearchOptions.model_fields}
     assert flags == {*ReplyRequest.model_fields} - NO_OPTIONS
+
+
+@pytest.mark.parametrize("document", [RequestOptions, SearchOptions])
+def test_options_of_a_request_have_the_meanings_and_bounds_of_the_document(
+    document: type[Document],
+) -> None:
+    body = ReplyRequest.model_json_schema()["properties"]
+    for name, own in document.model_json_schema()["properties"].items():
+        kinds = [kind for kind in own.get("anyOf", [own]) if kind["type"] != "null"]
+        given, null = body[name]["anyOf"]
+        assert body[name]["description"] == own["description"]
+        assert null == {"type": "null"} and body[name]["default"] is None
+        assert given.items() <= kinds[0].items()
+        assert {*kinds[0]} - {*given} <= {"default", "description", "title"}
 
 
 def test_values_have_the_types_of_their_fields(parser: argparse.ArgumentParser) -> None:
