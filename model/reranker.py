@@ -65,7 +65,7 @@ class Reranker:
             [each.logprob for each in scored],
             kind=self.kind,
             weight=options.rerank_weight,
-            length_penalty=options.length_penalty,
+            alpha=options.length_penalty,
         )
         return found[: options.n_best]
 

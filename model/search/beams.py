@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import as_slice, resized
+from model.search.length_penalty import length_penalty
 from model.search.options_table import (
     ATTENTION,
     COVERAGE,
     OPTIONS_DTYPE,
     OptionsTable,
     all_features,
-    penalty,
 )
 from model.types import Array, Bool, Float32, Float64, Int32, Places
 
@@ -203,7 +203,7 @@ class Beams:
     def scores(self) -> Float64:
         """Returns the score that each hypothesis would have if it ended here, `(G, W)`."""
         options = self.options
-        scores = self.logprobs / penalty(self.lengths, options["length_penalty"])[:, None]
+        scores = self.logprobs / length_penalty(self.lengths, options["length_penalty"])[:, None]
         if self.features & COVERAGE:
             attention = self._attention_sums()
             beyond = np.arange(attention.shape[2]) >= options["source_length"][:, None]

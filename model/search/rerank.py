@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from model.search.options_table import penalty
+from model.search.length_penalty import length_penalty
 from model.search.requests import Hypothesis
 
 #: What the other model scores: the source given the target (the paper's MMI-bidi), or the target
@@ -26,12 +26,12 @@ def reranked(
     *,
     kind: Kind,
     weight: float,
-    length_penalty: float,
+    alpha: float,
 ) -> tuple[Hypothesis, ...]:
     """Returns `hypotheses` in a new order, with new scores.
 
     With `reverse`, `score + weight * logprob(source | target)`: the source is the same for all.
-    With `language`, `score - weight * logprob(target) / penalty(tokens)`, divided as the score
+    With `language`, `score - weight * logprob(target) / length_penalty(tokens)`, divided as the score
     itself is, so that no length is favoured.
 
     Args:
@@ -39,13 +39,13 @@ def reranked(
         logprobs: the other model's score of each, in nats.
         kind: what the other model scores.
         weight: of the other model's scores, >= 0; 0 changes nothing.
-        length_penalty: of the search.
+        alpha: the length penalty of the search.
     """
     other = np.array(logprobs)
     if kind == "language":
         ends = [each.finish_reason == "stop" for each in hypotheses]
         lengths = np.array([len(each.tokens) for each in hypotheses], np.int32) + ends
-        other = -other / penalty(lengths, length_penalty)
+        other = -other / length_penalty(lengths, alpha)
     scores = [each.score for each in hypotheses] + weight * other
     scored = [
         replace(each, score=float(score)) for each, score in zip(hypotheses, scores, strict=True)

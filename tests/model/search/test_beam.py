@@ -16,7 +16,7 @@ from model.config import SearchOptions
 from model.contract import StepResult
 from model.errors import EngineError
 from model.search.beam import Search
-from model.search.options_table import penalty
+from model.search.length_penalty import length_penalty
 from model.search.requests import Hypothesis, SearchRequest
 from model.types import Bool, Float32, Int32, Places
 
@@ -269,7 +269,7 @@ def exhaustive(table: Float32, options: SearchOptions) -> tuple[tuple[int, ...],
             length = len(tokens) + 1
             if token == EOS:
                 score = (logprob + step) / float(
-                    penalty(np.array([length], np.int32), options.length_penalty)[0]
+                    length_penalty(np.array([length], np.int32), options.length_penalty)[0]
                 )
                 best = max(best, (tokens, score), key=lambda each: each[1])
             elif length < options.max_tokens and math.isfinite(step):
