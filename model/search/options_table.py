@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from model.config import SearchOptions
 from model.search.length_penalty import length_penalty
 from model.search.requests import SearchRequest
-from model.types import Float64, Int32
 
 OptionsTable = NDArray[np.void]
 

@@ -31,7 +31,7 @@ def reranked(
     """Returns `hypotheses` in a new order, with new scores.
 
     With `reverse`, `score + weight * logprob(source | target)`: the source is the same for all.
-    With `language`, `score - weight * logprob(target) / length_penalty(tokens)`, divided as the score
+    With `language`, `score - weight * logprob(target) / length_penalty(tokens)`, divided as a score
     itself is, so that no length is favoured.
 
     Args:
