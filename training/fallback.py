@@ -48,7 +48,7 @@ class Fallback:
     Attributes:
         search: the recipe's, with a `min_confidence` if there is a `fallback_reply`.
         files: of the model folder, name -> contents.
-        metrics: shares of questions that get the fallback, in percent.
+        metrics: shares of questions that get the fallback, or the model's reply, in percent.
     """
 
     search: SearchOptions
@@ -58,10 +58,10 @@ class Fallback:
     @property
     def summary(self) -> list[str]:
         """Returns a line for people; none without a fallback reply."""
+        if not self.files:
+            return []
         scores = ", ".join(f"{name.replace('_', ' ')} {x}" for name, x in self.metrics.items())
-        return [f"fallback reply below a confidence of {self.search.min_confidence}: {scores}"][
-            : len(self.files)
-        ]
+        return [f"fallback reply below a confidence of {self.search.min_confidence}: {scores}"]
 
 
 def fallback_of(recipe: Recipe, corpus: PreparedCorpus) -> Fallback:
