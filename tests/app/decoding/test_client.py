@@ -297,7 +297,7 @@ def test_what_is_told_of_a_beam_is_how_all_its_answers_begin() -> None:
 
 def test_a_beam_wider_than_all_rows_is_refused_at_once(engine: SteppedEngine) -> None:
     async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
-        with pytest.raises(ValueError, match=r"Received: beam_size=5"):
+        with pytest.raises(ValueError, match=r"Received: 5 rows"):
             await submit(beam_size=5)
 
     with_client(engine, scenario)
