@@ -129,6 +129,12 @@ def _add_recipe_commands(commands: Commands) -> None:
         help="round the weights to half precision: their file is half as large",
     )
     commands.choices["export"].add_argument(
+        "--no-shortlist",
+        dest="shortlist",
+        action="store_false",
+        help="leave out the graphs over likely words: a smaller folder, and slower replies",
+    )
+    commands.choices["export"].add_argument(
         "--format",
         choices=("onnx", "ctranslate2"),
         default="onnx",
@@ -340,7 +346,12 @@ def _export(chosen: argparse.Namespace) -> str:
     recipe = read_complete_recipe(chosen.recipe)
     if chosen.format == "ctranslate2":
         return convert(recipe)
-    return export(recipe, chosen.precision or PRECISIONS, half_weights=chosen.half_weights)
+    return export(
+        recipe,
+        chosen.precision or PRECISIONS,
+        half_weights=chosen.half_weights,
+        with_shortlist=chosen.shortlist,
+    )
 
 
 def _distill(chosen: argparse.Namespace) -> str:

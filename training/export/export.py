@@ -74,13 +74,20 @@ class Agreement:
     difference: float
 
 
-def export(recipe: Recipe, precisions: Sequence[Precision], *, half_weights: bool = False) -> str:
+def export(
+    recipe: Recipe,
+    precisions: Sequence[Precision],
+    *,
+    half_weights: bool = False,
+    with_shortlist: bool = True,
+) -> str:
     """Adds graphs of those precisions to the model that `fit` wrote, and removes other graphs.
 
     Args:
         recipe: of the model.
         precisions: of the graphs.
         half_weights: whether its weights are rounded to half precision, in a file of half the size.
+        with_shortlist: whether int8 graphs may come with a shortlist.
 
     Returns:
         one line for each precision.
@@ -119,7 +126,7 @@ def export(recipe: Recipe, precisions: Sequence[Precision], *, half_weights: boo
             f"{path}: {precision}, {size:.1f} MiB; the network's next token in {found.share:.2%} "
             f"of {found.steps:,} steps, log-probabilities {found.difference:.1e} apart"
         )
-    if "int8" in precisions:
+    if "int8" in precisions and with_shortlist:
         graphs = {name: files[name] for name in GRAPH_FILES["int8"]}
         line, shortlist = _shortlist_files(network, graphs, corpus.train, sources, ranges)
         lines.append(f"{path}: {line}")
