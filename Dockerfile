@@ -17,6 +17,7 @@ COPY app app
 COPY training training
 COPY seq2seq seq2seq
 COPY models/default models/default
+COPY recipes/english recipes/english
 RUN python -m compileall -q --invalidation-mode unchecked-hash model app training seq2seq
 
 FROM ${BASE_IMAGE}

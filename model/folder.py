@@ -43,6 +43,10 @@ GRAPH_FORMAT = 2
 
 #: The model where no other is named; it comes with the program.
 DEFAULT_MODEL = Path("models/default")
+#: English as people talk, which a model of few films or chats starts from. It is not served.
+ENGLISH_BASE = Path("recipes/english")
+#: What is installed with the program.
+PACKAGED = frozenset({DEFAULT_MODEL, ENGLISH_BASE})
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,14 @@ class ModelFolder:
 
 
 def find_folder(path: str | Path) -> Path:
-    """Returns `path`; for `DEFAULT_MODEL`, unless it is in the working directory, the path where it
-    is installed, or its path in this checkout."""
-    if Path(path) != DEFAULT_MODEL:
-        return Path(path)
+    """Returns `path`; for one of `PACKAGED`, unless it is in the working directory, the path where
+    it is installed, or its path in this checkout."""
+    path = Path(path)
+    if path not in PACKAGED:
+        return path
     package = Path(__file__).parent
-    places = (DEFAULT_MODEL, package / "default", package.parent / DEFAULT_MODEL)
-    return next((place for place in places if place.is_dir()), DEFAULT_MODEL)
+    places = (path, package / path.name, package.parent / path)
+    return next((place for place in places if place.is_dir()), path)
 
 
 def load_folder(path: str | Path) -> ModelFolder:

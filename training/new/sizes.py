@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from model.config import Task
+from model.folder import ENGLISH_BASE
 from training.cleaning.languages import scripts_of
 from training.metrics import words_of
 from training.new.survey import Survey
@@ -28,10 +29,8 @@ FALLBACK_REPLIES = {
     "es": "Lo siento, eso no lo sé.",
     "fr": "Désolé, je ne le sais pas.",
 }
-#: Exchanges in English: fewer fine-tune the default model.
+#: Exchanges in English: fewer fine-tune a model that knows English.
 MOST_FINE_TUNED = 100_000
-#: The model that they start from.
-DEFAULT_MODEL = "models/default"
 #: Pieces of a word, roughly: to guess how many tokens a text has.
 PIECES_PER_WORD = 1.4
 #: Share of the examples that may be longer than the limit of tokens, and what limits there are.
@@ -102,8 +101,8 @@ def propose(found: Survey) -> Proposal:
             )
         if found.languages[:1] == ("en",) and found.examples < MOST_FINE_TUNED:
             return Proposal(
-                "It starts from the default model, which knows everyday English already.",
-                start_from=DEFAULT_MODEL,
+                "It starts from a model that knows everyday English already.",
+                start_from=str(ENGLISH_BASE),
                 fit={"batch_tokens": 1024, "epochs": 3, "learning_rate": 0.0003},
                 search={"no_repeat_ngram": 3, "max_tokens": 32},
             )

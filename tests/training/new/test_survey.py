@@ -78,7 +78,7 @@ def test_files_that_do_not_fit_the_task_are_refused(tmp_path: Path) -> None:
     [
         ((ENGLISH, GERMAN), "these texts alone"),
         ((tuple(f"Question {i}?" for i in range(99)), ("Yes.",) * 99), "by heart"),
-        ((ENGLISH, ENGLISH[::-1]), "the default model"),  # each question often: no list of answers
+        ((ENGLISH, ENGLISH[::-1]), "everyday English"),  # each question often: no list of answers
     ],
 )
 def test_a_recipe_that_is_written_can_be_read(
