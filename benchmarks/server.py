@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,25 +93,41 @@ def resident_bytes(pid: int) -> int:
 @contextmanager
 def running_server(model: str, **settings: object) -> Iterator[Server]:
     """A server of `model` on a free port, ready, for as long as the `with` lasts."""
+    port = free_port()
+    named = {"MODEL": model, "PORT": port, **{key.upper(): each for key, each in settings.items()}}
+    environment = {f"SEQ2SEQ_{name}": str(value) for name, value in named.items()}
+    with running(["app"], port, environment) as server:
+        yield server
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    named = {"MODEL": model, "PORT": port, **{key.upper(): each for key, each in settings.items()}}
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(
+    module: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A Python module with its arguments, as a process that listens on `port`, once it is ready."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "app"],
-        env={**os.environ, **{f"SEQ2SEQ_{name}": str(value) for name, value in named.items()}},
+        [sys.executable, "-m", *module],
+        env={**os.environ, **(environment or {})},
         stdout=subprocess.DEVNULL,
     )
     try:
         server = Server(port, process.pid)
-        wait_until_ready(server, process)
+        _wait_until_ready(server, process)
         yield server
     finally:
         process.terminate()
         process.wait()
 
 
-def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up and process.poll() is None:
         try:

@@ -13,10 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -27,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.load import closed_loop, request_bytes
 from benchmarks.peers import SMALLEST, random_transformer
-from benchmarks.server import Server, running_server, wait_until_ready
+from benchmarks.server import Server, free_port, running, running_server
 from model.folder import SOURCE_TOKENIZER_FILE
 from model.generator import Generator
 from training.files.paths import read_lines
@@ -95,27 +92,14 @@ def measured(server: Server, requests: list[bytes], clients: int) -> tuple[float
 @contextmanager
 def other_server(path: str, generator: Generator, tokens: int, beam_size: int) -> Iterator[Server]:
     """The other server on a free port, ready, for as long as the `with` lasts."""
-    tokenizer = generator.tokenizer
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        pieces = tokenizer.source_pieces(range(tokenizer.source_vocab_size))
-        spec = random_transformer(pieces, SMALLEST)
-        model = Path(folder, "model")
-        model.mkdir()
-        spec.save(str(model))
+    tokenizer, port = generator.tokenizer, free_port()
+    pieces = tokenizer.source_pieces(range(tokenizer.source_vocab_size))
+    with tempfile.TemporaryDirectory() as folder:
+        random_transformer(pieces, SMALLEST).save(folder)
         spm = Path(path, SOURCE_TOKENIZER_FILE)
-        command = [sys.executable, "-m", "benchmarks.ctranslate2_server"]
-        options = [str(model), str(spm), str(port), str(tokens), str(beam_size)]
-        process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
-        try:
-            server = Server(port, process.pid)
-            wait_until_ready(server, process)
+        options = [folder, str(spm), str(port), str(tokens), str(beam_size)]
+        with running(["benchmarks.ctranslate2_server", *options], port) as server:
             yield server
-        finally:
-            process.terminate()
-            process.wait()
 
 
 if __name__ == "__main__":

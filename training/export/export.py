@@ -112,20 +112,8 @@ def export(
     reference = KerasEngine(network)
     for precision in precisions:
         graphs = graph_files(network, precision, ranges)
-        engine = OnnxEngine(*graphs.values())
-        found = compare(reference, engine, sources, name=precision)
-        if found.share < LEAST_AGREEMENT[precision]:
-            raise EngineError(
-                f"{path}: the {precision} graphs name another token than the network in "
-                f"{1 - found.share:.2%} of {found.steps:,} steps; at most "
-                f"{1 - LEAST_AGREEMENT[precision]:.0%} is allowed. Nothing was written."
-            )
         files |= graphs
-        size = sum(map(len, graphs.values())) / 2**20
-        lines.append(
-            f"{path}: {precision}, {size:.1f} MiB; the network's next token in {found.share:.2%} "
-            f"of {found.steps:,} steps, log-probabilities {found.difference:.1e} apart"
-        )
+        lines.append(f"{path}: {_agreement(reference, graphs, sources, precision, path)}")
     if "int8" in precisions and with_shortlist:
         graphs = {name: files[name] for name in GRAPH_FILES["int8"]}
         line, shortlist = _shortlist_files(network, graphs, corpus.train, sources, ranges)
@@ -133,6 +121,32 @@ def export(
         files |= shortlist
     write_folder(path, folder.config, files)
     return "\n".join(lines)
+
+
+def _agreement(
+    reference: Engine,
+    graphs: dict[str, bytes],
+    sources: Sequence[Int32],
+    precision: Precision,
+    path: Path,
+) -> str:
+    """Returns a line about graphs that agree with their network.
+
+    Raises:
+        EngineError: if they do not.
+    """
+    found = compare(reference, OnnxEngine(*graphs.values()), sources, name=precision)
+    if found.share < LEAST_AGREEMENT[precision]:
+        raise EngineError(
+            f"{path}: the {precision} graphs name another token than the network in "
+            f"{1 - found.share:.2%} of {found.steps:,} steps; at most "
+            f"{1 - LEAST_AGREEMENT[precision]:.0%} is allowed. Nothing was written."
+        )
+    size = sum(map(len, graphs.values())) / 2**20
+    return (
+        f"{precision}, {size:.1f} MiB; the network's next token in {found.share:.2%} of "
+        f"{found.steps:,} steps, log-probabilities {found.difference:.1e} apart"
+    )
 
 
 def convert(recipe: Recipe) -> str:
