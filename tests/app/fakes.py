@@ -286,3 +286,11 @@ def loop(vocab_size: int, token: int) -> NDArray[np.float64]:
     table = np.full((vocab_size, vocab_size), 0.1 / (vocab_size - 1))
     table[:, token] = 0.9
     return table
+
+
+def error_of(answer: httpx.Response) -> dict[str, Any]:
+    """The error, after a look at its shape: a field is named in the message too."""
+    error: dict[str, Any] = answer.json()["error"]
+    assert set(error) == {"code", "message", "field"}
+    assert error["field"] is None or error["message"].startswith(error["field"].split(".")[0])
+    return error
