@@ -1,7 +1,7 @@
 """A translation server round CTranslate2, as its users write it: FastAPI, one process, requests
 gathered for at most 5 ms into batches of at most 32, `translate_batch` in a thread.
 
-    python -m benchmarks.ctranslate2_server MODEL SENTENCEPIECE PORT TOKENS BEAM_SIZE
+    python -m benchmarks.ctranslate2_server MODEL SENTENCEPIECE PORT BEAM_SIZE [TOKENS]
 """
 
 from __future__ import annotations
@@ -43,14 +43,12 @@ class Batcher:
 
     Args:
         translator: of CTranslate2.
-        tokens: of each translation.
-        beam_size: of the search.
+        options: of `translate_batch`.
     """
 
-    def __init__(self, translator: ctranslate2.Translator, tokens: int, beam_size: int) -> None:
+    def __init__(self, translator: ctranslate2.Translator, options: dict[str, int]) -> None:
         self._translator = translator
-        self._tokens = tokens
-        self._beam_size = beam_size
+        self._options = options
         self._queue: asyncio.Queue[Item] = asyncio.Queue()
 
     async def translate(self, pieces: list[str]) -> list[str]:
@@ -80,22 +78,20 @@ class Batcher:
         return batch
 
     def _translated(self, batch: list[list[str]]) -> list[list[str]]:
-        found = self._translator.translate_batch(
-            batch,
-            beam_size=self._beam_size,
-            max_decoding_length=self._tokens,
-            min_decoding_length=self._tokens,
-        )
+        found = self._translator.translate_batch(batch, **self._options)
         return [each.hypotheses[0] for each in found]
 
 
 def main() -> None:
-    model, pieces, port, tokens, beam_size = sys.argv[1:]
+    model, pieces, port, beam_size, *tokens = sys.argv[1:]
+    options = {"beam_size": int(beam_size), "max_decoding_length": 64}
+    if tokens:  # of each translation, whatever the model says
+        options |= {"max_decoding_length": int(tokens[0]), "min_decoding_length": int(tokens[0])}
     processor = sentencepiece.SentencePieceProcessor(model_file=pieces)
     translator = ctranslate2.Translator(
         model, device="cpu", compute_type="int8", intra_threads=max(1, (os.cpu_count() or 1) - 1)
     )
-    batcher = Batcher(translator, int(tokens), int(beam_size))
+    batcher = Batcher(translator, options)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -107,7 +103,7 @@ def main() -> None:
 
     @app.post("/translate")
     async def translate(request: Request) -> Answer:
-        found = await batcher.translate(processor.encode(request.q, out_type=str))
+        found = await batcher.translate(processor.encode(request.q, out_type=str, add_eos=True))
         return Answer(translatedText=processor.decode(found))
 
     @app.get("/health/ready")

@@ -1,11 +1,13 @@
 """Our server beside a plain FastAPI server round CTranslate2, on translate requests.
 
-    pip install ctranslate2 torch; python -m benchmarks.translate_servers [--model models/en-de]
+    pip install ctranslate2 torch
+    python -m benchmarks.translate_servers [--model models/en-de] [--transformer MODEL]
 
-The other server is `benchmarks/ctranslate2_server.py`. Its Transformer (1 + 1 layers, 256 units, no
-fewer weights than our model) has random weights: its translations are worse than any, and take the
-same time as good ones. Each has as many tokens as ours have on average, and is found by a beam as
-wide. Both answer `POST /translate` with the same sentences. The servers take turns; medians.
+The other server is `benchmarks/ctranslate2_server.py`. It translates with `--transformer`, a model
+of ours that `export --format ctranslate2` wrote. Without one, its Transformer (1 + 1 layers, 256
+units, no fewer weights than our model) has random weights, and each translation as many tokens as
+ours have on average. Both answer `POST /translate` with the same sentences and a beam of the same
+width. `evaluate` says what each model is worth. The servers take turns; medians.
 """
 
 from __future__ import annotations
@@ -38,14 +40,13 @@ SENTENCES = 2_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="models/en-de")
+    parser.add_argument("--transformer", metavar="MODEL")
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     generator = Generator.load(chosen.model, threads=1)
     languages, beam_size = generator.config.languages, generator.config.search.beam_size
     texts = sentences(languages[0] == "en")
-    found = generator.generate(texts[:300])
-    tokens = round(statistics.mean(len(best.tokens) for best, *_ in found))
-    print(f"beam {beam_size}, {tokens} tokens; ours {chosen.model}")
+    print(f"beam {beam_size}; {chosen.model}, {chosen.transformer or 'random weights'}")
     body = dict(zip(("source", "target"), languages, strict=True))
     requests = [request_bytes({"q": text, **body}, "/translate") for text in texts]
     figures: dict[tuple[int, str], list[tuple[float, ...]]] = defaultdict(list)
@@ -53,7 +54,9 @@ def main() -> None:
         servers = {
             "Seq2Seq": stack.enter_context(running_server(chosen.model, access_log=0)),
             "CTranslate2": stack.enter_context(
-                other_server(chosen.model, generator, tokens, beam_size)
+                trained_server(Path(chosen.transformer), beam_size)
+                if chosen.transformer
+                else random_server(Path(chosen.model), generator, texts)
             ),
         }
         for server in servers.values():
@@ -90,16 +93,33 @@ def measured(server: Server, requests: list[bytes], clients: int) -> tuple[float
 
 
 @contextmanager
-def other_server(path: str, generator: Generator, tokens: int, beam_size: int) -> Iterator[Server]:
-    """The other server on a free port, ready, for as long as the `with` lasts."""
-    tokenizer, port = generator.tokenizer, free_port()
+def trained_server(model: Path, beam_size: int) -> Iterator[Server]:
+    """The other server with a model of ours, ready, for as long as the `with` lasts."""
+    with other_server(model.parent / "ctranslate2", model, beam_size) as server:
+        yield server
+
+
+@contextmanager
+def random_server(model: Path, generator: Generator, texts: list[str]) -> Iterator[Server]:
+    """The other server with random weights and the tokenizer of `model`."""
+    found = generator.generate(texts[:300])
+    tokens = round(statistics.mean(len(best.tokens) for best, *_ in found))
+    tokenizer = generator.tokenizer
     pieces = tokenizer.source_pieces(range(tokenizer.source_vocab_size))
     with tempfile.TemporaryDirectory() as folder:
         random_transformer(pieces, SMALLEST).save(folder)
-        spm = Path(path, SOURCE_TOKENIZER_FILE)
-        options = [folder, str(spm), str(port), str(tokens), str(beam_size)]
-        with running(["benchmarks.ctranslate2_server", *options], port) as server:
+        beam_size = generator.config.search.beam_size
+        with other_server(Path(folder), model, beam_size, tokens) as server:
             yield server
+
+
+@contextmanager
+def other_server(translator: Path, model: Path, *numbers: int) -> Iterator[Server]:
+    """The other server on a free port; for `numbers`, see `benchmarks.ctranslate2_server`."""
+    port = free_port()
+    arguments = [translator, model / SOURCE_TOKENIZER_FILE, port, *numbers]
+    with running(["benchmarks.ctranslate2_server", *map(str, arguments)], port) as server:
+        yield server
 
 
 if __name__ == "__main__":

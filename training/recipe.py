@@ -15,6 +15,7 @@ from model.folder import ModelFolder, find_folder, load_folder
 from training.cleaning.languages import can_identify
 from training.cleaning.rules import Rule, default_rules, parse_rules
 from training.errors import RecipeError
+from training.files.paths import find_files
 from training.formats import FORMATS, MIN_SCORE, Format
 from training.variants import OPENERS, Variant
 
@@ -225,6 +226,11 @@ class FitConfig(Document):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32", description="of the layers' computations"
     )
+    word_vectors: str = Field(
+        "",
+        description="a file of word vectors from which the source embeddings of whole words start: "
+        "a word and its numbers in each line, as GloVe and word2vec (text) have them",
+    )
     seed: int = Field(1, ge=0, description="of weights, order and dropout")
 
 
@@ -279,6 +285,8 @@ class Recipe(Document):
     def _check_training_fits_the_task(self) -> Self:
         if self.fit.sample_pieces and self.tokenizer.type != "unigram":
             raise ValueError("fit.sample_pieces needs tokenizer.type = 'unigram'")
+        if self.fit.word_vectors and self.start_from:
+            raise ValueError("fit.word_vectors goes with new weights, not with start_from")
         if self.fit.best_by == "bleu" and self.task != "translate":
             raise ValueError("fit.best_by = 'bleu' goes with task 'translate'")
         if self.search.fallback_reply and self.task != "reply":
@@ -324,12 +332,17 @@ def read_complete_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: as in `read_recipe`; or if it describes another tokenizer, network or task, or
             the model that it starts from is missing.
+        CorpusError: if its word vectors are missing.
         FolderError: if that model is broken.
     """
     recipe = read_recipe(path)
     if recipe.start_from:
         folder = _find_folder(recipe.start_from, path)
         recipe = recipe.model_copy(update={"start_from": str(folder)})
+    if recipe.fit.word_vectors:
+        _, (file, *_) = find_files(recipe.fit.word_vectors, folders_of(path))
+        fit = recipe.fit.model_copy(update={"word_vectors": str(file)})
+        recipe = recipe.model_copy(update={"fit": fit})
     start = start_of(recipe)
     return _complete(recipe, start, path) if start else recipe
 

@@ -27,6 +27,7 @@ from app.translation.words import word_attention
 from model.blocked_words import blocked_sequences
 from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
+from model.types import Float32
 
 R = TypeVar("R")
 
@@ -58,6 +59,14 @@ class Translated:
     def best(self) -> list[Part]:
         """Returns the best translations of all parts."""
         return self.ranked[0]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is wanted of a sentence: further translations, and which words translate which."""
+
+    alternatives: int
+    needs_links: bool
 
 
 class Translator:
@@ -118,8 +127,10 @@ class Translator:
 
         async def translate_one(place: int) -> list[Translation]:
             nonlocal done
-            context = self._context(sentences, place)
-            found = await self._sentence(sentences[place].text, context, alternatives)
+            sentence = sentences[place]
+            tagged = any(parts[chunk.part].tags for chunk in sentence.chunks)
+            asked = _Asked(alternatives, needs_links=tagged or self._with_attention)
+            found = await self._sentence(sentence.text, self._context(sentences, place), asked)
             done += 1
             if on_progress is not None:
                 on_progress(done, len(sentences))
@@ -149,15 +160,14 @@ class Translator:
         turns = self._model.config.text.context_turns
         return [each.text for each in sentences[max(0, place + 1 - turns) : place]]
 
-    async def _sentence(
-        self, text: str, context: list[str], alternatives: int
-    ) -> list[Translation]:
+    async def _sentence(self, text: str, context: list[str], asked: _Asked) -> list[Translation]:
         """Returns the translations of a sentence of any length, at least one."""
         is_long = len(text) > _LONG_CHARACTERS
         pieces = await computed(is_long, lambda: list(divide(text, self._fits)))
         if len(pieces) == 1:
-            return await self._piece(text, context, alternatives)
-        found = [(await self._piece(piece, context, 0))[0] for piece, _ in pieces]
+            return await self._piece(text, context, asked)
+        best = replace(asked, alternatives=0)
+        found = [(await self._piece(piece, context, best))[0] for piece, _ in pieces]
         return [joined([piece for piece, _ in pieces], found, [gap for _, gap in pieces])]
 
     def _fits(self, text: str) -> bool:
@@ -171,29 +181,33 @@ class Translator:
         except InputError:  # there is nothing to read
             return True
 
-    async def _piece(self, text: str, context: list[str], alternatives: int) -> list[Translation]:
+    async def _piece(self, text: str, context: list[str], asked: _Asked) -> list[Translation]:
         """Translates a text that fits. What is protected in it survives."""
         if not has_words(text):
             return [Translation.unchanged(text)]
         protected = protect(text)
         if protected is None:
             return [await self._around(text)]
-        n_best = alternatives + 1
+        n_best = asked.alternatives + 1
         if not protected.is_plain:  # where one hypothesis loses something, another may not
             n_best = max(n_best, self._beam_size)
-        hypotheses = await self._search(protected.text, context, n_best)
+        attends = asked.needs_links and not protected.fixed
+        hypotheses = await self._search(protected.text, context, n_best, attends=attends)
         if not hypotheses:
             return [Translation.unchanged(text)]
         if hypotheses[0].finish_reason == "length" and len(text) > _LEAST_DIVIDED_CHARACTERS:
             first, gap, second = halves(text)
-            both = [(await self._piece(each, context, 0))[0] for each in (first, second)]
+            best = replace(asked, alternatives=0)
+            both = [(await self._piece(each, context, best))[0] for each in (first, second)]
             return [joined([first, second], both, [gap, ""])]
         found = self._kept(text, protected, hypotheses)
         if not found:
             if required := self._required(protected):
-                hypotheses = await self._search(protected.text, context, n_best, required)
+                hypotheses = await self._search(
+                    protected.text, context, n_best, required, attends=attends
+                )
                 found = self._kept(text, protected, hypotheses)
-        return found[: alternatives + 1] or [await self._around(text)]
+        return found[: asked.alternatives + 1] or [await self._around(text)]
 
     def _kept(
         self, text: str, protected: Protected, hypotheses: Sequence[Hypothesis]
@@ -203,10 +217,14 @@ class Translator:
         for hypothesis in hypotheses:
             translated = self._model.tokenizer.target_text(hypothesis.tokens)
             restored = protected.restored(translated) if translated.strip() else None
-            if protected.fixed and restored:
-                found.append(Translation.unlinked(restored))
-            elif restored:
-                found.append(self._attending(text, translated, hypothesis))
+            weights = hypothesis.attention_weights
+            if not restored:
+                continue
+            found.append(
+                Translation.unlinked(restored)
+                if weights is None
+                else self._attending(text, translated, hypothesis.tokens, weights)
+            )
         return found
 
     def _required(self, protected: Protected) -> list[list[int]]:
@@ -237,7 +255,13 @@ class Translator:
         return Translation.unlinked(translated)
 
     async def _search(
-        self, text: str, context: list[str], n_best: int, required: Sequence[list[int]] = ()
+        self,
+        text: str,
+        context: list[str],
+        n_best: int,
+        required: Sequence[list[int]] = (),
+        *,
+        attends: bool = False,
     ) -> Sequence[Hypothesis]:
         """Returns the hypotheses for a text; none if there is nothing to read in it."""
         tokenizer, settings = self._model.tokenizer, self._settings
@@ -263,7 +287,7 @@ class Translator:
             options,
             blocked=blocked_sequences(tokenizer, options),
             required=required,
-            wants_attention=True,
+            wants_attention=attends,
         )
         while True:
             try:
@@ -278,13 +302,13 @@ class Translator:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _attending(self, text: str, translated: str, hypothesis: Hypothesis) -> Translation:
-        tokenizer, weights = self._model.tokenizer, hypothesis.attention_weights
-        if weights is None:
-            return Translation.unlinked(translated)
+    def _attending(
+        self, text: str, translated: str, tokens: Sequence[int], weights: Float32
+    ) -> Translation:
+        tokenizer = self._model.tokenizer
         read = tokenizer.source_pieces(tokenizer.source_ids(text)[:-1])
         own = weights[:, -len(read) - 1 : -1]  # after the context, before the end
-        pieces = tokenizer.target_pieces(hypothesis.tokens)
+        pieces = tokenizer.target_pieces(tokens)
         attention = word_attention(text, read, translated, pieces, own)
         found = Translation.attending(translated, attention)
         return found if self._with_attention else replace(found, attention=None)

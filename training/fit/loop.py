@@ -34,6 +34,7 @@ from training.fit.losses import TokenCrossEntropy
 from training.fit.optimizer import averaged_weights, build_optimizer
 from training.fit.scoring import Scorer, TokenScore
 from training.fit.sizing import network_config, sized_options
+from training.fit.word_vectors import start_from_word_vectors
 from training.model_card import Metrics, weights_of, write_model
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.recipe import Recipe, start_of
@@ -104,6 +105,8 @@ class Run:
             self.network.load_weights(start.path / WEIGHTS_FILE)
         else:  # the untrained network predicts the frequencies of the corpus
             self.network.projection.bias.assign(unigram_logprobs(corpus.train, vocab_size))
+        if recipe.fit.word_vectors:
+            start_from_word_vectors(self.network, corpus.tokenizer, Path(recipe.fit.word_vectors))
         plan = plan_batches(corpus.train, self.options.batch_tokens, seed=0, epoch=0)
         self.steps_per_epoch = len(plan)
         self.total_steps = self.options.epochs * self.steps_per_epoch
