@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from benchmarks.chat.inputs import HALVES, read_messages
 from model.config import SearchOptions
 from model.generator import Generator
 from model.known_questions import KnownQuestions
@@ -34,7 +35,6 @@ from training.recipe import read_recipe
 from training.variants import vary
 
 RECIPE = Path("recipes/faq.toml")
-SMALL_TALK = Path("recipes/smalltalk.tsv")
 #: Every n-th answer is left out.
 LEFT_OUT = 5
 #: Messages of small talk, and of gibberish.
@@ -98,7 +98,7 @@ def sets_of(pairs: Pairs, draw: random.Random) -> dict[str, Pairs]:
     known, reworded, unknown = split(pairs, draw)
     (source,) = read_recipe(RECIPE).corpus.sources
     varied = [(vary(q, source.variants, "en", draw), answer) for q, answer in known]
-    talk = [line.split("\t")[0] for line in SMALL_TALK.read_text("utf-8").splitlines()]
+    talk = [dialogue.messages[0] for half in HALVES for dialogue in read_messages(half)]
     return {
         "known": known,
         "variants of known ones": varied,

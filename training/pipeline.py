@@ -18,7 +18,7 @@ from training.files.paths import writing
 from training.fit.log import describe_seconds
 from training.fit.loop import fit
 from training.new.estimate import estimate_seconds
-from training.new.sizes import propose
+from training.new.proposal import propose
 from training.new.survey import Survey, survey
 from training.new.write import describe, name_of, recipe_text
 from training.prepare.advice import expectation_of, notes_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from model.config import NetworkConfig, NetworkShape
 from training.fit.sizing import SizedFitConfig, shape_by_heart, sized_for
 from training.metrics import words_of
-from training.new.sizes import PIECES_PER_WORD
+from training.new.proposal import PIECES_PER_WORD
 from training.new.survey import Survey
 from training.new.timing import FILLED, measure_speed
 from training.recipe import Recipe

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from training.new.sizes import Proposal
+from training.new.proposal import Proposal
 from training.new.survey import Source, Survey
 from training.recipe import SourceConfig
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import CorpusError
-from training.new.sizes import propose
+from training.new.proposal import propose
 from training.new.survey import survey
 from training.new.write import describe, name_of, recipe_text
 from training.recipe import read_recipe
