@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ def recipe_in(folder: Path, *, decoder_units: int = 16, **fit: Any) -> Recipe:
         "fit": {"batch_tokens": 128, "epochs": 1, "learning_rate": 0.01, **fit},
     }
     return Recipe.parse(values, where="test")
+
+
+@pytest.fixture(autouse=True)
+def leave_no_determinism() -> Iterator[None]:
+    """Takes back what `fit` sets for its process: with it Keras refuses to compile by XLA, which
+    tests of networks do, in whatever order they come."""
+    yield
+    if config := sys.modules.get("tensorflow.python.framework.config"):
+        config.disable_op_determinism()
 
 
 @pytest.fixture
