@@ -4,10 +4,11 @@
     python -m benchmarks.translate_servers [--model models/en-de] [--transformer MODEL]
 
 The other server is `benchmarks/ctranslate2_server.py`. It translates with `--transformer`, a model
-of ours that `export --format ctranslate2` wrote. Without one, its Transformer (1 + 1 layers, 256
-units, no fewer weights than our model) has random weights, and each translation as many tokens as
-ours have on average. Both answer `POST /translate` with the same sentences and a beam of the same
-width. `evaluate` says what each model is worth. The servers take turns; medians.
+of ours with a shared vocabulary, beside which `export --format ctranslate2` wrote a folder. Without
+one, its Transformer (1 + 1 layers, 256 units, no fewer weights than our model) has random weights,
+and each translation as many tokens as ours have on average. Both answer `POST /translate` with the
+same sentences and a beam of the same width; `evaluate` says what each model is worth. The servers
+take turns; medians.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ SENTENCES = 2_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="models/en-de")
-    parser.add_argument("--transformer", metavar="MODEL")
+    parser.add_argument(
+        "--transformer", metavar="MODEL", help="a model folder with `ctranslate2` beside it"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     generator = Generator.load(chosen.model, threads=1)
@@ -56,7 +59,7 @@ def main() -> None:
             "CTranslate2": stack.enter_context(
                 trained_server(Path(chosen.transformer), beam_size)
                 if chosen.transformer
-                else random_server(Path(chosen.model), generator, texts)
+                else random_server(Path(chosen.model), generator, texts, beam_size)
             ),
         }
         for server in servers.values():
@@ -100,7 +103,9 @@ def trained_server(model: Path, beam_size: int) -> Iterator[Server]:
 
 
 @contextmanager
-def random_server(model: Path, generator: Generator, texts: list[str]) -> Iterator[Server]:
+def random_server(
+    model: Path, generator: Generator, texts: list[str], beam_size: int
+) -> Iterator[Server]:
     """The other server with random weights and the tokenizer of `model`."""
     found = generator.generate(texts[:300])
     tokens = round(statistics.mean(len(best.tokens) for best, *_ in found))
@@ -108,7 +113,6 @@ def random_server(model: Path, generator: Generator, texts: list[str]) -> Iterat
     pieces = tokenizer.source_pieces(range(tokenizer.source_vocab_size))
     with tempfile.TemporaryDirectory() as folder:
         random_transformer(pieces, SMALLEST).save(folder)
-        beam_size = generator.config.search.beam_size
         with other_server(Path(folder), model, beam_size, tokens) as server:
             yield server
 

@@ -26,7 +26,7 @@ from training.formats import MIN_SCORE
 from training.new.write import name_of
 from training.prepare.advice import expectation_of, notes_of
 from training.prepare.prepare import prepare
-from training.recipe import read_complete_recipe
+from training.recipe import read_complete_recipe, read_recipe_to_train
 from training.subtitles.mine import Exchange, MiningOptions, is_mined, mine
 from training.synthesis import Keep
 
@@ -313,7 +313,7 @@ def _say(line: str) -> None:
 
 
 def _prepare(chosen: argparse.Namespace) -> str:
-    recipe = read_complete_recipe(chosen.recipe)
+    recipe = read_recipe_to_train(chosen.recipe)
     corpus = prepare(recipe, chosen.recipe, workers=chosen.workers, strict=chosen.strict)
     parts = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test"
     faults = corpus.report["faults"]
@@ -327,7 +327,7 @@ def _fit(chosen: argparse.Namespace) -> str:
     with quiet_framework():
         from training.fit.loop import fit
 
-    return fit(read_complete_recipe(chosen.recipe))
+    return fit(read_recipe_to_train(chosen.recipe))
 
 
 def _evaluate(chosen: argparse.Namespace) -> str:

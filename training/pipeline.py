@@ -23,7 +23,7 @@ from training.new.survey import Survey, survey
 from training.new.write import describe, name_of, recipe_text
 from training.prepare.advice import expectation_of, notes_of
 from training.prepare.prepare import prepare
-from training.recipe import Recipe, read_complete_recipe
+from training.recipe import Recipe, read_complete_recipe, read_recipe_to_train
 
 RECIPE_FILE = "recipe.toml"
 #: What the recipe was written for, a path a line.
@@ -104,7 +104,7 @@ def train(
             paths_file.write_text("\n".join(absolute), encoding="utf-8")
     elif paths_file.exists() and paths_file.read_text(encoding="utf-8").split("\n") != absolute:
         raise CorpusError(f"{recipe_path}: is for other files. Delete {run}, or name another -o.")
-    recipe = read_complete_recipe(recipe_path)
+    recipe = read_recipe_to_train(recipe_path)
     corpus = prepare(recipe, recipe_path)
     say(expectation_of(corpus.report, recipe))
     for note in notes_of(corpus.report, recipe):

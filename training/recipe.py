@@ -332,19 +332,30 @@ def read_complete_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: as in `read_recipe`; or if it describes another tokenizer, network or task, or
             the model that it starts from is missing.
-        CorpusError: if its word vectors are missing.
         FolderError: if that model is broken.
     """
     recipe = read_recipe(path)
     if recipe.start_from:
         folder = _find_folder(recipe.start_from, path)
         recipe = recipe.model_copy(update={"start_from": str(folder)})
-    if recipe.fit.word_vectors:
-        _, (file, *_) = find_files(recipe.fit.word_vectors, folders_of(path))
-        fit = recipe.fit.model_copy(update={"word_vectors": str(file)})
-        recipe = recipe.model_copy(update={"fit": fit})
     start = start_of(recipe)
     return _complete(recipe, start, path) if start else recipe
+
+
+def read_recipe_to_train(path: Path) -> Recipe:
+    """Reads a recipe as `read_complete_recipe` does, and finds its word vectors, which nothing but
+    training needs.
+
+    Raises:
+        RecipeError, FolderError: as there.
+        CorpusError: if there is no such file.
+    """
+    recipe = read_complete_recipe(path)
+    if not recipe.fit.word_vectors:
+        return recipe
+    _, (file, *_) = find_files(recipe.fit.word_vectors, folders_of(path))
+    fit = recipe.fit.model_copy(update={"word_vectors": str(file)})
+    return recipe.model_copy(update={"fit": fit})
 
 
 def start_of(recipe: Recipe) -> ModelFolder | None:

@@ -36,7 +36,7 @@ def film_messages(data_folder: Path) -> list[str]:
 
 
 def test_the_folder_is_small() -> None:
-    assert sum(file.stat().st_size for file in FOLDER.iterdir()) <= 16 * 2**20
+    assert sum(file.stat().st_size for file in FOLDER.iterdir()) <= 24 * 2**20
 
 
 @pytest.mark.parametrize("options", [GREEDY, BEAM], ids=["greedy", "beam"])
@@ -47,7 +47,7 @@ def test_the_folder_is_small() -> None:
         ("how are you?", "fine well good great"),
         ("what is your name?", "robin"),
         ("where are you from?", "program digital"),
-        ("I passed my exam!", "congratulations"),
+        ("I passed my exam!", "congratulations well done"),
         ("thank you", "welcome"),
         ("goodbye", "bye goodbye see nice"),
     ],

@@ -105,8 +105,6 @@ class Run:
             self.network.load_weights(start.path / WEIGHTS_FILE)
         else:  # the untrained network predicts the frequencies of the corpus
             self.network.projection.bias.assign(unigram_logprobs(corpus.train, vocab_size))
-        if recipe.fit.word_vectors:
-            start_from_word_vectors(self.network, corpus.tokenizer, Path(recipe.fit.word_vectors))
         plan = plan_batches(corpus.train, self.options.batch_tokens, seed=0, epoch=0)
         self.steps_per_epoch = len(plan)
         self.total_steps = self.options.epochs * self.steps_per_epoch
@@ -120,6 +118,8 @@ class Run:
             self.progress = load_checkpoint(
                 self.folder / CHECKPOINT_FILE, self.network, self.progress.run
             )
+        elif recipe.fit.word_vectors:
+            start_from_word_vectors(self.network, corpus.tokenizer, Path(recipe.fit.word_vectors))
 
     @property
     def is_finished(self) -> bool:
@@ -293,10 +293,12 @@ def _make_deterministic(seed: int) -> None:
 def _fingerprint(recipe: Recipe, corpus: PreparedCorpus, start: ModelFolder | None) -> str:
     """Hashes what identifies a run: network, options, data and the weights that it starts from; its
     name, search defaults and length do not count."""
-    options = recipe.fit.model_dump_json(exclude=LENGTH_OPTIONS)
+    options = recipe.fit.model_dump_json(exclude={*LENGTH_OPTIONS, "word_vectors"})
     variants = str([source.variants for source in recipe.corpus.sources])
     parts = [recipe.network.model_dump_json(), options, corpus.fingerprint, variants]
     parts += [start.config.sha256[WEIGHTS_FILE]] if start else []
+    if recipe.fit.word_vectors:  # its name: the file may be found elsewhere the next time
+        parts.append(Path(recipe.fit.word_vectors).name)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

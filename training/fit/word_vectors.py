@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from training.files.paths import read_lines
 
 #: SentencePiece's mark of a space.
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
+_IS_SPECIAL = re.compile("<.+>")
 
 
-def start_from_word_vectors(network: TokenSeq2Seq, tokenizer: Tokenizer, path: Path) -> int:
+def start_from_word_vectors(network: TokenSeq2Seq, tokenizer: Tokenizer, path: Path) -> None:
     """Gives source pieces that are whole words the vectors of these words.
 
     They are scaled to the spread of an embedding at its start, and fill its first columns. Of a
@@ -26,37 +28,40 @@ def start_from_word_vectors(network: TokenSeq2Seq, tokenizer: Tokenizer, path: P
         path: a word and its numbers in each line, separated by spaces; word2vec's first line, of
             two numbers, is passed over.
 
-    Returns:
-        the number of pieces with a vector.
-
     Raises:
         RecipeError: if a line is none of a word and its vector, the vectors are wider than the
             embedding, or no piece is among the words.
         CorpusError: if the file cannot be read.
     """
     table = np.array(network.source_embedding.embeddings)
-    ids = _ids_of_words(tokenizer)
-    found = _read_vectors(path, {word.lower() for word in ids} | {*ids}, most=table.shape[1])
+    words = _words_by_id(tokenizer)
+    forms = {form for word in words.values() for form in (word, word.lower())}
+    found = _read_vectors(path, forms, most=table.shape[1])
     chosen = {
-        i: found[form] for word, i in ids.items() for form in (word.lower(), word) if form in found
+        i: found[form]
+        for i, word in words.items()
+        for form in (word.lower(), word)
+        if form in found
     }
     if not chosen:
-        raise RecipeError(f"{path}: has no word of the tokenizer's {len(ids):,} words.")
+        raise RecipeError(f"{path}: has no word of the tokenizer's {len(words):,} words.")
     vectors = np.stack([*chosen.values()])
+    if not vectors.std():
+        raise RecipeError(f"{path}: all its numbers are equal.")
     vectors *= table.std() / vectors.std()
     table[[*chosen], : vectors.shape[1]] = vectors
     network.source_embedding.embeddings.assign(table)
-    return len(chosen)
 
 
-def _ids_of_words(tokenizer: Tokenizer) -> dict[str, int]:
-    """Returns the pieces that are whole words or signs, without their space."""
+def _words_by_id(tokenizer: Tokenizer) -> dict[int, str]:
+    """Returns the words and signs that pieces are, without their space, by the pieces' ids."""
     pieces = tokenizer.source_pieces(range(tokenizer.source_vocab_size))
-    return {
-        piece.removeprefix(SPACE): i
+    words = {
+        i: piece.removeprefix(SPACE)
         for i, piece in enumerate(pieces)
         if piece.startswith(SPACE) or not piece.isalnum()
     }
+    return {i: word for i, word in words.items() if word and not _IS_SPECIAL.fullmatch(word)}
 
 
 def _read_vectors(path: Path, words: set[str], *, most: int) -> dict[str, np.ndarray]:
@@ -69,12 +74,11 @@ def _read_vectors(path: Path, words: set[str], *, most: int) -> dict[str, np.nda
             continue
         if word not in words or word in vectors:
             continue
-        try:
-            vector = np.array(numbers, np.float32)
-        except ValueError:
-            raise RecipeError(f"{path}:{number}: not a word and its vector") from None
+        vector = _vector(numbers)
+        if vector is None:
+            raise RecipeError(f"{path}:{number}: not a word and its vector")
         width = width or len(vector)
-        if len(vector) != width or not width:
+        if len(vector) != width:
             raise RecipeError(f"{path}:{number}: has {len(vector)} numbers, not {width}")
         if width > most:
             raise RecipeError(
@@ -83,3 +87,11 @@ def _read_vectors(path: Path, words: set[str], *, most: int) -> dict[str, np.nda
             )
         vectors[word] = vector
     return vectors
+
+
+def _vector(numbers: list[str]) -> np.ndarray | None:
+    try:
+        vector = np.array(numbers, np.float32)
+    except ValueError:
+        return None
+    return vector if vector.size and np.isfinite(vector).all() else None

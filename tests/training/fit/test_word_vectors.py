@@ -9,7 +9,7 @@ import pytest
 from training.errors import RecipeError
 from training.fit.loop import Run
 from training.prepare.prepare import open_prepared
-from training.recipe import Recipe, read_complete_recipe
+from training.recipe import Recipe, read_recipe_to_train
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -45,6 +45,9 @@ def test_whole_words_start_from_their_vectors_and_others_as_without_them(
     [
         ("one 1 2\ntwo 1\n", ":2: has 1 numbers, not 2"),
         ("one 1 x\n", ":1: not a word and its vector"),
+        ("one 1 nan\n", ":1: not a word and its vector"),
+        ("one\n", ":1: not a word and its vector"),
+        ("one 2 2\ntwo 2 2\n", "all its numbers are equal"),
         ("one 1 2 3 4 5 6 7 8 9\n", "Set network.embedding_units to at least 9"),
         ("eins 1 2\n", "has no word of the tokenizer's"),
         ("", "has no word of the tokenizer's"),
@@ -67,4 +70,4 @@ def test_vectors_are_looked_up_beside_the_recipe(prepared: Path, make_recipe: Ma
         '[corpus]\nsources = [{ format = "exchanges", path = "pairs.tsv" }]\n'
         '[fit]\nword_vectors = "vectors.txt"\n'
     )
-    assert read_complete_recipe(recipe).fit.word_vectors == str(prepared / "vectors.txt")
+    assert read_recipe_to_train(recipe).fit.word_vectors == str(prepared / "vectors.txt")
