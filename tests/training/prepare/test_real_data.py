@@ -33,6 +33,8 @@ def records_of(source: SourceConfig, roots: list[Path]) -> Iterator[Example | Fa
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_the_sources_of_every_recipe_are_read(recipe: Path, data_folder: Path) -> None:
     for source in read_recipe(recipe).corpus.sources:
+        if source.path.startswith("runs/"):  # what another recipe's model writes
+            continue
         records = list(islice(records_of(source, [recipe.parent, data_folder]), 2000))
         faults = [record for record in records if isinstance(record, Fault)]
         assert len(faults) <= 2, faults
