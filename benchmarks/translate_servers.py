@@ -20,7 +20,7 @@ import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -96,13 +96,6 @@ def measured(server: Server, requests: list[bytes], clients: int) -> tuple[float
 
 
 @contextmanager
-def trained_server(model: Path, beam_size: int) -> Iterator[Server]:
-    """The other server with a model of ours, ready, for as long as the `with` lasts."""
-    with other_server(model.parent / "ctranslate2", model, beam_size) as server:
-        yield server
-
-
-@contextmanager
 def random_server(
     model: Path, generator: Generator, texts: list[str], beam_size: int
 ) -> Iterator[Server]:
@@ -115,6 +108,11 @@ def random_server(
         random_transformer(pieces, SMALLEST).save(folder)
         with other_server(Path(folder), model, beam_size, tokens) as server:
             yield server
+
+
+def trained_server(model: Path, beam_size: int) -> AbstractContextManager[Server]:
+    """The other server with a model of ours."""
+    return other_server(model.parent / "ctranslate2", model, beam_size)
 
 
 @contextmanager

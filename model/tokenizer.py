@@ -18,6 +18,8 @@ from model.text.turns import recent_turns
 
 #: The first ids of every tokenizer, in this order; `<sep>` separates the turns of a dialogue.
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")
+#: SentencePiece's mark of the space that a piece begins with.
+SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 PAD_ID, UNK_ID, BOS_ID, EOS_ID, SEP_ID = range(5)
 
 #: Segmentations of a text that pieces are drawn from, and the power of their probabilities.
@@ -180,7 +182,7 @@ class Tokenizer:
 
     def target_token(self, token: int) -> str:
         """Returns the text of one target id, with the space that it begins with."""
-        return str(self._target.id_to_piece(int(token))).replace("\N{LOWER ONE EIGHTH BLOCK}", " ")
+        return str(self._target.id_to_piece(int(token))).replace(SPACE, " ")
 
 
 class GrowingText:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
 
+from model.tokenizer import SPACE
 from model.types import Float32
 
 Span = tuple[int, int]
@@ -86,7 +87,7 @@ def _words_of_pieces(text: str, words: Sequence[Span], pieces: Sequence[str]) ->
     """Returns for each piece the word of `text` that it belongs to."""
     if not words:
         return []
-    sizes = [len(piece.replace("▁", "")) for piece in pieces]
+    sizes = [len(piece.replace(SPACE, "")) for piece in pieces]
     total = sum(sizes)
     starts = [0, *accumulate(end - start for start, end in words)]
     scale = starts[-1] / total if total else 0.0

@@ -11,6 +11,15 @@ from model.layers.cells import STATE_NAMES
 
 BatchShape = tuple[int | None, int | None, int]
 
+#: Of `find_batch_shape`.
+SHAPE_OPTIONS = (
+    "input_shape",
+    "batch_size",
+    "batch_input_shape",
+    "batch_shape",
+    "input_dim",
+    "input_length",
+)
 WEIGHT_OPTIONS = tuple(
     f"{weight}_{kind}"
     for kind in ("initializer", "regularizer")

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from model.networks.arguments import (
+    SHAPE_OPTIONS,
     WEIGHT_OPTIONS,
     BatchShape,
     check_cell,
@@ -64,12 +65,6 @@ class VectorModel(Network):
         output_length: int | None,
         *,
         hidden_dim: int | None = None,
-        input_shape: tuple[int | None, int] | None = None,
-        batch_size: int | None = None,
-        batch_input_shape: BatchShape | None = None,
-        batch_shape: BatchShape | None = None,
-        input_dim: int | None = None,
-        input_length: int | None = None,
         depth: Depth = 1,
         dropout: float = 0.0,
         unroll: bool = False,
@@ -77,14 +72,12 @@ class VectorModel(Network):
         cell: str = "lstm",
         teacher_force: bool = False,
         activation: Any = None,
-        kernel_initializer: Any = None,
-        recurrent_initializer: Any = None,
-        bias_initializer: Any = None,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
+        shape, weight_options = (
+            {name: kwargs.pop(name, None) for name in names}
+            for names in (SHAPE_OPTIONS, WEIGHT_OPTIONS)
+        )
         super().__init__(**kwargs)
         self.output_dim = check_size("output_dim", output_dim)
         self.output_length = (
@@ -98,19 +91,8 @@ class VectorModel(Network):
         self.cell = check_cell(cell)
         self.teacher_force = teacher_force
         self.activation = keras.activations.serialize(keras.activations.get(activation))
-        self.weight_options = check_weight_options(
-            {
-                "kernel_initializer": kernel_initializer,
-                "recurrent_initializer": recurrent_initializer,
-                "bias_initializer": bias_initializer,
-                "kernel_regularizer": kernel_regularizer,
-                "recurrent_regularizer": recurrent_regularizer,
-                "bias_regularizer": bias_regularizer,
-            }
-        )
-        self.batch_shape = find_batch_shape(
-            input_shape, batch_size, batch_input_shape, batch_shape, input_dim, input_length
-        )
+        self.weight_options = check_weight_options(weight_options)
+        self.batch_shape = find_batch_shape(**shape)
         self._check_batch_is_fixed_if_stateful()
 
     def _check_batch_is_fixed_if_stateful(self) -> None:

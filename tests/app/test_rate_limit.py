@@ -14,6 +14,12 @@ from app.rate_limit import MemoryRateLimiter, Rate, RateLimiter, RedisRateLimite
 #: Two tokens a second, five at once.
 RATE = Rate(per_minute=120, burst=5)
 
+#: Client, units, and the seconds that it is told to wait, one after the other.
+Takes = list[tuple[str, float, float]]
+BURST: Takes = [*[("a", 1, 0.0)] * 5, ("a", 1, 0.5), ("a", 3, 1.5), ("b", 1, 0.0)]
+#: What costs more than a bucket holds needs a full one, and leaves a debt.
+DEBT: Takes = [("a", 15, 0.0), ("a", 1, 5.5), ("a", 15, 7.5)]
+
 
 class Clock:
     """A clock that a test moves."""
@@ -50,34 +56,30 @@ def run(limiter: Callable[[], RateLimiter], work: Callable[[RateLimiter], Awaita
     asyncio.run(begin())
 
 
-async def check_burst(limiter: RateLimiter) -> None:
-    assert [await limiter.take("a", 1) for _ in range(5)] == [0.0] * 5
-    assert await limiter.take("a", 1) == pytest.approx(0.5, abs=0.1)
-    assert await limiter.take("a", 3) == pytest.approx(1.5, abs=0.1)
-    assert await limiter.take("b", 1) == 0.0
+def waits(limiter: Callable[[], RateLimiter], takes: Takes) -> list[float]:
+    """The seconds that a client is told to wait for each of `takes`."""
+    found = []
+
+    async def work(limiter: RateLimiter) -> None:
+        found.extend([await limiter.take(client, units) for client, units, _ in takes])
+
+    run(limiter, work)
+    return found
 
 
-async def check_debt(limiter: RateLimiter) -> None:
-    assert await limiter.take("a", 15) == 0.0  # needs a full bucket
-    assert await limiter.take("a", 1) == pytest.approx(5.5, abs=0.1)
-    assert await limiter.take("a", 15) == pytest.approx(7.5, abs=0.1)
+@pytest.mark.parametrize("takes", [BURST, DEBT], ids=["burst", "debt"])
+def test_a_bucket_in_memory_lets_in_what_it_holds(takes: Takes) -> None:
+    found = waits(lambda: MemoryRateLimiter(RATE, Clock()), takes)
+    assert found == pytest.approx([seconds for *_, seconds in takes])
 
 
-@pytest.mark.parametrize("check", [check_burst, check_debt])
-def test_a_bucket_in_memory_lets_in_what_it_holds(
-    check: Callable[[RateLimiter], Awaitable[None]],
-) -> None:
-    run(lambda: MemoryRateLimiter(RATE, Clock()), check)
-
-
-@pytest.mark.parametrize("check", [check_burst, check_debt])
+@pytest.mark.parametrize("takes", [BURST, DEBT], ids=["burst", "debt"])
 def test_a_bucket_in_redis_lets_in_what_it_holds(
-    redis_url: str,
-    check: Callable[[RateLimiter], Awaitable[None]],
-    monkeypatch: pytest.MonkeyPatch,
+    redis_url: str, takes: Takes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limit, "REDIS_SECONDS", 60.0)
-    run(lambda: RedisRateLimiter(RATE, redis_url), check)
+    found = waits(lambda: RedisRateLimiter(RATE, redis_url), takes)
+    assert found == pytest.approx([seconds for *_, seconds in takes], abs=0.1)
 
 
 def test_a_bucket_fills_again() -> None:
@@ -126,6 +128,7 @@ def test_without_redis_limits_are_kept_in_memory(caplog: pytest.LogCaptureFixtur
     with socket.socket() as closed:  # bound, but nobody listens
         closed.bind(("127.0.0.1", 0))
         url = f"redis://127.0.0.1:{closed.getsockname()[1]}/0"
-        run(lambda: RedisRateLimiter(RATE, url), check_burst)
+        found = waits(lambda: RedisRateLimiter(RATE, url), BURST)
+    assert found == pytest.approx([seconds for *_, seconds in BURST], abs=0.1)
     (record,) = caplog.records  # one line for many requests
     assert "Redis gives no answer" in record.getMessage()

@@ -8,29 +8,28 @@ from pathlib import Path
 import numpy as np
 
 from model.networks.tokens import TokenSeq2Seq
-from model.tokenizer import Tokenizer
+from model.tokenizer import SPACE, Tokenizer
 from training.errors import RecipeError
 from training.files.paths import read_lines
 
-#: SentencePiece's mark of a space.
-SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
+#: Pieces that are no text, as `</s>`.
 _IS_SPECIAL = re.compile("<.+>")
 
 
 def start_from_word_vectors(network: TokenSeq2Seq, tokenizer: Tokenizer, path: Path) -> None:
     """Gives source pieces that are whole words the vectors of these words.
 
-    They are scaled to the spread of an embedding at its start, and fill its first columns. Of a
-    word that the file has twice the first counts, and of `Paris` and `paris` the one that is spelt
-    as the piece is.
+    The vectors are scaled to the spread of an embedding at its start, and fill its first columns.
+    Of a word that the file has twice the first counts, and of `Paris` and `paris` the one that is
+    spelt as the piece is.
 
     Args:
         path: a word and its numbers in each line, separated by spaces; word2vec's first line, of
             two numbers, is passed over.
 
     Raises:
-        RecipeError: if a line is none of a word and its vector, the vectors are wider than the
-            embedding, or no piece is among the words.
+        RecipeError: if a line is none of a word and its finite vector, the vectors are wider than
+            the embedding or all equal, or no piece is among the words.
         CorpusError: if the file cannot be read.
     """
     table = np.array(network.source_embedding.embeddings)
