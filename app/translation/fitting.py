@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 from app.translation.protection import fixed_spans
 from app.translation.words import Span, break_spans
@@ -12,22 +12,6 @@ from app.translation.words import Span, break_spans
 _CLAUSE_MARKS = ",;:)–—、，；：）"
 #: The share of a text, from its middle to either side, in which a clause mark is looked for.
 _MIDDLE_SHARE = 0.25
-
-
-def divide(text: str, fits: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """Yields pieces of `text` that fit, each with the white space after it.
-
-    All pieces and spaces joined are the text. It is divided near the middle: after a clause, else
-    between words, else anywhere. One character counts as fitting.
-    """
-    waiting = [(text, "")]
-    while waiting:
-        piece, space = waiting.pop()
-        if len(piece) < 2 or fits(piece):
-            yield piece, space
-            continue
-        first, gap, second = halves(piece)
-        waiting += [(second, space), (first, gap)]
 
 
 def halves(text: str) -> tuple[str, str, str]:

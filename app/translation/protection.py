@@ -58,6 +58,16 @@ class Protected:
         return not self.fixed and not self.numbers
 
     @property
+    def has_too_much(self) -> bool:
+        """Tells whether there are more fixed parts than stand-ins."""
+        return "" in self.fixed
+
+    @property
+    def has_words(self) -> bool:
+        """Tells whether anything can be translated: a letter outside of what is protected."""
+        return any(map(str.isalpha, self.text))
+
+    @property
     def needed(self) -> list[str]:
         """Returns what a translation of `text` must contain."""
         return [*self.fixed, *self.numbers.elements()]
@@ -65,15 +75,19 @@ class Protected:
     def restored(self, translation: str) -> str | None:
         """Returns a translation of `text` with what the stand-ins stand for, or None if something
         is lost in it."""
-        found = Counter(map(_digits, _NUMBER.findall(translation)))
+        if self.is_plain:
+            return translation
+        found = _numbers(translation)
         if self.numbers - found or any(found[each] != 1 for each in self.fixed):
             return None
         return _NUMBER.sub(lambda number: self.fixed.get(number[0], number[0]), translation)
 
 
-def protect(sentence: str) -> Protected | None:
-    """Returns `sentence` with stand-ins, or None if it has more than there are."""
-    numbers = Counter(map(_digits, _NUMBER.findall(_FIXED.sub(" ", sentence))))
+def protect(sentence: str) -> Protected:
+    """Returns `sentence` with stand-ins."""
+    if not _FIXED.search(sentence):
+        return Protected(sentence, {}, _numbers(sentence))
+    numbers = _numbers(_FIXED.sub(" ", sentence))
     free = iter([each for each in _STAND_INS if each not in numbers])
     fixed: dict[str, str] = {}
 
@@ -83,8 +97,7 @@ def protect(sentence: str) -> Protected | None:
         before, after = sentence[: match.start()][-1:], sentence[match.end() :][:1]
         return f"{' ' * before.isalnum()}{chosen}{' ' * after.isalnum()}"
 
-    text = _FIXED.sub(stand_in, sentence)
-    return None if "" in fixed else Protected(text, fixed, numbers)
+    return Protected(_FIXED.sub(stand_in, sentence), fixed, numbers)
 
 
 def fixed_spans(text: str) -> list[tuple[int, int]]:
@@ -109,11 +122,6 @@ def parts_of(sentence: str) -> Iterator[tuple[str, bool]]:
         yield sentence[place:], False
 
 
-def has_words(text: str) -> bool:
-    """Tells whether anything in a text can be translated: a letter outside of what is protected."""
-    return any(map(str.isalpha, _FIXED.sub(" ", text)))
-
-
 def trimmed(text: str) -> str:
     """Returns `text` from its first letter or digit to its last."""
     found = _WORDS.search(text)
@@ -123,6 +131,11 @@ def trimmed(text: str) -> str:
 def without_end(text: str) -> str:
     """Returns `text` without the marks of a sentence's end."""
     return text.rstrip(END_MARKS + " ") or text
+
+
+def _numbers(text: str) -> Counter[str]:
+    """Returns the digits of each number in a text, and how often it comes."""
+    return Counter(map(_digits, _NUMBER.findall(text)))
 
 
 def _digits(number: str) -> str:

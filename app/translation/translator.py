@@ -12,17 +12,10 @@ from app.decoding.served_model import ServedModel
 from app.errors import Overloaded
 from app.requests import search_options
 from app.settings import Settings
-from app.translation.fitting import divide, halves
+from app.translation.fitting import halves
 from app.translation.layout import Translation, joined, lay_out
 from app.translation.parts import Part, Sentence, sentences_of_parts
-from app.translation.protection import (
-    Protected,
-    has_words,
-    parts_of,
-    protect,
-    trimmed,
-    without_end,
-)
+from app.translation.protection import Protected, parts_of, protect, trimmed, without_end
 from app.translation.words import word_attention
 from model.blocked_words import blocked_sequences
 from model.errors import InputError
@@ -67,6 +60,21 @@ class _Asked:
 
     alternatives: int
     needs_links: bool
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A text as the model reads it.
+
+    Attributes:
+        protected: the text, with what is protected in it.
+        turns: it, after its context.
+        source_ids: the tokens; none if there is nothing to translate.
+    """
+
+    protected: Protected
+    turns: list[str]
+    source_ids: list[int]
 
 
 class Translator:
@@ -161,53 +169,53 @@ class Translator:
         return [each.text for each in sentences[max(0, place + 1 - turns) : place]]
 
     async def _sentence(self, text: str, context: list[str], asked: _Asked) -> list[Translation]:
-        """Returns the translations of a sentence of any length, at least one."""
+        """Returns the translations of a sentence of any length, at least one. What is protected in
+        it survives."""
         is_long = len(text) > _LONG_CHARACTERS
-        pieces = await computed(is_long, lambda: list(divide(text, self._fits)))
-        if len(pieces) == 1:
-            return await self._piece(text, context, asked)
-        best = replace(asked, alternatives=0)
-        found = [(await self._piece(piece, context, best))[0] for piece, _ in pieces]
-        return [joined([piece for piece, _ in pieces], found, [gap for _, gap in pieces])]
-
-    def _fits(self, text: str) -> bool:
-        if not has_words(text):  # it is not translated
-            return True
-        protected = protect(text)
-        if protected is None or len(protected.text) > self._settings.max_message_characters:
-            return False
-        try:
-            return not self._model.tokenizer.read_source(protected.text).dropped_tokens
-        except InputError:  # there is nothing to read
-            return True
-
-    async def _piece(self, text: str, context: list[str], asked: _Asked) -> list[Translation]:
-        """Translates a text that fits. What is protected in it survives."""
-        if not has_words(text):
-            return [Translation.unchanged(text)]
-        protected = protect(text)
-        if protected is None:
-            return [await self._around(text)]
+        reading = await computed(is_long, partial(self._read, text, context))
+        if reading is None:
+            return await self._halves(text, context, asked)
+        protected = reading.protected
         n_best = asked.alternatives + 1
         if not protected.is_plain:  # where one hypothesis loses something, another may not
             n_best = max(n_best, self._beam_size)
         attends = asked.needs_links and not protected.fixed
-        hypotheses = await self._search(protected.text, context, n_best, attends=attends)
+        hypotheses = await self._search(reading, n_best, attends=attends)
         if not hypotheses:
             return [Translation.unchanged(text)]
         if hypotheses[0].finish_reason == "length" and len(text) > _LEAST_DIVIDED_CHARACTERS:
-            first, gap, second = halves(text)
-            best = replace(asked, alternatives=0)
-            both = [(await self._piece(each, context, best))[0] for each in (first, second)]
-            return [joined([first, second], both, [gap, ""])]
+            return await self._halves(text, context, asked)
         found = self._kept(text, protected, hypotheses)
         if not found:
             if required := self._required(protected):
-                hypotheses = await self._search(
-                    protected.text, context, n_best, required, attends=attends
-                )
+                hypotheses = await self._search(reading, n_best, required, attends=attends)
                 found = self._kept(text, protected, hypotheses)
         return found[: asked.alternatives + 1] or [await self._around(text)]
+
+    async def _halves(self, text: str, context: list[str], asked: _Asked) -> list[Translation]:
+        """Returns the translation of a sentence, half by half."""
+        is_long = len(text) > _LONG_CHARACTERS
+        first, gap, second = await computed(is_long, partial(halves, text))
+        best = replace(asked, alternatives=0)
+        both = [(await self._sentence(each, context, best))[0] for each in (first, second)]
+        return [joined([first, second], both, [gap, ""])]
+
+    def _read(self, text: str, context: list[str]) -> _Reading | None:
+        """Returns what the model reads of a text, after its context if there is room; None if the
+        text is too long. One character counts as fitting."""
+        protected = protect(text)
+        if not protected.has_words:
+            return _Reading(protected, [text], [])
+        if protected.has_too_much or len(protected.text) > self._settings.max_message_characters:
+            return None
+        for turns in ([*context, protected.text], [protected.text]):
+            try:
+                source = self._model.tokenizer.read_source(turns)
+            except InputError:  # there is nothing to read
+                return _Reading(protected, turns, [])
+            if not source.dropped_tokens or len(text) == 1:
+                return _Reading(protected, turns, source.ids)
+        return None
 
     def _kept(
         self, text: str, protected: Protected, hypotheses: Sequence[Hypothesis]
@@ -243,9 +251,8 @@ class Translator:
         translated = ""
         for part, is_protected in parts_of(text):
             words = trimmed(part)
-            hypotheses: Sequence[Hypothesis] = ()
-            if not is_protected and has_words(words):
-                hypotheses = await self._search(words, [], 1)
+            reading = None if is_protected else self._read(words, [])
+            hypotheses = await self._search(reading, 1) if reading else ()
             if not hypotheses:
                 translated += part
                 continue
@@ -256,23 +263,16 @@ class Translator:
 
     async def _search(
         self,
-        text: str,
-        context: list[str],
+        reading: _Reading,
         n_best: int,
         required: Sequence[list[int]] = (),
         *,
         attends: bool = False,
     ) -> Sequence[Hypothesis]:
-        """Returns the hypotheses for a text; none if there is nothing to read in it."""
-        tokenizer, settings = self._model.tokenizer, self._settings
-        turns = [*context, text]
-        try:
-            source = tokenizer.read_source(turns)
-            if source.dropped_tokens:  # with its context it is too long
-                turns = [text]
-                source = tokenizer.read_source(turns)
-        except InputError:
+        """Returns the hypotheses for a text; none if there is nothing to translate in it."""
+        if not reading.source_ids:
             return ()
+        tokenizer, settings = self._model.tokenizer, self._settings
         options = search_options(
             self._model.config.search,
             settings,
@@ -283,7 +283,7 @@ class Translator:
             return ()
         request = SearchRequest(
             None,
-            source.ids,
+            reading.source_ids,
             options,
             blocked=blocked_sequences(tokenizer, options),
             required=required,
@@ -292,9 +292,9 @@ class Translator:
         while True:
             try:
                 found = await self._model.answer(
-                    request, turns, timeout_seconds=settings.request_timeout_seconds
+                    request, reading.turns, timeout_seconds=settings.request_timeout_seconds
                 )
-                self.prompt_tokens += len(source.ids)
+                self.prompt_tokens += len(reading.source_ids)
                 self.completion_tokens += sum(len(each.tokens) for each in found)
                 return found
             except Overloaded:
