@@ -59,6 +59,7 @@ def create_app(
         reply.router,
         openai.router,
         openai.models_router,
+        translate.text_router,
         translate.router,
         health.router,
         metrics.router,

@@ -25,15 +25,16 @@ B = TypeVar("B", bound=BaseModel)
 
 class JsonRoute(APIRoute):
     """A route whose endpoint has the form `async def endpoint(request, body)`, where `body` is a
-    pydantic model, and returns a `Response` or another such model."""
+    pydantic model, or `async def endpoint(request)`, and returns a `Response` or another model."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        body_model = get_type_hints(endpoint)["body"]
+        body_model = get_type_hints(endpoint).get("body")
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive, send)
-            answer = await endpoint(request, await read_body(request, body_model))
+            bodies = [await read_body(request, body_model)] if body_model else []
+            answer = await endpoint(request, *bodies)
             response = answer if isinstance(answer, Response) else json_response(answer)
             await response(scope, receive, send)
 

@@ -19,7 +19,7 @@ from app.dependencies import charge_units, models_of, settings_of, unless_hung_u
 from app.errors import DeadlineExceeded, InvalidField
 from app.forms import file_of, read_fields, validated
 from app.http_errors import Fault
-from app.routing import json_response
+from app.routing import JsonRoute, json_response
 from app.schemas.error import error_responses
 from app.schemas.translate import (
     AttendingSentence,
@@ -63,6 +63,7 @@ RESPONSES = error_responses(TextError, {400: "The request is wrong."})
 
 
 router = APIRouter(tags=["translate"])
+text_router = APIRouter(tags=["translate"], route_class=JsonRoute)
 
 
 @router.get("/languages", response_model=list[Language])
@@ -79,8 +80,8 @@ async def languages(request: Request) -> list[Language]:
     ]
 
 
-@router.get("/translate", include_in_schema=False)
-@router.post(
+@text_router.get("/translate", include_in_schema=False)
+@text_router.post(
     "/translate",
     responses=RESPONSES,
     response_model=TranslateAnswer,
