@@ -86,6 +86,12 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() == ARCHIVE and path.is_file()
 
 
+def is_packed(path: Path) -> bool:
+    """Tells whether a file is packed, by its name, or in an archive."""
+    is_single = path.suffix.lower() in SINGLE or bool(_TAPES.search(path.name))
+    return is_single or is_archive(path) or archive_of(path) is not None
+
+
 def archive_of(path: Path) -> Path | None:
     """Returns the archive that a file is in, if any."""
     return next((each for each in path.parents if is_archive(each)), None)

@@ -12,6 +12,7 @@ from pathlib import Path
 from training.errors import CorpusError, explain
 from training.files.archives import is_file, open_unpacked
 from training.files.encodings import encoding_of_mark
+from training.files.line_ranges import WHOLE, LineRange
 
 _ERROR_OF_ARROW = re.compile(r"\[errno (\d+)\]")
 GLOB_CHARACTERS = frozenset("*?[")
@@ -95,9 +96,9 @@ def read_text(path: Path) -> str:
     return content[len(mark) :].decode(encoding, errors="replace")
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields (line number from 1, line) of a text file, packed or not. It is read as UTF-8, or in
-    the encoding of its byte-order mark.
+def read_lines(path: Path, lines: LineRange = WHOLE) -> Iterator[tuple[int, str]]:
+    """Yields (line number from 1, line) of a text file, packed or not, or of a range of its lines.
+    It is read as UTF-8, or in the encoding of its byte-order mark.
 
     Bytes that are no text become U+FFFD, by which `read_source` knows a bad record, and a line
     longer than `LONGEST_LINE` becomes `TOO_LONG`.
@@ -106,21 +107,25 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         CorpusError: if it cannot be read or is broken; the message gives the last line that was
             read.
     """
-    number = 0
+    number = lines.first - 1
     try:
         with open_unpacked(path) as file:
-            mark, encoding = encoding_of_mark(file.peek(4)) or (b"", "utf-8")
+            mark, encoding = b"", "utf-8"
+            if lines.offset:
+                file.seek(lines.offset)
+            else:
+                mark, encoding = encoding_of_mark(file.peek(4)) or (mark, encoding)
             file.read(len(mark))
-            with io.TextIOWrapper(file, encoding, errors="replace", newline="\n") as lines:
-                while line := lines.readline(LONGEST_LINE):
+            with io.TextIOWrapper(file, encoding, errors="replace", newline="\n") as text:
+                while number + 1 != lines.end and (line := text.readline(LONGEST_LINE)):
                     number += 1
                     if len(line) == LONGEST_LINE and not line.endswith("\n"):
                         line = TOO_LONG
-                        while (rest := lines.readline(LONGEST_LINE)) and not rest.endswith("\n"):
+                        while (rest := text.readline(LONGEST_LINE)) and not rest.endswith("\n"):
                             pass
                     yield number, line.rstrip("\r\n")
     except CorpusError as error:
-        if not number:
+        if number < lines.first:
             raise
         raise CorpusError(f"{error} What follows line {number:,} was not read.") from None
 

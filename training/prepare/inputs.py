@@ -5,19 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from training.errors import CorpusError
 from training.files.archives import ARCHIVE, SINGLE, stat_of, wanted_files
+from training.files.line_ranges import line_ranges
 from training.files.paths import find_files
 from training.files.records import Example, Fault, Records
-from training.prepare.sources import companions_of, read_source, suffixes_of
+from training.prepare.sources import (
+    Lines,
+    companions_of,
+    line_files_of,
+    read_source,
+    suffixes_of,
+)
 from training.recipe import Recipe, SourceConfig, folders_of
 
-#: Records in a piece of a large file.
+#: Records in a piece of a large file, or lines, if these are its records.
 PIECE_RECORDS = 10_000
+#: Lines in a piece of `jsonl`, where a line may be a conversation.
+PIECE_JSON_LINES = 1_000
 #: Small files are grouped into pieces of at most this many bytes; one process reads a piece.
 PIECE_BYTES = 512 * 1024
 #: Assumed size of an unpacked file, in sizes of the packed one.
@@ -55,6 +64,7 @@ class Piece:
         number: from 0, over all inputs.
         input: number of the input.
         files: range of the input's files to read: start, end (exclusive).
+        lines: which lines of a large file to read, or of both sides; empty: all.
         records: records already read from a large file, which can only be read from its beginning;
             None if `files` are still to be read.
     """
@@ -62,12 +72,13 @@ class Piece:
     number: int
     input: int
     files: tuple[int, int]
+    lines: Lines = ()
     records: list[Example | Fault] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles as lists of texts, which takes a third of the time."""
         if self.records is None:
-            return Piece, (self.number, self.input, self.files)
+            return Piece, (self.number, self.input, self.files, self.lines)
         packed = [
             [record.source, record.target, record.group, record.origin]
             if isinstance(record, Example)
@@ -80,14 +91,14 @@ class Piece:
         """Returns its records."""
         if self.records is not None:
             return iter(self.records)
-        return _read(inputs[self.input], self.files)
+        return _read(inputs[self.input], self.files, self.lines)
 
 
 def _restore_piece(
     number: int, index: int, files: tuple[int, int], packed: list[list[Any]]
 ) -> Piece:
     records = [Example(*values) if len(values) == 4 else Fault(*values) for values in packed]
-    return Piece(number, index, files, records)
+    return Piece(number, index, files, records=records)
 
 
 def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
@@ -114,18 +125,21 @@ def total_bytes(inputs: list[Input]) -> int:
 
 
 def pieces_of(inputs: list[Input]) -> Iterator[Piece]:
-    """Yields all pieces, in order; reads large files lazily."""
-    number = 0
+    """Yields all pieces, in order. Of large files, those of lines are not read, only divided; the
+    others are read here, lazily."""
+    numbers = count()
     for index, each in enumerate(inputs):
         for files in _groups(each):
             if each.size_of(files[0]) <= PIECE_BYTES:
-                yield Piece(number, index, files)
-                number += 1
-                continue
-            records = _read(each, files)
-            while some := list(islice(records, PIECE_RECORDS)):
-                yield Piece(number, index, files, some)
-                number += 1
+                yield Piece(next(numbers), index, files)
+            elif paths := line_files_of(each.source, *_chosen(each, files)):
+                is_json = each.source.format == "jsonl"
+                for lines in line_ranges(paths, PIECE_JSON_LINES if is_json else PIECE_RECORDS):
+                    yield Piece(next(numbers), index, files, lines)
+            else:
+                records = _read(each, files)
+                while some := list(islice(records, PIECE_RECORDS)):
+                    yield Piece(next(numbers), index, files, records=some)
 
 
 def _groups(each: Input) -> Iterator[tuple[int, int]]:
@@ -139,9 +153,13 @@ def _groups(each: Input) -> Iterator[tuple[int, int]]:
     yield first, len(each.files)
 
 
-def _read(each: Input, files: tuple[int, int]) -> Records:
-    chosen = slice(*files)
-    return read_source(each.source, each.root, each.files[chosen], each.targets[chosen])
+def _read(each: Input, files: tuple[int, int], lines: Lines = ()) -> Records:
+    return read_source(each.source, each.root, *_chosen(each, files), lines)
+
+
+def _chosen(each: Input, files: tuple[int, int]) -> tuple[list[Path], list[Path]]:
+    """Returns a range of an input's files, and of their other sides."""
+    return each.files[slice(*files)], each.targets[slice(*files)]
 
 
 def _find(source: SourceConfig, roots: list[Path]) -> Input:

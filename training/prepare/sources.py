@@ -11,7 +11,8 @@ from pathlib import Path
 from training.alignment.reader import read_film_pairs
 from training.alignment.xces import read_xces
 from training.errors import CorpusError, MisalignedError
-from training.files.archives import is_archive, wanted_members
+from training.files.archives import is_archive, plain_name, wanted_members
+from training.files.line_ranges import LineRange, has_line_ranges
 from training.files.paths import LONGEST_LINE, TOO_LONG
 from training.files.records import Example, Fault, Records, fault_of
 from training.formats import FORMATS
@@ -34,19 +35,17 @@ from training.recipe import SourceConfig
 from training.subtitles.reader import read_subtitles
 from training.subtitles.turns import Pauses
 
-#: Readers of a single file; `bitext` and `subtitle-pairs` have two.
+#: The lines to read in a file, or in each of two that are line-aligned; empty: all.
+Lines = tuple[LineRange, ...]
+
+#: Readers of a single file whose records take several lines; `subtitle-pairs` has two files.
 READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "conversations": lambda path, _: read_conversations(path),
     "cornell": lambda path, _: read_cornell(path),
     "discord": lambda path, source: read_discord(path, _chat_options(source)),
-    "exchanges": lambda path, _: read_exchanges(path),
-    "jsonl": lambda path, source: read_jsonl(path, _fields(source)),
     "lines": lambda path, _: read_turn_lines(path),
-    "moses": lambda path, source: read_moses(path, source.language_pair),
     "opensubtitles": lambda path, source: read_subtitles(path, _pauses(source)),
-    "pairs": lambda path, _: read_pairs(path),
     "parquet": lambda path, source: read_parquet(path, _fields(source)),
-    "scan": lambda path, _: read_scan(path),
     "subtitles": lambda path, source: read_subtitles(path, _pauses(source), source.keep_language),
     "table": lambda path, source: read_table(path, source.columns, source.group_column),
     "telegram": lambda path, source: read_telegram(path, _chat_options(source)),
@@ -56,6 +55,15 @@ READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
         path, source.languages, tuple(map(Path, source.documents))
     ),
     "yaml": lambda path, _: read_yaml(path),
+}
+
+#: Readers of a file with a record in each line, all or ranges of them; `bitext` has two files.
+LINE_READERS: dict[str, Callable[[Path, SourceConfig, Lines], Records]] = {
+    "exchanges": lambda path, _, lines: read_exchanges(path, *lines),
+    "jsonl": lambda path, source, lines: read_jsonl(path, _fields(source), *lines),
+    "moses": lambda path, source, lines: read_moses(path, source.language_pair, *lines),
+    "pairs": lambda path, _, lines: read_pairs(path, *lines),
+    "scan": lambda path, _, lines: read_scan(path, *lines),
 }
 
 #: Companion of a file that the format's reader also reads.
@@ -69,10 +77,10 @@ _NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
 
 
 def read_source(
-    source: SourceConfig, root: Path, files: list[Path], targets: list[Path]
+    source: SourceConfig, root: Path, files: list[Path], targets: list[Path], lines: Lines = ()
 ) -> Records:
-    """Yields the records of all files of a recipe's source; `targets` are the other sides of a
-    bitext or of films.
+    """Yields the records of all files of a recipe's source, or of some `lines` of one; `targets`
+    are the other sides of a bitext or of films.
 
     Files are named relative to `root`, so that the same corpus is split in the same way in any
     folder. A record with bytes that are no text becomes a fault, and so does a file whose contents
@@ -82,7 +90,7 @@ def read_source(
         MisalignedError: if the sides of line-aligned files differ in length.
     """
     prefix = f"{root}{os.sep}"
-    for record in _read_files(source, files, targets):
+    for record in _read_files(source, files, targets, lines):
         origin = _name(record.origin, prefix)
         if isinstance(record, Fault):
             yield Fault(origin, record.reason)
@@ -91,6 +99,20 @@ def read_source(
             yield Fault(origin, LONG_LINE if is_long else "holds bytes that are not UTF-8 text")
         else:
             yield Example(record.source, record.target, _name(record.group, prefix), origin)
+
+
+def line_files_of(source: SourceConfig, files: list[Path], targets: list[Path]) -> tuple[Path, ...]:
+    """Returns a file of `source`, or both its sides, if it can be read from any of its lines: each
+    is a record, and needs none before it. Else returns nothing."""
+    has_turns = len(source.columns) == 1 and source.group_column
+    if source.format not in ("bitext", *LINE_READERS):
+        return ()
+    if source.format == "jsonl" and (has_turns or plain_name(files[0]).endswith(".json")):
+        return ()
+    sides = (*files, *targets, *companions_of(source, files))
+    if source.format == "moses" and len(sides) == 1:
+        return ()
+    return sides if all(map(has_line_ranges, sides)) else ()
 
 
 def companions_of(source: SourceConfig, files: list[Path]) -> list[Path]:
@@ -111,10 +133,12 @@ def suffixes_of(source: SourceConfig) -> tuple[str, ...]:
     return FORMATS[source.format].suffixes
 
 
-def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) -> Records:
+def _read_files(
+    source: SourceConfig, files: list[Path], targets: list[Path], lines: Lines
+) -> Records:
     if source.format == "bitext":
         for source_file, target_file in zip(files, targets, strict=True):
-            yield from read_bitext(source_file, target_file)
+            yield from read_bitext(source_file, target_file, *lines)
         return
     if source.format == "subtitle-pairs":
         for source_file, target_file in zip(files, targets, strict=True):
@@ -123,17 +147,20 @@ def _read_files(source: SourceConfig, files: list[Path], targets: list[Path]) ->
     for file in files:
         try:
             for member in wanted_members(file, suffixes_of(source)):
-                yield from _read_file(source, member)
+                yield from _read_file(source, member, lines)
         except MisalignedError:
             raise
         except CorpusError as error:
             yield fault_of(error, file)
 
 
-def _read_file(source: SourceConfig, path: Path) -> Records:
+def _read_file(source: SourceConfig, path: Path, lines: Lines) -> Records:
     """Yields the records of a file; one that cannot be read becomes a fault and stops no other."""
     try:
-        yield from READERS[source.format](path, source)
+        if source.format in LINE_READERS:
+            yield from LINE_READERS[source.format](path, source, lines)
+        else:
+            yield from READERS[source.format](path, source)
     except MisalignedError:
         raise
     except CorpusError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from training.files.line_ranges import WHOLE, LineRange
 from training.files.paths import read_lines
 from training.files.records import Example, Fault, Records
 
@@ -31,9 +32,9 @@ def exchanges_of(turns: Iterable[Turn], *, group: str, origin: str) -> Iterator[
         context = [*context[-MAX_CONTEXT_TURNS + 1 :], text]
 
 
-def read_exchanges(path: Path) -> Records:
+def read_exchanges(path: Path, lines: LineRange = WHOLE) -> Records:
     """Reads `turn TAB ... TAB reply`, one exchange per line: the last column answers the others."""
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, lines):
         *context, reply = line.split("\t")
         if context:
             yield Example(tuple(context), reply, context[0], f"{path}:{number}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.files.archives import open_unpacked, plain_name
+from training.files.line_ranges import WHOLE, LineRange
 from training.files.paths import read_lines, read_text
 from training.files.records import Fault, Records
 from training.readers.fields import Fields, Row, records_of
@@ -16,7 +17,7 @@ NO_FIELDS = Fields()
 PEEKED_BYTES = 1024
 
 
-def read_jsonl(path: Path, fields: Fields = NO_FIELDS) -> Records:
+def read_jsonl(path: Path, fields: Fields = NO_FIELDS, lines: LineRange = WHOLE) -> Records:
     """Reads conversations or pairs, which `training.readers.fields` finds in the records. A record
     is a line; in a `.json`, records may also take several lines, and be in an array.
 
@@ -24,14 +25,14 @@ def read_jsonl(path: Path, fields: Fields = NO_FIELDS) -> Records:
         CorpusError: if the file cannot be read, or is an array that is too large to be read at
             once.
     """
-    return records_of(_rows(path), str(path), fields)
+    return records_of(_rows(path, lines), str(path), fields)
 
 
-def _rows(path: Path) -> Iterator[Row | Fault]:
+def _rows(path: Path, lines: LineRange) -> Iterator[Row | Fault]:
     if plain_name(path).endswith(".json") and not _has_lines(path):
         yield from values_of(read_text(path), str(path))
         return
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, lines):
         if line.strip():
             try:
                 yield number, json.loads(line)

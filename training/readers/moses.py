@@ -6,13 +6,15 @@ from pathlib import Path
 
 from training.errors import CorpusError
 from training.files.archives import is_file, plain_name
+from training.files.line_ranges import LineRange
 from training.files.records import Records
 from training.readers.pairs import read_bitext
 
 
-def read_moses(path: Path, languages: tuple[str, str]) -> Records:
+def read_moses(path: Path, languages: tuple[str, str], *lines: LineRange) -> Records:
     """Reads a file that ends in the source's language code, with the target's file beside it.
-    Other files yield nothing (OPUS adds a licence, scores and the like).
+    Other files yield nothing (OPUS adds a licence, scores and the like). `lines` are those of both
+    sides; by default, all.
 
     Raises:
         CorpusError: if the other side is missing.
@@ -25,7 +27,7 @@ def read_moses(path: Path, languages: tuple[str, str]) -> Records:
     if other is None:
         stem, _ = _split_name(path.name, source)
         raise CorpusError(f"{path}: no {stem}.{target} beside it")
-    yield from read_bitext(path, other)
+    yield from read_bitext(path, other, *lines)
 
 
 def other_side_of(path: Path, languages: tuple[str, str]) -> Path | None:

@@ -6,10 +6,11 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
 from training.errors import CorpusError, MisalignedError
+from training.files.line_ranges import WHOLE, LineRange
 from training.files.paths import read_lines
 from training.files.records import Example, Fault, Records
 
@@ -28,16 +29,22 @@ _ANKI_SEPARATORS = {
 _TAG = re.compile(r"<[^>]*>")
 
 
-def read_bitext(source_path: Path, target_path: Path) -> Records:
+def read_bitext(
+    source_path: Path,
+    target_path: Path,
+    source_lines: LineRange = WHOLE,
+    target_lines: LineRange = WHOLE,
+) -> Records:
     """Reads two line-aligned files. Extra empty lines at the end of one of them are faults.
 
     Raises:
         MisalignedError: if one has more lines than the other, or cannot be read to its end.
     """
     paths = source_path, target_path
-    pairs = zip_longest(_lines_of(source_path), _lines_of(target_path), fillvalue=None)
+    sides = _lines_of(source_path, source_lines), _lines_of(target_path, target_lines)
+    pairs = zip_longest(*sides, fillvalue=None)
     last_text_lines = [0, 0]  # the last line of either side that is not empty
-    for number, lines in enumerate(pairs, start=1):
+    for number, lines in enumerate(pairs, start=source_lines.first):
         for side, line in enumerate(lines):
             if line and line.strip():
                 last_text_lines[side] = number
@@ -52,12 +59,13 @@ def read_bitext(source_path: Path, target_path: Path) -> Records:
             yield Fault(f"{longer}:{number}", f"an empty line that {shorter} does not have")
 
 
-def read_pairs(path: Path) -> Records:
+def read_pairs(path: Path, lines: LineRange = WHOLE) -> Records:
     """Reads `source TAB target`, one pair per line, and ignores further columns. Exports of Anki
     also have header lines with the separator, and whether fields hold HTML."""
-    lines = read_lines(path)
-    header, first = _read_anki_header(lines)
-    for number, line in chain(first, lines):
+    header = _read_anki_header(path)
+    for number, line in read_lines(path, lines):
+        if number <= header.lines:
+            continue
         source, has_separator, rest = line.partition(header.separator)
         target = rest.partition(header.separator)[0]
         if header.has_html:
@@ -68,9 +76,9 @@ def read_pairs(path: Path) -> Records:
             yield Fault(f"{path}:{number}", "expected source TAB target")
 
 
-def read_scan(path: Path) -> Records:
+def read_scan(path: Path, lines: LineRange = WHOLE) -> Records:
     """Reads `IN: command OUT: actions` in each line (Lake and Baroni 2018, arXiv:1711.00350)."""
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, lines):
         command, has_separator, actions = line.partition(" OUT: ")
         if has_separator and command.startswith("IN: "):
             source = command.removeprefix("IN: ")
@@ -81,36 +89,35 @@ def read_scan(path: Path) -> Records:
 
 @dataclass(frozen=True)
 class _AnkiHeader:
-    """The settings in the header of an export of Anki."""
+    """The settings in the header of an export of Anki, and its number of lines."""
 
+    lines: int = 0
     separator: str = "\t"
     has_html: bool = False
 
 
-def _read_anki_header(
-    lines: Iterator[tuple[int, str]],
-) -> tuple[_AnkiHeader, list[tuple[int, str]]]:
-    """Returns the settings of the header, and the first line after it, if there is one."""
+def _read_anki_header(path: Path) -> _AnkiHeader:
     header = _AnkiHeader()
-    for number, line in lines:
+    for number, line in read_lines(path):
         setting = _ANKI_HEADER.match(line)
         if not setting:
-            return header, [(number, line)]
+            break
+        header = replace(header, lines=number)
         value = setting[2].strip()
         if setting[1] == "separator" and value:
             header = replace(header, separator=_ANKI_SEPARATORS.get(value.lower(), value))
         elif setting[1] == "html":
             header = replace(header, has_html=value.lower() == "true")
-    return header, []
+    return header
 
 
 def _without_html(text: str) -> str:
     return html.unescape(" ".join(_TAG.sub(" ", text).split()))
 
 
-def _lines_of(path: Path) -> Iterator[str]:
+def _lines_of(path: Path, lines: LineRange) -> Iterator[str]:
     try:
-        for _, line in read_lines(path):
+        for _, line in read_lines(path, lines):
             yield line
     except CorpusError as error:
         raise MisalignedError(str(error)) from None

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
 
-from training.errors import CorpusError
-from training.prepare.inputs import Input, find_inputs
+from training.errors import CorpusError, MisalignedError
+from training.prepare import inputs
+from training.prepare.inputs import Input, find_inputs, pieces_of
+from training.prepare.sources import read_source
 from training.recipe import Recipe
 
 SRT = "1\n00:00:01,000 --> 00:00:02,500\nWho is there?\n"
@@ -108,3 +111,86 @@ def test_sources_are_looked_up_beside_the_recipe_then_here_then_in_the_data_fold
     with pytest.raises(CorpusError) as caught:
         find_inputs(recipe, tmp_path / "beside" / "recipe.toml")
     assert all(str(place) in str(caught.value) for place in places)
+
+
+TEXTS = [f"Sentence {number}" for number in range(2500)]
+LARGE: dict[str, tuple[dict[str, object], dict[str, str]]] = {
+    "pairs": ({"path": "a.tsv"}, {"a.tsv": "\n".join(f"{text}\tX" for text in TEXTS)}),
+    "anki": (
+        {"format": "pairs", "path": "a.txt"},
+        {"a.txt": "#separator:pipe\n#html:true\n" + "\n".join(f"<b>{t}</b>|X" for t in TEXTS)},
+    ),
+    "exchanges": ({"path": "a.tsv"}, {"a.tsv": "\n".join(f"{t}\tX\tY\n" for t in TEXTS)}),
+    "scan": ({"path": "a"}, {"a": "\n".join(f"IN: {text} OUT: X" for text in TEXTS)}),
+    "jsonl": (
+        {"path": "a.jsonl"},
+        {"a.jsonl": "\n".join(f'{{"turns": ["{text}", "X", "Y"]}}' for text in TEXTS)},
+    ),
+    "moses": (
+        {"path": "a.en", "languages": ("en", "de")},
+        {"a.en": "\n".join(TEXTS), "a.de": "\n".join(TEXTS)},
+    ),
+    "bitext": (
+        {"path": "a.en", "target_path": "a.de"},
+        {"a.en": "\n".join(TEXTS) + "\n\n\n", "a.de": "\n".join(TEXTS)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_files_of_lines_are_read_by_those_who_get_the_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(inputs, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(inputs, "PIECE_RECORDS", 1000)
+    source, files = LARGE[name]
+    for file, content in files.items():
+        (tmp_path / file).write_text(content)
+    task = "reply" if name == "exchanges" else "translate"
+    found = inputs_of(tmp_path, {"format": name, **source}, task=task)
+    pieces = list(pieces_of([found]))
+    assert len(pieces) >= 3
+    assert all(piece.records is None for piece in pieces)
+    read = [record for piece in pieces for record in piece.read([found])]
+    assert read == list(read_source(found.source, found.root, found.files, found.targets))
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "source"),
+    [
+        ("a.tsv.gz", "translate", {"format": "pairs"}),
+        ("a.json", "reply", {"format": "jsonl"}),
+        ("a.jsonl", "reply", {"format": "jsonl", "columns": ("text",), "group_column": "talk"}),
+        ("a.txt", "reply", {"format": "lines"}),
+        ("a.en", "translate", {"format": "moses", "languages": ("en", "de")}),
+    ],
+)
+def test_large_files_whose_records_need_others_are_read_from_their_beginning(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    task: str,
+    source: dict[str, object],
+) -> None:
+    monkeypatch.setattr(inputs, "PIECE_BYTES", 1)
+    content = b"".join(b'{"text": "a", "talk": "b"}\tc\n' for _ in range(3))
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    found = inputs_of(tmp_path, {**source, "path": name}, task=task)
+    pieces = list(pieces_of([found]))
+    assert pieces
+    assert all(piece.records for piece in pieces)
+
+
+def test_sides_of_unequal_length_are_an_error_in_the_last_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "PIECE_BYTES", 1)
+    monkeypatch.setattr(inputs, "PIECE_RECORDS", 2)
+    (tmp_path / "a.en").write_text("1\n2\n3\n")
+    (tmp_path / "a.de").write_text("1\n2\n3\n4\n5\n6\n7\n")
+    source = {"format": "bitext", "path": "a.en", "target_path": "a.de"}
+    found = inputs_of(tmp_path, source)
+    first, last = pieces_of([found])
+    assert len(list(first.read([found]))) == 2
+    with pytest.raises(MisalignedError, match=r"a.en has 3 lines, but .*a.de has 7 lines"):
+        list(last.read([found]))
