@@ -8,14 +8,20 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import fields
 from pathlib import Path
 from typing import Literal, TextIO, TypeAlias, TypeVar, get_args
 
 from model.config import Task
 from model.engine import EngineName
-from model.errors import Seq2SeqError
+from model.errors import ConfigError, Seq2SeqError
 from model.quiet import quiet_framework
 from training.alignment.align import FilmPair, film_pairs
 from training.cleaning.languages import can_identify
@@ -25,6 +31,7 @@ from training.files.records import Fault
 from training.formats import MIN_SCORE
 from training.new.write import name_of
 from training.prepare.advice import expectation_of, notes_of
+from training.prepare.cluster import Cluster, connect
 from training.prepare.prepare import prepare
 from training.recipe import read_complete_recipe, read_recipe_to_train
 from training.subtitles.mine import Exchange, MiningOptions, is_mined, mine
@@ -114,6 +121,17 @@ def _add_recipe_commands(commands: Commands) -> None:
         if name == "prepare":
             command.add_argument(
                 "--workers", type=_count, help="number of processes; by default one for each core"
+            )
+            command.add_argument(
+                "--executor",
+                choices=("processes", "ray"),
+                default="processes",
+                help="processes of this machine, or a Ray cluster",
+            )
+            command.add_argument(
+                "--address",
+                metavar="HOST:PORT",
+                help="of the Ray cluster; by default RAY_ADDRESS, else one is started here",
             )
             command.add_argument("--strict", action="store_true", help=STRICT)
     _add_evaluate_options(commands.choices["evaluate"])
@@ -314,13 +332,31 @@ def _say(line: str) -> None:
 
 def _prepare(chosen: argparse.Namespace) -> str:
     recipe = read_recipe_to_train(chosen.recipe)
-    corpus = prepare(recipe, chosen.recipe, workers=chosen.workers, strict=chosen.strict)
+    with _cluster(chosen) as cluster:
+        corpus = prepare(
+            recipe, chosen.recipe, workers=chosen.workers, cluster=cluster, strict=chosen.strict
+        )
     parts = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test"
     faults = corpus.report["faults"]
     dropped = sum(corpus.report["dropped"].values())
     summary = f"{corpus.path}: {parts}; {dropped:,} left out, {faults:,} unreadable (report.html)"
     notes = (f"note: {note.text}" for note in notes_of(corpus.report, recipe))
-    return "\n".join([summary, expectation_of(corpus.report, recipe), *notes])
+    return "\n".join([summary, *_shares(cluster), expectation_of(corpus.report, recipe), *notes])
+
+
+def _cluster(chosen: argparse.Namespace) -> AbstractContextManager[Cluster | None]:
+    if chosen.executor == "ray" and not chosen.workers:
+        return connect(chosen.address)
+    if chosen.executor == "ray" or chosen.address:
+        raise ConfigError("--workers is of --executor processes, and --address of --executor ray")
+    return nullcontext()
+
+
+def _shares(cluster: Cluster | None) -> Iterator[str]:
+    """Yields what each node of a cluster has done."""
+    for name, share in zip(("read", "tokenise"), cluster.shares if cluster else (), strict=False):
+        nodes = (f"{node} {count:,}" for node, count in sorted(share.items()))
+        yield f"{name}, pieces by node: {', '.join(nodes)}"
 
 
 def _fit(chosen: argparse.Namespace) -> str:

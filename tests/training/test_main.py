@@ -46,6 +46,26 @@ def test_prepare_says_what_it_made(recipe: Path, capsys: pytest.CaptureFixture[s
     assert (recipe.parent / "run" / "data" / "report.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--executor", "ray"], "install the extra 'ray'"),
+        (["--executor", "ray", "--workers", "2"], "--workers is of --executor processes"),
+        (["--address", "a:6379"], "--address of --executor ray"),
+    ],
+)
+def test_a_cluster_needs_ray_and_has_options_of_its_own(
+    recipe: Path,
+    options: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["prepare", str(recipe), *options]) == 1
+    assert message in capsys.readouterr().err
+
+
 def test_an_error_is_one_line_on_stderr(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

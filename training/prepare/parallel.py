@@ -8,15 +8,15 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from training.errors import CorpusError
 
-#: Tasks queued for each process: enough that none is idle, few enough to keep in memory.
-_QUEUED = 2
+#: Tasks queued for each core: enough that none is idle, few enough to keep in memory.
+QUEUED = 2
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -47,14 +47,10 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
     # Not forked: threads of Arrow and others may hold locks.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _start, (job,))
-    pending: deque[Future[Result]] = deque()
     try:
-        for task in tasks:
-            pending.append(pool.submit(_run, task))
-            if len(pending) > _QUEUED * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+        yield from results_in_order(
+            lambda task: pool.submit(_run, task).result, tasks, lambda: QUEUED * workers
+        )
     except OSError as error:
         if error.filename:
             raise
@@ -68,6 +64,27 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def results_in_order(
+    submit: Callable[[Task], Callable[[], Result]],
+    tasks: Iterable[Task],
+    most_queued: Callable[[], int],
+) -> Iterator[Result]:
+    """Yields the result of each task, in order.
+
+    Args:
+        submit: begins a task; what it returns waits for the result.
+        tasks: read as results come.
+        most_queued: returns how many tasks may be submitted before the first result.
+    """
+    pending: deque[Callable[[], Result]] = deque()
+    for task in tasks:
+        pending.append(submit(task))
+        while len(pending) > most_queued():
+            yield pending.popleft()()
+    while pending:
+        yield pending.popleft()()
 
 
 def _start(job: Callable[[Any], Any]) -> None:

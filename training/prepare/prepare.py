@@ -7,7 +7,7 @@
 
 Three passes over pieces of the corpus: pass1_select.py, pass2_deduplicate.py (called by drawing.py)
 and pass3_tokenise.py. The first and the last write a chunk for each piece into `data.partial`, so
-that a run that was killed can resume. Nothing depends on the number of processes.
+that a run that was killed can resume. Nothing depends on the number of processes or machines.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from training.errors import CorpusError
 from training.files.paths import writing
 from training.prepare.advice import examples_in, nothing_left
 from training.prepare.chunks import facts_of, open_chunk
+from training.prepare.cluster import Cluster
 from training.prepare.drawing import Drawn, draw_parts, wants_dev
 from training.prepare.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
 from training.prepare.page import render_page
@@ -79,7 +81,12 @@ class PreparedCorpus:
 
 
 def prepare(
-    recipe: Recipe, recipe_path: Path, *, workers: int | None = None, strict: bool = False
+    recipe: Recipe,
+    recipe_path: Path,
+    *,
+    workers: int | None = None,
+    cluster: Cluster | None = None,
+    strict: bool = False,
 ) -> PreparedCorpus:
     """Prepares the data that `recipe` describes, unless that is done already.
 
@@ -87,6 +94,7 @@ def prepare(
         recipe: what to read and how.
         recipe_path: its file; relative paths are looked up first in its folder.
         workers: number of processes; by default one for each core, or one for a small corpus.
+        cluster: where to run instead, on machines that all see the files and the output.
         strict: whether a record that cannot be read is an error; else it is counted and left out.
 
     Raises:
@@ -105,24 +113,25 @@ def prepare(
             if not (strict and prepared.report["faults"]):
                 return prepared
     with writing(path):
-        partial = path.with_name("data.partial")
-        if _made_from(partial / "work") != made_from:
-            shutil.rmtree(partial, ignore_errors=True)
-            (partial / "work").mkdir(parents=True)
-            _write_json(partial / "work" / REPORT_FILE, {"made_from": made_from})
+        folder = path.with_name("data.partial").absolute()  # a cluster works in other folders
+        if _made_from(folder / "work") != made_from:
+            shutil.rmtree(folder, ignore_errors=True)
+            (folder / "work").mkdir(parents=True)
+            _write_json(folder / "work" / REPORT_FILE, {"made_from": made_from})
         if workers is None:
             workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
-        run = _Run(recipe, inputs, partial, workers, strict)
+        run_jobs = cluster.run_all if cluster else partial(run_all, workers=workers)
+        run = _Run(recipe, inputs, folder, run_jobs, strict)
         report = {
             "format": FORMAT,
             "made_from": made_from,
             "inactive_rules": inactive,
             **run.make(recipe_path),
         }
-        _write(partial / PAGE_FILE, render_page(report, recipe).encode())
-        _write_json(partial / REPORT_FILE, report)
+        _write(folder / PAGE_FILE, render_page(report, recipe).encode())
+        _write_json(folder / REPORT_FILE, report)
         shutil.rmtree(path, ignore_errors=True)
-        partial.rename(path)
+        folder.rename(path)
         shutil.rmtree(path / "work")
     return open_prepared(recipe)
 
@@ -169,7 +178,7 @@ class _Run:
     recipe: Recipe
     inputs: list[Input]
     folder: Path
-    workers: int
+    run_jobs: Callable[[Any, Iterator[Any]], Iterator[int]]
     is_strict: bool
 
     def make(self, recipe_path: Path) -> dict[str, Any]:
@@ -233,7 +242,7 @@ class _Run:
 
     def _run(self, name: str, job: Any, tasks: Iterator[Any]) -> None:
         with tqdm(desc=name, unit=" examples", disable=None) as bar:
-            for count in run_all(job, tasks, self.workers):
+            for count in self.run_jobs(job, tasks):
                 bar.update(count)
 
     def _tokenizers(self, drawn: Drawn) -> dict[str, bytes]:

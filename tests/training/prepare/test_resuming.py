@@ -45,8 +45,8 @@ passes, run_all = iter(["read", "tokenise"]), prepare.run_all
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def run_some(*arguments):
-    name, results = next(passes), run_all(*arguments)
+def run_some(*arguments, **options):
+    name, results = next(passes), run_all(*arguments, **options)
     yield next(results)
     if name == where:
         die()
