@@ -1,6 +1,7 @@
 # docker build -t seq2seq:cpu .                                              serves folders with graphs, on the CPU
 # docker build -t seq2seq:tensorflow --build-arg ACCELERATOR=tensorflow .    serves any folder on the CPU, and trains
 # docker build -t seq2seq:gpu --build-arg ACCELERATOR=gpu .                  serves any folder, on an NVIDIA GPU
+# docker build -t seq2seq:ray --build-arg ACCELERATOR=ray .                  as tensorflow, and prepares on a Ray cluster
 ARG BASE_IMAGE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 FROM ${BASE_IMAGE} AS build

@@ -53,7 +53,7 @@ manifests: .venv/dev ## compare the Dockerfile, Compose and deploy/ with their r
 	    | $(UVX) kubernetes-validate==1.37.0 kubernetes-validate --strict - || exit 1; \
 	done
 
-image: ## build the container image of ACCELERATOR: cpu, tensorflow or gpu
+image: ## build the container image of ACCELERATOR: cpu, tensorflow, gpu or ray
 	docker build -t seq2seq:$(ACCELERATOR) --build-arg ACCELERATOR=$(ACCELERATOR) \
 	  --build-arg REVISION=$$(git rev-parse HEAD) .
 
@@ -72,12 +72,13 @@ size: ## lines of Python
 	  printf '%-12s %s\n' $$room $$(find $$room -name '*.py' | xargs cat | wc -l); done
 
 lock: .venv/dev ## pin every dependency anew
-	for name in dev cpu tensorflow gpu; do \
+	for name in dev cpu tensorflow gpu ray; do \
 	  case $$name in \
 	    dev) extras="--extra serve --extra train --extra dev";; \
 	    cpu) extras="--extra serve -c requirements/dev.txt";; \
 	    tensorflow) extras="--extra serve --extra train -c requirements/dev.txt";; \
 	    gpu) extras="--extra serve --extra gpu -c requirements/dev.txt";; \
+	    ray) extras="--extra serve --extra train --extra ray -c requirements/dev.txt";; \
 	  esac; \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml $$extras \
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -21,6 +21,7 @@ from training.recipe import read_recipe
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
 SERVERS = ["overlays/cpu", "overlays/queue", "overlays/gpu"]
+JOBS = ["training", "prepare"]
 ROUTES = {
     route.path  # type: ignore[attr-defined]
     for router in (health.router, metrics.router)
@@ -41,16 +42,26 @@ def built(folder: str) -> dict[str, dict[str, Any]]:
     return by_kind
 
 
-def pod_of(folder: str) -> dict[str, Any]:
-    """Returns the specification of the folder's pods."""
+def pods_of(folder: str) -> list[dict[str, Any]]:
+    """Returns the specifications of the folder's kinds of pods."""
     manifests = built(folder)
-    pods: dict[str, Any] = (manifests.get("Deployment") or manifests["Job"])["spec"]["template"]
-    return pods["spec"]
+    if "RayJob" in manifests:
+        cluster = manifests["RayJob"]["spec"]["rayClusterSpec"]
+        groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    else:
+        groups = [(manifests.get("Deployment") or manifests["Job"])["spec"]]
+    return [group["template"]["spec"] for group in groups]
+
+
+def pod_of(folder: str) -> dict[str, Any]:
+    """Returns the specification of the folder's only kind of pods."""
+    (pod,) = pods_of(folder)
+    return pod
 
 
 def test_every_folder_is_tested() -> None:
     folders = {str(file.parent.relative_to(FOLDER)) for file in FOLDER.rglob("kustomization.yaml")}
-    assert folders == {"base", *SERVERS, "training"}
+    assert folders == {"base", *SERVERS, *JOBS}
 
 
 @pytest.mark.parametrize("folder", SERVERS)
@@ -87,30 +98,30 @@ def test_what_selects_pods_selects_those_of_the_server(folder: str) -> None:
         assert manifests[kind]["spec"][key]["matchLabels"].items() <= labels
 
 
-@pytest.mark.parametrize("folder", [*SERVERS, "training"])
+@pytest.mark.parametrize("folder", [*SERVERS, *JOBS])
 def test_no_variable_of_a_service_enters_the_environment(folder: str) -> None:
-    assert pod_of(folder)["enableServiceLinks"] is False
+    assert all(pod["enableServiceLinks"] is False for pod in pods_of(folder))
 
 
-@pytest.mark.parametrize("folder", [*SERVERS, "training"])
+@pytest.mark.parametrize("folder", [*SERVERS, *JOBS])
 def test_pods_fit_the_image_and_the_restricted_standard(folder: str) -> None:
-    pod = pod_of(folder)
     user = re.findall(r"^USER (\d+):\d+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert [str(pod["securityContext"]["runAsUser"])] == user
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    for container in pod["containers"]:
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        }
+    for pod in pods_of(folder):
+        assert [str(pod["securityContext"]["runAsUser"])] == user
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
 
 
-@pytest.mark.parametrize("folder", [*SERVERS, "training"])
+@pytest.mark.parametrize("folder", [*SERVERS, *JOBS])
 def test_images_are_those_that_the_dockerfile_builds(folder: str) -> None:
     images = re.findall(r"seq2seq:\w+", (ROOT / "Dockerfile").read_text())
-    assert pod_of(folder)["containers"][0]["image"] in images
+    assert all(pod["containers"][0]["image"] in images for pod in pods_of(folder))
 
 
 def numbers_of_replicas(folder: str) -> Iterator[str]:
@@ -127,3 +138,19 @@ def test_one_document_decides_how_many_replicas_run(folder: str) -> None:
 
 def test_the_recipe_of_the_training_job_is_valid() -> None:
     assert read_recipe(FOLDER / "training" / "recipe.toml").output.startswith("runs/")
+
+
+def test_the_ray_cluster_has_the_version_and_the_files_of_the_job() -> None:
+    manifests = built("prepare")
+    cluster = manifests["RayJob"]["spec"]["rayClusterSpec"]
+    lock = (ROOT / "requirements" / "ray.txt").read_text()
+    assert f"\nray=={cluster['rayVersion']} " in lock
+    head, *workers = pods_of("prepare")
+    volumes = {volume["name"]: volume for volume in head["volumes"]}
+    assert volumes["recipe"]["configMap"]["name"] == manifests["ConfigMap"]["metadata"]["name"]
+    claim = manifests["PersistentVolumeClaim"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    for pod in (head, *workers):
+        assert {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"} in pod["containers"][0]["env"]
+        mounted = {each["name"]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+        assert mounted["training"] == "/data"

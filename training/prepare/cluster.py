@@ -96,7 +96,8 @@ def connect(address: str | None) -> Iterator[Cluster]:
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"--address {place}: no Ray cluster can be used there ({_first_line(error)}). Start "
-            "the command on one of its machines, with the HOST:PORT of its head."
+            "the command on one of its machines, with the HOST:PORT of its head, and "
+            "RAY_AUTH_MODE=token if it has a token."
         ) from None
     try:
         yield Cluster()
