@@ -65,11 +65,31 @@ class _Job:
 
     Attributes:
         answer: what the caller waits for.
+        request: what to search or to score.
+        cost: of the request.
         on_tokens: called with tokens that have become certain.
+        has_tokens: whether it was called.
+        was_lost: whether a worker had the request when it died.
     """
 
     answer: _Answer
+    request: Request
+    cost: float
     on_tokens: Callable[[Tokens], None] | None = None
+    has_tokens: bool = False
+    was_lost: bool = False
+
+    @property
+    def can_be_repeated(self) -> bool:
+        """Tells whether another worker may decode it: nothing of its answer was passed on, and it
+        was not at two workers that died, in case it killed them."""
+        return not (self.has_tokens or self.was_lost)
+
+    def tell(self, tokens: Tokens) -> None:
+        """Passes on tokens that have become certain, if the caller wants them."""
+        if self.on_tokens is not None:
+            self.has_tokens = True
+            self.on_tokens(tokens)
 
     def expire(self, seconds: float) -> None:
         """Fails with `DeadlineExceeded`."""
@@ -88,8 +108,10 @@ class _Job:
 class WorkerClient:
     """Submits the requests of many callers to one worker. Belongs to one event loop.
 
-    If the worker dies, or has requests and makes no step for some time, they fail with
-    `Unavailable`, and the client starts another worker.
+    If the worker dies, or has requests and makes no step for some time, the client starts another
+    one, and requests wait for it. Those that the dead one had are repeated, but once only, in case
+    it was they that killed it, and not if a part of their answer was passed on; these fail with
+    `Unavailable`, and so do all requests if the worker cannot be started.
 
     Args:
         worker: is ready.
@@ -121,6 +143,7 @@ class WorkerClient:
         self._rows_in_use = 0
         self._steps = 0
         self._transport: asyncio.Transport | None = None
+        self._takes_requests = False
         self._is_closing = False
         self._failure = "has died"
         self._silent_checks = 0
@@ -132,12 +155,14 @@ class WorkerClient:
         transport, _ = await asyncio.get_running_loop().create_unix_connection(
             lambda: _Connection(self._on_message, self._on_disconnect), sock=self._worker.end
         )
-        self._transport = transport
+        self._transport, self._takes_requests, self._silent_checks = transport, True, 0
+        for key, job in self._jobs.items():
+            self._send(key, job)
         self._check_worker()
 
     @property
     def is_alive(self) -> bool:
-        """Tells whether there is a worker that takes requests."""
+        """Tells whether there is a worker."""
         return self._transport is not None
 
     @property
@@ -195,7 +220,8 @@ class WorkerClient:
             Overloaded: if the queue is full.
             DeadlineExceeded: if there is no answer after `timeout_seconds`.
             EngineError: if the engine failed while this request was in search.
-            Unavailable: if this client is closed, or its worker has died.
+            Unavailable: if this client is closed, or its worker has died and this request cannot
+                be repeated.
             ValueError: if it needs more than `max_rows`.
         """
         if request.rows > self._max_rows:
@@ -204,8 +230,8 @@ class WorkerClient:
                 f"Received: {request.rows} rows"
             )
         loop = asyncio.get_running_loop()
-        job = _Job(_Answer(loop=loop), on_tokens)
-        key = self._send(request, job)
+        job = _Job(_Answer(loop=loop), request, cost_of(request), on_tokens)
+        key = self._add(job)
         job.answer.on_cancel = partial(self._cancel, key)
         deadline = loop.call_later(timeout_seconds, job.expire, timeout_seconds)
         try:
@@ -220,6 +246,7 @@ class WorkerClient:
         if self._transport is not None:
             self._transport.abort()
         self._on_disconnect()
+        self._refuse_all("the server is stopping")  # those that wait for another worker
         if self._restarting is not None:
             self._restarting.cancel()
         await asyncio.to_thread(self._worker.stop)
@@ -233,15 +260,15 @@ class WorkerClient:
         hangs must not keep the server from stopping."""
         self._is_closing = True
         self._step_seconds = min(self._step_seconds, PATIENCE_SECONDS)
-        if self._next_check is not None:
+        if self._transport is not None and self._next_check is not None:
             self._next_check.cancel()
             self._check_worker()
 
-    def _send(self, request: Request, job: _Job) -> int:
-        if self._transport is None:
+    def _add(self, job: _Job) -> int:
+        """Takes a request on, if there is or will be a worker and room in the queue."""
+        if not self._takes_requests:
             raise Unavailable("the server is not working on requests; try again later")
-        cost = cost_of(request)
-        queue = self._costly if cost > MOST_PLAIN_COST else self._plain
+        queue = self._queue_of(job)
         throughput, now = self._throughput[queue], asyncio.get_running_loop().time()
         if queue.is_full:
             self._refusals += 1
@@ -251,16 +278,27 @@ class WorkerClient:
         if not queue:
             throughput.start(now)
         key = next(self._keys)
-        self._transport.write(to_frame(Submit(key, request, job.on_tokens is not None)))
         self._jobs[key] = job
-        queue.add(key, cost)
+        queue.add(key, job.cost)
+        self._send(key, job)
         return key
+
+    def _queue_of(self, job: _Job) -> CostQueue:
+        return self._costly if job.cost > MOST_PLAIN_COST else self._plain
+
+    def _send(self, key: Hashable, job: _Job) -> None:
+        self._write(Submit(key, job.request, job.on_tokens is not None))
+
+    def _write(self, message: Submit | Cancel | Flushed) -> None:
+        """Sends a message to the worker, if there is one."""
+        if self._transport is not None:
+            self._transport.write(to_frame(message))
 
     def _cancel(self, key: Hashable) -> None:
         """Gives a request up, here and at the worker, if it is open."""
         self._dequeue(key)
-        if self._jobs.pop(key, None) and self._transport is not None:
-            self._transport.write(to_frame(Cancel(key)))
+        if self._jobs.pop(key, None):
+            self._write(Cancel(key))
 
     def _dequeue(self, key: Hashable) -> None:
         self._plain.discard(key)
@@ -288,8 +326,8 @@ class WorkerClient:
         every client that has hung up."""
         if turns:
             asyncio.get_running_loop().call_soon(self._flush, turns - 1)
-        elif self._transport is not None:
-            self._transport.write(to_frame(Flushed()))
+        else:
+            self._write(Flushed())
 
     def _on_report(self, report: Report) -> None:
         self._steps, self._rows_in_use = report.steps, report.rows_in_use
@@ -299,34 +337,51 @@ class WorkerClient:
                 if queue.discard(key):
                     throughput.add(now)
         for key, tokens in report.tokens:
-            job = self._jobs.get(key)
-            if job is not None and job.on_tokens is not None:
-                job.on_tokens(tokens)
+            if job := self._jobs.get(key):
+                job.tell(tokens)
         for key, outcome in report.outcomes:
             if job := self._jobs.pop(key, None):
                 job.settle(outcome)
 
     def _on_disconnect(self) -> None:
-        """Fails all open requests, and restarts the worker unless this client is closing."""
+        """Restarts the worker, which then gets the open requests that may be repeated. Fails the
+        others, or all if this client is closing."""
         if self._transport is None:
             return
         self._transport, self._rows_in_use = None, 0
         if self._next_check is not None:
             self._next_check.cancel()
-        jobs, self._jobs = self._jobs, {}
-        for key in jobs:
-            self._dequeue(key)
         failure, self._failure = self._failure, "has died"
-        reason = "the server is stopping" if self._is_closing else f"the model's process {failure}"
-        for job in jobs.values():  # one error each: a raised error remembers its raiser
-            job.settle(Unavailable(f"{reason}; try again later"))
-        if not self._is_closing:
-            self._restarts += 1
-            logger.error("the model's process %s with %d requests; restarting", failure, len(jobs))
-            self._restarting = asyncio.get_running_loop().create_task(self._restart())
+        if self._is_closing:
+            self._refuse_all("the server is stopping")
+            return
+        self._restarts += 1
+        logger.error(
+            "the model's process %s with %d requests; restarting", failure, len(self._jobs)
+        )
+        for key, job in list(self._jobs.items()):
+            self._dequeue(key)
+            if job.can_be_repeated:
+                job.was_lost = True
+                self._queue_of(job).add(key, job.cost)
+            else:
+                self._refuse(key, f"the model's process {failure}")
+        self._restarting = asyncio.get_running_loop().create_task(self._restart())
+
+    def _refuse_all(self, reason: str) -> None:
+        """Fails all open requests, and further ones."""
+        self._takes_requests = False
+        for key in list(self._jobs):
+            self._refuse(key, reason)
+
+    def _refuse(self, key: Hashable, reason: str) -> None:
+        self._dequeue(key)
+        # One error for each: a raised error remembers its raiser.
+        self._jobs.pop(key).settle(Unavailable(f"{reason}; try again later"))
 
     async def _restart(self) -> None:
-        """Starts another worker; tries again until one is ready."""
+        """Starts another worker; tries again until one is ready. Requests wait for the first try
+        only."""
         pause = SHORTEST_PAUSE_SECONDS
         while not self.is_alive:
             try:
@@ -334,6 +389,7 @@ class WorkerClient:
                 self._worker = await asyncio.to_thread(self._new_worker)
                 await self.open()
             except Exception as error:  # any error may be temporary
+                self._refuse_all("the model's process cannot be started again")
                 logger.error("the model's process cannot be started again: %r", error)
                 logger.error("next try in %g seconds", pause)
                 await asyncio.sleep(pause)
