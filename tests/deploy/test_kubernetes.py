@@ -77,6 +77,29 @@ def test_prometheus_asks_a_route_of_the_server() -> None:
 
 
 @pytest.mark.parametrize("folder", SERVERS)
+def test_all_ports_lead_to_that_of_the_server(folder: str) -> None:
+    manifests = built(folder)
+    (server,) = pod_of(folder)["containers"]
+    (port,) = server["ports"]
+    assert f"EXPOSE {port['containerPort']}\n" in (ROOT / "Dockerfile").read_text()
+    asked = [server[name]["httpGet"]["port"] for name in server if name.endswith("Probe")]
+    asked += [each["targetPort"] for each in manifests["Service"]["spec"]["ports"]]
+    (allowed,) = manifests["NetworkPolicy"]["spec"]["ingress"]
+    asked += [each["port"] for each in allowed["ports"]]
+    if "PodMonitor" in manifests:
+        asked += [each["port"] for each in manifests["PodMonitor"]["spec"]["podMetricsEndpoints"]]
+    assert set(asked) == {port["name"]}
+
+
+def test_the_queue_is_that_of_the_pods_that_it_scales() -> None:
+    manifests = built("overlays/queue")
+    scaled = manifests["ScaledObject"]["spec"]
+    assert scaled["scaleTargetRef"]["name"] == manifests["Deployment"]["metadata"]["name"]
+    (server,) = pod_of("overlays/queue")["containers"]
+    assert f'container="{server["name"]}"' in scaled["triggers"][0]["metadata"]["query"]
+
+
+@pytest.mark.parametrize("folder", SERVERS)
 def test_a_pod_lives_until_its_requests_are_answered(folder: str) -> None:
     settings = built(folder)["ConfigMap"]["data"]
     seconds = int(settings["SEQ2SEQ_DRAIN_SECONDS"])
