@@ -66,6 +66,9 @@ class CostQueue:
     def __len__(self) -> int:
         return len(self._units)
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._units
+
     @property
     def is_full(self) -> bool:
         """Tells whether no more requests may wait."""

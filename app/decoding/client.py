@@ -69,7 +69,7 @@ class _Job:
         cost: of the request.
         on_tokens: called with tokens that have become certain.
         has_tokens: whether it was called.
-        was_lost: whether a worker had the request when it died.
+        was_begun: whether a worker had begun the request when it died.
     """
 
     answer: _Answer
@@ -77,13 +77,13 @@ class _Job:
     cost: float
     on_tokens: Callable[[Tokens], None] | None = None
     has_tokens: bool = False
-    was_lost: bool = False
+    was_begun: bool = False
 
     @property
     def can_be_repeated(self) -> bool:
-        """Tells whether another worker may decode it: nothing of its answer was passed on, and it
-        was not at two workers that died, in case it killed them."""
-        return not (self.has_tokens or self.was_lost)
+        """Tells whether another worker may decode it from the start: nothing of its answer was
+        passed on, and no two workers died while they decoded it, in case it killed them."""
+        return not (self.has_tokens or self.was_begun)
 
     def tell(self, tokens: Tokens) -> None:
         """Passes on tokens that have become certain, if the caller wants them."""
@@ -109,9 +109,9 @@ class WorkerClient:
     """Submits the requests of many callers to one worker. Belongs to one event loop.
 
     If the worker dies, or has requests and makes no step for some time, the client starts another
-    one, and requests wait for it. Those that the dead one had are repeated, but once only, in case
-    it was they that killed it, and not if a part of their answer was passed on; these fail with
-    `Unavailable`, and so do all requests if the worker cannot be started.
+    one, and requests wait for it. Those that the dead one had begun are repeated, but once only, in
+    case it was they that killed it, and not if a part of their answer was passed on; these fail
+    with `Unavailable`, and so do all requests if the worker cannot be started.
 
     Args:
         worker: is ready.
@@ -360,10 +360,12 @@ class WorkerClient:
             "the model's process %s with %d requests; restarting", failure, len(self._jobs)
         )
         for key, job in list(self._jobs.items()):
-            self._dequeue(key)
+            queue = self._queue_of(job)
+            if key in queue:  # the worker has not begun it
+                continue
             if job.can_be_repeated:
-                job.was_lost = True
-                self._queue_of(job).add(key, job.cost)
+                job.was_begun = True
+                queue.add(key, job.cost)
             else:
                 self._refuse(key, f"the model's process {failure}")
         self._restarting = asyncio.get_running_loop().create_task(self._restart())

@@ -163,10 +163,9 @@ class Lane:
             return
         self.rows_in_use += sum(job.rows for job in jobs)
         self._news.taken += [job.key for job in jobs]
+        self._report()  # first: should this process die of a request, the server knows which it had
         requests = [job.request for job in jobs]
         self._encoding = jobs, self._encoder.submit(self._search.encode, requests)
-        if self._queue or not self.running:  # rows are scarce, or no other report comes for a step
-            self._report()
         if not self.running:
             self._join_encoded()
 

@@ -405,23 +405,24 @@ def test_no_more_requests_wait_for_a_worker_than_the_queue_takes(engine: Stepped
     with_client(engine, scenario, max_rows=2, max_queue=2)
 
 
-def test_a_request_that_two_workers_died_with_fails(engine: SteppedEngine) -> None:
+def test_a_request_fails_if_two_workers_died_while_they_decoded_it(engine: SteppedEngine) -> None:
     async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
         deadly = submit(max_tokens=LONG)
         await engine.next_rows()
+        waiting = submit(max_tokens=1)
+        await started(waiting)
         kill_worker(client)
         await restarts_become(client, 1)
-        newcomer = submit(max_tokens=1)
         engine.go()  # the first worker's step
-        await becomes(lambda: client.is_alive)
+        await becomes(lambda: client.rows_in_use == 1)
         kill_worker(client)
         with pytest.raises(Unavailable, match="has died"):
             await deadly
         engine.go(LONG)
-        assert (await newcomer)[0].tokens == (TOKEN,)
+        assert (await waiting)[0].tokens == (TOKEN,)
         assert client.restarts == 2
 
-    with_client(engine, scenario)
+    with_client(engine, scenario, max_rows=1)
 
 
 def test_only_what_has_told_no_tokens_is_decoded_again(engine: SteppedEngine) -> None:
