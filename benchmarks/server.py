@@ -53,11 +53,21 @@ class Server:
 
     Attributes:
         port: where it listens, on this machine.
-        pid: of its process.
+        process: its own; others may be children of it.
     """
 
     port: int
-    pid: int
+    process: subprocess.Popen[Any]
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self.process.pid
+
+    def stop(self) -> int:
+        """Lets it answer what it has been asked, and end. Its exit code."""
+        self.process.terminate()
+        return self.process.wait()
 
     def state(self) -> dict[str, Any]:
         """What `/health/ready` tells."""
@@ -79,9 +89,9 @@ class Server:
         return seconds[0], sum(seconds[1:])
 
     def pids(self) -> list[int]:
-        """Of the process that answers, and of its children."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [self.pid, *map(int, children)]
+        """Of the process that answers, and of its children, whichever thread has started them."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/children")
+        return [self.pid, *(int(pid) for thread in threads for pid in thread.read_text().split())]
 
 
 def resident_bytes(pid: int) -> int:
@@ -93,11 +103,17 @@ def resident_bytes(pid: int) -> int:
 @contextmanager
 def running_server(model: str, **settings: object) -> Iterator[Server]:
     """A server of `model` on a free port, ready, for as long as the `with` lasts."""
-    port = free_port()
-    named = {"MODEL": model, "PORT": port, **{key.upper(): each for key, each in settings.items()}}
-    environment = {f"SEQ2SEQ_{name}": str(value) for name, value in named.items()}
-    with running(["app"], port, environment) as server:
+    server = start_server(model, free_port(), **settings)
+    try:
         yield server
+    finally:
+        server.stop()
+
+
+def start_server(model: str, port: int, **settings: object) -> Server:
+    """A server of `model`, once it is ready."""
+    named = {"MODEL": model, "PORT": port, **{key.upper(): each for key, each in settings.items()}}
+    return _start(["app"], port, {f"SEQ2SEQ_{name}": str(value) for name, value in named.items()})
 
 
 def free_port() -> int:
@@ -109,30 +125,36 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(
-    module: Sequence[str], port: int, environment: Mapping[str, str] | None = None
-) -> Iterator[Server]:
+def running(module: Sequence[str], port: int) -> Iterator[Server]:
     """A Python module with its arguments, as a process that listens on `port`, once it is ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *module],
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.DEVNULL,
-    )
+    server = _start(module, port, {})
     try:
-        server = Server(port, process.pid)
-        _wait_until_ready(server, process)
         yield server
     finally:
-        process.terminate()
-        process.wait()
+        server.stop()
 
 
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+def _start(module: Sequence[str], port: int, environment: Mapping[str, str]) -> Server:
+    process = subprocess.Popen(
+        [sys.executable, "-m", *module],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+    )
+    server = Server(port, process)
+    try:
+        _wait_until_ready(server)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _wait_until_ready(server: Server) -> None:
     give_up = time.monotonic() + PATIENCE_S
-    while time.monotonic() < give_up and process.poll() is None:
+    while time.monotonic() < give_up and server.process.poll() is None:
         try:
             server.state()
             return
         except OSError:
             time.sleep(0.05)
-    raise SystemExit(f"the server did not start (exit code {process.poll()})")
+    raise SystemExit(f"the server did not start (exit code {server.process.poll()})")

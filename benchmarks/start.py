@@ -56,7 +56,7 @@ def start_once(model: str, engine: str, port: int) -> tuple[float, int]:
     )
     try:
         ask_until_answered(server, f"http://127.0.0.1:{port}/reply")
-        return time.perf_counter() - begin, Server(port, server.pid).resident_bytes()
+        return time.perf_counter() - begin, Server(port, server).resident_bytes()
     finally:
         server.terminate()
         server.wait()
