@@ -59,6 +59,8 @@ def main(arguments: list[str] | None = None, program: str = "python -m training"
     try:
         summary = chosen.run(chosen)
         with writing(Path("standard output")):
+            if not summary:  # another process has one
+                return 0
             print(summary, file=sys.stderr if chosen.command in PRINTING else sys.stdout)
             sys.stdout.flush()
     except Seq2SeqError as error:
@@ -134,6 +136,13 @@ def _add_recipe_commands(commands: Commands) -> None:
                 help="of the Ray cluster; by default RAY_ADDRESS, else one is started here",
             )
             command.add_argument("--strict", action="store_true", help=STRICT)
+        if name == "fit":
+            command.add_argument(
+                "--devices",
+                type=_count,
+                default=1,
+                help="number of devices, in each process if there are several; needs JAX",
+            )
     _add_evaluate_options(commands.choices["evaluate"])
     commands.choices["export"].add_argument(
         "--precision",
@@ -363,7 +372,7 @@ def _fit(chosen: argparse.Namespace) -> str:
     with quiet_framework():
         from training.fit.loop import fit
 
-    return fit(read_recipe_to_train(chosen.recipe))
+    return fit(read_recipe_to_train(chosen.recipe), chosen.devices)
 
 
 def _evaluate(chosen: argparse.Namespace) -> str:

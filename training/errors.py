@@ -5,6 +5,7 @@ Seq2SeqError <- CorpusError      a corpus cannot be read, or nothing of it is le
 CorpusError  <- MisalignedError  sides that should be line-aligned are not
 CorpusError  <- MismatchError    two subtitle files are not of one film
 Seq2SeqError <- CheckpointError  a checkpoint is broken or belongs to another run
+Seq2SeqError <- DeviceError      devices or processes cannot train together
 Seq2SeqError <- DivergenceError  a loss is no number, or far above that of guessing
 """
 
@@ -32,6 +33,10 @@ class MismatchError(CorpusError):
 
 class CheckpointError(Seq2SeqError):
     """A checkpoint is broken or belongs to another run."""
+
+
+class DeviceError(Seq2SeqError):
+    """Devices or processes cannot train together."""
 
 
 class DivergenceError(Seq2SeqError):

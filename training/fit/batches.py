@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from training.fit.shapes import UNPLANNED, Shapes
 from training.prepare.shards import Shard
 
-#: Lengths that sources and targets are padded to, so that few shapes are ever compiled; longer ones
-#: to a multiple of the last.
-LENGTHS = (4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
-
 Int32 = NDArray[np.int32]
+#: From the rows of a batch to those of this process.
+Share: TypeAlias = Callable[[int], slice]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Input of one training step. Rows beyond the last example have weight 0.
+    """Input of one training step, or a process' share of it. Rows beyond the last example have
+    weight 0.
 
     Attributes:
         source_ids: int32 `(batch, source_len)`, padded with `PAD_ID`.
         target_ids: int32 `(batch, target_len)`, input of the decoder: begins with `BOS_ID`.
         labels: int32 `(batch, target_len)`, its expected output: ends with `EOS_ID`.
         weights: float32 `(batch, target_len)`, 1 at real labels.
+        tokens: real labels of the whole step, in all processes.
     """
 
     source_ids: Int32
     target_ids: Int32
     labels: Int32
     weights: NDArray[np.float32]
+    tokens: int
 
     @property
     def inputs(self) -> dict[str, Int32]:
@@ -41,7 +44,7 @@ class Batch:
 
 
 def plan_batches(
-    shard: Shard, batch_tokens: int, *, seed: int, epoch: int
+    shard: Shard, batch_tokens: int, *, seed: int, epoch: int, shapes: Shapes = UNPLANNED
 ) -> list[NDArray[np.int64]]:
     """Plans the batches of an epoch; returns the indices of each. The plan depends on seed and
     epoch; the number of batches is the same in every epoch.
@@ -50,32 +53,53 @@ def plan_batches(
     within a shape and that of the batches is random.
     """
     draw = np.random.default_rng([seed, epoch])
-    source_len, target_len = _padded(shard.source_lengths), _padded(shard.target_lengths + 1)
+    source_len, target_len = shapes.pad(shard.source_lengths, shard.target_lengths + 1)
     order = draw.permutation(len(shard))
     order = order[np.lexsort((source_len[order], target_len[order]))]
     batches: list[NDArray[np.int64]] = []
     for group in np.split(order, np.flatnonzero(np.diff(target_len[order])) + 1):
-        rows = rows_of_a_batch(int(target_len[group[0]]), batch_tokens)
+        rows = shapes.rows(int(target_len[group[0]]), batch_tokens)
         batches += np.array_split(group, range(rows, len(group), rows))
     return [batches[i] for i in draw.permutation(len(batches))]
 
 
-def rows_of_a_batch(target_len: int, batch_tokens: int) -> int:
-    """Returns the number of examples of `target_len` that fit the budget, at least one."""
-    return max(1, batch_tokens // target_len)
-
-
-def read_batches(shard: Shard, plan: list[NDArray[np.int64]], batch_tokens: int) -> Iterator[Batch]:
-    """Yields the batches of a plan, each with the full number of rows for its shape."""
+def read_batches(
+    shard: Shard,
+    plan: list[NDArray[np.int64]],
+    batch_tokens: int,
+    shapes: Shapes = UNPLANNED,
+    share: Share = lambda rows: slice(0, rows),
+) -> Iterator[Batch]:
+    """Yields the batches of a plan, each with the full number of rows for its shape, or this
+    process' share of them."""
     for indices in plan:
-        yield make_batch(shard.source_ids(indices), shard.target_ids(indices), batch_tokens)
+        target_lengths = shard.target_lengths[indices] + 1
+        shape = shape_of_batch(shard.source_lengths[indices], target_lengths, batch_tokens, shapes)
+        rows = share(shape[0])
+        own, shape = indices[rows], (rows.stop - rows.start, *shape[1:])
+        batch = make_batch(shard.source_ids(own), shard.target_ids(own), shape)
+        yield replace(batch, tokens=int(target_lengths.sum()))
 
 
-def make_batch(sources: list[Int32], targets: list[Int32], batch_tokens: int) -> Batch:
+def shape_of_batch(
+    source_lengths: Int32, target_lengths: Int32, batch_tokens: int, shapes: Shapes = UNPLANNED
+) -> tuple[int, int, int]:
+    """Returns rows, source length and target length of a batch of examples.
+
+    Args:
+        source_lengths: with the end of sentence, `(examples,)`.
+        target_lengths: likewise.
+        batch_tokens: target tokens of a batch, padding included.
+        shapes: those to choose from.
+    """
+    padded = shapes.pad(source_lengths, target_lengths)
+    source_len, target_len = (int(lengths.max()) for lengths in padded)
+    return max(len(source_lengths), shapes.rows(target_len, batch_tokens)), source_len, target_len
+
+
+def make_batch(sources: list[Int32], targets: list[Int32], shape: tuple[int, int, int]) -> Batch:
     """Pads examples to a batch (sources end with `EOS_ID`, targets have neither begin nor end)."""
-    source_len = int(_padded(np.array([max(map(len, sources))]))[0])
-    target_len = int(_padded(np.array([max(map(len, targets)) + 1]))[0])
-    rows = max(len(sources), rows_of_a_batch(target_len, batch_tokens))
+    rows, source_len, target_len = shape
     source_ids = np.full((rows, source_len), PAD_ID, np.int32)
     target_ids = np.full((rows, target_len), PAD_ID, np.int32)
     labels = np.full((rows, target_len), PAD_ID, np.int32)
@@ -88,11 +112,4 @@ def make_batch(sources: list[Int32], targets: list[Int32], batch_tokens: int) ->
         labels[row, : len(target)] = target
         labels[row, len(target)] = EOS_ID
         weights[row, : len(target) + 1] = 1.0
-    return Batch(source_ids, target_ids, labels, weights)
-
-
-def _padded(lengths: Int32) -> Int32:
-    """Rounds each length up to one of `LENGTHS`, or to a multiple of the last."""
-    longest = LENGTHS[-1]
-    listed = np.asarray(LENGTHS, np.int32)[np.searchsorted(LENGTHS[:-1], lengths)]
-    return np.where(lengths <= longest, listed, -(-lengths // longest) * longest).astype(np.int32)
+    return Batch(source_ids, target_ids, labels, weights, sum(map(len, targets)) + len(targets))

@@ -21,6 +21,7 @@ class Progress:
 
     Attributes:
         run: fingerprint of the recipe and its data; a checkpoint of another run is refused.
+        devices: number of devices that train it, in all processes.
         epoch: from 0.
         batch: batches of this epoch that are done.
         step: batches done in all.
@@ -31,6 +32,7 @@ class Progress:
     """
 
     run: str
+    devices: int = 1
     epoch: int = 0
     batch: int = 0
     step: int = 0
@@ -85,11 +87,11 @@ def write_durably(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def load_checkpoint(path: Path, model: keras.Model, run: str) -> Progress:
+def load_checkpoint(path: Path, model: keras.Model, run: str, devices: int = 1) -> Progress:
     """Restores `model`, which is compiled and built, and returns the progress of its run.
 
     Raises:
-        CheckpointError: if the file is broken or belongs to another run.
+        CheckpointError: if the file is broken, or belongs to another run or number of devices.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -98,6 +100,11 @@ def load_checkpoint(path: Path, model: keras.Model, run: str) -> Progress:
                 raise CheckpointError(
                     f"{path}: belongs to another recipe or corpus. Delete the folder "
                     f"{path.parent} to train anew, or set another `output` in the recipe."
+                )
+            if progress.devices != devices:
+                raise CheckpointError(
+                    f"{path}: was trained on {progress.devices} devices, not on {devices}. Go on "
+                    f"with {progress.devices}, or delete the folder {path.parent} to train anew."
                 )
             for name, variable in _variables(model).items():
                 variable.assign(np.asarray(file[name]))

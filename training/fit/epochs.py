@@ -32,12 +32,15 @@ class EpochShards:
         recipe: `fit.sample_pieces`, `fit.seed`, and `variants` of its sources.
         corpus: the prepared corpus.
         folder: receives a file if something varies.
+        process: number of this process, each of which has a file of its own.
     """
 
-    def __init__(self, recipe: Recipe, corpus: PreparedCorpus, folder: Path) -> None:
+    def __init__(
+        self, recipe: Recipe, corpus: PreparedCorpus, folder: Path, *, process: int = 0
+    ) -> None:
         self._recipe = recipe
         self._corpus = corpus
-        self._path = folder / EPOCH_FILE
+        self._path = folder / (f"{process}-{EPOCH_FILE}" if process else EPOCH_FILE)
         self._variants: list[tuple[Variant, ...]] = [
             source.variants for source in recipe.corpus.sources
         ]

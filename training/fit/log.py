@@ -1,4 +1,5 @@
-"""Log of `fit` while it trains: a progress bar in a terminal, lines elsewhere."""
+"""Log of `fit` while it trains: a progress bar in a terminal, lines elsewhere, curves for
+TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tensorboard.summary import Writer
 from tqdm import tqdm
 
 #: Seconds between two lines where there is no terminal.
@@ -22,6 +25,7 @@ class FitLog:
         epochs: the most epochs of the run.
         total_steps: steps of all epochs.
         step: step at which this process begins.
+        curves: folder for TensorBoard; None: nothing is written, and nothing is printed.
         clock: monotonic, in seconds.
     """
 
@@ -31,6 +35,7 @@ class FitLog:
         epochs: int,
         total_steps: int,
         step: int,
+        curves: Path | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._epochs = epochs
@@ -42,10 +47,11 @@ class FitLog:
             initial=step,
             unit="step",
             desc="fit",
-            disable=None,
+            disable=None if curves else True,
             ncols=size.columns,
             nrows=size.lines,
         )
+        self._writer = Writer(str(curves)) if curves else None
         self._has_lines = self._bar.disable or not sys.stdout.isatty()
         self._step = step
         self._tokens = 0
@@ -62,6 +68,8 @@ class FitLog:
         traceback: TracebackType | None,
     ) -> None:
         self._bar.close()
+        if self._writer:
+            self._writer.close()
 
     def add_step(self, epoch: int, loss: float, tokens: int) -> None:
         """Records one step.
@@ -96,8 +104,14 @@ class FitLog:
 
     def write(self, line: str) -> None:
         """Prints a line on standard output at once, above the bar if there is one."""
-        self._bar.write(line)
-        sys.stdout.flush()
+        if self._writer:
+            self._bar.write(line)
+            sys.stdout.flush()
+
+    def add_scalar(self, name: str, value: float) -> None:
+        """Adds a point to a curve, at the present step."""
+        if self._writer:
+            self._writer.add_scalar(name, value, step=self._step)
 
     def _time_left(self, now: float, before: str) -> str:
         done = self._step - self._first_step - 1

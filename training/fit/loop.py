@@ -12,11 +12,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import keras
-from tensorboard.summary import Writer
+import numpy as np
+from numpy.typing import NDArray
 
 from model.engine.keras import load_network
 from model.folder import WEIGHTS_FILE, ModelFolder, load_folder, require_replaceable
@@ -27,41 +27,57 @@ from training.fit.answers import bleu_of, warn_of_answers
 from training.fit.baselines import describe_loss, unigram_entropy, unigram_logprobs
 from training.fit.batches import Batch, plan_batches, read_batches
 from training.fit.checkpoints import Progress, load_checkpoint, save_checkpoint, write_durably
+from training.fit.distribution import COMPILES_STEPS, ONE_DEVICE, Devices, choose_devices
 from training.fit.divergence import DivergenceCheck
 from training.fit.epochs import EpochShards
 from training.fit.log import FitLog
 from training.fit.losses import TokenCrossEntropy
 from training.fit.optimizer import averaged_weights, build_optimizer
 from training.fit.scoring import Scorer, TokenScore
+from training.fit.shapes import UNPLANNED, plan_shapes
 from training.fit.sizing import network_config, sized_options
 from training.fit.word_vectors import start_from_word_vectors
 from training.model_card import Metrics, weights_of, write_model
 from training.prepare.prepare import PreparedCorpus, open_prepared
+from training.prepare.shards import Shard
 from training.recipe import Recipe, start_of
 
 CHECKPOINT_FILE = "checkpoint.h5"
 BEST_WEIGHTS_FILE = "best.weights.h5"
+COMPILED_FOLDER = "compiled"
 #: Options that may change between two calls: they determine how long a run lasts, nothing else.
 LENGTH_OPTIONS = {"epochs", "patience", "checkpoint_every"}
 #: Least points of `train/loss` in an epoch; a long epoch has one every `MOST_STEPS` steps.
 POINTS_PER_EPOCH, MOST_STEPS = 10, 100
 
 
-def fit(recipe: Recipe) -> str:
+def fit(recipe: Recipe, devices: int = 1) -> str:
     """Trains what `recipe` describes and writes its model folder.
 
+    Args:
+        recipe: what to train.
+        devices: number of devices of each process that trains it; see `distribution`.
+
     Returns:
-        a line with the path of the model and its scores, and one for each warning.
+        a line with the path of the model and its scores, and one for each warning; nothing in all
+        processes but the first.
 
     Raises:
         CorpusError: if `prepare` has not been run.
         CheckpointError: if the checkpoint is of another run, or broken.
         FolderError: if something that is no model lies where the model is to be written.
+        DeviceError: if there are not so many devices, or one of several processes ends.
         DivergenceError: if a loss is no number, or far above that of guessing. Nothing of that
             epoch is saved.
     """
-    run = Run(recipe, open_prepared(recipe))
-    run.train()
+    corpus = open_prepared(recipe)
+    compiled = Path(recipe.output) / COMPILED_FOLDER
+    chosen = choose_devices(devices, seed=recipe.fit.seed, compiled=compiled)
+    with chosen.watched():
+        run = Run(recipe, corpus, chosen)
+        run.train()
+    if not chosen.is_first:
+        return ""
     run.write_best()
     metrics, part = run.metrics(), run.part
     summary = (
@@ -81,15 +97,22 @@ class Run:
     Args:
         recipe: what to train; its `output` receives checkpoints, losses and the model.
         corpus: what to train on.
+        devices: that train it.
     """
 
-    def __init__(self, recipe: Recipe, corpus: PreparedCorpus) -> None:
+    def __init__(
+        self, recipe: Recipe, corpus: PreparedCorpus, devices: Devices = ONE_DEVICE
+    ) -> None:
         self.recipe = recipe
         self.corpus = corpus
+        self.devices = devices
         self.fallback = fallback_of(recipe, corpus)
         self.part = "dev" if len(corpus.dev) else "train"
         by_heart = self.part == "train"
-        self.options = sized_options(recipe.fit, corpus.train, by_heart=by_heart)
+        self._shapes = plan_shapes(corpus.train, devices.count) if COMPILES_STEPS else UNPLANNED
+        self.options = sized_options(
+            recipe.fit, corpus.train, by_heart=by_heart, shapes=self._shapes
+        )
         self.scored = corpus.part(self.part)
         self.folder = Path(recipe.output) / "checkpoints"
         self.model_path = Path(recipe.output) / "model"
@@ -98,28 +121,38 @@ class Run:
         keras.utils.clear_session()  # checkpoints name weights, whose names count networks
         _make_deterministic(recipe.fit.seed)
         keras.mixed_precision.set_dtype_policy(recipe.fit.precision)
+        self.steps_per_epoch = len(self._plan(corpus.train, seed=0, epoch=0))
+        self.total_steps = self.options.epochs * self.steps_per_epoch
+        vocab_size = corpus.tokenizer.target_vocab_size
+        self._epochs = EpochShards(recipe, corpus, self.folder, process=devices.process)
+        self.entropy = unigram_entropy(corpus.train, self.scored, vocab_size)
+        self._divergence = DivergenceCheck(vocab_size)
+        with devices.scope():
+            self._start(vocab_size)
+        self.scorer = Scorer(self.network, self.options.batch_tokens, self._shapes, devices)
+
+    def _start(self, vocab_size: int) -> None:
+        """Builds the network and the state of its training, new or from the checkpoint."""
+        recipe, corpus, path = self.recipe, self.corpus, self.folder / CHECKPOINT_FILE
         self.network = TokenSeq2Seq(network_config(recipe, corpus))
         start = start_of(recipe)
-        vocab_size = corpus.tokenizer.target_vocab_size
         if start:
             self.network.load_weights(start.path / WEIGHTS_FILE)
         else:  # the untrained network predicts the frequencies of the corpus
             self.network.projection.bias.assign(unigram_logprobs(corpus.train, vocab_size))
-        plan = plan_batches(corpus.train, self.options.batch_tokens, seed=0, epoch=0)
-        self.steps_per_epoch = len(plan)
-        self.total_steps = self.options.epochs * self.steps_per_epoch
         self._compile()
-        self._epochs = EpochShards(recipe, corpus, self.folder)
-        self.scorer = Scorer(self.network, self.options.batch_tokens)
-        self.entropy = unigram_entropy(corpus.train, self.scored, vocab_size)
-        self._divergence = DivergenceCheck(vocab_size)
-        self.progress = Progress(run=_fingerprint(recipe, corpus, start))
-        if (self.folder / CHECKPOINT_FILE).exists():
+        self.progress = Progress(_fingerprint(recipe, corpus, start), self.devices.count)
+        if path.exists():
             self.progress = load_checkpoint(
-                self.folder / CHECKPOINT_FILE, self.network, self.progress.run
+                path, self.network, self.progress.run, self.devices.count
             )
         elif recipe.fit.word_vectors:
             start_from_word_vectors(self.network, corpus.tokenizer, Path(recipe.fit.word_vectors))
+        if not self.devices.agree_on(repr(self.progress)):
+            raise CheckpointError(
+                f"{path}: the processes of this run have different checkpoints, recipes or "
+                f"corpora. Put {recipe.output} into a folder that all of them share."
+            )
 
     @property
     def is_finished(self) -> bool:
@@ -138,23 +171,34 @@ class Run:
         """Trains from the last checkpoint to the end."""
         options, progress = self.options, self.progress
         point = max(1, min(MOST_STEPS, self.steps_per_epoch // POINTS_PER_EPOCH))
-        with (
-            FitLog(epochs=options.epochs, total_steps=self.total_steps, step=progress.step) as log,
-            closing(Writer(str(self.folder.parent / "tensorboard"))) as tracker,
-        ):
+        log = FitLog(
+            epochs=options.epochs,
+            total_steps=self.total_steps,
+            step=progress.step,
+            curves=self.folder.parent / "tensorboard" if self.devices.is_first else None,
+        )
+        with log:
             if not self.is_finished:
                 self._warn_of_cuts(log)
+                self._tell_of_devices(log)
             while not self.is_finished:
                 for batch in self._rest_of_the_epoch():
-                    tokens = int(batch.weights.sum())
-                    loss = self._train_on(batch, tokens)
-                    log.add_step(progress.epoch + 1, loss, tokens)
+                    loss = self._train_on(batch)
+                    log.add_step(progress.epoch + 1, loss, batch.tokens)
                     if progress.step % point == 0:
-                        tracker.add_scalar("train/loss", loss, step=progress.step)
+                        log.add_scalar("train/loss", loss)
                     is_sound = loss <= self._divergence.train_limit(progress.first_loss)
                     if progress.step % options.checkpoint_every == 0 and is_sound:
                         self._save()
-                self._end_epoch(tracker, log)
+                self._end_epoch(log)
+
+    def _tell_of_devices(self, log: FitLog) -> None:
+        if self._shapes.levels:
+            shapes = sum(len(source_lengths) for _, source_lengths in self._shapes.levels)
+            log.write(
+                f"batches of {shapes} shapes, each of which is compiled once; devices: "
+                f"{self.devices.count}, processes: {self.devices.processes}"
+            )
 
     def _warn_of_cuts(self, log: FitLog) -> None:
         for name, share in (("warmup_steps", "half"), ("average_steps", "a tenth")):
@@ -211,14 +255,20 @@ class Run:
     def _rest_of_the_epoch(self) -> Iterator[Batch]:
         options, progress = self.options, self.progress
         shard = self._epochs(progress.epoch)
-        plan = plan_batches(shard, options.batch_tokens, seed=options.seed, epoch=progress.epoch)
-        return read_batches(shard, plan[progress.batch :], options.batch_tokens)
+        plan = self._plan(shard, seed=options.seed, epoch=progress.epoch)[progress.batch :]
+        share = self.devices.share
+        return read_batches(shard, plan, options.batch_tokens, self._shapes, share)
 
-    def _train_on(self, batch: Batch, tokens: int) -> float:
+    def _plan(self, shard: Shard, *, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+        tokens = self.options.batch_tokens
+        return plan_batches(shard, tokens, seed=seed, epoch=epoch, shapes=self._shapes)
+
+    def _train_on(self, batch: Batch) -> float:
         """Trains on `batch` and returns its loss before the update."""
         progress = self.progress
         self.network.reset_metrics()  # else Keras returns the mean of all batches so far
-        loss = float(self.network.train_on_batch(batch.inputs, batch.labels, batch.weights))
+        with self.devices.scope():
+            loss = float(self.network.train_on_batch(batch.inputs, batch.labels, batch.weights))
         if not progress.step:
             progress.first_loss = loss
         fault = self._divergence.find_in_training(loss, first_loss=progress.first_loss)
@@ -226,17 +276,17 @@ class Run:
             raise self._diverged(f"the training loss {fault}")
         progress.batch += 1
         progress.step += 1
-        progress.epoch_loss += loss * tokens
-        progress.epoch_tokens += tokens
+        progress.epoch_loss += loss * batch.tokens
+        progress.epoch_tokens += batch.tokens
         return loss
 
-    def _end_epoch(self, tracker: Writer, log: FitLog) -> None:
+    def _end_epoch(self, log: FitLog) -> None:
         """Scores the dev part, saves the best weights and logs the scores."""
         with averaged_weights(self.network):
-            self._score(tracker, log)
+            self._score(log)
         self._save()
 
-    def _score(self, tracker: Writer, log: FitLog) -> None:
+    def _score(self, log: FitLog) -> None:
         progress, part = self.progress, self.part
         score = self.scorer(self.scored)
         fault = self._divergence.find_in_dev(
@@ -245,15 +295,17 @@ class Run:
         if fault:
             raise self._diverged(f"the {part} loss {fault}")
         if part == "dev":
-            tracker.add_scalar("dev/loss", score.loss, step=progress.step)
-        tracker.add_scalar(f"{part}/token_accuracy", score.accuracy, step=progress.step)
+            log.add_scalar("dev/loss", score.loss)
+        log.add_scalar(f"{part}/token_accuracy", score.accuracy)
         train_loss = progress.epoch_loss / progress.epoch_tokens
         scores = {"loss": score.loss, "token_accuracy": score.accuracy, "train_loss": train_loss}
         if self.options.best_by == "bleu":
-            scores["bleu"] = bleu_of(self.network, self.recipe, self.corpus, self.scored)
-            tracker.add_scalar(f"{part}/BLEU", scores["bleu"], step=progress.step)
+            scores["bleu"] = self.devices.from_first(
+                lambda: bleu_of(self.network, self.recipe, self.corpus, self.scored)
+            )
+            log.add_scalar(f"{part}/BLEU", scores["bleu"])
         progress.end_epoch(**scores)
-        if progress.scores_without_gain == 0:
+        if progress.scores_without_gain == 0 and self.devices.is_first:
             write_durably(self.folder / BEST_WEIGHTS_FILE, weights_of(self.network))
             self.write_best()
         described = _describe(progress, score, part, self.entropy)
@@ -271,13 +323,14 @@ class Run:
         )
 
     def _save(self) -> None:
-        save_checkpoint(self.folder / CHECKPOINT_FILE, self.network, self.progress)
+        if self.devices.is_first:
+            save_checkpoint(self.folder / CHECKPOINT_FILE, self.network, self.progress)
 
     def _compile(self) -> None:
         self.network.compile(
             optimizer=build_optimizer(self.options, self.total_steps),
             loss=TokenCrossEntropy(self.options.label_smoothing),
-            jit_compile=False,  # on a CPU, XLA trains slower
+            jit_compile=COMPILES_STEPS,
         )
         self.network.optimizer.build(self.network.trainable_variables)
 
@@ -297,6 +350,7 @@ def _fingerprint(recipe: Recipe, corpus: PreparedCorpus, start: ModelFolder | No
     variants = str([source.variants for source in recipe.corpus.sources])
     parts = [recipe.network.model_dump_json(), options, corpus.fingerprint, variants]
     parts += [start.config.sha256[WEIGHTS_FILE]] if start else []
+    parts += ["planned shapes"] if COMPILES_STEPS else []
     if recipe.fit.word_vectors:  # its name: the file may be found elsewhere the next time
         parts.append(Path(recipe.fit.word_vectors).name)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

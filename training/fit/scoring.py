@@ -11,7 +11,9 @@ from keras import ops
 
 from model.engine.compiled import compiled
 from training.fit.batches import Batch, plan_batches, read_batches
+from training.fit.distribution import ONE_DEVICE, Devices
 from training.fit.losses import TokenCrossEntropy
+from training.fit.shapes import UNPLANNED, Shapes
 from training.prepare.shards import Shard
 
 Tensor = Any
@@ -47,10 +49,20 @@ class Scorer:
     Args:
         network: see `model.networks.tokens.TokenSeq2Seq`; its current weights count.
         batch_tokens: target tokens of a batch, padding included.
+        shapes: of batches.
+        devices: that have the network.
     """
 
-    def __init__(self, network: keras.Model, batch_tokens: int) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        batch_tokens: int,
+        shapes: Shapes = UNPLANNED,
+        devices: Devices = ONE_DEVICE,
+    ) -> None:
         self._batch_tokens = batch_tokens
+        self._shapes = shapes
+        self._devices = devices
         cross_entropy = TokenCrossEntropy()
 
         def sums(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -64,15 +76,17 @@ class Scorer:
 
     def __call__(self, shard: Shard) -> TokenScore:
         """Scores every example of `shard`, at least one."""
-        plan = plan_batches(shard, self._batch_tokens, seed=0, epoch=0)
-        loss = correct = tokens = 0.0
-        for batch in read_batches(shard, plan, self._batch_tokens):
-            batch_loss, batch_correct = self._sums(_tensors(batch))
+        shapes, share = self._shapes, self._devices.share
+        plan = plan_batches(shard, self._batch_tokens, seed=0, epoch=0, shapes=shapes)
+        loss = correct = 0.0
+        tokens = 0
+        for batch in read_batches(shard, plan, self._batch_tokens, shapes, share):
+            batch_loss, batch_correct = self._sums(self._tensors(batch))
             loss += float(batch_loss)
             correct += float(batch_correct)
-            tokens += float(batch.weights.sum())
-        return TokenScore(loss / tokens, correct / tokens, int(tokens))
+            tokens += batch.tokens
+        return TokenScore(loss / tokens, correct / tokens, tokens)
 
-
-def _tensors(batch: Batch) -> dict[str, Tensor]:
-    return {name: ops.convert_to_tensor(array) for name, array in vars(batch).items()}
+    def _tensors(self, batch: Batch) -> dict[str, Tensor]:
+        arrays = {**batch.inputs, "labels": batch.labels, "weights": batch.weights}
+        return {name: self._devices.to_tensor(array) for name, array in arrays.items()}

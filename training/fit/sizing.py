@@ -14,6 +14,7 @@ from pydantic import Field
 
 from model.config import NetworkConfig, NetworkShape
 from training.fit.batches import plan_batches
+from training.fit.shapes import UNPLANNED, Shapes
 from training.prepare.prepare import PreparedCorpus
 from training.prepare.shards import Shard
 from training.recipe import FitConfig, Recipe
@@ -43,18 +44,21 @@ class SizedFitConfig(FitConfig):
     warmup_steps: int = Field(ge=0)
 
 
-def sized_options(options: FitConfig, train: Shard, *, by_heart: bool = False) -> SizedFitConfig:
+def sized_options(
+    options: FitConfig, train: Shard, *, by_heart: bool = False, shapes: Shapes = UNPLANNED
+) -> SizedFitConfig:
     """Returns `options` with all defaults filled in.
 
     Args:
         options: options of the recipe.
         train: the training part.
         by_heart: whether there is no other part to score.
+        shapes: of batches.
     """
     return sized_for(
         options,
         int((train.target_lengths + 1).sum()),
-        lambda batch_tokens: len(plan_batches(train, batch_tokens, seed=0, epoch=0)),
+        lambda batch_tokens: len(plan_batches(train, batch_tokens, seed=0, epoch=0, shapes=shapes)),
         by_heart=by_heart,
     )
 

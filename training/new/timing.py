@@ -11,7 +11,8 @@ import numpy as np
 
 from model.config import NetworkConfig
 from model.networks.tokens import TokenSeq2Seq
-from training.fit.batches import Batch, make_batch, rows_of_a_batch
+from training.fit.batches import Batch, make_batch, shape_of_batch
+from training.fit.distribution import COMPILES_STEPS
 from training.fit.losses import TokenCrossEntropy
 from training.fit.optimizer import build_optimizer
 from training.fit.sizing import SizedFitConfig
@@ -60,7 +61,7 @@ def measure_speed(
     network.compile(
         optimizer=build_optimizer(options, MEASURED_STEPS),
         loss=TokenCrossEntropy(options.label_smoothing),
-        jit_compile=False,
+        jit_compile=COMPILES_STEPS,
     )
     batch = _random_batch(config, options.batch_tokens, source_tokens, target_tokens)
     began = clock()
@@ -79,10 +80,11 @@ def _train(network: keras.Model, batch: Batch, steps: int) -> None:
 
 def _random_batch(config: NetworkConfig, tokens: int, source_len: int, target_len: int) -> Batch:
     draw = np.random.default_rng(0)
-    rows = rows_of_a_batch(target_len + 1, tokens)
+    lengths = np.array([[source_len], [target_len + 1]], np.int32)
+    shape = shape_of_batch(lengths[0], lengths[1], tokens)
 
     def ids(length: int, size: int) -> list[np.ndarray]:
-        return [draw.integers(4, size, length).astype(np.int32) for _ in range(rows)]
+        return [draw.integers(4, size, length).astype(np.int32) for _ in range(shape[0])]
 
     sources = ids(source_len, config.source_vocab_size)
-    return make_batch(sources, ids(target_len, config.target_vocab_size), tokens)
+    return make_batch(sources, ids(target_len, config.target_vocab_size), shape)

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from model.tokenizer import BOS_ID, EOS_ID
-from training.fit.batches import LENGTHS, make_batch, plan_batches, read_batches
+from training.fit.batches import make_batch, plan_batches, read_batches
+from training.fit.shapes import LENGTHS
 from training.prepare.shards import SCHEMA, Shard, write_shard
 
 
@@ -65,7 +66,7 @@ def test_batches_keep_within_the_budget_and_few_shapes(shard: Shard) -> None:
 
 
 def test_targets_are_read_one_step_behind_their_labels() -> None:
-    batch = make_batch([np.array([7, EOS_ID])], [np.array([8, 9])], batch_tokens=8)
+    batch = make_batch([np.array([7, EOS_ID])], [np.array([8, 9])], (2, 4, 4))
     assert batch.target_ids[0].tolist() == [BOS_ID, 8, 9, 0]
     assert batch.labels[0].tolist() == [8, 9, EOS_ID, 0]
     assert batch.weights[0].tolist() == [1, 1, 1, 0]

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from model.tokenizer import EOS_ID
+from training.fit.batches import plan_batches, read_batches
+from training.fit.shapes import Shapes, plan_shapes
+from training.prepare.shards import SCHEMA, Shard, write_shard
+
+BATCH_TOKENS = 256
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Shard:
+    draw = np.random.default_rng(1)
+    rows = [
+        {
+            "source_ids": [*draw.integers(5, 50, int(draw.integers(1, 60))).tolist(), EOS_ID],
+            "target_ids": draw.integers(5, 50, int(draw.integers(1, 40))).tolist(),
+            "source_turns": ["a"],
+            "target_text": "b",
+            "origin": "f:1",
+        }
+        for _ in range(500)
+    ]
+    write_shard(tmp_path / "train.arrow", [pa.RecordBatch.from_pylist(rows, SCHEMA)])
+    return Shard(tmp_path / "train.arrow")
+
+
+def lengths(*values: int) -> np.ndarray:
+    return np.array(values, np.int32)
+
+
+def test_an_epoch_has_at_most_twelve_planned_shapes(shard: Shard) -> None:
+    shapes = plan_shapes(shard, rows_multiple=3)
+    plan = plan_batches(shard, BATCH_TOKENS, seed=1, epoch=0, shapes=shapes)
+    batches = list(read_batches(shard, plan, BATCH_TOKENS, shapes))
+    assert 1 < len({(batch.source_ids.shape, batch.labels.shape) for batch in batches}) <= 12
+    assert all(len(batch.labels) % 3 == 0 for batch in batches)
+    assert all(batch.labels.size <= BATCH_TOKENS for batch in batches)
+    assert sorted(np.concatenate(plan).tolist()) == list(range(500))
+
+
+def test_the_lengths_that_pad_least_are_chosen(tmp_path: Path) -> None:
+    rows = [
+        {"source_ids": [EOS_ID], "target_ids": [5] * (length - 1), "source_turns": ["a"]}
+        | {"target_text": "b", "origin": "f:1"}
+        for length in [2] * 9 + [3] + [4] * 9 + [8] * 5 + [9] * 5
+    ]
+    write_shard(tmp_path / "train.arrow", [pa.RecordBatch.from_pylist(rows, SCHEMA)])
+    levels = plan_shapes(Shard(tmp_path / "train.arrow"), rows_multiple=1).levels
+    assert levels == ((2, (1,)), (4, (1,)), (8, (1,)), (9, (1,)))
+
+
+def test_what_is_longer_than_planned_is_padded_to_a_multiple() -> None:
+    shapes = Shapes(levels=((4, (3, 6)), (10, (5,))))
+    padded = shapes.pad(lengths(3, 4, 13, 2, 5), lengths(4, 2, 4, 11, 21))
+    assert [each.tolist() for each in padded] == [[3, 6, 18, 5, 5], [4, 4, 4, 20, 30]]
+
+
+def test_each_device_has_a_row_however_long_it_is() -> None:
+    assert Shapes(rows_multiple=4).rows(target_len=100, batch_tokens=100) == 4
+    assert Shapes(rows_multiple=4).rows(target_len=10, batch_tokens=100) == 8
+    assert Shapes().rows(target_len=1000, batch_tokens=100) == 1
+
+
+def test_the_shares_of_processes_are_the_batch(shard: Shard) -> None:
+    shapes = plan_shapes(shard, rows_multiple=2)
+    plan = plan_batches(shard, BATCH_TOKENS, seed=1, epoch=0, shapes=shapes)
+    whole, first, second = (
+        read_batches(shard, plan, BATCH_TOKENS, shapes, share)
+        for share in (
+            lambda rows: slice(0, rows),
+            lambda rows: slice(0, rows // 2),
+            lambda rows: slice(rows // 2, rows),
+        )
+    )
+    for batch, *halves in zip(whole, first, second, strict=True):
+        for name in ("source_ids", "target_ids", "labels", "weights"):
+            joined = np.concatenate([getattr(half, name) for half in halves])
+            np.testing.assert_array_equal(joined, getattr(batch, name))
+        assert batch.tokens == halves[0].tokens == halves[1].tokens == batch.weights.sum()

@@ -1,0 +1,200 @@
+"""The devices that train one network together, in one process or several. Knows no recipe.
+
+Each device gets an equal share of the rows of every batch, and what a step adds up over the batch
+is added up over the devices (`keras.distribution.DataParallel`, which JAX alone has). Each process
+reads the rows of its own devices. All processes take the same decisions, since all of them see the
+same losses; the first one alone writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from training.errors import DeviceError
+
+#: Whether steps are compiled by XLA. On JAX they would run operator by operator otherwise; on
+#: TensorFlow and a CPU, XLA trains slower.
+COMPILES_STEPS = keras.backend.backend() == "jax"
+#: Variables in which launchers name the number of processes: Keras' own, Kubeflow Trainer's, that
+#: of `srun` and that of `mpirun`.
+PROCESS_COUNTS = (
+    "KERAS_DISTRIBUTION_NUM_PROCESSES",
+    "JAX_NUM_PROCESSES",
+    "SLURM_STEP_NUM_TASKS",
+    "OMPI_COMM_WORLD_SIZE",
+)
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The devices that train together.
+
+    Attributes:
+        distribution: `keras.distribution.DataParallel` over all of them; None: one device.
+        process: number of this process, from 0.
+        processes: how many processes there are.
+    """
+
+    distribution: Any = None
+    process: int = 0
+    processes: int = 1
+
+    @property
+    def count(self) -> int:
+        """Returns the number of devices of all processes."""
+        return self.distribution.num_model_replicas if self.distribution else 1
+
+    @property
+    def is_first(self) -> bool:
+        """Tells whether this process is the one that writes."""
+        return not self.process
+
+    def share(self, rows: int) -> slice:
+        """Returns which of the rows of a batch, a multiple of `count`, this process reads."""
+        each = rows // self.processes
+        return slice(each * self.process, each * (self.process + 1))
+
+    def scope(self) -> AbstractContextManager[None]:
+        """Lets Keras distribute what it makes and trains on while the context is open: variables go
+        to all devices, rows of a batch to one each."""
+        return self.distribution.scope() if self.distribution else nullcontext()
+
+    def to_tensor(self, share: np.ndarray) -> Tensor:
+        """Returns the tensor whose rows are the shares of all processes."""
+        if not self.distribution:
+            return ops.convert_to_tensor(share)
+        import jax
+
+        layout = self.distribution.get_data_layout(share.shape)
+        return jax.make_array_from_process_local_data(layout.backend_layout, share)
+
+    def from_first(self, compute: Callable[[], float]) -> float:
+        """Returns what the first process computes, which need not be distributed."""
+        value = compute() if self.is_first else 0.0
+        if self.processes == 1:
+            return value
+        from jax.experimental import multihost_utils
+
+        return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
+
+    def agree_on(self, text: str) -> bool:
+        """Tells whether all processes have the same text."""
+        if self.processes == 1:
+            return True
+        from jax.experimental import multihost_utils
+
+        digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
+        return bool((multihost_utils.process_allgather(digest) == digest).all())
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Explains, while the context is open, what happens to a process that loses another.
+
+        Raises:
+            DeviceError: if a step fails in one of several processes.
+        """
+        if self.processes == 1:
+            yield
+            return
+        import jax
+
+        try:
+            yield
+        except jax.errors.JaxRuntimeError as error:
+            raise DeviceError(
+                f"process {self.process} of {self.processes} cannot go on: "
+                f"{str(error).splitlines()[0]}. See whether another one has ended, and why. Then "
+                "start all of them again: the run goes on from its last checkpoint."
+            ) from error
+
+
+#: One device, as Keras chooses it.
+ONE_DEVICE = Devices()
+
+
+def choose_devices(in_each_process: int, *, seed: int, compiled: Path) -> Devices:
+    """Returns the devices to train on, in this process and in those that were launched with it.
+    Call this before anything is computed.
+
+    Args:
+        in_each_process: the number of devices of each process. On a CPU they are virtual.
+        seed: equal in all processes.
+        compiled: a folder that keeps compiled steps, unless `JAX_COMPILATION_CACHE_DIR` names one.
+
+    Raises:
+        DeviceError: if there are fewer devices, or the processes cannot reach each other.
+    """
+    processes = max(int(os.environ.get(name) or 1) for name in PROCESS_COUNTS)
+    if keras.backend.backend() != "jax":
+        if in_each_process * processes > 1:
+            raise DeviceError(
+                f"{in_each_process} devices in {processes} processes: Keras trains on several "
+                f"devices with JAX only, and the backend is {keras.backend.backend()}. Install "
+                "jax and set KERAS_BACKEND=jax."
+            )
+        return ONE_DEVICE
+    import jax
+
+    if not jax.config.jax_compilation_cache_dir:
+        jax.config.update("jax_compilation_cache_dir", str(compiled))
+    if in_each_process * processes == 1:
+        return ONE_DEVICE
+    if in_each_process > 1 and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        jax.config.update("jax_num_cpu_devices", in_each_process)
+    if processes > 1:
+        keras.utils.set_random_seed(seed)  # else Keras draws one, in a computation
+        _join()
+    chosen = _chosen_devices(in_each_process)
+    return Devices(
+        keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False),
+        jax.process_index(),
+        jax.process_count(),
+    )
+
+
+def _join() -> None:
+    """Connects this process to the others. Keras and JAX read what Slurm, Open MPI and Keras' own
+    variables say, but only the address of JAX's.
+
+    Raises:
+        DeviceError: if they cannot be reached.
+    """
+    count, number = (os.environ.get(f"JAX_{name}") for name in ("NUM_PROCESSES", "PROCESS_ID"))
+    options = {"num_processes": int(count), "process_id": int(number)} if count and number else {}
+    try:
+        keras.distribution.initialize(**options)
+    except (RuntimeError, ValueError) as error:
+        raise DeviceError(
+            f"the processes of this run cannot reach each other: {error}. Each needs the address "
+            "of the first (KERAS_DISTRIBUTION_JOB_ADDRESSES=host:port), how many there are "
+            "(KERAS_DISTRIBUTION_NUM_PROCESSES) and its own number, from 0 "
+            "(KERAS_DISTRIBUTION_PROCESS_ID)."
+        ) from error
+
+
+def _chosen_devices(in_each_process: int) -> list[str]:
+    """Returns the names of the first devices of each process, as Keras names them."""
+    import jax
+
+    chosen = []
+    for process in range(jax.process_count()):
+        found = [each for each in jax.devices() if each.process_index == process]
+        if len(found) < in_each_process:
+            raise DeviceError(
+                f"process {process} has {len(found)} devices ({found[0].platform}), and "
+                f"{in_each_process} are wanted. Choose fewer with --devices."
+            )
+        chosen += [f"{each.platform}:{each.id}" for each in found[:in_each_process]]
+    return chosen

@@ -1,0 +1,100 @@
+"""Shapes of batches: what lengths are padded to, so that few of them are ever compiled.
+
+TensorFlow's graphs are cheap to trace, and each side is padded to one of `LENGTHS`. JAX compiles a
+step for each shape, which takes seconds to minutes: it gets a few shapes that are planned for a
+corpus, with as little padding as so few allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.prepare.shards import Shard
+
+#: Lengths that sources and targets are padded to where no shapes are planned; longer ones to a
+#: multiple of the last.
+LENGTHS = (4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
+#: Target lengths that are planned, and the source lengths for each: 12 shapes. 3 by 4 and 6 by 2
+#: pad more.
+TARGET_LENGTHS, SOURCE_LENGTHS = 4, 3
+
+Int32 = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Shapes of batches.
+
+    Attributes:
+        levels: padded target lengths, each with its padded source lengths, both ascending; none:
+            either side is padded to one of `LENGTHS`, whatever the other is.
+        rows_multiple: the rows of a batch are a multiple of this.
+    """
+
+    levels: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    rows_multiple: int = 1
+
+    def pad(self, source_lengths: Int32, target_lengths: Int32) -> tuple[Int32, Int32]:
+        """Returns what the lengths of each example are padded to. What is longer than all that was
+        planned is padded to a multiple of the longest."""
+        if not self.levels:
+            return _round_up(source_lengths, LENGTHS), _round_up(target_lengths, LENGTHS)
+        targets = [target_len for target_len, _ in self.levels]
+        level = np.minimum(np.searchsorted(targets, target_lengths), len(targets) - 1)
+        padded = np.zeros_like(source_lengths)
+        for i, (_, sources) in enumerate(self.levels):
+            padded[level == i] = _round_up(source_lengths[level == i], sources)
+        return padded, _round_up(target_lengths, targets)
+
+    def rows(self, target_len: int, batch_tokens: int) -> int:
+        """Returns the number of examples of `target_len` that fit the budget of tokens, at least
+        one for each device."""
+        multiple = self.rows_multiple
+        return max(multiple, batch_tokens // target_len // multiple * multiple)
+
+
+#: The shapes of a corpus that none are planned for.
+UNPLANNED = Shapes()
+
+
+def plan_shapes(shard: Shard, rows_multiple: int) -> Shapes:
+    """Plans at most 12 shapes with little padding for the examples of `shard`."""
+    source_lengths, target_lengths = shard.source_lengths, shard.target_lengths + 1
+    levels, shorter = [], 0
+    for target_len in _least_padded(target_lengths, TARGET_LENGTHS):
+        among = (shorter < target_lengths) & (target_lengths <= target_len)
+        levels.append((target_len, _least_padded(source_lengths[among], SOURCE_LENGTHS)))
+        shorter = target_len
+    return Shapes(tuple(levels), rows_multiple)
+
+
+def _least_padded(lengths: Int32, most: int) -> tuple[int, ...]:
+    """Returns at most `most` lengths, ascending, that `lengths` are padded to with the least
+    padding: a dynamic programme over how many of the shortest are done."""
+    values, counts = np.unique(lengths, return_counts=True)
+    done = np.concatenate([[0], np.cumsum(counts)])
+    # Tokens, with padding, of the examples from the one value to the other: infinite if none.
+    tokens = np.concatenate([[0], values]) * (done - done[:, None]).astype(np.float64)
+    tokens[np.tril_indices(len(done))] = np.inf
+    total = np.where(done == 0, 0.0, np.inf)
+    origins = []
+    for _ in range(min(most, len(values))):
+        totals = total[:, None] + tokens
+        origins.append(totals.argmin(axis=0))
+        total = totals.min(axis=0)
+    chosen, end = [], len(values)
+    for origin in reversed(origins):
+        chosen.append(int(values[end - 1]))
+        end = int(origin[end])
+    return tuple(reversed(chosen))
+
+
+def _round_up(lengths: Int32, sizes: Sequence[int]) -> Int32:
+    """Rounds each length up to one of `sizes`, or to a multiple of the last."""
+    longest = sizes[-1]
+    listed = np.asarray(sizes, np.int32)[np.searchsorted(sizes[:-1], lengths)]
+    return np.where(lengths <= longest, listed, -(-lengths // longest) * longest).astype(np.int32)
