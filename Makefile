@@ -35,6 +35,7 @@ matrix: .venv/backends ## the tests of layers, networks and engines on TensorFlo
 
 smoke: ## a part of matrix that takes some minutes
 	$(MAKE) matrix BACKENDS="jax torch" MATRIX_TESTS="tests/model/layers $(KERAS_TESTS) \
+	  tests/training/fit/test_distribution.py \
 	  $(addprefix tests/model/networks/test_,backends.py keras_model.py)"
 
 check: .venv/dev ## format, lint, types, import contracts

@@ -1,10 +1,14 @@
 """Training speed: steps/s of our models beside plain PyTorch ones of the same equations and sizes.
 
     pip install torch; python -m benchmarks.train_step [--repeats 20]
+    pip install torch jax; python -m benchmarks.train_step --backends
 
 A step is forward, backward, clipping and Adam on one batch of 64. Runs are interleaved; figures are
 medians. The PyTorch models are written as people write them: `nn.LSTM`/`nn.GRU` where a whole
 sequence is known, a loop of cells where each step reads the last output. Eager mode.
+
+`--backends` compares our token model on TensorFlow and on JAX instead, as `fit` compiles it: CPU
+seconds of a step, each backend in a process of its own. Put them on one core with `taskset -c 0`.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ import argparse
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -25,6 +31,7 @@ from torch import nn
 
 from model import AttentionSeq2Seq, TokenSeq2Seq
 from model.config import NetworkConfig
+from training.fit.distribution import COMPILES_STEPS
 from training.fit.losses import TokenCrossEntropy
 
 BATCH, SOURCE, TARGET = 64, 20, 20
@@ -110,7 +117,7 @@ def vector_steps() -> dict[str, Callable[[], object]]:
         input_dim=FEATURES, output_dim=FEATURES, output_length=TARGET, hidden_dim=HIDDEN
     )
     optimizer = keras.optimizers.Adam(global_clipnorm=1.0)
-    ours.compile(optimizer=optimizer, loss="mse", jit_compile=False)
+    ours.compile(optimizer=optimizer, loss="mse", jit_compile=COMPILES_STEPS)
     tensor = torch.from_numpy(x)
     peer = torch_step(TorchAttentionSeq2Seq(), lambda y: nn.functional.mse_loss(y, tensor), tensor)
     return {"ours": keras_step(ours, x, x), "torch": peer}
@@ -132,7 +139,7 @@ def token_steps() -> dict[str, Callable[[], object]]:
     )
     ours = TokenSeq2Seq(config)
     optimizer = keras.optimizers.Adam(global_clipnorm=1.0)
-    ours.compile(optimizer=optimizer, loss=TokenCrossEntropy(), jit_compile=False)
+    ours.compile(optimizer=optimizer, loss=TokenCrossEntropy(), jit_compile=COMPILES_STEPS)
     ids, labels = torch.from_numpy(source).long(), torch.from_numpy(target).long()
     peer = torch_step(
         TorchTokenModel(),
@@ -156,10 +163,62 @@ def median_seconds(steps: dict[str, Callable[[], object]], repeats: int) -> dict
     return {name: statistics.median(each) for name, each in times.items()}
 
 
+def train_on_request() -> None:
+    """Trains the token model for a step for each line of standard input; prints CPU seconds."""
+    step = token_steps()["ours"]
+    for _ in sys.stdin:
+        start = time.process_time()
+        step()
+        print(time.process_time() - start, flush=True)
+
+
+def backend_seconds(repeats: int) -> dict[str, float]:
+    """Median CPU seconds of a step on each backend, in turn, after three that do not count."""
+    processes = {
+        backend: subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.train_step", "--on-request"],
+            env={**os.environ, "KERAS_BACKEND": backend},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for backend in ("tensorflow", "jax")
+    }
+    times: dict[str, list[float]] = {backend: [] for backend in processes}
+    for turn in range(repeats + 3):
+        for backend, process in processes.items():
+            process.stdin.write("\n")
+            process.stdin.flush()
+            seconds = float(process.stdout.readline())
+            if turn >= 3:
+                times[backend].append(seconds)
+    for process in processes.values():
+        process.communicate()
+    return {backend: statistics.median(each) for backend, each in times.items()}
+
+
+def print_backends(repeats: int) -> None:
+    print("| TokenSeq2Seq on | CPU seconds a step | times TensorFlow's |\n|---|---|---|")
+    seconds = backend_seconds(repeats)
+    for backend, each in seconds.items():
+        print(f"| {backend} | {each:.3f} | {each / seconds['tensorflow']:.2f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=20)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--backends", action="store_true", help="TensorFlow beside JAX")
+    parser.add_argument("--on-request", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.on_request:
+        train_on_request()
+    elif chosen.backends:
+        print_backends(chosen.repeats)
+    else:
+        print_peers(chosen.repeats)
+
+
+def print_peers(repeats: int) -> None:
     print(
         f"{os.cpu_count()} cores, {platform.machine()}, Keras {keras.__version__} on "
         f"{keras.backend.backend()}, PyTorch {torch.__version__}; batch {BATCH}, {SOURCE} and "

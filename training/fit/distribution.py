@@ -8,8 +8,10 @@ same losses; the first one alone writes.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -33,6 +35,9 @@ PROCESS_COUNTS = (
     "SLURM_STEP_NUM_TASKS",
     "OMPI_COMM_WORLD_SIZE",
 )
+
+#: How errors of XLA begin, whatever class they are of: `UNKNOWN: Gloo AllGather failed ...`
+STATUS = re.compile(r"[A-Z_]+: ")
 
 Tensor = Any
 
@@ -112,7 +117,10 @@ class Devices:
 
         try:
             yield
-        except jax.errors.JaxRuntimeError as error:
+        except (jax.errors.JaxRuntimeError, ValueError) as error:
+            if not STATUS.match(str(error)):
+                raise
+            atexit.register(os._exit, 1)  # before JAX waits for who is lost, and aborts
             raise DeviceError(
                 f"process {self.process} of {self.processes} cannot go on: "
                 f"{str(error).splitlines()[0]}. See whether another one has ended, and why. Then "
