@@ -94,18 +94,17 @@ class Devices:
 
         return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
 
-    def agree_on(self, text: str) -> bool:
-        """Tells whether all processes have the same text."""
-        if self.processes == 1:
-            return True
+    def agree_on(self, content: bytes) -> bool:
+        """Tells whether all processes have the same content."""
         from jax.experimental import multihost_utils
 
-        digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
+        digest = np.frombuffer(hashlib.sha256(content).digest(), np.uint32)
         return bool((multihost_utils.process_allgather(digest) == digest).all())
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Explains, while the context is open, what happens to a process that loses another.
+        """Lets a process that fails while the context is open end at once, and explains what
+        happens to the others, which lose it.
 
         Raises:
             DeviceError: if a step fails in one of several processes.
@@ -115,30 +114,33 @@ class Devices:
             return
         import jax
 
+        has_failed = True
         try:
             yield
+            has_failed = False
         except (jax.errors.JaxRuntimeError, ValueError) as error:
             if not STATUS.match(str(error)):
                 raise
-            atexit.register(os._exit, 1)  # before JAX waits for who is lost, and aborts
             raise DeviceError(
                 f"process {self.process} of {self.processes} cannot go on: "
                 f"{str(error).splitlines()[0]}. See whether another one has ended, and why. Then "
                 "start all of them again: the run goes on from its last checkpoint."
             ) from error
+        finally:
+            if has_failed:
+                atexit.register(os._exit, 1)  # before JAX waits for the others, and aborts
 
 
 #: One device, as Keras chooses it.
 ONE_DEVICE = Devices()
 
 
-def choose_devices(in_each_process: int, *, seed: int, compiled: Path) -> Devices:
+def choose_devices(in_each_process: int, *, compiled: Path) -> Devices:
     """Returns the devices to train on, in this process and in those that were launched with it.
-    Call this before anything is computed.
+    Call this before anything is computed, but after Keras has its seed: it would draw one.
 
     Args:
         in_each_process: the number of devices of each process. On a CPU they are virtual.
-        seed: equal in all processes.
         compiled: a folder that keeps compiled steps, unless `JAX_COMPILATION_CACHE_DIR` names one.
 
     Raises:
@@ -162,7 +164,6 @@ def choose_devices(in_each_process: int, *, seed: int, compiled: Path) -> Device
     if in_each_process > 1 and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", in_each_process)
     if processes > 1:
-        keras.utils.set_random_seed(seed)  # else Keras draws one, in a computation
         _join()
     chosen = _chosen_devices(in_each_process)
     return Devices(

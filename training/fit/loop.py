@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from model.engine.keras import load_network
 from model.folder import WEIGHTS_FILE, ModelFolder, load_folder, require_replaceable
 from model.networks.tokens import TokenSeq2Seq
+from model.quiet import quiet_framework
 from training.errors import CheckpointError, DivergenceError
 from training.fallback import fallback_of
 from training.fit.answers import bleu_of, warn_of_answers
@@ -72,7 +73,8 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
     """
     corpus = open_prepared(recipe)
     compiled = Path(recipe.output) / COMPILED_FOLDER
-    chosen = choose_devices(devices, seed=recipe.fit.seed, compiled=compiled)
+    _make_deterministic(recipe.fit.seed)
+    chosen = choose_devices(devices, compiled=compiled)
     with chosen.watched():
         run = Run(recipe, corpus, chosen)
         run.train()
@@ -134,24 +136,31 @@ class Run:
     def _start(self, vocab_size: int) -> None:
         """Builds the network and the state of its training, new or from the checkpoint."""
         recipe, corpus, path = self.recipe, self.corpus, self.folder / CHECKPOINT_FILE
-        self.network = TokenSeq2Seq(network_config(recipe, corpus))
         start = start_of(recipe)
+        self.progress = Progress(_fingerprint(recipe, corpus, start), self.devices.count)
+        self._require_agreement(path)
+        self.network = TokenSeq2Seq(network_config(recipe, corpus))
         if start:
             self.network.load_weights(start.path / WEIGHTS_FILE)
         else:  # the untrained network predicts the frequencies of the corpus
             self.network.projection.bias.assign(unigram_logprobs(corpus.train, vocab_size))
         self._compile()
-        self.progress = Progress(_fingerprint(recipe, corpus, start), self.devices.count)
         if path.exists():
             self.progress = load_checkpoint(
                 path, self.network, self.progress.run, self.devices.count
             )
         elif recipe.fit.word_vectors:
             start_from_word_vectors(self.network, corpus.tokenizer, Path(recipe.fit.word_vectors))
-        if not self.devices.agree_on(repr(self.progress)):
+
+    def _require_agreement(self, path: Path) -> None:
+        """Raises a `CheckpointError` unless all processes start from the same files."""
+        if self.devices.processes == 1:
+            return
+        checkpoint = path.read_bytes() if path.exists() else b""
+        if not self.devices.agree_on(self.progress.run.encode() + checkpoint):
             raise CheckpointError(
                 f"{path}: the processes of this run have different checkpoints, recipes or "
-                f"corpora. Put {recipe.output} into a folder that all of them share."
+                f"corpora. Put {self.recipe.output} into a folder that all of them share."
             )
 
     @property
@@ -336,7 +345,8 @@ class Run:
 
 
 def _make_deterministic(seed: int) -> None:
-    keras.utils.set_random_seed(seed)
+    with quiet_framework():  # Keras seeds TensorFlow too, on any backend
+        keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -112,6 +112,12 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Write:
     return written
 
 
+def write_other(recipe: Path) -> Path:
+    """Changes what the recipe trains."""
+    recipe.write_text(recipe.read_text().replace("dropout = 0.2", "dropout = 0.3"))
+    return recipe
+
+
 def start(recipe: Path, *options: str, killed_at: int = -1, number: int = 0, **env: str) -> Process:
     weights = recipe.with_name(f"{recipe.stem}-{number}.npz")
     return subprocess.Popen(
@@ -123,13 +129,13 @@ def start(recipe: Path, *options: str, killed_at: int = -1, number: int = 0, **e
     )
 
 
-def start_two(recipe: Path, killed_at: int = -1) -> list[Process]:
-    """Starts two processes of a run; `killed_at` is for the second."""
+def start_two(*recipes: Path, killed_at: int = -1) -> list[Process]:
+    """Starts two processes, of the first and the last recipe; `killed_at` is for the second."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     return [
         start(
-            recipe,
+            recipes[-number],
             killed_at=killed_at if number else -1,
             number=number,
             KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
@@ -205,6 +211,12 @@ def test_processes_end_with_one_of_them_and_go_on_together(
 
 
 @on_jax
+def test_processes_that_read_different_files_do_not_train_together(write: Write) -> None:
+    for process in start_two(write("here"), write_other(write("there"))):
+        assert "different checkpoints, recipes or corpora" in finish(process, code=1)
+
+
+@on_jax
 def test_more_devices_than_there_are_are_refused(write: Write) -> None:
     flags = "--xla_force_host_platform_device_count=2"
     output = finish(start(write("three"), "--devices", "3", XLA_FLAGS=flags), code=1)
@@ -214,7 +226,7 @@ def test_more_devices_than_there_are_are_refused(write: Write) -> None:
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has several devices")
 def test_several_devices_need_jax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceError, match="with JAX only"):
-        choose_devices(2, seed=0, compiled=tmp_path)
+        choose_devices(2, compiled=tmp_path)
     monkeypatch.setenv("JAX_NUM_PROCESSES", "2")
     with pytest.raises(DeviceError, match="1 devices in 2 processes"):
-        choose_devices(1, seed=0, compiled=tmp_path)
+        choose_devices(1, compiled=tmp_path)
