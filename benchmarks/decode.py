@@ -115,14 +115,19 @@ class PrefixTable:
         raise NotImplementedError("requests of this benchmark end at once")
 
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
         said = self._target_ids if parents is None else self._target_ids[parents.ravel()]
         self._target_ids = np.concatenate([said, tokens.reshape(-1, 1)], axis=1)
         inputs = {"source_ids": self._source_ids, "target_ids": self._target_ids}
         logprobs, best = ops.top_k(ops.log_softmax(self._network(inputs)[:, -1]), top_k)
         found = [ops.convert_to_numpy(each) for each in (ops.cast(best, "int32"), logprobs)]
-        found.append(np.zeros(self._source_ids.shape, np.float32))
         return StepResult(*(each.reshape(*tokens.shape, -1) for each in found))
 
 

@@ -224,7 +224,13 @@ class TorchTable:
 
     @torch.inference_mode()
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
         hidden, modules = self._hidden, self._engine.modules
         if parents is not None:

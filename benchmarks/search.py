@@ -75,7 +75,13 @@ class FreeTable:
         """Needs no source."""
 
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
         engine, rows = self._engine, tokens.size
         said = engine.tokens[self._steps % len(engine.tokens), :rows, :top_k]

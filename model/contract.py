@@ -26,15 +26,31 @@ class StepResult:
     Attributes:
         tokens: int32 `(slots, width, top_k)`, the likeliest next tokens, best first.
         logprobs: float32 `(slots, width, top_k)`, their log-probabilities in nats.
-        attention_weights: float32 `(slots, width, source_len)`, rows sum to 1, 0 at padding.
+        attention_weights: float32 `(slots, width, source_len)`, rows sum to 1, 0 at padding; None
+            unless they were asked for.
         wanted_logprobs: float32 `(slots, width, n)`, of the `wanted` tokens; None if there are
             none.
     """
 
     tokens: Int32
     logprobs: Float32
-    attention_weights: Float32
+    attention_weights: Float32 | None = None
     wanted_logprobs: Float32 | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest requests that an engine will meet.
+
+    Attributes:
+        rows: of a table, and sources that are encoded together.
+        source_tokens: of a source.
+        target_tokens: that a row reads.
+    """
+
+    rows: int
+    source_tokens: int
+    target_tokens: int
 
 
 class StateTable(Protocol):
@@ -55,7 +71,13 @@ class StateTable(Protocol):
         """Copies the slots `origins` `(n,)` over `slots` `(n,)`, which are free."""
 
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
         """Feeds one token to each row of the first slots; those beyond are free from now on.
 
@@ -66,6 +88,7 @@ class StateTable(Protocol):
             top_k: how many of the likeliest tokens to return; more may come, or all that there are.
             wanted: `(slots, width, n)`, tokens whose log-probabilities to return, however unlikely
                 they are; what it says of -1 means nothing. Not with shortlists.
+            with_attention: whether to return attention weights.
         """
 
 
@@ -74,9 +97,15 @@ class Engine(Protocol):
 
     Attributes:
         has_shortlist: whether it can choose from some likely tokens only.
+        compilations: programs that were compiled so far.
     """
 
     has_shortlist: bool
+    compilations: int
+
+    def warm_up(self, limits: Limits) -> None:
+        """Compiles all that requests within `limits` need, before there is any. Beyond them an
+        engine that compiles by shape does so when it meets one."""
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Encoded:
         """Encodes sources. `source_ids` is `(batch, source_len)`, `source_lengths` `(batch,)` >= 1;

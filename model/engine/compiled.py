@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 #: NVIDIA devices from here on multiply bfloat16 in their tensor cores.
 LEAST_CAPABILITY_OF_BFLOAT16 = 8.0
@@ -58,40 +61,84 @@ def compiled(
     *,
     has_static_shapes: bool = False,
     constants: tuple[int, ...] = (),
+    donated: tuple[int, ...] = (),
+    on_compile: Callable[[], None] = lambda: None,
 ) -> Callable[..., Any]:
     """Returns `function` compiled, so that no Python runs, if the backend has a compiler.
 
     Args:
-        function: of tensors, and nests of them; reads the weights of `network` and no others.
+        function: of tensors, or arrays, and nests of tensors; reads the weights of `network` and no
+            others.
         network: calls use its weights of that moment.
         has_static_shapes: compile with XLA, once for each combination of shapes. JAX knows no
             other way. On TensorFlow the alternative is a graph with open shapes, which is faster
             on a CPU.
         constants: positions of arguments that are no tensors; each value is compiled for itself.
+        donated: positions of arguments whose memory the results may take, on JAX.
+        on_compile: called whenever a program is compiled.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
+        def traced(*arguments: Any) -> Any:
+            on_compile()
+            return function(*arguments)
+
         return tf.function(
-            function, jit_compile=has_static_shapes or None, reduce_retracing=not has_static_shapes
+            traced, jit_compile=has_static_shapes or None, reduce_retracing=not has_static_shapes
         )
     if keras.backend.backend() == "torch":
         import torch
 
-        return torch.no_grad()(function)
-    return _compiled_by_jax(function, network, constants)
+        return torch.no_grad()(lambda *arguments: function(*map(_tensor, arguments)))
+    return _compiled_by_jax(function, network, constants, donated, on_compile)
+
+
+def _tensor(argument: Any) -> Any:
+    """Returns an array as a tensor, and anything else as it is."""
+    is_array = isinstance(argument, np.ndarray)
+    return keras.ops.convert_to_tensor(argument) if is_array else argument
 
 
 def _compiled_by_jax(
-    function: Callable[..., Any], network: keras.Model, constants: tuple[int, ...]
+    function: Callable[..., Any],
+    network: keras.Model,
+    constants: tuple[int, ...],
+    donated: tuple[int, ...],
+    on_compile: Callable[[], None],
 ) -> Callable[..., Any]:
     import jax
 
     variables = network.variables
 
     def pure(weights: list[Any], *arguments: Any) -> Any:
+        on_compile()
         with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
             return function(*arguments)
 
-    jitted = jax.jit(pure, static_argnums=tuple(1 + place for place in constants))
+    jitted = jax.jit(
+        pure,
+        static_argnums=tuple(1 + place for place in constants),
+        donate_argnums=tuple(1 + place for place in donated),
+    )
     return lambda *arguments: jitted([each.value for each in variables], *arguments)
+
+
+def keep_programs() -> None:
+    """Lets JAX keep compiled programs in a folder, so that the next start takes them from there:
+    where `JAX_COMPILATION_CACHE_DIR` says, or in the user's cache if that can be written. Call this
+    before anything is computed."""
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = cache / "seq2seq" / "jax"
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            return
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

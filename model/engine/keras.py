@@ -1,22 +1,38 @@
 """The decoding contract over a Keras network, compiled where the backend can.
 
-A compiler that needs all shapes beforehand compiles once for each: so slots, source lengths and
-`top_k` are rounded up to a few sizes, and the surplus is cut off again.
+A compiler that must know all shapes makes a program for each combination. So there are few sizes,
+and few programs depend on two of them:
+
+    encode  sources, source length  to tensors with room for the longest source and history
+    place   sources, rows           copies them into a table; or a table into one of another size
+    merge   rows                    replaces some rows of a table
+    step    rows, source length     reads as much of the room as the rows in use need; of that for
+            (, tokens read)         histories too, where there are any
+    rank    rows, top_k             where a step's own candidates are too few
+
+`warm_up` runs each in all sizes within the limits. A step copies one array to the device, and one
+back.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
 from model.arrays import resized
-from model.contract import StepResult
-from model.engine.compiled import compiled, multiplies_bfloat16, prepare_device
+from model.contract import Limits, StepResult
+from model.engine.compiled import (
+    compiled,
+    keep_programs,
+    multiplies_bfloat16,
+    prepare_device,
+)
+from model.engine.sizes import round_up, sizes_up_to
 from model.errors import FolderError
 from model.folder import WEIGHTS_FILE, ModelFolder
 from model.layers.decoders import Memory
@@ -27,37 +43,24 @@ from model.types import Array, Bool, Int32, Places, Tensor
 #: and rounds differently: a request alone would not get what it gets in a batch.
 FEWEST_ROWS = 2
 
-#: The smallest static sizes. Fewer rows would take as long on a GPU.
-FEWEST_STATIC_ROWS = 8
-SHORTEST_STATIC_SOURCE = 16
-FEWEST_STATIC_TOKENS = 8
+#: The likeliest tokens, and the wanted ones, of which every step tells the log-probabilities.
+RANKED, WANTED = 16, 16
+
+#: How many of a table's tensors are its memory. Those of its state follow.
+MEMORY_SIZE = len(Memory._fields)
 
 
 @dataclass(frozen=True)
 class EncodedSources:
-    """Sources that were encoded together. Tensors may have surplus rows and source positions.
+    """Sources that were encoded together.
 
     Attributes:
         lengths: int32 `(sources,)`.
-        memory: the sources, `(at least sources, ...)` each.
-        state: the decoder's state, each `(at least sources, ...)`.
+        tensors: the memory and the decoder's state, each `(at least sources, ...)`.
     """
 
     lengths: Int32
-    memory: list[Tensor]
-    state: list[Tensor]
-
-
-class StepOutput(NamedTuple):
-    """Outputs of a step.
-
-    Attributes:
-        found: the fields of `StepResult`, in order, `(rows, ...)`.
-        state: the next state.
-    """
-
-    found: list[Array]
-    state: list[Tensor]
+    tensors: list[Tensor]
 
 
 class KerasTable:
@@ -67,77 +70,67 @@ class KerasTable:
 
     Args:
         engine: runs the network.
-        width: rows of a slot; with static shapes rounded up to a power of two.
+        width: rows of a slot.
     """
 
     def __init__(self, engine: KerasEngine, width: int) -> None:
         self._engine = engine
-        self._width = engine.static(width)
-        self._slots = 0  # that the tensors have
-        self._memory: list[Tensor] = []
-        self._state: list[Tensor] = []
+        self._width = width
+        self._tensors: list[Tensor] = []  # memory and state, `(at least slots * width, ...)`
         self._lengths: Int32 = np.zeros(0, np.int32)  # of the sources, 0 in free slots
         self._read: Int32 = np.zeros(0, np.int32)  # tokens that each slot has read
 
     def insert(self, slots: Places, encoded: EncodedSources, sources: Places) -> None:
         count = max(len(self._lengths), int(slots.max()) + 1)
-        lengths = resized(self._lengths, count).copy()
-        lengths[slots] = encoded.lengths[sources]
-        rows = resized(self._own_rows, count, self._width).copy()
-        rows[slots] = sources[:, None] + self._slots * self._width
-        self._arrange(rows, lengths, encoded)
-        self._read = resized(self._read, count).copy()
-        self._read[slots] = 0
+        lengths, read = (resized(each, count).copy() for each in (self._lengths, self._read))
+        lengths[slots], read[slots] = encoded.lengths[sources], 0
+        places = np.full((count, self._width), -1)
+        places[slots] = sources[:, None]
+        self._tensors = self._engine.insert(
+            self._tensors, encoded.tensors, places.ravel(), int(lengths.max())
+        )
+        self._lengths, self._read = lengths, read
 
     def move(self, origins: Places, slots: Places) -> None:
-        rows, lengths = self._own_rows.copy(), self._lengths.copy()
-        rows[slots], lengths[slots] = rows[origins], lengths[origins]
-        lengths[origins] = 0
-        self._read[slots] = self._read[origins]
-        self._arrange(rows, lengths)
+        places = np.arange(len(self._lengths) * self._width).reshape(-1, self._width)
+        places[slots] = places[origins]
+        self._tensors = self._engine.place(self._tensors, places.ravel(), int(self._lengths.max()))
+        for array in (self._lengths, self._read):
+            array[slots] = array[origins]
+        self._lengths[origins] = 0
 
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
-        count, width = tokens.shape
-        if count != len(self._lengths):
-            self._arrange(self._own_rows[:count], self._lengths[:count])
-        self._read = self._read[:count] + 1
-        self._state = self._engine.make_room(self._state, int(self._read.max()))
-        shape = self._slots, self._width
-        rows = self._own_rows.copy()
-        if parents is not None:  # they count rows without those that static shapes add
-            slots = np.arange(count)[:, None]
-            rows[:count, :width] = parents + slots * (self._width - width)
-        named = None
+        self._lengths, self._read = self._lengths[: len(tokens)], self._read[: len(tokens)] + 1
+        longest, read = int(self._lengths.max()), int(self._read.max())
+        tensors = self._engine.fitted(self._tensors, tokens.size, longest, read)
+        named = np.zeros((tokens.size, 0), np.int32)
         if wanted is not None:
-            n = next_power_of_two(wanted.shape[2])
-            named = resized(wanted.clip(min=0), *shape, n).reshape(-1, n)
-        output = self._engine.step(
-            self._memory, self._state, rows.ravel(), resized(tokens, *shape).ravel(), named, top_k
+            named = wanted.clip(min=0).reshape(tokens.size, -1)
+        continued = np.arange(tokens.size) if parents is None else parents.ravel()
+        rows = np.column_stack([continued, tokens.ravel(), named]).astype(np.int32)
+        told, state = self._engine.step(tensors, rows, top_k, longest, read, with_attention)
+        self._tensors = [*tensors[:MEMORY_SIZE], *state]
+        by_slot = [each.reshape(*tokens.shape, -1) for each in told]
+        attention_weights = by_slot.pop() if with_attention else None
+        first, size = by_slot[0], (by_slot[0].shape[2] - WANTED) // 2
+        wanted_logprobs = None
+        if wanted is not None:
+            every = np.concatenate([each[:, :, -WANTED:] for each in by_slot], axis=2)
+            wanted_logprobs = every[:, :, : wanted.shape[2]]
+        return StepResult(
+            first[:, :, :size].astype(np.int32)[:, :, :top_k],
+            first[:, :, size : 2 * size][:, :, :top_k],
+            attention_weights,
+            wanted_logprobs,
         )
-        self._state = output.state
-        by_slot = [each.reshape(*shape, -1)[:count, :width] for each in output.found]
-        if wanted is not None:
-            by_slot[3] = by_slot[3][:, :, : wanted.shape[2]]
-        return StepResult(*by_slot)
-
-    @property
-    def _own_rows(self) -> Int32:
-        rows = np.arange(self._slots * self._width, dtype=np.int32)
-        return rows.reshape(self._slots, self._width)
-
-    def _arrange(self, rows: Int32, lengths: Int32, encoded: EncodedSources | None = None) -> None:
-        """Takes `rows` `(slots, width)`, counted through this table and then `encoded`."""
-        slots = self._engine.rows(len(rows) * self._width) // self._width
-        places = resized(rows[: len(lengths)], slots, self._width).ravel()
-        memory, state = self._memory, self._state
-        parts = [(memory, state)] * bool(memory)
-        if encoded is not None:
-            parts.append((encoded.memory, encoded.state))
-        source_len = self._engine.source_len(int(lengths.max()))
-        self._memory, self._state = self._engine.arrange(parts, places, source_len)
-        self._slots, self._lengths = slots, lengths
 
 
 class KerasEngine:
@@ -155,16 +148,28 @@ class KerasEngine:
         backend = keras.backend.backend()
         if has_static_shapes is None:
             has_static_shapes = backend == "jax" or (backend == "tensorflow" and prepare_device())
+        self.compilations = 0
         self._network = network
         self._is_static = has_static_shapes
+        self._limits = Limits(0, 0, 0)
         if has_static_shapes:
             _use_no_cudnn(network)
         # Kept apart: transposed once, not at every step.
         self._projection = network.projection.matrix()
-        build = partial(compiled, network=network, has_static_shapes=has_static_shapes)
-        self._encode = build(self._run_encode)
-        self._step = build(self._run_step, constants=(6,))
-        self._arrange = build(_run_arrange, constants=(2,)) if has_static_shapes else _run_arrange
+        self._vocab_size = network.config.target_vocab_size
+        build = partial(
+            compiled,
+            network=network,
+            has_static_shapes=has_static_shapes,
+            on_compile=self._count_compilation,
+        )
+        self._encode = build(self._run_encode, constants=(2, 3))
+        self._step = build(self._run_step, constants=(4, 5), donated=(1,))
+        self._rank = build(_run_rank, constants=(2,))
+        self._place, self._merge = _run_place, _run_merge
+        if has_static_shapes:
+            self._place = build(_run_place, constants=(2,))
+            self._merge = build(_run_merge)
 
     @classmethod
     def load(cls, folder: ModelFolder) -> KerasEngine:
@@ -175,125 +180,221 @@ class KerasEngine:
             FolderError: if the weights do not fit the network that config.json describes.
         """
         on_gpu = prepare_device()
+        keep_programs()
         is_half = on_gpu and keras.backend.backend() != "torch" and multiplies_bfloat16()
         return cls(load_network(folder, "bfloat16" if is_half else "float32"))
+
+    def warm_up(self, limits: Limits) -> None:
+        if not self._is_static:
+            return
+        self._limits = limits
+        longest, rows = limits.source_tokens, sizes_up_to(limits.rows)
+        encoded = {}
+        for count, length in itertools.product(rows, sizes_up_to(longest)):
+            lengths = np.full(count, length, np.int32)
+            encoded[count] = self.encode(np.zeros((count, length), np.int32), lengths, lengths > 0)
+        for count in rows:
+            none = np.full(count, -1)
+            tables = [self.place(each.tensors, none, longest) for each in encoded.values()]
+            self._warm_up_steps(self.insert(tables[0], tables[0], none, longest))
+
+    def _warm_up_steps(self, tensors: list[Tensor]) -> None:
+        """Takes a step of each size for a table."""
+        rows = np.zeros((len(tensors[0]), 2 + WANTED + 1), np.int32)
+        histories = (
+            sizes_up_to(self._limits.target_tokens)
+            if any(map(_is_history, tensors[MEMORY_SIZE:]))
+            else [1]
+        )
+        for length, read in itertools.product(sizes_up_to(self._limits.source_tokens), histories):
+            _, state = self.step(tensors, rows, 1, length, read)
+            tensors[MEMORY_SIZE:] = state
+        for top_k in sizes_up_to(self._vocab_size):
+            _, state = self.step(tensors, rows, top_k, length, read)
+            tensors[MEMORY_SIZE:] = state
 
     def encode(
         self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool
     ) -> EncodedSources:
         rows, source_len = source_ids.shape
-        shape = self.rows(rows), self.source_len(source_len)
+        shape = self.rows(rows), self._size(source_len, self._limits.source_tokens)
         lengths = resized(source_lengths.astype(np.int32), shape[0])
         lengths[rows:] = 1  # a row without tokens has no numbers
         inside = np.arange(shape[1]) < lengths[:, None]
         padded = np.where(inside, resized(source_ids, *shape), PAD_ID).astype(np.int32)
-        memory, state = self._encode(_tensor(padded), _tensor(inside))
-        return EncodedSources(lengths[:rows], memory, state)
+        room = self._room(source_len) if self._is_static else None
+        tensors = self._encode(padded, inside, room, self._limits.target_tokens)
+        return EncodedSources(lengths[:rows], list(tensors))
 
     def new_table(self, width: int, *, use_shortlist: bool) -> KerasTable:
         return KerasTable(self, width)
 
+    def place(
+        self,
+        tensors: list[Tensor],
+        places: Places,
+        longest: int,
+        beside: list[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """Returns a table with the rows `places` of `tensors`, and maybe more; with room for
+        sources of `longest` tokens, and for the histories of `beside`."""
+        rows = resized(places.clip(min=0).astype(np.int32), self.rows(len(places)))
+        sizes = zip(_lengths(tensors), _lengths(beside or tensors), strict=True)
+        room = (self._room(longest),) * MEMORY_SIZE
+        return list(self._place(tensors, rows, room + tuple(map(max, sizes))[MEMORY_SIZE:]))
+
+    def insert(
+        self, tensors: list[Tensor], encoded: list[Tensor], places: Places, longest: int
+    ) -> list[Tensor]:
+        """Returns the table `tensors`, which may have none, with rows of `encoded` at the rows
+        whose `places` are not -1."""
+        new = self.place(encoded, places, longest, tensors)
+        if not tensors:
+            return new
+        if len(tensors[0]) != len(new[0]) or _lengths(tensors) != _lengths(new):
+            own = np.arange(min(len(places), len(tensors[0])))
+            tensors = self.place(tensors, resized(own, len(places)), longest, new)
+        is_new = resized(places, len(new[0])) >= 0
+        return list(self._merge(tensors, new, is_new))
+
+    def fitted(self, tensors: list[Tensor], rows: int, longest: int, read: int) -> list[Tensor]:
+        """Returns the table `tensors` with the size that its first `rows` need, whose sources have
+        up to `longest` tokens and that will have read up to `read`."""
+        memory, state = tensors[:MEMORY_SIZE], tensors[MEMORY_SIZE:]
+        tensors = [*memory, *self._network.decoder.make_room(state, read)]
+        if (len(tensors[0]), _lengths(tensors)[0]) == (self.rows(rows), self._room(longest)):
+            return tensors
+        return self.place(tensors, np.arange(rows), longest)
+
     def step(
         self,
-        memory: list[Tensor],
-        state: list[Tensor],
-        parents: Int32,
-        tokens: Int32,
-        wanted: Int32 | None,
+        tensors: list[Tensor],
+        rows: Int32,
         top_k: int,
-    ) -> StepOutput:
-        """Takes a step of rows that each have a source and a state, from the state of `parents`
-        `(rows,)`; `wanted` is `(rows, n)`."""
-        *found, state = self._step(
-            memory,
-            state,
-            _tensor(parents),
-            _tensor(tokens),
-            None if wanted is None else _tensor(wanted),
-            self._projection,
-            self._tokens(top_k),
+        longest: int,
+        read: int,
+        with_attention: bool = False,
+    ) -> tuple[list[Array], list[Tensor]]:
+        """Takes a step of the first rows of a table.
+
+        Args:
+            tensors: the table. Its state is used up.
+            rows: `(rows, 2 + n)`: which row each continues, what it reads, n wanted tokens.
+            top_k, with_attention: see `model.contract.StateTable.step`.
+            longest: tokens of the longest source.
+            read: tokens of the longest history, with this one.
+
+        Returns:
+            what `_run_rank` does, for each `WANTED` of the wanted tokens, and the attention weights
+            if they are asked for, `(rows, ...)` each; the next state.
+        """
+        wanted = np.split(rows[:, 2:], range(WANTED, rows.shape[1] - 2, WANTED), axis=1)
+        shape = len(tensors[0]), 2 + WANTED
+        inputs = [resized(np.column_stack([rows[:, :2], each]), *shape) for each in wanted]
+        memory, state = tensors[:MEMORY_SIZE], tensors[MEMORY_SIZE:]
+        parts = self._part(memory, longest), self._part(state, read)
+        logits, ranked, attention_weights, state = self._step(
+            memory, state, inputs[0], self._projection, *parts
         )
-        best, logprobs, *others = (_array(each) for each in found if each is not None)
-        return StepOutput([best[:, :top_k], logprobs[:, :top_k], *others], state)
-
-    def arrange(
-        self, parts: list[tuple[list[Tensor], list[Tensor]]], rows: Int32, source_len: int
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Returns the memory and the state of `rows`, counted through all `parts`, with sources cut
-        or padded to `source_len`."""
-        memory, state = self._arrange(parts, _tensor(rows), source_len)
-        return list(memory), list(state)
-
-    def make_room(self, state: list[Tensor], steps: int) -> list[Tensor]:
-        """Returns `state` with room for the histories of rows that have read `steps` tokens."""
-        return self._network.decoder.make_room(state, steps)
-
-    def static(self, size: int) -> int:
-        """Returns the static size for `size`."""
-        return next_power_of_two(size) if self._is_static else size
+        if top_k > RANKED:
+            size = round_up(min(top_k, self._vocab_size), self._vocab_size)
+            ranked = self._rank(logits, inputs[0], size)
+        told = [ranked, *(self._rank(logits, each, RANKED) for each in inputs[1:])]
+        if with_attention:
+            told.append(attention_weights)
+        return [_array(each)[: len(rows)] for each in told], list(state)
 
     def rows(self, rows: int) -> int:
         """Returns how many rows to compute, for so many at least."""
-        return self.static(max(rows, FEWEST_STATIC_ROWS if self._is_static else FEWEST_ROWS))
+        return max(FEWEST_ROWS, self._size(rows, self._limits.rows))
 
-    def source_len(self, source_len: int) -> int:
-        """Returns the length to which sources are padded."""
-        return self.static(max(source_len, SHORTEST_STATIC_SOURCE if self._is_static else 1))
+    def _size(self, size: int, limit: int) -> int:
+        """Returns the static size for `size`."""
+        return round_up(size, limit) if self._is_static else size
 
-    def _tokens(self, top_k: int) -> int:
-        least = FEWEST_STATIC_TOKENS if self._is_static else 1
-        size = self._network.config.target_vocab_size
-        return min(next_power_of_two(max(top_k, least)), size)
+    def _room(self, longest: int) -> int:
+        """Returns the room for a source in tables whose longest one has `longest` tokens."""
+        return self._size(max(longest, self._limits.source_tokens), self._limits.source_tokens)
 
-    def _run_encode(self, source_ids: Tensor, mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def _part(self, tensors: list[Tensor], used: int) -> int | None:
+        """Returns how much of the room in `tensors` a step reads; None: all."""
+        room = max((each.shape[1] for each in tensors if len(each.shape) == 3), default=0)
+        size = self._size(used, room)
+        return size if self._is_static and size < room else None
+
+    def _count_compilation(self) -> None:
+        self.compilations += 1
+
+    def _run_encode(
+        self, source_ids: Tensor, mask: Tensor, room: int | None, target_tokens: int
+    ) -> list[Tensor]:
         memory, state = self._network.encode(source_ids, mask)
-        return list(memory), state
+        padded = [each if room is None else _fit(each, room) for each in memory]
+        return [*padded, *self._network.decoder.make_room(state, target_tokens)]
 
     def _run_step(
         self,
         memory: list[Tensor],
         state: list[Tensor],
-        parents: Tensor,
-        tokens: Tensor,
-        wanted: Tensor | None,
+        inputs: Tensor,
         projection: Tensor,
-        top_k: int,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, list[Tensor]]:
-        continued = [ops.take(each, parents, axis=0) for each in state]
-        logits, attention_weights, state = self._network.step(
-            tokens, Memory(*memory), continued, projection
+        source_len: int | None,
+        history: int | None,
+    ) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+        parents, tokens = inputs[:, 0], inputs[:, 1]
+        read = Memory(*(each[:, :source_len] for each in memory))
+        own = [each[:, :history] if _is_history(each) else each for each in state]
+        logits, attention_weights, own = self._network.step(
+            tokens, read, [ops.take(each, parents, axis=0) for each in own], projection
         )
-        total = ops.logsumexp(logits, axis=-1, keepdims=True)
-        best_logits, best = ops.top_k(logits, top_k)
-        return (
-            ops.cast(best, "int32"),
-            best_logits - total,
-            ops.cast(attention_weights, "float32"),
-            None if wanted is None else ops.take_along_axis(logits, wanted, axis=-1) - total,
-            state,
-        )
+        if history is not None:
+            own = [
+                ops.slice_update(each, (0, 0, 0), new) if _is_history(each) else new
+                for each, new in zip(state, own, strict=True)
+            ]
+        ranked = _run_rank(logits, inputs, RANKED)
+        return logits, ranked, ops.cast(attention_weights, "float32"), own
 
 
-def _run_arrange(
-    parts: list[tuple[list[Tensor], list[Tensor]]], rows: Tensor, source_len: int
-) -> tuple[list[Tensor], list[Tensor]]:
-    memories, states = zip(*parts, strict=True)
-    cut = [[each[:, :source_len] for each in memory] for memory in memories]
-    memory = [_rows_of(list(each), rows, source_len) for each in zip(*cut, strict=True)]
-    return memory, [_rows_of(list(each), rows) for each in zip(*states, strict=True)]
+def _run_rank(logits: Tensor, inputs: Tensor, top_k: int) -> Tensor:
+    """Returns the likeliest tokens of each row, their log-probabilities, and those of the wanted
+    tokens, in one array, which is copied at once: float32 holds integers up to 2**24."""
+    total = ops.logsumexp(logits, axis=-1, keepdims=True)
+    best_logits, best = ops.top_k(logits, min(top_k, logits.shape[-1]))
+    wanted = ops.take_along_axis(logits, inputs[:, 2:], axis=-1)
+    tokens = ops.cast(best, "float32")
+    return ops.concatenate([tokens, best_logits - total, wanted - total], axis=-1)
 
 
-def _rows_of(parts: list[Tensor], rows: Tensor, least: int = 0) -> Tensor:
-    """Returns `rows` of all parts, which are padded with zeros to the longest along every axis but
-    the first; along the second to `least` as well."""
-    sizes = [max(each) for each in zip(*(part.shape[1:] for part in parts), strict=True)]
-    if least:
-        sizes[0] = max(sizes[0], least)
-    padded = []
-    for part in parts:
-        beyond = [(0, size - own) for size, own in zip(sizes, part.shape[1:], strict=True)]
-        padded.append(ops.pad(part, [(0, 0), *beyond]) if any(map(any, beyond)) else part)
-    return ops.take(ops.concatenate(padded, axis=0), rows, axis=0)
+def _run_place(tensors: list[Tensor], places: Tensor, lengths: tuple[int, ...]) -> list[Tensor]:
+    fitted = (_fit(each, length) for each, length in zip(tensors, lengths, strict=True))
+    return [ops.take(each, places, axis=0) for each in fitted]
+
+
+def _run_merge(tensors: list[Tensor], new: list[Tensor], is_new: Tensor) -> list[Tensor]:
+    return [
+        ops.where(ops.reshape(is_new, (-1,) + (1,) * (len(one.shape) - 1)), other, one)
+        for one, other in zip(tensors, new, strict=True)
+    ]
+
+
+def _is_history(state: Tensor) -> bool:
+    """Tells whether a tensor of a state grows with the tokens read."""
+    return len(state.shape) == 3
+
+
+def _lengths(tensors: list[Tensor]) -> tuple[int, ...]:
+    """Returns the size of each along its second axis, 1 where it has none."""
+    return tuple(each.shape[1] if len(each.shape) > 1 else 1 for each in tensors)
+
+
+def _fit(tensor: Tensor, length: int) -> Tensor:
+    """Returns `tensor` cut, or padded with zeros, to `length` along its second axis, if any."""
+    if len(tensor.shape) < 2 or tensor.shape[1] == length:
+        return tensor
+    beyond = [(0, 0)] * len(tensor.shape)
+    beyond[1] = 0, max(0, length - tensor.shape[1])
+    return ops.pad(tensor[:, :length], beyond)
 
 
 def load_network(folder: ModelFolder, dtype: str = "float32") -> TokenSeq2Seq:
@@ -318,11 +419,6 @@ def load_network(folder: ModelFolder, dtype: str = "float32") -> TokenSeq2Seq:
     return network
 
 
-def next_power_of_two(count: int) -> int:
-    """Returns the smallest power of two that is at least `count` >= 1: few sizes, few graphs."""
-    return 1 << (count - 1).bit_length()
-
-
 def _use_no_cudnn(network: TokenSeq2Seq) -> None:
     """Switches cuDNN's recurrent layers off, which XLA cannot compile; it has loops of its own."""
     for layer in network._flatten_layers():
@@ -332,7 +428,3 @@ def _use_no_cudnn(network: TokenSeq2Seq) -> None:
 
 def _array(tensor: Tensor) -> Array:
     return np.asarray(ops.convert_to_numpy(tensor))
-
-
-def _tensor(array: Array) -> Tensor:
-    return ops.convert_to_tensor(array)

@@ -17,7 +17,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 
 from model.arrays import as_slice, resized
-from model.contract import StepResult
+from model.contract import Limits, StepResult
 from model.engine.memory import EncodedSources, SourceMemory
 from model.engine.shortlist import Shortlist, ShortlistColumns
 from model.engine.step_graph import StepGraph, open_session
@@ -81,7 +81,13 @@ class OnnxTable:
         self._feeds = {}
 
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
         count, state = len(tokens), self._state
         if len(state[0]) != count:
@@ -101,7 +107,7 @@ class OnnxTable:
         if top_k != self._top_k:
             feeds["top_k"] = np.array([min(top_k, self._graph.most_tokens)])
             self._top_k = top_k
-        result, self._state = self._graph.run(feeds, wanted)
+        result, self._state = self._graph.run(feeds, wanted, with_attention=with_attention)
         return result
 
     def _new_feeds(self, memory: dict[str, Array]) -> dict[str, Array]:
@@ -159,6 +165,8 @@ class OnnxEngine:
         FolderError: if the shortlist cannot be read.
     """
 
+    compilations = 0
+
     def __init__(
         self,
         encoder: bytes,
@@ -201,6 +209,9 @@ class OnnxEngine:
             raise FolderError(
                 f"{folder.path}: {' or '.join(names)} cannot be run. Export them anew. ({error})"
             ) from None
+
+    def warm_up(self, limits: Limits) -> None:
+        """Does nothing: a graph takes all sizes."""
 
     def encode(
         self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool

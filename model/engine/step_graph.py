@@ -46,9 +46,8 @@ class StepGraph:
         self._is_history = [isinstance(shapes[name][2], str) for name in self.state_names]
         self.has_history = any(self._is_history)
         self._has_wanted = "wanted" in inputs
-        self._outputs = ["best", "logprobs", "attention_weights"]
+        self._outputs = ["best", "logprobs"]
         self._outputs += [f"next_{name}" for name in self.state_names]
-        self._outputs += ["wanted_logprobs"] * self._has_wanted
         others = {*self.state_names, "tokens", "top_k", "wanted"}
         self.memory_names = tuple(sorted({*inputs} - others))
 
@@ -70,35 +69,42 @@ class StepGraph:
         ]
 
     def run(
-        self, feeds: dict[str, Array], wanted: Int32 | None = None
+        self,
+        feeds: dict[str, Array],
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> tuple[StepResult, list[Float32]]:
         """Takes a step; returns its result and the next state.
 
         Args:
             feeds: `new_feeds`, with `tokens` `(slots, width, 1)`, `top_k` `(1,)` and the state.
             wanted: `(slots, width, n)`, tokens whose log-probabilities to return.
+            with_attention: whether to return attention weights.
         """
-        if wanted is not None:
+        outputs = self._outputs
+        if with_attention:
+            outputs = [*outputs, "attention_weights"]
+        if wanted is not None and self._has_wanted:
+            outputs = [*outputs, "wanted_logprobs"]
             feeds = {**feeds, "wanted": np.maximum(wanted, 0)[:, :, None]}
         if feeds["tokens"].size < self._fewest_rows:
-            results = self._run_twice(feeds)
+            results = self._run_twice(outputs, feeds)
         else:
-            results = self._run(self._outputs, feeds, None)
-        best, logprobs, attention_weights, *state = results
-        wanted_logprobs = state.pop() if self._has_wanted else None
-        if wanted is None or wanted_logprobs is None:
-            return StepResult(best, logprobs, attention_weights[:, :, 0]), state
-        named = wanted_logprobs[:, :, 0]
-        return StepResult(best, logprobs, attention_weights[:, :, 0], named), state
+            results = self._run(outputs, feeds, None)
+        end = len(self._outputs)
+        (best, logprobs, *state), others = results[:end], results[end:]
+        told = {name: array[:, :, 0] for name, array in zip(outputs[end:], others, strict=True)}
+        return StepResult(best, logprobs, **told), state
 
-    def _run_twice(self, feeds: dict[str, Array]) -> list[Array]:
+    def _run_twice(self, outputs: list[str], feeds: dict[str, Array]) -> list[Array]:
         """Computes each row twice, for a graph in which a single row is rounded differently."""
         by_row = {*self.state_names, "tokens", "wanted"}
         twice = {
             name: np.repeat(array, 2, axis=1) if name in by_row else array
             for name, array in feeds.items()
         }
-        return [each[:, :1] for each in self._run(self._outputs, twice, None)]
+        return [each[:, :1] for each in self._run(outputs, twice, None)]
 
 
 def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:

@@ -203,10 +203,13 @@ class Batch:
         likeliest tokens."""
         beams = self._beams
         parents = beams.parents if self._width > 1 else None
+        if wanted is not None:
+            wanted = wanted.reshape(len(beams), self._width, -1)
+        result = self._table.step(
+            parents, beams.last, top_k, wanted, with_attention=beams.needs_attention
+        )
         if wanted is None:
-            return self._table.step(parents, beams.last, top_k)
-        wanted = wanted.reshape(len(beams), self._width, -1)
-        result = self._table.step(parents, beams.last, top_k, wanted)
+            return result
         wanted_only = wanted_logprobs(result)
         is_among = (wanted[..., None] == result.tokens[:, :, None]).any(axis=3)
         is_among |= np.tril(wanted[..., None] == wanted[:, :, None], -1).any(axis=3)

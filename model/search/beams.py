@@ -79,6 +79,11 @@ class Beams:
     def __len__(self) -> int:
         return len(self.in_use)
 
+    @property
+    def needs_attention(self) -> bool:
+        """Tells whether any request needs attention weights."""
+        return bool(self.features & ATTENTION)
+
     def resize(self, count: int) -> None:
         """Adds free slots at the end, or drops the last ones, so that there are `count`."""
         known = len(self)
@@ -144,7 +149,7 @@ class Beams:
         steps = room * HISTORY_STEP
         self.tokens = resized(self.tokens, *shape, steps)
         source_len = 0
-        if self.features & ATTENTION:
+        if self.needs_attention:
             source_len = int(self.options["source_length"].max())
         elif not self.attention_weights.size:
             return
@@ -156,7 +161,7 @@ class Beams:
         parents: Places | None,
         tokens: Int32,
         logprobs: Float64,
-        attention_weights: Float32,
+        attention_weights: Float32 | None,
         progress: Int32 | None = None,
     ) -> None:
         """Appends a token to each hypothesis.
@@ -166,18 +171,19 @@ class Beams:
                 by slot; None: each continues itself.
             tokens: `(G, W)`, the new tokens.
             logprobs: `(G, W)`, of the hypotheses, with them.
-            attention_weights: `(G, W, source_len)`, of each parent.
+            attention_weights: `(G, W, source_len)`, of each parent, where any request needs
+                them.
             progress: `(G, W, P)`, with required phrases; None: there are none.
         """
         if self.longest >= self.tokens.shape[2]:
             self._resize_histories()
-        if self.features & ATTENTION:
+        if self.needs_attention and attention_weights is not None:
             seen = attention_weights[:, :, : self.attention_weights.shape[3]]
             self.attention_weights[self._all_slots, :, self.lengths] = seen
         if parents is not None:
             self.parents = parents.astype(np.int32)
             self.tokens = gather(self.tokens, parents)
-            if self.features & ATTENTION:
+            if self.needs_attention:
                 self.attention_weights = gather(self.attention_weights, parents)
         if len(self) == 1:
             self.tokens[0, :, self.longest] = tokens[0]

@@ -22,7 +22,7 @@ from app.decoding.served_model import LoadedModel
 from app.decoding.worker import Worker
 from app.server import config_of
 from app.settings import Settings
-from model.contract import StepResult
+from model.contract import Limits, StepResult
 from model.generator import Generator
 from model.search.beam import Search
 from model.tokenizer import EOS_ID
@@ -43,10 +43,14 @@ class TableEngine:
     at all of a source alike."""
 
     has_shortlist = False
+    compilations = 0
 
     def __init__(self, table: NDArray[np.float64]) -> None:
         with np.errstate(divide="ignore"):
             self._logprobs = np.log(table).astype(np.float32)
+
+    def warm_up(self, limits: Limits) -> None:
+        self.limits = limits
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Int32:
         return source_lengths
@@ -88,7 +92,13 @@ class LengthsTable:
         self._lengths[slots] = self._lengths[origins]
 
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
         return self._engine.step(self._lengths[: len(tokens)], tokens, top_k, wanted)
 
@@ -97,6 +107,7 @@ class WordEngine:
     """Writes the piece that `mapping` has for each piece of the source, and attends to that one."""
 
     has_shortlist = False
+    compilations = 0
 
     def __init__(self, mapping: Int32) -> None:
         self.mapping = mapping
@@ -124,7 +135,13 @@ class WordTable:
             self._slots[int(slot)] = self._slots[int(origin)]
 
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
         longest = max(len(ids) for ids, _ in self._slots.values())
         logprobs = np.full((*tokens.shape, len(self._mapping)), -20.0, np.float32)

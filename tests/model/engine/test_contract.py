@@ -49,9 +49,24 @@ def test_a_step_gives_the_likeliest_tokens_best_first(engine: Engine) -> None:
     result = inserted(engine).step(None, BOS, top_k=4)
     assert result.tokens.shape == result.logprobs.shape == (3, 1, 4)
     assert result.wanted_logprobs is None
+    assert result.attention_weights is None
     assert (np.diff(result.logprobs, axis=2) <= 0).all()
-    np.testing.assert_allclose(result.attention_weights.sum(axis=2), 1.0, rtol=1e-5)
-    assert not result.attention_weights[2, :, 2:].any()
+
+
+def test_attention_is_told_to_those_who_ask(engine: Engine) -> None:
+    weights = inserted(engine).step(None, BOS, top_k=4, with_attention=True).attention_weights
+    assert weights is not None
+    np.testing.assert_allclose(weights.sum(axis=2), 1.0, rtol=1e-5)
+    assert not weights[2, :, 2:].any()
+
+
+def test_any_number_of_tokens_may_be_wanted(engine: Engine) -> None:
+    everything = inserted(engine).step(None, BOS, top_k=10_000)
+    wanted = np.ascontiguousarray(everything.tokens[:, :, ::-1][:, :, :37])
+    for top_k in (1, 10_000):
+        told = inserted(engine).step(None, BOS, top_k, wanted).wanted_logprobs
+        assert told is not None
+        np.testing.assert_allclose(told, everything.logprobs[:, :, ::-1][:, :, :37], rtol=1e-5)
 
 
 def test_all_of_the_vocabulary_is_a_distribution(engine: Engine) -> None:
@@ -78,12 +93,13 @@ def test_parents_reorder_and_repeat_the_rows_of_their_slot(engine: Engine) -> No
     table = inserted(engine, width=4)
     tokens = np.tile(np.array([5, 6, 7, 8], np.int32), (3, 1))
     table.step(None, tokens, top_k=3)
-    straight = table.step(None, tokens, top_k=3)
+    straight = table.step(None, tokens, top_k=3, with_attention=True)
     again = inserted(engine, width=4)
     again.step(None, tokens, top_k=3)
     own = np.array([[2, 0, 0, 3], [0, 1, 2, 3], [1, 1, 1, 0]], np.int32)
     parents = own + 4 * np.arange(3, dtype=np.int32)[:, None]
-    moved = again.step(parents, np.take_along_axis(tokens, own, axis=1), top_k=3)
+    fed = np.take_along_axis(tokens, own, axis=1)
+    moved = again.step(parents, fed, top_k=3, with_attention=True)
     for name in ("tokens", "logprobs", "attention_weights"):
         expected = np.take_along_axis(getattr(straight, name), own[:, :, None], axis=1)
         np.testing.assert_array_equal(getattr(moved, name), expected)

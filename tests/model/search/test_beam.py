@@ -58,7 +58,13 @@ class Table:
         self.sources[:, slots] = self.sources[:, origins]
 
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
         count, width = tokens.shape
         if parents is not None:

@@ -39,9 +39,15 @@ class TellingAll(TableEngine):
 
 class TableOfAll(Table):
     def step(
-        self, parents: Int32 | None, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self,
+        parents: Int32 | None,
+        tokens: Int32,
+        top_k: int,
+        wanted: Int32 | None = None,
+        *,
+        with_attention: bool = False,
     ) -> StepResult:
-        return super().step(parents, tokens, WORDS, wanted)
+        return super().step(parents, tokens, WORDS, wanted, with_attention=with_attention)
 
 
 def tables(seed: int) -> list[np.ndarray]:

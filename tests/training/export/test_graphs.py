@@ -191,7 +191,7 @@ def test_a_history_outgrows_its_room() -> None:
             count = 1 if t < 12 else 2
             fed = np.stack([tokens[[t, t + 5]], tokens[[t + 1, t]]])[:count]
             parents = np.array([[1, 0], [3, 3]], np.int32)[:count]
-            result = table.step(parents, fed, top_k=40)
+            result = table.step(parents, fed, top_k=40, with_attention=True)
         found.append(result)
     for name in ("tokens", "logprobs", "attention_weights"):
         one, other = (getattr(each, name) for each in found)
