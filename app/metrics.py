@@ -111,6 +111,7 @@ _GAUGES: tuple[tuple[str, str, Callable[[WorkerClient], float]], ...] = (
 )
 _COUNTERS: tuple[tuple[str, str, Callable[[WorkerClient], float]], ...] = (
     ("seq2seq_decoder_steps", "Steps of the decoder.", lambda each: each.steps),
+    ("seq2seq_compilations", "Programs that requests waited for.", lambda e: e.compilations),
     ("seq2seq_worker_restarts", "Processes that died or hung.", lambda each: each.restarts),
     ("seq2seq_queue_refusals", "Requests refused as the queue was full.", lambda e: e.refusals),
 )

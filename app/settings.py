@@ -127,8 +127,7 @@ class Settings(BaseSettings):
         10.0,
         ge=0.1,
         le=3600,
-        description="time for a step of the model's process; after it the process is restarted; "
-        "at least 120 where XLA compiles (Keras on a GPU, or on JAX)",
+        description="time for a step of the model's process; after it the process is restarted",
     )
 
     @model_validator(mode="after")

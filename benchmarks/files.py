@@ -69,7 +69,14 @@ class ThreadWorker:
         self.end, theirs = socket.socketpair()
         self._link = Link(self.end)
         self._link.send(
-            WorkerConfig(settings.model, "auto", 1, settings.max_rows, settings.max_beam_size)
+            WorkerConfig(
+                settings.model,
+                "auto",
+                1,
+                settings.max_rows,
+                settings.max_beam_size,
+                settings.max_reply_tokens,
+            )
         )
         self._thread = threading.Thread(target=serve, args=[Link(theirs)], daemon=True)
         self._thread.start()

@@ -142,6 +142,7 @@ class WorkerClient:
         self._jobs: dict[Hashable, _Job] = {}
         self._rows_in_use = 0
         self._steps = 0
+        self._compilations = 0
         self._transport: asyncio.Transport | None = None
         self._takes_requests = False
         self._is_closing = False
@@ -189,6 +190,11 @@ class WorkerClient:
     def steps(self) -> int:
         """Returns the number of steps that the worker has taken, by its last report."""
         return self._steps
+
+    @property
+    def compilations(self) -> int:
+        """Returns the number of programs that the worker has compiled while requests waited."""
+        return self._compilations
 
     @property
     def restarts(self) -> int:
@@ -331,6 +337,7 @@ class WorkerClient:
 
     def _on_report(self, report: Report) -> None:
         self._steps, self._rows_in_use = report.steps, report.rows_in_use
+        self._compilations = report.compilations
         now = asyncio.get_running_loop().time()
         for key in report.taken:
             for queue, throughput in self._throughput.items():

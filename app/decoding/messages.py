@@ -39,6 +39,7 @@ class WorkerConfig:
         threads: the same.
         max_rows: rows decoded together.
         max_beam_size: the widest beam of any request.
+        max_tokens: the most tokens of any answer.
     """
 
     model: Path
@@ -46,6 +47,7 @@ class WorkerConfig:
     threads: int
     max_rows: int
     max_beam_size: int
+    max_tokens: int
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Report:
     Attributes:
         steps: taken so far.
         rows_in_use: rows that requests in search may fill.
+        compilations: programs that requests had to wait for so far.
         taken: keys of requests that no longer wait for rows.
         tokens: of requests that want them, and what has become certain.
         outcomes: of requests that have left the search: an answer, best hypothesis first, or the
@@ -115,6 +118,7 @@ class Report:
 
     steps: int
     rows_in_use: int
+    compilations: int
     taken: Sequence[Hashable]
     tokens: Sequence[tuple[Hashable, Tokens]]
     outcomes: Sequence[tuple[Hashable, Hypotheses | Exception]]

@@ -133,7 +133,12 @@ class Launched:
 def launch(settings: Settings, model: Path) -> WorkerProcess:
     """Starts a worker of the folder `model` without waiting for it."""
     threads = settings.threads or max(1, usable_cores() - 1)
-    return WorkerProcess(
-        WorkerConfig(model, settings.engine, threads, settings.max_rows, settings.max_beam_size),
-        settings.log_format,
+    config = WorkerConfig(
+        model,
+        settings.engine,
+        threads,
+        settings.max_rows,
+        settings.max_beam_size,
+        settings.max_reply_tokens,
     )
+    return WorkerProcess(config, settings.log_format)

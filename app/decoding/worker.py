@@ -39,6 +39,7 @@ from app.decoding.messages import (
 )
 from app.logs import log_config
 from model.config import SearchOptions
+from model.contract import Limits
 from model.errors import Seq2SeqError
 from model.generator import Generator
 from model.search.beam import Search
@@ -72,6 +73,7 @@ class Worker:
         link: to the server.
         max_rows: rows decoded together.
         costly_rows: rows of costly requests; few, so that their steps are soon over. None: as many.
+        compilations: returns how many programs the engine has compiled since it was warm.
     """
 
     def __init__(
@@ -81,12 +83,14 @@ class Worker:
         *,
         max_rows: int,
         costly_rows: int | None = None,
+        compilations: Callable[[], int] = lambda: 0,
     ) -> None:
         self._link = link
         self._jobs: dict[Hashable, tuple[Job, Lane]] = {}  # all that are open
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._news = News()
-        self._reported = (0, 0)  # steps and rows of the last report
+        self._compilations = compilations
+        self._reported = (0, 0, 0)  # steps, rows and compilations of the last report
 
         new_lane = partial(Lane, new_search, self._encoder, self._news, self._report)
         self._plain = new_lane(max_rows=max_rows, weight=1.0)
@@ -153,7 +157,7 @@ class Worker:
     def _report(self) -> None:
         """Sends the news to the server, if there are any."""
         steps = sum(lane.steps for lane in self._lanes)
-        now = steps, sum(lane.rows_in_use for lane in self._lanes)
+        now = steps, sum(lane.rows_in_use for lane in self._lanes), self._compilations()
         news = self._news
         if now != self._reported or news:
             for key, _ in news.outcomes:
@@ -164,8 +168,8 @@ class Worker:
 
 
 def serve(link: Link) -> None:
-    """Loads the model of the `WorkerConfig` that comes first, compiles what the first callers will
-    need, and runs a `Worker`."""
+    """Loads the model of the `WorkerConfig` that comes first, compiles what callers will need, and
+    runs a `Worker`."""
     with suppress(Disconnected):
         (config,) = link.receive(waits=True)
         try:
@@ -177,7 +181,15 @@ def serve(link: Link) -> None:
         gc.freeze()  # the collector never scans what stays
         give_memory_back()
         few = max(config.max_rows // COSTLY_ROWS_ONE_IN, config.max_beam_size)
-        Worker(generator.new_search, link, max_rows=config.max_rows, costly_rows=few).run()
+        engine = generator.engine
+        before = engine.compilations
+        Worker(
+            generator.new_search,
+            link,
+            max_rows=config.max_rows,
+            costly_rows=few,
+            compilations=lambda: engine.compilations - before,
+        ).run()
 
 
 def load(config: WorkerConfig) -> Generator:
@@ -188,6 +200,8 @@ def load(config: WorkerConfig) -> Generator:
         EngineError: if the engine cannot run here.
     """
     generator = Generator.load(config.model, config.engine, threads=config.threads)
+    longest = generator.config.text.max_source_tokens
+    generator.engine.warm_up(Limits(config.max_rows, longest, config.max_tokens))
     own = generator.config.search.beam_size
     sizes = {1, *(min(size, config.max_beam_size) for size in (own, max(own, USUAL_BEAM_SIZE)))}
     for beam_size in sorted(sizes):
@@ -202,7 +216,7 @@ def give_memory_back() -> None:
 
 
 def warm_up(generator: Generator, beam_size: int) -> None:
-    """Searches alone and in a batch, with short and longer sources: engines compile by shape."""
+    """Searches alone and in a batch, with short and longer sources: a first time takes longer."""
     short, longer = (UNK_ID, EOS_ID), (UNK_ID,) * 20 + (EOS_ID,)
     options = SearchOptions(beam_size=beam_size, max_tokens=3)
     for sources in ([short], [short, longer]):

@@ -52,4 +52,5 @@ async def ready(request: Request) -> Readiness:
         waiting=sum(client.waiting for client in clients),
         rows_in_use=sum(client.rows_in_use for client in clients),
         steps=sum(client.steps for client in clients),
+        compilations=sum(client.compilations for client in clients),
     )

@@ -17,3 +17,7 @@ class Readiness(BaseModel):
     waiting: int = Field(description="requests that wait for rows")
     rows_in_use: int = Field(description="rows that requests in search may fill")
     steps: int = Field(description="steps of the decoder since the start")
+    compilations: int = Field(
+        description="programs that were compiled while requests waited; 0 unless one is beyond the "
+        "limits that the server started with"
+    )

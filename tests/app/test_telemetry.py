@@ -54,6 +54,7 @@ def test_requests_and_tokens_are_counted(client: httpx.Client, tokenizer: Tokeni
     assert found['seq2seq_completion_tokens_total{"model": "tiny"}'] == 2 * said
     assert found['seq2seq_truncated_requests_total{"model": "tiny"}'] == 1
     assert found['seq2seq_decoder_steps_total{"model": "tiny"}'] >= said
+    assert found['seq2seq_compilations_total{"model": "tiny"}'] == 0
 
 
 def test_the_first_token_of_a_stream_is_timed(client: httpx.Client) -> None:

@@ -172,13 +172,17 @@ def test_a_worker_ends_with_its_server(model: LoadedModel) -> None:
 
 
 def test_a_worker_tells_why_it_cannot_serve(tmp_path: Path) -> None:
-    config = WorkerConfig(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
+    config = WorkerConfig(
+        tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4, max_tokens=8
+    )
     with pytest.raises(FolderError, match="absent: there is no such model folder"):
         WorkerProcess(config).wait_until_ready()
 
 
 def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> None:
-    config = WorkerConfig(tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4)
+    config = WorkerConfig(
+        tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4, max_tokens=8
+    )
     worker = WorkerProcess(config)
     os.kill(worker.pid, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"exit code -9"):
@@ -194,6 +198,8 @@ def test_an_error_that_nobody_expected_while_loading_is_printed(
     monkeypatch.setattr(worker, "load", load)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        Link(ours).send(WorkerConfig(tmp_path, "auto", threads=1, max_rows=4, max_beam_size=4))
+        Link(ours).send(
+            WorkerConfig(tmp_path, "auto", threads=1, max_rows=4, max_beam_size=4, max_tokens=8)
+        )
         with pytest.raises(OSError, match="libcudart"):
             worker.serve(Link(theirs))

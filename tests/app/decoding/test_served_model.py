@@ -37,10 +37,13 @@ def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(
 ) -> None:
     engine = RecordingEngine(vocab_size=20)
     monkeypatch.setattr(Generator, "load", lambda *_, **__: make_generator(engine))
-    worker.load(WorkerConfig(Path("tiny"), "auto", threads=1, max_rows=64, max_beam_size=16))
+    worker.load(
+        WorkerConfig(Path("tiny"), "auto", threads=1, max_rows=64, max_beam_size=16, max_tokens=256)
+    )
     rows = {rows for rows, _ in engine.asked}
     assert {1, 2} <= rows  # greedy, alone and in company
     assert max(rows) > 4  # the beams of two requests
+    assert (engine.limits.rows, engine.limits.target_tokens) == (64, 256)
 
 
 def test_a_second_model_ranks_as_it_does_offline(

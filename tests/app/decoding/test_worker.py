@@ -39,20 +39,28 @@ class TimedEngine(TableEngine):
 
 def decode(engine: TimedEngine, requests: dict[Hashable, SearchRequest]) -> list[Hashable]:
     """Keys in the order in which they are answered. All requests are there at the start."""
+    return [key for report in reports(engine, requests) for key, _ in report.outcomes]
+
+
+def reports(engine: TimedEngine, requests: dict[Hashable, SearchRequest]) -> list[Report]:
+    """What the worker reports until all requests are answered."""
     ours, theirs = map(Link, socket.socketpair())
     for key, request in requests.items():
         ours.send(Submit(key, request, wants_tokens=False))
-    worker = Worker(lambda: Search(engine, bos_id=2, eos_id=3), theirs, max_rows=64)
+    worker = Worker(
+        lambda: Search(engine, bos_id=2, eos_id=3),
+        theirs,
+        max_rows=64,
+        compilations=lambda: len(engine.rows),
+    )
     thread = threading.Thread(target=worker.run)
     thread.start()
-    answered: list[Hashable] = []
-    while len(answered) < len(requests):
-        for message in ours.receive(waits=True):
-            if isinstance(message, Report):
-                answered += [key for key, _ in message.outcomes]
+    found: list[Report] = []
+    while sum(len(report.outcomes) for report in found) < len(requests):
+        found += [each for each in ours.receive(waits=True) if isinstance(each, Report)]
     ours.close()
     thread.join()
-    return answered
+    return found
 
 
 def request_of(beam_size: int, tokens: int) -> SearchRequest:
@@ -77,3 +85,8 @@ def test_costly_requests_that_are_alone_get_all_of_the_time() -> None:
     engine = TimedEngine()
     assert decode(engine, {COSTLY: request_of(16, 100)}) == [COSTLY]
     assert len(engine.rows) == 100
+
+
+def test_programs_that_requests_wait_for_are_reported() -> None:
+    found = reports(TimedEngine(), {PLAIN: request_of(1, 5)})  # whose every step compiles one
+    assert [report.compilations for report in found][-1] == 5
