@@ -19,6 +19,8 @@ from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE, load_folder, write
 from model.tokenizer import Tokenizer
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Tests leave nothing in the home folder.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
 
 # A shell that runs the tests in the background has children ignore interrupts, which some send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
