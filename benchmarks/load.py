@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import cast
 
 import uvloop
@@ -84,12 +85,14 @@ def open_loop(
 ) -> Load:
     """Requests that come at random moments (Poisson), whether or not others are answered. A new
     connection is opened where all are busy."""
-    draw = random.Random(seed)
-    due, moments = 0.0, []
-    for _ in requests:
-        due += draw.expovariate(per_second)
-        moments.append(due)
+    moments = random_moments(len(requests), per_second, seed=seed)
     return _in_process(port, requests, moments, 0, keep_bodies)
+
+
+def random_moments(count: int, per_second: float, *, seed: int) -> list[float]:
+    """Moments of a Poisson process, in seconds."""
+    draw = random.Random(seed)
+    return list(accumulate(draw.expovariate(per_second) for _ in range(count)))
 
 
 def _in_process(*arguments: object) -> Load:

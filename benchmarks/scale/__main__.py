@@ -2,9 +2,10 @@
 
     pip install simpy; python -m benchmarks.scale [--model models/default] [--core-hour 0.04]
 
-One replica on one core is measured with 1 and with 64 clients: what a request, a step and a row
-cost. Then two replicas, each on a core of its own, get requests at random moments at several shares
-of their capacity, and the simulation must tell the same. Only then a day of fleets is simulated.
+What a request and a step cost is measured on one replica on one core: alone, at random moments at
+several rates, and as fast as it can. Then two replicas, each with its client on a core of its own,
+get requests at other random moments, and the simulation of these must tell the same. Only then a
+day of fleets is simulated.
 """
 
 from __future__ import annotations
@@ -13,20 +14,36 @@ import argparse
 import os
 import statistics
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
-from benchmarks.load import Load, closed_loop, open_loop, request_bytes
+from app.settings import Settings
+from benchmarks.load import Load, closed_loop, open_loop, random_moments, request_bytes
 from benchmarks.scale.fleet import Day, Fleet, Plan
-from benchmarks.scale.replica import ROWS, Costs, latencies
+from benchmarks.scale.replica import Costs, latencies
 from benchmarks.server import Server, messages, running_server
+from model.folder import load_folder
 
 SHARES = (0.3, 0.5, 0.6, 0.7)
-#: Requests of a measurement: alone, and together.
-ALONE, TOGETHER = 400, 4_000
+#: Shares of the capacity at which costs are measured.
+MEASURED = (0.2, 0.4, 0.6, 0.8)
+#: Requests of a measurement: of one client, of many, at random moments; and of a comparison.
+ALONE, TOGETHER, OPEN, COMPARED = 400, 3_000, 2_000, 4_000
+CLIENTS = 32
 REPLICAS = 2
+MAX_ROWS = Settings.model_fields["max_rows"].default
 #: Arrivals a second in the busiest hour.
 PEAKS = (200, 2_000, 20_000, 200_000)
+#: What may go wrong on such a day, at one of the peaks.
+TROUBLED_PEAK = 20_000
+TROUBLES: dict[str, dict[str, float]] = {
+    "a burst of 1.5 for five minutes": {},
+    "a burst of 3": {"burst": 3.0},
+    "replicas are ready after 5 minutes, not one": {"start_seconds": 300.0},
+    "a target of 80 % of the capacity, not 60 %": {"target": 0.8},
+    "a third of the replicas lost at once": {"lost": 1 / 3},
+}
 
 
 def main() -> None:
@@ -34,7 +51,7 @@ def main() -> None:
     parser.add_argument("--model", default="models/default")
     parser.add_argument("--core-hour", type=float, default=0.04, help="price of a core for an hour")
     chosen = parser.parse_args()
-    requests = [request_bytes({"message": text}) for text in messages(TOGETHER)]
+    requests = [request_bytes({"message": text}) for text in messages(COMPARED)]
     with ExitStack() as stack:
         servers = []
         for core in range(REPLICAS):
@@ -42,12 +59,12 @@ def main() -> None:
             pin(server, core)
             closed_loop(server.port, requests[:300], 8)  # does not count
             servers.append(server)
-        costs = measured(servers[0], requests)
-        print(
-            f"HTTP {1e3 * costs.http:.3f} ms a request, step {1e3 * costs.step:.3f} ms, row "
-            f"{1e6 * costs.row:.1f} us a step, waiting {1e3 * costs.waiting:.2f} ms; capacity "
-            f"{costs.capacity:.0f} replies/s"
-        )
+        beam_size = load_folder(chosen.model).config.search.beam_size
+        costs = measured(servers[0], requests, MAX_ROWS // beam_size)
+        print("| in search | HTTP, ms a request | ms a step |\n|---|---|---|")
+        for count, http, step in zip(costs.requests, costs.http, costs.step, strict=True):
+            print(f"| {count:.1f} | {1e3 * http:.3f} | {1e3 * step:.3f} |")
+        print(f"waiting {1e3 * costs.waiting:.2f} ms; capacity {costs.capacity:.0f} replies/s")
         print("\n| load | | p50 ms | p99 ms | replies/s |\n|---|---|---|---|---|")
         for share in SHARES:
             compare(servers, requests, costs, share)
@@ -56,6 +73,11 @@ def main() -> None:
     for peak in PEAKS:
         day = Fleet(Plan(peak, costs.capacity)).run()
         print(f"| {peak:,} | {described(day, chosen.core_hour)} |")
+    print(f"\n| at {TROUBLED_PEAK:,}/s | replicas | refused | longest wait s | a million replies |")
+    print("|---|---|---|---|---|")
+    for trouble, change in TROUBLES.items():
+        day = Fleet(Plan(TROUBLED_PEAK, costs.capacity, **change)).run()
+        print(f"| {trouble} | {described(day, chosen.core_hour)} |")
 
 
 def pin(server: Server, core: int) -> None:
@@ -65,30 +87,59 @@ def pin(server: Server, core: int) -> None:
             os.sched_setaffinity(int(thread), {core})
 
 
-def measured(server: Server, requests: Sequence[bytes]) -> Costs:
-    """Measures what a replica's work costs."""
-    alone, alone_http, alone_steps = _cost(server, requests[:ALONE], 1)
-    load, http, together = _cost(server, requests, ROWS)
-    tokens = [answer.tokens + 1 for answer in load.answers if answer.tokens]
-    steps = statistics.mean(tokens)
-    # A request alone costs steps * (step + row), and in a full batch steps * (step / ROWS + row).
-    step = (alone_steps - together) / steps / (1 - 1 / ROWS)
-    row = alone_steps / steps - step
-    spent = alone_http + alone_steps
-    waiting = statistics.median(answer.seconds for answer in alone.answers) - spent
-    return Costs(http, step, max(row, 0.0), max(waiting, 0.0), tokens)
-
-
-def _cost(server: Server, requests: Sequence[bytes], clients: int) -> tuple[Load, float, float]:
-    """Returns the load, and the CPU of a request in the HTTP and in the decoding process. The
-    client shares their core, so that what it costs counts as HTTP's."""
-    before = server.cpu_seconds()
-    load = closed_loop(server.port, requests, clients)
-    http, worker = (
-        (late - early) / len(requests)
-        for early, late in zip(before, server.cpu_seconds(), strict=True)
+def measured(server: Server, requests: Sequence[bytes], room: int) -> Costs:
+    """Measures what the work of the replica on the first core costs. The client is on that core
+    too, and what it costs counts as HTTP's."""
+    os.sched_setaffinity(0, {0})
+    port = server.port
+    alone = Run.of(server, lambda: closed_loop(port, requests[:ALONE], 1))
+    busy = Run.of(server, lambda: closed_loop(port, requests[:TOGETHER], CLIENTS))
+    rates = [share * TOGETHER / busy.load.seconds for share in MEASURED]
+    runs = [
+        Run.of(server, lambda rate=rate: open_loop(port, requests[:OPEN], rate, seed=9))
+        for rate in rates
+    ]
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    longer = alone.steps / sum(alone.tokens)  # a beam goes on when its best hypothesis has ended
+    seconds = statistics.median(answer.seconds for answer in alone.load.answers)
+    runs = [alone, *runs, busy]
+    return Costs(
+        requests=[longer * sum(run.tokens) / run.steps for run in runs],
+        http=[run.http / len(run.tokens) for run in runs],
+        step=[run.worker / run.steps for run in runs],
+        waiting=max(0.0, seconds - (alone.http + alone.worker) / len(alone.tokens)),
+        steps=[round(longer * tokens) for tokens in busy.tokens],
+        room=room,
     )
-    return load, http + load.cpu_seconds / len(requests), worker
+
+
+@dataclass(frozen=True)
+class Run:
+    """Requests of several clients to one replica.
+
+    Attributes:
+        load: what they found.
+        steps: of the decoder.
+        http, worker: seconds of CPU of the two processes, the client's with the former.
+    """
+
+    load: Load
+    steps: int
+    http: float
+    worker: float
+
+    @classmethod
+    def of(cls, server: Server, send: Callable[[], Load]) -> Run:
+        """Sends requests."""
+        steps, before = server.state()["steps"], server.cpu_seconds()
+        load = send()
+        http, worker = (b - a for a, b in zip(before, server.cpu_seconds(), strict=True))
+        return cls(load, server.state()["steps"] - steps, http + load.cpu_seconds, worker)
+
+    @property
+    def tokens(self) -> list[int]:
+        """Returns the tokens of each reply, with its end."""
+        return [answer.tokens + 1 for answer in self.load.answers]
 
 
 def compare(
@@ -99,6 +150,7 @@ def compare(
     loads: list[Load] = []
 
     def ask(place: int, server: Server) -> None:
+        os.sched_setaffinity(0, {place})  # of this thread, and of the client that it starts
         loads.append(open_loop(server.port, requests, rate, seed=place))
 
     threads = [threading.Thread(target=ask, args=each) for each in enumerate(servers)]
@@ -110,9 +162,12 @@ def compare(
     failed = sum(answer.status != 200 for load in loads for answer in load.answers)
     per_second = sum(len(load.answers) / load.seconds for load in loads)
     count = len(requests) * len(servers)
-    total = rate * len(servers)
-    simulated = latencies(costs, per_second=total, replicas=len(servers), requests=count)
-    rows = (("measured", answers, per_second), ("simulated", simulated, total))
+    simulated = sorted(
+        seconds
+        for place in range(len(servers))
+        for seconds in latencies(costs, random_moments(len(requests), rate, seed=place))
+    )
+    rows = (("measured", answers, per_second), ("simulated", simulated, rate * len(servers)))
     for name, found, throughput in rows:
         p50, p99 = (1e3 * found[int(part * (len(found) - 1))] for part in (0.5, 0.99))
         print(f"| {share:.0%} | {name} | {p50:.1f} | {p99:.1f} | {throughput:.0f} |")

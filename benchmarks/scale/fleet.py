@@ -15,6 +15,8 @@ import simpy
 
 DAY = 86_400
 TICK = 5.0
+#: When a burst begins, and when replicas are lost together.
+BURST, LOSS = 20 * 3600, 20.5 * 3600
 #: Share of a day's peak at which requests arrive, by the hour: few at night, most in the evening.
 HOURS = (
     *(0.35, 0.25, 0.18, 0.15, 0.15, 0.18, 0.28, 0.42, 0.55, 0.62, 0.66, 0.70),
@@ -36,6 +38,7 @@ class Plan:
         period_seconds: between two decisions.
         failures_per_day: of one replica.
         burst: factor of arrivals for five minutes, once in the busiest hour.
+        lost: share of the replicas that fail together, once in the busiest hour.
         least: replicas at night.
     """
 
@@ -46,6 +49,7 @@ class Plan:
     period_seconds: float = 15.0
     failures_per_day: float = 0.1
     burst: float = 1.5
+    lost: float = 0.0
     least: int = 2
 
 
@@ -91,7 +95,7 @@ class Fleet:
         """Returns the requests a second now: hours run into each other."""
         hour, share = divmod(self._world.now / 3600, 1)
         first, second = (HOURS[(int(hour) + each) % 24] for each in (0, 1))
-        is_burst = 20 * 3600 <= self._world.now < 20 * 3600 + 300
+        is_burst = BURST <= self._world.now < BURST + 300
         factor = self._plan.burst if is_burst else 1.0
         return self._plan.peak * factor * ((1 - share) * first + share * second)
 
@@ -116,6 +120,8 @@ class Fleet:
     def _fail(self) -> None:
         """Ends replicas; the platform starts others."""
         chance = self._plan.failures_per_day * TICK / DAY
+        if LOSS <= self._world.now < LOSS + TICK:
+            chance += self._plan.lost
         failed = sum(self._draw.random() < chance for _ in range(self._ready))
         self._ready -= failed
         for _ in range(failed):
