@@ -39,10 +39,12 @@ PEAKS = (200, 2_000, 20_000, 200_000)
 TROUBLED_PEAK = 20_000
 TROUBLES: dict[str, dict[str, float]] = {
     "a burst of 1.5 for five minutes": {},
+    "a burst of 2": {"burst": 2.0},
+    "a burst of 2, and replicas are ready after five": {"burst": 2.0, "start_seconds": 300.0},
     "a burst of 3": {"burst": 3.0},
-    "replicas are ready after 5 minutes, not one": {"start_seconds": 300.0},
     "a target of 80 % of the capacity, not 60 %": {"target": 0.8},
     "a third of the replicas lost at once": {"lost": 1 / 3},
+    "half of the replicas lost at once": {"lost": 0.5},
 }
 
 
