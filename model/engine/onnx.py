@@ -58,10 +58,8 @@ class OnnxTable:
         count = max(len(self._state[0]) if self._state else 0, int(slots.max()) + 1)
         grown = []
         for place, like in enumerate(encoded[0].state):
-            own = self._state[place] if self._state else np.zeros((0, *like.shape[1:]), like.dtype)
-            array = np.zeros((count, self._width, *own.shape[2:]), like.dtype)
-            array[: len(own)] = own
-            grown.append(array)
+            own = self._state[place] if self._state else like[:0]
+            grown.append(resized(own, count, self._width, *own.shape[2:]))
         self._memory.insert(slots, parts)
         first = 0
         for part, rows in parts:

@@ -298,6 +298,8 @@ class Batch:
         scores, are_met = beams.scores(), self._are_met()
         for place in places.tolist():
             g, w = divmod(place, self._width)
+            if scores[g, w] < beams.worst_kept[g]:  # n others are better
+                continue
             self._finish(g, w, float(scores[g, w]), bool(ended[g, w]), bool(are_met[g, w]))
         beams.drop(places)
         for g in sorted({place // self._width for place in places.tolist()}):
