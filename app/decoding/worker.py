@@ -101,11 +101,13 @@ class Worker:
         """Decodes until the server disconnects."""
         try:
             while True:
+                if self._is_idle:
+                    self._report()
                 self._receive()
                 for lane in self._lanes:
                     lane.admit()
+                self._report()  # of the last step as well: one message a step
                 self._step()
-                self._report()
         except Disconnected:
             logger.debug("the server is gone")
         finally:
@@ -125,7 +127,7 @@ class Worker:
     def _receive(self) -> None:
         """Receives what the server has sent; blocks if there is nothing to do. If many requests are
         cancelled at once, waits for the last of them: a step would take longer."""
-        messages = self._link.receive(waits=all(lane.is_idle for lane in self._lanes))
+        messages = self._link.receive(waits=self._is_idle)
         while (
             cancelled := self._apply(messages)
         ) and cancelled * MASS_CANCEL_ONE_IN >= self._in_search:
@@ -133,6 +135,11 @@ class Worker:
             messages = []
             while Flushed() not in messages:
                 messages += self._link.receive(waits=True)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Tells whether there is nothing to do."""
+        return all(lane.is_idle for lane in self._lanes)
 
     @property
     def _in_search(self) -> int:
