@@ -256,7 +256,8 @@ class Translator:
             if not hypotheses:
                 translated += part
                 continue
-            best = self._model.tokenizer.target_text(hypotheses[0].tokens) or words
+            best = self._model.tokenizer.target_text(hypotheses[0].tokens)
+            best = (reading.protected.restored(best) if reading else None) or words
             start = part.index(words)
             translated += part[:start] + without_end(best) + part[start + len(words) :]
         return Translation.unlinked(translated)

@@ -37,7 +37,9 @@ def test_a_long_sentence_is_divided_and_nothing_is_lost(client: httpx.Client) ->
     assert translated(client, q=english) == german
 
 
-@pytest.mark.parametrize("fixed", ["https://example.com/a?b=1", "{name}", "%s", "23", "1,000"])
+@pytest.mark.parametrize(
+    "fixed", ["https://example.com/a?b=1", "{name}", "%s", "23", "1,000", "example.com2"]
+)
 def test_what_is_no_word_survives(client: httpx.Client, fixed: str) -> None:
     assert translated(client, q=f"two dogs {fixed} go home!") == f"zwei Hunde {fixed} geh Haus!"
 
