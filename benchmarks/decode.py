@@ -114,6 +114,9 @@ class PrefixTable:
     def move(self, origins: Places, slots: Places) -> None:
         raise NotImplementedError("requests of this benchmark end at once")
 
+    def free(self, slots: Places) -> None:
+        """Needs to know of none."""
+
     def step(
         self,
         parents: Int32 | None,

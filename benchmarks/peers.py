@@ -222,6 +222,9 @@ class TorchTable:
     def move(self, origins: Places, slots: Places) -> None:
         raise NotImplementedError("requests of this benchmark end at once")
 
+    def free(self, slots: Places) -> None:
+        """Needs to know of none."""
+
     @torch.inference_mode()
     def step(
         self,

@@ -74,6 +74,9 @@ class FreeTable:
     def move(self, origins: Places, slots: Places) -> None:
         """Needs no source."""
 
+    def free(self, slots: Places) -> None:
+        """Needs to know of none."""
+
     def step(
         self,
         parents: Int32 | None,

@@ -70,6 +70,9 @@ class StateTable(Protocol):
     def move(self, origins: Places, slots: Places) -> None:
         """Copies the slots `origins` `(n,)` over `slots` `(n,)`, which are free."""
 
+    def free(self, slots: Places) -> None:
+        """Ends the requests in `slots` `(n,)`; what a step computes there means nothing."""
+
     def step(
         self,
         parents: Int32 | None,

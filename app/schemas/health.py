@@ -18,6 +18,6 @@ class Readiness(BaseModel):
     rows_in_use: int = Field(description="rows that requests in search may fill")
     steps: int = Field(description="steps of the decoder since the start")
     compilations: int = Field(
-        description="programs that were compiled while requests waited; 0 on a GPU, where all are "
-        "compiled before"
+        description="programs that were compiled while requests waited, or graphs that TensorFlow "
+        "traced; 0 on a GPU, where all are compiled before"
     )

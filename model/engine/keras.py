@@ -97,7 +97,10 @@ class KerasTable:
         self._tensors = self._engine.place(self._tensors, places.ravel(), int(self._lengths.max()))
         for array in (self._lengths, self._read):
             array[slots] = array[origins]
-        self._lengths[origins] = 0
+        self.free(origins)
+
+    def free(self, slots: Places) -> None:
+        self._lengths[slots] = self._read[slots] = 0
 
     def step(
         self,
@@ -108,7 +111,8 @@ class KerasTable:
         *,
         with_attention: bool = False,
     ) -> StepResult:
-        self._lengths, self._read = self._lengths[: len(tokens)], self._read[: len(tokens)] + 1
+        self._lengths = self._lengths[: len(tokens)]
+        self._read = self._read[: len(tokens)] + (self._lengths > 0)
         longest, read = int(self._lengths.max()), int(self._read.max())
         tensors = self._engine.fitted(self._tensors, tokens.size, longest, read)
         named = np.zeros((tokens.size, 0), np.int32)

@@ -78,6 +78,9 @@ class OnnxTable:
         self._tokens_read[slots] = self._tokens_read[origins]
         self._feeds = {}
 
+    def free(self, slots: Places) -> None:
+        self._memory.lengths[slots] = self._tokens_read[slots] = 0
+
     def step(
         self,
         parents: Int32 | None,
@@ -94,7 +97,7 @@ class OnnxTable:
         if parents is not None:
             state = [each.reshape(-1, *each.shape[2:])[parents] for each in state]
         if self._graph.has_history:
-            self._tokens_read = self._tokens_read[:count] + 1
+            self._tokens_read = self._tokens_read[:count] + (self._memory.lengths[:count] > 0)
             state = self._graph.make_room(state, int(self._tokens_read.max()))
         if not self._feeds:
             self._feeds = self._new_feeds(self._memory.first(count))

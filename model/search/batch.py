@@ -159,6 +159,7 @@ class Batch:
             self._slots.clear()
             return
         self._beams.free(slots)
+        self._table.free(slots)
         count, origins, free = compaction(self._beams.in_use)
         if origins.size:
             self._move(origins, free)

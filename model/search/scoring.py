@@ -110,6 +110,7 @@ class ScoringBatch:
         if not self._in_use.any():
             self._pairs.clear()
             return
+        self._table.free(slots)
         count, origins, free = compaction(self._in_use)
         if origins.size:
             self._table.move(origins, free)

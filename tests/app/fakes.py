@@ -91,6 +91,9 @@ class LengthsTable:
     def move(self, origins: Places, slots: Places) -> None:
         self._lengths[slots] = self._lengths[origins]
 
+    def free(self, slots: Places) -> None:
+        """Needs to know of none."""
+
     def step(
         self,
         parents: Int32 | None,
@@ -133,6 +136,9 @@ class WordTable:
     def move(self, origins: Places, slots: Places) -> None:
         for origin, slot in zip(origins, slots, strict=True):
             self._slots[int(slot)] = self._slots[int(origin)]
+
+    def free(self, slots: Places) -> None:
+        """Needs to know of none."""
 
     def step(
         self,

@@ -73,6 +73,36 @@ def test_a_warm_engine_compiles_nothing(
     assert not [each for each in caplog.messages if each.startswith("Compiling")]
 
 
+def test_a_free_slot_needs_no_room() -> None:
+    config = NetworkConfig(
+        source_vocab_size=12,
+        target_vocab_size=12,
+        embedding_units=8,
+        encoder="transformer",
+        decoder="transformer",
+        encoder_units=8,
+        decoder_units=8,
+        heads=2,
+    )
+    engine = KerasEngine(TokenSeq2Seq(config), has_static_shapes=True)
+    engine.warm_up(Limits(16, 16, 16))
+    before = engine.compilations
+    lengths, slots = np.full(2, 3, np.int32), np.arange(2)
+    encoded = engine.encode(np.full((2, 3), 5, np.int32), lengths, lengths > 3)
+    table = engine.new_table(1, use_shortlist=False)
+
+    def step(times: int) -> None:
+        for _ in range(times):
+            table.step(None, np.full((2, 1), 5, np.int32), top_k=2)
+
+    table.insert(slots, encoded, slots)
+    step(10)
+    table.insert(slots[1:], encoded, slots[1:])
+    table.free(slots[:1])
+    step(16)
+    assert engine.compilations == before
+
+
 def logged_programs() -> AbstractContextManager[None]:
     """Logs whatever is compiled meanwhile, by anybody, if the backend can tell."""
     if keras.backend.backend() != "jax":

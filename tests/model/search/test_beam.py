@@ -57,6 +57,9 @@ class Table:
     def move(self, origins: Places, slots: Places) -> None:
         self.sources[:, slots] = self.sources[:, origins]
 
+    def free(self, slots: Places) -> None:
+        """Needs to know of none."""
+
     def step(
         self,
         parents: Int32 | None,
