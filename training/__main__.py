@@ -357,7 +357,9 @@ def _cluster(chosen: argparse.Namespace) -> AbstractContextManager[Cluster | Non
     if chosen.executor == "ray" and not chosen.workers:
         return connect(chosen.address)
     if chosen.executor == "ray" or chosen.address:
-        raise ConfigError("--workers is of --executor processes, and --address of --executor ray")
+        raise ConfigError(
+            "--workers goes with --executor processes, and --address with --executor ray"
+        )
     return nullcontext()
 
 

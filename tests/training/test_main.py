@@ -50,8 +50,8 @@ def test_prepare_says_what_it_made(recipe: Path, capsys: pytest.CaptureFixture[s
     ("options", "message"),
     [
         (["--executor", "ray"], "install the extra 'ray'"),
-        (["--executor", "ray", "--workers", "2"], "--workers is of --executor processes"),
-        (["--address", "a:6379"], "--address of --executor ray"),
+        (["--executor", "ray", "--workers", "2"], "--workers goes with --executor processes"),
+        (["--address", "a:6379"], "--address with --executor ray"),
     ],
 )
 def test_a_cluster_needs_ray_and_has_options_of_its_own(

@@ -146,7 +146,7 @@ def choose_devices(in_each_process: int, *, compiled: Path) -> Devices:
     Raises:
         DeviceError: if there are fewer devices, or the processes cannot reach each other.
     """
-    processes = max(int(os.environ.get(name) or 1) for name in PROCESS_COUNTS)
+    processes = max(map(_processes_of, PROCESS_COUNTS))
     if keras.backend.backend() != "jax":
         if in_each_process * processes > 1:
             raise DeviceError(
@@ -171,6 +171,14 @@ def choose_devices(in_each_process: int, *, compiled: Path) -> Devices:
         jax.process_index(),
         jax.process_count(),
     )
+
+
+def _processes_of(variable: str) -> int:
+    """Returns the number of processes that a variable of the environment tells, 1 without it."""
+    value = os.environ.get(variable) or "1"
+    if not value.isdecimal():
+        raise DeviceError(f"{variable} is no number of processes. Received: {value!r}")
+    return int(value)
 
 
 def _join() -> None:

@@ -15,12 +15,13 @@ from training.fit.batches import Batch, make_batch, shape_of_batch
 from training.fit.distribution import COMPILES_STEPS
 from training.fit.losses import TokenCrossEntropy
 from training.fit.optimizer import build_optimizer
+from training.fit.shapes import SOURCE_LENGTHS, TARGET_LENGTHS
 from training.fit.sizing import SizedFitConfig
 
 #: Steps that compile, and steps that are measured.
 WARM_UP_STEPS, MEASURED_STEPS = 2, 6
 #: Shapes of batches that a corpus has, each of which is compiled.
-SHAPES = 16
+SHAPES = TARGET_LENGTHS * SOURCE_LENGTHS if COMPILES_STEPS else 16
 #: Share of a batch that is not padding.
 FILLED = 0.8
 

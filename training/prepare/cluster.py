@@ -39,7 +39,7 @@ class Cluster:
 
         Args:
             job: sent to each process once, which keeps what the job loads lazily.
-            tasks: read as cores become free, never far ahead. Nodes may come and go.
+            tasks: read as results come, never far ahead. Nodes may come and go.
 
         Raises:
             CorpusError: if a task was lost too often, or what `job` raises.
@@ -109,7 +109,7 @@ def _require_listener(address: str) -> None:
     """Raises OSError if nothing listens at HOST:PORT: Ray would go on trying for minutes."""
     host, _, port = address.rpartition(":")
     if port.isdigit():
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
 
 
 def _most_queued() -> int:

@@ -34,7 +34,7 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
 
     Args:
         job: sent to each process once, which keeps what the job loads lazily.
-        tasks: read as processes become free, never far ahead.
+        tasks: read as results come, never far ahead.
         workers: number of processes; 1 runs the job in this process.
 
     Raises:

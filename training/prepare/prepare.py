@@ -50,6 +50,8 @@ from training.recipe import Recipe, start_of
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"
 #: Version of the folder's format.
 FORMAT = 4
+#: Version of how files are cut into pieces, by whose numbers a run that was killed goes on.
+PIECES = 2
 #: Below this, starting processes takes longer than the work.
 SMALL_CORPUS_BYTES = 4 * 1024 * 1024
 
@@ -114,10 +116,11 @@ def prepare(
                 return prepared
     with writing(path):
         folder = path.with_name("data.partial").absolute()  # a cluster works in other folders
-        if _made_from(folder / "work") != made_from:
+        begun_from = {**made_from, "pieces": PIECES}
+        if _made_from(folder / "work") != begun_from:
             shutil.rmtree(folder, ignore_errors=True)
             (folder / "work").mkdir(parents=True)
-            _write_json(folder / "work" / REPORT_FILE, {"made_from": made_from})
+            _write_json(folder / "work" / REPORT_FILE, {"made_from": begun_from})
         if workers is None:
             workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
         run_jobs = cluster.run_all if cluster else partial(run_all, workers=workers)
