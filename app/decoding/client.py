@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app.decoding.admission import MOST_PLAIN_COST, CostQueue, Throughput, cost_of
+from app.decoding.admission import CostQueue, Throughput, cost_of, is_costly
 from app.decoding.messages import (
     Cancel,
     Flush,
@@ -290,7 +290,7 @@ class WorkerClient:
         return key
 
     def _queue_of(self, job: _Job) -> CostQueue:
-        return self._costly if job.cost > MOST_PLAIN_COST else self._plain
+        return self._costly if is_costly(job.request) else self._plain
 
     def _send(self, key: Hashable, job: _Job) -> None:
         self._write(Submit(key, job.request, job.on_tokens is not None))

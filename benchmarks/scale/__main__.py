@@ -32,7 +32,7 @@ MEASURED = (0.2, 0.4, 0.6, 0.8)
 ALONE, TOGETHER, OPEN, COMPARED = 400, 3_000, 2_000, 4_000
 CLIENTS = 32
 REPLICAS = 2
-MAX_ROWS = Settings.model_fields["max_rows"].default
+MAX_ROWS, MAX_QUEUE = (Settings.model_fields[name].default for name in ("max_rows", "max_queue"))
 #: Arrivals a second in the busiest hour.
 PEAKS = (200, 2_000, 20_000, 200_000)
 #: What may go wrong on such a day, at one of the peaks.
@@ -73,12 +73,12 @@ def main() -> None:
     print("\n| peak, requests/s | replicas | refused | longest wait s | a million replies |")
     print("|---|---|---|---|---|")
     for peak in PEAKS:
-        day = Fleet(Plan(peak, costs.capacity)).run()
+        day = Fleet(Plan(peak, costs.capacity, costs.room + MAX_QUEUE)).run()
         print(f"| {peak:,} | {described(day, chosen.core_hour)} |")
     print(f"\n| at {TROUBLED_PEAK:,}/s | replicas | refused | longest wait s | a million replies |")
     print("|---|---|---|---|---|")
     for trouble, change in TROUBLES.items():
-        day = Fleet(Plan(TROUBLED_PEAK, costs.capacity, **change)).run()
+        day = Fleet(Plan(TROUBLED_PEAK, costs.capacity, costs.room + MAX_QUEUE, **change)).run()
         print(f"| {trouble} | {described(day, chosen.core_hour)} |")
 
 

@@ -22,8 +22,6 @@ HOURS = (
     *(0.35, 0.25, 0.18, 0.15, 0.15, 0.18, 0.28, 0.42, 0.55, 0.62, 0.66, 0.70),
     *(0.72, 0.70, 0.68, 0.68, 0.72, 0.80, 0.90, 0.97, 1.00, 0.92, 0.75, 0.52),
 )
-#: Requests that a replica has at most, in search and in its queue.
-MOST_REQUESTS = 576
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class Plan:
     Attributes:
         peak: arrivals a second in the busiest hour.
         capacity: replies a second of one replica.
+        room: requests that a replica has at most, in search and in its queue.
         target: share of the capacity that the autoscaler aims at.
         start_seconds: from the decision to a replica that is ready: node, image, model.
         period_seconds: between two decisions.
@@ -44,6 +43,7 @@ class Plan:
 
     peak: float
     capacity: float
+    room: int
     target: float = 0.6
     start_seconds: float = 60.0
     period_seconds: float = 15.0
@@ -108,7 +108,7 @@ class Fleet:
             self._waiting += self._arrivals() * TICK
             answered = min(self._waiting, possible)
             self._waiting -= answered
-            refused = max(0.0, self._waiting - self._ready * MOST_REQUESTS)
+            refused = max(0.0, self._waiting - self._ready * plan.room)
             self._waiting -= refused
             day.answered += answered
             day.refused += refused
