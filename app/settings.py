@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     )
     max_required_words: int = Field(8, ge=0, le=64, description="most required_words of a request")
     max_rows: int = Field(
-        64, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"
+        128, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"
     )
     max_queue: int = Field(512, ge=1, le=10_000, description="requests that wait for free rows")
     request_timeout_seconds: float = Field(

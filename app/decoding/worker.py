@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 MASS_CANCEL_ONE_IN = 16
 
 #: One in so many rows is for costly requests; at least those of the widest beam are.
-COSTLY_ROWS_ONE_IN = 4
+COSTLY_ROWS_ONE_IN = 8
 
 #: Factor of the costly lane's seconds; that of the plain lane is 1.
 COSTLY_WEIGHT = 3.0
