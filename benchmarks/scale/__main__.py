@@ -32,6 +32,8 @@ MEASURED = (0.2, 0.4, 0.6, 0.8)
 ALONE, TOGETHER, OPEN, COMPARED = 400, 3_000, 2_000, 4_000
 CLIENTS = 32
 REPLICAS = 2
+#: Of each comparison.
+ROUNDS = 3
 MAX_ROWS, MAX_QUEUE = (Settings.model_fields[name].default for name in ("max_rows", "max_queue"))
 #: Arrivals a second in the busiest hour.
 PEAKS = (200, 2_000, 20_000, 200_000)
@@ -46,6 +48,10 @@ TROUBLES: dict[str, dict[str, float]] = {
     "a third of the replicas lost at once": {"lost": 1 / 3},
     "half of the replicas lost at once": {"lost": 0.5},
 }
+
+
+#: p50, p99 and replies a second.
+Figures = tuple[float, float, float]
 
 
 def main() -> None:
@@ -147,34 +153,54 @@ class Run:
 def compare(
     servers: Sequence[Server], requests: Sequence[bytes], costs: Costs, share: float
 ) -> None:
-    """Prints what is measured and what is simulated at a share of the capacity."""
+    """Prints what is measured and what is simulated at a share of the capacity: medians of rounds,
+    each with other arrivals."""
     rate = share * costs.capacity
+    rounds = [_round(servers, requests, costs, rate, first) for first in range(ROUNDS)]
+    for name, found in zip(("measured", "simulated"), zip(*rounds, strict=True), strict=True):
+        p50, p99, per_second = (statistics.median(column) for column in zip(*found, strict=True))
+        print(f"| {share:.0%} | {name} | {p50:.1f} | {p99:.1f} | {per_second:.0f} |", flush=True)
+
+
+def _round(
+    servers: Sequence[Server], requests: Sequence[bytes], costs: Costs, rate: float, number: int
+) -> tuple[Figures, Figures]:
+    """Returns p50 and p99 in ms and replies a second, as measured and as simulated."""
     loads: list[Load] = []
 
     def ask(place: int, server: Server) -> None:
         os.sched_setaffinity(0, {place})  # of this thread, and of the client that it starts
-        loads.append(open_loop(server.port, requests, rate, seed=place))
+        loads.append(open_loop(server.port, requests, rate, seed=_seed(number, place)))
 
     threads = [threading.Thread(target=ask, args=each) for each in enumerate(servers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    answers = sorted(answer.seconds for load in loads for answer in load.answers)
-    failed = sum(answer.status != 200 for load in loads for answer in load.answers)
+    answers = [answer for load in loads for answer in load.answers]
+    if any(answer.status != 200 for answer in answers):
+        raise SystemExit("a request failed")
     per_second = sum(len(load.answers) / load.seconds for load in loads)
-    count = len(requests) * len(servers)
-    simulated = sorted(
+    simulated = [
         seconds
         for place in range(len(servers))
-        for seconds in latencies(costs, random_moments(len(requests), rate, seed=place))
-    )
-    rows = (("measured", answers, per_second), ("simulated", simulated, rate * len(servers)))
-    for name, found, throughput in rows:
-        p50, p99 = (1e3 * found[int(part * (len(found) - 1))] for part in (0.5, 0.99))
-        print(f"| {share:.0%} | {name} | {p50:.1f} | {p99:.1f} | {throughput:.0f} |")
-    if failed:
-        print(f"{failed} of {count} requests failed")
+        for seconds in latencies(
+            costs, random_moments(len(requests), rate, seed=_seed(number, place))
+        )
+    ]
+    measured = (*_percentiles([answer.seconds for answer in answers]), per_second)
+    return measured, (*_percentiles(simulated), rate * len(servers))
+
+
+def _seed(number: int, place: int) -> int:
+    return REPLICAS * number + place
+
+
+def _percentiles(seconds: Sequence[float]) -> tuple[float, float]:
+    """Returns p50 and p99 in ms."""
+    ordered = sorted(seconds)
+    p50, p99 = (1e3 * ordered[int(part * (len(ordered) - 1))] for part in (0.5, 0.99))
+    return p50, p99
 
 
 def described(day: Day, core_hour: float) -> str:
