@@ -110,14 +110,10 @@ def points_of(path: Path) -> list[Point]:
                 points.append(Point(name, weights, partial(ours, generator, options), False))
     converted = path.parent / "ctranslate2"
     if converted.is_dir():
-        translator = ctranslate2.Translator(
-            str(converted), compute_type="int8", intra_threads=1, inter_threads=1
-        )
+        peer = Peer(converted, folder)
         for beam_size in BEAMS:
             name = f"{folder.config.name}, CTranslate2 int8, {search_name(beam_size)}"
-            points.append(
-                Point(name, weights, partial(theirs, translator, folder, beam_size), True)
-            )
+            points.append(Point(name, weights, partial(peer.translate, beam_size), True))
     return points
 
 
@@ -129,20 +125,33 @@ def ours(generator: Generator, options: SearchOptions, texts: Sequence[str]) -> 
     return [found[0].text for found in generator.generate(texts, options)]
 
 
-def theirs(
-    translator: ctranslate2.Translator, folder: ModelFolder, beam_size: int, texts: Sequence[str]
-) -> list[str]:
-    tokenizer, options = folder.tokenizer, folder.config.search
-    pieces = tokenizer.target_pieces(range(tokenizer.target_vocab_size))
-    ids = dict(zip(pieces, range(len(pieces)), strict=True))
-    found = translator.translate_batch(
-        [tokenizer.source_pieces(tokenizer.source_ids(text)) for text in texts],
-        beam_size=beam_size,
-        length_penalty=options.length_penalty,
-        max_decoding_length=options.max_tokens,
-        max_batch_size=len(texts),
-    )
-    return [tokenizer.target_text([ids[piece] for piece in each.hypotheses[0]]) for each in found]
+class Peer:
+    """CTranslate2 with a model of ours, from text to text.
+
+    Args:
+        path: what `export --format ctranslate2` wrote.
+        folder: the model's, with its tokenizer and the options of its search.
+    """
+
+    def __init__(self, path: Path, folder: ModelFolder) -> None:
+        self._translator = ctranslate2.Translator(
+            str(path), compute_type="int8", intra_threads=1, inter_threads=1
+        )
+        self._tokenizer, self._options = folder.tokenizer, folder.config.search
+        pieces = self._tokenizer.target_pieces(range(self._tokenizer.target_vocab_size))
+        self._ids = dict(zip(pieces, range(len(pieces)), strict=True))
+
+    def translate(self, beam_size: int, texts: Sequence[str]) -> list[str]:
+        tokenizer, options = self._tokenizer, self._options
+        found = self._translator.translate_batch(
+            [tokenizer.source_pieces(tokenizer.source_ids(text)) for text in texts],
+            beam_size=beam_size,
+            length_penalty=options.length_penalty,
+            max_decoding_length=options.max_tokens,
+            max_batch_size=len(texts),
+        )
+        ids = ([self._ids[piece] for piece in each.hypotheses[0]] for each in found)
+        return [tokenizer.target_text(own) for own in ids]
 
 
 def run(point: Point, sources: Sequence[str], targets: Sequence[str]) -> None:
