@@ -111,57 +111,74 @@ def _parser(program: str) -> argparse.ArgumentParser:
 
 
 def _add_recipe_commands(commands: Commands) -> None:
-    for name, run, description in (
-        ("prepare", _prepare, "read, split and tokenise the corpus"),
-        ("fit", _fit, "train, or resume training, and write the model folder"),
-        ("evaluate", _evaluate, "score the model on the test part and complete its card"),
-        ("export", _export, "add graphs for ONNX Runtime, much faster on a CPU, to the model"),
+    for name, run, add_options, description in (
+        ("prepare", _prepare, _add_prepare_options, "read, split and tokenise the corpus"),
+        ("fit", _fit, _add_fit_options, "train, or resume training, and write the model folder"),
+        (
+            "evaluate",
+            _evaluate,
+            _add_evaluate_options,
+            "score the model on the test part and complete its card",
+        ),
+        (
+            "export",
+            _export,
+            _add_export_options,
+            "add graphs for ONNX Runtime, much faster on a CPU, to the model",
+        ),
     ):
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument("recipe", type=Path, help="a recipe, for example recipes/scan.toml")
         command.set_defaults(run=run)
-        if name == "prepare":
-            command.add_argument(
-                "--workers", type=_count, help="number of processes; by default one for each core"
-            )
-            command.add_argument(
-                "--executor",
-                choices=("processes", "ray"),
-                default="processes",
-                help="processes of this machine, or a Ray cluster",
-            )
-            command.add_argument(
-                "--address",
-                metavar="HOST:PORT",
-                help="of the Ray cluster; by default RAY_ADDRESS, else one is started here",
-            )
-            command.add_argument("--strict", action="store_true", help=STRICT)
-        if name == "fit":
-            command.add_argument(
-                "--devices",
-                type=_count,
-                default=1,
-                help="number of devices, in each process if there are several; needs JAX",
-            )
-    _add_evaluate_options(commands.choices["evaluate"])
-    commands.choices["export"].add_argument(
+        add_options(command)
+
+
+def _add_prepare_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--workers", type=_count, help="number of processes; by default one for each core"
+    )
+    command.add_argument(
+        "--executor",
+        choices=("processes", "ray"),
+        default="processes",
+        help="processes of this machine, or a Ray cluster",
+    )
+    command.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="of the Ray cluster; by default RAY_ADDRESS, else one is started here",
+    )
+    command.add_argument("--strict", action="store_true", help=STRICT)
+
+
+def _add_fit_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--devices",
+        type=_count,
+        default=1,
+        help="number of devices, in each process if there are several; needs JAX",
+    )
+
+
+def _add_export_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--precision",
         choices=PRECISIONS,
         action="append",
         help="of the graphs; may be repeated; default: both",
     )
-    commands.choices["export"].add_argument(
+    command.add_argument(
         "--half-weights",
         action="store_true",
         help="round the weights to half precision: their file is half as large",
     )
-    commands.choices["export"].add_argument(
+    command.add_argument(
         "--no-shortlist",
         dest="shortlist",
         action="store_false",
         help="leave out the graphs over likely words: a smaller folder, and slower replies",
     )
-    commands.choices["export"].add_argument(
+    command.add_argument(
         "--format",
         choices=("onnx", "ctranslate2"),
         default="onnx",

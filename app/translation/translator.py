@@ -208,7 +208,8 @@ class Translator:
             return _Reading(protected, [text], [])
         if protected.has_too_much or len(protected.text) > self._settings.max_message_characters:
             return None
-        for turns in ([*context, protected.text], [protected.text]):
+        alone = [protected.text]
+        for turns in ([*context, *alone], alone) if context else (alone,):
             try:
                 source = self._model.tokenizer.read_source(turns)
             except InputError:  # there is nothing to read

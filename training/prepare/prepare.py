@@ -114,29 +114,34 @@ def prepare(
             prepared = open_prepared(recipe)
             if not (strict and prepared.report["faults"]):
                 return prepared
+    if workers is None:
+        workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
+    run_jobs = cluster.run_all if cluster else partial(run_all, workers=workers)
     with writing(path):
         folder = path.with_name("data.partial").absolute()  # a cluster works in other folders
-        begun_from = {**made_from, "pieces": PIECES}
-        if _made_from(folder / "work") != begun_from:
-            shutil.rmtree(folder, ignore_errors=True)
-            (folder / "work").mkdir(parents=True)
-            _write_json(folder / "work" / REPORT_FILE, {"made_from": begun_from})
-        if workers is None:
-            workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
-        run_jobs = cluster.run_all if cluster else partial(run_all, workers=workers)
-        run = _Run(recipe, inputs, folder, run_jobs, strict)
-        report = {
-            "format": FORMAT,
-            "made_from": made_from,
-            "inactive_rules": inactive,
-            **run.make(recipe_path),
-        }
-        _write(folder / PAGE_FILE, render_page(report, recipe).encode())
-        _write_json(folder / REPORT_FILE, report)
-        shutil.rmtree(path, ignore_errors=True)
-        folder.rename(path)
-        shutil.rmtree(path / "work")
+        _begin(folder, made_from)
+        made = _Run(recipe, inputs, folder, run_jobs, strict).make(recipe_path)
+        header = {"format": FORMAT, "made_from": made_from, "inactive_rules": inactive}
+        _complete(folder, path, recipe, {**header, **made})
     return open_prepared(recipe)
+
+
+def _begin(folder: Path, made_from: dict[str, Any]) -> None:
+    """Makes `folder` empty, unless a run over the same files and pieces was killed there."""
+    begun_from = {**made_from, "pieces": PIECES}
+    if _made_from(folder / "work") != begun_from:
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "work").mkdir(parents=True)
+        _write_json(folder / "work" / REPORT_FILE, {"made_from": begun_from})
+
+
+def _complete(folder: Path, path: Path, recipe: Recipe, report: dict[str, Any]) -> None:
+    """Writes the report into `folder`, and makes it the folder `path`."""
+    _write(folder / PAGE_FILE, render_page(report, recipe).encode())
+    _write_json(folder / REPORT_FILE, report)
+    shutil.rmtree(path, ignore_errors=True)
+    folder.rename(path)
+    shutil.rmtree(path / "work")
 
 
 def open_prepared(recipe: Recipe) -> PreparedCorpus:

@@ -1,117 +1,32 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.decoding import admission
 from app.decoding.client import WorkerClient
-from app.decoding.messages import Hypotheses, Tokens
+from app.decoding.messages import Tokens
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
-from model.config import SearchOptions
 from model.errors import EngineError
-from model.search.beam import Search
-from model.search.requests import SearchRequest
-from model.tokenizer import BOS_ID, EOS_ID
 from model.types import Bool, Int32
+from tests.app.decoding.scenarios import (
+    LONG,
+    TOKEN,
+    VOCAB_SIZE,
+    SubmitTask,
+    becomes,
+    rows_become,
+    started,
+    with_client,
+)
 from tests.app.fakes import SteppedEngine, TableEngine, ThreadWorker, let_time_pass, loop
 from tests.conftest import PATIENCE_SECONDS
 
-VOCAB_SIZE, TOKEN = 12, 7
-
-#: Tokens of a reply that is still being decoded, however long it takes until others join it.
-LONG = 1000
-
-SubmitTask = Callable[..., "asyncio.Task[Hypotheses]"]
-
-
-@pytest.fixture(autouse=True)
-def one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long a reply is, it is decoded together with the others."""
-    monkeypatch.setattr(admission, "MOST_PLAIN_COST", math.inf)
-
-
-@pytest.fixture
-def engine() -> Iterator[SteppedEngine]:
-    engine = SteppedEngine(loop(VOCAB_SIZE, TOKEN))
-    yield engine
-
-
-def search_over(engine: TableEngine) -> Callable[[], Search]:
-    return partial(Search, engine, bos_id=BOS_ID, eos_id=EOS_ID)
-
-
-def with_client(
-    engine: TableEngine,
-    scenario: Callable[[WorkerClient, SubmitTask], Awaitable[None]],
-    *,
-    max_rows: int = 4,
-    max_queue: int = 4,
-) -> None:
-    """Runs a scenario on a client that is closed afterwards."""
-
-    async def run() -> None:
-        new_worker = partial(ThreadWorker, search_over(engine), max_rows)
-        client = WorkerClient(
-            new_worker(),
-            new_worker,
-            max_rows=max_rows,
-            max_queue=max_queue,
-            step_seconds=10 * PATIENCE_SECONDS,
-        )
-        await client.open()
-
-        def submit(
-            max_tokens: int = 1,
-            beam_size: int = 1,
-            timeout_seconds: float = PATIENCE_SECONDS,
-            on_tokens: Callable[[Tokens], None] | None = None,
-        ) -> asyncio.Task[Hypotheses]:
-            options = SearchOptions(max_tokens=max_tokens, beam_size=beam_size)
-            return asyncio.create_task(
-                client.submit(
-                    SearchRequest(None, (5, EOS_ID), options),
-                    timeout_seconds=timeout_seconds,
-                    on_tokens=on_tokens,
-                )
-            )
-
-        try:
-            await scenario(client, submit)
-        finally:
-            if isinstance(engine, SteppedEngine):
-                engine.go(1000)
-            await client.close()
-
-    asyncio.run(run())
-
-
-async def started(*tasks: asyncio.Task[Hypotheses]) -> None:
-    """Lets new tasks run until they wait for their answers."""
-    await asyncio.sleep(0)
-
-
-async def rows_become(engine: SteppedEngine, rows: int) -> None:
-    """Lets steps run until one is about to run that has so many rows. Sources that are read
-    meanwhile join at a later step: each step leaves them some time, and `LONG` replies outlast
-    it."""
-    while await engine.next_rows() != rows:
-        await asyncio.sleep(0.01)
-        engine.go()
-
-
-async def becomes(is_so: Callable[[], bool]) -> None:
-    """Waits until `is_so`, while the event loop runs."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not is_so():
-            await asyncio.sleep(0.001)
+#: All their requests are in one lane.
+pytestmark = pytest.mark.usefixtures("one_lane")
 
 
 def test_newcomers_join_while_others_are_decoded(engine: SteppedEngine) -> None:
@@ -362,127 +277,6 @@ def test_closing_tells_everybody_who_waits(engine: SteppedEngine) -> None:
         assert not client.is_alive
 
     with_client(engine, scenario, max_rows=1)
-
-
-def kill_worker(client: WorkerClient) -> None:
-    """Closes the connection, as if the worker's process had gone."""
-    client._worker.end.shutdown(socket.SHUT_RDWR)
-
-
-async def restarts_become(client: WorkerClient, restarts: int) -> None:
-    await becomes(lambda: client.restarts == restarts)
-    assert not client.is_alive and client.rows_in_use == 0
-
-
-def test_requests_wait_for_the_worker_after_one_that_dies(engine: SteppedEngine) -> None:
-    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
-        running, waiting = submit(max_tokens=5), submit(max_tokens=3)
-        await engine.next_rows()
-        kill_worker(client)
-        await restarts_become(client, 1)
-        newcomer = submit(max_tokens=2)
-        await started(newcomer)
-        assert client.waiting == 3
-        engine.go(1000)
-        answers = await asyncio.gather(running, waiting, newcomer)
-        assert [answer[0].tokens for answer in answers] == [(TOKEN,) * n for n in (5, 3, 2)]
-        assert client.is_alive and not client.waiting
-
-    with_client(engine, scenario, max_rows=1)
-
-
-def test_no_more_requests_wait_for_a_worker_than_the_queue_takes(engine: SteppedEngine) -> None:
-    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
-        tasks = [submit(), submit()]
-        await engine.next_rows()
-        kill_worker(client)
-        await restarts_become(client, 1)
-        with pytest.raises(Overloaded, match="2 requests wait"):
-            await submit()
-        engine.go(1000)
-        await asyncio.gather(*tasks)
-
-    with_client(engine, scenario, max_rows=2, max_queue=2)
-
-
-def test_a_request_fails_if_two_workers_died_while_they_decoded_it(engine: SteppedEngine) -> None:
-    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
-        deadly = submit(max_tokens=LONG)
-        await engine.next_rows()
-        waiting = submit(max_tokens=1)
-        await started(waiting)
-        kill_worker(client)
-        await restarts_become(client, 1)
-        engine.go()  # the first worker's step
-        await becomes(lambda: client.rows_in_use == 1)
-        kill_worker(client)
-        with pytest.raises(Unavailable, match="has died"):
-            await deadly
-        engine.go(LONG)
-        assert (await waiting)[0].tokens == (TOKEN,)
-        assert client.restarts == 2
-
-    with_client(engine, scenario, max_rows=1)
-
-
-def test_only_what_has_told_no_tokens_is_decoded_again(engine: SteppedEngine) -> None:
-    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
-        told: list[Tokens] = []
-        later: list[Tokens] = []
-        streamed = submit(max_tokens=5, on_tokens=told.append)
-        await engine.next_rows()
-        waiting = submit(max_tokens=5, on_tokens=later.append)
-        engine.go()
-        await engine.next_rows()
-        await becomes(lambda: bool(told))
-        kill_worker(client)
-        with pytest.raises(Unavailable, match="has died"):
-            await streamed
-        assert told == [(TOKEN,)] and not later
-        engine.go(1000)
-        assert (await waiting)[0].tokens == (TOKEN,) * 5
-        assert later == [(TOKEN,)] * 4
-
-    with_client(engine, scenario, max_rows=1)
-
-
-def test_requests_fail_where_no_worker_can_be_started(
-    engine: SteppedEngine, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail() -> ThreadWorker:
-        raise OSError(12, "Cannot allocate memory")
-
-    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
-        client._new_worker = fail
-        running = submit(max_tokens=5)
-        await engine.next_rows()
-        kill_worker(client)
-        engine.go(1000)
-        for task in (running, submit()):
-            with pytest.raises(Unavailable, match="cannot be started again"):
-                await task
-        with pytest.raises(Unavailable, match="not working"):
-            await submit()
-
-    with_client(engine, scenario)
-    assert "Cannot allocate memory" in caplog.text
-
-
-def test_closing_tells_those_who_wait_for_another_worker(engine: SteppedEngine) -> None:
-    async def scenario(client: WorkerClient, submit: SubmitTask) -> None:
-        running = submit(max_tokens=5)
-        await engine.next_rows()
-        kill_worker(client)
-        await restarts_become(client, 1)
-        closing = asyncio.create_task(client.close())
-        with pytest.raises(Unavailable, match="is stopping"):
-            await running
-        with pytest.raises(Unavailable):
-            await submit()
-        engine.go(1000)
-        await closing
-
-    with_client(engine, scenario)
 
 
 def test_a_request_leaves_no_trace_on_either_side(engine: SteppedEngine) -> None:

@@ -20,7 +20,7 @@ import pytest
 from model.errors import ConfigError
 from tests.conftest import PATIENCE_SECONDS
 from tests.training.prepare.test_parallel import die, square
-from tests.training.prepare.test_resuming import contents, recipe_in, write_pairs
+from tests.training.prepare.test_resuming import contents, recipe_in, write_corpus
 from training.errors import CorpusError
 from training.prepare.cluster import Cluster, connect
 from training.prepare.parallel import QUEUED
@@ -88,12 +88,7 @@ def alone(corpus: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small files of together one piece, and a large one of five, which nodes read in shares."""
-    folder = tmp_path_factory.mktemp("corpus")
-    (folder / "many").mkdir()
-    for number in range(3):
-        write_pairs(folder / "many" / f"{number}.tsv", 500, number)
-    write_pairs(folder / "large.tsv", 42_000, 7)
-    return folder
+    return write_corpus(tmp_path_factory.mktemp("corpus"), large=42_000)
 
 
 @dataclass

@@ -64,12 +64,15 @@ WORDS = "red green blue white black dog cat house tree car boat bird horse sees 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small files of together several pieces, and a large one of several more."""
-    folder = tmp_path_factory.mktemp("corpus")
+    return write_corpus(tmp_path_factory.mktemp("corpus"), large=12_000)
+
+
+def write_corpus(folder: Path, *, large: int) -> Path:
+    """Writes small files of together one or several pieces, and one of `large` pairs."""
     (folder / "many").mkdir()
     for number in range(3):
         write_pairs(folder / "many" / f"{number}.tsv", 500, number)
-    write_pairs(folder / "large.tsv", 12_000, 7)
+    write_pairs(folder / "large.tsv", large, 7)
     return folder
 
 
