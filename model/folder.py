@@ -45,8 +45,13 @@ GRAPH_FORMAT = 2
 DEFAULT_MODEL = Path("models/default")
 #: English as people talk, which a model of few films or chats starts from. It is not served.
 ENGLISH_BASE = Path("recipes/english")
-#: What is installed with the program.
-PACKAGED = frozenset({DEFAULT_MODEL, ENGLISH_BASE})
+#: Translators, by source and target language: a checkout and the image have them, a package not.
+TRANSLATORS: dict[tuple[str, ...], Path] = {
+    ("en", "de"): Path("models/en-de"),
+    ("de", "en"): Path("models/de-en"),
+}
+#: Folders that are found from any working directory.
+BUNDLED = frozenset({DEFAULT_MODEL, ENGLISH_BASE, *TRANSLATORS.values()})
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,10 @@ class ModelFolder:
 
 
 def find_folder(path: str | Path) -> Path:
-    """Returns `path`; for one of `PACKAGED`, unless it is in the working directory, the path where
+    """Returns `path`; for one of `BUNDLED`, unless it is in the working directory, the path where
     it is installed, or its path in this checkout."""
     path = Path(path)
-    if path not in PACKAGED:
+    if path not in BUNDLED:
         return path
     package = Path(__file__).parent
     places = (path, package / path.name, package.parent / path)

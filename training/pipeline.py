@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from model.config import Task
@@ -17,7 +18,7 @@ from training.export import export
 from training.files.paths import writing
 from training.fit.log import describe_seconds
 from training.fit.loop import fit
-from training.new.estimate import estimate_seconds
+from training.new.estimate import choose_precision
 from training.new.proposal import propose
 from training.new.survey import Survey, survey
 from training.new.write import describe, name_of, recipe_text
@@ -60,18 +61,24 @@ def write_recipe(
     found = survey(paths, task=task, languages=languages)
     for source in found.sources:
         say(f"{source.config.path}: {source.config.format}, {describe(source)}")
-    proposal = propose(found)
-    text = recipe_text(name_of(paths[0]), output, found, proposal)
-    with writing(recipe_path):
-        recipe_path.parent.mkdir(parents=True, exist_ok=True)
-        partial = recipe_path.with_name(f"{recipe_path.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-    recipe = read_complete_recipe(partial)
-    seconds = estimate_seconds(recipe, found)
+    proposal, name = propose(found), name_of(paths[0])
+    partial = recipe_path.with_name(f"{recipe_path.name}.partial")
+    recipe = _write(partial, recipe_text(name, output, found, proposal))
+    precision, seconds = choose_precision(recipe, found)
+    if precision != recipe.fit.precision:
+        proposal = replace(proposal, fit={**proposal.fit, "precision": precision})
+        recipe = _write(partial, recipe_text(name, output, found, proposal))
     partial.rename(recipe_path)
     say(f"{recipe_path}: task {found.task}, {_languages(found)}. {proposal.kind}")
     say(f"all commands together take about {describe_seconds(seconds)} on this machine")
     return recipe
+
+
+def _write(path: Path, text: str) -> Recipe:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return read_complete_recipe(path)
 
 
 def train(

@@ -19,6 +19,8 @@ from training.files.paths import find_files
 from training.formats import FORMATS, MIN_SCORE, Format
 from training.variants import OPENERS, Variant
 
+TrainingPrecision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
 
 class SourceConfig(Document):
     """Files of one format (see `training.formats`). Relative paths are looked up in `folders_of`
@@ -223,9 +225,7 @@ class FitConfig(Document):
     patience: int = Field(
         5, ge=1, description="epochs without a better score of dev before training stops"
     )
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
-        "float32", description="of the layers' computations"
-    )
+    precision: TrainingPrecision = Field("float32", description="of the layers' computations")
     word_vectors: str = Field(
         "",
         description="a file of word vectors from which the source embeddings of whole words start: "

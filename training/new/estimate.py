@@ -8,19 +8,39 @@ from training.metrics import words_of
 from training.new.proposal import PIECES_PER_WORD
 from training.new.survey import Survey
 from training.new.timing import FILLED, measure_speed
-from training.recipe import Recipe
+from training.recipe import Recipe, TrainingPrecision
 
 #: Examples that `prepare` reads in a second, and the seconds that all commands need at least.
 PREPARED_PER_SECOND, LEAST_SECONDS = 4000.0, 60.0
 #: Share of the epochs that a run takes: it ends when dev no longer improves, or all is learnt.
 EPOCHS_TAKEN = 0.8
+HALF_PRECISION: TrainingPrecision = "mixed_bfloat16"
+#: A run of fewer seconds is not worth another measurement; half precision has to save a tenth.
+WORTH_CHOOSING_SECONDS, WORTH_CHANGING = 300.0, 0.9
 
 
-def estimate_seconds(recipe: Recipe, found: Survey) -> float:
-    """Returns about how long all commands take here for `recipe`, whose sources are `found`.
+def choose_precision(recipe: Recipe, found: Survey) -> tuple[TrainingPrecision, float]:
+    """Returns the precision in which `recipe` trains faster on this machine, and about how many
+    seconds all commands then take.
 
-    Trains its network for some steps.
+    Trains its network for some steps. Half precision pays on GPUs and on processors that multiply
+    matrices in it.
+
+    Args:
+        recipe: in float32.
+        found: its sources.
     """
+    seconds = _estimate_seconds(recipe, found)
+    if seconds < WORTH_CHOOSING_SECONDS:
+        return "float32", seconds
+    fit = recipe.fit.model_copy(update={"precision": HALF_PRECISION})
+    half_seconds = _estimate_seconds(recipe.model_copy(update={"fit": fit}), found)
+    if half_seconds > WORTH_CHANGING * seconds:
+        return "float32", seconds
+    return HALF_PRECISION, half_seconds
+
+
+def _estimate_seconds(recipe: Recipe, found: Survey) -> float:
     source_tokens, target_tokens = (
         _mean_tokens([example.source[-1] for example in found.sample]),
         _mean_tokens([example.target for example in found.sample]),

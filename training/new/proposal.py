@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from model.config import Task
-from model.folder import ENGLISH_BASE
+from model.folder import ENGLISH_BASE, TRANSLATORS, find_folder
 from training.cleaning.languages import scripts_of
 from training.metrics import words_of
 from training.new.survey import Survey
@@ -29,8 +29,10 @@ FALLBACK_REPLIES = {
     "es": "Lo siento, eso no lo sé.",
     "fr": "Désolé, je ne le sais pas.",
 }
-#: Exchanges in English: fewer fine-tune a model that knows English.
+#: Examples in the languages of a bundled model: fewer fine-tune it.
 MOST_FINE_TUNED = 100_000
+#: Of translations; replies are uncertain enough.
+LABEL_SMOOTHING = 0.1
 #: Pieces of a word, roughly: to guess how many tokens a text has.
 PIECES_PER_WORD = 1.4
 #: Share of the examples that may be longer than the limit of tokens, and what limits there are.
@@ -104,8 +106,22 @@ def propose(found: Survey) -> Proposal:
                 "It starts from a model that knows everyday English already.",
                 start_from=str(ENGLISH_BASE),
                 fit={"batch_tokens": 1024, "epochs": 3, "learning_rate": 0.0003},
-                search={"no_repeat_ngram": 3, "max_tokens": 32},
+                search=_search_of(found.task, limits["max_target_tokens"]),
             )
+    translator = _translator_of(found)
+    if translator and found.examples < MOST_FINE_TUNED:
+        return Proposal(
+            "It starts from a model that translates everyday sentences already.",
+            start_from=translator,
+            corpus=limits,
+            fit={
+                "batch_tokens": 1024,
+                "epochs": 8,
+                "learning_rate": 0.0005,
+                "label_smoothing": LABEL_SMOOTHING,
+            },
+            search=_search_of(found.task, limits["max_target_tokens"]),
+        )
     size = next(size for size in SIZES if found.examples < size.examples)
     return _from_scratch(found, size, limits)
 
@@ -132,10 +148,16 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
         fit={
             "epochs": size.epochs[is_reply],
             "learning_rate": size.learning_rate,
-            "label_smoothing": 0.0 if is_reply else 0.1,
+            "label_smoothing": 0.0 if is_reply else LABEL_SMOOTHING,
         },
         search=_search_of(found.task, limits["max_target_tokens"]),
     )
+
+
+def _translator_of(found: Survey) -> str:
+    """Returns the bundled model that translates between these languages, or nothing."""
+    folder = TRANSLATORS.get(found.languages)
+    return str(folder) if folder and find_folder(folder).is_dir() else ""
 
 
 def _fallback(found: Survey) -> dict[str, str]:

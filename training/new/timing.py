@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -20,8 +21,9 @@ from training.fit.sizing import SizedFitConfig
 
 #: Steps that compile, and steps that are measured.
 WARM_UP_STEPS, MEASURED_STEPS = 2, 6
-#: Shapes of batches that a corpus has, each of which is compiled.
-SHAPES = TARGET_LENGTHS * SOURCE_LENGTHS if COMPILES_STEPS else 16
+#: How often a step is compiled: for each shape of batches; TensorFlow takes a size as variable from
+#: its second value on, so that it has all of them after three batches.
+COMPILATIONS = TARGET_LENGTHS * SOURCE_LENGTHS if COMPILES_STEPS else 3
 #: Share of a batch that is not padding.
 FILLED = 0.8
 
@@ -58,7 +60,8 @@ def measure_speed(
         source_tokens, target_tokens: in a typical example.
         clock: in seconds.
     """
-    network = TokenSeq2Seq(config)
+    with _precision(options.precision):
+        network = TokenSeq2Seq(config)
     network.compile(
         optimizer=build_optimizer(options, MEASURED_STEPS),
         loss=TokenCrossEntropy(options.label_smoothing),
@@ -71,7 +74,18 @@ def measure_speed(
     _train(network, batch, MEASURED_STEPS)
     seconds = (clock() - compiled) / MEASURED_STEPS
     compile_seconds = max(0.0, compiled - began - WARM_UP_STEPS * seconds)
-    return Speed(FILLED * batch.labels.size / seconds, SHAPES * compile_seconds)
+    return Speed(FILLED * batch.labels.size / seconds, COMPILATIONS * compile_seconds)
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Builds layers in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _train(network: keras.Model, batch: Batch, steps: int) -> None:

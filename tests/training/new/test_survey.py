@@ -13,6 +13,8 @@ from training.recipe import read_recipe
 ENGLISH = ("Where have you been all day?", "I want a cup of tea.", "The dog is in the garden.")
 GERMAN = ("Wo bist du den ganzen Tag gewesen?", "Ich möchte eine Tasse Tee.", "Der Hund ist da.")
 
+FRENCH = ("Où étais-tu toute la journée ?", "Je voudrais du thé.", "Le chien est dans le jardin.")
+
 
 def write_rows(path: Path, *columns: tuple[str, ...], times: int = 10) -> str:
     rows = ["\t".join(row) for row in zip(*columns, strict=True)]
@@ -76,7 +78,8 @@ def test_files_that_do_not_fit_the_task_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "kind"),
     [
-        ((ENGLISH, GERMAN), "these texts alone"),
+        ((ENGLISH, GERMAN), "translates everyday sentences"),
+        ((ENGLISH, FRENCH), "these texts alone"),
         ((tuple(f"Question {i}?" for i in range(99)), ("Yes.",) * 99), "by heart"),
         ((ENGLISH, ENGLISH[::-1]), "everyday English"),  # each question often: no list of answers
     ],
