@@ -248,6 +248,7 @@ class OnnxEngine:
         """Returns a step graph. Each takes some ten megabytes: it is opened when it is needed."""
         if place not in self._graphs:
             self._graphs[place] = StepGraph(self._files[place], self._threads)
+            self._files[place] = b""
         return self._graphs[place]
 
 

@@ -58,11 +58,10 @@ def _outputs(
     their absolute values, and the final states `(batch, width)`."""
     encoder, embeddings = network.encoder, array(network.source_embedding.embeddings)
     if isinstance(encoder, TransformerEncoder):
-        table = arithmetic.table(graph, scaled_table(encoder.reader, embeddings))
-        embedded = graph.op("Gather", table, ids, axis=0)  # B S U
+        embedded = arithmetic.look_up(graph, scaled_table(encoder.reader, embeddings), ids)
         outputs, mean = transformer_outputs(graph, arithmetic, encoder, ranges, embedded, lengths)
         return outputs, ranges.of(encoder.norm), [mean]
-    embedded = graph.op("Gather", arithmetic.table(graph, embeddings), ids, axis=0)
+    embedded = arithmetic.look_up(graph, embeddings, ids)
     sequence = graph.op("Transpose", embedded, perm=[1, 0, 2])  # S B E
     finals: list[Value] = []
     for i, forward in enumerate(encoder.forward_stack):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -14,9 +13,6 @@ from model.layers.attention import Attention, MultiHeadAttention
 from model.layers.decoders import AttentionDecoder
 from training.export.graph import Array, Graph, Value
 from training.export.quantization import Arithmetic, Operand
-
-#: Memory limit of a table's product with the first layer's weights.
-MOST_TABLE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -36,13 +32,6 @@ def concatenated(layers: Sequence[Linear]) -> Linear:
     """Returns one layer with the outputs of all, side by side."""
     kernel = np.concatenate([each.kernel for each in layers], axis=1)
     return Linear(kernel, np.concatenate([each.bias for each in layers]))
-
-
-class Table(NamedTuple):
-    """Rows of a table in float32, `(rows, units)`."""
-
-    value: Value
-    rows: int
 
 
 def fused_linear(
@@ -171,17 +160,3 @@ def normalised(graph: Graph, layer: keras.layers.LayerNormalization, sequence: V
     """Adds a layer normalisation of `(..., units)`."""
     weights = graph.constant(array(layer.gamma)), graph.constant(array(layer.beta))
     return graph.op("LayerNormalization", sequence, *weights, axis=-1, epsilon=layer.epsilon)
-
-
-def token_product(
-    graph: Graph, arithmetic: Arithmetic, table: Table, layer: Linear, tokens: Value
-) -> Value:
-    """Adds the product of the tokens' rows of `table` with `layer`. That of the whole table, if
-    small enough, is a constant that the runtime computes once, when it loads the graph."""
-    kernel, bias = arithmetic.weight(graph, layer.kernel), graph.constant(layer.bias)
-    if table.rows * layer.units * 4 <= MOST_TABLE_BYTES:
-        whole = graph.op("Add", graph.op("MatMul", table.value, kernel), bias)
-        return graph.op("Gather", whole, tokens, axis=0)
-    graph.has_float_products = True
-    embedded = graph.op("Gather", table.value, tokens, axis=0)
-    return graph.op("Add", graph.op("MatMul", embedded, kernel), bias)

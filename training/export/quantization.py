@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import onnx
 
 from training.export.graph import RUNTIME_DOMAIN, Array, Graph, Value
 
+FLOAT = onnx.TensorProto.FLOAT
 #: Weights keep 7 bits: processors without VNNI add two products of 8 x 8 bits in 16, and would
 #: saturate. With 7, a graph computes the same on every machine.
 WEIGHT_QMAX = 63
 ACTIVATION_QMAX = 127
 #: Greatest absolute output of tanh, and so of GRU and LSTM.
 TANH_LIMIT = 1.0
+#: A table's product with a matrix is computed once, when a graph is loaded, if it takes no more
+#: memory in float32, of which a quarter stays.
+MOST_TABLE_BYTES = 64 * 2**20
 #: Scale and zero point of activations within [-1, 1]: value = ACTIVATION_SCALE * (uint8 -
 #: ZERO_POINT).
 ACTIVATION_SCALE = 1.0 / ACTIVATION_QMAX
@@ -46,8 +51,13 @@ class Operand:
 class Arithmetic(Protocol):
     """Look-ups and products in one precision."""
 
-    def table(self, graph: Graph, table: Array) -> Value:
-        """Stores a table `(vocabulary, units)` and returns it in float32."""
+    def look_up(self, graph: Graph, table: Array, tokens: Value) -> Value:
+        """Stores a table `(vocabulary, units)` and returns the tokens' rows in float32."""
+
+    def multiply_rows(
+        self, graph: Graph, table: Array, tokens: Value, matrix: Array, bias: Array
+    ) -> Value:
+        """Stores a table and returns `look_up(table, tokens) @ matrix + bias` in float32."""
 
     def weight(self, graph: Graph, weight: Array) -> Value:
         """Stores a weight and returns it in float32."""
@@ -63,8 +73,14 @@ class Arithmetic(Protocol):
 class Float32Arithmetic:
     """All tables, weights and products in float32."""
 
-    def table(self, graph: Graph, table: Array) -> Value:
-        return graph.constant(table)
+    def look_up(self, graph: Graph, table: Array, tokens: Value) -> Value:
+        return graph.op("Gather", graph.constant(table), tokens, axis=0)
+
+    def multiply_rows(
+        self, graph: Graph, table: Array, tokens: Value, matrix: Array, bias: Array
+    ) -> Value:
+        rows = Operand(self.look_up(graph, table, tokens))
+        return self.multiply(graph, rows, matrix, bias)
 
     def weight(self, graph: Graph, weight: Array) -> Value:
         return graph.constant(weight)
@@ -84,14 +100,34 @@ class Int8Arithmetic:
     The scale is fixed: one computed from a batch would let a row's answer depend on the others.
     """
 
-    def table(self, graph: Graph, table: Array) -> Value:
-        scales = np.abs(table).max(axis=1, keepdims=True) / ACTIVATION_QMAX
+    def look_up(self, graph: Graph, table: Array, tokens: Value) -> Value:
+        scales, quantized = quantize_rows(table)
+        rows = graph.op("Gather", graph.constant(quantized, "int8"), tokens, axis=0)
+        scale = graph.op("Gather", graph.constant(scales), tokens, axis=0)
+        return graph.op("Mul", graph.op("Cast", rows, to=FLOAT), scale)
+
+    def multiply_rows(
+        self, graph: Graph, table: Array, tokens: Value, matrix: Array, bias: Array
+    ) -> Value:
+        rows, units = len(table), matrix.shape[1]
+        if rows * units * 4 > MOST_TABLE_BYTES:
+            looked_up = Operand(self.look_up(graph, table, tokens))
+            return self.multiply(graph, looked_up, matrix, bias)
+        row_scales, quantized = quantize_rows(table)
+        scales = np.abs(row_scales * quantized @ matrix).max(axis=0) / ACTIVATION_QMAX
         scales = np.where(scales > 0, scales, 1.0)
-        quantized = graph.constant(np.round(table / scales), "int8")
-        return graph.op("Mul", graph.op("Cast", quantized, to=1), graph.constant(scales))
+        scaled = matrix / scales
+        greatest = float(np.abs(scaled).max()) or 1.0  # a weight in half precision may be no larger
+        # The runtime computes what has constant inputs once, when it loads the graph.
+        stored = graph.op("Cast", graph.constant(quantized, "int8"), to=FLOAT)
+        stored = graph.op("Mul", stored, graph.constant(row_scales * greatest))
+        products = graph.op("MatMul", stored, self.weight(graph, scaled / greatest))
+        products = graph.op("Cast", graph.op("Round", products), to=onnx.TensorProto.INT8)
+        found = graph.op("Cast", graph.op("Gather", products, tokens, axis=0), to=FLOAT)
+        return graph.op("Add", graph.op("Mul", found, graph.constant(scales)), graph.constant(bias))
 
     def weight(self, graph: Graph, weight: Array) -> Value:
-        return graph.op("Cast", graph.constant(weight, "float16"), to=1)
+        return graph.op("Cast", graph.constant(weight, "float16"), to=FLOAT)
 
     def quantize(self, graph: Graph, value: Value, limit: float = TANH_LIMIT) -> Operand:
         constants = (
@@ -117,6 +153,14 @@ class Int8Arithmetic:
             graph.constant(bias),
             domain=RUNTIME_DOMAIN,
         )
+
+
+def quantize_rows(table: Array) -> tuple[Array, Array]:
+    """Returns a scale for each row, `(rows, 1)`, and whole numbers within +-`ACTIVATION_QMAX`, so
+    that `table ~ scales * quantized`."""
+    scales = np.abs(table).max(axis=1, keepdims=True) / ACTIVATION_QMAX
+    scales = np.where(scales > 0, scales, 1.0)
+    return scales, np.round(table / scales)
 
 
 def quantize_columns(matrix: Array) -> tuple[Array, Array]:

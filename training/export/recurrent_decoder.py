@@ -14,12 +14,10 @@ from training.export.decoder import StateShape, StepValues
 from training.export.graph import Graph, Value
 from training.export.linear import (
     DecoderWeights,
-    Table,
     array,
     dense,
     fused_linear,
     normalised,
-    token_product,
 )
 from training.export.quantization import ARITHMETIC, TANH_LIMIT, Float32Arithmetic, Operand
 
@@ -70,8 +68,8 @@ class RecurrentDecoderGraph:
         """Implements `DecoderGraph`."""
         weights, arithmetic = self._weights, self._arithmetic
         embeddings = array(self._network.target_embedding.embeddings)
-        table = Table(arithmetic.table(graph, embeddings), len(embeddings))
-        layer_input = token_product(graph, arithmetic, table, weights.inputs[0], tokens)
+        first = weights.inputs[0]
+        layer_input = arithmetic.multiply_rows(graph, embeddings, tokens, first.kernel, first.bias)
         if weights.feeding is not None:
             layer_input = graph.op("Add", layer_input, state[-1])
         next_state: list[Value] = []

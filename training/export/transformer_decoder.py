@@ -17,14 +17,12 @@ from training.export.decoder import StateShape, StepValues
 from training.export.graph import FLOAT, INT32, RUNTIME_DOMAIN, Graph, Value
 from training.export.linear import (
     Linear,
-    Table,
     array,
     by_head,
     concatenated,
     dense,
     fused_linear,
     normalised,
-    token_product,
 )
 from training.export.projection import readout_limit
 from training.export.quantization import ARITHMETIC, Operand
@@ -72,11 +70,10 @@ class TransformerDecoderGraph:
         self, graph: Graph, tokens: Value, state: Sequence[Value], source: Source
     ) -> StepValues:
         """Implements `DecoderGraph`."""
-        decoder, arithmetic = self._decoder, self._arithmetic
+        decoder = self._decoder
         embeddings = array(self._network.target_embedding.embeddings)
         scaled = scaled_table(decoder.reader, embeddings)
-        table = Table(arithmetic.table(graph, scaled), len(scaled))
-        output = graph.op("Gather", table.value, tokens, axis=0)
+        output = self._arithmetic.look_up(graph, scaled, tokens)
         read = None if decoder.uses_ssru else state[-1]
         if read is not None:
             positions = position_encodings(graph, read, decoder.units)
@@ -88,8 +85,7 @@ class TransformerDecoderGraph:
             if read is not None:
                 past, kept = self._self_attention(graph, layer, output, state[i], read)
             else:
-                lookup = (table, tokens) if i == 0 else None
-                forget, candidate = self._gates(graph, layer, output, lookup)
+                forget, candidate = self._gates(graph, layer, output)
                 past, kept = _ssru_step(graph, forget, candidate, state[i])
             next_state.append(kept)
             output = graph.op("Add", output, past)
@@ -98,20 +94,12 @@ class TransformerDecoderGraph:
             next_state.append(graph.op("Add", read, graph.constant(1.0)))
         return StepValues(self._readout(graph, output), attention_weights, next_state)
 
-    def _gates(
-        self, graph: Graph, layer: Any, inputs: Value, lookup: tuple[Table, Value] | None
-    ) -> list[Value]:
-        """Returns the products of an SSRU with its normalised input: forget gate and candidate. The
-        first layer's depend on the token alone, so that they are looked up."""
+    def _gates(self, graph: Graph, layer: Any, inputs: Value) -> list[Value]:
+        """Returns the products of an SSRU with its normalised input: forget gate and candidate."""
         past: SSRU = layer.past
+        seen = self._quantize(graph, layer.past_norm, inputs)
         linears = [dense(past.forget), dense(past.candidate)]
-        if lookup is None:
-            seen = self._quantize(graph, layer.past_norm, inputs)
-            return fused_linear(graph, self._arithmetic, seen, linears)
-        table, tokens = lookup
-        seen_table = Table(normalised(graph, layer.past_norm, table.value), table.rows)
-        products = token_product(graph, self._arithmetic, seen_table, concatenated(linears), tokens)
-        return graph.ops("Split", products, count=2, axis=-1)
+        return fused_linear(graph, self._arithmetic, seen, linears)
 
     def _self_attention(
         self, graph: Graph, layer: Any, inputs: Value, history: Value, read: Value
