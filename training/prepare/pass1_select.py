@@ -23,8 +23,8 @@ from training.errors import CorpusError
 from training.files.records import Example, Fault
 from training.prepare.chunks import facts_of, is_whole, write_chunk
 from training.prepare.inputs import Input, Piece
+from training.prepare.report import Tally
 from training.prepare.splits import fraction_of, place_of
-from training.prepare.tally import Tally
 from training.recipe import Recipe
 
 CANDIDATES = pa.schema(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from model.tokenizer import UNK_ID, Tokenizer
+from model.tokenizer import Tokenizer
 from training.prepare.chunks import facts_of, is_whole, open_chunk, write_chunk
 from training.prepare.inputs import Input
 from training.prepare.pass2_deduplicate import KEPT, VERDICTS, Verdicts
+from training.prepare.report import Tally
 from training.prepare.shards import SCHEMA, id_lists
 from training.prepare.splits import SPLITS, Parts, fraction_of
-from training.prepare.tally import Tally
 from training.recipe import Recipe
 
 #: Longer sources and targets count as this long.
@@ -169,8 +168,3 @@ def _counts_of(batch: pa.RecordBatch, tokenizer: Tokenizer) -> dict[str, Any]:
             "pieces": np.bincount(np.asarray(ids.values), minlength=size).tolist(),
         }
     return found
-
-
-def unknown_share(pieces: Sequence[int]) -> float:
-    """Returns the share of unknown tokens."""
-    return pieces[UNK_ID] / max(1, sum(pieces))

@@ -41,7 +41,7 @@ from training.prepare.parallel import available_cores, run_all
 from training.prepare.pass1_select import Select, cleaner_of
 from training.prepare.pass2_deduplicate import KEPT, VERDICTS
 from training.prepare.pass3_tokenise import Candidates, Tokenise
-from training.prepare.report import totals_of
+from training.prepare.report import count_all
 from training.prepare.shards import Shard, write_shard
 from training.prepare.splits import DEV, SPLITS, TRAIN
 from training.prepare.tokenizer import MOST_SENTENCES, train_tokenizer, writes_bytes
@@ -198,12 +198,11 @@ class _Run:
         self._require_parts(drawn, recipe_path)
         tokenizers = self._tokenizers(drawn)
         tokenised = self._tokenise(drawn, tokenizers)
-        totals = totals_of(self.inputs, [*chunks, *tokenised])
-        for part in SPLITS:
-            totals.count_rows(part, write_shard(self._shard(part), _batches(tokenised, part)))
+        kept = {part: write_shard(self._shard(part), _batches(tokenised, part)) for part in SPLITS}
         report = {
             "fingerprint": self._fingerprint(),
-            **totals.to_json(),
+            "kept": kept,  # with repeats
+            **count_all(self.inputs, [*chunks, *tokenised]),
             "drawn": {"how": drawn.how, "groups": drawn.groups},
             "in_common": dict(drawn.common),
         }
@@ -222,7 +221,7 @@ class _Run:
         for part in self._needed_parts():
             if counts[part, KEPT]:
                 continue
-            report = totals_of(self.inputs, drawn.chunks).to_json()
+            report = count_all(self.inputs, drawn.chunks)
             examples = int(counts.sum()) + sum(report["dropped"].values())
             for (number, verdict), count in np.ndenumerate(counts):
                 if count and verdict != KEPT:

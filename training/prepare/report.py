@@ -1,100 +1,137 @@
-"""Counts of all records by outcome: `report.json`. `page.py` renders them for people."""
+"""Counts of all records by outcome, with samples: the tally of each piece, and `report.json`, which
+adds them up. `page.py` renders it for people."""
 
 from __future__ import annotations
 
+import heapq
 import os
+import zlib
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from model.arrays import resized
+from model.tokenizer import UNK_ID
+from model.types import Int64
 from training.prepare.chunks import facts_of
 from training.prepare.inputs import Input
-from training.prepare.pass3_tokenise import unknown_share
 from training.prepare.splits import SPLITS
-from training.prepare.tally import Tally
 
-Int64 = NDArray[np.int64]
+SAMPLES_SHOWN = 20
+LONGEST_SAMPLE = 200
+
+#: (rank in a random order, origin, source, target)
+Sample = tuple[int, str, str, str]
 
 
-class Totals:
-    """Sum of the facts of all chunks.
+@dataclass
+class Tally:
+    """Counts by kind, and `SAMPLES_SHOWN` samples of each. Samples are drawn by their origin, so
+    that they do not depend on the pieces or their order."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    _limits: dict[str, int] = field(default_factory=dict)
+
+    def add(self, kind: str, origin: str, source: str, target: str = "") -> None:
+        """Counts one example of `kind`."""
+        self.counts[kind] += 1
+        place = zlib.crc32(origin.encode("utf-8", "replace"))
+        if place > self._limits.get(kind, place):
+            return
+        shown = self.samples.setdefault(kind, [])
+        shown.append((place, origin, source[:LONGEST_SAMPLE], target[:LONGEST_SAMPLE]))
+        if len(shown) >= 4 * SAMPLES_SHOWN:
+            shown[:] = _first(shown)
+            self._limits[kind] = shown[-1][0]
+
+    def merge(self, other: Tally) -> None:
+        """Adds what `other` counted."""
+        self.counts += other.counts
+        for kind, samples in other.samples.items():
+            self.samples[kind] = _first([*self.samples.get(kind, []), *samples])
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns counts and samples as JSON values."""
+        samples = {kind: _first(shown) for kind, shown in sorted(self.samples.items())}
+        return {"counts": dict(sorted(self.counts.items())), "samples": samples}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Tally:
+        """Builds a tally from what `to_json` returned."""
+        samples = {
+            kind: [(int(place), origin, source, target) for place, origin, source, target in shown]
+            for kind, shown in values["samples"].items()
+        }
+        return cls(Counter(values["counts"]), samples)
+
+
+def _first(samples: list[Sample]) -> list[Sample]:
+    return heapq.nsmallest(SAMPLES_SHOWN, samples)
+
+
+def count_all(inputs: list[Input], chunks: Iterable[Path]) -> dict[str, Any]:
+    """Sums the facts of chunks of candidates and of rows; returns JSON values. A source's `kept`
+    counts each example once, whatever its `repeat`.
 
     Args:
         inputs: the sources of the recipe.
+        chunks: their files.
     """
-
-    def __init__(self, inputs: list[Input]) -> None:
-        self._inputs = inputs
-        self._tallies = [Tally() for _ in inputs]
-        self._rows: Counter[str] = Counter()
-        self._counts: dict[tuple[str, str, str], Int64] = {}
-
-    def add(self, facts: dict[str, Any]) -> None:
-        """Adds the facts of a chunk of candidates or of rows."""
-        self._tallies[facts["input"]].merge(Tally.from_json(facts["tally"]))
+    tallies = [Tally() for _ in inputs]
+    counts: dict[tuple[str, str, str], Int64] = {}
+    for path in chunks:
+        facts = facts_of(path)
+        tallies[facts["input"]].merge(Tally.from_json(facts["tally"]))
         for part, sides in facts.get("counts", {}).items():
             for side, kinds in sides.items():
-                for kind, counts in kinds.items():
+                for kind, values in kinds.items():
                     place = (part, side, kind)
-                    self._counts[place] = _sum(self._counts.get(place), counts)
-
-    def count_rows(self, part: str, rows: int) -> None:
-        """Sets the number of rows of a part, repeats included."""
-        self._rows[part] = rows
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the counts as JSON values. `kept` counts rows with their repeats; the `kept` of a
-        source counts each example once."""
-        sources = [
-            {
-                "source": each.source.model_dump(mode="json"),
-                "folder": _folder_of(each),
-                **_of_source(tally),
+                    counts[place] = _sum(counts.get(place, np.zeros(0, np.int64)), values)
+    sources = [
+        {
+            "source": each.source.model_dump(mode="json"),
+            "folder": _folder_of(each),
+            **_of_source(tally),
+        }
+        for each, tally in zip(inputs, tallies, strict=True)
+    ]
+    return {
+        "dropped": dict(sum((Counter(each["dropped"]) for each in sources), Counter())),
+        "faults": sum(each["faults"] for each in sources),
+        "tokens": {
+            part: {
+                side: _of_tokens(counts[part, side, "lengths"], counts[part, side, "pieces"])
+                for side in ("source", "target")
             }
-            for each, tally in zip(self._inputs, self._tallies, strict=True)
-        ]
-        return {
-            "kept": {part: self._rows[part] for part in SPLITS},
-            "dropped": dict(sum((Counter(each["dropped"]) for each in sources), Counter())),
-            "faults": sum(each["faults"] for each in sources),
-            "tokens": {
-                part: {side: self._tokens(part, side) for side in ("source", "target")}
-                for part in SPLITS
-                if (part, "source", "lengths") in self._counts
-            },
-            "sources": sources,
-        }
-
-    def _tokens(self, part: str, side: str) -> dict[str, Any]:
-        lengths = self._counts[part, side, "lengths"]
-        pieces = self._counts[part, side, "pieces"]
-        reached = np.cumsum(lengths) / lengths.sum()
-        total = int(pieces.sum())
-        return {
-            "total": total,
-            "mean": round(total / int(lengths.sum()), 2),
-            "median": int(np.searchsorted(reached, 0.5)),
-            "percentile_95": int(np.searchsorted(reached, 0.95)),
-            "longest": int(np.flatnonzero(lengths)[-1]),
-            "lengths": lengths.tolist(),
-            "unknown_percent": round(100 * unknown_share(pieces.tolist()), 4),
-            "pieces": len(pieces),
-            "pieces_seen": int((pieces > 0).sum()),
-            "pieces_seen_100_times": int((pieces >= 100).sum()),
-            "coverage": _coverage(pieces),
-        }
+            for part in SPLITS
+            if (part, "source", "lengths") in counts
+        },
+        "sources": sources,
+    }
 
 
-def totals_of(inputs: list[Input], chunks: Iterable[Path]) -> Totals:
-    """Sums the facts of `chunks`."""
-    totals = Totals(inputs)
-    for path in chunks:
-        totals.add(facts_of(path))
-    return totals
+def _of_tokens(lengths: Int64, pieces: Int64) -> dict[str, Any]:
+    """Describes the texts of a part and side, by how many have each length and each piece."""
+    reached = np.cumsum(lengths) / lengths.sum()
+    total = int(pieces.sum())
+    return {
+        "total": total,
+        "mean": round(total / int(lengths.sum()), 2),
+        "median": int(np.searchsorted(reached, 0.5)),
+        "percentile_95": int(np.searchsorted(reached, 0.95)),
+        "longest": int(np.flatnonzero(lengths)[-1]),
+        "lengths": lengths.tolist(),
+        "unknown_percent": round(100 * (int(pieces[UNK_ID]) / max(1, total)), 4),
+        "pieces": len(pieces),
+        "pieces_seen": int((pieces > 0).sum()),
+        "pieces_seen_100_times": int((pieces >= 100).sum()),
+        "coverage": _coverage(pieces),
+    }
 
 
 def _folder_of(given: Input) -> str:
@@ -127,14 +164,10 @@ def _is_kept(kind: str) -> bool:
     return kind.endswith(": kept")
 
 
-def _sum(one: Int64 | None, other: list[int]) -> Int64:
-    added = np.array(other, np.int64)
-    if one is None:
-        return added
-    longer, shorter = (one, added) if len(one) >= len(added) else (added, one)
-    longer = longer.copy()
-    longer[: len(shorter)] += shorter
-    return longer
+def _sum(one: Int64, other: list[int]) -> Int64:
+    """Adds counts by index; the shorter ones have zeros beyond their end."""
+    size = max(len(one), len(other))
+    return resized(one, size) + resized(np.array(other, np.int64), size)
 
 
 def _coverage(pieces: Int64) -> list[list[float]]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from training.prepare.tally import SAMPLES_SHOWN, Tally
+from training.prepare.report import SAMPLES_SHOWN, Tally
 
 
 def tally_of(numbers: range) -> Tally:
