@@ -174,10 +174,9 @@ def clean(folder: str, workers: int) -> None:
     job = Select(recipe, inputs, work)
     count = sum(1 for _ in run_all(job, pieces_of(inputs), workers))
     chunks = [job.path_of(number) for number in range(count)]
-    rows = [facts_of(chunk)["rows"] for chunk in chunks]
     rules = frozenset(rule.rule for rule in recipe.rules)
-    parts = np.zeros(sum(rows), np.uint8)  # all are train
-    deduplicate(chunks, rows, parts, work / "verdicts", is_bilingual=True, rules=rules)
+    parts = np.zeros(sum(facts_of(chunk)["rows"] for chunk in chunks), np.uint8)  # all are train
+    deduplicate(chunks, parts, work / "verdicts", is_bilingual=True, rules=rules)
 
 
 def peer_configuration(folder: Path, workers: int) -> dict[str, object]:

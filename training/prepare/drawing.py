@@ -42,12 +42,31 @@ DRAWN = ("auto", "train")
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """Candidates of a piece.
+
+    Attributes:
+        path: their file.
+        rows: number of them.
+        split: `split` of their source.
+    """
+
+    path: Path
+    rows: int
+    split: str
+
+    @property
+    def is_drawn(self) -> bool:
+        """Tells whether parts are drawn from it."""
+        return self.split in DRAWN
+
+
+@dataclass(frozen=True)
 class Drawn:
     """Parts and verdicts of all candidates.
 
     Attributes:
-        chunks: files of candidates, in order.
-        rows: number of candidates in each chunk.
+        chunks: the candidates, in order.
         how: by the fractions of the recipe; by whole groups, so that parts are large enough; or by
             stretches inside groups. `given`: sources name their parts, nothing was drawn.
         groups: number of groups to draw from; 0 if it does not matter.
@@ -56,8 +75,7 @@ class Drawn:
         common: candidates that parts had in common, as `deduplicate` counts them.
     """
 
-    chunks: Sequence[Path]
-    rows: Sequence[int]
+    chunks: Sequence[Chunk]
     how: How
     groups: int
     parts: Parts
@@ -66,8 +84,8 @@ class Drawn:
 
     def each_chunk(self) -> Iterator[tuple[Path, Parts, Verdicts]]:
         """Yields each chunk with the parts and the verdicts of its rows."""
-        for path, (start, end) in zip(self.chunks, _spans(self.rows), strict=True):
-            yield path, np.array(self.parts[start:end]), np.array(self.verdicts[start:end])
+        for chunk, span in _spans(self.chunks):
+            yield chunk.path, np.array(self.parts[span]), np.array(self.verdicts[span])
 
     def counts(self) -> NDArray[np.int64]:
         """Counts the candidates of each part by verdict, `(parts, verdicts)`."""
@@ -77,31 +95,25 @@ class Drawn:
         return found
 
 
-def draw_parts(
-    recipe: Recipe, chunks: Sequence[Path], rows: Sequence[int], splits: Sequence[str], folder: Path
-) -> Drawn:
+def draw_parts(recipe: Recipe, chunks: Sequence[Chunk], folder: Path) -> Drawn:
     """Draws parts by the first method that leaves enough in each after deduplication; if none does,
     by the one that leaves the most in the smallest.
 
     Args:
         recipe: fractions, task and rules.
-        chunks: files of candidates, in order.
-        rows: number of candidates in each chunk.
-        splits: `split` of the source of each chunk.
+        chunks: the candidates, in order.
         folder: receives files of one byte for each candidate.
     """
     fractions = fractions_of(recipe.corpus)
     rules = frozenset(rule.rule for rule in recipe.rules)
     is_bilingual = recipe.task == "translate"
+    paths = [chunk.path for chunk in chunks]
     attempts: list[tuple[int, Drawn]] = []
-    is_drawn = [split in DRAWN for split in splits]
-    for number, (how, groups, parts) in enumerate(
-        _attempts(chunks, rows, splits, fractions, folder)
-    ):
+    for number, (how, groups, parts) in enumerate(_attempts(chunks, fractions, folder)):
         path = folder / f"verdicts-{number}"
-        found = deduplicate(chunks, rows, parts, path, is_bilingual=is_bilingual, rules=rules)
-        drawn = Drawn(chunks, rows, how, groups, parts, *found)
-        kept = _count(rows, is_drawn, parts, drawn.verdicts)
+        found = deduplicate(paths, parts, path, is_bilingual=is_bilingual, rules=rules)
+        drawn = Drawn(chunks, how, groups, parts, *found)
+        kept = _count(chunks, parts, drawn.verdicts)
         least = least_sizes(int(kept.sum()), fractions)
         is_small = kept[TRAIN] < (1 if how in ("given", "fractions") else kept.max() / 2)
         lacks = [is_small, kept[DEV] < least.dev, kept[TEST] < least.test]
@@ -126,62 +138,46 @@ def fractions_of(corpus: CorpusConfig) -> Fractions:
 
 
 def _attempts(
-    chunks: Sequence[Path],
-    rows: Sequence[int],
-    splits: Sequence[str],
-    fractions: Fractions,
-    folder: Path,
+    chunks: Sequence[Chunk], fractions: Fractions, folder: Path
 ) -> Iterator[tuple[How, int, Parts]]:
     """Yields method, number of groups and parts: first the methods for large corpora, then those
     for small ones."""
-    parts = _by_fractions(chunks, rows, splits, fractions, folder / "parts")
+    parts = _by_fractions(chunks, fractions, folder / "parts")
     if not any(fractions):
         yield "given", 0, parts
         return
-    is_drawn = [split in DRAWN for split in splits]
-    sizes = _count(rows, is_drawn, parts)
+    sizes = _count(chunks, parts)
     leaves_train = sizes[TRAIN] >= (1 - sum(fractions)) / 2 * sizes.sum()
     if leaves_train:
         yield "fractions", 0, parts
     if sizes.sum():
-        yield from _larger_parts(chunks, rows, splits, fractions, parts)
+        yield from _larger_parts(chunks, fractions, parts)
     if not leaves_train:
         yield "fractions", 0, parts
 
 
-def _by_fractions(
-    chunks: Sequence[Path],
-    rows: Sequence[int],
-    splits: Sequence[str],
-    fractions: Fractions,
-    path: Path,
-) -> Parts:
-    total = sum(rows)
+def _by_fractions(chunks: Sequence[Chunk], fractions: Fractions, path: Path) -> Parts:
+    total = sum(chunk.rows for chunk in chunks)
     if not total:
         return np.zeros(0, np.uint8)
     parts: Parts = np.memmap(path, np.uint8, "w+", shape=(total,))
-    for (start, end), chunk, split in zip(_spans(rows), chunks, splits, strict=True):
-        if split in DRAWN:
-            shares = fractions if split == "auto" else Fractions(fractions.dev, 0.0)
-            parts[start:end] = draw_by_fraction(_column(chunk, "place"), shares)
+    for chunk, span in _spans(chunks):
+        if chunk.is_drawn:
+            shares = fractions if chunk.split == "auto" else Fractions(fractions.dev, 0.0)
+            parts[span] = draw_by_fraction(_column(chunk, "place"), shares)
         else:
-            parts[start:end] = DEV if split == "dev" else TEST
+            parts[span] = DEV if chunk.split == "dev" else TEST
     return parts
 
 
 def _larger_parts(
-    chunks: Sequence[Path],
-    rows: Sequence[int],
-    splits: Sequence[str],
-    fractions: Fractions,
-    parts: Parts,
+    chunks: Sequence[Chunk], fractions: Fractions, parts: Parts
 ) -> Iterator[tuple[How, int, Parts]]:
-    used = [(chunk, split) for chunk, split in zip(chunks, splits, strict=True) if split in DRAWN]
-    places = np.concatenate([_column(chunk, "place") for chunk, _ in used])
-    is_start = np.concatenate([_column(chunk, "talk_key") for chunk, _ in used]) == 0
-    counts = [count for count, split in zip(rows, splits, strict=True) if split in DRAWN]
-    may_test = np.repeat([split == "auto" for _, split in used], counts)
-    is_drawn = np.repeat([split in DRAWN for split in splits], rows)
+    used = [chunk for chunk in chunks if chunk.is_drawn]
+    places = np.concatenate([_column(chunk, "place") for chunk in used])
+    is_start = np.concatenate([_column(chunk, "talk_key") for chunk in used]) == 0
+    may_test = np.repeat([chunk.split == "auto" for chunk in used], [chunk.rows for chunk in used])
+    is_drawn = np.repeat([chunk.is_drawn for chunk in chunks], [chunk.rows for chunk in chunks])
     groups = len(np.unique(places))
 
     def whole(drawn: Parts) -> Parts:
@@ -200,24 +196,26 @@ def _larger_parts(
             yield "stretches", groups, whole(drawn)
 
 
-def _column(chunk: Path, name: str) -> NDArray[np.uint64]:
-    return np.asarray(open_chunk(chunk).get_batch(0)[name].to_numpy())
+def _column(chunk: Chunk, name: str) -> NDArray[np.uint64]:
+    return np.asarray(open_chunk(chunk.path).get_batch(0)[name].to_numpy())
 
 
-def _spans(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yields the range of rows of each chunk: start, end (exclusive)."""
-    ends = np.cumsum(rows, dtype=np.int64).tolist()
-    return zip([0, *ends], ends, strict=False)
+def _spans(chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, slice]]:
+    """Yields each chunk with the places of its rows among all candidates."""
+    start = 0
+    for chunk in chunks:
+        yield chunk, slice(start, start + chunk.rows)
+        start += chunk.rows
 
 
 def _count(
-    rows: Sequence[int], is_drawn: Sequence[bool], parts: Parts, verdicts: Verdicts | None = None
+    chunks: Sequence[Chunk], parts: Parts, verdicts: Verdicts | None = None
 ) -> NDArray[np.int64]:
     """Counts the drawn candidates of each part; with verdicts, only those that are kept."""
     sizes = np.zeros(len(SPLITS), np.int64)
-    for (start, end), is_counted in zip(_spans(rows), is_drawn, strict=True):
-        if is_counted:
-            mine = parts[start:end]
-            kept = mine if verdicts is None else mine[verdicts[start:end] == KEPT]
+    for chunk, span in _spans(chunks):
+        if chunk.is_drawn:
+            own = parts[span]
+            kept = own if verdicts is None else own[verdicts[span] == KEPT]
             sizes += np.bincount(kept, minlength=len(SPLITS))
     return sizes

@@ -70,7 +70,6 @@ class _Round:
 
 def deduplicate(
     chunks: Sequence[Path],
-    rows: Sequence[int],
     parts: Parts,
     path: Path,
     *,
@@ -81,7 +80,6 @@ def deduplicate(
 
     Args:
         chunks: files of candidates, in order.
-        rows: number of candidates in each chunk.
         parts: part of each candidate as an index into SPLITS, `(candidates,)`.
         path: file for the verdicts.
         is_bilingual: whether candidates are pairs to translate; else exchanges.
@@ -91,10 +89,9 @@ def deduplicate(
         a verdict for each candidate as an index into `VERDICTS`, uint8 `(candidates,)`, mapped from
         `path`; and the number of candidates of one part whose key another part has too.
     """
-    total = sum(rows)
-    if not total:
+    if not len(parts):
         return np.zeros(0, np.uint8), Counter()
-    verdicts = _new_verdicts(path, total)
+    verdicts = _new_verdicts(path, len(parts))
     common: Counter[str] = Counter()
     if is_bilingual:
         leaks = [("pairs", "key", _HELD_OUT_FIRST)]
@@ -104,7 +101,7 @@ def deduplicate(
             ("exchanges", "key", _TRAIN_FIRST),
         ]
     for kind, column, policy in leaks:
-        for each in _rounds(chunks, rows, parts, column):
+        for each in _rounds(chunks, parts, column):
             for both, count in _resolve_leaks(verdicts, each, policy).items():
                 common[f"{kind}: {both}"] += count
     for rule, column, verdict in (
@@ -112,7 +109,7 @@ def deduplicate(
         ("near_duplicate", "near_key", NEAR_DUPLICATE),
     ):
         if rule in rules:
-            for each in _rounds(chunks, rows, parts, column):
+            for each in _rounds(chunks, parts, column):
                 _drop_repeats(verdicts, each, verdict)
     verdicts.flush()  # type: ignore[attr-defined]
     return verdicts, common
@@ -126,18 +123,11 @@ def _new_verdicts(path: Path, total: int) -> Verdicts:
     return np.memmap(path, np.uint8, "r+", shape=(total,))
 
 
-def _rounds(
-    chunks: Sequence[Path], rows: Sequence[int], parts: Parts, column: str
-) -> Iterator[_Round]:
+def _rounds(chunks: Sequence[Path], parts: Parts, column: str) -> Iterator[_Round]:
     """Yields all candidates that have a key, a share of the keys in each round."""
-    rounds = -(-sum(rows) // ROUND_KEYS)
-    starts = np.cumsum([0, *rows[:-1]])
+    rounds = -(-len(parts) // ROUND_KEYS)
     for number in range(rounds):
-        shares = [
-            _share(path, int(start), parts[start : start + count], column, number, rounds)
-            for path, start, count in zip(chunks, starts, rows, strict=True)
-            if count
-        ]
+        shares = [*_shares(chunks, parts, column, number, rounds)]
         yield _Round(
             np.concatenate([share.indices for share in shares]),
             np.concatenate([share.keys for share in shares]),
@@ -145,13 +135,19 @@ def _rounds(
         )
 
 
-def _share(path: Path, start: int, parts: Parts, column: str, number: int, rounds: int) -> _Round:
-    batch = open_chunk(path).get_batch(0)
-    keys = batch[column].to_numpy()
-    chosen = np.flatnonzero((keys % np.uint64(rounds) == number) & (keys != 0))
-    is_published = batch["is_published"].to_numpy(zero_copy_only=False).astype(np.uint8)
-    bits = _BIT[parts[chosen], is_published[chosen]]
-    return _Round(start + chosen, keys[chosen], bits)
+def _shares(
+    chunks: Sequence[Path], parts: Parts, column: str, number: int, rounds: int
+) -> Iterator[_Round]:
+    """Yields the candidates of each chunk that belong to a round."""
+    start = 0
+    for path in chunks:
+        batch = open_chunk(path).get_batch(0)
+        keys = batch[column].to_numpy()
+        chosen = np.flatnonzero((keys % np.uint64(rounds) == number) & (keys != 0))
+        is_published = batch["is_published"].to_numpy(zero_copy_only=False).astype(np.uint8)
+        bits = _BIT[parts[start + chosen], is_published[chosen]]
+        yield _Round(start + chosen, keys[chosen], bits)
+        start += batch.num_rows
 
 
 def _resolve_leaks(verdicts: Verdicts, given: _Round, policy: _LeakPolicy) -> Counter[str]:

@@ -34,7 +34,7 @@ from training.files.paths import writing
 from training.prepare.advice import examples_in, nothing_left
 from training.prepare.chunks import facts_of, open_chunk
 from training.prepare.cluster import Cluster
-from training.prepare.drawing import Drawn, draw_parts, wants_dev
+from training.prepare.drawing import Chunk, Drawn, draw_parts, wants_dev
 from training.prepare.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
 from training.prepare.page import render_page
 from training.prepare.parallel import available_cores, run_all
@@ -192,9 +192,7 @@ class _Run:
     def make(self, recipe_path: Path) -> dict[str, Any]:
         """Writes shards and tokenizers. Returns the report."""
         chunks = self._select()
-        rows = [facts_of(chunk)["rows"] for chunk in chunks]
-        splits = [self.inputs[facts_of(chunk)["input"]].source.split for chunk in chunks]
-        drawn = draw_parts(self.recipe, chunks, rows, splits, self.folder / "work")
+        drawn = draw_parts(self.recipe, chunks, self.folder / "work")
         self._require_parts(drawn, recipe_path)
         tokenizers = self._tokenizers(drawn)
         tokenised = self._tokenise(drawn, tokenizers)
@@ -202,7 +200,7 @@ class _Run:
         report = {
             "fingerprint": self._fingerprint(),
             "kept": kept,  # with repeats
-            **count_all(self.inputs, [*chunks, *tokenised]),
+            **count_all(self.inputs, [*(chunk.path for chunk in chunks), *tokenised]),
             "drawn": {"how": drawn.how, "groups": drawn.groups},
             "in_common": dict(drawn.common),
         }
@@ -221,14 +219,14 @@ class _Run:
         for part in self._needed_parts():
             if counts[part, KEPT]:
                 continue
-            report = count_all(self.inputs, drawn.chunks)
+            report = count_all(self.inputs, [chunk.path for chunk in drawn.chunks])
             examples = int(counts.sum()) + sum(report["dropped"].values())
             for (number, verdict), count in np.ndenumerate(counts):
                 if count and verdict != KEPT:
                     report["dropped"][f"{SPLITS[number]}: {VERDICTS[verdict]}"] = int(count)
             raise nothing_left(SPLITS[part], report, examples, self.recipe, recipe_path)
 
-    def _select(self) -> list[Path]:
+    def _select(self) -> list[Chunk]:
         job = Select(self.recipe, self.inputs, self._work_folder("candidates"), self.is_strict)
         numbers: list[int] = []
 
@@ -238,7 +236,11 @@ class _Run:
                 yield piece
 
         self._run("read", job, pieces())
-        return [job.path_of(number) for number in numbers]
+        return [self._chunk(job.path_of(number)) for number in numbers]
+
+    def _chunk(self, path: Path) -> Chunk:
+        facts = facts_of(path)
+        return Chunk(path, facts["rows"], self.inputs[facts["input"]].source.split)
 
     def _tokenise(self, drawn: Drawn, tokenizers: dict[str, bytes]) -> list[Path]:
         folder = self._work_folder("rows")

@@ -37,9 +37,8 @@ def verdicts_of(
         ]
         chunks.append(folder / f"{number}.arrow")
         write_chunk(chunks[-1], CANDIDATES, [pa.record_batch(columns, schema=CANDIDATES)], {})
-    rows = [2, 0, len(candidates) - 2]
     path = folder / "verdicts"
-    found, common = deduplicate(chunks, rows, parts, path, is_bilingual=is_bilingual, rules=rules)
+    found, common = deduplicate(chunks, parts, path, is_bilingual=is_bilingual, rules=rules)
     return [VERDICTS[verdict] for verdict in found], common
 
 
@@ -129,6 +128,6 @@ def test_rounds_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_no_candidates_have_no_verdicts(tmp_path: Path) -> None:
     parts = np.zeros(0, np.uint8)
-    found, common = deduplicate([], [], parts, tmp_path / "v", is_bilingual=True, rules=frozenset())
+    found, common = deduplicate([], parts, tmp_path / "v", is_bilingual=True, rules=frozenset())
     assert len(found) == 0
     assert not common
