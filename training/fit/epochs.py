@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from training.prepare.prepare import PreparedCorpus
-from training.prepare.shards import SCHEMA, Shard, id_lists, write_shard
+from training.prepare.shards import IDS, SCHEMA, Shard, write_shard
 from training.recipe import Recipe
 from training.variants import Variant, vary
 
@@ -82,7 +82,8 @@ class EpochShards:
         found = self._corpus.tokenizer.many_target_ids([texts[i] for i in sampled], draw=draw)
         _replace(targets, sampled, found)
         others = batch.select(SCHEMA.names[2:]).columns
-        return pa.record_batch([id_lists(sources), id_lists(targets), *others], schema=SCHEMA)
+        ids = [pa.array(column, IDS) for column in (sources, targets)]
+        return pa.record_batch([*ids, *others], schema=SCHEMA)
 
     def _vary_messages(
         self, turns: Sequence[str], variants: Sequence[Variant], draw: Random

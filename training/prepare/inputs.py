@@ -75,30 +75,11 @@ class Piece:
     lines: Lines = ()
     records: list[Example | Fault] | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles as lists of texts, which takes a third of the time."""
-        if self.records is None:
-            return Piece, (self.number, self.input, self.files, self.lines)
-        packed = [
-            [record.source, record.target, record.group, record.origin]
-            if isinstance(record, Example)
-            else [record.origin, record.reason]
-            for record in self.records
-        ]
-        return _restore_piece, (self.number, self.input, self.files, packed)
-
     def read(self, inputs: list[Input]) -> Records:
         """Returns its records."""
         if self.records is not None:
             return iter(self.records)
         return _read(inputs[self.input], self.files, self.lines)
-
-
-def _restore_piece(
-    number: int, index: int, files: tuple[int, int], packed: list[list[Any]]
-) -> Piece:
-    records = [Example(*values) if len(values) == 4 else Fault(*values) for values in packed]
-    return Piece(number, index, files, records=records)
 
 
 def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:

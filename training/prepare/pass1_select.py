@@ -4,15 +4,12 @@ and the keys by which the second pass finds duplicates."""
 from __future__ import annotations
 
 import hashlib
-from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from model.config import TextConfig
@@ -41,37 +38,14 @@ CANDIDATES = pa.schema(
 )
 
 
-@dataclass
-class _Columns:
-    """Candidates, column by column."""
-
-    turns: list[tuple[str, ...]] = field(default_factory=list)
-    targets: list[str] = field(default_factory=list)
-    origins: list[str] = field(default_factory=list)
-    places: array[int] = field(default_factory=lambda: array("Q"))
-    published: list[bool] = field(default_factory=list)
-    keys: tuple[array[int], array[int], array[int]] = field(
-        default_factory=lambda: (array("Q"), array("Q"), array("Q"))
-    )
-
-    def to_batch(self) -> pa.RecordBatch:
-        counts = np.fromiter(map(len, self.turns), np.int32, len(self.turns))
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        texts = pa.array(chain.from_iterable(self.turns), pa.string())
-        columns = [
-            pa.ListArray.from_arrays(pa.array(offsets), texts),
-            pa.array(self.targets, pa.string()),
-            pa.array(self.origins, pa.string()),
-            pa.array(np.frombuffer(self.places, np.uint64)),
-            pa.array(self.published, pa.bool_()),
-            *(pa.array(np.frombuffer(keys, np.uint64)) for keys in self.keys),
-        ]
-        return pa.record_batch(columns, schema=CANDIDATES)
+#: The values of a candidate, in the order of `CANDIDATES`.
+_Row = tuple[Any, ...]
 
 
 @dataclass
 class Select:
-    """Job of the first pass: writes the candidates of a piece unless they exist already.
+    """Job of the first pass: writes the candidates of a piece unless they exist already. What a job
+    loads lazily, as a language model, each process loads for itself.
 
     Args:
         recipe: rules and task.
@@ -98,8 +72,7 @@ class Select:
         path = self.path_of(piece.number)
         if is_whole(path) and not (self.is_strict and "fault" in facts_of(path)["tally"]["counts"]):
             return 0
-        columns, tally = _Columns(), Tally()
-        read = 0
+        rows, tally, read = list[_Row](), Tally(), 0
         for record in piece.read(self.inputs):
             read += 1
             if isinstance(record, Fault):
@@ -107,12 +80,13 @@ class Select:
                     raise CorpusError(f"{record.origin}: {record.reason}")
                 tally.add("fault", record.origin, record.reason)
             else:
-                self._select(record, self.inputs[piece.input], columns, tally)
-        facts = {"input": piece.input, "tally": tally.to_json(), "rows": len(columns.turns)}
-        write_chunk(path, CANDIDATES, [columns.to_batch()], facts)
+                rows += self._select(record, self.inputs[piece.input], tally)
+        facts = {"input": piece.input, "tally": tally.to_json(), "rows": len(rows)}
+        write_chunk(path, CANDIDATES, [_batch_of(rows)], facts)
         return read
 
-    def _select(self, record: Example, given: Input, columns: _Columns, tally: Tally) -> None:
+    def _select(self, record: Example, given: Input, tally: Tally) -> Iterator[_Row]:
+        """Yields the row of a record, unless it is dropped."""
         example = _swap(record, self._is_bilingual) if given.source.swap else record
         is_published = given.source.split in ("dev", "test")
         used = example.source if is_published else self._draw_context(example)
@@ -129,13 +103,9 @@ class Select:
             return
         if given.source.target_tag:
             turns = (*turns[:-1], f"{given.source.target_tag} {turns[-1]}")
-        columns.turns.append(turns)
-        columns.targets.append(target)
-        columns.origins.append(example.origin)
-        columns.places.append(place_of(example.group))
-        columns.published.append(is_published)
-        for keys, key in zip(columns.keys, self._keys(example, turns, target), strict=True):
-            keys.append(key)
+        place = place_of(example.group)
+        keys = self._keys(example, turns, target)
+        yield turns, target, example.origin, place, is_published, *keys
 
     def _draw_context(self, example: Example) -> tuple[str, ...]:
         """Returns the last 1 to `context_turns` turns, a number drawn by the example's origin: a
@@ -165,10 +135,6 @@ class Select:
     def _cleaner(self) -> Cleaner:
         return cleaner_of(self.recipe)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leaves out what is loaded lazily (a language model): each process loads its own."""
-        return {name: getattr(self, name) for name in ("recipe", "inputs", "folder", "is_strict")}
-
 
 def cleaner_of(recipe: Recipe) -> Cleaner:
     """Builds the cleaner of the rules that `recipe` names, or of those of its task.
@@ -178,6 +144,12 @@ def cleaner_of(recipe: Recipe) -> Cleaner:
     """
     is_explicit = recipe.corpus.rules is not None
     return Cleaner(recipe.rules, recipe.languages, is_explicit=is_explicit)
+
+
+def _batch_of(rows: list[_Row]) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(CANDIDATES)
+    arrays = [pa.array(*each) for each in zip(columns, CANDIDATES.types, strict=True)]
+    return pa.record_batch(arrays, schema=CANDIDATES)
 
 
 def _swap(example: Example, is_bilingual: bool) -> Example:

@@ -15,7 +15,7 @@ from training.prepare.chunks import facts_of, is_whole, open_chunk, write_chunk
 from training.prepare.inputs import Input
 from training.prepare.pass2_deduplicate import KEPT, VERDICTS, Verdicts
 from training.prepare.report import Tally
-from training.prepare.shards import SCHEMA, id_lists
+from training.prepare.shards import IDS, SCHEMA
 from training.prepare.splits import SPLITS, Parts, fraction_of
 from training.recipe import Recipe
 
@@ -106,7 +106,7 @@ class Tokenise:
         texts = rows.select(["source_turns", "target_text", "origin"]).take(
             pa.array(kept, pa.int64())
         )
-        ids = [id_lists([of[i] for i in kept]) for of in (source_ids, target_ids)]
+        ids = [pa.array([of[i] for i in kept], IDS) for of in (source_ids, target_ids)]
         numbers = pa.array(np.full(len(kept), index, np.uint16))
         return pa.record_batch([*ids, *texts.columns, numbers], schema=SCHEMA)
 
@@ -138,11 +138,6 @@ class Tokenise:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return Tokenizer(self.recipe.tokenizer, *self.tokenizer_files)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leaves out the tokenizer: each process builds its own."""
-        names = ("recipe", "inputs", "tokenizer_files", "folder")
-        return {name: getattr(self, name) for name in names}
 
 
 def _tally_dropped(table: pa.RecordBatch, parts: Parts, verdicts: Verdicts, tally: Tally) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 from training.errors import CorpusError
 from training.files.paths import writing
 
+IDS = pa.list_(pa.int32())
 SCHEMA = pa.schema(
     {
-        "source_ids": pa.list_(pa.int32()),  # ends with the end of sentence
-        "target_ids": pa.list_(pa.int32()),  # without begin and end of sentence
+        "source_ids": IDS,  # ends with the end of sentence
+        "target_ids": IDS,  # without begin and end of sentence
         "source_turns": pa.list_(pa.string()),  # the untokenised texts
         "target_text": pa.string(),
         "origin": pa.string(),  # `file:line`
@@ -26,14 +26,6 @@ SCHEMA = pa.schema(
 )
 
 Int32 = NDArray[np.int32]
-
-
-def id_lists(ids: list[list[int]]) -> pa.ListArray:
-    """Builds a column of id lists, int32."""
-    lengths = np.fromiter(map(len, ids), np.int32, len(ids))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = np.fromiter(chain.from_iterable(ids), np.int32, int(offsets[-1]))
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
 class _Sequences:
