@@ -1,7 +1,8 @@
 """Reader of the cues in subtitle files. Speakers are the task of `training.subtitles.turns`.
 
 A file is cut into blocks, one for each cue, so that each has a line and a bad one costs no other;
-pysubs2 parses them. `webvtt.py` reads WebVTT. The format is detected from the content.
+pysubs2 parses them. `webvtt.py` reads WebVTT. The format is detected from the content. Signs and
+songs in SubStation are left out, by their styles and tags.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import html
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import pysubs2
@@ -21,7 +22,6 @@ from training.files.encodings import decode
 from training.files.paths import read_bytes
 from training.files.records import Cue, Fault
 from training.subtitles.colours import colours_tell_speakers, speakers_of
-from training.subtitles.styles import is_speech
 from training.subtitles.webvtt import (
     ARROW,
     MAX_CUE_CHARACTERS,
@@ -59,6 +59,15 @@ _MARKS = re.compile(
 )
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,30});")
 _COLOUR_MARK = re.compile("\ue000([^\ue000\ue001]*)\ue001")
+#: Words in the names of styles whose events are not speech.
+_NON_SPEECH_WORDS = frozenset(
+    "credit credits ed ending eyecatch insert kara karaoke logo lyric lyrics note notes op opening "
+    "romaji sign signs song songs staff title titles ts typeset typesetting".split()
+)
+#: `OPRomaji` has two words, and so have `OP-romaji` and `op_romaji2`.
+_STYLE_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+#: Times of syllables: `{\k20}`, `{\an8\kf15}`
+_KARAOKE = re.compile(r"\{[^}]{0,500}\\(?:[kK]|kf|ko|kt)\d")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
 
 
@@ -261,6 +270,17 @@ def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Cu
             if text := text.strip():
                 start, end = max(0, event.start), max(0, event.end)
                 yield Cue(start, end, text, line, event.name.strip(), colour)
+
+
+def is_speech(style: str, text: str) -> bool:
+    """Tells whether an event of SubStation is speech, by its style's name and the tags in it."""
+    return _is_speech_style(style) and not ("\\" in text and _KARAOKE.search(text))
+
+
+@lru_cache(maxsize=1000)
+def _is_speech_style(style: str) -> bool:
+    words = [word.lower() for word in _STYLE_WORD.findall(style)]
+    return words[:2] == ["sub", "title"] or not _NON_SPEECH_WORDS.intersection(words)
 
 
 def _unescape(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from training.errors import CorpusError
 from training.files.records import Cue, Fault
-from training.subtitles.cues import read_cues
+from training.subtitles.cues import is_speech, read_cues
 
 ASS = "[Script Info]\n[Events]\n"
 SRT = "00:00:03,000 --> 00:00:04,000\nHi.\n"
@@ -189,3 +189,24 @@ def test_what_holds_no_subtitles_is_told(tmp_path: Path, content: bytes, reason:
     with pytest.raises(CorpusError) as caught:
         cues(path, content)
     assert str(caught.value).startswith(f"{path}: not subtitles: {reason}")
+
+
+@pytest.mark.parametrize(
+    "style",
+    ["Sign", "signs 2", "OP-romaji", "OPEnglish", "ED1", "ed_kanji", "Insert Song", "Karaoke",
+     "Episode Title", "CREDITS", "Lyrics", "Song-JP", "TS"],
+)  # fmt: skip
+def test_signs_and_songs_are_known_by_the_words_of_their_style(style: str) -> None:
+    assert not is_speech(style, "Song of the sea")
+
+
+@pytest.mark.parametrize(
+    "style", ["Default", "Main", "Alternative", "Edward", "Opal", "Singer", "Subtitle", "Design"]
+)
+def test_other_styles_are_said(style: str) -> None:
+    assert is_speech(style, "{\\an8}Look {\\i1}there{\\i0}!")
+
+
+@pytest.mark.parametrize("tag", ["\\k20", "\\K20", "\\kf15", "\\ko5", "\\an8\\k12.5"])
+def test_syllables_with_times_are_sung(tag: str) -> None:
+    assert not is_speech("Default", f"{{{tag}}}u{{{tag}}}mi")
