@@ -47,7 +47,7 @@ READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "opensubtitles": lambda path, source: read_subtitles(path, _pauses(source)),
     "parquet": lambda path, source: read_parquet(path, _fields(source)),
     "subtitles": lambda path, source: read_subtitles(path, _pauses(source), source.keep_language),
-    "table": lambda path, source: read_table(path, source.columns, source.group_column),
+    "table": lambda path, source: read_table(path, _fields(source)),
     "telegram": lambda path, source: read_telegram(path, _chat_options(source)),
     "tmx": lambda path, source: read_tmx(path, source.language_pair),
     "whatsapp": lambda path, source: read_whatsapp(path, _chat_options(source)),

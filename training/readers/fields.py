@@ -12,8 +12,7 @@ from typing import Any
 
 from training.files.records import Example, Fault, Records
 from training.readers.dialogue import exchanges_of
-
-Row = tuple[int, Any]  # its line or number, the record
+from training.readers.json_values import Row
 
 #: Fields that hold a conversation, in order of preference.
 CONVERSATIONS = ("turns", "messages", "conversations", "conversation", "dialog", "dialogue")

@@ -10,8 +10,8 @@ from training.files.archives import open_unpacked, plain_name
 from training.files.line_ranges import WHOLE, LineRange
 from training.files.paths import read_lines, read_text
 from training.files.records import Fault, Records
-from training.readers.fields import Fields, Row, records_of
-from training.readers.json_values import values_of
+from training.readers.fields import Fields, records_of
+from training.readers.json_values import Row, values_of
 
 NO_FIELDS = Fields()
 PEEKED_BYTES = 1024

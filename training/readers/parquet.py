@@ -10,7 +10,8 @@ from training.errors import CorpusError
 from training.files.archives import SINGLE, archive_of
 from training.files.paths import read_bytes
 from training.files.records import Fault, Records
-from training.readers.fields import Fields, Row, records_of
+from training.readers.fields import Fields, records_of
+from training.readers.json_values import Row
 
 BATCH_ROWS = 1000
 

@@ -8,16 +8,14 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import groupby
 from pathlib import Path
 
 from training.errors import CorpusError
 from training.files.archives import plain_name
 from training.files.paths import read_lines
-from training.files.records import Example, Fault, Records
-from training.readers.dialogue import exchanges_of
-
-Row = tuple[int, list[str], str]  # its line, the texts of its columns, its group
+from training.files.records import Fault, Records
+from training.readers.fields import Fields, records_of
+from training.readers.json_values import Row
 
 SEPARATORS = ",;\t|"
 #: The first line in which Excel names the separator.
@@ -25,65 +23,35 @@ _EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _UNCLOSED_QUOTE = "a quotation mark is not closed"
 
 
-def read_table(path: Path, columns: tuple[str, ...], group_column: str = "") -> Records:
+def read_table(path: Path, fields: Fields) -> Records:
     """Reads a table whose first row names its columns. Columns that are given as numbers, from 1,
     are those of a table without such a row.
 
-    With several `columns` each row is an example: the last answers or translates those before it.
-    A single column has a turn in each row, and neighbours with the same `group_column` are a
+    With several columns each row is an example: the last answers or translates those before it. A
+    single column has a turn in each row, and neighbours with the same `group_column` are a
     conversation. In a `.tsv` a quotation mark is text; in a `.csv` it encloses a field, which may
     contain line breaks. A mark that is never closed costs the line that it is in.
-
-    Args:
-        path: the table.
-        columns: the columns to read.
-        group_column: identifies what belongs together: a conversation, a film.
 
     Raises:
         CorpusError: if a column is missing.
     """
-    wanted = (*columns, group_column) if group_column else columns
-    rows = _rows(path, wanted, has_group=bool(group_column))
-    if len(columns) > 1:
-        yield from _examples(path, rows)
-    else:
-        yield from _conversations(path, rows)
+    return records_of(_rows(path, fields), str(path), fields)
 
 
-def _examples(path: Path, rows: Iterator[Row | Fault]) -> Records:
-    for row in rows:
-        if isinstance(row, Fault):
-            yield row
-            continue
-        line, (*source, target), group = row
-        yield Example(tuple(source), target, group or source[0], f"{path}:{line}")
-
-
-def _conversations(path: Path, rows: Iterator[Row | Fault]) -> Records:
-    for group, members in groupby(rows, lambda row: None if isinstance(row, Fault) else row[2]):
-        turns = []
-        for row in members:
-            if isinstance(row, Fault):
-                yield row
-            else:
-                turns.append((row[0], row[1][0]))
-        yield from exchanges_of(turns, group=f"{path}:{group}", origin=str(path))
-
-
-def _rows(path: Path, wanted: tuple[str, ...], *, has_group: bool) -> Iterator[Row | Fault]:
+def _rows(path: Path, fields: Fields) -> Iterator[Row | Fault]:
     table = _Table(path)
+    wanted = [*filter(None, (*fields.columns, fields.group_column))]
     indices = _column_indices(wanted, table)
     table.min_fields = max(indices) + 1
     for found in table.rows():
         if isinstance(found, Fault):
             yield found
-            continue
-        line, fields = found
-        texts = [fields[place].strip() for place in indices]
-        yield (line, texts[:-1], texts[-1]) if has_group else (line, texts, "")
+        else:
+            line, cells = found
+            yield line, {n: cells[i].strip() for n, i in zip(wanted, indices, strict=True)}
 
 
-def _column_indices(wanted: tuple[str, ...], table: _Table) -> list[int]:
+def _column_indices(wanted: list[str], table: _Table) -> list[int]:
     """Returns the indices of the columns, from 0. Reads the row of names if they are names."""
     if all(name.isdecimal() and int(name) > 0 for name in wanted):
         return [int(name) - 1 for name in wanted]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from training.files.encodings import encoding_of_mark
-from training.files.paths import read_bytes
+from training.files.paths import read_text
 from training.files.records import Fault, Records
 from training.readers.dialogue import Turn, exchanges_of
 
@@ -30,7 +29,7 @@ def read_yaml(path: Path) -> Records:
     Raises:
         CorpusError: if the file cannot be read.
     """
-    text = _text_of(read_bytes(path))
+    text = read_text(path).replace("\r\n", "\n")
     try:
         document = yaml.compose(text, Loader=yaml.BaseLoader)
     except _YAML_ERRORS as error:
@@ -42,11 +41,6 @@ def read_yaml(path: Path) -> Records:
             yield from _read_conversation(path, conversation, 0)
     else:
         yield Fault(f"{path}:1", "expected a list `conversations`")
-
-
-def _text_of(content: bytes) -> str:
-    mark, encoding = encoding_of_mark(content) or (b"", "utf-8")
-    return content[len(mark) :].decode(encoding, errors="replace").replace("\r\n", "\n")
 
 
 def _read_damaged(path: Path, text: str, error: Exception) -> Records:
