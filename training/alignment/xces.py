@@ -17,7 +17,7 @@ from pathlib import Path
 from training.errors import CorpusError
 from training.files.archives import archive_of, is_archive, is_file, names_in
 from training.files.records import Example, Fault, Records, fault_of
-from training.readers.xml import read_xml
+from training.readers.xml import Handler, read_xml
 from training.subtitles.opensubtitles import film_of, read_sentences
 
 
@@ -89,12 +89,10 @@ def read_xces(path: Path, languages: tuple[str, ...], documents: Sequence[Path] 
             yield pair
 
 
-class _Alignment:
+class _Alignment(Handler[_LinkGroup | _Link]):
     """Collects documents and their links."""
 
-    def __init__(self) -> None:
-        self._found: list[_LinkGroup | _Link] = []
-        self._is_root = True
+    _is_root = True
 
     def start(self, name: str, attributes: dict[str, str], line: int) -> None:
         if self._is_root and name != "cesAlign":
@@ -102,20 +100,10 @@ class _Alignment:
         self._is_root = False
         if name == "linkGrp":
             names = (attributes.get("fromDoc", ""), attributes.get("toDoc", ""))
-            self._found.append(_LinkGroup(*names, line))
+            self.found.append(_LinkGroup(*names, line))
         elif name == "link":
             source, _, target = attributes.get("xtargets", "").partition(";")
-            self._found.append(_Link(tuple(source.split()), tuple(target.split()), line))
-
-    def end(self, name: str) -> None:
-        """Does nothing: links have no contents."""
-
-    def text(self, text: str) -> None:
-        """Does nothing: links have no text."""
-
-    def take(self) -> list[_LinkGroup | _Link]:
-        found, self._found = self._found, []
-        return found
+            self.found.append(_Link(tuple(source.split()), tuple(target.split()), line))
 
 
 def _load_documents(

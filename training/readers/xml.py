@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, TypeVar
 from xml.parsers import expat
 
 from training.files.archives import open_unpacked
@@ -21,11 +21,19 @@ _XML_ERRORS = (expat.ExpatError, ValueError, LookupError)
 Record = TypeVar("Record")
 
 
-class Handler(Protocol[Record]):
-    """A listener to the elements of a document. `start` raises ValueError at another format."""
+class Handler(Generic[Record]):
+    """A listener to the elements of a document, for a subclass that collects records of them.
+
+    Attributes:
+        found: what was collected since the last `take`.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Record] = []
 
     def start(self, name: str, attributes: dict[str, str], line: int) -> None:
-        """Receives an element's name, its attributes and its line, from 1."""
+        """Receives an element's name, its attributes and its line, from 1; raises ValueError at
+        another format."""
 
     def end(self, name: str) -> None:
         """Receives the end of an element."""
@@ -35,6 +43,8 @@ class Handler(Protocol[Record]):
 
     def take(self) -> list[Record]:
         """Returns what was collected since the last call."""
+        found, self.found = self.found, []
+        return found
 
 
 def read_xml(path: Path, handler: Handler[Record], form: str) -> Iterator[Record | Fault]:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from training.files.records import Cue, Fault
 from training.readers.detokenising import detokenised
-from training.readers.xml import read_xml
+from training.readers.xml import Handler, Record, read_xml
 from training.subtitles.cues import MAX_FILM_MS
 
 FORM = "XML of OPUS"
@@ -122,10 +122,11 @@ class _Text:
         return "".join(spaced) if self._is_exact else detokenised(tokens)
 
 
-class _Document:
+class _Document(Handler[Record]):
     """A handler of the text of sentences, common to both kinds of records."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._text: _Text | None = None
         self._depth = 0
         self._has_sentence = False
@@ -151,13 +152,10 @@ class _Document:
             self._text.add(text)
 
 
-class _Sentences(_Document):
+class _Sentences(_Document[Sentence]):
     """A handler that collects the sentences of a document."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._found: list[Sentence] = []
-        self._id, self._line = "", 0
+    _id, _line = "", 0
 
     def start(self, name: str, attributes: dict[str, str], line: int) -> None:
         super().start(name, attributes, line)
@@ -167,21 +165,16 @@ class _Sentences(_Document):
     def end(self, name: str) -> None:
         if name == "s" and self._text:
             text = " ".join(self._text.take().split())
-            self._found.append(Sentence(self._id, text, self._line))
+            self.found.append(Sentence(self._id, text, self._line))
         super().end(name)
 
-    def take(self) -> list[Sentence]:
-        found, self._found = self._found, []
-        return found
 
-
-class _Cues(_Document):
+class _Cues(_Document[Cue | Fault]):
     """A handler that collects the cues of a document, and faults with `origin` as their file."""
 
     def __init__(self, origin: str) -> None:
         super().__init__()
         self._origin = origin
-        self._found: list[Cue | Fault] = []
         self._start_ms: int | None = None
         self._line = 1
         self._lines: list[str] = []
@@ -201,10 +194,6 @@ class _Cues(_Document):
             self._add_fault(self._line, "its cue has no end")
         elif not self._depth and self._has_stray_text:
             self._add_fault(self._line, "text outside of a cue after this one")
-
-    def take(self) -> list[Cue | Fault]:
-        found, self._found = self._found, []
-        return found
 
     def _take_text(self) -> None:
         """Moves the text since the last time or sentence into the cue."""
@@ -239,11 +228,11 @@ class _Cues(_Document):
         elif time > MAX_FILM_MS:
             self._add_fault(self._line, "ends after more than 24 hours")
         elif self._lines:
-            self._found.append(Cue(self._start_ms, time, "\n".join(self._lines), self._line))
+            self.found.append(Cue(self._start_ms, time, "\n".join(self._lines), self._line))
         self._start_ms, self._lines, self._has_stray_text = None, [], False
 
     def _add_fault(self, line: int, reason: str) -> None:
-        self._found.append(Fault(f"{self._origin}:{line}", reason))
+        self.found.append(Fault(f"{self._origin}:{line}", reason))
         self._start_ms, self._lines, self._has_stray_text = None, [], False
 
 
