@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +67,10 @@ class Message:
     line: int
 
 
+#: From a record and its line to a message, or None.
+MessageOf = Callable[[dict[str, Any], int], Message | None]
+
+
 def exchanges_of_chat(found: Iterable[Message | Fault], path: str, options: ChatOptions) -> Records:
     """Yields the exchanges of one chat, in order of time. Consecutive messages of one person are
     one turn. A conversation is a group; it ends with a long silence or an unreadable message.
@@ -93,16 +97,15 @@ def exchanges_of_chat(found: Iterable[Message | Fault], path: str, options: Chat
     yield from _exchanges_of(conversation, path, clean)
 
 
-def read_messages(
-    path: Path, message_of: Callable[[dict[str, Any], int], Message | None], app: str
-) -> Iterator[list[Message | Fault]]:
-    """Reads the messages of each chat in an app's export: the arrays `messages` in its JSON.
+def read_chats(path: Path, message_of: MessageOf, app: str, options: ChatOptions) -> Records:
+    """Reads the exchanges of each chat in an app's export: the arrays `messages` in its JSON.
 
     Args:
         path: the export.
         message_of: turns a record and its line into a message, or None to leave it out; raises
             ValueError at another shape.
         app: its name, for the error.
+        options: as in `exchanges_of_chat`.
 
     Raises:
         CorpusError: if there is no such array.
@@ -111,7 +114,7 @@ def read_messages(
     for rows in arrays_of(read_text(path), str(path), "messages"):
         is_found = True
         parsed = (_parse(row, path, message_of) for row in rows)
-        yield [each for each in parsed if each]
+        yield from exchanges_of_chat((each for each in parsed if each), str(path), options)
     if not is_found:
         raise CorpusError(f'{path}: not an export of {app}: it has no list "messages".')
 
@@ -160,9 +163,7 @@ def without_names(names: Iterable[str]) -> Callable[[str], str]:
     return hide
 
 
-def _parse(
-    row: Row | Fault, path: Path, message_of: Callable[[dict[str, Any], int], Message | None]
-) -> Message | Fault | None:
+def _parse(row: Row | Fault, path: Path, message_of: MessageOf) -> Message | Fault | None:
     if isinstance(row, Fault):
         return row
     line, record = row

@@ -22,7 +22,7 @@ from training.readers.chats import (
     ChatOptions,
     Message,
     exchanges_of_chat,
-    read_messages,
+    read_chats,
     seconds_of_date,
 )
 
@@ -48,10 +48,8 @@ def read_discord(path: Path, options: ChatOptions) -> Records:
         CorpusError: if it has no messages, or not the columns of the exporter.
     """
     if plain_name(path).endswith(".csv"):
-        yield from exchanges_of_chat(_read_table(path), str(path), options)
-        return
-    for channel in read_messages(path, _message_of, "DiscordChatExporter"):
-        yield from exchanges_of_chat(channel, str(path), options)
+        return exchanges_of_chat(_read_table(path), str(path), options)
+    return read_chats(path, _message_of, "DiscordChatExporter", options)
 
 
 def _message_of(record: dict[str, Any], line: int) -> Message | None:

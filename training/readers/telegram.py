@@ -14,8 +14,7 @@ from training.readers.chats import (
     MENTION_START,
     ChatOptions,
     Message,
-    exchanges_of_chat,
-    read_messages,
+    read_chats,
     seconds_of_date,
 )
 
@@ -29,8 +28,7 @@ def read_telegram(path: Path, options: ChatOptions) -> Records:
     Raises:
         CorpusError: if it has no messages.
     """
-    for chat in read_messages(path, _message_of, "Telegram"):
-        yield from exchanges_of_chat(chat, str(path), options)
+    return read_chats(path, _message_of, "Telegram", options)
 
 
 def _message_of(record: dict[str, Any], line: int) -> Message | None:
