@@ -24,7 +24,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from model.arrays import resized
 from model.contract import Limits, StepResult
 from model.engine.compiled import (
     compiled,
@@ -37,6 +36,7 @@ from model.errors import FolderError
 from model.folder import WEIGHTS_FILE, ModelFolder
 from model.layers.decoders import Memory
 from model.networks.tokens import PAD_ID, TokenSeq2Seq
+from model.slots import resized
 from model.types import Array, Bool, Int32, Places, Tensor
 
 #: The fewest rows of a step. A matrix product of one row takes another path than one of several,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.arrays import as_slice
+from model.slots import as_slice
 from model.types import Array, Float32, Int32, Places
 
 #: Added to the energies of padding.

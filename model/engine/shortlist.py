@@ -18,8 +18,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import resized
 from model.errors import FolderError
+from model.slots import resized
 from model.types import Array, Float32, Int32, Places
 
 #: Errors of NumPy, and of the archive under it, for a damaged file or one without arrays.

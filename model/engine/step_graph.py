@@ -8,10 +8,10 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph
 
-from model.arrays import resized
 from model.contract import StepResult
 from model.engine.cores import usable_cores
 from model.folder import GRAPH_FORMAT
+from model.slots import resized
 from model.types import Array, Float32, Int32
 
 

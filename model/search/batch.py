@@ -17,7 +17,7 @@ from model.search.options_table import DIVERSITY, options_table
 from model.search.requests import Answer, Hypothesis, SearchRequest
 from model.search.required import PhraseConstraints, allocate_beam
 from model.search.sampling import Sampler
-from model.search.slots import compaction, lowest_free
+from model.slots import compaction, lowest_free
 from model.types import Bool, Float64, Int32, Places
 
 

@@ -7,7 +7,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import as_slice, resized
 from model.search.length_penalty import length_penalty
 from model.search.options_table import (
     ATTENTION,
@@ -16,6 +15,7 @@ from model.search.options_table import (
     OptionsTable,
     all_features,
 )
+from model.slots import as_slice, resized
 from model.types import Array, Bool, Float32, Float64, Int32, Places
 
 #: The coverage of a source position without attention: its logarithm stays finite.

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from model.arrays import resized
 from model.tokenizer import UNK_ID
 from model.types import Int64
 from training.prepare.chunks import facts_of
@@ -166,8 +165,10 @@ def _is_kept(kind: str) -> bool:
 
 def _sum(one: Int64, other: list[int]) -> Int64:
     """Adds counts by index; the shorter ones have zeros beyond their end."""
-    size = max(len(one), len(other))
-    return resized(one, size) + resized(np.array(other, np.int64), size)
+    total = np.zeros(max(len(one), len(other)), np.int64)
+    total[: len(one)] += one
+    total[: len(other)] += other
+    return total
 
 
 def _coverage(pieces: Int64) -> list[list[float]]:
