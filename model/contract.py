@@ -9,10 +9,12 @@ that goes is free. Nothing else is copied, but for the rare `move`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from model.types import Bool, Float32, Int32, Places
+from model.errors import EngineError
+from model.types import Bool, Float32, Float64, Int32, Places
 
 #: Encoded sources and the states that decoding begins with; opaque.
 Encoded = Any
@@ -36,6 +38,27 @@ class StepResult:
     logprobs: Float32
     attention_weights: Float32 | None = None
     wanted_logprobs: Float32 | None = None
+
+
+def check_numbers(logprobs: Float32 | Float64) -> None:
+    """Checks that no log-probability is broken.
+
+    Raises:
+        EngineError: if one is not a number.
+    """
+    if math.isnan(logprobs.sum()):
+        raise EngineError("the network's output is not a number; its weights are broken")
+
+
+def wanted_logprobs(result: StepResult) -> Float32:
+    """Returns the log-probabilities of the tokens that were wanted.
+
+    Raises:
+        EngineError: if there are none.
+    """
+    if result.wanted_logprobs is None:
+        raise EngineError("the engine left out the log-probabilities of wanted tokens")
+    return result.wanted_logprobs
 
 
 @dataclass(frozen=True)

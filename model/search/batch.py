@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from model.config import SearchOptions
-from model.contract import Encoded, StateTable, StepResult
+from model.contract import Encoded, StateTable, StepResult, check_numbers, wanted_logprobs
 from model.search.beams import Beams
-from model.search.checks import check_numbers, wanted_logprobs
 from model.search.constraints import Histories, StepConstraints, TokenConstraints
 from model.search.options_table import DIVERSITY, options_table
 from model.search.requests import Answer, Hypothesis, SearchRequest

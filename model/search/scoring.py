@@ -7,8 +7,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 
-from model.contract import Encoded, StateTable
-from model.search.checks import check_numbers, wanted_logprobs
+from model.contract import Encoded, StateTable, check_numbers, wanted_logprobs
 from model.search.requests import Answer, Hypothesis, ScoredPair
 from model.slots import compaction, lowest_free, resized
 from model.types import Bool, Float64, Int32, Places
