@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from model.lazy import lazy
 from model.search.blocked import Blocked, BlockedTokens
 from model.search.options_table import (
     BLOCKED,
@@ -98,7 +98,7 @@ class StepConstraints:
     repetition_penalty: Float64 | None = None
     forced: Int32 | None = None
 
-    @lazy
+    @cached_property
     def extra_candidates(self) -> int:
         """Returns how many of the likeliest tokens may be forbidden or overtaken: the search needs
         so many more."""
@@ -132,7 +132,7 @@ class StepConstraints:
             return True
         return any(np.count_nonzero(first == token) for token in self.blocked_ids)
 
-    @lazy
+    @cached_property
     def _depend_on_rows(self) -> bool:
         of_rows = (self.too_early, self.blocked, self.forbidden, self.repeated, self.forced)
         return any(each is not None for each in of_rows)

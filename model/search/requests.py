@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from model.config import SearchOptions
 from model.errors import ConfigError
-from model.lazy import lazy
 from model.search.blocked import BlockedSequences
 
 FinishReason = Literal["stop", "length"]
@@ -59,7 +59,7 @@ class SearchRequest:
         """Returns the length of its source."""
         return len(self.source_ids)
 
-    @lazy
+    @cached_property
     def blocked_sequences(self) -> BlockedSequences:
         """Returns `blocked` as arrays."""
         return BlockedSequences.of(self.blocked)
