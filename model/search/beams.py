@@ -7,13 +7,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from model.search.length_penalty import length_penalty
 from model.search.options_table import (
     ATTENTION,
     COVERAGE,
     OPTIONS_DTYPE,
     OptionsTable,
     all_features,
+    length_penalty,
 )
 from model.slots import as_slice, resized
 from model.types import Array, Bool, Float32, Float64, Int32, Places

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import SearchOptions
-from model.search.length_penalty import length_penalty
 from model.search.requests import SearchRequest
+from model.types import Float64, Int32
 
 OptionsTable = NDArray[np.void]
 
@@ -51,6 +51,12 @@ def options_table(requests: Sequence[SearchRequest]) -> OptionsTable:
     table = np.array([_record(request) for request in requests], OPTIONS_DTYPE)
     table["max_length_penalty"] = length_penalty(table["max_tokens"], table["length_penalty"])
     return table
+
+
+def length_penalty(lengths: Int32, alpha: Float64 | float) -> Float64:
+    """Returns GNMT's length penalty `((5 + length) / 6) ** alpha` (Wu et al. 2016, eq. 14), in the
+    shape of `lengths`, in tokens, the end included."""
+    return np.asarray(((5.0 + lengths) / 6.0) ** alpha, np.float64)
 
 
 def all_features(table: OptionsTable) -> int:

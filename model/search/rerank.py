@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from model.search.length_penalty import length_penalty
+from model.search.options_table import length_penalty
 from model.search.requests import Hypothesis
 
 #: What the other model scores: the source given the target (the paper's MMI-bidi), or the target

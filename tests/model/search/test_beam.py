@@ -16,7 +16,7 @@ from model.config import SearchOptions
 from model.contract import StepResult
 from model.errors import EngineError
 from model.search.beam import Search
-from model.search.length_penalty import length_penalty
+from model.search.options_table import length_penalty
 from model.search.requests import Hypothesis, SearchRequest
 from model.types import Bool, Float32, Int32, Places
 
