@@ -14,7 +14,6 @@ from model.config import TextConfig
 from model.errors import InputError, TokenizerError
 from model.search.blocked import holds_any
 from model.text.normalise import normalise, plain_punctuation
-from model.text.turns import recent_turns
 
 #: The first ids of every tokenizer, in this order; `<sep>` separates the turns of a dialogue.
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")
@@ -97,14 +96,18 @@ class Tokenizer:
             InputError: if nothing is left to read: only spaces or control characters.
         """
         texts = [turns] if isinstance(turns, str) else turns
-        plain = [normalise_source(text, self.text) for text in texts]
-        recent = recent_turns(plain, self.text.context_turns)
+        spoken = self._spoken(texts)
+        recent = spoken[-self.text.context_turns :]
         ids = _joined([self._source.encode(turn) for turn in recent])
         if not ids:
             raise InputError("the message has no text: only spaces or control characters")
-        spoken = sum(bool(turn.strip()) for turn in plain)
         kept = ids[-self.text.max_source_tokens :]
-        return Source(kept, len(ids) - len(kept), spoken - len(recent))
+        return Source(kept, len(ids) - len(kept), len(spoken) - len(recent))
+
+    def _spoken(self, turns: Sequence[str]) -> list[str]:
+        """Returns the turns that have any text, as the source tokenizer reads them."""
+        plain = [normalise_source(turn, self.text) for turn in turns]
+        return [turn for turn in plain if turn.strip()]
 
     def target_ids(self, text: str) -> list[int]:
         """Encodes a target, without begin and end of sentence. May be empty."""
@@ -137,12 +140,7 @@ class Tokenizer:
             draw: draws the pieces of each text from its likeliest segmentations, for training
                 (Kudo 2018, arXiv:1804.10959); only in a unigram model.
         """
-        recent = [
-            recent_turns(
-                [normalise_source(turn, self.text) for turn in turns], self.text.context_turns
-            )
-            for turns in sources
-        ]
+        recent = [self._spoken(turns)[-self.text.context_turns :] for turns in sources]
         each_turn = iter(_encoded(self._source, [t for turns in recent for t in turns], draw))
         return [_joined([next(each_turn) for _ in turns]) for turns in recent]
 
