@@ -6,9 +6,6 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from model.blocked_words import blocked_sequences
 from model.config import ModelConfig, SearchOptions
 from model.contract import Engine
@@ -20,6 +17,7 @@ from model.reranker import Reranker, kind_of_reranking
 from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, Request, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, GrowingText, Tokenizer
+from model.types import Float32
 
 #: Requests that are encoded together while others are in search, if as many wait.
 FEWEST_NEWCOMERS = 8
@@ -44,7 +42,7 @@ class Candidate:
     tokens: tuple[int, ...]
     score: float
     finish_reason: FinishReason
-    attention_weights: NDArray[np.float32] | None = field(default=None, compare=False)
+    attention_weights: Float32 | None = field(default=None, compare=False)
     confidence: float | None = None
     is_fallback: bool | None = None
 

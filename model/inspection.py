@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
 from model.networks.vectors import AttentionSeq2Seq
+from model.types import Float32, Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def attention_weights(
-    model: keras.Model, inputs: Any, mask: Any = None
-) -> NDArray[np.float32] | NDArray[np.float64]:
+def attention_weights(model: keras.Model, inputs: Any, mask: Any = None) -> Float32 | Float64:
     """Returns the attention of each output to each step of the source, as in a prediction: with the
     mask that the input carries, and the current state of a stateful model, which is not changed.
 
@@ -86,7 +84,7 @@ def kept_state(model: keras.Model) -> list[Any]:
 
 
 def plot_attention(
-    weights: NDArray[np.float32],
+    weights: Float32,
     source: Sequence[str] | None = None,
     target: Sequence[str] | None = None,
     axes: Axes | None = None,

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from model.types import Tensor
 
 
 class Attention(keras.layers.Layer):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from model.types import Tensor
 
 RECURRENT_LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 CELLS = {"gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell}

@@ -19,8 +19,7 @@ from model.layers.cells import (
     run_steps,
     zeros_like,
 )
-
-Tensor = Any
+from model.types import Tensor
 
 
 class Memory(NamedTuple):

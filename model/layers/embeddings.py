@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from model.types import Tensor
 
 
 def build_embedding(vocab_size: int, units: int, *, name: str) -> keras.layers.Embedding:

@@ -8,8 +8,7 @@ import keras
 from keras import ops
 
 from model.layers.cells import STATE_NAMES, build_norms, build_recurrent, drop_features
-
-Tensor = Any
+from model.types import Tensor
 
 
 @keras.saving.register_keras_serializable("seq2seq")

@@ -9,8 +9,7 @@ import keras
 from keras import ops
 
 from model.layers.cells import learns_in_xla, run_steps, zeros_like
-
-Tensor = Any
+from model.types import Tensor
 
 
 @keras.saving.register_keras_serializable("seq2seq")

@@ -9,8 +9,7 @@ from keras import ops
 
 from model.layers.attention import MultiHeadAttention
 from model.layers.cells import NORM_EPSILON
-
-Tensor = Any
+from model.types import Tensor
 
 #: Base of the wavelengths of position encodings.
 LONGEST_WAVE = 10_000.0

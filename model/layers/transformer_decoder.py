@@ -13,8 +13,7 @@ from model.layers.cells import learns_in_xla
 from model.layers.decoders import Memory
 from model.layers.ssru import SSRU
 from model.layers.transformer import FeedForward, PositionedInput, Residual
-
-Tensor = Any
+from model.types import Tensor
 
 #: Tokens for which a new history has room.
 LEAST_HISTORY = 16

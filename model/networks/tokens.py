@@ -14,8 +14,7 @@ from model.layers.encoders import RecurrentEncoder
 from model.layers.transformer import TransformerEncoder
 from model.layers.transformer_decoder import TransformerDecoder
 from model.networks.base import Network
-
-Tensor = Any
+from model.types import Tensor
 
 PAD_ID = 0
 

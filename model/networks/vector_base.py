@@ -18,8 +18,8 @@ from model.networks.arguments import (
     find_batch_shape,
 )
 from model.networks.base import Network
+from model.types import Tensor
 
-Tensor = Any
 Depth = int | tuple[int, int]
 
 

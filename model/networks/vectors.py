@@ -17,7 +17,8 @@ from model.layers.context import ContextEncoder
 from model.layers.encoders import RecurrentEncoder
 from model.layers.feedback import FeedbackDecoder, dense_options
 from model.networks.arguments import BatchShape
-from model.networks.vector_base import Depth, Tensor, VectorModel
+from model.networks.vector_base import Depth, VectorModel
+from model.types import Tensor
 
 
 @keras.saving.register_keras_serializable("seq2seq")

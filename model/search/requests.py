@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from model.config import SearchOptions
 from model.errors import ConfigError
 from model.search.blocked import BlockedSequences
+from model.types import Float32
 
 FinishReason = Literal["stop", "length"]
 
@@ -140,7 +138,7 @@ class Hypothesis:
     score: float
     finish_reason: FinishReason
     holds_required: bool = True
-    attention_weights: NDArray[np.float32] | None = field(default=None, compare=False)
+    attention_weights: Float32 | None = field(default=None, compare=False)
 
     @property
     def rank(self) -> tuple[bool, bool, float]:

@@ -22,8 +22,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from model.types import Float32, Float64, Int64
 from training.alignment.clock import (
     MAX_OFFSET_SECONDS,
     STEP_SECONDS,
@@ -33,10 +33,6 @@ from training.alignment.clock import (
 )
 from training.alignment.word_links import TimedText, Words, spelling_similarity, words_in_order
 from training.files.records import Cue
-
-Floats = npt.NDArray[np.float64]
-Singles = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 #: Seconds between neighbouring offsets, and the number of offsets on each side of zero.
 GRID_SECONDS = 0.2
@@ -105,7 +101,7 @@ def find_stretches(source: Sequence[Cue], target: Sequence[Cue], rate: float) ->
     return chain[::-1]
 
 
-def _interpolated_peak(ratings: Singles, column: int) -> float:
+def _interpolated_peak(ratings: Float32, column: int) -> float:
     """Returns the column of the highest rating near `column`, interpolated between columns.
 
     Ratings that are limited for each cue are too flat there to show it.
@@ -167,7 +163,7 @@ def _grid_step(seconds: float) -> int:
     return int(seconds / GRID_SECONDS)
 
 
-def _time_ratings(source: Sequence[Cue], target: Sequence[TimedText]) -> Singles:
+def _time_ratings(source: Sequence[Cue], target: Sequence[TimedText]) -> Float32:
     """Returns ratings by starts of cues and density of their text, `(cues, offsets)`, in nats."""
     pad, stride = round(MAX_OFFSET_SECONDS / STEP_SECONDS), round(GRID_SECONDS / STEP_SECONDS)
     last = max(cue.end_ms for cue in source) / 1000
@@ -194,11 +190,11 @@ def _time_ratings(source: Sequence[Cue], target: Sequence[TimedText]) -> Singles
     )
 
 
-def _standardised(values: Floats) -> Floats:
+def _standardised(values: Float64) -> Float64:
     return np.asarray(values / (values.std() + 1e-9))
 
 
-def _word_ratings(source: Sequence[TimedText], target: Sequence[TimedText]) -> Singles:
+def _word_ratings(source: Sequence[TimedText], target: Sequence[TimedText]) -> Float32:
     """Returns ratings by words that are spelt alike, `(cues, offsets)`, in nats.
 
     A word of the target either matches a word that the source has at about the same time, or none;
@@ -236,7 +232,7 @@ class _WordTimes:
         self._times = np.split(times[order], np.cumsum(self._counts)[:-1])
         self._seconds = max(1.0, last)
 
-    def evidence(self, same: Floats) -> Singles:
+    def evidence(self, same: Float64) -> Float32:
         """Returns the nats by which a word is likelier at each step than anywhere.
 
         Args:
@@ -251,7 +247,7 @@ class _WordTimes:
         return np.log(ratios[self._half_width :]).astype(np.float32)
 
 
-def _best_chain(ratings: Singles, starts: Ints) -> Iterator[tuple[int, int, int, float]]:
+def _best_chain(ratings: Float32, starts: Int64) -> Iterator[tuple[int, int, int, float]]:
     """Yields first row, last row, column and evidence of the best chain's stretches, last first.
 
     `best` holds the sum of the best chain that ends with each row at each offset, `begins` whether
@@ -281,7 +277,7 @@ def _best_chain(ratings: Singles, starts: Ints) -> Iterator[tuple[int, int, int,
         value, last, column = _best_chain_before(best[:first], starts, int(starts[first]) + column)
 
 
-def _best_chain_before(best: Singles, starts: Ints, place: int) -> tuple[float, int, int]:
+def _best_chain_before(best: Float32, starts: Int64, place: int) -> tuple[float, int, int]:
     """Returns sum, last row and column of the best chain that ends before a place in the source."""
     most, last, column = 0.0, 0, 0
     for row, start in enumerate(starts[: len(best)]):

@@ -12,9 +12,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from model.types import Float64
 from training.files.records import Cue
-
-Floats = npt.NDArray[np.float64]
 
 #: Frames per second of films, discs and television; a file made for one is often shown at another.
 FRAME_RATES = (24 / 1.001, 24.0, 25.0, 30 / 1.001, 30.0)
@@ -79,13 +78,13 @@ class Timing:
         """Returns how far a moment of the target is from the nearest confirmed interval."""
         return min((max(0.0, a - target, target - b) for a, b in self.confirmed), default=0.0)
 
-    def of_source(self, starts: Floats, times: Floats) -> Floats:
+    def of_source(self, starts: Float64, times: Float64) -> Float64:
         """Returns source times on the common clock; `starts` are those of their segments."""
         return times + sum(
             max(0.0, -each.seconds) * (starts >= each.source) for each in self.breaks
         )
 
-    def of_target(self, starts: Floats, times: Floats) -> Floats:
+    def of_target(self, starts: Float64, times: Float64) -> Float64:
         """Returns target times on the common clock; `starts` are those of their segments."""
         return (
             self.rate * times
@@ -132,7 +131,7 @@ def possible_timings(source: Sequence[Cue], target: Sequence[Cue]) -> list[Timin
     return [*best, Timing()]
 
 
-def refined(timing: Timing, source: Floats, target: Floats) -> Timing:
+def refined(timing: Timing, source: Float64, target: Float64) -> Timing:
     """Returns the clock with its line fitted to moments, most of which are the same in both files.
 
     Least squares with Cauchy weights: a moment counts less, the farther it is from the line.
@@ -169,7 +168,7 @@ def _rates() -> list[float]:
     return sorted({a / b for a, b in product(FRAME_RATES, FRAME_RATES)}, key=lambda r: abs(r - 1))
 
 
-def filtered_signals(cues: Sequence[Cue], size: int) -> Floats:
+def filtered_signals(cues: Sequence[Cue], size: int) -> Float64:
     """Returns a file's two signals, band-pass filtered, at steps of `STEP_SECONDS`, `(2, size)`.
 
     Args:
@@ -203,7 +202,7 @@ def _normalised(spectra: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex12
     return spectra / (np.linalg.norm(spectra, axis=1, keepdims=True) + 1e-12)
 
 
-def _impulses(places: Floats, heights: Floats, size: int) -> Floats:
+def _impulses(places: Float64, heights: Float64, size: int) -> Float64:
     """Returns a signal in which each impulse is shared by the two steps around its place."""
     steps = np.floor(places).astype(int)
     after = places - steps
@@ -213,7 +212,7 @@ def _impulses(places: Floats, heights: Floats, size: int) -> Floats:
     return signal[:size]
 
 
-def _band_pass(size: int) -> Floats:
+def _band_pass(size: int) -> Float64:
     """Returns the weight of each frequency."""
     radians = 2 * np.pi * np.fft.rfftfreq(size, d=STEP_SECONDS)
     low, high = (
@@ -222,7 +221,7 @@ def _band_pass(size: int) -> Floats:
     return np.asarray(low - high)
 
 
-def _peak(agreement: Floats) -> tuple[float, float, float]:
+def _peak(agreement: Float64) -> tuple[float, float, float]:
     """Returns the lag of the highest value, interpolated between steps, that value, and the
     standard deviation of all values."""
     most = min(int(MAX_OFFSET_SECONDS / STEP_SECONDS), len(agreement) // 2 - 2)

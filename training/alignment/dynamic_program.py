@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from training.alignment.features import LENGTH_FLOOR, Floats, Ints, Side, border_distance
+from model.types import Float64, Int64
+from training.alignment.features import LENGTH_FLOOR, Side, border_distance
 from training.alignment.segments import Ending
 from training.alignment.word_links import Links
 
@@ -71,7 +72,7 @@ def cheapest_groups(source: Side, target: Side, links: Links) -> list[Group]:
     """
     source_gaps = _gap_costs(links.source, links.weights, len(source))
     target_gaps = np.append(0.0, np.cumsum(_gap_costs(links.target, links.weights, len(target))))
-    open_costs: deque[Floats] = deque(maxlen=MAX_SEGMENTS)
+    open_costs: deque[Float64] = deque(maxlen=MAX_SEGMENTS)
     row_above = np.full(len(target) + 1, np.inf)
     rows = []
     for i, (band, crossing) in enumerate(
@@ -98,7 +99,7 @@ def cheapest_groups(source: Side, target: Side, links: Links) -> list[Group]:
     return list(_backtrack(rows, len(source), len(target)))[::-1]
 
 
-def _gap_costs(segments: Ints, weights: Floats, count: int) -> Floats:
+def _gap_costs(segments: Int64, weights: Float64, count: int) -> Float64:
     """Returns the cost of each segment if the other file lacks it."""
     linked = np.bincount(segments, weights, count)
     return GAP_COST + LINKED_GAP_COST * (linked + LINKS_FLOOR) / (linked.mean() + LINKS_FLOOR)
@@ -116,7 +117,7 @@ def _bands(source: Side, target: Side) -> Iterator[slice]:
         yield slice(low, len(target) + 1 if i == len(source) - 1 else high + 1)
 
 
-def _crossing_links(source: Side, target: Side, links: Links) -> Iterator[Floats]:
+def _crossing_links(source: Side, target: Side, links: Links) -> Iterator[Float64]:
     """Yields, for each row, the links that cross each target border, `(target borders,)`."""
     stops = np.searchsorted(links.source, np.arange(len(source) + 1))
     before = np.append(0.0, np.cumsum(np.bincount(links.target, links.weights, len(target))))
@@ -127,7 +128,7 @@ def _crossing_links(source: Side, target: Side, links: Links) -> Iterator[Floats
         yield np.maximum(0.0, both[-1] + before - 2 * both)
 
 
-def _border_costs(source: Side, target: Side, place: int, places: slice) -> Floats:
+def _border_costs(source: Side, target: Side, place: int, places: slice) -> Float64:
     """Returns the costs of source border `place` with each of the target's, links apart."""
     border, borders = source.borders[place], target.borders[places]
     ending, endings = source.endings[place], target.endings[places]
@@ -145,7 +146,7 @@ def _border_costs(source: Side, target: Side, place: int, places: slice) -> Floa
     )
 
 
-def _lone_last_costs(source: Side, target: Side, i: int, band: slice) -> Floats:
+def _lone_last_costs(source: Side, target: Side, i: int, band: slice) -> Float64:
     """Returns the costs of groups whose last segment starts after the other side has ended."""
     starts = np.append(-np.inf, target.borders[:-1, 1])[band]
     return LONE_SEGMENT_COST * (
@@ -153,7 +154,7 @@ def _lone_last_costs(source: Side, target: Side, i: int, band: slice) -> Floats:
     )
 
 
-def _lone_first_costs(source: Side, target: Side, i: int, band: slice) -> Floats:
+def _lone_first_costs(source: Side, target: Side, i: int, band: slice) -> Float64:
     """Returns the costs of groups whose first segment ends before the other side starts."""
     ends = np.append(target.borders[1:, 0], np.inf)[band]
     end = source.borders[i + 1, 0] if i < len(source) else np.inf
@@ -161,8 +162,8 @@ def _lone_first_costs(source: Side, target: Side, i: int, band: slice) -> Floats
 
 
 def _cheapest_ending_at(
-    source: Side, target: Side, i: int, band: slice, open_costs: deque[Floats]
-) -> tuple[Floats, npt.NDArray[np.int16]]:
+    source: Side, target: Side, i: int, band: slice, open_costs: deque[Float64]
+) -> tuple[Float64, npt.NDArray[np.int16]]:
     """Returns costs of the cheapest groups that end in row i, less that border, and their moves.
 
     Args:

@@ -6,13 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from model.types import Float64, Int64
 from training.alignment.clock import Timing
 from training.alignment.segments import Ending, Segment
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 #: The share of sentences whose end a file marks if it marks as many as the other file.
 MARKED_SHARE = 0.95
@@ -39,11 +36,11 @@ class Side:
         surprise: nats of a sentence whose end is not marked.
     """
 
-    borders: Floats
-    slack: Floats
-    lengths: Floats
-    endings: Ints
-    sentences: Ints
+    borders: Float64
+    slack: Float64
+    lengths: Float64
+    endings: Int64
+    sentences: Int64
     surprise: float
 
     def __len__(self) -> int:
@@ -70,7 +67,7 @@ def sides_of(
     )
 
 
-def border_distance(source: Side, target: Side, place: int, places: slice) -> Floats:
+def border_distance(source: Side, target: Side, place: int, places: slice) -> Float64:
     """Returns the seconds between the source's border `place` and each of the target's `places`; 0
     if they share a moment."""
     border, borders = source.borders[place], target.borders[places]
@@ -88,7 +85,7 @@ def _marks_statements(segments: Sequence[Segment]) -> bool:
 
 def _side(
     segments: Sequence[Segment],
-    on_common_clock: Callable[[Floats, Floats], Floats],
+    on_common_clock: Callable[[Float64, Float64], Float64],
     ratio: float,
     are_marked: bool,
     mark_ratio: float,
@@ -111,7 +108,7 @@ def _side(
     )
 
 
-def _cue_seconds(segments: Sequence[Segment], starts: Floats, ends: Floats) -> Floats:
+def _cue_seconds(segments: Sequence[Segment], starts: Float64, ends: Float64) -> Float64:
     """Returns the seconds of the cue around each border, 0 between cues, `(segments + 1,)`."""
     lines = np.array([each.line for each in segments])
     begins = np.append(True, lines[1:] != lines[:-1])  # the first segment of a cue

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.types import Float64
 from training.alignment.clock import Timing, refined
 from training.alignment.dynamic_program import Group, cheapest_groups
-from training.alignment.features import LENGTH_FLOOR, Floats, Side, border_distance, sides_of
+from training.alignment.features import LENGTH_FLOOR, Side, border_distance, sides_of
 from training.alignment.segments import Segment, segments_of
 from training.alignment.word_links import TimedText, links_between
 from training.files.records import Cue
@@ -107,7 +108,7 @@ def _find_groups(
 
 def _group_starts(
     source: list[Segment], target: list[Segment], groups: list[Group]
-) -> tuple[Floats, Floats]:
+) -> tuple[Float64, Float64]:
     """Returns the start of each group in seconds, for each side on its own clock."""
     return (
         np.array([source[group.source[0]].start for group in groups]),

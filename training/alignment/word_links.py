@@ -19,10 +19,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from model.types import Float64, Int64
 
 #: A number, a character of a script without spaces between words, or letters.
 _WORD = re.compile(
@@ -60,9 +58,9 @@ class Links:
         weights: the probability of each link, `(links,)`.
     """
 
-    source: Ints
-    target: Ints
-    weights: Floats
+    source: Int64
+    target: Int64
+    weights: Float64
 
 
 def links_between(source: Sequence[TimedText], target: Sequence[TimedText]) -> Links:
@@ -113,9 +111,9 @@ class Words:
     """
 
     names: list[str]
-    ids: Ints
-    times: Floats
-    segments: Ints
+    ids: Int64
+    times: Float64
+    segments: Int64
 
 
 def words_in_order(texts: Sequence[TimedText]) -> Words:
@@ -135,7 +133,7 @@ def words_in_order(texts: Sequence[TimedText]) -> Words:
     return Words(list(numbers), ids[order], times[order], segments[order])
 
 
-def _near_pairs(source: Floats, target: Floats) -> tuple[Ints, Ints]:
+def _near_pairs(source: Float64, target: Float64) -> tuple[Int64, Int64]:
     """Returns the indices of all pairs of words that are near in time, `(pairs,)` each."""
     middles = np.searchsorted(target, source)
     lows = np.maximum(np.searchsorted(target, source - MAX_LINK_SECONDS), middles - MAX_NEIGHBOURS)
@@ -146,21 +144,26 @@ def _near_pairs(source: Floats, target: Floats) -> tuple[Ints, Ints]:
     return first, second
 
 
-def _posteriors(strength: Floats, first: Ints, second: Ints) -> Floats:
+def _posteriors(strength: Float64, first: Int64, second: Int64) -> Float64:
     """Returns the probability of each pair, against all others of either word and no link."""
     rivals = sum(np.bincount(side, strength)[side] for side in (first, second)) - strength
     return np.asarray(strength / (UNLINKED_STRENGTH + rivals))
 
 
 def _counts_by_chance(
-    source: Ints, target: Ints, kernel: Floats, source_kinds: Ints, target_kinds: Ints, words: int
-) -> Floats:
+    source: Int64,
+    target: Int64,
+    kernel: Float64,
+    source_kinds: Int64,
+    target_kinds: Int64,
+    words: int,
+) -> Float64:
     """Returns the expected links of each pair of distinct words if words were placed at random."""
     shares = [np.bincount(ids, kernel) / max(1e-9, kernel.sum()) for ids in (source, target)]
     return np.asarray(shares[0][source_kinds] * shares[1][target_kinds] * words)
 
 
-def spelling_similarity(source: Sequence[str], target: Sequence[str]) -> Floats:
+def spelling_similarity(source: Sequence[str], target: Sequence[str]) -> Float64:
     """Returns the Dice similarity of words by letter bigrams, 0 if small, `(source, target)`."""
     bigrams = [[_bigrams(word) for word in words] for words in (source, target)]
     numbers = {bigram: n for n, bigram in enumerate({g: None for each in bigrams[1] for g in each})}

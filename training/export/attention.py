@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from training.export.graph import RUNTIME_DOMAIN, Array, Graph, Value
+from model.types import Array
+from training.export.graph import RUNTIME_DOMAIN, Graph, Value
 
 
 class Source(NamedTuple):

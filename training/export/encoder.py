@@ -9,9 +9,10 @@ import numpy as np
 
 from model.layers.transformer import TransformerEncoder
 from model.networks.tokens import TokenSeq2Seq
+from model.types import Array
 from training.export.calibration import Ranges
 from training.export.decoders import decoder_graph
-from training.export.graph import Array, Graph, Value
+from training.export.graph import Graph, Value
 from training.export.linear import array, fused_linear, normalised
 from training.export.quantization import ARITHMETIC, Arithmetic
 from training.export.recurrent_decoder import layer_limit

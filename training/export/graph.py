@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from model.folder import GRAPH_FORMAT
 
@@ -114,6 +113,3 @@ class Graph:
 def _tensor_info(name: str, dtype: str, shape: Sequence[str | int] | None) -> onnx.ValueInfoProto:
     kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     return onnx.helper.make_tensor_value_info(name, kind, shape)
-
-
-Array = NDArray[Any]

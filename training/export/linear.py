@@ -11,7 +11,8 @@ from keras import ops
 
 from model.layers.attention import Attention, MultiHeadAttention
 from model.layers.decoders import AttentionDecoder
-from training.export.graph import Array, Graph, Value
+from model.types import Array
+from training.export.graph import Graph, Value
 from training.export.quantization import Arithmetic, Operand
 
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from model.networks.tokens import TokenSeq2Seq
+from model.types import Array
 from training.export.calibration import Ranges
-from training.export.graph import FLOAT, INT32, Array, Graph, Value
+from training.export.graph import FLOAT, INT32, Graph, Value
 from training.export.linear import array
 from training.export.quantization import (
     ACTIVATION_SCALE,

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 import onnx
 
-from training.export.graph import RUNTIME_DOMAIN, Array, Graph, Value
+from model.types import Array
+from training.export.graph import RUNTIME_DOMAIN, Graph, Value
 
 FLOAT = onnx.TensorProto.FLOAT
 #: Weights keep 7 bits: processors without VNNI add two products of 8 x 8 bits in 16, and would

@@ -6,15 +6,12 @@ section 4.1): t(target token | source token), by expectation maximisation from a
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from model.engine.shortlist import Shortlist
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import EOS_ID
-from model.types import Int32
+from model.types import Array, Int32, Int64
 from training.export.calibration import Ranges
 from training.export.projection import shortlist_columns
 from training.prepare.shards import Shard
@@ -72,7 +69,7 @@ def list_proposals(
 
 def translation_table(
     sources: list[Int32], targets: list[Int32], vocab_size: int
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
+) -> tuple[Int64, Array]:
     """Returns every pair that occurs in an example, as `source * vocab_size + target`, ascending,
     and its t(target | source)."""
     links = [

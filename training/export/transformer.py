@@ -13,8 +13,9 @@ from model.layers.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from model.types import Array
 from training.export.calibration import Ranges
-from training.export.graph import FLOAT, INT32, RUNTIME_DOMAIN, Array, Graph, Value
+from training.export.graph import FLOAT, INT32, RUNTIME_DOMAIN, Graph, Value
 from training.export.linear import Linear, array, dense, fused_linear, normalised
 from training.export.quantization import Arithmetic
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.tokenizer import EOS_ID
+from model.types import Float64
 from training.prepare.shards import Shard
 
 #: A loss must be lower than the unigram entropy by this share to count as better.
@@ -19,7 +19,7 @@ MOST_OVERUSE = 0.1
 LEAST_REPEATED = 3
 
 
-def unigram_logprobs(train: Shard, vocab_size: int) -> NDArray[np.float64]:
+def unigram_logprobs(train: Shard, vocab_size: int) -> Float64:
     """Returns the log-probability of each token by its frequency in the targets of `train`, in
     nats, `(vocab_size,)`.
 
@@ -78,7 +78,7 @@ def describe_overuse(texts: Sequence[str], references: Sequence[str]) -> list[st
     ]
 
 
-def _token_counts(shard: Shard, vocab_size: int) -> NDArray[np.float64]:
+def _token_counts(shard: Shard, vocab_size: int) -> Float64:
     counts = shard.target_counts(vocab_size).astype(np.float64)
     counts[EOS_ID] += len(shard)
     return counts

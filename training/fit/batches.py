@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from model.types import Float32, Int32, Int64
 from training.fit.shapes import UNPLANNED, Shapes
 from training.prepare.shards import Shard
 
-Int32 = NDArray[np.int32]
 #: From the rows of a batch to those of this process.
 Share: TypeAlias = Callable[[int], slice]
 
@@ -34,7 +33,7 @@ class Batch:
     source_ids: Int32
     target_ids: Int32
     labels: Int32
-    weights: NDArray[np.float32]
+    weights: Float32
     tokens: int
 
     @property
@@ -45,7 +44,7 @@ class Batch:
 
 def plan_batches(
     shard: Shard, batch_tokens: int, *, seed: int, epoch: int, shapes: Shapes = UNPLANNED
-) -> list[NDArray[np.int64]]:
+) -> list[Int64]:
     """Plans the batches of an epoch; returns the indices of each. The plan depends on seed and
     epoch; the number of batches is the same in every epoch.
 
@@ -56,7 +55,7 @@ def plan_batches(
     source_len, target_len = shapes.pad(shard.source_lengths, shard.target_lengths + 1)
     order = draw.permutation(len(shard))
     order = order[np.lexsort((source_len[order], target_len[order]))]
-    batches: list[NDArray[np.int64]] = []
+    batches: list[Int64] = []
     for group in np.split(order, np.flatnonzero(np.diff(target_len[order])) + 1):
         rows = shapes.rows(int(target_len[group[0]]), batch_tokens)
         batches += np.array_split(group, range(rows, len(group), rows))
@@ -65,7 +64,7 @@ def plan_batches(
 
 def read_batches(
     shard: Shard,
-    plan: list[NDArray[np.int64]],
+    plan: list[Int64],
     batch_tokens: int,
     shapes: Shapes = UNPLANNED,
     share: Share = lambda rows: slice(0, rows),

@@ -22,6 +22,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from model.types import Tensor
 from training.errors import DeviceError
 
 #: Whether steps are compiled by XLA. On JAX they would run operator by operator otherwise; on
@@ -38,8 +39,6 @@ PROCESS_COUNTS = (
 
 #: How errors of XLA begin, whatever class they are of: `UNKNOWN: Gloo AllGather failed ...`
 STATUS = re.compile(r"[A-Z_]+: ")
-
-Tensor = Any
 
 
 @dataclass(frozen=True)

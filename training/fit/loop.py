@@ -15,13 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from model.engine.keras import load_network
 from model.folder import WEIGHTS_FILE, ModelFolder, load_folder, require_replaceable
 from model.networks.tokens import TokenSeq2Seq
 from model.quiet import quiet_framework
+from model.types import Int64
 from training.errors import CheckpointError, DivergenceError
 from training.fallback import fallback_of
 from training.fit.answers import bleu_of, warn_of_answers
@@ -268,7 +267,7 @@ class Run:
         share = self.devices.share
         return read_batches(shard, plan, options.batch_tokens, self._shapes, share)
 
-    def _plan(self, shard: Shard, *, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    def _plan(self, shard: Shard, *, seed: int, epoch: int) -> list[Int64]:
         tokens = self.options.batch_tokens
         return plan_batches(shard, tokens, seed=seed, epoch=epoch, shapes=self._shapes)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import ops
 
-Tensor = Any
+from model.types import Tensor
 
 
 class TokenCrossEntropy(keras.losses.Loss):

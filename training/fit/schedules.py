@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from model.types import Tensor
 
 
 class WarmUpAndDecay(keras.optimizers.schedules.LearningRateSchedule):

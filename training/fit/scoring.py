@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 from keras import ops
 
 from model.engine.compiled import compiled
+from model.types import Tensor
 from training.fit.batches import Batch, plan_batches, read_batches
 from training.fit.distribution import ONE_DEVICE, Devices
 from training.fit.losses import TokenCrossEntropy
 from training.fit.shapes import UNPLANNED, Shapes
 from training.prepare.shards import Shard
-
-Tensor = Any
 
 
 @dataclass(frozen=True)

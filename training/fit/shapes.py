@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from model.types import Int32
 from training.prepare.shards import Shard
 
 #: Lengths that sources and targets are padded to where no shapes are planned; longer ones to a
@@ -21,8 +21,6 @@ LENGTHS = (4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 3
 #: Target lengths that are planned, and the source lengths for each: 12 shapes. 3 by 4 and 6 by 2
 #: pad more.
 TARGET_LENGTHS, SOURCE_LENGTHS = 4, 3
-
-Int32 = NDArray[np.int32]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from model.types import Int64
 from training.prepare.chunks import open_chunk
 from training.prepare.pass2_deduplicate import KEPT, VERDICTS, Verdicts, deduplicate
 from training.prepare.splits import (
@@ -87,7 +88,7 @@ class Drawn:
         for chunk, span in _spans(self.chunks):
             yield chunk.path, np.array(self.parts[span]), np.array(self.verdicts[span])
 
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Int64:
         """Counts the candidates of each part by verdict, `(parts, verdicts)`."""
         found = np.zeros((len(SPLITS), len(VERDICTS)), np.int64)
         for _, parts, verdicts in self.each_chunk():
@@ -208,9 +209,7 @@ def _spans(chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, slice]]:
         start += chunk.rows
 
 
-def _count(
-    chunks: Sequence[Chunk], parts: Parts, verdicts: Verdicts | None = None
-) -> NDArray[np.int64]:
+def _count(chunks: Sequence[Chunk], parts: Parts, verdicts: Verdicts | None = None) -> Int64:
     """Counts the drawn candidates of each part; with verdicts, only those that are kept."""
     sizes = np.zeros(len(SPLITS), np.int64)
     for chunk, span in _spans(chunks):

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.types import Int64
 from training.prepare.chunks import open_chunk
 from training.prepare.splits import Parts
 
@@ -57,7 +58,7 @@ Verdicts = NDArray[np.uint8]
 class _Round:
     """Candidates that are compared with each other: their indices, keys and parts."""
 
-    indices: NDArray[np.int64]
+    indices: Int64
     keys: Keys
     bits: NDArray[np.uint8]
 

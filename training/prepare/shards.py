@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from model.types import Int32, Int64
 from training.errors import CorpusError
 from training.files.paths import writing
 
@@ -24,8 +24,6 @@ SCHEMA = pa.schema(
         "source_number": pa.uint16(),  # which of the recipe's sources
     }
 )
-
-Int32 = NDArray[np.int32]
 
 
 class _Sequences:
@@ -42,14 +40,14 @@ class _Sequences:
         lengths = [np.diff(offsets) for offsets in self._offsets]
         return np.concatenate([np.zeros(0, np.int32), *lengths], dtype=np.int32)
 
-    def counts(self, size: int) -> NDArray[np.int64]:
+    def counts(self, size: int) -> Int64:
         """Counts each id below `size` in the lists, `(size,)`."""
         counts = np.zeros(size, np.int64)
         for offsets, values in zip(self._offsets, self._values, strict=True):
             counts += np.bincount(values[offsets[0] : offsets[-1]], minlength=size)
         return counts
 
-    def take(self, indices: NDArray[np.int64]) -> list[Int32]:
+    def take(self, indices: Int64) -> list[Int32]:
         """Returns the lists at `indices`."""
         chunks = np.searchsorted(self._starts, indices, side="right") - 1
         rows = indices - self._starts[chunks]
@@ -92,15 +90,15 @@ class Shard:
         """Returns the number of tokens of each target, `(examples,)`."""
         return self._targets.lengths
 
-    def source_ids(self, indices: NDArray[np.int64]) -> list[Int32]:
+    def source_ids(self, indices: Int64) -> list[Int32]:
         """Returns the sources at `indices`, in their order."""
         return self._sources.take(indices)
 
-    def target_ids(self, indices: NDArray[np.int64]) -> list[Int32]:
+    def target_ids(self, indices: Int64) -> list[Int32]:
         """Returns the targets at `indices`, in their order."""
         return self._targets.take(indices)
 
-    def target_counts(self, vocab_size: int) -> NDArray[np.int64]:
+    def target_counts(self, vocab_size: int) -> Int64:
         """Counts each token in the targets, `(vocab_size,)`."""
         return self._targets.counts(vocab_size)
 
@@ -121,7 +119,7 @@ class Shard:
         return str(self._table["origin"][index].as_py())
 
 
-def evenly_spaced(count: int, most: int) -> NDArray[np.int64]:
+def evenly_spaced(count: int, most: int) -> Int64:
     """Returns at most `most` evenly spaced indices from 0 to `count` - 1, both included: a sample,
     since neighbours in a corpus are alike."""
     return np.linspace(0, count - 1, min(most, count)).astype(np.int64)

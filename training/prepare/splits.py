@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model.types import Bool
+
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 TRAIN, DEV, TEST = range(3)
@@ -23,7 +25,6 @@ LEAST_EXAMPLES, LEAST_SHARE = 50, 0.1
 
 Parts = NDArray[np.uint8]
 Places = NDArray[np.uint64]
-Bools = NDArray[np.bool_]
 
 
 class Fractions(NamedTuple):
@@ -66,7 +67,7 @@ def draw_by_fraction(places: Places, fractions: Fractions) -> Parts:
     return parts
 
 
-def draw_groups(places: Places, may_test: Bools, wanted: Sizes) -> Parts | None:
+def draw_groups(places: Places, may_test: Bool, wanted: Sizes) -> Parts | None:
     """Holds out whole groups until dev and test are as large as wanted: groups up to the median
     size first, lowest places first, so that train keeps the most. The largest stays in train.
 
@@ -97,7 +98,7 @@ def draw_groups(places: Places, may_test: Bools, wanted: Sizes) -> Parts | None:
     return np.asarray(parts[group_of])
 
 
-def draw_stretches(is_start: Bools, may_test: Bools, wanted: Sizes) -> Parts | None:
+def draw_stretches(is_start: Bool, may_test: Bool, wanted: Sizes) -> Parts | None:
     """Holds out the last examples: test, and dev before it. A cut moves back to the beginning of a
     scene if there is one within as many examples as are wanted.
 
