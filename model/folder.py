@@ -146,13 +146,23 @@ def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes])
         partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
         try:
             for name, content in {**files, CONFIG_FILE: document.encode()}.items():
-                _write_durably(partial / name, content)
+                write_durably(partial / name, content)
             partial.chmod(0o755)
             _replace(partial, path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise FolderError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Writes a file atomically and durably: after a loss of power it has old or new contents."""
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
 
 
 def require_replaceable(path: Path) -> None:
@@ -216,13 +226,6 @@ def _read_tokenizer(path: Path, config: ModelConfig) -> Tokenizer:
         (path / SOURCE_TOKENIZER_FILE).read_bytes(),
         (path / TARGET_TOKENIZER_FILE).read_bytes() if target else None,
     )
-
-
-def _write_durably(file: Path, content: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _replace(partial: Path, path: Path) -> None:

@@ -21,6 +21,7 @@ from model.folder import (
     WEIGHTS_FILE,
     ModelFolder,
     load_folder,
+    write_durably,
     write_folder,
 )
 from model.networks.tokens import TokenSeq2Seq
@@ -34,7 +35,6 @@ from training.export.shortlist import build_shortlist
 from training.export.step import gathered_graph, shortlist_graph, step_graph
 from training.export.weights import halved, round_weights
 from training.files.paths import writing
-from training.fit.checkpoints import write_durably
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe

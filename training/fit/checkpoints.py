@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 
+from model.folder import write_durably
 from training.errors import CheckpointError
 
 
@@ -75,16 +75,6 @@ def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
         file.flush()
         image = file.id.get_file_image()
     write_durably(path, image)
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Writes a file atomically and durably: after a loss of power it has old or new contents."""
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 def load_checkpoint(path: Path, model: keras.Model, run: str, devices: int = 1) -> Progress:

@@ -17,7 +17,7 @@ from pathlib import Path
 import keras
 
 from model.engine.keras import load_network
-from model.folder import WEIGHTS_FILE, ModelFolder, load_folder, require_replaceable
+from model.folder import WEIGHTS_FILE, ModelFolder, load_folder, require_replaceable, write_durably
 from model.networks.tokens import TokenSeq2Seq
 from model.quiet import quiet_framework
 from model.types import Int64
@@ -26,7 +26,7 @@ from training.fallback import fallback_of
 from training.fit.answers import bleu_of, warn_of_answers
 from training.fit.baselines import describe_loss, unigram_entropy, unigram_logprobs
 from training.fit.batches import Batch, plan_batches, read_batches
-from training.fit.checkpoints import Progress, load_checkpoint, save_checkpoint, write_durably
+from training.fit.checkpoints import Progress, load_checkpoint, save_checkpoint
 from training.fit.distribution import COMPILES_STEPS, ONE_DEVICE, Devices, choose_devices
 from training.fit.divergence import DivergenceCheck
 from training.fit.epochs import EpochShards

@@ -27,7 +27,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from model.errors import TokenizerError
-from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE
+from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE, write_durably
 from model.tokenizer import Tokenizer, normalise_source, normalise_target
 from training.errors import CorpusError
 from training.files.paths import writing
@@ -137,7 +137,7 @@ def _begin(folder: Path, made_from: dict[str, Any]) -> None:
 
 def _complete(folder: Path, path: Path, recipe: Recipe, report: dict[str, Any]) -> None:
     """Writes the report into `folder`, and makes it the folder `path`."""
-    _write(folder / PAGE_FILE, render_page(report, recipe).encode())
+    write_durably(folder / PAGE_FILE, render_page(report, recipe).encode())
     _write_json(folder / REPORT_FILE, report)
     shutil.rmtree(path, ignore_errors=True)
     folder.rename(path)
@@ -262,9 +262,9 @@ class _Run:
             if path.exists():
                 continue
             if start:
-                _write(path, (start.path / name).read_bytes())
+                write_durably(path, (start.path / name).read_bytes())
             else:
-                _write(path, self._train_tokenizer(drawn, sides))
+                write_durably(path, self._train_tokenizer(drawn, sides))
         return {name: (self.folder / name).read_bytes() for name in _tokenizer_sides(self.recipe)}
 
     def _train_tokenizer(self, drawn: Drawn, sides: tuple[str, ...]) -> bytes:
@@ -359,11 +359,4 @@ def _tokenizer_sides(recipe: Recipe) -> dict[str, tuple[str, ...]]:
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
-    _write(path, json.dumps(values, indent=2).encode())
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes a file atomically."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    write_durably(path, json.dumps(values, indent=2).encode())
