@@ -14,7 +14,7 @@ from app.decoding.served_model import LoadedModel, load_model
 from app.http_errors import install_error_handlers
 from app.metrics import Metrics
 from app.middleware import ErrorBoundary, RequestLimits
-from app.rate_limit import MemoryRateLimiter, Rate, RateLimiter, RedisRateLimiter
+from app.rate_limit import Rate, RateLimiter, RedisRateLimiter
 from app.routes import health, metrics, openai, page, reply, translate
 from app.security import Authentication
 from app.settings import Settings
@@ -108,5 +108,5 @@ def _rate_limiter(settings: Settings) -> RateLimiter | None:
         return None
     rate = Rate(settings.rate_limit_per_minute, settings.rate_limit_burst)
     if settings.redis_url is None:
-        return MemoryRateLimiter(rate)
+        return RateLimiter(rate)
     return RedisRateLimiter(rate, settings.redis_url)

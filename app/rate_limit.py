@@ -11,7 +11,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
@@ -57,19 +56,8 @@ class Rate:
         return self.per_minute / 60
 
 
-class RateLimiter(Protocol):
-    """The buckets of all clients."""
-
-    async def take(self, client: str, cost: float) -> float:
-        """Takes `cost` tokens of a client. Returns 0, or, where there are too few, takes none and
-        returns the seconds until there are enough."""
-
-    async def close(self) -> None:
-        """Closes its connections, if it has any."""
-
-
-class MemoryRateLimiter:
-    """Buckets of this process. See `RateLimiter`.
+class RateLimiter:
+    """The buckets of all clients, in this process.
 
     Args:
         rate: of every bucket.
@@ -82,6 +70,8 @@ class MemoryRateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     async def take(self, client: str, cost: float) -> float:
+        """Takes `cost` tokens of a client. Returns 0, or, where there are too few, takes none and
+        returns the seconds until there are enough."""
         now, rate = self._clock(), self._rate
         level, at = self._buckets.pop(client, (rate.burst, now))
         level = min(rate.burst, level + (now - at) * rate.per_second)
@@ -92,12 +82,12 @@ class MemoryRateLimiter:
         return max(0.0, missing) / rate.per_second
 
     async def close(self) -> None:
-        pass
+        """Closes its connections, if it has any."""
 
 
-class RedisRateLimiter:
-    """Buckets that several servers share. See `RateLimiter`. While Redis does not answer, each
-    server has buckets of its own.
+class RedisRateLimiter(RateLimiter):
+    """Buckets that several servers share. While Redis does not answer, each server has buckets of
+    its own.
 
     Args:
         rate: of every bucket.
@@ -107,12 +97,11 @@ class RedisRateLimiter:
     def __init__(self, rate: Rate, url: str) -> None:
         from redis.asyncio import Redis
 
-        self._rate = rate
+        super().__init__(rate)
         self._redis = Redis.from_url(
             url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
         )
         self._script = self._redis.register_script(_TAKE)
-        self._substitute = MemoryRateLimiter(rate)
         self._pause_ends = 0.0
 
     async def take(self, client: str, cost: float) -> float:
@@ -125,7 +114,7 @@ class RedisRateLimiter:
             except (TimeoutError, RedisError, OSError) as error:
                 logger.error("Redis gives no answer (%s); limits are this server's own", error)
                 self._pause_ends = time.monotonic() + REDIS_PAUSE_SECONDS
-        return await self._substitute.take(client, cost)
+        return await super().take(client, cost)
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -9,7 +9,7 @@ import pytest
 from fakeredis import TcpFakeServer
 
 from app import rate_limit
-from app.rate_limit import MemoryRateLimiter, Rate, RateLimiter, RedisRateLimiter
+from app.rate_limit import Rate, RateLimiter, RedisRateLimiter
 
 #: Two tokens a second, five at once.
 RATE = Rate(per_minute=120, burst=5)
@@ -69,7 +69,7 @@ def waits(limiter: Callable[[], RateLimiter], takes: Takes) -> list[float]:
 
 @pytest.mark.parametrize("takes", [BURST, DEBT], ids=["burst", "debt"])
 def test_a_bucket_in_memory_lets_in_what_it_holds(takes: Takes) -> None:
-    found = waits(lambda: MemoryRateLimiter(RATE, Clock()), takes)
+    found = waits(lambda: RateLimiter(RATE, Clock()), takes)
     assert found == pytest.approx([seconds for *_, seconds in takes])
 
 
@@ -94,12 +94,12 @@ def test_a_bucket_fills_again() -> None:
         assert await limiter.take("a", 5) == 0.0
         assert await limiter.take("a", 1) == pytest.approx(0.5)
 
-    run(lambda: MemoryRateLimiter(RATE, clock), work)
+    run(lambda: RateLimiter(RATE, clock), work)
 
 
 def test_no_more_buckets_are_kept_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "MOST_BUCKETS", 2)
-    limiter = MemoryRateLimiter(RATE, Clock())
+    limiter = RateLimiter(RATE, Clock())
 
     async def work(_: RateLimiter) -> None:
         for client in ("a", "b", "c"):
