@@ -119,6 +119,13 @@ class WorkerClient:
         max_rows: rows that the worker decodes together.
         max_queue: requests that may wait for free rows; costly ones count several times.
         step_seconds: time that the worker has for a step.
+
+    Attributes:
+        rows_in_use: rows that requests in search may fill, by the worker's last report.
+        steps: that the worker has taken, by the same report.
+        compilations: programs that it has compiled while requests waited, by the same report.
+        restarts: workers that died or hung.
+        refusals: requests that were refused because the queue was full.
     """
 
     def __init__(
@@ -135,14 +142,14 @@ class WorkerClient:
         self._max_rows = max_rows
         self._plain, self._costly = CostQueue(max_queue), CostQueue(max_queue)
         self._throughput = {self._plain: Throughput(), self._costly: Throughput()}
-        self._restarts = 0
-        self._refusals = 0
+        self.restarts = 0
+        self.refusals = 0
         self._step_seconds = step_seconds
         self._keys = itertools.count()
         self._jobs: dict[Hashable, _Job] = {}
-        self._rows_in_use = 0
-        self._steps = 0
-        self._compilations = 0
+        self.rows_in_use = 0
+        self.steps = 0
+        self.compilations = 0
         self._transport: asyncio.Transport | None = None
         self._takes_requests = False
         self._is_closing = False
@@ -180,31 +187,6 @@ class WorkerClient:
     def waiting(self) -> int:
         """Returns the number of requests that wait for rows."""
         return len(self._plain) + len(self._costly)
-
-    @property
-    def rows_in_use(self) -> int:
-        """Returns the number of rows that requests in search may fill."""
-        return self._rows_in_use
-
-    @property
-    def steps(self) -> int:
-        """Returns the number of steps that the worker has taken, by its last report."""
-        return self._steps
-
-    @property
-    def compilations(self) -> int:
-        """Returns the number of programs that the worker has compiled while requests waited."""
-        return self._compilations
-
-    @property
-    def restarts(self) -> int:
-        """Returns the number of workers that died or hung."""
-        return self._restarts
-
-    @property
-    def refusals(self) -> int:
-        """Returns the number of requests that were refused because the queue was full."""
-        return self._refusals
 
     async def submit(
         self,
@@ -277,7 +259,7 @@ class WorkerClient:
         queue = self._queue_of(job)
         throughput, now = self._throughput[queue], asyncio.get_running_loop().time()
         if queue.is_full:
-            self._refusals += 1
+            self.refusals += 1
             waiting = len(queue)
             message = f"{waiting} requests wait already; try again later"
             raise Overloaded(message, retry_after_seconds=throughput.seconds_for(waiting))
@@ -336,8 +318,8 @@ class WorkerClient:
             self._write(Flushed())
 
     def _on_report(self, report: Report) -> None:
-        self._steps, self._rows_in_use = report.steps, report.rows_in_use
-        self._compilations = report.compilations
+        self.steps, self.rows_in_use = report.steps, report.rows_in_use
+        self.compilations = report.compilations
         now = asyncio.get_running_loop().time()
         for key in report.taken:
             for queue, throughput in self._throughput.items():
@@ -355,14 +337,14 @@ class WorkerClient:
         others, or all if this client is closing."""
         if self._transport is None:
             return
-        self._transport, self._rows_in_use = None, 0
+        self._transport, self.rows_in_use = None, 0
         if self._next_check is not None:
             self._next_check.cancel()
         failure, self._failure = self._failure, "has died"
         if self._is_closing:
             self._refuse_all("the server is stopping")
             return
-        self._restarts += 1
+        self.restarts += 1
         logger.error(
             "the model's process %s with %d requests; restarting", failure, len(self._jobs)
         )
