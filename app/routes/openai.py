@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
@@ -130,9 +132,9 @@ async def _stream(
         scores: Sequence[TokenLogprob] | None = None,
         ended: Choice | None = None,
     ) -> None:
-        is_first = index not in begun
+        part = _Part(index, text, scores, ended, is_first=index not in begun)
         begun.add(index)
-        send_event(_event(shape.chunk(index, text, scores, ended, is_first=is_first)))
+        send_event(_event(shape.chunk(part)))
 
     if work.top_logprobs is None:
         choices, usage = await work.growing_choices(lambda text: send(0, text))
@@ -160,75 +162,96 @@ def _record(request: Request, work: CompletionWork, usage: Usage) -> None:
     )
 
 
-class _Shape(Protocol):
-    """How choices are told."""
+@dataclass(frozen=True)
+class _Part:
+    """What comes next of a choice.
 
-    def whole(self, choices: Sequence[Choice], usage: Usage) -> BaseModel:
-        """Builds an answer that is not streamed."""
+    Attributes:
+        index: of the choice.
+        text: further text.
+        scores: of its tokens.
+        ended: the choice, if this is its end.
+        is_first: whether nothing of it was told before.
+    """
 
-    def chunk(
-        self,
-        index: int,
-        text: str,
-        scores: Sequence[TokenLogprob] | None,
-        ended: Choice | None,
-        *,
-        is_first: bool,
-    ) -> BaseModel:
-        """Builds an event: what comes next of a choice, or, with `ended`, how it has ended."""
-
-    def usage_chunk(self, usage: Usage) -> BaseModel:
-        """Builds the last event of a stream."""
+    index: int
+    text: str
+    scores: Sequence[TokenLogprob] | None = None
+    ended: Choice | None = None
+    is_first: bool = True
 
 
-class _Chat:
-    """Chat completions. See `_Shape`."""
+class _Shape(ABC):
+    """How choices are told.
+
+    Args:
+        model: its name.
+        tokenizer: the model's.
+
+    Attributes:
+        prefix: of the id of an answer.
+        answer_type, event_type: of an answer that is not streamed, and of an event of a stream.
+    """
+
+    prefix: str
+    answer_type: type[BaseModel]
+    event_type: type[BaseModel]
 
     def __init__(self, model: str, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": _now(), "model": model}
+        name = f"{self.prefix}-{uuid.uuid4().hex}"
+        self._head = {"id": name, "created": int(time.time()), "model": model}
 
     def whole(self, choices: Sequence[Choice], usage: Usage) -> BaseModel:
-        return ChatCompletion(
-            **self._head,
-            choices=[
-                ChatChoice(
-                    index=index,
-                    message=AssistantMessage(content=choice.text),
-                    logprobs=self._logprobs(choice.scores),
-                    **_ending(choice),
-                )
-                for index, choice in enumerate(choices)
-            ],
-            usage=usage,
-        )
+        """Builds an answer that is not streamed."""
+        parts = [_Part(index, each.text, each.scores, each) for index, each in enumerate(choices)]
+        whole = [self._whole(part) for part in parts]
+        return self.answer_type(**self._head, choices=whole, usage=usage)
 
-    def chunk(
-        self,
-        index: int,
-        text: str,
-        scores: Sequence[TokenLogprob] | None,
-        ended: Choice | None,
-        *,
-        is_first: bool,
-    ) -> BaseModel:
-        delta = ChatDelta(role="assistant") if is_first else ChatDelta()
-        if text or is_first:
-            delta["content"] = text
-        choice = ChunkChoice(
-            index=index,
-            delta=delta,
-            logprobs=self._logprobs(scores),
-            **_ending(ended),
-        )
-        return ChatChunk(**self._head, choices=[choice])
+    def chunk(self, part: _Part) -> BaseModel:
+        """Builds an event of a stream."""
+        return self.event_type(**self._head, choices=[self._chunk(part)])
 
     def usage_chunk(self, usage: Usage) -> BaseModel:
-        return ChatChunk(**self._head, choices=[], usage=usage)
+        """Builds the last event of a stream."""
+        return self.event_type(**self._head, choices=[], usage=usage)
 
-    def _logprobs(self, scores: Sequence[TokenLogprob] | None) -> ChatLogprobs | None:
-        if scores is None:
-            return None
+    @abstractmethod
+    def _whole(self, part: _Part) -> BaseModel: ...
+
+    @abstractmethod
+    def _chunk(self, part: _Part) -> BaseModel: ...
+
+    @abstractmethod
+    def _logprobs(self, scores: Sequence[TokenLogprob]) -> BaseModel: ...
+
+    def _rest(self, part: _Part) -> dict[str, Any]:
+        """Returns the fields of a choice besides its text, with how it has ended, if it has."""
+        names = ("finish_reason", "confidence", "is_fallback")
+        return {
+            "index": part.index,
+            "logprobs": None if part.scores is None else self._logprobs(part.scores),
+            "finish_reason": None,
+            **{name: getattr(part.ended, name) for name in names if part.ended},
+        }
+
+
+class _Chat(_Shape):
+    """Chat completions."""
+
+    prefix, answer_type, event_type = "chatcmpl", ChatCompletion, ChatChunk
+
+    def _whole(self, part: _Part) -> BaseModel:
+        message = AssistantMessage(content=part.text)
+        return ChatChoice(message=message, **self._rest(part))
+
+    def _chunk(self, part: _Part) -> BaseModel:
+        delta = ChatDelta(role="assistant") if part.is_first else ChatDelta()
+        if part.text or part.is_first:
+            delta["content"] = part.text
+        return ChunkChoice(delta=delta, **self._rest(part))
+
+    def _logprobs(self, scores: Sequence[TokenLogprob]) -> ChatLogprobs:
         to_text = self._tokenizer.target_token
         return ChatLogprobs(
             content=[
@@ -244,45 +267,17 @@ class _Chat:
         )
 
 
-class _Texts:
-    """Text completions. See `_Shape`."""
+class _Texts(_Shape):
+    """Text completions."""
 
-    def __init__(self, model: str, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._head = {"id": f"cmpl-{uuid.uuid4().hex}", "created": _now(), "model": model}
+    prefix, answer_type, event_type = "cmpl", Completion, Completion
 
-    def whole(self, choices: Sequence[Choice], usage: Usage) -> BaseModel:
-        texts = [
-            TextChoice(
-                text=choice.text,
-                index=index,
-                logprobs=self._logprobs(choice.scores),
-                **_ending(choice),
-            )
-            for index, choice in enumerate(choices)
-        ]
-        return Completion(**self._head, choices=texts, usage=usage)
+    def _whole(self, part: _Part) -> BaseModel:
+        return TextChoice(text=part.text, **self._rest(part))
 
-    def chunk(
-        self,
-        index: int,
-        text: str,
-        scores: Sequence[TokenLogprob] | None,
-        ended: Choice | None,
-        *,
-        is_first: bool,
-    ) -> BaseModel:
-        choice = TextChoice(
-            text=text, index=index, logprobs=self._logprobs(scores), **_ending(ended)
-        )
-        return Completion(**self._head, choices=[choice])
+    _chunk = _whole
 
-    def usage_chunk(self, usage: Usage) -> BaseModel:
-        return Completion(**self._head, choices=[], usage=usage)
-
-    def _logprobs(self, scores: Sequence[TokenLogprob] | None) -> TextLogprobs | None:
-        if scores is None:
-            return None
+    def _logprobs(self, scores: Sequence[TokenLogprob]) -> TextLogprobs:
         tokens = [self._tokenizer.target_token(score.token) for score in scores]
         return TextLogprobs(
             tokens=tokens,
@@ -295,14 +290,6 @@ class _Texts:
         )
 
 
-def _ending(choice: Choice | None) -> dict[str, Any]:
-    """Returns the fields that say how a choice has ended, if it has."""
-    if choice is None:
-        return {"finish_reason": None}
-    names = ("finish_reason", "confidence", "is_fallback")
-    return {name: getattr(choice, name) for name in names}
-
-
 def _token(text: str, logprob: float) -> dict[str, Any]:
     return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
 
@@ -311,10 +298,6 @@ def _model(config: ModelConfig, created: int) -> Model:
     return Model(
         id=config.name, created=created, task=config.task, languages=list(config.languages)
     )
-
-
-def _now() -> int:
-    return int(time.time())
 
 
 def _event(data: BaseModel) -> bytes:
