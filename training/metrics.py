@@ -54,11 +54,6 @@ def bleu_metric(*, language: str = "", lowercase: bool = False) -> BLEU:
     return BLEU(lowercase=lowercase, tokenize=bleu_tokenizer(language))
 
 
-def chrf_metric() -> CHRF:
-    """Builds sacreBLEU's chrF2."""
-    return CHRF()
-
-
 def corpus_bleu(
     hypotheses: Sequence[str],
     references: Sequence[str],
@@ -74,7 +69,7 @@ def corpus_bleu(
 
 def corpus_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     """Computes chrF2."""
-    return float(chrf_metric().corpus_score(list(hypotheses), [list(references)]).score)
+    return float(CHRF().corpus_score(list(hypotheses), [list(references)]).score)
 
 
 def corpus_ter(hypotheses: Sequence[str], references: Sequence[str]) -> float:

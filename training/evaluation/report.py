@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from model.engine import EngineName, best_engine, load_engine
@@ -53,20 +52,6 @@ MOST_ANSWERS = 5000
 SAMPLES, REPORTED = 12, 50
 
 
-@dataclass(frozen=True)
-class Comparisons:
-    """Comparison of two searches, or of two runs.
-
-    Attributes:
-        baseline, system: what is compared.
-        scores: by metric.
-    """
-
-    baseline: str
-    system: str
-    scores: tuple[Comparison, ...]
-
-
 def evaluate(
     recipe: Recipe,
     *,
@@ -111,9 +96,12 @@ def evaluate(
         metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], asked, recipe)
         _write_report(folder.config.name, corpus, metrics, asked, answered, Path(recipe.output))
         warnings = _warnings(part, metrics, answered[0].texts, asked.references)
-    _write_page(recipe, corpus, asked, answered, metrics, compared, unseen)
+    history = read_history(Path(recipe.output) / "checkpoints" / CHECKPOINT_FILE)
+    _write_page(
+        Evaluation(recipe, corpus.fingerprint, asked, answered, metrics, compared, history, unseen)
+    )
     lines = [f"{name}: {value}" for name, value in metrics.items()]
-    return "\n".join([*lines, *(line for each in compared for line in _describe(each)), *warnings])
+    return "\n".join([*lines, *(_describe(*each) for each in compared), *warnings])
 
 
 def _load(
@@ -240,8 +228,9 @@ def _mean_words(texts: Sequence[str]) -> float:
 
 def _compare(
     asked: TestSet, answered: Sequence[Answers], against: Path | None, recipe: Recipe
-) -> list[Comparisons]:
-    """Compares the recipe's own search with the greedy one, and with all that another run kept."""
+) -> list[tuple[str, str, Comparison]]:
+    """Compares the recipe's own search with the greedy one, and with all that another run kept.
+    Returns the names of baseline and system, and their scores by each metric."""
     own = answered[-1]
     baselines = [(each.search, each.texts) for each in answered[:-1]]
     if against:
@@ -249,21 +238,17 @@ def _compare(
             (f"{against} {each.search}", each.texts) for each in read_answers(against, asked)
         ]
     return [
-        Comparisons(
-            name,
-            own.search,
-            tuple(compare(texts, own.texts, asked.references, language=_language(recipe))),
-        )
+        (name, own.search, found)
         for name, texts in baselines
+        for found in compare(texts, own.texts, asked.references, language=_language(recipe))
     ]
 
 
-def _describe(compared: Comparisons) -> list[str]:
-    return [
-        f"{compared.system} against {compared.baseline}: {each.metric} {each.score:.2f} against "
-        f"{each.baseline:.2f}, p = {each.p_value:.4f}"
-        for each in compared.scores
-    ]
+def _describe(baseline: str, system: str, found: Comparison) -> str:
+    return (
+        f"{system} against {baseline}: {found.metric} {found.score:.2f} against "
+        f"{found.baseline:.2f}, p = {found.p_value:.4f}"
+    )
 
 
 def _warnings(
@@ -279,24 +264,10 @@ def _warnings(
     return warnings
 
 
-def _write_page(
-    recipe: Recipe,
-    corpus: PreparedCorpus,
-    asked: TestSet,
-    answered: Sequence[Answers],
-    metrics: Metrics,
-    compared: Sequence[Comparisons],
-    unseen: dict[str, int],
-) -> None:
-    output = Path(recipe.output)
-    history = read_history(output / "checkpoints" / CHECKPOINT_FILE)
-    rows = [(each.baseline, each.system, score) for each in compared for score in each.scores]
-    page = render_page(
-        Evaluation(recipe, corpus.fingerprint, asked, answered, metrics, rows, history, unseen)
-    )
-    place = output / FOLDER / f"{asked.name}.html"
+def _write_page(done: Evaluation) -> None:
+    place = Path(done.recipe.output) / FOLDER / f"{done.asked.name}.html"
     with writing(place):
-        place.write_text(page, encoding="utf-8")
+        place.write_text(render_page(done), encoding="utf-8")
 
 
 def _write_report(
