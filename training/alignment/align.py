@@ -58,15 +58,15 @@ def film_pairs(
     """
     for source, target in films:
         try:
-            found = align_films(Path(source), Path(target), min_score)
+            pairs, faults = align_films(Path(source), Path(target), min_score)
         except CorpusError as error:
             if isinstance(error, MismatchError):
                 on_read((source, target))
             yield fault_of(error, source, target)
             continue
         on_read((source, target))
-        yield from found.faults
-        for pair in found.pairs:
+        yield from faults
+        for pair in pairs:
             yield _film_pair(pair, source, target)
 
 

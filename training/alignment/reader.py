@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from training.alignment.films import Pair, align
@@ -13,21 +12,9 @@ from training.files.records import Cue, Example, Fault, Records, fault_of
 from training.subtitles.cues import read_cues
 
 
-@dataclass(frozen=True)
-class FilmPairs:
-    """The result of aligning two files.
-
-    Attributes:
-        pairs: in order.
-        faults: cues that could not be read.
-    """
-
-    pairs: list[Pair]
-    faults: list[Fault]
-
-
-def align_films(source: Path, target: Path, min_score: float) -> FilmPairs:
-    """Returns the pairs of two subtitle files whose score is `min_score` or more.
+def align_films(source: Path, target: Path, min_score: float) -> tuple[list[Pair], list[Fault]]:
+    """Returns the pairs of two subtitle files whose score is `min_score` or more, in order, and the
+    cues that could not be read.
 
     Raises:
         CorpusError: if a file cannot be read or has no cue.
@@ -43,18 +30,18 @@ def align_films(source: Path, target: Path, min_score: float) -> FilmPairs:
             f"{source}: does not fit {target}: their times and words agree at no shift or frame "
             "rate. Are both of the same film, and of the same cut?"
         )
-    return FilmPairs(pairs, faults)
+    return pairs, faults
 
 
 def read_film_pairs(source: Path, target: Path, min_score: float) -> Records:
     """Yields one example per pair. The source file is the group, so no split divides a film."""
     try:
-        found = align_films(source, target, min_score)
+        pairs, faults = align_films(source, target, min_score)
     except CorpusError as error:
         yield fault_of(error, source, target)
         return
-    yield from found.faults
-    for pair in found.pairs:
+    yield from faults
+    for pair in pairs:
         origin = f"{source}:{pair.source[0].line}"
         yield Example((pair.source_text,), pair.target_text, str(source), origin)
 
