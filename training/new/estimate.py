@@ -1,13 +1,26 @@
-"""Estimate of the time that a new recipe takes, before there is a corpus."""
+"""Estimate of the time that a new recipe takes here, before there is a corpus: a few steps of its
+network, measured."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
 from model.config import NetworkConfig, NetworkShape
+from model.networks.tokens import TokenSeq2Seq
+from training.fit.batches import Batch, make_batch, shape_of_batch
+from training.fit.distribution import COMPILES_STEPS
+from training.fit.losses import TokenCrossEntropy
+from training.fit.optimizer import build_optimizer
+from training.fit.shapes import SOURCE_LENGTHS, TARGET_LENGTHS
 from training.fit.sizing import SizedFitConfig, shape_by_heart, sized_for
 from training.metrics import words_of
 from training.new.proposal import PIECES_PER_WORD
 from training.new.survey import Survey
-from training.new.timing import FILLED, measure_speed
 from training.recipe import Recipe, TrainingPrecision
 
 #: Examples that `prepare` reads in a second, and the seconds that all commands need at least.
@@ -17,6 +30,13 @@ EPOCHS_TAKEN = 0.8
 HALF_PRECISION: TrainingPrecision = "mixed_bfloat16"
 #: A run of fewer seconds is not worth another measurement; half precision has to save a tenth.
 WORTH_CHOOSING_SECONDS, WORTH_CHANGING = 300.0, 0.9
+#: Steps that compile, and steps that are measured.
+WARM_UP_STEPS, MEASURED_STEPS = 2, 6
+#: How often a step is compiled: for each shape of batches; TensorFlow takes a size as variable from
+#: its second value on, so that it has all of them after three batches.
+COMPILATIONS = TARGET_LENGTHS * SOURCE_LENGTHS if COMPILES_STEPS else 3
+#: Share of a batch that is not padding.
+FILLED = 0.8
 
 
 def choose_precision(recipe: Recipe, found: Survey) -> tuple[TrainingPrecision, float]:
@@ -49,8 +69,13 @@ def _estimate_seconds(recipe: Recipe, found: Survey) -> float:
     source_tokens = min(source_tokens * (1 + turns) // 2, recipe.tokenizer.max_source_tokens)
     tokens = found.examples * (target_tokens + 1)
     options = _options_of(recipe, tokens)
-    speed = measure_speed(_network_of(recipe), options, source_tokens, target_tokens)
-    trained = speed.seconds_for(tokens * options.epochs * EPOCHS_TAKEN)
+    trained = _seconds_to_train(
+        _network_of(recipe),
+        options,
+        source_tokens,
+        target_tokens,
+        tokens * options.epochs * EPOCHS_TAKEN,
+    )
     return LEAST_SECONDS + found.examples / PREPARED_PER_SECOND + trained
 
 
@@ -74,3 +99,60 @@ def _network_of(recipe: Recipe) -> NetworkConfig:
 
 def _mean_tokens(texts: list[str]) -> int:
     return max(1, round(PIECES_PER_WORD * sum(len(words_of(text)) for text in texts) / len(texts)))
+
+
+def _seconds_to_train(
+    config: NetworkConfig, options: SizedFitConfig, source_len: int, target_len: int, tokens: float
+) -> float:
+    """Trains a new network on random tokens for some steps, and returns how long it would take on
+    so many target tokens.
+
+    Args:
+        config: the network.
+        options: of its training.
+        source_len, target_len: tokens of a typical example.
+        tokens: target tokens, without padding.
+    """
+    with _precision(options.precision):
+        network = TokenSeq2Seq(config)
+    network.compile(
+        optimizer=build_optimizer(options, MEASURED_STEPS),
+        loss=TokenCrossEntropy(options.label_smoothing),
+        jit_compile=COMPILES_STEPS,
+    )
+    batch = _random_batch(config, options.batch_tokens, source_len, target_len)
+    began = time.perf_counter()
+    _train(network, batch, WARM_UP_STEPS)
+    compiled = time.perf_counter()
+    _train(network, batch, MEASURED_STEPS)
+    seconds = (time.perf_counter() - compiled) / MEASURED_STEPS
+    compile_seconds = max(0.0, compiled - began - WARM_UP_STEPS * seconds)
+    return COMPILATIONS * compile_seconds + seconds * tokens / (FILLED * batch.labels.size)
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Builds layers in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _train(network: keras.Model, batch: Batch, steps: int) -> None:
+    for _ in range(steps):
+        float(network.train_on_batch(batch.inputs, batch.labels, batch.weights))
+
+
+def _random_batch(config: NetworkConfig, tokens: int, source_len: int, target_len: int) -> Batch:
+    draw = np.random.default_rng(0)
+    lengths = np.array([[source_len], [target_len + 1]], np.int32)
+    shape = shape_of_batch(lengths[0], lengths[1], tokens)
+
+    def ids(length: int, size: int) -> list[np.ndarray]:
+        return [draw.integers(4, size, length).astype(np.int32) for _ in range(shape[0])]
+
+    sources = ids(source_len, config.source_vocab_size)
+    return make_batch(sources, ids(target_len, config.target_vocab_size), shape)
