@@ -14,6 +14,11 @@ from training.errors import CorpusError
 from training.files.paths import writing
 
 
+def chunk_path(folder: Path, number: int) -> Path:
+    """Returns the path of a piece's chunk."""
+    return folder / f"{number:07d}.arrow"
+
+
 def write_chunk(
     path: Path, schema: pa.Schema, batches: Sequence[pa.RecordBatch], facts: dict[str, Any]
 ) -> None:

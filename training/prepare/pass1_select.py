@@ -18,7 +18,7 @@ from model.tokenizer import normalise_source, normalise_target
 from training.cleaning.cleaner import Cleaner, Sides, letters_of
 from training.errors import CorpusError
 from training.files.records import Example, Fault
-from training.prepare.chunks import facts_of, is_whole, write_chunk
+from training.prepare.chunks import chunk_path, facts_of, is_whole, write_chunk
 from training.prepare.inputs import Input, Piece
 from training.prepare.report import Tally
 from training.prepare.splits import fraction_of, place_of
@@ -59,17 +59,13 @@ class Select:
     folder: Path
     is_strict: bool = False
 
-    def path_of(self, number: int) -> Path:
-        """Returns the path of a piece's chunk."""
-        return self.folder / f"{number:07d}.arrow"
-
     def __call__(self, piece: Piece) -> int:
         """Writes the candidates of `piece` and returns the number of records that were read.
 
         Raises:
             CorpusError: if a file cannot be read, or, when strict, a record.
         """
-        path = self.path_of(piece.number)
+        path = chunk_path(self.folder, piece.number)
         if is_whole(path) and not (self.is_strict and "fault" in facts_of(path)["tally"]["counts"]):
             return 0
         rows, tally, read = list[_Row](), Tally(), 0

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from model.tokenizer import Tokenizer
-from training.prepare.chunks import facts_of, is_whole, open_chunk, write_chunk
+from training.prepare.chunks import chunk_path, facts_of, is_whole, open_chunk, write_chunk
 from training.prepare.inputs import Input
 from training.prepare.pass2_deduplicate import KEPT, VERDICTS, Verdicts
 from training.prepare.report import Tally
@@ -56,13 +56,9 @@ class Tokenise:
     tokenizer_files: tuple[bytes, ...]
     folder: Path
 
-    def path_of(self, number: int) -> Path:
-        """Returns the path of a piece's chunk."""
-        return self.folder / f"{number:07d}.arrow"
-
     def __call__(self, given: Candidates) -> int:
         """Writes the rows of a piece and returns its number of candidates."""
-        path = self.path_of(given.number)
+        path = chunk_path(self.folder, given.number)
         if not is_whole(path):
             self._write(given, path)
         return len(given.verdicts)

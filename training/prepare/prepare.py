@@ -32,7 +32,7 @@ from model.tokenizer import Tokenizer, normalise_source, normalise_target
 from training.errors import CorpusError
 from training.files.paths import writing
 from training.prepare.advice import examples_in, nothing_left
-from training.prepare.chunks import facts_of, open_chunk
+from training.prepare.chunks import chunk_path, facts_of, open_chunk
 from training.prepare.cluster import Cluster
 from training.prepare.drawing import Chunk, Drawn, draw_parts, wants_dev
 from training.prepare.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
@@ -236,7 +236,7 @@ class _Run:
                 yield piece
 
         self._run("read", job, pieces())
-        return [self._chunk(job.path_of(number)) for number in numbers]
+        return [self._chunk(chunk_path(job.folder, number)) for number in numbers]
 
     def _chunk(self, path: Path) -> Chunk:
         facts = facts_of(path)
@@ -247,7 +247,7 @@ class _Run:
         job = Tokenise(self.recipe, self.inputs, tuple(tokenizers.values()), folder)
         tasks = (Candidates(number, *each) for number, each in enumerate(drawn.each_chunk()))
         self._run("tokenise", job, tasks)
-        return [job.path_of(number) for number in range(len(drawn.chunks))]
+        return [chunk_path(folder, number) for number in range(len(drawn.chunks))]
 
     def _run(self, name: str, job: Any, tasks: Iterator[Any]) -> None:
         with tqdm(desc=name, unit=" examples", disable=None) as bar:
