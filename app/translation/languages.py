@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from model.language_id import predict
+from model.language_id import base_of, predict
 
 #: Characters of a text that suffice to identify its language.
 _ENOUGH = 400
@@ -32,11 +32,6 @@ _NAMES = dict(
 def name_of(language: str) -> str:
     """Returns the English name of a language, or its code where the name is unknown."""
     return _NAMES.get(base_of(language), language)
-
-
-def base_of(language: str) -> str:
-    """Returns a code without region and script: `pt` for `pt-BR`."""
-    return language.replace("_", "-").partition("-")[0].lower()
 
 
 def matching(language: str, served: Collection[str]) -> str | None:

@@ -7,7 +7,7 @@ from functools import cache
 
 import regex
 
-from model.language_id import known_languages, predict
+from model.language_id import base_of, known_languages, predict
 
 #: Languages that are not written in Latin letters (ISO 639), and their scripts (Unicode names).
 _SCRIPTS = {
@@ -52,11 +52,6 @@ _LATIN_END, _NARROW_END = "\u0250", "\u1100"
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _DENSE = regex.compile(r"\p{Han}")
 _SYLLABLES = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Hangul}]")
-
-
-def base_of(language: str) -> str:
-    """Returns the code without region or script: `pt` for `pt-BR`."""
-    return language.replace("_", "-").partition("-")[0].lower()
 
 
 def width_of(text: str) -> int:

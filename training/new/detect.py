@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.cleaning.languages import base_of, can_identify
+from model.language_id import base_of
+from training.cleaning.languages import can_identify
 from training.files.archives import (
     is_archive,
     names_in,

@@ -10,7 +10,8 @@ from random import Random
 from typing import Any
 
 from model.config import Task
-from training.cleaning.languages import base_of, identify, same_language
+from model.language_id import base_of
+from training.cleaning.languages import identify, same_language
 from training.errors import CorpusError
 from training.files.encodings import decode
 from training.files.paths import find_files, read_bytes
