@@ -66,17 +66,10 @@ class CueText:
     def rendered(self, parts: Sequence[Part]) -> str:
         """Returns the text as it is written, with other parts, one for each speech."""
         lines = (
-            speech.lead + self._written(_wrapped(part, speech.lines, self.form))
+            speech.lead + _wrapped(part, speech.lines, self.form).written(self._escaped)
             for speech, part in zip(self.speeches, parts, strict=True)
         )
         return self.line_break.join(lines)
-
-    def _written(self, part: Part) -> str:
-        pieces, place = list[str](), 0
-        for tag in (*part.tags, Tag(len(part.text), "", "point")):
-            pieces += [self._escaped(part.text[place : tag.position]), tag.raw]
-            place = tag.position
-        return "".join(pieces)
 
     def _escaped(self, text: str) -> str:
         if self.form == "vtt":

@@ -88,25 +88,17 @@ class HtmlText:
     def rendered(self, parts: Sequence[Part]) -> str:
         """Returns the document with other paragraphs, one for each of `self.parts`."""
         return "".join(
-            piece if isinstance(piece, str) else self._written(parts[piece])
+            piece if isinstance(piece, str) else parts[piece].written(self._escaped)
             for piece in self._pieces
         )
 
-    def _written(self, part: Part) -> str:
-        pieces, place = list[str](), 0
-        for tag in (*part.tags, Tag(len(part.text), "", "point")):
-            text = _escaped(part.text[place : tag.position])
-            pieces += [_HELD.sub(self._released, text), tag.raw]
-            place = tag.position
-        return "".join(pieces)
+    def _escaped(self, text: str) -> str:
+        escaped = html.escape(text, quote=False).replace("\u00a0", "&nbsp;")
+        return _HELD.sub(self._released, escaped)
 
     def _released(self, held: re.Match[str]) -> str:
         place = ord(held[0]) - _FIRST_HELD
         return self._held[place] if place < len(self._held) else ""
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=False).replace("\u00a0", "&nbsp;")
 
 
 def _pieces_of(source: str) -> Iterator[_Piece]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from app.translation.parts import (
     Part,
     Sentence,
-    Tag,
     assemble,
     place_tags,
     share_out,
@@ -102,10 +101,6 @@ def lay_out(
                 if begin <= start < end
             ]
             text = translation.text[begin:end]
-            placed = _placed(source, next(tags[chunk.part]), text, links)
-            translated[chunk.part].append(placed)
+            placed = place_tags(source, next(tags[chunk.part]), text, links)
+            translated[chunk.part].append(Part(text, tuple(placed)))
     return [assemble(*each) for each in zip(parts, chunks, translated, strict=True)]
-
-
-def _placed(source: str, tags: list[Tag], target: str, links: Sequence[int | None]) -> Part:
-    return Part(target, tuple(place_tags(source, tags, target, links)))

@@ -6,7 +6,7 @@ A part is what stays where it is: a paragraph, or a cue. Sentences may span seve
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +42,14 @@ class Part:
 
     text: str
     tags: tuple[Tag, ...] = ()
+
+    def written(self, escape: Callable[[str], str]) -> str:
+        """Returns the text with its tags as they are written, and what is between them escaped."""
+        pieces, place = list[str](), 0
+        for tag in self.tags:
+            pieces += [escape(self.text[place : tag.position]), tag.raw]
+            place = tag.position
+        return "".join([*pieces, escape(self.text[place:])])
 
 
 @dataclass(frozen=True)
