@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Body, Request, Response
 
@@ -26,7 +26,6 @@ from app.schemas.error import ErrorAnswer, error_responses
 from app.schemas.reply import (
     EXAMPLES,
     BatchAnswer,
-    BatchItem,
     Candidate,
     Delta,
     Message,
@@ -50,6 +49,18 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     ),
 }
 
+#: Turns, oldest first, and the field of each.
+_Dialogue = tuple[list[str], list[str]]
+
+
+class _Prompt(NamedTuple):
+    """What is answered: the turns of a dialogue, what the model reads of them, and the search."""
+
+    turns: list[str]
+    source: Source
+    search: SearchRequest
+
+
 router = APIRouter(tags=["reply"], route_class=JsonRoute)
 
 
@@ -60,27 +71,22 @@ async def reply(
     """Answers a message, the last turn of a dialogue, or each item of a batch."""
     started = time.perf_counter()
     model, limits = await models_of(request).get(body.model), settings_of(request)
-    if body.batch is not None:
-        work = _answer_batch(request, body, body.batch, model, limits, started)
-        answers = await unless_hung_up(request.receive, work)
-        _record(request, answers.replies)
-        return answers
-    turns, fields = _turns(body)
-    source = source_of(turns, fields, model.tokenizer, limits, model.config.task)
-    search = _search_request(body, turns, source.ids, model, limits)
-    await charge(request, [search])
+    prompts = _prompts(body, model, limits)
+    searches = [prompt.search for prompt in prompts]
+    await charge(request, searches)
     if body.stream:
         return EventStream(
-            partial(_stream, request, search, source, turns, model, limits, started),
+            partial(_stream, request, prompts[0], model, limits, started),
             lambda fault: event("error", to_error_answer(fault)),
         )
-    hypotheses = await unless_hung_up(
-        request.receive,
-        model.answer(search, turns, timeout_seconds=limits.request_timeout_seconds),
-    )
-    answer = _answer(model, search, source, turns, hypotheses, started)
-    _record(request, [answer])
-    return answer
+    dialogues = [prompt.turns for prompt in prompts]
+    work = model.answer_all(searches, dialogues, timeout_seconds=limits.request_timeout_seconds)
+    found = await unless_hung_up(request.receive, work)
+    answers = [_answer(model, *each, started) for each in zip(prompts, found, strict=True)]
+    _record(request, answers)
+    if body.batch is None:
+        return answers[0]
+    return BatchAnswer(replies=answers, model=model.config.name, latency_ms=answers[-1].latency_ms)
 
 
 def _record(request: Request, answers: Sequence[ReplyAnswer]) -> None:
@@ -96,44 +102,9 @@ def _record(request: Request, answers: Sequence[ReplyAnswer]) -> None:
     )
 
 
-async def _answer_batch(
-    request: Request,
-    body: ReplyRequest,
-    batch: Sequence[BatchItem],
-    model: ServedModel,
-    limits: Settings,
-    started: float,
-) -> BatchAnswer:
-    if body.message is not None or body.messages is not None or body.stream:
-        raise InvalidField("batch", "cannot come with message, messages or stream")
-    if not 1 <= len(batch) <= limits.max_batch:
-        raise InvalidField("batch", f"must have 1 to {limits.max_batch} items on this server")
-    dialogues, sources = [], []
-    for place, item in enumerate(batch):
-        field = f"batch.{place}"
-        turns, fields = ([item], [field]) if isinstance(item, str) else _turns_of(item, field)
-        sources.append(source_of(turns, fields, model.tokenizer, limits, model.config.task))
-        dialogues.append(turns)
-    searches = [
-        _search_request(body, turns, source.ids, model, limits)
-        for turns, source in zip(dialogues, sources, strict=True)
-    ]
-    await charge(request, searches)
-    answers = await model.answer_all(
-        searches, dialogues, timeout_seconds=limits.request_timeout_seconds
-    )
-    replies = [
-        _answer(model, *each, started)
-        for each in zip(searches, sources, dialogues, answers, strict=True)
-    ]
-    return BatchAnswer(replies=replies, model=model.config.name, latency_ms=replies[-1].latency_ms)
-
-
 async def _stream(
     request: Request,
-    search: SearchRequest,
-    source: Source,
-    turns: list[str],
+    prompt: _Prompt,
     model: ServedModel,
     limits: Settings,
     started: float,
@@ -147,15 +118,32 @@ async def _stream(
             send_event(event("delta", Delta(text=further)))
 
     hypotheses = await model.answer(
-        search,
-        turns,
+        prompt.search,
+        prompt.turns,
         timeout_seconds=limits.request_timeout_seconds,
         on_tokens=lambda tokens: send_delta(text.add(tokens)),
     )
-    answer = _answer(model, search, source, turns, hypotheses, started)
+    answer = _answer(model, prompt, hypotheses, started)
     _record(request, [answer])
     send_delta(text.rest(answer.reply))
     send_event(event("answer", answer))
+
+
+def _prompts(body: ReplyRequest, model: ServedModel, limits: Settings) -> list[_Prompt]:
+    """Encodes what is to be answered.
+
+    Raises:
+        InvalidField: if the model cannot read it, or cannot do what an option says.
+    """
+    tokenizer, task = model.tokenizer, model.config.task
+    read = [
+        (turns, source_of(turns, fields, tokenizer, limits, task))
+        for turns, fields in _dialogues(body, limits)
+    ]
+    return [
+        _Prompt(turns, source, _search_request(body, turns, source.ids, model, limits))
+        for turns, source in read
+    ]
 
 
 def _search_request(
@@ -196,8 +184,21 @@ def _search_request(
     )
 
 
-def _turns(body: ReplyRequest) -> tuple[list[str], list[str]]:
-    """Returns the turns, oldest first, and the field of each."""
+def _dialogues(body: ReplyRequest, limits: Settings) -> Iterator[_Dialogue]:
+    """Yields the dialogue of a body, or each of its batch."""
+    if body.batch is None:
+        yield _dialogue(body)
+        return
+    if body.message is not None or body.messages is not None or body.stream:
+        raise InvalidField("batch", "cannot come with message, messages or stream")
+    if not 1 <= len(body.batch) <= limits.max_batch:
+        raise InvalidField("batch", f"must have 1 to {limits.max_batch} items on this server")
+    for place, item in enumerate(body.batch):
+        field = f"batch.{place}"
+        yield ([item], [field]) if isinstance(item, str) else _turns_of(item, field)
+
+
+def _dialogue(body: ReplyRequest) -> _Dialogue:
     if body.message is not None and body.messages is not None:
         raise InvalidField("messages", "send either message or messages, not both")
     if body.message is not None:
@@ -207,7 +208,7 @@ def _turns(body: ReplyRequest) -> tuple[list[str], list[str]]:
     return _turns_of(body.messages, "messages")
 
 
-def _turns_of(dialogue: Sequence[Message], field: str) -> tuple[list[str], list[str]]:
+def _turns_of(dialogue: Sequence[Message], field: str) -> _Dialogue:
     if not dialogue:
         raise InvalidField(field, "must have at least one turn")
     turns = [turn if isinstance(turn, str) else turn.content for turn in dialogue]
@@ -215,13 +216,9 @@ def _turns_of(dialogue: Sequence[Message], field: str) -> tuple[list[str], list[
 
 
 def _answer(
-    model: ServedModel,
-    search: SearchRequest,
-    source: Source,
-    turns: Sequence[str],
-    hypotheses: Hypotheses,
-    started: float,
+    model: ServedModel, prompt: _Prompt, hypotheses: Hypotheses, started: float
 ) -> ReplyAnswer:
+    turns, source, search = prompt
     candidates = [_candidate(model, search, turns, each) for each in hypotheses]
     best = candidates[0]
     return ReplyAnswer(
