@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from app.errors import InvalidField
-from app.routing import is_json
+from app.routing import is_json, refusal_of
 
 #: Fields of a form, and files among them.
 MAX_FIELDS, MAX_FILES = 1_000, 1
@@ -114,9 +113,7 @@ def validated(model: type[B], fields: Fields) -> B:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise RequestValidationError(
-            [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
-        ) from None
+        raise refusal_of(error) from None
 
 
 def file_of(fields: Fields) -> File:

@@ -64,14 +64,18 @@ async def read_body(request: Request, model: type[B]) -> B:
         # Given bytes, `json` would guess the encoding, and let surrogates pass.
         return model.model_validate(json.loads(body.decode("utf-8-sig")))
     except ValidationError as error:
-        raise RequestValidationError(
-            [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
-        ) from None
+        raise refusal_of(error) from None
     except json.JSONDecodeError as error:
         fault = _fault("json_invalid", ("body", error.pos), error.msg)
         raise RequestValidationError([{**fault, "ctx": {"error": error.msg}}]) from None
     except (ValueError, RecursionError):  # not UTF-8, a number too long, or nested too deeply
         raise HTTPException(400) from None
+
+
+def refusal_of(error: ValidationError) -> RequestValidationError:
+    """Returns the error of a body that does not fit a model."""
+    faults = error.errors(include_url=False)
+    return RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in faults])
 
 
 def json_response(answer: BaseModel) -> Response:
