@@ -66,8 +66,8 @@ from model.search.beam import Search
 from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
 from model.types import Bool, Int32, Places
-from training.export import graph_files, shortlist_files
 from training.export.calibration import Ranges
+from training.export.export import graph_files, shortlist_files
 from training.export.projection import shortlist_columns
 from training.export.shortlist import PROPOSALS
 from training.recipe import read_recipe

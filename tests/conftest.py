@@ -104,8 +104,8 @@ def exported_folder(tmp_path_factory: pytest.TempPathFactory, untrained_folder: 
     """`untrained_folder` with graphs of both precisions and a shortlist of 32 words."""
     from model.engine.keras import load_network
     from model.engine.shortlist import Shortlist
-    from training.export import graph_files, shortlist_files
     from training.export.calibration import Ranges
+    from training.export.export import graph_files, shortlist_files
     from training.export.projection import shortlist_columns
 
     folder = load_folder(untrained_folder)

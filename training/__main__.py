@@ -405,7 +405,7 @@ def _evaluate(chosen: argparse.Namespace) -> str:
 
 def _export(chosen: argparse.Namespace) -> str:
     with quiet_framework():
-        from training.export import convert, export
+        from training.export.export import convert, export
 
     recipe = read_complete_recipe(chosen.recipe)
     if chosen.format == "ctranslate2":

@@ -14,7 +14,7 @@ from model.config import Task
 from model.folder import require_replaceable
 from training.errors import CorpusError
 from training.evaluation.report import evaluate
-from training.export import export
+from training.export.export import export
 from training.files.paths import writing
 from training.fit.log import describe_seconds
 from training.fit.loop import fit
