@@ -88,7 +88,7 @@ def load_folder(path: str | Path) -> ModelFolder:
             belong together; the message names every fault.
     """
     path = find_folder(path)
-    config = _read_config(path)
+    config = read_config(path)
     faults = [fault for name in sorted(config.sha256) if (fault := _check_file(path, name, config))]
     needed = [WEIGHTS_FILE, SOURCE_TOKENIZER_FILE]
     needed += [QUESTIONS_FILE] if config.search.fallback_reply else []
@@ -109,6 +109,32 @@ def load_folder(path: str | Path) -> ModelFolder:
             f"{(network.source_vocab_size, network.target_vocab_size)}. Export the folder anew."
         )
     return ModelFolder(path, config, tokenizer)
+
+
+def read_config(path: Path) -> ModelConfig:
+    """Reads the document of a folder, without a look at the other files.
+
+    Raises:
+        FolderError: if it is absent, broken or from a newer format.
+    """
+    file = path / CONFIG_FILE
+    if not path.is_dir():
+        raise FolderError(f"{path}: there is no such model folder. Train one, or set its path.")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FolderError(f"{path}: no {CONFIG_FILE} in it; this is no model folder.") from None
+    except (OSError, ValueError) as error:
+        raise FolderError(f"{file}: cannot be read as JSON ({error}). Copy it again.") from None
+    version = values.get("format_version") if isinstance(values, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise FolderError(
+            f"{file}: has format {version}, this release reads up to {FORMAT_VERSION}. Upgrade."
+        )
+    try:
+        return ModelConfig.parse(values, where=str(file))
+    except ConfigError as error:
+        raise FolderError(str(error)) from None
 
 
 def load_questions(folder: ModelFolder) -> KnownQuestions | None:
@@ -178,27 +204,6 @@ def require_replaceable(path: Path) -> None:
         raise FolderError(
             f"{path}: is no model folder, so no model is written over it. Choose another `output`."
         )
-
-
-def _read_config(path: Path) -> ModelConfig:
-    file = path / CONFIG_FILE
-    if not path.is_dir():
-        raise FolderError(f"{path}: there is no such model folder. Train one, or set its path.")
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FolderError(f"{path}: no {CONFIG_FILE} in it; this is no model folder.") from None
-    except (OSError, ValueError) as error:
-        raise FolderError(f"{file}: cannot be read as JSON ({error}). Copy it again.") from None
-    version = values.get("format_version") if isinstance(values, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise FolderError(
-            f"{file}: has format {version}, this release reads up to {FORMAT_VERSION}. Upgrade."
-        )
-    try:
-        return ModelConfig.parse(values, where=str(file))
-    except ConfigError as error:
-        raise FolderError(str(error)) from None
 
 
 def _check_file(path: Path, name: str, config: ModelConfig) -> str | None:

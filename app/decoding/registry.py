@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,14 @@ from app.errors import DeadlineExceeded, Unavailable, UnknownModel
 from app.settings import Settings
 from model.config import ModelConfig
 from model.errors import FolderError, Seq2SeqError
-from model.folder import CONFIG_FILE, find_folder, load_folder
+from model.folder import CONFIG_FILE, find_folder, load_folder, read_config
 
 logger = logging.getLogger(__name__)
 
 #: How often a model that was replaced is looked at for open requests.
 DRAIN_CHECK_SECONDS = 0.5
 
-ModelState = Literal["ready", "restarting", "unloaded"]
+ModelState = Literal["ready", "restarting", "unloaded", "loading"]
 
 #: Names, times, sizes and inodes of a folder's files. Differs after any change.
 Fingerprint = tuple[tuple[str, int, int, int], ...]
@@ -42,6 +42,7 @@ class _Entry:
         config: its document.
         served: the model, unless it is unloaded.
         last_used: time of the last request, by the monotonic clock.
+        is_new: the server has not come to this folder yet since its start.
         loading: loads the model, for all requests that wait for it.
     """
 
@@ -49,6 +50,7 @@ class _Entry:
     config: ModelConfig
     served: ServedModel | None
     last_used: float = 0.0
+    is_new: bool = False
     loading: asyncio.Task[bool] | None = None
 
 
@@ -87,7 +89,7 @@ class ModelRegistry:
         self._is_complete = False
 
     async def open(self) -> None:
-        """Loads the default model, and begins to load the others.
+        """Loads the default model, lists the others, and begins to load them.
 
         Raises:
             FolderError: if the default model's folder is absent or broken, or `settings.models` is
@@ -100,7 +102,9 @@ class ModelRegistry:
             self._tried[self._default] = fingerprint
         first = self._first or await self._loaded(self._default)
         await self._put_into_service(self._default, first)
-        self._begin(self._watch())
+        found = await asyncio.to_thread(self._scan)
+        await asyncio.to_thread(self._announce, found)
+        self._begin(self._watch(found))
 
     @property
     def is_complete(self) -> bool:
@@ -140,7 +144,7 @@ class ModelRegistry:
 
         Raises:
             UnknownModel: if there is none.
-            Unavailable: if it cannot be loaded.
+            Unavailable: if it is loaded for the first time, or cannot be loaded.
             DeadlineExceeded: if it is not loaded within the time of a request.
         """
         entry = self._default_entry if name is None else self._entries.get(name)
@@ -148,6 +152,8 @@ class ModelRegistry:
             if name is None:
                 return self.default  # raises
             raise UnknownModel(name)
+        if entry.is_new:
+            raise Unavailable(f"model: {name!r} is still being loaded; try again in some seconds")
         entry.last_used = time.monotonic()
         return entry.served or await self._reloaded(entry)
 
@@ -181,7 +187,7 @@ class ModelRegistry:
 
     def _state(self, entry: _Entry) -> ModelState:
         if entry.served is None:
-            return "unloaded"
+            return "loading" if entry.is_new else "unloaded"
         return "ready" if entry.served.is_alive else "restarting"
 
     def _begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -190,10 +196,9 @@ class ModelRegistry:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _watch(self) -> None:
+    async def _watch(self, before: dict[Path, Fingerprint]) -> None:
         """Loads folders that are new, or have changed and are complete: they stay as they are from
         one look to the next. Forgets those that are gone."""
-        before = await asyncio.to_thread(self._scan)
         for path, fingerprint in before.items():
             await self._try(path, fingerprint)
         self._is_complete = True
@@ -222,6 +227,15 @@ class ModelRegistry:
         found = ((path, _fingerprint(path)) for path in folders)
         return {path: fingerprint for path, fingerprint in found if fingerprint is not None}
 
+    def _announce(self, found: Iterable[Path]) -> None:
+        """Lists the models that are about to be loaded, so that no list of models and languages is
+        partial before they are; blocks."""
+        for path in found:
+            with suppress(FolderError):  # `_try` logs it
+                config = read_config(path)
+                if self._entry_of(path) is None and config.name not in self._entries:
+                    self._entries[config.name] = _Entry(path, config, None, is_new=True)
+
     async def _try(self, path: Path, fingerprint: Fingerprint) -> None:
         """Loads a folder, unless it was tried as it is."""
         if self._tried.get(path) == fingerprint:
@@ -232,6 +246,9 @@ class ModelRegistry:
             await self._register(path)
         else:
             await self._load(path)
+        entry = self._entry_of(path)
+        if entry is not None and entry.is_new:  # it cannot be loaded
+            del self._entries[entry.config.name]
 
     async def _register(self, path: Path) -> None:
         """Lists a model without loading it."""
@@ -256,8 +273,9 @@ class ModelRegistry:
                     raise
             except (Seq2SeqError, OSError) as error:
                 entry = self._entry_of(path)
-                stays = "" if entry is None else f"; model {entry.config.name} stays as it is"
-                logger.error("%s%s", error, stays)
+                logger.error("%s", error)
+                if entry is not None and not entry.is_new:
+                    logger.error("model %s stays as it is", entry.config.name)
                 return False
             await self._put_into_service(path, loaded)
             return True

@@ -17,6 +17,7 @@ import pytest
 
 from app.decoding.process import Worker
 from app.decoding.registry import ModelRegistry, model_folders
+from app.decoding.served_model import LoadedModel
 from app.errors import UnknownModel
 from app.main import create_app
 from app.settings import Settings
@@ -25,7 +26,7 @@ from model.errors import FolderError
 from model.folder import load_folder, write_folder
 from model.generator import Generator
 from tests.app.fakes import TableEngine, loaded, serving
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_SECONDS, wait_until
 
 #: Between two looks at the folders.
 SOON = 0.05
@@ -210,6 +211,54 @@ def test_a_model_is_found_by_its_languages(
             await models.close()
 
     asyncio.run(find())
+
+
+def test_models_that_are_still_loaded_are_listed_and_told_of(
+    make_generator: Callable[[Engine], Generator], table_engine: TableEngine, tmp_path: Path
+) -> None:
+    generator, gate = make_generator(table_engine), threading.Event()
+    facts = {"name": "words", "task": "translate", "languages": ("en", "de")}
+    translator = Generator(
+        generator.config.model_copy(update=facts), generator.tokenizer, table_engine
+    )
+    broken = generator.config.model_copy(update={"name": "broken"})
+    for folder, config in ((tmp_path / "a", translator.config), (tmp_path / "b", broken)):
+        folder.mkdir()
+        (folder / "config.json").write_text(config.model_dump_json())
+
+    def load(settings: Settings) -> LoadedModel:
+        if settings.model == Settings().model:
+            return loaded(generator, settings)
+        assert gate.wait(PATIENCE_SECONDS)
+        if settings.model == tmp_path / "b":
+            raise FolderError(f"{settings.model}: is broken")
+        return loaded(translator, settings)
+
+    settings = Settings(models=tmp_path)
+    text = {"q": "hello", "source": "en", "target": "de"}
+    question = {"model": "words", "messages": [{"role": "user", "content": "hello"}]}
+    with serving(create_app(settings, load=load), settings) as client:
+        try:
+            assert ask(client)["model"] == "tiny"
+            assert [each["code"] for each in client.get("/languages").json()] == ["en"]
+            listed = [each["id"] for each in client.get("/v1/models").json()["data"]]
+            assert listed == ["tiny", "words", "broken"]
+            for path, body in (
+                ("/translate", text),
+                ("/translate", {**text, "source": "auto"}),
+                ("/reply", {"message": "hello", "model": "words"}),
+                ("/v1/chat/completions", question),
+            ):
+                answer = client.post(path, json=body)
+                assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+                assert "'words' is still being loaded" in answer.text
+            assert client.get("/health/ready").status_code == 503
+        finally:
+            gate.set()
+        wait_until(lambda: client.get("/health/ready").status_code == 200)
+        assert client.post("/translate", json=text).status_code == 200
+        assert states(client) == {"tiny": "ready", "words": "ready"}
+        assert client.post("/reply", json={"message": "hi", "model": "broken"}).status_code == 404
 
 
 def test_an_absent_folder_of_models_is_named(tmp_path: Path) -> None:
