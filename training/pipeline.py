@@ -104,14 +104,24 @@ def train(
     recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE
     absolute = [str(Path(path).absolute()) for path in paths]
     if not recipe_path.exists():
+        with writing(paths_file):
+            run.mkdir(parents=True, exist_ok=True)
+            paths_file.write_text("\n".join(absolute), encoding="utf-8")
         write_recipe(
             absolute, recipe_path, output=str(run), task=task, languages=languages, say=say
         )
-        with writing(paths_file):
-            paths_file.write_text("\n".join(absolute), encoding="utf-8")
     elif paths_file.exists() and paths_file.read_text(encoding="utf-8").split("\n") != absolute:
         raise CorpusError(f"{recipe_path}: is for other files. Delete {run}, or name another -o.")
     recipe = read_recipe_to_train(recipe_path)
+    for option, given, known in (
+        ("--task", task, recipe.task),
+        ("--languages", " ".join(languages), " ".join(recipe.languages)),
+    ):
+        if given and given != known:
+            raise CorpusError(
+                f"{recipe_path}: is for {option} {known}, not {given}. Delete {run}, or name "
+                "another -o."
+            )
     corpus = prepare(recipe, recipe_path)
     say(expectation_of(corpus.report, recipe))
     for note in notes_of(corpus.report, recipe):

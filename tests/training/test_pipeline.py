@@ -61,5 +61,25 @@ def test_train_goes_on_where_it_was_killed(
     [[answer]] = generator.generate(["what is rain?"])
     assert answer.text == "It is rain."
 
-    assert main(["train", str(answers.parent), "-o", str(model)]) == 1
+    for others, reason in (
+        (["train", str(answers.parent), "-o", str(model)], "is for other files"),
+        ([*command[:-1], "de"], "is for --languages en, not de"),
+        ([*command, "--task", "translate"], "is for --task reply, not translate"),
+    ):
+        assert main(others) == 1
+        assert reason in capsys.readouterr().err
+
+
+def test_train_that_is_killed_before_its_recipe_remembers_its_files(
+    answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(answers), "-o", str(answers.parent / "model")]
+
+    def stop(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "describe_seconds", stop)  # right after the recipe is written
+    monkeypatch.setattr(pipeline, "estimate_seconds", lambda *_: 1.0)
+    assert main(command) == 130
+    assert main(["train", str(answers.parent), *command[2:]]) == 1
     assert "is for other files" in capsys.readouterr().err
