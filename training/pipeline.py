@@ -27,8 +27,8 @@ from training.prepare.prepare import prepare
 from training.recipe import Recipe, read_complete_recipe, read_recipe_to_train
 
 RECIPE_FILE = "recipe.toml"
-#: What the recipe was written for, a path a line.
-PATHS_FILE = "paths.txt"
+#: What the recipe was written for, a path a line. It is hidden, since MODEL may lie among them.
+PATHS_FILE = ".paths"
 RUN_SUFFIX = ".run"
 
 Say = Callable[[str], None]

@@ -73,7 +73,7 @@ def test_train_goes_on_where_it_was_killed(
 def test_train_that_is_killed_before_its_recipe_remembers_its_files(
     answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["train", str(answers), "-o", str(answers.parent / "model")]
+    command = ["train", str(answers.parent), "-o", str(answers.parent / "model")]
 
     def stop(*_: object) -> str:
         raise KeyboardInterrupt
@@ -81,5 +81,7 @@ def test_train_that_is_killed_before_its_recipe_remembers_its_files(
     monkeypatch.setattr(pipeline, "describe_seconds", stop)  # right after the recipe is written
     monkeypatch.setattr(pipeline, "estimate_seconds", lambda *_: 1.0)
     assert main(command) == 130
-    assert main(["train", str(answers.parent), *command[2:]]) == 1
-    assert "is for other files" in capsys.readouterr().err
+    assert main(["train", str(answers), *command[2:]]) == 1
+    printed = capsys.readouterr()
+    assert "is for other files" in printed.err
+    assert ": exchanges, 1 file, " in printed.out

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import glob
 import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE
 from training.errors import CorpusError, explain
 from training.files.archives import is_file, open_unpacked
 from training.files.encodings import encoding_of_mark
@@ -16,6 +18,8 @@ from training.files.line_ranges import WHOLE, LineRange
 
 _ERROR_OF_ARROW = re.compile(r"\[errno (\d+)\]")
 GLOB_CHARACTERS = frozenset("*?[")
+#: What a model folder, or the output of a recipe, has in it.
+_MADE = (WEIGHTS_FILE, f"data/{SOURCE_TOKENIZER_FILE}", "data.partial/work")
 #: Limit of what is read at once: no subtitle file is larger, but a packed one may be made so.
 LARGEST_BYTES = 256 * 2**20
 #: No text has longer lines; a packed file of zeros may.
@@ -26,7 +30,8 @@ TOO_LONG = "\ufffd\ufffd a line that is too long"
 
 def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
     """Finds the files of `path`, sorted: a file, a folder with all below it, a glob, or a file in
-    an archive (`corpus.zip/train.en`).
+    an archive (`corpus.zip/train.en`). Models, and outputs of recipes, are left out of a folder and
+    of what a glob matches: a run in the folder of its sources would read its own answers.
 
     A relative path is looked up in each of `roots`; the first with any match counts.
 
@@ -38,7 +43,7 @@ def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
     """
     for root in roots:
         is_glob = bool(GLOB_CHARACTERS & set(path)) and not (root / path).exists()
-        matches = glob.glob(path, root_dir=root, recursive=True) if is_glob else [path]
+        matches = _matches(path, root) if is_glob else [path]
         files = {file for match in matches for file in _files_below(root / match)}
         if files:
             return root, sorted(files)
@@ -130,11 +135,26 @@ def read_lines(path: Path, lines: LineRange = WHOLE) -> Iterator[tuple[int, str]
         raise CorpusError(f"{error} What follows line {number:,} was not read.") from None
 
 
+def _matches(path: str, root: Path) -> Iterator[str]:
+    """Yields what a glob matches, outside of what was made of it."""
+    fixed = next(i for i, part in enumerate(Path(path).parts) if GLOB_CHARACTERS & set(part))
+    for match in glob.glob(path, root_dir=root, recursive=True):
+        parts = Path(match).parts
+        ends = range(fixed + 1, len(parts) + 1)
+        if not any(_is_made(root.joinpath(*parts[:end])) for end in ends):
+            yield match
+
+
 def _files_below(path: Path) -> list[Path]:
-    if path.is_dir():
-        return [file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path)]
-    return [path] if is_file(path) else []
+    if not path.is_dir():
+        return [path] if is_file(path) else []
+    found = []
+    for folder, folders, names in os.walk(path):
+        place = Path(folder)
+        folders[:] = [name for name in folders if name[0] != "." and not _is_made(place / name)]
+        found += [place / name for name in names if name[0] != "." and (place / name).is_file()]
+    return found
 
 
-def _is_hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+def _is_made(folder: Path) -> bool:
+    return any(os.path.exists(folder / mark) for mark in _MADE)

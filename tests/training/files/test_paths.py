@@ -35,6 +35,21 @@ def test_a_path_is_a_file_a_folder_or_a_glob(folder: Path, path: str, names: lis
     assert files == [folder / name for name in names]
 
 
+@pytest.mark.parametrize("path", [".", "**/*.txt", "*"])
+@pytest.mark.parametrize("made", ["model.weights.h5", "data/source.spm", "data.partial/work"])
+def test_models_and_outputs_of_recipes_are_no_sources(folder: Path, path: str, made: str) -> None:
+    run = folder / "deep" / "run"
+    (run / made).parent.mkdir(parents=True)
+    (run / made).touch()
+    (run / "answers.txt").touch()
+    _, files = find_files(path, [folder])
+    assert files == [folder / name for name in ("a.txt", "b.txt", "deep/c.txt")]
+    assert find_files("deep/run/answers.txt", [folder])[1] == [run / "answers.txt"]
+    assert run / "answers.txt" in find_files("deep/run", [folder])[1]
+    assert find_files("deep/run/*.txt", [folder])[1] == [run / "answers.txt"]
+    assert find_files("deep/*", [folder])[1] == [folder / "deep" / "c.txt"]
+
+
 def test_an_absolute_path_needs_no_root(folder: Path) -> None:
     _, files = find_files(str(folder / "deep"), [Path("elsewhere")])
     assert files == [folder / "deep" / "c.txt"]
