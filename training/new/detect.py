@@ -24,6 +24,7 @@ from training.files.encodings import decode
 from training.formats import FORMATS, Format
 from training.readers.chat_dates import STAMP
 from training.readers.discord import COLUMNS as DISCORD_COLUMNS
+from training.readers.tables import SEPARATED_LINES, separator_of
 
 #: Bytes of a file, and lines of them, that are looked at.
 HEAD_BYTES, HEAD_LINES = 64 * 1024, 200
@@ -176,7 +177,7 @@ def _has_names(lines: list[str]) -> bool:
 
 def _detect_table(lines: list[str]) -> Detected | None:
     """Returns the two columns of a table with the names of a pair, or else with most text."""
-    separator = max(",;\t|", key=lambda each: min(line.count(each) for line in lines[:5]))
+    separator = separator_of(lines[:SEPARATED_LINES])
     rows = [row for row in csv.reader(lines, delimiter=separator) if row]
     names = [name.strip() for name in rows[0]]
     if set(DISCORD_COLUMNS) <= set(names):

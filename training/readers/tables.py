@@ -6,8 +6,9 @@ import csv
 import re
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from training.errors import CorpusError
@@ -18,6 +19,10 @@ from training.readers.fields import Fields, records_of
 from training.readers.json_values import Row
 
 SEPARATORS = ",;\t|"
+#: Lines in which separators are counted.
+SEPARATED_LINES = 5
+#: A field in quotation marks, whose commas and line breaks separate nothing, and what is before it.
+_QUOTED = re.compile(r'(^|[,;\t|])"(?:[^"]|"")*("|\Z)', re.MULTILINE)
 #: The first line in which Excel names the separator.
 _EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _UNCLOSED_QUOTE = "a quotation mark is not closed"
@@ -36,6 +41,18 @@ def read_table(path: Path, fields: Fields) -> Records:
         CorpusError: if a column is missing.
     """
     return records_of(_rows(path, fields), str(path), fields)
+
+
+def separator_of(lines: Sequence[str]) -> str:
+    """Returns the separator of which most rows have as many as the first, outside of quoted
+    fields; of several, the most frequent one."""
+    rows = _QUOTED.sub(r"\1", "\n".join(lines)).split("\n")
+
+    def rank(separator: str) -> tuple[int, int]:
+        first, *others = (row.count(separator) for row in rows)
+        return (1 + others.count(first), first) if first else (0, 0)
+
+    return max(SEPARATORS, key=rank)
 
 
 def _rows(path: Path, fields: Fields) -> Iterator[Row | Fault]:
@@ -100,12 +117,14 @@ class _Table:
                 yield line, fields
 
     def _find_separator(self) -> str:
-        """Finds the separator in a line of Excel that names it, or by counting in the first row."""
-        number, first = self._next_line() or (1, "")
-        if named := _EXCEL_SEPARATOR.fullmatch(first):
+        """Finds the separator in a line of Excel that names it, or by counting in the first
+        rows."""
+        first = list(islice(self._lines, SEPARATED_LINES))
+        named = _EXCEL_SEPARATOR.fullmatch(first[0][1]) if first else None
+        self._pushed_back.extend(first[1:] if named else first)
+        if named:
             return named[1]
-        self._pushed_back.append((number, first))
-        return "\t" if not self._has_quotes else max(SEPARATORS, key=first.count)
+        return separator_of([text for _, text in first if text]) if self._has_quotes else "\t"
 
     def _next_line(self) -> tuple[int, str] | None:
         return self._pushed_back.popleft() if self._pushed_back else next(self._lines, None)

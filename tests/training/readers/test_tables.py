@@ -42,6 +42,23 @@ def test_the_first_row_tells_the_separator(tmp_path: Path, separator: str) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("rows", "targets"),
+    [
+        ('"One, two.";"Un, deux."\n"Yes, I do.";"Oui, oui."\n', ["Un, deux.", "Oui, oui."]),
+        ("One, two.;Un, deux.\nYes, I do, I do.;Oui.\nNo.;Non.\n", ["Un, deux.", "Oui.", "Non."]),
+        ('"One,\ntwo";Un\n"Four,\nfive";Quatre\nsix;Six\n', ["Un", "Quatre", "Six"]),
+    ],
+)
+@pytest.mark.parametrize("header", ["", "en;fr\n"])
+def test_commas_in_texts_separate_nothing(
+    tmp_path: Path, rows: str, targets: list[str], header: str
+) -> None:
+    path = write(tmp_path / "a.csv", f"{header}{rows}")
+    found = read_table(path, ("en", "fr") if header else ("1", "2"))
+    assert [each.target for each in found if isinstance(each, Example)] == targets
+
+
 def test_quotes_are_text_in_a_tsv(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", 'en\tde\n"Yes\t"Ja\nNo\tNein\n')
     found = [(each.source, each.target) for each in read_table(path, Fields(("en", "de")))]  # type: ignore[union-attr]
