@@ -61,6 +61,10 @@ def write_recipe(
     found = survey(paths, task=task, languages=languages)
     for source in found.sources:
         say(f"{source.config.path}: {source.config.format}, {describe(source)}")
+        if source.fault:
+            say(f"  unreadable: {source.fault.origin}: {source.fault.reason}")
+    for source in found.left_out:
+        say(f"left out: {source.config.path}: {source.config.format} is not for {found.task}")
     proposal, name = propose(found), name_of(paths[0])
     partial = recipe_path.with_name(f"{recipe_path.name}.partial")
     recipe = _write(partial, recipe_text(name, output, found, proposal))

@@ -16,14 +16,22 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from training.errors import CorpusError
+
+F = TypeVar("F", str, Path)
 
 ARCHIVE = ".zip"
 SINGLE = (".gz", ".xz", ".zst")
 #: Archives without random access: to find a file, all before it must be unpacked.
 _TAPES = re.compile(r"\.(tar|tgz|txz|tbz2?|tar\.\w+)$", re.IGNORECASE)
+
+#: Files that come with a corpus and are none of it.
+_NOTES = re.compile(
+    r"(.*/)?(licen[cs]e|copying|readme|notice|authors|changelog|citation)(\.(txt|md|rst|html?))?",
+    re.IGNORECASE,
+)
 
 #: Errors of reading a broken file; NotImplementedError: an unknown method of compression;
 #: RuntimeError: a password is needed.
@@ -105,10 +113,17 @@ def plain_name(path: Path) -> str:
 
 
 def wanted_files(files: list[Path], suffixes: tuple[str, ...]) -> list[Path]:
-    """Returns the files with one of the suffixes, and archives. A single file is always wanted."""
+    """Returns the files with one of the suffixes, and archives, but no licence or notes on them. A
+    single file is always wanted."""
     if len(files) == 1 or not suffixes:
         return files
-    return [file for file in files if plain_name(file).endswith(suffixes) or is_archive(file)]
+    files = [file for file in files if plain_name(file).endswith(suffixes) or is_archive(file)]
+    return without_notes(files)
+
+
+def without_notes(files: list[F]) -> list[F]:
+    """Returns the paths without `README`, `LICENSE` and such, unless there are no others."""
+    return [file for file in files if not _NOTES.fullmatch(str(file))] or files
 
 
 def wanted_members(file: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
@@ -123,8 +138,8 @@ def wanted_members(file: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     names = sorted(names_in(file))
     wanted = [name for name in names if plain_name(Path(name)).endswith(suffixes)]
     if not wanted and len(names) != 1:
-        raise CorpusError(f"{file}: holds no file that ends in {' or '.join(suffixes)}.")
-    for name in wanted or names:  # an archive of OPUS holds hundreds of thousands
+        raise CorpusError(f"{file}: holds no file that ends in {' or '.join(sorted(suffixes))}.")
+    for name in without_notes(wanted or names):  # an archive of OPUS holds hundreds of thousands
         yield file / name
 
 

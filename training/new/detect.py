@@ -48,10 +48,11 @@ _COLUMN_PAIRS = (
     ("input", "output"),
     ("context", "response"),
 )
-#: A second column of text has at least this share of the letters of the first.
+#: A second column of text has at least this share of the letters of the first, and letters in this
+#: share of its rows.
 SECOND_COLUMN = 0.5
 _CONVERSATION = re.compile(r"(dialog|convers|thread|talk|scene|session).*id", re.IGNORECASE)
-_PAIR_OF_LANGUAGES = re.compile(r"[.-]([a-z]{2,3})-([a-z]{2,3})(?:\.txt)?\.zip$")
+_PAIR_OF_LANGUAGES = re.compile(r"(?:^|[.-])([a-z]{2,3})-([a-z]{2,3})(?:\.txt)?\.zip$")
 _CHAT_LINE = re.compile(rf"\W?\[?{STAMP}(\]|,|:|\s)")
 
 
@@ -193,6 +194,9 @@ def _detect_table(lines: list[str]) -> Detected | None:
     group = next((name for name in names if _CONVERSATION.search(name)), "")
     if group and letters[second] < SECOND_COLUMN * letters[first]:
         return Detected("table", (names[first],), group)
+    texts = [row[second] for row in rows if second < len(row)]
+    if _share(texts, lambda text: any(map(str.isalpha, text))) < SECOND_COLUMN:  # a number, a date
+        return None
     widest = sorted((first, second))
     has_names = all(name.replace("_", "").replace(" ", "").isalnum() for name in names)
     return Detected("table", tuple(names[i] if has_names else str(i + 1) for i in widest))

@@ -13,6 +13,7 @@ from model.config import Task
 from model.language_id import base_of
 from training.cleaning.languages import identify, same_language
 from training.errors import CorpusError
+from training.files.archives import is_archive, plain_name, without_notes
 from training.files.encodings import decode
 from training.files.paths import find_files, read_bytes
 from training.files.records import Example, Fault
@@ -30,6 +31,17 @@ MOST_READ = 300_000
 SAMPLED = 4000
 #: Texts of a side whose language is identified.
 IDENTIFIED = 300
+#: What to do with files of other kinds, by their suffix.
+_TO_DO = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as .csv"),
+    **dict.fromkeys(
+        (".docx", ".doc", ".odt", ".rtf", ".pdf", ".epub", ".html", ".htm", ".md"),
+        "Save its text as .txt with a turn a line, or as .tsv with a pair a line",
+    ),
+    **dict.fromkeys((".7z", ".rar", ".bz2"), "Unpack it, and name its files or folder"),
+    **dict.fromkeys((".po", ".xlf", ".xliff", ".sdlxliff"), "Export it as .tmx"),
+    ".json": "Save it as an array of records, or as .jsonl with a record a line",
+}
 #: Least probability of a text's language, and least share of the texts in the language of most.
 LEAST_CERTAINTY, LEAST_SHARE = 0.5, 0.5
 
@@ -44,7 +56,8 @@ class Source:
         size: of these, in bytes, unpacked.
         encodings: those that its files are in, the most frequent first.
         examples: number of them; an estimate if `is_estimate`.
-        faults: records that could not be read.
+        faults: number of records that could not be read.
+        fault: the first of them.
         sample: some examples.
         languages: of source and target, as far as they are known.
     """
@@ -56,6 +69,7 @@ class Source:
     examples: int
     is_estimate: bool
     faults: int
+    fault: Fault | None
     sample: tuple[Example, ...]
     languages: tuple[str, str]
 
@@ -74,11 +88,13 @@ class Survey:
         task: that they can train.
         languages: of source and target, or one for replies; empty if unknown.
         sources: as a recipe names them.
+        left_out: those that cannot train the task.
     """
 
     task: Task
     languages: tuple[str, ...]
     sources: tuple[Source, ...]
+    left_out: tuple[Source, ...] = ()
 
     @property
     def examples(self) -> int:
@@ -102,10 +118,10 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     Raises:
         CorpusError: if nothing in them can be read, or not for this task.
     """
-    found = [_look(config) for config in _sources_of(paths, languages)]
-    found = [source for source in found if source.examples]
+    looked_at = [_look(config) for config in _sources_of(paths, languages)]
+    found = [source for source in looked_at if source.examples]
     if not found:
-        raise CorpusError(f"{', '.join(paths)}: no file of a known format holds an example.")
+        raise CorpusError(_describe_nothing(paths, looked_at))
     if task is None:
         task = _task_of(found)
     fitting = [_for_task(source, task) for source in found]
@@ -115,33 +131,92 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
         raise CorpusError(f"files of format {formats} cannot train task '{task}'.")
     if not languages:
         languages = _languages_of(usable, task)
-    return Survey(task, languages, tuple(_turned(source, task, languages) for source in usable))
+    return Survey(
+        task,
+        languages,
+        tuple(_turned(source, task, languages) for source in usable),
+        tuple(source for source in fitting if source not in usable),
+    )
+
+
+def _describe_nothing(paths: Sequence[str], looked_at: Sequence[Source]) -> str:
+    """Describes why no example was found, and what to do."""
+    reasons = [f"{each.fault.origin}: {each.fault.reason}" for each in looked_at if each.fault]
+    for path in paths:
+        reasons += [todo for suffix, todo in _TO_DO.items() if path.lower().endswith(suffix)]
+    reason = reasons[0] if reasons else "docs/train.md shows each format"
+    return f"{', '.join(paths)}: no file of a known format holds an example. {reason}."
 
 
 def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig]:
     """Yields a source for each path and format, or one for the two sides of a bitext."""
-    if len(paths) == 2 and all(_is_side(path) for path in paths):
-        yield SourceConfig(format="bitext", path=paths[0], target_path=paths[1])
+    if len(paths) == 2 and all(_is_side(Path(path)) for path in paths):
+        yield _bitext(paths)
         return
     for path in paths:
-        _, files = find_files(path, [Path()])
-        looked_at = [files[i] for i in evenly_spaced(len(files), LOOKED_AT)]
-        formats: dict[Format, tuple[Detected, list[Path]]] = {}
-        for file in looked_at:
-            if detected := detect(file):
-                formats.setdefault(detected.format, (detected, []))[1].append(file)
-        for detected, members in formats.values():
-            shared = any(
-                set(FORMATS[detected.format].suffixes) & set(FORMATS[other].suffixes)
-                for other in formats
-                if other != detected.format
-            )
-            for name in map(str, members) if shared else [path]:
-                yield _config_of(detected, name, languages)
+        files = without_notes(find_files(path, [Path()])[1])
+        sides = _sides_of(files, languages)
+        yield from map(_bitext, sides)
+        paired = {file for pair in sides for file in pair}
+        rest = [file for file in files if str(file) not in paired]
+        yield from _sources_by_format("" if sides else path, rest, languages)
 
 
-def _is_side(path: str) -> bool:
-    file = Path(path)
+def _sides_of(files: Sequence[Path], languages: tuple[str, ...]) -> list[list[str]]:
+    """Returns the line-aligned files whose names differ in a code of a language alone.
+
+    Raises:
+        CorpusError: if there are more than two of a name, and `languages` do not choose.
+    """
+    by_name: dict[Path, list[Path]] = {}
+    for file in files:
+        if (code := language_of(file)) and (code in languages or len(languages) != 2):
+            name = file.parent / plain_name(file).removesuffix(f".{code}")
+            by_name.setdefault(name, []).append(file)
+    groups = [group for group in by_name.values() if len(group) > 1 and all(map(_is_side, group))]
+    for group in groups:
+        if len(group) > 2:
+            codes = ", ".join(map(language_of, group))
+            raise CorpusError(f"{group[0].parent}: has sides in {codes}. Set --languages to two.")
+    return [list(map(str, group)) for group in groups]
+
+
+def _sources_by_format(
+    path: str, files: Sequence[Path], languages: tuple[str, ...]
+) -> Iterator[SourceConfig]:
+    """Yields `path` for each format that some of its files have and no suffix of which another one
+    has; else each file."""
+    formats, named = _formats_of([files[i] for i in evenly_spaced(len(files), LOOKED_AT)]), []
+    for form, (detected, members) in formats.items():
+        suffixes = FORMATS[form].suffixes
+        others = {each for other in formats if other != form for each in FORMATS[other].suffixes}
+        has_own = others.isdisjoint(suffixes) and all(
+            plain_name(file).endswith(suffixes) or is_archive(file) for file in members
+        )
+        if path and (has_own or len(files) == 1):
+            yield _config_of(detected, path, languages)
+        else:
+            named.append(form)
+    if named and len(files) > LOOKED_AT:
+        formats = _formats_of(files)
+    for detected, members in map(formats.__getitem__, named):
+        yield from (_config_of(detected, str(file), languages) for file in members)
+
+
+def _formats_of(files: Sequence[Path]) -> dict[Format, tuple[Detected, list[Path]]]:
+    """Returns the formats of some files, with the first file's keys and all files of each."""
+    formats: dict[Format, tuple[Detected, list[Path]]] = {}
+    for file in files:
+        if detected := detect(file):
+            formats.setdefault(detected.format, (detected, []))[1].append(file)
+    return formats
+
+
+def _bitext(sides: Sequence[str]) -> SourceConfig:
+    return SourceConfig(format="bitext", path=sides[0], target_path=sides[1])
+
+
+def _is_side(file: Path) -> bool:
     if not file.is_file():
         return False
     detected = detect(file)
@@ -163,10 +238,16 @@ def _look(config: SourceConfig) -> Source:
     [given] = find_inputs(_recipe_of(config), Path("recipe.toml"))
     draw, sample = Random(0), list[Example]()
     count = faults = characters = 0
+    first: Fault | None = None
     records = (record for piece in pieces_of([given]) for record in piece.read([given]))
     for record in records:
+        if isinstance(record, Example) and not (
+            record.source[-1].strip() and record.target.strip()
+        ):
+            record = Fault(record.origin, "one of its sides is empty")
         if isinstance(record, Fault):
             faults += 1
+            first = first or record
             continue
         count += 1
         characters += len(record.source[-1]) + len(record.target)
@@ -188,6 +269,7 @@ def _look(config: SourceConfig) -> Source:
         examples=count,
         is_estimate=is_estimate,
         faults=faults,
+        fault=first,
         sample=tuple(sample),
         languages=(
             _language_of([each.source[-1] for each in sample]),

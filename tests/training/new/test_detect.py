@@ -59,7 +59,12 @@ def test_an_archive_is_what_it_contains(tmp_path: Path) -> None:
         archive.writestr("readme.txt.jpg", b"\x00")
         archive.writestr("films/one.srt", FORMATS["subtitles"].example)
     assert detect(tmp_path / "a.zip") == Detected("subtitles")
-    with zipfile.ZipFile(tmp_path / "X.de-en.txt.zip", "w") as archive:
-        archive.writestr("X.de-en.de", "Wer ist da?\n")
-        archive.writestr("X.de-en.en", "Who is there?\n")
-    assert detect(tmp_path / "X.de-en.txt.zip") == Detected("moses", languages=("de", "en"))
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("README.txt", "It has films.\nThey are old.\n")
+        archive.writestr("films/one.srt", FORMATS["subtitles"].example)
+    assert detect(tmp_path / "b.zip") == Detected("subtitles")
+    for name in ("X.de-en.txt.zip", "de-en.txt.zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("X.de-en.de", "Wer ist da?\n")
+            archive.writestr("X.de-en.en", "Who is there?\n")
+        assert detect(tmp_path / name) == Detected("moses", languages=("de", "en"))

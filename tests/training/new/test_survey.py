@@ -63,6 +63,65 @@ def test_a_folder_has_a_source_for_each_format(tmp_path: Path) -> None:
     assert [source.encodings for source in found.sources] == [(), ("utf-8",)]
 
 
+def test_what_comes_with_a_corpus_is_none_of_it(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.csv", ("question,answer", "Who is it?,It is me."))
+    (tmp_path / "LICENSE").write_text("Permission is granted.\nWithout warranty.\n" * 9)
+    (tmp_path / "readme.txt").write_text("These are questions.\nThere are answers.\n" * 9)
+    found = survey([str(tmp_path)], languages=())
+    assert [source.config.format for source in found.sources] == ["table"]
+
+
+def test_files_whose_names_do_not_tell_their_format_are_named(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.csv", ("question,answer", "Who is it?,It is me."))
+    write_rows(tmp_path / "talk", ENGLISH)
+    found = survey([str(tmp_path)], languages=())
+    assert {source.config.path for source in found.sources} == {
+        str(tmp_path),
+        str(tmp_path / "talk"),
+    }
+
+
+def test_a_folder_of_two_sides_is_a_bitext(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        write_rows(tmp_path / f"{part}.en", ENGLISH)
+        write_rows(tmp_path / f"{part}.de", GERMAN)
+    write_rows(tmp_path / "more.tsv", ENGLISH, GERMAN)
+    found = survey([str(tmp_path)], languages=("en", "de"))
+    assert (found.task, found.examples) == ("translate", 90)
+    assert sorted(source.config.format for source in found.sources) == ["bitext", "bitext", "pairs"]
+    write_rows(tmp_path / "val.fr", GERMAN)
+    assert survey([str(tmp_path)], languages=("en", "de")).examples == 90
+    with pytest.raises(CorpusError, match=r"sides in .*fr.* Set --languages to two"):
+        survey([str(tmp_path)], languages=())
+
+
+def test_what_cannot_train_the_task_is_left_out_and_listed(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
+    (tmp_path / "b.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
+    found = survey([str(tmp_path)], languages=())
+    assert [source.config.format for source in found.left_out] == ["subtitles"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.xlsx", "PK\3\4", "Save the sheet as .csv"),
+        ("a.pdf", "%PDF-1.4", "Save its text as .txt"),
+        ("a.xliff", "<xliff/>", "Export it as .tmx"),
+        ("a.jsonl", '{"en": "Yes."}\n', "a.jsonl:1: not a conversation or pair: .*name `columns`"),
+        ("a.tsv", "One thing.\t\nAnother thing.\t \n", "a.tsv:1: one of its sides is empty"),
+        ("a.tmp", "one", "docs/train.md shows each format"),
+        ("a.csv", "id,text\n1,One thing.\n2,Another thing.\n", "docs/train.md"),
+    ],
+)
+def test_files_of_other_kinds_are_told_what_to_do(
+    tmp_path: Path, name: str, content: str, reason: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(CorpusError, match=f"holds an example. .*{reason}"):
+        survey([str(tmp_path / name)], languages=())
+
+
 def test_files_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one line\n")
     with pytest.raises(CorpusError, match="no file of a known format holds an example"):
