@@ -119,7 +119,12 @@ def read_lines(path: Path, lines: LineRange = WHOLE) -> Iterator[tuple[int, str]
             if lines.offset:
                 file.seek(lines.offset)
             else:
-                mark, encoding = encoding_of_mark(file.peek(4)) or (mark, encoding)
+                head = file.peek(4)
+                mark, encoding = encoding_of_mark(head) or (mark, encoding)
+                if head.count(b"\r") > 1 and b"\n" not in head:
+                    raise CorpusError(
+                        f"{path}: its lines end in CR alone. Save it with LF or CRLF."
+                    )
             file.read(len(mark))
             with io.TextIOWrapper(file, encoding, errors="replace", newline="\n") as text:
                 while number + 1 != lines.end and (line := text.readline(LONGEST_LINE)):

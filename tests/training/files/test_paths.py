@@ -138,3 +138,11 @@ def test_what_arrow_cannot_write_is_named() -> None:
         with writing(Path("full")), pa.OSFile("/dev/full", "wb") as sink:
             with pa.ipc.new_file(sink, batch.schema) as writer:
                 writer.write_batch(batch)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_lines_of_old_macs_are_refused(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_bytes("one\teins\rtwo\tzwei\rthree\tdrei\r".encode(encoding))
+    with pytest.raises(CorpusError, match=r"a\.tsv: its lines end in CR alone"):
+        list(read_lines(path))
