@@ -79,7 +79,8 @@ def draw(
     order = np.argsort(-logprobs, axis=1, kind="stable")
     ranked = np.take_along_axis(logprobs, order, axis=1)
     best = np.where(np.isfinite(ranked[:, :1]), ranked[:, :1], 0.0)
-    mass = np.exp((ranked - best) / temperature[:, None])
+    with np.errstate(over="ignore"):  # the smallest temperatures leave the likeliest alone
+        mass = np.exp((ranked - best) / temperature[:, None])
     mass[(np.arange(mass.shape[1]) >= top_k[:, None]) & (top_k > 0)[:, None]] = 0.0
     # A running sum, unlike `sum`, does not depend on how many zeros follow.
     reached = np.cumsum(mass, axis=1)

@@ -28,6 +28,11 @@ def frequencies(**options: float) -> np.ndarray:
     return np.bincount(firsts, minlength=7) / len(firsts)
 
 
+def test_the_smallest_temperature_draws_the_likeliest() -> None:
+    found = frequencies(temperature=5e-324)
+    assert found[CHANCES.argmax()] == 1.0
+
+
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_a_temperature_shapes_the_chances(temperature: float) -> None:
     expected = CHANCES ** (1 / temperature)
