@@ -50,6 +50,9 @@ def source_of(
     except InputError as error:
         raise InvalidField(fields[-1], str(error)) from None
     if task == "translate" and (source.dropped_tokens or source.dropped_turns):
+        if len(turns) > tokenizer.text.context_turns:
+            reads = f"this model reads {tokenizer.text.context_turns} of a dialogue"
+            raise InvalidField(fields[0], f"is too much: {reads}. Received: {len(turns)}")
         received = f"{source.dropped_tokens} tokens and {source.dropped_turns} turns more"
         longest = tokenizer.text.max_source_tokens
         raise InvalidField(

@@ -110,12 +110,19 @@ def test_what_a_dialogue_is_too_long_for_is_counted(tokenizer_model: bytes) -> N
     assert (source.dropped_tokens, source.dropped_turns) == (len(whole) - 4, 2)
 
 
-@pytest.mark.parametrize("turns", [["i am fine, thank you"], ["hello", "hello", "hello"]])
+@pytest.mark.parametrize(
+    ("turns", "field", "reason"),
+    [
+        (["i am fine, thank you"], 0, "is too long: this model reads 6 tokens"),
+        (["hello", "i am fine, thank you"], 1, "is too long: this model reads 6 tokens"),
+        (["hello"] * 3, 0, "is too much: this model reads 2 of a dialogue. Received: 3"),
+    ],
+)
 def test_a_translation_that_would_leave_something_out_is_refused(
-    tokenizer_model: bytes, turns: list[str]
+    tokenizer_model: bytes, turns: list[str], field: int, reason: str
 ) -> None:
     short = Tokenizer(TextConfig(context_turns=2, max_source_tokens=6), tokenizer_model)
     fields = [f"messages.{place}" for place in range(len(turns))]
-    with pytest.raises(InvalidField, match="is too long: this model reads 6 tokens") as caught:
+    with pytest.raises(InvalidField, match=reason) as caught:
         source_of(turns, fields, short, Settings(), "translate")
-    assert caught.value.field == fields[-1]
+    assert caught.value.field == fields[field]
