@@ -65,6 +65,8 @@ async def read_fields(request: Request) -> Fields:
             reason = getattr(error, "message", "no boundary, or not UTF-8")
             raise InvalidField("body", f"is not multipart/form-data ({reason})") from None
     else:
+        if (await request.body()).lstrip().startswith(b"{"):  # as `curl -d` without a header
+            raise InvalidField("body", "is JSON; send it with 'Content-Type: application/json'")
         form = await FormParser(request.headers, request.stream()).parse()
     try:
         items = [(name, await _value(value)) for name, value in form.multi_items()]

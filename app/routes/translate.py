@@ -45,13 +45,17 @@ from app.translation.languages import detect, matching, name_of
 from app.translation.layout import Translation
 from app.translation.subtitles import FORMS, parse_file
 from app.translation.subtitles import form_of as file_form_of
-from app.translation.texts import translate_file, translate_html, translate_text
+from app.translation.texts import TranslatedText, translate_file, translate_html, translate_text
 from app.translation.translator import Translator
 from app.translation.words import word_spans
 
 #: Characters of the texts of a list that suffice to detect the language of all.
 _DETECTED_CHARACTERS = 400
 _PROGRESS_SECONDS = 0.5
+
+#: Certainty from which a text that is in the target's language already is left as it is. Of 1,100
+#: English sentences of three to six words none seems German so certainly; of German ones 97 % do.
+LEAST_CERTAINTY = 0.9
 
 #: Called with the number of sentences that are done, and of all.
 OnProgress = Callable[[int, int], None]
@@ -118,6 +122,9 @@ async def _translated(
     render = translate_html if body.format == "html" else translate_text
     ranked = []
     for text, detection in zip(texts, detections, strict=True):
+        if _is_translated(body.source, detection, body.target):
+            ranked.append(TranslatedText([text], []))
+            continue
         model = await _model(models, detection.language, body.target)
         translator = Translator(
             model, settings, source=detection.language, with_attention=body.with_attention
@@ -174,12 +181,27 @@ def _pairs(models: ModelRegistry) -> list[tuple[str, str]]:
 
 
 def _detection(text: str, source: str, target: str, models: ModelRegistry) -> Detection:
-    """Returns the language that a text is to be read as, with the certainty."""
-    sources = [first for first, second in _pairs(models) if matching(target, [second])]
-    if source != "auto" or not sources:
+    """Returns the language that a text is to be read as, with the certainty; the target's where
+    the text is in that already.
+
+    Raises:
+        InvalidField: if nothing is translated into the target.
+    """
+    if source != "auto":
         return Detection(confidence=100.0, language=source)
-    [(language, share), *_] = detect(text, sources)
+    pairs = [(first, second) for first, second in _pairs(models) if matching(target, [second])]
+    if not pairs:
+        raise InvalidField("target", f"{target!r} is not supported; see /languages")
+    sources = [first for first, _ in pairs]
+    [(language, share), *_] = detect(text, [*sources, pairs[0][1]])
+    if language in sources or share < LEAST_CERTAINTY:
+        [(language, share), *_] = detect(text, sources)
     return Detection(confidence=round(100 * share, 1), language=language)
+
+
+def _is_translated(source: str, detection: Detection, target: str) -> bool:
+    """Tells whether a text was found to be in the target's language already."""
+    return source == "auto" and matching(target, [detection.language]) is not None
 
 
 async def _model(models: ModelRegistry, source: str, target: str) -> ServedModel:
@@ -254,7 +276,11 @@ async def translate_a_file(request: Request) -> Response:
     file = await asyncio.to_thread(parse_file, text, form)
     await _charge(request, [text])
     sample = " ".join(cue.text for cue in file.cues[:100])[:_DETECTED_CHARACTERS]
-    language = _detection(sample, source, target, models).language
+    detection = _detection(sample, source, target, models)
+    if _is_translated(source, detection, target):
+        reason = "the file is in the target's language already; if it is not, name its language"
+        raise InvalidField("source", reason)
+    language = detection.language
     model = await _model(models, language, target)
     translator = Translator(model, settings, source=language, retries=True)
 

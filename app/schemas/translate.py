@@ -6,13 +6,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.schemas.openai import Texts
+
 
 class TranslateRequest(BaseModel):
     """A text, or several, and the languages."""
 
     model_config = ConfigDict(frozen=True)
 
-    q: str | list[str] = Field(description="a text, or a list of texts", examples=["How are you?"])
+    q: Texts = Field(description="a text, or a list of texts", examples=["How are you?"])
     source: str = Field("auto", description="its language; auto: detect it", examples=["en"])
     target: str = Field(description="the language to translate into", examples=["de"])
     format: Literal["text", "html"] = Field(

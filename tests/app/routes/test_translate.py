@@ -83,6 +83,10 @@ def test_the_language_is_detected(client: httpx.Client) -> None:
     answer = client.post("/translate", json=body).json()
     assert answer["translatedText"] == "geh Haus jetzt"
     assert answer["detectedLanguage"] == {"confidence": 100.0, "language": "en"}
+    german = "Ich weiß nicht, was soll es bedeuten"
+    both = client.post("/translate", json={**body, "q": ["go home now", german]}).json()
+    assert both["translatedText"] == ["geh Haus jetzt", german]
+    assert [each["language"] for each in both["detectedLanguage"]] == ["en", "de"]
     found = client.post("/detect", data={"q": "Ich weiß nicht, was soll es bedeuten"}).json()
     assert found[0]["language"] == "de" and found[0]["confidence"] > 90
 
@@ -94,10 +98,12 @@ def test_the_language_is_detected(client: httpx.Client) -> None:
         ({"q": "a"}, "target"),
         ({"q": "a", "target": "de", "source": "fr"}, "'fr'"),
         ({"q": "a", "target": "xx", "source": "en"}, "'xx'"),
+        ({"q": "a", "target": "xx", "source": "auto"}, "target: 'xx'"),
         ({"q": ["a"] * 4, "target": "de", "source": "en"}, "at most 3"),
         ({"q": "a", "target": "de", "source": "en", "alternatives": 16}, "at most 15"),
         ({"q": "a", "target": "de", "source": "en", "format": "pdf"}, "format"),
-        ({"q": {"a": 1}, "target": "de", "source": "en"}, "q"),
+        ({"q": {"a": 1}, "target": "de", "source": "en"}, "q: Input should be a valid list"),
+        ({"q": ["a", 1], "target": "de", "source": "en"}, "q.1: Input"),
     ],
 )
 def test_a_wrong_field_is_named(client: httpx.Client, fields: dict[str, Any], word: str) -> None:
@@ -122,6 +128,20 @@ def test_a_wrong_field_is_named(client: httpx.Client, fields: dict[str, Any], wo
 def test_a_body_that_is_none_is_refused(client: httpx.Client, body: bytes, kind: str) -> None:
     answer = client.post("/translate", content=body, headers={"Content-Type": kind})
     assert answer.status_code == 400 and isinstance(answer.json()["error"], str)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_json_without_its_content_type_is_told(client: httpx.Client, kind: str) -> None:
+    body = b' {"q": "two dogs", "target": "de"}'
+    answer = client.post("/translate", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 400 and "application/json" in answer.json()["error"]
+
+
+def test_a_file_that_is_translated_already_is_told(client: httpx.Client) -> None:
+    text = b"Ich wei\xc3\x9f nicht, was soll es bedeuten"
+    answer = post_file(client, text, "a.txt", source="auto")
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("source: the file is in the target's language already")
 
 
 def test_the_languages_are_those_of_the_models(client: httpx.Client) -> None:
