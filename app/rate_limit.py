@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from model.errors import ConfigError
+
 logger = logging.getLogger(__name__)
 
 #: Buckets that are remembered; that of the client that was away for longest is forgotten first.
@@ -92,15 +94,21 @@ class RedisRateLimiter(RateLimiter):
     Args:
         rate: of every bucket.
         url: `redis://HOST:PORT/DATABASE`.
+
+    Raises:
+        ConfigError: if the URL is none of Redis.
     """
 
     def __init__(self, rate: Rate, url: str) -> None:
         from redis.asyncio import Redis
 
         super().__init__(rate)
-        self._redis = Redis.from_url(
-            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
-        )
+        try:
+            self._redis = Redis.from_url(
+                url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+            )
+        except ValueError as error:
+            raise ConfigError(f"redis_url: {error}. Write it as redis://HOST:6379/0.") from None
         self._script = self._redis.register_script(_TAKE)
         self._pause_ends = 0.0
 

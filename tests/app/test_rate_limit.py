@@ -10,6 +10,7 @@ from fakeredis import TcpFakeServer
 
 from app import rate_limit
 from app.rate_limit import Rate, RateLimiter, RedisRateLimiter
+from model.errors import ConfigError
 
 #: Two tokens a second, five at once.
 RATE = Rate(per_minute=120, burst=5)
@@ -132,3 +133,9 @@ def test_without_redis_limits_are_kept_in_memory(caplog: pytest.LogCaptureFixtur
     assert found == pytest.approx([seconds for *_, seconds in BURST], abs=0.1)
     (record,) = caplog.records  # one line for many requests
     assert "Redis gives no answer" in record.getMessage()
+
+
+@pytest.mark.parametrize("url", ["cache:6379", "http://cache:6379", "redis://cache:one/0"])
+def test_a_url_that_is_none_of_redis_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"redis_url: .* Write it as redis://HOST:6379/0"):
+        RedisRateLimiter(RATE, url)
