@@ -124,7 +124,7 @@ def read_config(path: Path) -> ModelConfig:
         values = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FolderError(f"{path}: no {CONFIG_FILE} in it; this is no model folder.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FolderError(f"{file}: cannot be read as JSON ({error}). Copy it again.") from None
     version = values.get("format_version") if isinstance(values, dict) else None
     if isinstance(version, int) and version > FORMAT_VERSION:

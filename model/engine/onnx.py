@@ -162,7 +162,7 @@ class OnnxEngine:
         threads: threads per operator; 0: one for each core.
 
     Raises:
-        InvalidGraph: if another release wrote a graph.
+        InvalidGraph: if another release wrote a graph, or they are of different networks.
         FolderError: if the shortlist cannot be read.
     """
 
@@ -183,9 +183,12 @@ class OnnxEngine:
         self.has_shortlist = choice is not None
         self._files = [step, *short]
         self._graphs: dict[int, StepGraph] = {}
-        self._graph(1 if short else 0)  # what most requests need
-        names = [each.name for each in self._encoder.get_outputs()]
-        self._outputs = ["keys", "values", *(name for name in names if name.startswith("state_"))]
+        first = self._graph(1 if short else 0)  # what most requests need
+        shapes = {each.name: each.shape for each in self._encoder.get_outputs()}
+        states = [name for name in shapes if name.startswith("state_")]
+        if [shapes[name][-1] for name in states] != first.state_sizes:
+            raise InvalidGraph("the encoder is of another network than the step")
+        self._outputs = ["keys", "values", *states]
 
     @classmethod
     def load(cls, folder: ModelFolder, precision: Precision, *, threads: int = 0) -> OnnxEngine:

@@ -25,11 +25,12 @@ class StepGraph:
     Attributes:
         memory_names: its inputs of sources, `(slots, ...)`.
         state_names: its inputs of the decoder's state, `(slots, width, steps, units)`.
+        state_sizes: the units of each of these.
         has_history: whether some of the state grows with the tokens that were read.
         most_tokens: from how many tokens it chooses.
 
     Raises:
-        InvalidGraph: if another release wrote it.
+        InvalidGraph: if another release wrote it, or it is not of a step.
     """
 
     def __init__(self, graph: bytes, threads: int) -> None:
@@ -38,11 +39,14 @@ class StepGraph:
         # the time of a small step.
         self._run = session._sess.run
         notes = session.get_modelmeta().custom_metadata_map
+        if "most_tokens" not in notes:
+            raise InvalidGraph("it is not the graph of a step")
         self.most_tokens = int(notes["most_tokens"])
         self._fewest_rows = int(notes["fewest_rows"])
         inputs = [each.name for each in session.get_inputs()]
         self.state_names = [name for name in inputs if name.startswith("state_")]
         shapes = {each.name: each.shape for each in session.get_inputs()}
+        self.state_sizes = [shapes[name][-1] for name in self.state_names]
         self._is_history = [isinstance(shapes[name][2], str) for name in self.state_names]
         self.has_history = any(self._is_history)
         self._has_wanted = "wanted" in inputs

@@ -70,7 +70,7 @@ def test_a_newer_format_is_refused(folder: Path) -> None:
         load_folder(folder)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format_version": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format_version": 1}', "[" * 100_000])
 def test_a_broken_config_is_refused(folder: Path, content: str) -> None:
     (folder / "config.json").write_text(content)
     with pytest.raises(FolderError, match=r"config\.json"):

@@ -11,6 +11,7 @@ from model.engine import load_engine
 from model.engine.onnx import OnnxEngine
 from model.errors import EngineError, FolderError
 from model.folder import (
+    DEFAULT_MODEL,
     GRAPH_FILES,
     SHORTLIST_FILES,
     ModelFolder,
@@ -48,6 +49,20 @@ def replaced(exported: Path, path: Path, name: str, content: bytes) -> ModelFold
 def test_broken_graphs_are_named(exported_folder: Path, tmp_path: Path, broken: str) -> None:
     folder = replaced(exported_folder, tmp_path / "broken", broken, b"no graph")
     with pytest.raises(FolderError, match=f"broken: .*{broken}.*Export them anew"):
+        load_engine(folder, "onnx-int8")
+
+
+def test_graphs_that_do_not_fit_each_other_are_refused(
+    exported_folder: Path, tmp_path: Path
+) -> None:
+    encoder, step = GRAPH_FILES["int8"]
+    content = (exported_folder / encoder).read_bytes()
+    folder = replaced(exported_folder, tmp_path / "swapped", step, content)
+    with pytest.raises(FolderError, match=r"Export them anew.*not the graph of a step"):
+        load_engine(folder, "onnx-int8")
+    content = (DEFAULT_MODEL / step).read_bytes()
+    folder = replaced(exported_folder, tmp_path / "mixed", step, content)
+    with pytest.raises(FolderError, match=r"Export them anew.*of another network"):
         load_engine(folder, "onnx-int8")
 
 
