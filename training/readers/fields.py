@@ -96,9 +96,9 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
         group = _group_of(record, fields) or source[0]
         return iter([Example(tuple(source), target, group, place)])
     else:
-        found = None if fields.languages else _conversation_of(record)
-        if found is None:
-            source_text, target = _pair_of(record, fields.languages)
+        found = _conversation_of(record)
+        if found is None or fields.languages:
+            source_text, target = _pair_of(record, fields.languages, found)
             group = _group_of(record, fields) or source_text
             return iter([Example((source_text,), target, group, place)])
         turns = _turns_of(found)
@@ -157,7 +157,11 @@ def _content_of(message: dict[str, Any]) -> Any:
     return None if content == "" else content
 
 
-def _pair_of(record: dict[str, Any], languages: tuple[str, ...]) -> tuple[str, str]:
+def _pair_of(
+    record: dict[str, Any], languages: tuple[str, ...], conversation: list[Any] | None
+) -> tuple[str, str]:
+    """Returns the texts of a pair, which may be a conversation of two turns. Raises ValueError if
+    there is none."""
     inner = record.get(TRANSLATION)
     texts = inner if isinstance(inner, dict) else record
     pairs = (languages, *PAIRS) if languages else PAIRS
@@ -168,6 +172,11 @@ def _pair_of(record: dict[str, Any], languages: tuple[str, ...]) -> tuple[str, s
             if source == "instruction" and isinstance(extra, str) and extra:
                 source_text = f"{source_text} {extra}"
             return source_text, target_text
+    if conversation is not None:
+        turns = _turns_of(conversation)
+        if len(turns) != 2:
+            raise ValueError(f"has {len(turns)} turns; a translation is a text and its answer")
+        return turns[0], turns[1]
     if isinstance(inner, dict) and not languages:
         raise ValueError(f"name two `languages` of its translation: {', '.join(map(str, inner))}")
     if languages:

@@ -47,6 +47,14 @@ def test_pairs_have_many_names(record: dict[str, Any], source: str, target: str)
     assert read(record) == [Example((source,), target, source, "a:1")]
 
 
+def test_a_message_and_its_answer_are_a_translation() -> None:
+    turns = [{"role": "system", "content": "Translate."}]
+    turns += [{"role": "user", "content": "Yes."}, {"role": "assistant", "content": "Ja."}]
+    assert read({"messages": turns}, languages=("en", "de")) == [
+        Example(("Yes.",), "Ja.", "Yes.", "a:1")
+    ]
+
+
 def test_columns_lead_into_records_within_records() -> None:
     record = {"data": {"q": "a", "r.s": "b"}, "doc": 7}
     assert read(record, columns=("data.q", "data.r.s"), group_column="doc") == [
@@ -77,6 +85,7 @@ def test_rows_of_one_group_are_a_conversation() -> None:
         ({"text": "a"}, {}, "name `columns`"),
         ({"translation": {"en": "a", "de": "b"}}, {}, "name two `languages`"),
         ({"translation": {"en": "a"}}, {"languages": ("en", "de")}, "no texts in en and de"),
+        ({"turns": ["a", "b", "c"]}, {"languages": ("en", "de")}, "has 3 turns; a translation is"),
         ({"a": "x", "b": None}, {"columns": ("a", "b")}, "has no text in b"),
         ({"a": "x"}, {"columns": ("a",)}, "expected a list of turns"),
         ({"a": "x", "b": "y"}, {"columns": ("a", "b"), "group_column": "c"}, "no value in c"),
