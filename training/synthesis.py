@@ -1,10 +1,12 @@
 """Examples that models write: a student's targets by its teachers, sources by back-translation.
 
-Both are files of lines that a recipe reads. A run that was killed goes on after the last chunk.
+Both are files of lines that a recipe reads. A run that was killed goes on after the last chunk, if
+models, options and texts are the same.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from model.config import SearchOptions
 from model.generator import Generator
 from model.text.normalise import normalise
 from training.errors import CorpusError
+from training.files.archives import is_file, stat_of
 from training.files.paths import read_lines, writing
 from training.metrics import bleu_tokenizer
 from training.prepare.prepare import open_prepared
@@ -75,7 +78,7 @@ def distill(
         FolderError: if a teacher is broken.
     """
     loaded = [_teacher(path) for path in teachers]
-    train = open_prepared(recipe).train
+    corpus = open_prepared(recipe)
     language = recipe.languages[-1] if recipe.languages else ""
     metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(language))
 
@@ -86,7 +89,9 @@ def distill(
             for text in _kept(beam, reference, keep, metric):
                 yield _line((*turns, text))
 
-    written = _write(output, _distinct(train), write)
+    configs = [teacher.generator.config.model_dump_json() for teacher in loaded]
+    made_from = [corpus.fingerprint, keep, *configs]
+    written = _write(output, _distinct(corpus.train), write, made_from)
     return f"{output}: {written:,} examples that {len(loaded)} models wrote"
 
 
@@ -104,9 +109,11 @@ def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = Fals
         a line that says what was written.
 
     Raises:
-        CorpusError: if a file cannot be read or written.
+        CorpusError: if a file cannot be read or written, or the output is the texts.
         FolderError: if the model is broken.
     """
+    if output.exists() and texts.exists() and output.samefile(texts):
+        raise CorpusError(f"{output}: is the file that is read. Name another output.")
     generator = Generator.load(model)
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
     own = generator.config.search.greedy().model_copy(update=drawn)
@@ -118,8 +125,14 @@ def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = Fals
             yield _line((candidates[0].text, text))
 
     lines = (normalise(line) for _, line in read_lines(texts))
-    written = _write(output, (((text,), text) for text in lines if text), write)
+    made_from = [generator.config.model_dump_json(), options.model_dump_json(), _stamp_of(texts)]
+    written = _write(output, (((text,), text) for text in lines if text), write, made_from)
     return f"{output}: {written:,} pairs"
+
+
+def _stamp_of(texts: Path) -> str:
+    stat = stat_of(texts) if is_file(texts) else None  # else `read_lines` says that there is none
+    return f"{texts} {stat and stat.st_size} {stat and stat.st_mtime_ns}"
 
 
 def _teacher(path: Path) -> Teacher:
@@ -150,15 +163,20 @@ def _distinct(train: Shard) -> Iterator[Row]:
 
 
 def _write(
-    output: Path, rows: Iterable[Row], write: Callable[[Sequence[Row]], Iterator[str]]
+    output: Path,
+    rows: Iterable[Row],
+    write: Callable[[Sequence[Row]], Iterator[str]],
+    made_from: Iterable[str],
 ) -> int:
     """Writes the lines of all rows, a chunk at a time, beside `output`, which appears when they are
     complete. Returns the number of lines.
 
+    The file beside it is named after `made_from`, so that no run goes on with the lines of another.
     Each chunk ends with an empty line, so that a run that goes on knows how many are whole; they
     are left out in the end.
     """
-    partial = output.with_name(f"{output.name}.partial")
+    digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:8]
+    partial = output.with_name(f"{output.name}.{digest}.partial")
     with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         done = _cut_after_last_chunk(partial)

@@ -74,16 +74,45 @@ def test_what_was_written_before_a_kill_is_kept(
 
     output = tmp_path / "pairs.tsv"
     with pytest.raises(KeyboardInterrupt):
-        synthesis._write(output, rows, write)
+        synthesis._write(output, rows, write, ["a"])
     assert not output.exists()
-    with (tmp_path / "pairs.tsv.partial").open("a") as file:
+    [partial] = tmp_path.glob("pairs.tsv.*.partial")
+    with partial.open("a") as file:
         file.write("half a li")
-    assert synthesis._write(output, rows, write) == 7
+    assert synthesis._write(output, rows, write, ["a"]) == 7
     assert output.read_text() == "".join(f"source {i}\ttarget {i}\n" for i in range(7))
     assert asked.count("target 3") == 1
     assert asked.count("target 4") == 2
 
 
+def test_lines_of_another_run_are_not_gone_on_with(
+    fitted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "CHUNK", 1)
+    texts, output = fitted / "texts.txt", fitted / "killed.tsv"
+    texts.write_text("one two\nthree four\n")
+
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", stop)
+        with pytest.raises(KeyboardInterrupt):
+            backtranslate(fitted / "model", texts, output, sample=True)
+    texts.write_text("five six\nseven eight\n")
+    backtranslate(fitted / "model", texts, output)
+    found = [each for each in read_pairs(output) if isinstance(each, Example)]
+    assert [each.target for each in found] == ["five six", "seven eight"]
+
+
+def test_the_texts_are_not_written_over(fitted: Path) -> None:
+    texts = fitted / "own.txt"
+    texts.write_text("one two\n")
+    with pytest.raises(CorpusError, match=r"own\.txt: is the file that is read"):
+        backtranslate(fitted / "model", texts, texts)
+    assert texts.read_text() == "one two\n"
+
+
 def test_nothing_to_write_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="nothing was read"):
-        synthesis._write(tmp_path / "a.tsv", [], lambda rows: iter(()))
+        synthesis._write(tmp_path / "a.tsv", [], lambda rows: iter(()), [])
