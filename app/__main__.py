@@ -1,4 +1,4 @@
-"""`python -m app`: serves a model. What is set comes from the environment; `--help` lists it."""
+"""`python -m app`: serves a model. Settings come from the environment; `--help` lists them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def main(arguments: list[str] | None = None, program: str = "python -m app") -> 
 
 
 def _parse(arguments: list[str] | None, program: str) -> None:
-    rows = (f"  {name}\n      {text} (default: {value})" for name, value, text in settings_table())
+    rows = (
+        f"  {name}\n      {text} (default: {value or 'unset'})"
+        for name, value, text in settings_table()
+    )
     argparse.ArgumentParser(
         prog=program,
         description="Serves a model over HTTP.",

@@ -31,103 +31,133 @@ class Settings(BaseSettings):
     )
 
     model: Path = Field(
-        DEFAULT_MODEL, description="folder of the model that answers where a request names none"
+        DEFAULT_MODEL, description="model folder that answers requests which name no model"
     )
     models: Path | None = Field(
-        None, description="folder of further model folders, which requests name"
+        None, description="folder of additional model folders, which requests select by name"
     )
     reload_seconds: float = Field(
         2.0,
         ge=0,
         le=3600,
-        description="time between two looks for changed model folders, which are then loaded; "
-        "0: never",
+        description="interval between checks for changed model folders, which are then "
+        "reloaded; 0: never",
     )
     max_model_memory_mib: int = Field(
         4_096,
         ge=1,
         le=2**24,
-        description="memory of the models' processes, in MiB; beyond it, models that were not used "
-        "for long are unloaded until a request names them",
+        description="memory limit of all model processes together, in MiB; above it, the least "
+        "recently used models are unloaded until a request names them",
     )
     engine: EngineName = Field(
-        "auto", description="keras, onnx or onnx-int8; auto: the fastest that works here"
+        "auto", description="keras, onnx or onnx-int8; auto: the fastest one available"
     )
     threads: int = Field(
         0, ge=0, le=1024, description="threads per ONNX Runtime operator; 0: cores minus one"
     )
     rerank_model: Path | None = Field(
         None,
-        description="folder of a second model, for requests to the first with a rerank_weight",
+        description="folder of a second model, for requests to the default model with a "
+        "rerank_weight",
     )
-    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
-    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
-    access_log: bool = Field(True, description="log a line for each request")
-    log_format: LogFormat = Field("text", description="text or json: lines for people or programs")
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0: all addresses")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free port")
+    access_log: bool = Field(True, description="log one line per request")
+    log_format: LogFormat = Field("text", description="text for people, json for programs")
     drain_seconds: float = Field(
         0.0,
         ge=0,
         le=3600,
-        description="time after SIGTERM in which the server still takes requests, but says that it "
-        "is not ready",
+        description="time after SIGTERM in which the server still accepts requests but reports "
+        "that it is not ready",
     )
     api_keys: Path | None = Field(
-        None, description="file with the SHA-256 sums of API keys; without it nobody needs a key"
+        None, description="file with the SHA-256 hashes of API keys; unset: no key is required"
     )
     rate_limit_per_minute: float = Field(
         0.0,
         ge=0,
         le=10**6,
-        description="plain requests of one client in a minute, by its key or address; costly ones "
-        "count several times; 0: any number",
+        description="plain requests per minute for each client, identified by its key or "
+        "address; a costly request counts as several; 0: unlimited",
     )
     rate_limit_burst: float = Field(
-        60.0, ge=1, le=10**6, description="plain requests of one client at once, after a pause"
+        60.0,
+        ge=1,
+        le=10**6,
+        description="plain requests that a client may send at once after a pause",
     )
     redis_url: str | None = Field(
-        None, description="Redis in which several servers share these limits: redis://HOST:6379/0"
+        None,
+        description="Redis server through which several servers share these limits: "
+        "redis://HOST:6379/0",
     )
     cors_origins: str = Field(
-        "", description="origins of pages that may call the server, with commas between; *: all"
+        "", description="comma-separated origins whose pages may call the server; *: all"
     )
     root_path: str = Field(
         "",
         pattern="^(/[^/]+)*$",
-        description="path under which a proxy serves the server, and which it cuts off: /chat",
+        description="path prefix that a proxy strips before it forwards a request: /chat",
     )
     max_connections: int = Field(
-        1_000, ge=2, le=100_000, description="open connections; beyond that requests get 503"
+        1_000,
+        ge=2,
+        le=100_000,
+        description="maximum number of open connections; further requests get 503",
     )
-    max_body_bytes: int = Field(65_536, ge=1, le=2**30, description="largest request body")
+    max_body_bytes: int = Field(
+        65_536, ge=1, le=2**30, description="maximum size of a request body"
+    )
     max_file_bytes: int = Field(
-        16_777_216, ge=1, le=2**30, description="largest body of `/translate_file`"
+        16_777_216, ge=1, le=2**30, description="maximum size of a `/translate_file` body"
     )
-    max_message_characters: int = Field(4_000, ge=1, le=10**6, description="longest message")
-    max_messages: int = Field(64, ge=1, le=10_000, description="most messages of a dialogue")
+    max_message_characters: int = Field(
+        4_000, ge=1, le=10**6, description="maximum length of a message"
+    )
+    max_messages: int = Field(
+        64, ge=1, le=10_000, description="maximum number of messages in a dialogue"
+    )
     max_batch: int = Field(
-        64, ge=1, le=10_000, description="most messages of a batch, which are answered together"
+        64,
+        ge=1,
+        le=10_000,
+        description="maximum number of messages in a batch, which are answered together",
     )
-    max_beam_size: int = Field(16, ge=1, le=64, description="largest beam_size of a request")
-    max_reply_tokens: int = Field(256, ge=1, le=1024, description="largest max_tokens of a request")
+    max_beam_size: int = Field(
+        16, ge=1, le=64, description="highest beam_size that a request may set"
+    )
+    max_reply_tokens: int = Field(
+        256, ge=1, le=1024, description="highest max_tokens that a request may set"
+    )
     max_blocked_words: int = Field(
-        64, ge=0, le=10_000, description="most blocked_words of a request"
+        64, ge=0, le=10_000, description="maximum number of blocked_words in a request"
     )
     blocked_words: str = Field(
-        "", description="words or phrases that no answer contains, with commas between"
+        "", description="comma-separated words or phrases that no answer contains"
     )
-    max_required_words: int = Field(8, ge=0, le=64, description="most required_words of a request")
+    max_required_words: int = Field(
+        8, ge=0, le=64, description="maximum number of required_words in a request"
+    )
     max_rows: int = Field(
-        128, ge=1, le=4096, description="rows decoded together; a beam of 4 needs 4 rows"
+        128, ge=1, le=4096, description="rows decoded together; a beam of 4 takes 4 rows"
     )
-    max_queue: int = Field(512, ge=1, le=10_000, description="requests that wait for free rows")
+    max_queue: int = Field(
+        512, ge=1, le=10_000, description="maximum number of requests that wait for free rows"
+    )
     request_timeout_seconds: float = Field(
-        30.0, gt=0, le=3600, description="time for an answer; after it a request gets 504"
+        30.0,
+        gt=0,
+        le=3600,
+        description="time limit for an answer; a request that exceeds it gets 504",
     )
     worker_timeout_seconds: float = Field(
         10.0,
         ge=0.1,
         le=3600,
-        description="time for a step of the model's process; after it the process is restarted",
+        description="time limit for one step of a model process; a process that exceeds it is "
+        "restarted",
     )
 
     @model_validator(mode="after")
@@ -156,11 +186,18 @@ def read_settings() -> Settings:
 
 def settings_table() -> list[tuple[str, str, str]]:
     """Returns the environment variable, default and meaning of every setting, for `--help` and the
-    docs."""
+    docs. A setting that is unset by default has the default ""."""
     return [
-        (ENV_PREFIX + name.upper(), str(field.default), str(field.description))
+        (ENV_PREFIX + name.upper(), _shown(field.default), str(field.description))
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _shown(default: object) -> str:
+    """Returns a default as it is written in an environment variable."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "" if default is None else str(default)
 
 
 def _unknown_variables(environment: Iterable[str]) -> list[str]:

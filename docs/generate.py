@@ -20,36 +20,39 @@ from training.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent
 
-#: Whose fields are flags of `python -m model`.
+#: Documents whose fields are flags of `python -m model`.
 FLAGS = (RequestOptions, SearchOptions)
 
 
 def settings_rows() -> str:
-    """Environment variables of the server."""
-    rows = (f"| `{name}` | `{default}` | {text} |" for name, default, text in settings_table())
+    """Returns the environment variables of the server."""
+    rows = (
+        f"| `{name}` | {f'`{default}`' if default else 'unset'} | {text} |"
+        for name, default, text in settings_table()
+    )
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
 
 
 def compose_rows() -> str:
-    """Environment variables that mean the same inside a container as outside."""
+    """Returns the environment variables that mean the same inside a container as outside."""
     others = {f"{ENV_PREFIX}{name}" for name in ("HOST", "PORT", "API_KEYS")}
     return "\n".join(f"  {name}:" for name, _, _ in settings_table() if name not in others)
 
 
 def recipe_rows() -> str:
-    """Keys of a recipe."""
+    """Returns the keys of a recipe."""
     rows = (f"| `{key}` | {default} | {text} |" for key, default, text in _keys(Recipe, ""))
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
 
 
 def format_rows() -> str:
-    """Formats of corpora."""
+    """Returns the corpus formats."""
     rows = (
         f"| `{name}` | {', '.join(info.tasks)} | {_files_of(info)} "
         f"| {info.meaning}{_keys_of(info)} | {_example(info.example)} |"
         for name, info in FORMATS.items()
     )
-    head = ["| format | task | files | what stands in it | example |", "|---|---|---|---|---|"]
+    head = ["| format | task | files | contents | example |", "|---|---|---|---|---|"]
     return "\n".join([*head, *rows])
 
 
@@ -58,18 +61,19 @@ def _files_of(info: FormatInfo) -> str:
 
 
 def _keys_of(info: FormatInfo) -> str:
-    keys = [f"needs `{key}`" for key in info.needs] + [f"takes `{key}`" for key in info.takes]
-    return f" ({', '.join(keys)})" if keys else ""
+    named = {"required": info.needs, "optional": info.takes}
+    keys = [f"{kind}: {', '.join(f'`{key}`' for key in of)}" for kind, of in named.items() if of]
+    return f" ({'; '.join(keys)})" if keys else ""
 
 
 def _example(text: str) -> str:
-    """A tiny file in one cell of a table."""
+    """Returns a small file as one table cell."""
     lines = text.replace("|", "\\|").replace("\t", " ⇥ ").split("\n")
     return "<br>".join(f"`{line}`" if line else "" for line in lines)
 
 
 def request_rows() -> str:
-    """Fields of a body of `POST /reply`."""
+    """Returns the fields of a `POST /reply` body."""
     properties = ReplyRequest.model_json_schema()["properties"]
     rows = (
         f"| `{name}` | {_type_of(schema)} | {schema.get('description', '')} |"
@@ -79,7 +83,7 @@ def request_rows() -> str:
 
 
 def _type_of(schema: dict[str, Any]) -> str:
-    """A JSON schema's type in a few words."""
+    """Returns the type of a JSON schema in a few words."""
     kinds = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
     (kind,) = kinds
     if "enum" in kind:
@@ -116,6 +120,8 @@ def _document_of(field: FieldInfo) -> type[Document] | None:
 def _default_of(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
+    if field.default is None:
+        return "unset"
     return (
         f"`{field.default!r}`".replace("'", '"')
         .replace("`()`", "`[]`")
@@ -127,11 +133,13 @@ def _default_of(field: FieldInfo) -> str:
 def _meaning_of(field: FieldInfo) -> str:
     choices = [str(each) for each in get_args(field.annotation) if isinstance(each, str)]
     listed = ", ".join(f"`{choice}`" for choice in choices)
-    return "; ".join(part for part in (field.description or "", listed) if part)
+    if not (field.description and listed):
+        return field.description or listed
+    return f"{field.description} ({listed})"
 
 
 def rule_rows() -> str:
-    """Rules of cleaning."""
+    """Returns the cleaning rules."""
     rows = []
     for name, rule in RULES.items():
         tasks = [task for task, names in DEFAULT_RULES.items() if name in names]
@@ -148,7 +156,7 @@ def rule_rows() -> str:
 
 
 def search_flag_rows() -> str:
-    """Flags of `python -m model`."""
+    """Returns the flags of `python -m model`."""
     cells = ((flag.replace("|", "\\|"), text) for flag, text in flag_rows(*FLAGS))
     rows = (f"| `{flag}` | {text} |" for flag, text in cells)
     return "\n".join(["| flag | meaning |", "|---|---|", *rows])
@@ -163,7 +171,7 @@ TABLES = {
 
 
 def filled(page: str) -> str:
-    """The text of `page`, a key of `TABLES`, with its tables as they should be."""
+    """Returns the text of `page`, a key of `TABLES`, with its tables generated anew."""
     text = (ROOT / page).read_text()
     for name, rows in TABLES[page].items():
         comment = r" *(?:<!--|#) "

@@ -45,60 +45,78 @@ class Document(BaseModel):
 class NetworkShape(Document):
     """Sizes and parts of a token model, without what its tokenizer decides."""
 
-    embedding_units: int = Field(256, ge=1, description="size of a token's vector")
-    encoder: Encoder = Field("recurrent", description="how sources are read")
+    embedding_units: int = Field(256, ge=1, description="size of a token embedding")
+    encoder: Encoder = Field("recurrent", description="type of encoder")
     decoder: Decoder = Field(
         "recurrent",
-        description="how targets are written; `ssru` is a Transformer's decoder with a recurrent "
-        "unit in place of self-attention: a step costs the same at any length",
+        description="type of decoder; `ssru` is a Transformer decoder with a recurrent unit in "
+        "place of self-attention: a step costs the same at any length",
     )
     cell: Cell = Field("gru", description="recurrent cell of encoder and decoder")
-    encoder_layers: int = Field(1, ge=1, description="layers of the encoder")
+    encoder_layers: int = Field(1, ge=1, description="number of encoder layers")
     encoder_units: int = Field(
-        256, ge=1, description="units per layer, and direction of a recurrent encoder"
+        256, ge=1, description="units per layer, and per direction of a recurrent encoder"
     )
-    bidirectional: bool = Field(True, description="a recurrent encoder reads in both directions")
-    decoder_layers: int = Field(1, ge=1, description="layers of the decoder")
-    decoder_units: int = Field(512, ge=1, description="units per layer")
+    bidirectional: bool = Field(
+        True, description="read in both directions, with a recurrent encoder"
+    )
+    decoder_layers: int = Field(1, ge=1, description="number of decoder layers")
+    decoder_units: int = Field(512, ge=1, description="units per decoder layer")
     attention: Attention = Field("general", description="attention score of a recurrent decoder")
     heads: int = Field(
-        4, ge=1, description="attention heads of Transformer layers, and of `multihead`"
+        4, ge=1, description="attention heads of Transformer layers and of `multihead`"
     )
     encoder_feed_forward_units: int = Field(
-        1024, ge=1, description="hidden units between two layers of a Transformer encoder"
+        1024, ge=1, description="hidden units of the feed-forward blocks in a Transformer encoder"
     )
     decoder_feed_forward_units: int = Field(
-        1024, ge=0, description="the same of a Transformer or SSRU decoder; 0: none"
+        1024,
+        ge=0,
+        description="the same in a Transformer or SSRU decoder; 0: no feed-forward blocks",
     )
     input_feeding: bool = Field(
-        False, description="the last readout is part of the next input; slower to train"
+        False, description="feed the last readout into the next input; slower to train"
     )
     residual: bool = Field(
-        False, description="recurrent layers, but the first, add their input to their output"
+        False, description="add the input of each recurrent layer but the first to its output"
     )
     layer_norm: bool = Field(
-        False, description="recurrent layers, but the first, read their input normalised"
+        False, description="normalise the input of each recurrent layer but the first"
     )
     share_embeddings: bool = Field(
-        False, description="one table for source and target; needs one joint vocabulary"
+        False,
+        description="use one embedding table for source and target; needs a shared vocabulary",
     )
-    tie_output: bool = Field(True, description="the output projection is the embedding transposed")
+    tie_output: bool = Field(
+        True, description="use the transposed embedding as the output projection"
+    )
     dropout: float = Field(
         0.2,
         ge=0.0,
         lt=1.0,
-        description="dropout rate of each recurrent layer's input and of readouts; in Transformer "
-        "layers, of what is added to the input",
+        description="dropout rate of the input of recurrent layers and of readouts; in "
+        "Transformer layers, of the output of each block",
     )
     embedding_dropout: float | None = Field(
-        None, ge=0.0, lt=1.0, description="rate of the first layers' input; none: `dropout`"
+        None,
+        ge=0.0,
+        lt=1.0,
+        description="dropout rate of the first layers' input; unset: `dropout`",
     )
     recurrent_dropout: float = Field(
-        0.0, ge=0.0, lt=1.0, description="rate of a recurrent layer's last output; slower to train"
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="dropout rate of a recurrent layer's last output; slower to train",
     )
-    attention_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="rate of attention weights")
+    attention_dropout: float = Field(
+        0.0, ge=0.0, lt=1.0, description="dropout rate of attention weights"
+    )
     word_dropout: float = Field(
-        0.0, ge=0.0, lt=1.0, description="share of the tokens that are not seen in training"
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="share of tokens that are hidden from the model in training",
     )
 
     @model_validator(mode="after")
@@ -179,15 +197,19 @@ class NetworkConfig(NetworkShape):
 class TextConfig(Document):
     """The way from text to tokens, the same in training and in serving."""
 
-    lowercase_source: bool = Field(False, description="read sources in lower case")
+    lowercase_source: bool = Field(False, description="lowercase the source")
     plain_punctuation: bool = Field(
-        False, description="straight quotes, no space before , . ? ! and inside contractions"
+        False,
+        description="normalise punctuation: straight quotes, no space before , . ? ! or inside "
+        "contractions",
     )
     context_turns: int = Field(
-        1, ge=1, le=16, description="number of turns of a dialogue that the model reads"
+        1, ge=1, le=16, description="number of dialogue turns that the model reads"
     )
-    max_source_tokens: int = Field(128, ge=2, description="longer sources lose their oldest tokens")
-    shared_vocabulary: bool = Field(True, description="one tokenizer for source and target")
+    max_source_tokens: int = Field(
+        128, ge=2, description="sources longer than this lose their oldest tokens"
+    )
+    shared_vocabulary: bool = Field(True, description="use one tokenizer for source and target")
 
 
 class SearchOptions(Document):
@@ -199,48 +221,59 @@ class SearchOptions(Document):
     """
 
     beam_size: int = Field(
-        1, ge=1, le=64, description="hypotheses kept at each step, or sampled; 1 is greedy search"
+        1,
+        ge=1,
+        le=64,
+        description="hypotheses kept at each step, or number of samples; 1 is greedy search",
     )
     n_best: int = Field(
         1,
         ge=1,
         le=64,
-        description="candidates to return, at most `beam_size`; a request that gives only this one "
-        "widens the beam",
+        description="candidates to return, at most `beam_size`; a request that sets only this "
+        "one widens the beam",
     )
     length_penalty: float = Field(
         0.6,
         ge=0.0,
         le=5.0,
-        description="0 prefers short candidates, higher values longer ones; 1 divides by length",
+        description="0 favours short candidates, higher values longer ones; 1 divides by length",
     )
-    min_tokens: int = Field(0, ge=0, le=1024, description="tokens of the shortest candidate")
-    max_tokens: int = Field(64, ge=1, le=1024, description="tokens after which a candidate is cut")
+    min_tokens: int = Field(
+        0, ge=0, le=1024, description="minimum length of a candidate, in tokens"
+    )
+    max_tokens: int = Field(
+        64,
+        ge=1,
+        le=1024,
+        description="maximum length of a candidate, in tokens; longer ones are cut",
+    )
     coverage_penalty: float = Field(
-        0.0, ge=0.0, le=10.0, description="penalty for words of the source without attention"
+        0.0, ge=0.0, le=10.0, description="penalty for source words that get no attention"
     )
     diversity: float = Field(
         0.0,
         ge=0.0,
         le=10.0,
-        description="penalty for candidates that differ only in their end: in nats, for each "
-        "better continuation of the same hypothesis",
+        description="penalty for candidates that differ only at the end: nats for each better "
+        "continuation of the same hypothesis",
     )
     no_repeat_ngram: int = Field(
-        0, ge=0, le=64, description="no sequence of n tokens comes twice in a candidate; 0: off"
+        0, ge=0, le=64, description="n-grams of this size never occur twice in a candidate; 0: off"
     )
     repetition_penalty: float = Field(
         1.0,
         ge=1.0,
         le=10.0,
-        description="above 1, tokens that were used become less likely: multiplies their "
-        "log-probability",
+        description="above 1, makes tokens that have already occurred less likely: multiplies "
+        "their log-probability",
     )
     temperature: float = Field(
         0.0,
         ge=0.0,
         le=10.0,
-        description="above 0: samples `beam_size` candidates; below 1 safer, above 1 more varied",
+        description="above 0: samples `beam_size` candidates; below 1 is safer, above 1 more "
+        "varied",
     )
     top_k: int = Field(
         50,
@@ -252,42 +285,46 @@ class SearchOptions(Document):
         1.0,
         gt=0.0,
         le=1.0,
-        description="samples from the likeliest tokens that together have this probability",
+        description="samples from the smallest set of likeliest tokens that together have this "
+        "probability",
     )
     shortlist: bool = Field(
         True,
         description="choose from likely words only, if the model has a shortlist; false is slower",
     )
     seed: int | None = Field(
-        None, ge=0, lt=2**63, description="the same seed, the same samples; none: others each time"
+        None,
+        ge=0,
+        lt=2**63,
+        description="the same seed gives the same samples; unset: different samples each time",
     )
     rerank_weight: float = Field(
         0.0,
         ge=0.0,
         le=10.0,
-        description="weight of a second model's score in the order of a beam's hypotheses, against "
-        "candidates that would answer anything; needs a second model",
+        description="weight of a second model's score when the hypotheses of a beam are ranked, "
+        "which demotes generic candidates; needs a second model",
     )
     blocked_words: tuple[str, ...] = Field(
         (),
-        description="words or phrases that no candidate contains; those of a request come beside "
-        "the model's",
+        description="words or phrases that no candidate contains; those of a request are added "
+        "to the model's",
     )
     no_repeat_reply: bool = Field(
-        False, description="no reply is one that the dialogue has already"
+        False, description="never give a reply that the dialogue already contains"
     )
     fallback_reply: str = Field(
         "",
         max_length=1000,
-        description="the reply where the model does not know: in place of one with a confidence "
-        "below `min_confidence`; none: all replies are given",
+        description="reply to give in place of one whose confidence is below `min_confidence`; "
+        "unset: always give the model's reply",
     )
     min_confidence: float | None = Field(
         None,
         ge=0.0,
         le=1.0,
-        description="of a reply, by how similar the message is to a known question that has it; "
-        "none: `fit` chooses it",
+        description="minimum confidence of a reply: how similar the message is to a known "
+        "question that has this reply; unset: `fit` chooses it",
     )
 
     def greedy(self) -> Self:
@@ -316,10 +353,12 @@ class ModelConfig(Document):
     format_version: Literal[1] = 1
     name: str = Field(min_length=1, max_length=100)
     task: Task
-    languages: tuple[str, ...] = Field((), description="(source, target), or one for a dialogue")
+    languages: tuple[str, ...] = Field(
+        (), description="(source, target), or one language for a dialogue"
+    )
     network: NetworkConfig
     text: TextConfig
-    reverse: bool = Field(False, description="it reads targets and writes their sources")
+    reverse: bool = Field(False, description="the model reads targets and writes their sources")
     search: SearchOptions = SearchOptions()
     training: dict[str, Any] = Field({}, description="recipe, corpus, versions, metrics")
     sha256: dict[str, str] = Field({}, description="file name -> hex digest")

@@ -1,4 +1,4 @@
-"""Formats of corpora, with what the docs show of each."""
+"""Corpus formats, and their descriptions in the docs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Format = Literal[
     "subtitle-pairs",
 ]
 
-#: Most pairs of `subtitle-pairs` with a lower score are of sentences that only one file has.
+#: Most pairs of `subtitle-pairs` below this score hold sentences that only one file has.
 MIN_SCORE = 0.4
 
 
@@ -39,12 +39,12 @@ class FormatInfo:
     """Description of a format.
 
     Attributes:
-        tasks: tasks that it can train.
+        tasks: tasks that can be trained on it.
         suffixes: suffixes of the files to read in a folder or an archive; empty: all files.
         meaning: contents of the file, for the docs.
         example: a tiny file, with LF between lines and TAB between columns.
-        needs: keys that a source of this format must have.
-        takes: keys that a source of this format may have.
+        needs: keys that a source of this format must set.
+        takes: keys that a source of this format may set.
     """
 
     tasks: tuple[Task, ...]
@@ -66,9 +66,9 @@ FORMATS: dict[Format, FormatInfo] = {
     "opensubtitles": FormatInfo(
         tasks=("reply",),
         suffixes=(".xml",),
-        meaning="OpenSubtitles as OPUS ships it, raw, tokenised or parsed: files, folders, or the "
-        "`.zip` of a language, which is read without unpacking; all subtitles of a film stay "
-        "together",
+        meaning="OpenSubtitles as distributed by OPUS, raw, tokenised or parsed: files, folders, "
+        "or the `.zip` of a language, which is read without unpacking; all subtitles of a film go "
+        "into the same split",
         example='<document><s id="1"><time id="T1S" value="00:00:01,000"/>- Who is there?</s>\n'
         '<s id="2">- It is me.<time id="T1E" value="00:00:02,500"/></s></document>',
         takes=("scene_pause", "turn_pause"),
@@ -76,16 +76,16 @@ FORMATS: dict[Format, FormatInfo] = {
     "exchanges": FormatInfo(
         tasks=("reply",),
         suffixes=(".tsv", ".txt"),
-        meaning="an exchange a line: message TAB reply; further columns before the reply are "
+        meaning="one exchange per line: message TAB reply; extra columns before the reply are "
         "earlier turns",
         example="Who is there?\tIt is me.",
     ),
     "jsonl": FormatInfo(
         tasks=("reply", "translate"),
         suffixes=(".jsonl", ".json", ".ndjson"),
-        meaning="a record a line, or in a `.json` an array of them: `turns`, `messages` as "
-        "OpenAI's API has them, `conversations`, `dialog`; `source` and `target`; `translation`, "
-        "by `languages`; or fields that `columns` name (`data.text`)",
+        meaning="one record per line, or an array of records in a `.json` file: `turns`, "
+        "`messages` as in OpenAI's API, `conversations`, `dialog`; `source` and `target`; "
+        "`translation`, by `languages`; or the fields named in `columns` (`data.text`)",
         example='{"turns": ["Who is there?", "It is me."]}\n'
         '{"messages": [{"role": "user", "content": "Hi."}, '
         '{"role": "assistant", "content": "Hello."}]}',
@@ -94,15 +94,15 @@ FORMATS: dict[Format, FormatInfo] = {
     "lines": FormatInfo(
         tasks=("reply",),
         suffixes=(".txt",),
-        meaning="a turn a line; an empty line ends a conversation",
+        meaning="one turn per line; an empty line ends a conversation",
         example="Who is there?\nIt is me.\n\nGood morning.\nMorning.",
     ),
     "conversations": FormatInfo(
         tasks=("reply",),
         suffixes=(".txt",),
-        meaning="small talk written by hand: messages, and replies to them in lines that begin "
-        "with `>`; an empty line ends a conversation, `|` separates wordings of one meaning, "
-        "`#` begins a comment",
+        meaning="hand-written small talk: messages, and replies on lines that begin with `>`; an "
+        "empty line ends a conversation, `|` separates wordings with the same meaning, `#` begins "
+        "a comment",
         example="hello | hi there\n> Hello! How are you?\nfine, thanks\n> Good to hear.",
     ),
     "cornell": FormatInfo(
@@ -120,14 +120,14 @@ FORMATS: dict[Format, FormatInfo] = {
     "whatsapp": FormatInfo(
         tasks=("reply",),
         suffixes=(".txt",),
-        meaning="a chat that WhatsApp exported, of any phone and region; names become `@name`",
+        meaning="a WhatsApp chat export, from any phone and region; names become `@name`",
         example="[31.12.20, 21:15:03] Anna: Who is there?\n[31.12.20, 21:16:40] Ben: It is me.",
         takes=("conversation_pause", "keep_names"),
     ),
     "telegram": FormatInfo(
         tasks=("reply",),
         suffixes=(".json",),
-        meaning="`result.json` of Telegram Desktop, of one chat or of all; names become `@name`",
+        meaning="`result.json` from Telegram Desktop, of one chat or all; names become `@name`",
         example='{"messages": [{"type": "message", "date": "2020-12-31T21:15:03", '
         '"from_id": "user1", "text": "Who is there?"},\n'
         '{"type": "message", "date": "2020-12-31T21:16:40", "from_id": "user2", '
@@ -137,7 +137,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "discord": FormatInfo(
         tasks=("reply",),
         suffixes=(".csv", ".json"),
-        meaning="a channel as DiscordChatExporter writes it; names become `@name`",
+        meaning="a channel exported by DiscordChatExporter; names become `@name`",
         example="AuthorID,Author,Date,Content,Attachments,Reactions\n"
         "1,Anna,2020-12-31T21:15:03+00:00,Who is there?,,\n"
         "2,Ben,2020-12-31T21:16:40+00:00,It is me.,,",
@@ -146,7 +146,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "table": FormatInfo(
         tasks=("reply", "translate"),
         suffixes=(".tsv", ".csv"),
-        meaning="`columns` of a table, by name, or by number if it has no header row",
+        meaning="a table; `columns` are names, or numbers if it has no header row",
         example="id,question,answer\n7,Who is there?,It is me.",
         needs=("columns",),
         takes=("group_column",),
@@ -154,7 +154,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "parquet": FormatInfo(
         tasks=("reply", "translate"),
         suffixes=(".parquet",),
-        meaning="records as in `jsonl`, of data sets of Hugging Face and others",
+        meaning="records as in `jsonl`, such as datasets from Hugging Face",
         example='translation: {"en": "Who is there?", "de": "Wer ist da?"}',
         takes=("columns", "group_column", "languages"),
     ),
@@ -168,23 +168,23 @@ FORMATS: dict[Format, FormatInfo] = {
     "moses": FormatInfo(
         tasks=("translate",),
         suffixes=(),
-        meaning="line-aligned files whose names end in the codes of `languages` (of the source or "
-        "of the recipe), as OPUS ships them in a `.zip`: `X.de-en.de` and `X.de-en.en`",
+        meaning="line-aligned files whose names end in the codes of `languages` (set in the source "
+        "or the recipe), as distributed by OPUS in a `.zip`: `X.de-en.de` and `X.de-en.en`",
         example="Wer ist da?",
         needs=("languages",),
     ),
     "pairs": FormatInfo(
         tasks=("translate",),
         suffixes=(".tsv", ".txt"),
-        meaning="a pair a line, as Tatoeba (manythings.org) and Anki have them: source TAB target; "
+        meaning="one pair per line, as in Tatoeba (manythings.org) and Anki: source TAB target; "
         "further columns are ignored",
         example="Who is there?\tWer ist da?\tCC-BY 2.0",
     ),
     "tmx": FormatInfo(
         tasks=("translate",),
         suffixes=(".tmx",),
-        meaning="a translation memory; `languages` (of the source or of the recipe) are its source "
-        "and target",
+        meaning="a translation memory; `languages` (set in the source or the recipe) choose its "
+        "source and target",
         example='<tu><tuv xml:lang="en"><seg>Yes.</seg></tuv>'
         '<tuv xml:lang="de"><seg>Ja.</seg></tuv></tu>',
         needs=("languages",),
@@ -192,8 +192,8 @@ FORMATS: dict[Format, FormatInfo] = {
     "xces": FormatInfo(
         tasks=("translate",),
         suffixes=(".xml",),
-        meaning="alignments of OPUS (`de-en.xml.gz`) of the documents in `documents`, which are "
-        "raw, tokenised or parsed; all links of a film stay together",
+        meaning="OPUS alignments (`de-en.xml.gz`) of the raw, tokenised or parsed files in "
+        "`documents`; all links of a film go into the same split",
         example='<cesAlign><linkGrp fromDoc="de/1.xml.gz" toDoc="en/1.xml.gz">\n'
         '<link xtargets="1 2;1"/></linkGrp></cesAlign>',
         takes=("documents", "languages"),
@@ -201,7 +201,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "subtitle-pairs": FormatInfo(
         tasks=("translate",),
         suffixes=(".srt", ".vtt", ".ass", ".ssa", ".sub"),
-        meaning="two subtitle files of each film, `path` and `target_path`, aligned by their times",
+        meaning="two subtitle files per film, `path` and `target_path`, which are aligned by time",
         example="1\n00:00:01,000 --> 00:00:02,500\n- Who is there?\n- It is me.",
         needs=("target_path",),
         takes=("min_score",),
@@ -209,7 +209,7 @@ FORMATS: dict[Format, FormatInfo] = {
     "scan": FormatInfo(
         tasks=("translate",),
         suffixes=(".txt",),
-        meaning="commands and actions (Lake and Baroni 2018)",
+        meaning="SCAN commands and actions (Lake and Baroni 2018)",
         example="IN: jump twice OUT: I_JUMP I_JUMP",
     ),
 }

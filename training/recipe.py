@@ -29,71 +29,75 @@ class SourceConfig(Document):
     format: Format
     path: str = Field(
         min_length=1,
-        description="a file, a folder or a glob; .gz, .xz, .zst and .zip are unpacked",
+        description="file, folder or glob; .gz, .xz, .zst and .zip are unpacked",
     )
     target_path: str = Field(
         "",
-        description="the other side, for `bitext` and `subtitle-pairs`; two globs of films belong "
-        "together where their `*` mean the same",
+        description="target side, for `bitext` and `subtitle-pairs`; with two globs, files "
+        "whose `*` match the same text form a pair",
     )
     min_score: float = Field(
-        MIN_SCORE, ge=0.0, le=1.0, description="of the pairs of `subtitle-pairs` that are kept"
+        MIN_SCORE, ge=0.0, le=1.0, description="minimum score of a pair, for `subtitle-pairs`"
     )
     languages: tuple[str, ...] = Field(
         (),
-        description="codes of source and target, for formats whose files name languages; none: "
+        description="codes of source and target, for formats whose files name languages; unset: "
         "those of the recipe",
     )
     columns: tuple[str, ...] = Field(
         (),
-        description="of a `table`, by name or by number from 1: source and target; or turns, the "
-        "last of which is the reply; or the only one with text, where each row is a turn. Of "
-        "`jsonl` and `parquet`, by name, `outer.inner` of records within records; the only one may "
-        "be a list of turns",
+        description="of a `table`, by name or by number from 1: source and target; or the "
+        "turns, with the reply last; or a single text column with one turn per row. Of `jsonl` "
+        "and `parquet`, by name, with `outer.inner` for nested records; a single column may hold "
+        "a list of turns",
     )
     group_column: str = Field(
-        "", description="of these columns: rows with the same value are one conversation or film"
+        "",
+        description="column that groups the rows: those with the same value are one "
+        "conversation or film",
     )
     scene_pause: float = Field(
-        4.0, gt=0.0, description="seconds of silence that end a scene of subtitles"
+        4.0, gt=0.0, description="seconds of silence that end a scene, in subtitles"
     )
     conversation_pause: float = Field(
-        6.0, gt=0.0, description="hours of silence that end a conversation of a chat"
+        6.0, gt=0.0, description="hours of silence that end a conversation, in chats"
     )
-    keep_names: bool = Field(
-        False, description="keep the names of the speakers in the texts of a chat"
-    )
+    keep_names: bool = Field(False, description="keep the speakers' names in the text, in chats")
     documents: tuple[str, ...] = Field(
         (),
-        description="folders and archives with the documents that an alignment of `xces` aligns; "
-        "none: its own folder, and the archives in it",
+        description="folders and archives with the documents that an `xces` alignment links; "
+        "unset: its own folder and the archives in it",
     )
     turn_pause: float = Field(
-        0.25, ge=0.0, description="seconds; cues of subtitles that are closer can be one turn"
+        0.25,
+        ge=0.0,
+        description="seconds of silence; cues closer together than this may be one turn, in "
+        "subtitles",
     )
     keep_language: str = Field(
-        "", description="code of the language to read where cues of `subtitles` show two"
+        "", description="code of the language to keep where cues show two, in subtitles"
     )
     split: Literal["auto", "train", "dev", "test"] = Field(
-        "auto", description="part that it belongs to; `auto`: parts are drawn from it"
+        "auto",
+        description="split that the source belongs to; `auto`: divide it into train, dev and test",
     )
     repeat: float = Field(
         1.0,
         gt=0.0,
         le=1000.0,
-        description="times that its training part occurs in an epoch; 0.2 draws a fifth of it",
+        description="times that its training examples occur in an epoch; 0.2 draws a fifth of them",
     )
-    swap: bool = Field(False, description="read the target as the source")
+    swap: bool = Field(False, description="swap source and target")
     target_tag: str = Field(
         "",
         pattern=r"^(<[a-z0-9_-]+>)?$",
-        description="begins each source, as in `<2de>`: what its target is like. You write it "
-        "before a text to get such an answer",
+        description="tag at the start of each source that names a kind of target, such as "
+        "`<2de>`; put it before a text to get that kind",
     )
     variants: tuple[Variant, ...] = Field(
         (),
-        description="kinds of variation of messages, drawn anew in each epoch, so that a reply "
-        "does not depend on them: `case`, `final_punctuation`, `apostrophes`, `openers`, `typos`",
+        description="variations of messages, drawn anew in each epoch, so that replies do not "
+        "depend on them: `case`, `final_punctuation`, `apostrophes`, `openers`, `typos`",
     )
 
     @model_validator(mode="after")
@@ -127,21 +131,22 @@ class CorpusConfig(Document):
 
     sources: tuple[SourceConfig, ...]
     rules: tuple[SerializeAsAny[Rule], ...] | None = Field(
-        None, description="rules that drop examples; none: the default rules of the task"
+        None, description="rules that drop examples; unset: the default rules of the task"
     )
     max_source_tokens: int = Field(
         64,
         ge=2,
-        description="longer examples are left out; a dialogue counts as the model reads it",
+        description="longer examples are dropped; a dialogue counts as the model reads it",
     )
-    max_target_tokens: int = Field(64, ge=2, description="longer examples are left out")
+    max_target_tokens: int = Field(64, ge=2, description="longer examples are dropped")
     dev_fraction: float = Field(
         0.01,
         ge=0.0,
         le=0.5,
-        description="of conversations, films or sources; at least 50 examples or a tenth; 0: none",
+        description="share of conversations, films or sources held out for dev, at least 50 "
+        "examples or a tenth; 0: none",
     )
-    test_fraction: float = Field(0.01, ge=0.0, le=0.5, description="of the same, for test")
+    test_fraction: float = Field(0.01, ge=0.0, le=0.5, description="the same for test")
 
     @field_validator("sources")
     @classmethod
@@ -160,12 +165,14 @@ class CorpusConfig(Document):
 class TokenizerConfig(TextConfig):
     """The tokenizer to train."""
 
-    vocab_size: int = Field(8000, ge=16, description="upper bound; small corpora give fewer pieces")
-    type: Literal["unigram", "bpe", "word"] = Field("unigram", description="kind of its pieces")
+    vocab_size: int = Field(
+        8000, ge=16, description="maximum vocabulary size; small corpora give fewer pieces"
+    )
+    type: Literal["unigram", "bpe", "word"] = Field("unigram", description="type of tokenizer")
     byte_fallback: bool | None = Field(
         None,
-        description="write characters without a piece as bytes, 256 pieces more, so that none is "
-        "unknown; none: for translation with 2,000 pieces or more",
+        description="write characters without a piece as bytes (256 more pieces), so that none "
+        "is unknown; unset: true for translation with 2,000 pieces or more",
     )
 
 
@@ -175,26 +182,33 @@ class FitConfig(Document):
     batch_tokens: int | None = Field(
         None,
         ge=16,
-        description="target tokens of a batch, padding included; none: 2,048, or for a small "
+        description="target tokens per batch, padding included; unset: 2,048, or for a small "
         "corpus a 128th of its tokens, at least 512",
     )
     epochs: int | None = Field(
-        None, ge=1, description="at most; none: 10, or as many as give 2,500 steps, up to 100"
+        None,
+        ge=1,
+        description="maximum number of epochs; unset: 10, or as many as give 2,500 steps, up to "
+        "100",
     )
     learning_rate: float | None = Field(
-        None, gt=0.0, description="peak, of Adam; none: 0.001, or 0.004 to learn by heart"
+        None,
+        gt=0.0,
+        description="peak learning rate of Adam; unset: 0.001, or 0.004 to learn by heart",
     )
     warmup_steps: int | None = Field(
         None,
         ge=0,
-        description="steps until the peak rate, at most half of the run; none: a twentieth of the "
-        "run, at most 1,000",
+        description="steps until the peak learning rate, at most half of the run; unset: a "
+        "twentieth of the run, at most 1,000",
     )
     decay: Literal["none", "cosine", "inverse_sqrt"] = Field(
-        "cosine", description="of the learning rate after the peak"
+        "cosine", description="decay of the learning rate after the peak"
     )
     weight_decay: float = Field(
-        0.0, ge=0.0, description="of AdamW, times the learning rate; biases are spared"
+        0.0,
+        ge=0.0,
+        description="weight decay of AdamW, multiplied by the learning rate; biases are exempt",
     )
     accumulate: int = Field(
         1, ge=1, description="batches whose gradients are averaged for one update of the weights"
@@ -202,10 +216,10 @@ class FitConfig(Document):
     average_steps: int = Field(
         0,
         ge=0,
-        description="steps over which the weights are averaged (exponentially), at most a tenth "
-        "of the run: the average is scored and kept; 0: off",
+        description="steps of the exponential moving average of the weights, at most a tenth of "
+        "the run; the average is what is scored and saved; 0: off",
     )
-    clip_norm: float = Field(1.0, gt=0.0, description="largest norm of all gradients together")
+    clip_norm: float = Field(1.0, gt=0.0, description="maximum norm of all gradients together")
     label_smoothing: float = Field(
         0.0, ge=0.0, lt=1.0, description="probability that is spread over all tokens"
     )
@@ -213,42 +227,46 @@ class FitConfig(Document):
         0.0,
         ge=0.0,
         le=1.0,
-        description="share of the texts whose pieces are drawn anew in each epoch, which "
+        description="share of the texts that are segmented anew in each epoch, which "
         "regularises small corpora (subword regularization); needs tokenizer.type `unigram`",
     )
     best_by: Literal["loss", "bleu"] = Field(
         "loss",
-        description="score of dev by which the best epoch is chosen; `bleu`: of greedy answers to "
+        description="dev score that decides which epoch is best; `bleu`: of greedy answers to "
         "at most 500 sources",
     )
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
     patience: int = Field(
-        5, ge=1, description="epochs without a better score of dev before training stops"
+        5, ge=1, description="epochs without a better dev score before training stops"
     )
-    precision: TrainingPrecision = Field("float32", description="of the layers' computations")
+    precision: TrainingPrecision = Field(
+        "float32", description="numeric precision of the layers"
+    )
     word_vectors: str = Field(
         "",
-        description="a file of word vectors from which the source embeddings of whole words start: "
-        "a word and its numbers in each line, as GloVe and word2vec (text) have them",
+        description="file of word vectors that initialise the source embeddings of whole words: "
+        "a word and its numbers on each line, as in GloVe and word2vec (text)",
     )
-    seed: int = Field(1, ge=0, description="of weights, order and dropout")
+    seed: int = Field(1, ge=0, description="seed of weights, order and dropout")
 
 
 class Recipe(Document):
     """A run."""
 
     name: str = Field(
-        min_length=1, max_length=100, pattern=r"^[\w.-]+$", description="of the model"
+        min_length=1, max_length=100, pattern=r"^[\w.-]+$", description="name of the model"
     )
-    task: Task = Field(description="what the model does")
-    languages: tuple[str, ...] = Field((), description="source and target, or one for replies")
-    description: str = Field("", description="what the model is, for its card")
-    licence: str = Field("", description="of the data, for the model's card")
+    task: Task = Field(description="task of the model")
+    languages: tuple[str, ...] = Field(
+        (), description="source and target, or one language for replies"
+    )
+    description: str = Field("", description="description for the model card")
+    licence: str = Field("", description="licence of the data, for the model card")
     output: str = Field(
-        min_length=1, description="the folder that receives data, checkpoints and the model"
+        min_length=1, description="folder for the data, the checkpoints and the model"
     )
     start_from: str = Field(
-        "", description="a model folder to fine-tune; its tokenizer and network are taken over"
+        "", description="model folder to fine-tune; its tokenizer and network are reused"
     )
     corpus: CorpusConfig
     tokenizer: TokenizerConfig = TokenizerConfig()

@@ -8,16 +8,16 @@ from pydantic import BaseModel, Field
 
 
 class Readiness(BaseModel):
-    """The server takes requests, and the load that it has."""
+    """State and load of a server that accepts requests."""
 
     status: Literal["ready"] = "ready"
     models: dict[str, Literal["ready", "restarting", "unloaded"]] = Field(
-        description="state of each model; one that is unloaded is loaded by the next request to it"
+        description="state of each model; the next request to an unloaded model loads it"
     )
-    waiting: int = Field(description="requests that wait for rows")
-    rows_in_use: int = Field(description="rows that requests in search may fill")
-    steps: int = Field(description="steps of the decoder since the start")
+    waiting: int = Field(description="requests waiting for rows")
+    rows_in_use: int = Field(description="rows reserved for the requests being decoded")
+    steps: int = Field(description="decoder steps since the server started")
     compilations: int = Field(
-        description="programs that were compiled while requests waited, or graphs that TensorFlow "
-        "traced; 0 on a GPU, where all are compiled before"
+        description="programs compiled, or graphs traced by TensorFlow, while requests waited; 0 "
+        "on a GPU, where all are compiled in advance"
     )

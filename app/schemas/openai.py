@@ -1,4 +1,4 @@
-"""Bodies of the routes that OpenAI's clients use, as far as these models can do what they say."""
+"""Bodies of the routes that OpenAI clients use, limited to what these models support."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing_extensions import TypedDict  # before Python 3.12, pydantic needs th
 
 from model.config import MOST_DRAWN
 
-#: Fields of OpenAI's that the models here cannot do, and the values under which they do nothing.
+#: OpenAI fields that the models do not support, and the values that have no effect.
 NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
     "audio": (),
     "best_of": (1,),
@@ -41,7 +41,7 @@ Texts = Annotated[
 
 
 class _Lenient(BaseModel):
-    """Keeps unknown fields: clients send fields of services that they know beside this one."""
+    """Keeps unknown fields: clients also send fields of other services."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True, allow_inf_nan=False)
 
@@ -49,7 +49,7 @@ class _Lenient(BaseModel):
 class ContentPart(_Lenient):
     """A part of a message."""
 
-    type: str = Field(description="text; other kinds are refused")
+    type: str = Field(description="text; other types are refused")
     text: str | None = None
 
 
@@ -69,24 +69,29 @@ class ChatMessage(_Lenient):
 class StreamOptions(_Lenient):
     """Options of a stream."""
 
-    include_usage: bool | None = Field(None, description="send the usage in a chunk of its own")
+    include_usage: bool | None = Field(None, description="send the usage in a final chunk")
 
 
 class _Sampling(_Lenient):
-    """What the two kinds of completions have in common."""
+    """Fields shared by both kinds of completion."""
 
     model: str = Field(description="name of the model")
-    max_tokens: int | None = Field(None, ge=1, description="tokens after which a reply is cut")
+    max_tokens: int | None = Field(
+        None, ge=1, description="maximum length of a reply, in tokens; longer ones are cut"
+    )
     temperature: float | None = Field(
-        None, ge=0.0, le=2.0, description="0 takes the likeliest; without it the model's own search"
+        None,
+        ge=0.0,
+        le=2.0,
+        description="0 takes the likeliest token; unset: the model's own search",
     )
     top_p: float | None = Field(
-        None, gt=0.0, le=1.0, description="below 1, draws from the likeliest tokens only"
+        None, gt=0.0, le=1.0, description="below 1, samples from the likeliest tokens only"
     )
-    n: int | None = Field(None, ge=1, description="choices to return")
-    stop: Texts | None = Field(None, description="up to 4 texts that end a reply")
-    seed: int | None = Field(None, description="the same seed, the same draws")
-    stream: bool | None = Field(None, description="send the reply while it is made")
+    n: int | None = Field(None, ge=1, description="number of choices to return")
+    stop: Texts | None = Field(None, description="up to 4 texts that end the reply")
+    seed: int | None = Field(None, description="the same seed gives the same samples")
+    stream: bool | None = Field(None, description="stream the reply while it is generated")
     stream_options: StreamOptions | None = None
     top_k: int | None = Field(None, ge=0, le=MOST_DRAWN, description="as in POST /reply")
     beam_size: int | None = Field(None, ge=1, description="as in POST /reply")
@@ -97,37 +102,39 @@ class _Sampling(_Lenient):
 
 
 class ChatRequest(_Sampling):
-    """A dialogue, whose last turn is answered."""
+    """A dialogue whose last turn is answered."""
 
-    messages: list[ChatMessage] = Field(description="oldest first; earlier ones are context")
+    messages: list[ChatMessage] = Field(
+        description="oldest first; the last one is answered, earlier ones are context"
+    )
     max_completion_tokens: int | None = Field(None, ge=1, description="the same as max_tokens")
     logprobs: bool | None = Field(None, description="return the log-probability of each token")
     top_logprobs: int | None = Field(
-        None, ge=0, le=20, description="likeliest tokens to return for each place"
+        None, ge=0, le=20, description="number of likeliest tokens to return for each position"
     )
 
 
 class CompletionRequest(_Sampling):
-    """One text or several, each of which is answered."""
+    """One or more texts, each answered on its own."""
 
-    prompt: Texts = Field(description="a text, or several independent ones")
+    prompt: Texts = Field(description="a text, or a list of independent texts")
     logprobs: int | None = Field(
-        None, ge=0, le=5, description="likeliest tokens to return for each place"
+        None, ge=0, le=5, description="number of likeliest tokens to return for each position"
     )
 
 
 class Usage(BaseModel):
-    """The size of the request and of its answer."""
+    """Token counts of the request and its answer."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
-    prompt_tokens_dropped: int = Field(description="oldest tokens, which the model did not read")
-    turns_dropped: int = Field(description="oldest messages, which the model did not read")
+    prompt_tokens_dropped: int = Field(description="oldest tokens that the model did not read")
+    turns_dropped: int = Field(description="oldest messages that the model did not read")
 
 
 class TopLogprob(BaseModel):
-    """A token that was likely in a place."""
+    """A likely token at a position."""
 
     token: str
     logprob: float
@@ -161,7 +168,7 @@ def _is_none(value: Any) -> bool:
 
 
 class _Checked(BaseModel):
-    """How sure the model is, as in the answers of POST /reply."""
+    """Confidence of the model, as in the answers of POST /reply."""
 
     confidence: float | None = Field(
         None, exclude_if=_is_none, description="as in the answers of POST /reply"
@@ -192,7 +199,7 @@ class ChatCompletion(BaseModel):
 
 
 class ChatDelta(TypedDict, total=False):
-    """What a chunk adds to a reply."""
+    """Text that a chunk adds to a reply."""
 
     role: Literal["assistant"]
     content: str
@@ -248,18 +255,18 @@ class Completion(BaseModel):
 
 
 class Model(BaseModel):
-    """A model that is served."""
+    """A served model."""
 
     id: str
     object: Literal["model"] = "model"
-    created: int = Field(description="when its folder was loaded, in seconds since 1970")
+    created: int = Field(description="time at which its folder was loaded, in seconds since 1970")
     owned_by: Literal["seq2seq"] = "seq2seq"
     task: Literal["reply", "translate"]
     languages: list[str]
 
 
 class ModelList(BaseModel):
-    """The models that are served."""
+    """The served models."""
 
     object: Literal["list"] = "list"
     data: list[Model]
@@ -275,6 +282,6 @@ class OpenAIErrorDetail(BaseModel):
 
 
 class OpenAIError(BaseModel):
-    """An error in the shape that OpenAI's clients read."""
+    """An error in OpenAI's format."""
 
     error: OpenAIErrorDetail

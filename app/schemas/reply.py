@@ -12,7 +12,7 @@ from model.search.options import RequestOptions
 
 
 class _Strict(BaseModel):
-    """No unknown fields, no conversion between types."""
+    """Forbids unknown fields and type conversion."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -21,7 +21,7 @@ class Turn(_Strict):
     """One turn of a dialogue. Only its position matters to the model, not its role."""
 
     role: Literal["user", "assistant"] = Field(
-        description="the models here take no instructions: `system` is refused"
+        description="`system` is refused: the models take no instructions"
     )
     content: str
 
@@ -46,24 +46,24 @@ BatchItem = Annotated[
 
 
 class _Messages(_Strict):
-    """What is answered, and by whom."""
+    """The messages to answer, and the model that answers them."""
 
     model: str | None = Field(
-        None, description="name of the model; without it the server's default model answers"
+        None, description="name of the model; unset: the server's default model"
     )
-    message: str | None = Field(None, description="one message", examples=["How are you?"])
+    message: str | None = Field(None, description="a single message", examples=["How are you?"])
     messages: list[Message] | None = Field(
         None, description="a dialogue, oldest turn first; the model answers the last turn"
     )
     batch: list[BatchItem] | None = Field(
         None,
-        description="independent messages, or dialogues, which are answered together in one answer",
+        description="independent messages or dialogues, answered together in one response",
     )
 
 
 def _optional(field: FieldInfo) -> Any:
-    """Returns type and field of an option that a body may leave out, with the bounds of `field`.
-    What is a tuple in a document is a list in JSON."""
+    """Returns type and field of an optional option, with the bounds of `field`. A tuple of a
+    document becomes a list in JSON."""
     kind: Any = field.annotation
     if get_origin(kind) is tuple:
         kind = list[get_args(kind)[0]]  # type: ignore[misc]
@@ -77,34 +77,35 @@ _OPTIONS: dict[str, Any] = {
     for name, field in document.model_fields.items()
 }
 
-#: The options of a search, all of which a body may leave out.
+#: The options of a search, all optional.
 _Options: Any = create_model("_Options", __base__=_Strict, **_OPTIONS)
 
 
 class ReplyRequest(_Options, _Messages):
-    """A message, as `message`, `messages` or `batch`, and options. The model has defaults for
-    these."""
+    """A message, as `message`, `messages` or `batch`, and options, which default to the
+    model's."""
 
     with_attention: bool = Field(False, description="return the attention weights")
-    stream: bool = Field(False, description="send the reply as events while it is made")
+    stream: bool = Field(False, description="stream the reply as events while it is generated")
 
     def given(self, document: type[Document]) -> dict[str, Any]:
-        """Returns the options that the body gives, by the fields of `document`."""
+        """Returns the options set in the body that are fields of `document`."""
         names = self.model_fields_set & document.model_fields.keys()
         values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
 
 class _Checked(BaseModel):
-    """How sure the model is; only of one that was trained with a `fallback_reply`."""
+    """Confidence of the model; only set if it was trained with a `fallback_reply`."""
 
     confidence: float | None = Field(
         None,
-        description="from 0 to 1, in the model's reply: how similar the message is to a known "
-        "question that has it",
+        description="of the model's reply, 0 to 1: how similar the message is to a known "
+        "question that has this reply",
     )
     is_fallback: bool | None = Field(
-        None, description="whether the text is the `fallback_reply`, since confidence is too low"
+        None,
+        description="whether the text is the `fallback_reply`, because the confidence is too low",
     )
 
 
@@ -113,31 +114,30 @@ class Candidate(_Checked):
 
     text: str
     score: float = Field(description="log-probability after the length penalty, in nats")
-    tokens: list[str] = Field(
-        description="its pieces, as the tokenizer splits it; none of a fallback"
-    )
+    tokens: list[str] = Field(description="pieces of the text; empty for a fallback")
     attention_weights: list[list[float]] | None = Field(
-        None, description="of each piece, and of the end, on each piece of `source_tokens`"
+        None,
+        description="weights of each piece, and of the end, over the pieces of `source_tokens`",
     )
 
 
 class Usage(BaseModel):
-    """The size of the request and of its answer."""
+    """Token counts of the request and its answer."""
 
-    prompt_tokens: int = Field(description="tokens of the source, its end included")
+    prompt_tokens: int = Field(description="tokens of the source, including its end token")
     prompt_tokens_dropped: int = Field(
-        description="oldest tokens, which the model did not read because the message is too long"
+        description="oldest tokens that the model did not read because the message is too long"
     )
-    turns_dropped: int = Field(description="oldest turns, which the model did not read at all")
+    turns_dropped: int = Field(description="oldest turns that the model did not read")
     completion_tokens: int = Field(description="tokens of all candidates together")
 
 
 class BatchAnswer(BaseModel):
     """The answer to a `batch`."""
 
-    replies: list[ReplyAnswer] = Field(description="one for each item of the batch, in its order")
+    replies: list[ReplyAnswer] = Field(description="one answer per item, in the order of the batch")
     model: str = Field(description="name of the model that answered")
-    latency_ms: float = Field(description="time within the server")
+    latency_ms: float = Field(description="time spent in the server")
 
 
 class Delta(BaseModel):
@@ -159,7 +159,7 @@ class ReplyAnswer(_Checked):
     finish_reason: Literal["stop", "length"] = Field(
         description="length: the reply was cut at max_tokens"
     )
-    latency_ms: float = Field(description="time within the server")
+    latency_ms: float = Field(description="time spent in the server")
 
 
 EXAMPLES: dict[str, Any] = {

@@ -10,21 +10,23 @@ from app.schemas.openai import Texts
 
 
 class TranslateRequest(BaseModel):
-    """A text, or several, and the languages."""
+    """One or more texts and their languages."""
 
     model_config = ConfigDict(frozen=True)
 
     q: Texts = Field(description="a text, or a list of texts", examples=["How are you?"])
-    source: str = Field("auto", description="its language; auto: detect it", examples=["en"])
+    source: str = Field(
+        "auto", description="language of the text; auto: detect it", examples=["en"]
+    )
     target: str = Field(description="the language to translate into", examples=["de"])
     format: Literal["text", "html"] = Field(
-        "text", description="html: tags stay, and go round the words that they were round"
+        "text", description="html: tags are kept, around the same words"
     )
     alternatives: int = Field(0, ge=0, description="number of further translations to return")
     with_attention: bool = Field(
-        False, description="also return what each word of the translation attends to"
+        False, description="also return the attention of each word of the translation"
     )
-    api_key: str | None = Field(None, description="a key, where the server needs one")
+    api_key: str | None = Field(None, description="API key, if the server requires one")
 
 
 class Detection(BaseModel):
@@ -39,25 +41,29 @@ class AttendingSentence(BaseModel):
 
     source: str
     target: str
-    source_words: list[tuple[int, int]] = Field(description="start and end of each in `source`")
-    target_words: list[tuple[int, int]] = Field(description="start and end of each in `target`")
+    source_words: list[tuple[int, int]] = Field(
+        description="start and end of each word in `source`"
+    )
+    target_words: list[tuple[int, int]] = Field(
+        description="start and end of each word in `target`"
+    )
     attention: list[list[float]] | None = Field(
-        description="of each word of `target` on each word of `source`; null where it is unknown"
+        description="weights of each word of `target` over the words of `source`; null if unknown"
     )
 
 
 class TranslateAnswer(BaseModel):
-    """The translation; lists where `q` is a list."""
+    """The translation; lists if `q` is a list."""
 
     translatedText: str | list[str]
     detectedLanguage: Detection | list[Detection] | None = Field(
-        None, description="only with the source auto"
+        None, description="only if `source` is auto"
     )
     alternatives: list[str] | list[list[str]] | None = Field(
-        None, description="only where they were asked for; fewer where the search found fewer"
+        None, description="only on request; fewer than requested if the search found fewer"
     )
     sentences: list[AttendingSentence] | None = Field(
-        None, description="only with `with_attention`; those of all texts"
+        None, description="only with `with_attention`: the sentences of all texts"
     )
 
 
@@ -71,7 +77,7 @@ class DetectRequest(BaseModel):
 
 
 class Language(BaseModel):
-    """A language that texts may be in, and those that they can be translated into."""
+    """A source language and its target languages."""
 
     code: str
     name: str
@@ -79,13 +85,13 @@ class Language(BaseModel):
 
 
 class TranslateFileAnswer(BaseModel):
-    """Where the translated file is."""
+    """URL of the translated file."""
 
     translatedFileUrl: str
 
 
 class Progress(BaseModel):
-    """Sentences of a file that are translated, and all of them."""
+    """Number of translated sentences of a file, and of all its sentences."""
 
     done: int
     total: int
@@ -98,7 +104,7 @@ class TextError(BaseModel):
 
 
 class FrontendSettings(BaseModel):
-    """What a page for this server needs to know."""
+    """Settings that LibreTranslate's web page reads."""
 
     apiKeys: bool = False
     charLimit: int
@@ -111,7 +117,7 @@ class FrontendSettings(BaseModel):
 
 
 class Health(BaseModel):
-    """The server runs."""
+    """State of a running server."""
 
     status: Literal["ok"] = "ok"
 

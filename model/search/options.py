@@ -24,14 +24,14 @@ class RequestOptions(Document):
 
     decoding: Decoding | None = Field(
         None,
-        description="greedy takes the likeliest token at each step, beam keeps several hypotheses, "
-        "sample draws",
+        description="greedy takes the likeliest token at each step, beam keeps several "
+        "hypotheses, sample draws at random",
     )
     prefix: str = Field("", description="text with which every candidate begins")
     required_words: tuple[str, ...] = Field(
         (),
-        description="words or phrases that every candidate contains unless it is cut; "
-        "needs a beam, which is the default then",
+        description="words or phrases that every candidate contains unless it is cut; needs a "
+        "beam, which then becomes the default",
     )
 
 

@@ -13,15 +13,14 @@ from model.config import Document, Task
 
 
 class Rule(Document):
-    """One entry of `corpus.rules`: its name, and settings that have defaults."""
+    """One entry of `corpus.rules`: its name and its settings, which have defaults."""
 
     rule: str
 
 
 class UnicodeRule(Rule):
-    """damaged text: U+FFFD, private or unassigned characters, UTF-8 that was read as cp1252
-    (`Ã¤`). Texts are in NFKC and without invisible characters for all rules that follow, and for
-    the tokenizer"""
+    """damaged text: U+FFFD, private or unassigned characters, UTF-8 that was decoded as cp1252
+    (`Ã¤`). All later rules and the tokenizer see texts in NFKC without invisible characters"""
 
     rule: Literal["unicode"] = "unicode"
 
@@ -30,17 +29,17 @@ class LengthRule(Rule):
     """a side that is too short or too long, before it is tokenised"""
 
     rule: Literal["length"] = "length"
-    least_words: int = Field(1, ge=1, description="of each side")
-    most_words: int = Field(200, ge=1, description="of each side")
-    most_characters: int = Field(1000, ge=1, description="of each side")
+    least_words: int = Field(1, ge=1, description="minimum number of words per side")
+    most_words: int = Field(200, ge=1, description="maximum number of words per side")
+    most_characters: int = Field(1000, ge=1, description="maximum number of characters per side")
 
 
 class RatioRule(Rule):
     """sides whose lengths in characters differ too much; a Chinese character counts as three, a
-    kana or a Hangul syllable as two"""
+    kana or Hangul syllable as two"""
 
     rule: Literal["ratio"] = "ratio"
-    most: float = Field(3.0, ge=1.0, description="length of the longer side by that of the shorter")
+    most: float = Field(3.0, ge=1.0, description="maximum ratio of the longer side to the shorter")
     slack: int = Field(15, ge=0, description="characters added to both lengths")
 
 
@@ -48,63 +47,68 @@ class RepeatsRule(Rule):
     """one character, or one phrase of up to four words, repeated in a row"""
 
     rule: Literal["repeats"] = "repeats"
-    most_characters: int = Field(10, ge=1, description="equal characters in a row")
-    most_phrases: int = Field(4, ge=1, description="equal phrases in a row")
+    most_characters: int = Field(
+        10, ge=1, description="maximum number of equal characters in a row"
+    )
+    most_phrases: int = Field(4, ge=1, description="maximum number of equal phrases in a row")
 
 
 class NumbersRule(Rule):
-    """numbers that differ between the sides; 1,000 and a thousand are equal"""
+    """sides whose numbers differ; 1,000 and a thousand are equal"""
 
     rule: Literal["numbers"] = "numbers"
     spelled: int = Field(
-        100, ge=0, description="up to this, one side may spell out what the other has in digits"
+        100,
+        ge=0,
+        description="up to this number, one side may spell out what the other writes in digits",
     )
 
 
 class ScriptRule(Rule):
-    """a side in another script than its language is written in; needs `languages`"""
+    """a side in a script that its language is not written in; needs `languages`"""
 
     rule: Literal["script"] = "script"
     share: float = Field(
-        0.5, gt=0.0, le=1.0, description="of its letters that must be in the right script"
+        0.5, gt=0.0, le=1.0, description="minimum share of its letters in the right script"
     )
 
 
 class LanguageRule(Rule):
-    """a side in another language than `languages` says; fastText's lid.176 identifies it (Joulin et
-    al. 2017, arXiv:1607.01759)"""
+    """a side in a language other than its own in `languages`, identified by fastText's lid.176
+    (Joulin et al. 2017, arXiv:1607.01759)"""
 
     rule: Literal["language"] = "language"
     certainty: float = Field(
-        0.7, gt=0.0, lt=1.0, description="least probability of the other language"
+        0.7, gt=0.0, lt=1.0, description="minimum probability of the other language"
     )
     least_letters: int = Field(10, ge=1, description="shorter sides are not checked")
 
 
 class CopyRule(Rule):
-    """a target that equals its source, apart from case, punctuation and digits"""
+    """a target that equals its source except for case, punctuation and digits"""
 
     rule: Literal["copy"] = "copy"
-    least_letters: int = Field(12, ge=1, description="shorter targets are kept: they may be names")
+    least_letters: int = Field(
+        12, ge=1, description="shorter targets are kept, since they may be names"
+    )
 
 
 class ProfanityRule(Rule):
-    """a side that contains a word of a list; off by default"""
+    """a side that contains a listed word; off by default"""
 
     rule: Literal["profanity"] = "profanity"
     words: tuple[str, ...] = Field(
-        (), description="words or phrases, in any case; none: a short English list"
+        (), description="words or phrases, case-insensitive; unset: a short English list"
     )
 
 
 class SentenceRule(Rule):
-    """a target that is not written as a sentence: it does not begin with a capital letter or a
-    digit, or does not end with `.`, `!`, `?` or `…`; off by default, and only for scripts that have
-    capital letters"""
+    """a target that is not a sentence: it does not begin with a capital letter or a digit, or does
+    not end with `.`, `!`, `?` or `…`; off by default, and only for scripts with capital letters"""
 
     rule: Literal["sentence"] = "sentence"
     informal_words: tuple[str, ...] = Field(
-        (), description="words, in this case (`i`, `lol`), that no target may contain"
+        (), description="case-sensitive words (`i`, `lol`) that no target may contain"
     )
 
 
@@ -115,12 +119,12 @@ class DuplicateRule(Rule):
 
 
 class NearDuplicateRule(Rule):
-    """an example that equals an earlier one, apart from case, punctuation, digits and spaces"""
+    """an example that equals an earlier one except for case, punctuation, digits and spaces"""
 
     rule: Literal["near_duplicate"] = "near_duplicate"
 
 
-#: In the order in which they are applied, whatever the order in a recipe: cheap ones first.
+#: In the order of application, cheap rules first, whatever the order in a recipe.
 RULES: dict[str, type[Rule]] = {
     "unicode": UnicodeRule,
     "length": LengthRule,
@@ -136,7 +140,7 @@ RULES: dict[str, type[Rule]] = {
     "near_duplicate": NearDuplicateRule,
 }
 
-#: Rules of a recipe that names none. Exchanges may repeat, since people repeat themselves.
+#: Rules of a recipe without `rules`. Exchanges may repeat, since people repeat themselves.
 DEFAULT_RULES: dict[Task, tuple[str, ...]] = {
     "reply": ("unicode", "length", "repeats", "script", "language"),
     "translate": tuple(name for name in RULES if name not in ("profanity", "sentence")),
@@ -160,7 +164,7 @@ def parse_rules(entries: Any) -> Any:
 
 
 def default_rules(task: Task) -> tuple[Rule, ...]:
-    """Returns the rules of a recipe that names none."""
+    """Returns the rules of a recipe without `rules`."""
     return tuple(parse_rules(list(DEFAULT_RULES[task])))
 
 
