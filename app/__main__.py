@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from app.decoding.process import Launched
+from app.decoding.process import LaunchedWorkers
 from app.settings import read_settings, settings_table
 from model.errors import Seq2SeqError
 
@@ -15,17 +15,17 @@ def main(arguments: list[str] | None = None, program: str = "python -m app") -> 
     _parse(arguments, program)
     try:
         settings = read_settings()
-        launched = Launched.of(settings)
+        launched = LaunchedWorkers.launch(settings)
         # Imported only now, while the workers load their models.
         from app.decoding.registry import model_folders
         from app.decoding.served_model import load_model
         from app.main import create_app
         from app.server import serve
 
-        first = load_model(settings, launched)  # so that a broken folder is no traceback
+        preloaded = load_model(settings, launched)  # so that a broken folder is no traceback
         if settings.models is not None:
             model_folders(settings.models)
-        app = create_app(settings, first=first)
+        app = create_app(settings, preloaded=preloaded)
     except Seq2SeqError as error:
         print(error, file=sys.stderr)
         return 1

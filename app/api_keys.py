@@ -1,7 +1,7 @@
 """API keys. Knows no HTTP.
 
-The file has a line for each key: its SHA-256 sum in hexadecimal, a space, and the name of whoever
-has it. Empty lines and those that begin with `#` do not count. So nobody who reads it gets a key.
+The file has one line per key: its SHA-256 hash in hexadecimal, a space, and the name of its owner.
+Empty lines and lines that begin with `#` are ignored. The file reveals no key.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from model.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-#: Time between two looks whether the file has changed.
+#: Interval between checks whether the file has changed.
 RELOAD_SECONDS = 2.0
 
 _LINE = re.compile(r"([0-9a-fA-F]{64})\s+(\S.{0,99})")
@@ -26,7 +26,7 @@ class ApiKeys:
     """The keys of a file, which is read again when it changes.
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Raises:
         ConfigError: if it cannot be read; names the line.
@@ -35,28 +35,28 @@ class ApiKeys:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._modified = 0
-        self._next_look = 0.0
+        self._next_check = 0.0
         self._names: dict[bytes, str] = {}
         self._read()
 
     def name_of(self, key: bytes) -> str | None:
-        """Returns the name of whoever has `key`, or None if nobody has.
+        """Returns the name of the owner of `key`, or None if it is not valid.
 
-        The time that it takes tells nothing of the keys. What is compared are SHA-256 sums, and
-        nobody can choose the first bytes of one, as a guess byte by byte would have to.
+        Its timing reveals nothing about the keys: it compares SHA-256 hashes, whose first bytes an
+        attacker cannot choose, as guessing byte by byte would require.
         """
-        if time.monotonic() >= self._next_look:
-            self._look()
+        if time.monotonic() >= self._next_check:
+            self._reload_if_changed()
         return self._names.get(hashlib.sha256(key).digest())
 
-    def _look(self) -> None:
-        """Reads the file again if it has changed. One that is wrong changes nothing."""
-        self._next_look = time.monotonic() + RELOAD_SECONDS
+    def _reload_if_changed(self) -> None:
+        """Reads the file again if it has changed. An invalid file changes nothing."""
+        self._next_check = time.monotonic() + RELOAD_SECONDS
         try:
             if self._path.stat().st_mtime_ns != self._modified:
                 self._read()
         except (ConfigError, OSError) as error:
-            logger.error("%s; the keys stay as they are", error)
+            logger.error("%s; the keys are not changed", error)
 
     def _read(self) -> None:
         try:
@@ -71,7 +71,7 @@ class ApiKeys:
             match = _LINE.fullmatch(line.strip())
             if match is None:
                 raise ConfigError(
-                    f"{self._path}:{number}: must be a SHA-256 sum, a space and a name."
+                    f"{self._path}:{number}: must be a SHA-256 hash, a space and a name."
                 )
             names[bytes.fromhex(match[1])] = match[2]
         self._names = names

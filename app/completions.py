@@ -28,7 +28,7 @@ from model.known_questions import CheckedReply
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import GrowingText, Source
 
-MOST_STOPS = 4
+MAX_STOPS = 4
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,9 @@ class Choice:
     """One possible reply.
 
     Attributes:
-        text: up to a stop sequence.
-        finish_reason: `stop` at one, too.
-        scores: the log-probability of each of its tokens, if the request asks for it; none of a
-            fallback reply.
+        text: its text, up to a stop sequence.
+        finish_reason: `stop` also if a stop sequence ended it.
+        scores: log-probability of each token, if requested; empty for a fallback reply.
         confidence, is_fallback: see `CheckedReply`.
     """
 
@@ -51,17 +50,17 @@ class Choice:
 
 
 @dataclass
-class CompletionWork:
+class CompletionBatch:
     """The searches of one request.
 
     Attributes:
-        model: answers.
-        limits: the server's.
-        options: of all searches.
+        model: the model that answers.
+        limits: settings of the server.
+        options: options of all searches.
         stops: texts that end a reply.
-        top_logprobs: likeliest tokens to find for each place; None: no log-probabilities.
-        searches: one for each source.
-        sources: what the model reads.
+        top_logprobs: number of likeliest tokens per position; None: no log-probabilities.
+        searches: one search per source.
+        sources: the encoded sources.
         dialogues: the turns of each source.
     """
 
@@ -75,21 +74,21 @@ class CompletionWork:
     dialogues: list[Sequence[str]] = field(default_factory=list)
 
     @classmethod
-    def of(
+    def from_body(
         cls,
         body: ChatRequest | CompletionRequest,
         model: ServedModel,
         limits: Settings,
         top_logprobs: int | None,
-    ) -> CompletionWork:
-        """Builds the work that `body` describes, without sources.
+    ) -> CompletionBatch:
+        """Builds a batch with the options of `body`, without sources.
 
         Raises:
-            InvalidField: if this server cannot do what a field says.
+            InvalidField: if this server does not support the value of a field.
         """
         for name, value in (body.model_extra or {}).items():
             if value is not None and value not in NEUTRAL_VALUES.get(name, (value,)):
-                raise InvalidField(name, "the models here cannot do that; leave it out")
+                raise InvalidField(name, "is not supported by these models; leave it out")
         widest = limits.max_beam_size
         if top_logprobs is not None and top_logprobs > widest:
             raise InvalidField(
@@ -99,7 +98,7 @@ class CompletionWork:
         return cls(model, limits, options, _stops(body.stop), top_logprobs)
 
     def add(self, turns: Sequence[str], fields: Sequence[str]) -> None:
-        """Adds a source: turns, oldest first, and the field of each.
+        """Adds a source, given its turns, oldest first, and the field of each.
 
         Raises:
             InvalidField: if the model cannot read it.
@@ -112,7 +111,7 @@ class CompletionWork:
         self.dialogues.append(turns)
 
     async def choices(self) -> tuple[list[Choice], Usage]:
-        """Returns the choices of all sources, in their order, and the size of all."""
+        """Returns the choices of all sources, in order, and their token counts."""
         answers = await self.model.answer_all(
             self.searches,
             self.dialogues,
@@ -120,14 +119,14 @@ class CompletionWork:
         )
         return await self._read(answers)
 
-    async def growing_choices(self, send: Callable[[str], None]) -> tuple[list[Choice], Usage]:
-        """Returns what `choices` does, for one source. Calls `send` with each further part of the
-        first choice's text as soon as it is certain."""
+    async def stream_choices(self, send: Callable[[str], None]) -> tuple[list[Choice], Usage]:
+        """Does the same as `choices` for a single source. Calls `send` with each part of the first
+        choice's text as soon as it is final."""
         tokenizer = self.model.tokenizer
         growing, stop = GrowingText(tokenizer), StopFilter(self.stops)
         (search,), (turns,) = self.searches, self.dialogues
 
-        def pass_on(further: str) -> None:
+        def send_text(further: str) -> None:
             if further:
                 send(further)
 
@@ -135,14 +134,14 @@ class CompletionWork:
             search,
             turns,
             timeout_seconds=self.limits.request_timeout_seconds,
-            on_tokens=lambda tokens: pass_on(stop.add(growing.add(tokens))),
+            on_tokens=lambda tokens: send_text(stop.add(growing.add(tokens))),
         )
         checked = self.model.checked(search, turns, hypotheses[0])
         if checked.is_fallback:
-            pass_on(checked.text)
+            send_text(checked.text)
         else:
-            pass_on(stop.add(growing.rest(checked.text)))
-            pass_on(stop.rest())
+            send_text(stop.add(growing.rest(checked.text)))
+            send_text(stop.finish())
         return await self._read([hypotheses])
 
     async def _read(self, answers: Sequence[Hypotheses]) -> tuple[list[Choice], Usage]:
@@ -170,8 +169,8 @@ class CompletionWork:
     def _choice(
         self, checked: CheckedReply, hypothesis: Hypothesis
     ) -> tuple[Choice, Sequence[int]]:
-        """Returns the choice, and the tokens of its hypothesis, up to the one that completes a stop
-        sequence."""
+        """Returns the choice and the tokens of its hypothesis, up to the token that completes a
+        stop sequence."""
         to_text, tokens = self.model.tokenizer.target_text, hypothesis.tokens
         if checked.is_fallback:
             return Choice(checked.text, "stop"), tokens
@@ -204,40 +203,40 @@ def turns_of(messages: Sequence[ChatMessage]) -> tuple[list[str], list[str]]:
     """Returns the turns of a dialogue, oldest first, and the field of each.
 
     Raises:
-        InvalidField: if one is none of a user or of an assistant, or no text.
+        InvalidField: if a role is neither user nor assistant, or a turn is not text.
     """
     turns, fields = [], []
-    for place, message in enumerate(messages):
-        path = f"messages.{place}"
+    for index, message in enumerate(messages):
+        path = f"messages.{index}"
         text = _content(message, f"{path}.content")
         if message.role in ("system", "developer") and not text.strip():
             continue
         if message.role not in ("user", "assistant"):
             raise InvalidField(
-                f"{path}.role", "must be user or assistant: the models here take no instructions"
+                f"{path}.role", "must be user or assistant: these models take no instructions"
             )
         if message.model_extra and message.model_extra.get("tool_calls"):
-            raise InvalidField(f"{path}.tool_calls", "the models here call no tools")
+            raise InvalidField(f"{path}.tool_calls", "is not supported: these models call no tools")
         turns.append(text)
         fields.append(f"{path}.content")
     if not turns:
-        raise InvalidField("messages", "must have at least one message of a user")
+        raise InvalidField("messages", "must contain at least one user message")
     return turns, fields
 
 
 def _content(message: ChatMessage, path: str) -> str:
     if isinstance(message.content, str) or message.content is None:
         return message.content or ""
-    for place, part in enumerate(message.content):
+    for index, part in enumerate(message.content):
         if part.type != "text" or part.text is None:
-            raise InvalidField(f"{path}.{place}", "must be a text: the models here read only text")
+            raise InvalidField(f"{path}.{index}", "must be text: these models read only text")
     return "\n".join(part.text or "" for part in message.content)
 
 
 def _options(
     body: ChatRequest | CompletionRequest, model: ServedModel, limits: Settings
 ) -> SearchOptions:
-    """Returns the options of a search. A fault is told with the field of this API."""
+    """Returns the options of a search. Errors name the fields of this API."""
     fields = {"n_best": "n"}
     overrides: dict[str, Any] = {
         "n_best": body.n,
@@ -274,6 +273,6 @@ def _options(
 
 def _stops(stop: str | Sequence[str] | None) -> Sequence[str]:
     stops = [stop] if isinstance(stop, str) else stop or []
-    if len(stops) > MOST_STOPS or "" in stops:
-        raise InvalidField("stop", f"must be at most {MOST_STOPS} texts, none empty")
+    if len(stops) > MAX_STOPS or "" in stops:
+        raise InvalidField("stop", f"must be at most {MAX_STOPS} non-empty texts")
     return stops

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from app.decoding.admission import MOST_PLAIN_COST, cost_of
+from app.decoding.admission import MAX_PLAIN_COST, cost_of
 from app.decoding.registry import ModelRegistry
 from app.errors import RateLimited
 from app.rate_limit import RateLimiter
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def models_of(request: Request) -> ModelRegistry:
-    """Returns the models, by name."""
+    """Returns the models by name."""
     models: ModelRegistry = request.app.state.models
     return models
 
@@ -34,51 +34,51 @@ def settings_of(request: Request) -> Settings:
 
 
 async def charge(request: Request, searches: Iterable[SearchRequest], times: int = 1) -> None:
-    """Takes what `searches` cost, `times` over, from what the client may use.
+    """Charges the client for `searches`, `times` over.
 
     Raises:
-        RateLimited: if that is more than is left.
+        RateLimited: if that exceeds its rate limit.
     """
     if request.app.state.rate_limiter is not None:
-        units = sum(max(1.0, cost_of(search) / MOST_PLAIN_COST) for search in searches)
+        units = sum(max(1.0, cost_of(search) / MAX_PLAIN_COST) for search in searches)
         await charge_units(request, units * times)
 
 
 async def charge_units(request: Request, units: float) -> None:
-    """Takes as much as so many plain requests cost from what the client may use.
+    """Charges the client for this many plain requests.
 
     Raises:
-        RateLimited: if that is more than is left.
+        RateLimited: if that exceeds its rate limit.
     """
     limiter: RateLimiter | None = request.app.state.rate_limiter
     if limiter is not None and (wait := await limiter.take(client_of(request.scope), units)):
         raise RateLimited(wait)
 
 
-async def unless_hung_up(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """Returns the result of `work`, which is cancelled at once if the client hangs up first.
+async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Returns the result of `work`, which is cancelled at once if the client disconnects first.
 
     Args:
-        receive: of the request, whose body has been read.
-        work: makes the answer.
+        receive: `receive` of the request, whose body has been read.
+        work: computes the answer.
 
     Raises:
-        ClientDisconnect: if the client hung up.
+        ClientDisconnect: if the client disconnected.
     """
     caller = cast("asyncio.Task[Any]", asyncio.current_task())
-    has_hung_up = False
+    has_disconnected = False
 
     async def watch() -> None:
-        nonlocal has_hung_up
+        nonlocal has_disconnected
         while (await receive())["type"] != "http.disconnect":
             pass
-        has_hung_up = caller.cancel()
+        has_disconnected = caller.cancel()
 
     watcher = asyncio.create_task(watch())
     try:
         return await work
     except asyncio.CancelledError:
-        if has_hung_up and not caller.uncancel():
+        if has_disconnected and not caller.uncancel():
             raise ClientDisconnect from None
         raise
     finally:

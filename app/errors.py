@@ -1,14 +1,14 @@
-"""Errors of the server. `app.http_errors` turns them into answers; this module knows no HTTP.
+"""Errors of the server. `app.http_errors` turns them into responses; this module knows no HTTP.
 
 Seq2SeqError
 ├── InputError
-│   ├── InvalidField     a field of the request is out of bounds
-│   └── UnknownModel     there is no model of the name that the request has
+│   ├── InvalidField     a field of the request has an invalid value
+│   └── UnknownModel     there is no model with the requested name
 ├── InvalidKey           the request has no valid key
 ├── Overloaded           the queue is full
-├── RateLimited          a client has used what it may use for now
-├── DeadlineExceeded     no answer within the time that a request has
-└── Unavailable          the server stops, or its worker has died
+├── RateLimited          a client has reached its rate limit
+├── DeadlineExceeded     no answer before the request's deadline
+└── Unavailable          the server is stopping, or its worker has died
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class InvalidField(InputError):
     """A field of the request has a value that this server or this model does not accept.
 
     Args:
-        field: its path, as in `messages.2`.
+        field: path of the field, as in `messages.2`.
         reason: what is allowed, and what was received.
     """
 
@@ -32,30 +32,30 @@ class InvalidField(InputError):
 
 
 class UnknownModel(InputError):
-    """No model of this name is served.
+    """No model with this name is served.
 
     Args:
-        name: as the request has it.
+        name: the requested name.
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"model: there is no {name!r} on this server")
+        super().__init__(f"model: there is no model {name!r} on this server")
         self.field = "model"
 
 
 class InvalidKey(Seq2SeqError):
-    """The server needs a key, and the request has no valid one."""
+    """The server requires a key, and the request has no valid one."""
 
     def __init__(self) -> None:
-        super().__init__("needs a valid key, sent as 'Authorization: Bearer KEY'")
+        super().__init__("a valid key is required, sent as 'Authorization: Bearer KEY'")
 
 
 class Overloaded(Seq2SeqError):
-    """Too many requests wait already.
+    """Too many requests are already waiting.
 
     Args:
-        message: what is too much.
-        retry_after_seconds: time until those that wait now no longer do.
+        message: what there is too much of.
+        retry_after_seconds: estimated time until the queue is empty.
     """
 
     def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
@@ -64,14 +64,14 @@ class Overloaded(Seq2SeqError):
 
 
 class RateLimited(Seq2SeqError):
-    """A client has used what it may use for now.
+    """A client has reached its rate limit.
 
     Args:
-        retry_after_seconds: time until its request would be let in.
+        retry_after_seconds: time until its request would be accepted.
     """
 
     def __init__(self, retry_after_seconds: float) -> None:
-        super().__init__("you have sent as much as you may for now; try again later")
+        super().__init__("you have reached the rate limit; try again later")
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -80,9 +80,9 @@ class DeadlineExceeded(Seq2SeqError):
 
     @classmethod
     def after(cls, seconds: float) -> Self:
-        """Builds the error of a request that had so many seconds."""
+        """Builds the error of a request with this timeout."""
         return cls(f"no answer within {seconds:g} seconds")
 
 
 class Unavailable(Seq2SeqError):
-    """The server takes no requests: it is stopping, or its worker has died."""
+    """The server accepts no requests: it is stopping, or its worker has died."""

@@ -1,4 +1,5 @@
-"""Bodies that may be JSON, a form, or the query, as LibreTranslate's clients send them."""
+"""Requests whose fields may be sent as JSON, as a form or in the query, as by LibreTranslate
+clients."""
 
 from __future__ import annotations
 
@@ -15,29 +16,29 @@ from starlette.formparsers import FormParser, MultiPartException, MultiPartParse
 from app.errors import InvalidField
 from app.routing import is_json, refusal_of
 
-#: Fields of a form, and files among them.
+#: Maximum number of fields and files of a form.
 MAX_FIELDS, MAX_FILES = 1_000, 1
 
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Fields = dict[str, Any]
 B = TypeVar("B", bound=BaseModel)
 
 
 class _InMemory(MultiPartParser):
-    """A parser that writes nothing to disk: the server's may be read-only, and its limit on bodies
-    bounds the memory."""
+    """A parser that never writes to disk, which may be read-only. The limit on bodies bounds the
+    memory."""
 
     spool_max_size = 2**40
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of a form.
+    """An uploaded file.
 
     Attributes:
-        name: as the client calls it.
-        data: its bytes.
+        name: file name given by the client.
+        data: contents.
     """
 
     name: str
@@ -45,13 +46,13 @@ class File:
 
 
 async def read_fields(request: Request) -> Fields:
-    """Reads the fields of a request: those of the query, and those of its body over them. A field
-    that comes several times is a list.
+    """Reads the fields of the query and the body; those of the body take precedence. A repeated
+    field becomes a list.
 
     Raises:
-        InvalidField: if the body is not what its Content-Type says.
+        InvalidField: if the body does not match its Content-Type.
     """
-    fields = _merged(request.query_params.multi_items())
+    fields = _merge(request.query_params.multi_items())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if is_json(kind):
         return fields | await _json_fields(request)
@@ -72,7 +73,7 @@ async def read_fields(request: Request) -> Fields:
         items = [(name, await _value(value)) for name, value in form.multi_items()]
     finally:
         await form.close()
-    return fields | _merged(items)
+    return fields | _merge(items)
 
 
 async def _value(value: str | UploadFile) -> str | File:
@@ -90,7 +91,7 @@ async def _json_fields(request: Request) -> Fields:
     return fields
 
 
-def _merged(items: list[tuple[str, Any]]) -> Fields:
+def _merge(items: list[tuple[str, Any]]) -> Fields:
     fields: Fields = {}
     for name, value in items:
         if name in fields:
@@ -101,17 +102,17 @@ def _merged(items: list[tuple[str, Any]]) -> Fields:
     return fields
 
 
-def validated(model: type[B], fields: Fields) -> B:
-    """Returns `fields` as a model.
+def validate(model: type[B], fields: Fields) -> B:
+    """Validates `fields` as a model.
 
     Raises:
-        InvalidField: if a text has half a character, which no answer could hold.
-        RequestValidationError: if they do not fit it.
+        InvalidField: if a text contains a lone surrogate, which no response can encode.
+        RequestValidationError: if they do not fit the model.
     """
     for name, value in fields.items():
         texts = value if isinstance(value, list) else [value]
-        if any(isinstance(text, str) and _HALF_CHARACTER.search(text) for text in texts):
-            raise InvalidField(name, "has half a character (a lone surrogate)")
+        if any(isinstance(text, str) and _LONE_SURROGATE.search(text) for text in texts):
+            raise InvalidField(name, "contains a lone surrogate (half a character)")
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -122,7 +123,7 @@ def file_of(fields: Fields) -> File:
     """Returns the field `file`.
 
     Raises:
-        InvalidField: if it is no file.
+        InvalidField: if it is not a file.
     """
     file = fields.get("file")
     if not isinstance(file, File):

@@ -1,6 +1,6 @@
-"""Answers to errors.
+"""Responses to errors.
 
-One table turns an error into a `Fault`; a protocol with a body of its own renders the `Fault`.
+One table turns an error into a `Fault`; each protocol renders the `Fault` in its own format.
 """
 
 from __future__ import annotations
@@ -32,20 +32,21 @@ from app.schemas.translate import TextError
 from model.errors import EngineError, InputError
 
 #: Bounds of `Retry-After`.
-SOONEST_RETRY_SECONDS, LATEST_RETRY_SECONDS = 1, 60
-_LONGEST_MESSAGE = 500
-_LONGEST_FIELD = 100
+MIN_RETRY_AFTER_SECONDS, MAX_RETRY_AFTER_SECONDS = 1, 60
+_MAX_MESSAGE_CHARACTERS = 500
+_MAX_FIELD_CHARACTERS = 100
 _UNION_TAGS = ("<text>", "<turn>", "<dialogue>", "<list>")
 
 
 class BodyTooLarge(HTTPException):
-    """More bytes than `max_body_bytes`. (FastAPI passes only this class on from reading a body.)"""
+    """A body of more than `max_body_bytes`. (FastAPI lets only an `HTTPException` through when it
+    reads a body.)"""
 
     def __init__(self, max_body_bytes: int) -> None:
         super().__init__(413, f"body: must be at most {max_body_bytes} bytes")
 
 
-#: Error class -> status and code; the nearest base class counts. Other errors are a plain 500.
+#: Error class -> status and code; the nearest base class applies. Other errors are a plain 500.
 STATUS: dict[type[Exception], tuple[int, str]] = {
     InputError: (422, "invalid_input"),
     UnknownModel: (404, "model_not_found"),
@@ -59,29 +60,29 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     EngineError: (500, "engine_failed"),
 }
 
-#: Types of errors in OpenAI's API, by status, where they are not those of the other errors.
+#: Error types of OpenAI's API, by status, for exceptions to the rule.
 _OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 
-#: Paths whose errors are those of LibreTranslate.
+#: Paths whose errors have LibreTranslate's format.
 LIBRETRANSLATE_PATHS = frozenset(
     {"/translate", "/detect", "/languages", "/translate_file", "/frontend/settings"}
 )
 
 
-#: Errors that are answered without a line in the log.
+#: Errors that are not logged.
 EXPECTED: tuple[type[Exception], ...] = (*STATUS, HTTPException)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """An error as a caller sees it.
+    """An error as shown to a caller.
 
     Attributes:
-        status: of HTTP.
+        status: HTTP status.
         code: a word for programs.
-        message: a sentence for people; names the field.
-        field: path of the field at fault, if there is one.
-        headers: to send along.
+        message: a sentence for people, which names the field.
+        field: path of the invalid field, if any.
+        headers: additional headers of the response.
     """
 
     status: int
@@ -92,7 +93,7 @@ class Fault:
 
 
 def to_fault(error: Exception) -> Fault:
-    """Describes any error without its traceback. The message can be encoded and printed."""
+    """Describes any error, without its traceback. The message is safe to encode and to print."""
     found = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if isinstance(error, RequestValidationError):
         return _from_validation(error.errors())
@@ -113,18 +114,18 @@ def to_fault(error: Exception) -> Fault:
 
 
 def _retry_after(error: Exception) -> int:
-    """Returns the seconds after which it is worth while to try again."""
+    """Returns the seconds after which a retry is worthwhile."""
     seconds = error.retry_after_seconds if isinstance(error, Overloaded | RateLimited) else 0.0
-    return min(max(math.ceil(seconds), SOONEST_RETRY_SECONDS), LATEST_RETRY_SECONDS)
+    return min(max(math.ceil(seconds), MIN_RETRY_AFTER_SECONDS), MAX_RETRY_AFTER_SECONDS)
 
 
 def to_error_answer(fault: Fault) -> ErrorAnswer:
-    """Returns `fault` in the shape of this project's own protocol."""
+    """Returns `fault` in this project's own format."""
     return ErrorAnswer(error=ErrorDetail(code=fault.code, message=fault.message, field=fault.field))
 
 
 def openai_error(fault: Fault) -> OpenAIError:
-    """Returns `fault` in the shape of OpenAI's API."""
+    """Returns `fault` in the format of OpenAI's API."""
     kind = _OPENAI_TYPES.get(fault.status)
     return OpenAIError(
         error=OpenAIErrorDetail(
@@ -137,7 +138,7 @@ def openai_error(fault: Fault) -> OpenAIError:
 
 
 def to_response(fault: Fault, scope: Scope | None = None) -> JSONResponse:
-    """Builds the whole answer, in the shape of the protocol that `scope`'s path belongs to."""
+    """Builds the response in the format of the protocol that the path of `scope` belongs to."""
     path = "" if scope is None else route_path(scope)
     if path.startswith("/v1/"):
         status = 400 if fault.status == 422 else fault.status  # OpenAI knows no 422
@@ -155,7 +156,7 @@ def route_path(scope: Scope) -> str:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Installs `to_fault` for every expected error of `app`; `ErrorBoundary` has the rest."""
+    """Installs handlers for every expected error; `ErrorBoundary` handles the others."""
     for kind in EXPECTED:
         app.add_exception_handler(kind, _answer)
 
@@ -177,7 +178,7 @@ def _path(location: Sequence[str | int]) -> str:
     right after `body` is a position in broken JSON."""
     parts = [str(part) for part in location[1:] if part not in _UNION_TAGS]
     is_field = len(location) > 1 and isinstance(location[1], str)
-    return _printable(".".join(parts), _LONGEST_FIELD) if is_field else str(location[0])
+    return _printable(".".join(parts), _MAX_FIELD_CHARACTERS) if is_field else str(location[0])
 
 
 def _reason(fault: Any) -> str:
@@ -192,7 +193,7 @@ def _reason(fault: Any) -> str:
     return f"{fault['msg']}. Received: {received}" if is_number else str(fault["msg"])
 
 
-def _printable(text: str, longest: int = _LONGEST_MESSAGE) -> str:
+def _printable(text: str, longest: int = _MAX_MESSAGE_CHARACTERS) -> str:
     """Returns `text` without control characters and lone surrogates, cut if it is long."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:longest])
     return shown if len(text) <= longest else shown + "..."

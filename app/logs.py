@@ -1,4 +1,4 @@
-"""Logging, the same in the server and in its workers."""
+"""Logging of the server and its workers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 LogFormat = Literal["text", "json"]
 
-#: The id of the request that is being answered.
+#: Id of the current request.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 class TextFormatter(logging.Formatter):
-    """One line for people, with the request's id at its end."""
+    """One line for people, which ends with the id of the request."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -27,7 +27,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object for programs, on a line of its own; times are UTC."""
+    """One JSON object per line, for programs; times are in UTC."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_config(log_format: LogFormat) -> dict[str, Any]:
-    """Returns the configuration of `logging`, for this program and uvicorn."""
+    """Returns the configuration of `logging` for this program and uvicorn."""
     formatter = {"text": TextFormatter, "json": JsonFormatter}[log_format]
     return {
         "version": 1,

@@ -26,35 +26,34 @@ def create_app(
     settings: Settings,
     *,
     load: Callable[[Settings], LoadedModel] = load_model,
-    first: LoadedModel | None = None,
+    preloaded: LoadedModel | None = None,
 ) -> FastAPI:
-    """Builds the server's application. It loads the default model before it takes the first
-    request.
+    """Builds the application. It loads the default model before it accepts requests.
 
     Args:
-        settings: limits, and the models' folders.
-        load: loads the model that settings name.
-        first: the default model, if it is loaded already.
+        settings: settings of the server.
+        load: loads the model that the settings name.
+        preloaded: the default model, if it is already loaded.
     """
 
     app = FastAPI(
         title="seq2seq",
         description="Replies by a neural network.",
         lifespan=_lifespan,
-        docs_url=None,  # `page` has it, without files from elsewhere
+        docs_url=None,  # `page` serves it without files from other hosts
         redoc_url=None,
-        redirect_slashes=False,  # a redirect names the host that the client has sent
+        redirect_slashes=False,  # a redirect would repeat the Host header of the client
     )
     app.state.settings = settings
     app.state.files = FileStore()
-    app.state.models = ModelRegistry(settings, load, first)
+    app.state.models = ModelRegistry(settings, load, preloaded)
     app.state.metrics = Metrics(app.state.models)
     app.state.is_stopping = False
     app.state.rate_limiter = _rate_limiter(settings)
     _add_middleware(app, settings)
     install_error_handlers(app)
-    # `include_router` wraps each route anew, and looks for `/docs` before `/reply`: together a
-    # fifth of the framework's time for a request.
+    # `include_router` wraps each route again and matches `/docs` before `/reply`, which together
+    # takes a fifth of the framework's time per request.
     routers = (
         reply.router,
         openai.router,

@@ -1,7 +1,6 @@
-"""What `/metrics` tells, in names and units as Prometheus has them.
+"""Metrics of the server, with names and units as recommended by Prometheus.
 
-Labels are names of models and of routes, methods and statuses: nothing that a client can choose
-freely.
+Labels are model names, routes, methods and statuses: nothing that a client can choose freely.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from prometheus_client.registry import Collector
 from app.decoding.client import WorkerClient
 from app.decoding.registry import ModelRegistry
 
-#: From a cached page to a request that is given up.
+#: Buckets from a cached page to a request that times out.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
@@ -26,7 +25,7 @@ class Metrics:
     """The metrics of one application.
 
     Args:
-        models: are asked how they are whenever the metrics are read.
+        models: the models whose state is read at each scrape.
     """
 
     def __init__(self, models: ModelRegistry) -> None:
@@ -36,13 +35,13 @@ class Metrics:
         self.registry.register(_ModelCollector(models))
         self._requests = Counter(
             "seq2seq_http_requests",
-            "Requests that were answered.",
+            "Answered requests.",
             ("method", "route", "status"),
             registry=self.registry,
         )
         self._seconds = Histogram(
             "seq2seq_http_request_duration_seconds",
-            "Time from the head of a request to the end of its answer.",
+            "Time from the head of a request to the end of its response.",
             ("route",),
             buckets=_SECONDS,
             registry=self.registry,
@@ -54,28 +53,28 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._prompt_tokens = self._of_models("seq2seq_prompt_tokens", "Tokens that were read.")
+        self._prompt_tokens = self._of_models("seq2seq_prompt_tokens", "Tokens read by the models.")
         self._completion_tokens = self._of_models(
-            "seq2seq_completion_tokens", "Tokens of all candidates that were returned."
+            "seq2seq_completion_tokens", "Tokens of all returned candidates."
         )
         self._truncated = self._of_models(
-            "seq2seq_truncated_requests", "Requests of which the model did not read the beginning."
+            "seq2seq_truncated_requests", "Requests whose beginning the model did not read."
         )
-        # `labels` takes as long as all else here.
+        # Calling `labels` would take as long as everything else here.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._token_children: dict[str, tuple[Counter, Counter]] = {}
 
     def count(
         self, method: str, route: str, status: int, seconds: float, first_token: float | None
     ) -> None:
-        """Counts an answer.
+        """Counts a response.
 
         Args:
-            method: of the request.
-            route: the path's template.
-            status: of the answer.
-            seconds: that it took.
-            first_token: seconds until the first event, if it was a stream.
+            method: HTTP method of the request.
+            route: template of the path.
+            status: status of the response.
+            seconds: duration.
+            first_token: seconds until the first event of a stream; None for other responses.
         """
         key = method if method in _METHODS else "other", route, status
         children = self._children.get(key)
@@ -102,23 +101,35 @@ class Metrics:
         return Counter(name, meaning, ("model",), registry=self.registry)
 
 
-#: Name, meaning and value of what each client of a worker is asked.
+#: Name, description and value of each metric of a worker.
 _GAUGES: tuple[tuple[str, str, Callable[[WorkerClient], float]], ...] = (
-    ("seq2seq_requests_waiting", "Requests that wait for rows.", lambda each: each.waiting),
-    ("seq2seq_rows_in_use", "Rows that requests in search may fill.", lambda e: e.rows_in_use),
-    ("seq2seq_worker_up", "1 while the process takes requests.", lambda each: each.is_alive),
-    ("seq2seq_worker_memory_bytes", "Resident memory.", lambda each: each.memory_bytes),
+    ("seq2seq_requests_waiting", "Requests waiting for rows.", lambda each: each.waiting),
+    (
+        "seq2seq_rows_in_use",
+        "Rows reserved for the requests being decoded.",
+        lambda e: e.rows_in_use,
+    ),
+    ("seq2seq_worker_up", "1 while the process accepts requests.", lambda each: each.is_alive),
+    (
+        "seq2seq_worker_memory_bytes",
+        "Resident memory of the process.",
+        lambda each: each.memory_bytes,
+    ),
 )
 _COUNTERS: tuple[tuple[str, str, Callable[[WorkerClient], float]], ...] = (
-    ("seq2seq_decoder_steps", "Steps of the decoder.", lambda each: each.steps),
-    ("seq2seq_compilations", "Programs that requests waited for.", lambda e: e.compilations),
-    ("seq2seq_worker_restarts", "Processes that died or hung.", lambda each: each.restarts),
-    ("seq2seq_queue_refusals", "Requests refused as the queue was full.", lambda e: e.refusals),
+    ("seq2seq_decoder_steps", "Decoder steps.", lambda each: each.steps),
+    ("seq2seq_compilations", "Programs compiled while requests waited.", lambda e: e.compilations),
+    ("seq2seq_worker_restarts", "Worker processes that died or hung.", lambda each: each.restarts),
+    (
+        "seq2seq_queue_refusals",
+        "Requests refused because the queue was full.",
+        lambda e: e.refusals,
+    ),
 )
 
 
 class _ModelCollector(Collector):
-    """The state of the models at the moment of a scrape."""
+    """State of the models at the time of a scrape."""
 
     def __init__(self, models: ModelRegistry) -> None:
         self._models = models

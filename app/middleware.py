@@ -14,22 +14,22 @@ from app.http_errors import BodyTooLarge, Fault, route_path, to_fault, to_respon
 
 logger = logging.getLogger(__name__)
 
-#: Largest head of a request, in bytes, and the largest number of fields in it.
+#: Maximum size of a request head in bytes, and its maximum number of fields.
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 100
 
-#: Paths that take a file.
+#: Paths that accept a file.
 FILE_PATHS = frozenset({"/translate_file"})
 
-#: The status that proxies give to a request whose client has hung up.
+#: The status that proxies use for a request whose client has disconnected.
 CLIENT_CLOSED_REQUEST = 499
 
 _CLOSE = {"Connection": "close"}
 
 
 class ErrorBoundary:
-    """Answers 500 to unexpected errors. The text of such an error may quote a caller, so the log
-    gets only its class and its traceback's lines. A client that hangs up is no error."""
+    """Answers 500 to unexpected errors. The message of such an error may quote the request, so only
+    its class and the lines of its traceback are logged. A disconnected client is not an error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,7 +44,7 @@ class ErrorBoundary:
 
         try:
             await self._app(scope, receive, watched_send)
-        except ClientDisconnect:  # no client reads it, but middleware outside of this counts it
+        except ClientDisconnect:  # no client reads it, but outer middleware counts it
             if not has_started:
                 await Response(status_code=CLIENT_CLOSED_REQUEST)(scope, receive, send)
         except Exception as error:
@@ -57,15 +57,16 @@ class ErrorBoundary:
 
 
 class RequestLimits:
-    """Refuses heads and bodies that are too large, or whose length is ambiguous, and closes their
-    connection.
+    """Rejects requests whose head or body is too large, or whose length is ambiguous, and closes
+    their connection.
 
-    FastAPI has a limit for bodies, but answers in plain text, not in the shape of our other errors.
+    FastAPI has a limit for bodies, but answers in plain text, not in the format of our other
+    errors.
 
     Args:
-        app: gets all other requests.
-        max_body_bytes: largest body, with or without a Content-Length.
-        max_file_bytes: the same of the paths that take a file.
+        app: receives all other requests.
+        max_body_bytes: maximum size of a body, with or without a Content-Length.
+        max_file_bytes: the same for paths that accept a file.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int, max_file_bytes: int) -> None:
@@ -90,7 +91,7 @@ class RequestLimits:
         if fault := self._fault(scope, head_bytes, declared, is_chunked, most):
             refusal = to_response(replace(fault, headers=_CLOSE), scope)
             await refusal(scope, receive, send)
-        elif declared and not is_chunked:  # a server passes on no more than was declared
+        elif declared and not is_chunked:  # the server passes on no more than was declared
             await self._app(scope, receive, send)
         else:
             await self._app(scope, self._counted(receive, most), send)
@@ -122,6 +123,6 @@ class RequestLimits:
 
 
 def head_too_large() -> Fault:
-    """Returns the fault of a head beyond the limits."""
+    """Returns the fault for a head that exceeds the limits."""
     limits = f"at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} fields"
-    return Fault(431, "request_header_fields_too_large", f"the request's head must have {limits}")
+    return Fault(431, "request_header_fields_too_large", f"the request head must have {limits}")

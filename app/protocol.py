@@ -1,9 +1,8 @@
-"""HTTP/1.1 as uvicorn speaks it on httptools, with limits on what a client may send and for how
-long.
+"""Uvicorn's HTTP/1.1 protocol on httptools, with limits on the size and duration of requests.
 
-httptools takes half the time of h11 for a request, but leaves some of HTTP to its user: the length
-of heads, the body of a request that offers an upgrade (as Java's client and `curl --http2` do), and
-requests that arrive before the last one is answered.
+httptools takes half the time of h11 per request but leaves some of HTTP to its user: the size of
+heads, the body of a request that offers an upgrade (as Java's client and `curl --http2` do), and
+pipelined requests.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from app.errors import Overloaded
 from app.http_errors import Fault, to_fault, to_response
 from app.middleware import MAX_HEAD_BYTES, head_too_large
 
-#: Bytes that a client may send ahead while its last request is answered. Beyond that nothing is
-#: read until then, so the server does not notice either that the client hangs up.
-MAX_BYTES_AHEAD = 262_144
+#: Bytes that a client may pipeline while its last request is answered. Beyond that, reading pauses
+#: until then, so that the server does not notice a disconnect either.
+MAX_PIPELINED_BYTES = 262_144
 
-#: Bytes beside a body (sizes of chunks, trailers) that each of its bytes allows.
+#: Bytes of framing (chunk sizes, trailers) that are allowed per byte of a body.
 FRAMING_PER_BODY_BYTE = 16
 
 
@@ -35,7 +34,7 @@ class HttpProtocol(HttpToolsProtocol):
     """One connection.
 
     Attributes:
-        request_seconds: time in which a request must arrive with its head and body.
+        request_seconds: timeout for the head and body of a request.
     """
 
     request_seconds = 30.0
@@ -44,50 +43,50 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None
-        self._refusal: Fault | None = None  # is sent after the answers to earlier requests
+        self._rejection: Fault | None = None  # sent after the responses to earlier requests
         self._is_in_head = False
-        self._is_whole = False  # no request is incomplete
+        self._is_complete = False  # no request is incomplete
         self._framing_bytes = 0
-        self._bytes_ahead = 0
+        self._pipelined_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch()
+        self._update_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_deadline()
+        self._cancel_deadline()
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing() or self._refusal is not None:
+        if self.transport.is_closing() or self._rejection is not None:
             return
         self._unset_keepalive_if_required()
-        if not self._is_whole:
+        if not self._is_complete:
             self._framing_bytes += len(data)
         if self._answering is not None:
-            self._bytes_ahead += len(data)
+            self._pipelined_bytes += len(data)
         self._feed(data)
-        if not self._is_whole and self._framing_bytes > MAX_HEAD_BYTES:
-            self._refuse(head_too_large())
-        self._watch()
+        if not self._is_complete and self._framing_bytes > MAX_HEAD_BYTES:
+            self._reject(head_too_large())
+        self._update_deadline()
 
     def _feed(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
-            self._refuse(Fault(400, "bad_request", "is not HTTP/1.1"))
+            self._reject(Fault(400, "bad_request", "is not HTTP/1.1"))
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrade(data[upgrade.args[0] :])
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """Reads a request that offers an upgrade as if it did not, as a server may (RFC 9110,
-        section 7.8). The parser takes what follows its head for another protocol."""
+        """Handles a request as if it did not offer an upgrade, as a server may (RFC 9110, section
+        7.8). The parser would take everything after its head for another protocol."""
         method = self.parser.get_method()
         if method == b"CONNECT":
-            self._refuse(Fault(400, "bad_request", "CONNECT is for proxies"))
+            self._reject(Fault(400, "bad_request", "CONNECT is for proxies"))
             return
         fields = [field for field in self.headers if field[0] != b"upgrade"]
         lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
@@ -97,7 +96,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_in_head, self._is_whole, self._framing_bytes = True, False, 0
+        self._is_in_head, self._is_complete, self._framing_bytes = True, False, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._is_in_head:  # and not in the trailers of a chunked body
@@ -114,42 +113,42 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self.parser.should_upgrade():
-            self._is_whole = True
+            self._is_complete = True
             super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, _too_many if app is service_unavailable else app)
+        super()._start_asgi_task(cycle, _reject_connection if app is service_unavailable else app)
 
     def on_response_complete(self) -> None:
-        self._answering, self._bytes_ahead = None, 0
+        self._answering, self._pipelined_bytes = None, 0
         super().on_response_complete()
-        if self._refusal is not None:
-            self._refuse(self._refusal)
+        if self._rejection is not None:
+            self._reject(self._rejection)
 
-    def _watch(self) -> None:
-        """Sets a deadline for an incomplete request, and reads on behind a complete one."""
-        if not self._is_whole and self._deadline is None:
-            self._deadline = self.loop.call_later(self.request_seconds, self._give_up)
-        elif self._is_whole:
-            self._forget_deadline()
-            if self.flow.read_paused and self._bytes_ahead < MAX_BYTES_AHEAD:
+    def _update_deadline(self) -> None:
+        """Sets a deadline for an incomplete request; resumes reading after a complete one."""
+        if not self._is_complete and self._deadline is None:
+            self._deadline = self.loop.call_later(self.request_seconds, self._expire)
+        elif self._is_complete:
+            self._cancel_deadline()
+            if self.flow.read_paused and self._pipelined_bytes < MAX_PIPELINED_BYTES:
                 self.flow.resume_reading()
 
-    def _forget_deadline(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _give_up(self) -> None:
+    def _expire(self) -> None:
         reason = f"the request was not complete within {self.request_seconds:g} seconds"
-        self._refuse(Fault(408, "request_timeout", reason))
+        self._reject(Fault(408, "request_timeout", reason))
 
-    def _refuse(self, fault: Fault) -> None:
-        """Answers without the application, after earlier requests, and closes the connection."""
+    def _reject(self, fault: Fault) -> None:
+        """Responds without the application, after earlier requests, and closes the connection."""
         answering = self._answering
         if answering is not None and not answering.more_body and not self.transport.is_closing():
-            self._refusal = fault
+            self._rejection = fault
             return
         if answering is None or not answering.response_started:
             answer = to_response(fault)
@@ -160,8 +159,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-async def _too_many(scope: Any, receive: Any, send: Any) -> None:
-    """Turns a connection away that is one too many."""
+async def _reject_connection(scope: Any, receive: Any, send: Any) -> None:
+    """Rejects a connection beyond the limit."""
     answer = to_response(to_fault(Overloaded("too many connections; try again later")))
     answer.headers["connection"] = "close"
     await answer(scope, receive, send)

@@ -1,7 +1,8 @@
-"""Limits on what one client may use: token buckets, in memory or in Redis. Knows no HTTP.
+"""Rate limits per client: token buckets, in memory or in Redis. Knows no HTTP.
 
-A bucket holds up to `burst` tokens and gets `per_minute` of them in a minute. A request takes as
-many as it costs. One that costs more than the bucket holds needs a full one and leaves a debt.
+A bucket holds up to `burst` tokens and is refilled with `per_minute` tokens per minute. A request
+takes as many tokens as it costs. A request that costs more than the bucket holds needs a full
+bucket and leaves it in debt.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from model.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-#: Buckets that are remembered; that of the client that was away for longest is forgotten first.
-MOST_BUCKETS = 100_000
+#: Maximum number of buckets; the least recently used ones are dropped.
+MAX_BUCKETS = 100_000
 
-#: Time that Redis has for an answer, and for which it is not asked again if it gives none.
-REDIS_SECONDS, REDIS_PAUSE_SECONDS = 0.25, 5.0
+#: Timeout of Redis, and the time until it is tried again after a failure.
+REDIS_TIMEOUT_SECONDS, REDIS_PAUSE_SECONDS = 0.25, 5.0
 
-#: Takes `cost` from the bucket `key` by Redis' own clock. Returns the seconds to wait.
+#: Takes `cost` from a bucket, by the clock of Redis. Returns the seconds to wait.
 _TAKE = """
 local rate, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
@@ -42,11 +43,11 @@ return '0'
 
 @dataclass(frozen=True)
 class Rate:
-    """The size of a bucket, and how fast it fills.
+    """Size and refill rate of a bucket.
 
     Attributes:
-        per_minute: tokens.
-        burst: tokens.
+        per_minute: tokens added per minute.
+        burst: capacity in tokens.
     """
 
     per_minute: float
@@ -54,16 +55,16 @@ class Rate:
 
     @property
     def per_second(self) -> float:
-        """Returns the tokens that come in a second."""
+        """Returns the tokens added per second."""
         return self.per_minute / 60
 
 
 class RateLimiter:
-    """The buckets of all clients, in this process.
+    """The buckets of all clients, in the memory of this process.
 
     Args:
-        rate: of every bucket.
-        clock: seconds.
+        rate: rate of every bucket.
+        clock: returns the time in seconds.
     """
 
     def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,31 +73,31 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     async def take(self, client: str, cost: float) -> float:
-        """Takes `cost` tokens of a client. Returns 0, or, where there are too few, takes none and
-        returns the seconds until there are enough."""
+        """Takes `cost` tokens from a client's bucket and returns 0. If there are too few, takes
+        none and returns the seconds until there are enough."""
         now, rate = self._clock(), self._rate
         level, at = self._buckets.pop(client, (rate.burst, now))
         level = min(rate.burst, level + (now - at) * rate.per_second)
         missing = min(cost, rate.burst) - level
         self._buckets[client] = level - (0.0 if missing > 0 else cost), now
-        if len(self._buckets) > MOST_BUCKETS:
+        if len(self._buckets) > MAX_BUCKETS:
             self._buckets.popitem(last=False)
         return max(0.0, missing) / rate.per_second
 
     async def close(self) -> None:
-        """Closes its connections, if it has any."""
+        """Closes its connections, if any."""
 
 
 class RedisRateLimiter(RateLimiter):
-    """Buckets that several servers share. While Redis does not answer, each server has buckets of
-    its own.
+    """Buckets shared by several servers. While Redis does not answer, each server uses its own
+    buckets.
 
     Args:
-        rate: of every bucket.
+        rate: rate of every bucket.
         url: `redis://HOST:PORT/DATABASE`.
 
     Raises:
-        ConfigError: if the URL is none of Redis.
+        ConfigError: if the URL is not a Redis URL.
     """
 
     def __init__(self, rate: Rate, url: str) -> None:
@@ -105,23 +106,27 @@ class RedisRateLimiter(RateLimiter):
         super().__init__(rate)
         try:
             self._redis = Redis.from_url(
-                url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+                url,
+                socket_timeout=REDIS_TIMEOUT_SECONDS,
+                socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
             )
         except ValueError as error:
             raise ConfigError(f"redis_url: {error}. Write it as redis://HOST:6379/0.") from None
         self._script = self._redis.register_script(_TAKE)
-        self._pause_ends = 0.0
+        self._retry_at = 0.0
 
     async def take(self, client: str, cost: float) -> float:
         from redis.exceptions import RedisError
 
-        if time.monotonic() >= self._pause_ends:
+        if time.monotonic() >= self._retry_at:
             try:
                 arguments = self._rate.per_second, self._rate.burst, cost
                 return float(await self._script([f"seq2seq:rate:{client}"], arguments))
             except (TimeoutError, RedisError, OSError) as error:
-                logger.error("Redis gives no answer (%s); limits are this server's own", error)
-                self._pause_ends = time.monotonic() + REDIS_PAUSE_SECONDS
+                logger.error(
+                    "Redis does not answer (%s); this server applies its own limits", error
+                )
+                self._retry_at = time.monotonic() + REDIS_PAUSE_SECONDS
         return await super().take(client, cost)
 
     async def close(self) -> None:

@@ -20,18 +20,18 @@ from model.tokenizer import Source, Tokenizer
 def source_of(
     turns: Sequence[str], fields: Sequence[str], tokenizer: Tokenizer, limits: Settings, task: Task
 ) -> Source:
-    """Encodes a dialogue, oldest turn first, as far as the model reads it.
+    """Encodes a dialogue as the model reads it.
 
     Args:
         turns: oldest first.
-        fields: the request's field of each turn.
-        tokenizer: the model's.
-        limits: the server's.
-        task: the model's.
+        fields: the request field of each turn.
+        tokenizer: tokenizer of the model.
+        limits: settings of the server.
+        task: task of the model.
 
     Raises:
-        InvalidField: if there are too many turns, one is too long, or the last has no text; if a
-            translation would leave something out.
+        InvalidField: if there are too many turns, one is too long, or the last one has no text; if
+            a translation would be truncated.
     """
     if len(turns) > limits.max_messages:
         raise InvalidField(
@@ -74,15 +74,15 @@ def search_options(
     """Returns the options of one search. They are cached, since most callers override nothing.
 
     Args:
-        defaults: the model's own, within `limits`, for options that are not overridden.
-        limits: the server's.
-        decoding: how to search; by default as `overrides` and `defaults` have it.
-        can_rerank: whether there is a model to re-rank by.
-        has_questions: whether the model knows what it knows, see `model.known_questions`.
-        overrides: fields of `SearchOptions`; None overrides nothing.
+        defaults: the model's defaults, which apply within `limits`.
+        limits: settings of the server.
+        decoding: search method; None: as given by `overrides` and `defaults`.
+        can_rerank: whether there is a model to re-rank with.
+        has_questions: whether the model has known questions, see `model.known_questions`.
+        overrides: fields of `SearchOptions`; None keeps the default.
 
     Raises:
-        InvalidField: if an override is beyond a limit, or two contradict each other.
+        InvalidField: if an override exceeds a limit, or two contradict each other.
     """
     overrides = {name: value for name, value in overrides.items() if value is not None}
     try:
@@ -104,7 +104,7 @@ def search_options(
 def prefix_ids_of(
     prefix: str | None, tokenizer: Tokenizer, max_tokens: int, blocked: Sequence[Sequence[int]]
 ) -> list[int]:
-    """Returns the ids that every hypothesis begins with.
+    """Returns the ids with which every hypothesis begins.
 
     Raises:
         InvalidField: if they leave no room for more; if the prefix has no text, contains a blocked
@@ -139,11 +139,11 @@ def blocked_ids_of(
     """Returns the sequences of ids that no hypothesis may contain, see `blocked_sequences`.
 
     Args:
-        words: the request's own.
-        turns: of the dialogue.
-        options: of the search, with these words among others.
-        tokenizer: the model's.
-        limits: the server's.
+        words: words of the request.
+        turns: turns of the dialogue.
+        options: options of the search, which include these words.
+        tokenizer: tokenizer of the model.
+        limits: settings of the server.
 
     Raises:
         InvalidField: if there are too many words, or one has no text.

@@ -1,8 +1,8 @@
-"""Routes that turn a body's bytes into a pydantic model, and back, by the shortest way.
+"""Routes with a fast path from the bytes of a body to a pydantic model and back.
 
-FastAPI's own way through dependencies, body and encoders takes as long as everything that the
-routes do. Otherwise the route is an ordinary one: middleware, error handlers and the OpenAPI
-description see no difference.
+FastAPI's own path through dependencies, body and encoders takes as long as the routes themselves.
+In all other respects these are ordinary routes for middleware, error handlers and the OpenAPI
+description.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ B = TypeVar("B", bound=BaseModel)
 
 
 class JsonRoute(APIRoute):
-    """A route whose endpoint has the form `async def endpoint(request, body)`, where `body` is a
-    pydantic model, or `async def endpoint(request)`, and returns a `Response` or another model."""
+    """A route whose endpoint is `async def endpoint(request, body)`, where `body` is a pydantic
+    model, or `async def endpoint(request)`, and returns a `Response` or another model."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -45,8 +45,8 @@ async def read_body(request: Request, model: type[B]) -> B:
     """Reads and validates the body of `request`.
 
     Raises:
-        ClientDisconnect: if the client hung up before its end.
-        RequestValidationError: if it is not JSON, or does not fit `model`.
+        ClientDisconnect: if the client disconnected before the end of the body.
+        RequestValidationError: if it is not JSON or does not fit `model`.
         HTTPException: 400, if it cannot be decoded as text.
     """
     body, is_whole = bytearray(), False
@@ -61,7 +61,7 @@ async def read_body(request: Request, model: type[B]) -> B:
     if 0 in body:  # UTF-16, or UTF-32
         raise HTTPException(400)
     try:
-        # Given bytes, `json` would guess the encoding, and let surrogates pass.
+        # Given bytes, `json` would guess the encoding and accept surrogates.
         return model.model_validate(json.loads(body.decode("utf-8-sig")))
     except ValidationError as error:
         raise refusal_of(error) from None
@@ -84,7 +84,7 @@ def json_response(answer: BaseModel) -> Response:
 
 
 def is_json(content_type: str) -> bool:
-    """Tells whether a Content-Type is that of JSON."""
+    """Tells whether a Content-Type is JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind.startswith("application/") and kind.endswith(("/json", "+json"))
 

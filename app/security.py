@@ -1,4 +1,4 @@
-"""Middleware that lets only clients with an API key pass. Pure ASGI."""
+"""Middleware that requires an API key. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.api_keys import ApiKeys
 from app.errors import InvalidKey
 from app.http_errors import route_path, to_fault, to_response
 
-#: Paths that need no key: whoever watches the server, or reads how to use it, has none.
+#: Paths that need no key, for monitoring and documentation.
 OPEN_PATHS = frozenset(
     {
         "/",
@@ -21,10 +21,10 @@ OPEN_PATHS = frozenset(
         "/spec",
     }
 )
-#: The same of all paths below these. The address of a translated file cannot be guessed.
+#: Prefixes of paths that need no key. The URL of a translated file cannot be guessed.
 OPEN_PREFIXES = ("/download_file/", "/health/", "/static/")
 
-#: Routes that may get the key as a field, as LibreTranslate's clients send it. They have to call
+#: Routes that also accept the key as a field, as LibreTranslate clients send it. They must call
 #: `require_key`.
 KEY_IN_FIELDS = frozenset({"/detect", "/translate", "/translate_file"})
 
@@ -32,12 +32,12 @@ _CLIENT, _KEYS = "seq2seq.client", "seq2seq.keys"
 
 
 class Authentication:
-    """Answers 401 to requests without a valid key, but for `OPEN_PATHS`. So a new route needs a key
-    unless it is listed there.
+    """Answers 401 to requests without a valid key, except on `OPEN_PATHS`. A new route therefore
+    needs a key unless it is listed there.
 
     Args:
-        app: gets all other requests.
-        keys: that are valid.
+        app: receives all other requests.
+        keys: the valid keys.
     """
 
     def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
@@ -58,16 +58,16 @@ class Authentication:
 
 
 def client_of(scope: Scope) -> str:
-    """Returns who sent a request: the name of its key, or else its address."""
+    """Returns the client of a request: the name of its key, else its address."""
     name: str | None = scope.get(_CLIENT)
     return f"key:{name}" if name is not None else f"ip:{(scope.get('client') or ('-',))[0]}"
 
 
 def require_key(scope: Scope, key: object) -> None:
-    """Checks a key that came as a field, unless the server needs none or one came in the head.
+    """Checks a key sent as a field, unless the server needs none or a header had a valid one.
 
     Raises:
-        InvalidKey: if it is not valid.
+        InvalidKey: if the key is not valid.
     """
     keys: ApiKeys | None = scope.pop(_KEYS, None)
     if keys is not None:

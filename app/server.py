@@ -1,4 +1,4 @@
-"""Uvicorn, as this program runs it."""
+"""The uvicorn server and its configuration."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from app.settings import Settings
 #: Exit codes: cannot listen on the port; stopped by Ctrl-C while requests were open.
 CANNOT_LISTEN, INTERRUPTED = 1, 130
 
-#: How often a server that drains looks for another signal.
+#: Interval at which a draining server checks for another signal.
 TICK_SECONDS = 0.1
 
-#: Objects that requests may allocate before the garbage collector runs. The default of 700 makes it
-#: run several times while some hundred requests wait.
+#: Allocations before the garbage collector runs. With the default of 700 it runs several times
+#: while a few hundred requests wait.
 YOUNG_OBJECTS = 20_000
 
 
 class Server(uvicorn.Server):
     """A server that answers all open requests before it ends, unless a worker hangs.
 
-    After SIGTERM it takes further requests for some time, while it says that it is not ready, so
-    that load balancers can learn it. A second signal ends that time; a second Ctrl-C ends the
-    server at once, with its workers, and without a traceback for each open request.
+    After SIGTERM it still accepts requests for some time while it reports that it is not ready, so
+    that load balancers can notice. A second signal ends that time; a second Ctrl-C ends the server
+    and its workers at once, without a traceback for each open request.
 
     Args:
-        config: uvicorn's.
-        state: the application's.
-        drain_seconds: time after SIGTERM.
+        config: configuration of uvicorn.
+        state: state of the application.
+        drain_seconds: time after SIGTERM in which requests are still accepted.
     """
 
     def __init__(self, config: uvicorn.Config, state: State, drain_seconds: float) -> None:
@@ -53,7 +53,7 @@ class Server(uvicorn.Server):
         self._drain_seconds = drain_seconds
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Without uvicorn's own handler, which makes the process die of the signal in the end.
+        # Replaces uvicorn's handler, which raises the signal again at the end.
         if self.should_exit and sig == signal.SIGINT:
             self._models.kill()
             os._exit(INTERRUPTED)
@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
 
 
 def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config:
-    """Builds uvicorn's configuration; `others` are options of uvicorn."""
+    """Builds the configuration of uvicorn; `others` are options of uvicorn."""
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -96,13 +96,13 @@ def config_of(app: ASGIApp, settings: Settings, **others: Any) -> uvicorn.Config
 
 
 def serve(app: FastAPI, settings: Settings) -> int:
-    """Serves until a signal comes, then answers the open requests. Returns the exit code."""
+    """Serves until a signal arrives, then answers the open requests. Returns the exit code."""
     server = Server(
         config_of(app, settings, log_config=log_config(settings.log_format)),
         app.state,
         settings.drain_seconds,
     )
-    gc.freeze()  # the garbage collector never scans what is loaded by now
+    gc.freeze()  # the garbage collector never scans what is already loaded
     gc.set_threshold(YOUNG_OBJECTS)
     try:
         with suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Server-sent events: an answer that is sent while it is made."""
+"""Server-sent events: an answer that is sent while it is generated."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.dependencies import unless_hung_up
+from app.dependencies import cancel_on_disconnect
 from app.http_errors import Fault, to_fault
 from model.errors import Seq2SeqError
 
 EVENT_STREAM = "text/event-stream"
 
-#: Sends an event as soon as the client reads on; never blocks.
+#: Queues an event for sending; never blocks.
 SendEvent = Callable[[bytes], None]
 
-#: Proxies must pass each event on at once.
+#: Tell proxies to forward each event at once.
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _END = b""
 
 
 def event(name: str, data: BaseModel) -> bytes:
-    """Returns an event's bytes; JSON has no line breaks of its own."""
+    """Returns an event as bytes; its JSON contains no line breaks."""
     return f"event: {name}\ndata: {data.model_dump_json(exclude_none=True)}\n\n".encode()
 
 
 class EventStream(Response):
     """A response that consists of events.
 
-    An error before the first event is raised, so that it gets its own status; a later one becomes
-    the last event. If the client hangs up, `ClientDisconnect` is raised.
+    An error before the first event is raised, so that it gets its own status; a later error becomes
+    the last event. If the client disconnects, `ClientDisconnect` is raised.
 
     Args:
-        make: sends all events, and then returns; is cancelled if the client hangs up.
-        error_event: describes an error.
+        produce: sends all events and returns; cancelled if the client disconnects.
+        error_event: renders an error as an event.
     """
 
     media_type = EVENT_STREAM
@@ -45,38 +45,38 @@ class EventStream(Response):
 
     def __init__(
         self,
-        make: Callable[[SendEvent], Coroutine[Any, Any, None]],
+        produce: Callable[[SendEvent], Coroutine[Any, Any, None]],
         error_event: Callable[[Fault], bytes],
     ) -> None:
-        self._make = make
+        self._produce = produce
         self._error_event = error_event
-        self._has_begun = False
+        self._has_started = False
         self.status_code = 200
         self.init_headers(_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         events = asyncio.Queue[bytes]()
-        # A client of HTTP/1.0 reads no chunks: it gets all events at the end.
+        # HTTP/1.0 has no chunked responses: such clients get all events at the end.
         is_chunked = scope["http_version"] != "1.0"
         sender = asyncio.create_task(self._send(events, send, is_chunked))
         try:
-            await self._make_all(receive, events.put_nowait)
+            await self._produce_all(receive, events.put_nowait)
             await sender
         finally:
             sender.cancel()
 
-    async def _make_all(self, receive: Receive, send_event: SendEvent) -> None:
+    async def _produce_all(self, receive: Receive, send_event: SendEvent) -> None:
         try:
-            await unless_hung_up(receive, self._make(send_event))
+            await cancel_on_disconnect(receive, self._produce(send_event))
         except Seq2SeqError as error:
-            if not self._has_begun:
+            if not self._has_started:
                 raise
             send_event(self._error_event(to_fault(error)))
         send_event(_END)
 
     async def _send(self, events: asyncio.Queue[bytes], send: Send, is_chunked: bool) -> None:
         chunk = await events.get()
-        self._has_begun = True
+        self._has_started = True
         headers = self.raw_headers
         if not is_chunked:
             while further := await events.get():

@@ -1,6 +1,6 @@
-"""Middleware that counts and logs each request, and gives it an id.
+"""Middleware that counts and logs each request and assigns it an id.
 
-Nothing of a message, a reply or a query is counted or logged. Pure ASGI.
+The text of messages, replies and queries is never logged. Pure ASGI.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from app.middleware import CLIENT_CLOSED_REQUEST
 
 logger = logging.getLogger(__name__)
 
-#: Ids of clients that are taken over. Others could break a line of the log.
+#: Request ids that are accepted from clients. Others could break a log line.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
-#: Headers of every answer: browsers guess no types, tell no address, and show no page in a frame.
+#: Headers of every response: browsers must not guess its type, send a referrer, or show it in a
+#: frame.
 _SAFE_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -39,13 +40,13 @@ _USAGE = "seq2seq.usage"
 
 @dataclass(frozen=True)
 class RequestUsage:
-    """What a request has used.
+    """Token usage of a request.
 
     Attributes:
         model: name of the model.
-        prompt_tokens: that it read.
-        completion_tokens: of all candidates.
-        is_truncated: whether it did not read the beginning.
+        prompt_tokens: tokens that the model read.
+        completion_tokens: tokens of all candidates.
+        is_truncated: whether the model did not read the beginning.
     """
 
     model: str
@@ -55,17 +56,17 @@ class RequestUsage:
 
 
 def record_usage(scope: Scope, usage: RequestUsage) -> None:
-    """Notes what a request has used of a model, for metrics and the log."""
+    """Records the token usage of a request, for metrics and the log."""
     scope.setdefault(_USAGE, []).append(usage)
 
 
 class Telemetry:
-    """Counts and logs requests. The outermost middleware, so that it sees every answer.
+    """Counts and logs requests. It is the outermost middleware, so that it sees every response.
 
     Args:
-        app: answers.
-        metrics: counts.
-        access_log: writes a line for each request, if there is one.
+        app: the application.
+        metrics: receives the counts.
+        access_log: writes a line per request; None: no log.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog | None) -> None:
@@ -125,13 +126,13 @@ class Telemetry:
 
 
 class AccessLog:
-    """Lines about requests, on standard output.
+    """Access log on standard output.
 
-    They do not go through `logging`, which took as long for a line as ten others of a request's
-    steps together (0.07 ms). Lines of one turn of the event loop are written at once.
+    It does not use `logging`, which takes 0.07 ms per line, as long as ten other steps of a request
+    together. Lines from one iteration of the event loop are written together.
 
     Args:
-        log_format: the same as that of the log.
+        log_format: format of the lines.
     """
 
     def __init__(self, log_format: LogFormat) -> None:
@@ -140,7 +141,7 @@ class AccessLog:
         self._has_failed = False
 
     def write(self, fields: dict[str, Any]) -> None:
-        """Writes a line soon."""
+        """Schedules a line for writing."""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._flush)
         self._lines.append(self._format(fields))
@@ -151,9 +152,9 @@ class AccessLog:
             sys.stdout.write("".join(lines))
             sys.stdout.flush()
             self._has_failed = False
-        except OSError as error:  # a full disk, or nobody reads on
+        except OSError as error:  # a full disk or a closed pipe
             if not self._has_failed:
-                logger.error("requests are not logged: standard output takes no more (%s)", error)
+                logger.error("requests are not logged: cannot write to standard output (%s)", error)
             self._has_failed = True
 
 
@@ -166,7 +167,7 @@ def _fields(scope: Scope, request_id: str, status: int, seconds: float) -> dict[
         "request_id": request_id,
         "client": (scope.get("client") or ("-",))[0],
         "method": scope["method"],
-        # As it was sent, so that it is one line; without the query, which may be a message.
+        # The raw path, so that it is one line, without the query, which may contain a message.
         "path": scope["raw_path"].decode("ascii", "backslashreplace"),
         "status": status,
         "duration_ms": round(seconds * 1000, 3),
@@ -188,7 +189,7 @@ def _as_text(fields: dict[str, Any]) -> str:
 
 
 def _request_id(scope: Scope) -> str:
-    """Returns the id that the client gives, or a new one."""
+    """Returns the id sent by the client, or a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())

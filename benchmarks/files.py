@@ -21,7 +21,7 @@ from typing import Any
 
 import uvicorn
 
-from app.decoding.messages import Link, WorkerConfig
+from app.decoding.messages import Connection, WorkerConfig
 from app.decoding.served_model import LoadedModel
 from app.decoding.worker import serve
 from app.main import create_app
@@ -66,9 +66,9 @@ class ThreadWorker:
     """A worker on a thread of this process; see `app.decoding.process.Worker`."""
 
     def __init__(self, settings: Settings) -> None:
-        self.end, theirs = socket.socketpair()
-        self._link = Link(self.end)
-        self._link.send(
+        self.socket, child_socket = socket.socketpair()
+        self._connection = Connection(self.socket)
+        self._connection.send(
             WorkerConfig(
                 settings.model,
                 "auto",
@@ -78,7 +78,7 @@ class ThreadWorker:
                 settings.max_reply_tokens,
             )
         )
-        self._thread = threading.Thread(target=serve, args=[Link(theirs)], daemon=True)
+        self._thread = threading.Thread(target=serve, args=[Connection(child_socket)], daemon=True)
         self._thread.start()
 
     @property
@@ -86,12 +86,12 @@ class ThreadWorker:
         return 0
 
     def wait_until_ready(self) -> Mapping[str, str]:
-        (ready,) = self._link.receive(waits=True)
+        (ready,) = self._connection.receive(waits=True)
         sums: Mapping[str, str] = ready.sha256
         return sums
 
     def stop(self) -> None:
-        self.end.close()
+        self.socket.close()
         self._thread.join()
 
     def kill(self) -> None:

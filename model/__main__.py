@@ -173,7 +173,7 @@ def _template(generator: Generator, chosen: argparse.Namespace) -> SearchRequest
             defaults,
             overrides,
             decoding=decoding,
-            can_rerank=generator.second is not None,
+            can_rerank=generator.rerank_generator is not None,
             has_questions=generator.questions is not None,
         )
     except OptionError as error:

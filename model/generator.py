@@ -13,7 +13,7 @@ from model.engine import EngineName, load_engine
 from model.errors import ConfigError, InputError
 from model.folder import load_folder, load_questions
 from model.known_questions import KnownQuestions, checked_reply, withholds
-from model.reranker import Reranker, kind_of_reranking
+from model.reranker import Reranker, reranking_kind
 from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, Request, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, GrowingText, Tokenizer
@@ -54,11 +54,11 @@ class Generator:
         config: the model's document; its `search` has the defaults.
         tokenizer: text to ids and back.
         engine: runs the network.
-        second: the model that re-ranks if options have a `rerank_weight`.
+        rerank_generator: the model that re-ranks if options have a `rerank_weight`.
         questions: that the model knows; None: it is trusted in all replies.
 
     Raises:
-        ConfigError: if `second` cannot score this model's answers.
+        ConfigError: if `rerank_generator` cannot score this model's answers.
     """
 
     def __init__(
@@ -67,18 +67,18 @@ class Generator:
         tokenizer: Tokenizer,
         engine: Engine,
         *,
-        second: Generator | None = None,
+        rerank_generator: Generator | None = None,
         questions: KnownQuestions | None = None,
     ) -> None:
         self.config = config
         self.tokenizer = tokenizer
         self.engine = engine
-        self.second = second
+        self.rerank_generator = rerank_generator
         self.questions = questions
         self.reranker = None
-        if second is not None:
-            kind = kind_of_reranking(config, second.config)
-            self.reranker = Reranker(kind, tokenizer, second.tokenizer)
+        if rerank_generator is not None:
+            kind = reranking_kind(config, rerank_generator.config)
+            self.reranker = Reranker(kind, tokenizer, rerank_generator.tokenizer)
 
     @classmethod
     def load(
@@ -98,12 +98,18 @@ class Generator:
             ConfigError: if the second model cannot score the first one's answers.
         """
         folder = load_folder(path)
-        second = None
+        rerank_generator = None
         if rerank_model is not None:
-            second = cls.load(rerank_model, engine, threads=threads)
+            rerank_generator = cls.load(rerank_model, engine, threads=threads)
         loaded = load_engine(folder, engine, threads=threads)
         questions = load_questions(folder)
-        return cls(folder.config, folder.tokenizer, loaded, second=second, questions=questions)
+        return cls(
+            folder.config,
+            folder.tokenizer,
+            loaded,
+            rerank_generator=rerank_generator,
+            questions=questions,
+        )
 
     def new_search(self) -> Search:
         """Builds a search with the model's engine, in which no answer contains the unknown word."""
@@ -180,16 +186,16 @@ class Generator:
         requests = [self._request(source, template) for source in sources]
         if not template.options.rerank_weight:
             return self.search(requests, batch_size=batch_size)
-        if self.reranker is None or self.second is None or template.options.beam_size < 2:
+        if self.reranker is None or self.rerank_generator is None or template.options.beam_size < 2:
             raise ConfigError(
                 "rerank_weight needs a second model (rerank_model) and a beam_size of 2 or more. "
                 f"Received: beam_size={template.options.beam_size}"
             )
-        widened = [self.reranker.widened(request) for request in requests]
+        widened = [self.reranker.widen(request) for request in requests]
         found = self.search(widened, batch_size=batch_size)
-        scoring = list(map(self.reranker.scoring, sources, found))
-        scored = self.second.search(scoring, batch_size=batch_size)
-        return [self.reranker.reranked(template, *each) for each in zip(found, scored, strict=True)]
+        scoring = list(map(self.reranker.scoring_request, sources, found))
+        scored = self.rerank_generator.search(scoring, batch_size=batch_size)
+        return [self.reranker.rerank(template, *each) for each in zip(found, scored, strict=True)]
 
     def stream(
         self,

@@ -1,6 +1,6 @@
-"""Maximum mutual information: answers that fit their source and not just any (Li et al. 2016,
-arXiv:1510.03055). A search finds hypotheses, another model scores them, and their order changes.
-The two need not share a tokenizer.
+"""Re-ranking by maximum mutual information, which prefers answers that are specific to their source
+(Li et al. 2016, arXiv:1510.03055). A search finds hypotheses, another model scores them. The two
+models need not share a tokenizer.
 """
 
 from __future__ import annotations
@@ -22,53 +22,53 @@ from model.tokenizer import EOS_ID, Tokenizer
 #: given an empty source (MMI-antiLM).
 Kind = Literal["reverse", "language"]
 
-#: The source that a model reads to score a text by itself.
-NOTHING: Sequence[int] = (EOS_ID,)
+#: The empty source, from which a model scores a text on its own.
+EMPTY_SOURCE: Sequence[int] = (EOS_ID,)
 
-#: Tokens of a text that are scored; of a longer one the beginning counts.
-MOST_TOKENS = 1023
+#: Maximum number of tokens that are scored; longer texts are truncated.
+MAX_TOKENS = 1023
 
 
 @dataclass(frozen=True)
 class Reranker:
-    """The three passes of a re-ranked answer: `widened` is for the model itself, `scoring` for the
-    other one, and `reranked` ranks.
+    """Re-ranking in three steps: `widen` the request to the model itself, build the
+    `scoring_request` to the re-ranking model, and `rerank` by its scores.
 
     Attributes:
-        kind: `reverse` if it scores the source given the answer, `language` if it scores the answer
-            by itself.
-        own: the tokenizer of the model whose answers are re-ranked.
-        other: that of the model that re-ranks.
+        kind: `reverse` to score the source given the answer, `language` to score the answer on its
+            own.
+        own: tokenizer of the model whose answers are re-ranked.
+        other: tokenizer of the re-ranking model.
     """
 
     kind: Kind
     own: Tokenizer
     other: Tokenizer
 
-    def widened(self, request: SearchRequest) -> SearchRequest:
-        """Returns `request` for as many hypotheses as its beam has: all of them are ranked."""
+    def widen(self, request: SearchRequest) -> SearchRequest:
+        """Returns `request` with `n_best` set to its beam size, so that all are ranked."""
         options = request.options
         return replace(request, options=options.model_copy(update={"n_best": options.beam_size}))
 
-    def scoring(
+    def scoring_request(
         self, turns: str | Sequence[str], hypotheses: Sequence[Hypothesis]
     ) -> ScoringRequest:
-        """Builds the other model's request for `hypotheses`, which answer `turns`."""
+        """Builds the request that scores `hypotheses`, which answer `turns`."""
         answers = [self.own.target_text(each.tokens) for each in hypotheses]
         if self.kind == "language":
-            pairs = [(NOTHING, self._target_ids(answer)) for answer in answers]
+            pairs = [(EMPTY_SOURCE, self._target_ids(answer)) for answer in answers]
         else:
             message = self._target_ids(turns if isinstance(turns, str) else turns[-1])
             pairs = [(self._source_ids(answer), message) for answer in answers]
         return ScoringRequest(None, pairs)
 
-    def reranked(
+    def rerank(
         self,
         request: SearchRequest,
         hypotheses: Sequence[Hypothesis],
         scored: Sequence[Hypothesis],
     ) -> tuple[Hypothesis, ...]:
-        """Returns the `n_best` of `hypotheses`; `scored` is the answer to `scoring`."""
+        """Returns the `n_best` of `hypotheses`; `scored` is the answer to `scoring_request`."""
         options = request.options
         found = reranked(
             hypotheses,
@@ -82,10 +82,10 @@ class Reranker:
     def _source_ids(self, answer: str) -> Sequence[int]:
         with suppress(InputError):  # it has no text
             return self.other.source_ids(answer)
-        return NOTHING
+        return EMPTY_SOURCE
 
     def _target_ids(self, text: str) -> Sequence[int]:
-        return self.other.target_ids(text)[:MOST_TOKENS]
+        return self.other.target_ids(text)[:MAX_TOKENS]
 
 
 def reranked(
@@ -96,17 +96,17 @@ def reranked(
     weight: float,
     alpha: float,
 ) -> tuple[Hypothesis, ...]:
-    """Returns `hypotheses` in a new order, with new scores.
+    """Returns `hypotheses` with new scores, in the new order.
 
-    With `reverse`, `score + weight * logprob(source | target)`: the source is the same for all.
-    With `language`, `score - weight * logprob(target) / length_penalty(tokens)`, divided as a score
-    itself is, so that no length is favoured.
+    With `reverse`, the score is `score + weight * logprob(source | target)`; the source is the same
+    for all. With `language`, it is `score - weight * logprob(target) / length_penalty(tokens)`,
+    normalised like a score, so that no length is favoured.
 
     Args:
-        hypotheses: what a search found for one source.
-        logprobs: the other model's score of each, in nats.
+        hypotheses: the hypotheses of one source.
+        logprobs: the other model's score of each hypothesis, in nats.
         kind: what the other model scores.
-        weight: of the other model's scores, >= 0; 0 changes nothing.
+        weight: weight of the other model's scores, >= 0; 0 changes nothing.
         alpha: the length penalty of the search.
     """
     other = np.array(logprobs)
@@ -121,11 +121,11 @@ def reranked(
     return tuple(sorted(scored, key=lambda each: each.rank))
 
 
-def kind_of_reranking(model: ModelConfig, other: ModelConfig) -> Kind:
-    """Returns what `other` can score of the answers of `model`.
+def reranking_kind(model: ModelConfig, other: ModelConfig) -> Kind:
+    """Returns how `other` can score the answers of `model`.
 
     Raises:
-        ConfigError: if it is nothing: another task, other languages.
+        ConfigError: if it cannot, because its task or languages differ.
     """
     if model.task != other.task:
         raise ConfigError(

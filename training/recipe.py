@@ -239,9 +239,7 @@ class FitConfig(Document):
     patience: int = Field(
         5, ge=1, description="epochs without a better dev score before training stops"
     )
-    precision: TrainingPrecision = Field(
-        "float32", description="numeric precision of the layers"
-    )
+    precision: TrainingPrecision = Field("float32", description="numeric precision of the layers")
     word_vectors: str = Field(
         "",
         description="file of word vectors that initialise the source embeddings of whole words: "

@@ -1,8 +1,8 @@
-"""What requests cost, which of them are decoded apart from the others, and which is admitted next.
+"""Admission control: the cost of requests, the lane that decodes them, and the queue of a lane.
 
-A plain request takes some milliseconds of its worker, and the costliest within the limits takes
-seconds. So costly ones have a lane of their own: rows, a queue, and a share of the worker's time.
-Knows no thread and no clock.
+A plain request takes a few milliseconds of worker time; the costliest one within the limits takes
+seconds. Costly requests therefore have their own lane: rows, a queue, and a share of the worker's
+time. Knows no thread and no clock.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Generic, Protocol, TypeVar
 from model.config import MOST_DRAWN
 from model.search.requests import Request, ScoringRequest
 
-#: A request that costs more goes into the costly lane. A greedy reply of 64 tokens costs 64.
-MOST_PLAIN_COST = 512.0
+#: Requests that cost more go to the costly lane. A greedy reply of 64 tokens costs 64.
+MAX_PLAIN_COST = 512.0
 
-#: Likeliest tokens that take as long to return as the rest of a step (measured: a step of 16 rows
-#: takes 0.55 ms with a top_k of 4, 2.2 ms with 1,000, 6 ms with a vocabulary of 4,000).
+#: The top_k that doubles the cost of a step (measured: a step of 16 rows takes 0.55 ms with a top_k
+#: of 4, 2.2 ms with 1,000, 6 ms with a vocabulary of 4,000).
 TOP_K_PER_STEP = 300
-#: What it costs to return the log-probabilities of wanted tokens, in steps.
+#: Cost of returning the log-probabilities of wanted tokens, in steps.
 WANTED_STEPS = 10.0
 
-#: Time over which throughput is measured.
+#: Interval over which throughput is measured.
 THROUGHPUT_SECONDS = 1.0
 
-#: Times that the first request of a queue may be overtaken by others that fit beside it.
-PATIENCE = 16
+#: How often smaller requests may overtake the first request of a queue.
+MAX_OVERTAKES = 16
 
 
 def cost_of(request: Request) -> float:
@@ -47,12 +47,12 @@ def cost_of(request: Request) -> float:
 
 
 def is_costly(request: Request) -> bool:
-    """Tells whether a request belongs into the costly lane."""
-    return cost_of(request) > MOST_PLAIN_COST
+    """Tells whether a request belongs to the costly lane."""
+    return cost_of(request) > MAX_PLAIN_COST
 
 
 class CostQueue:
-    """The requests that wait for a lane, and their cost in units of `MOST_PLAIN_COST`.
+    """Requests waiting for a lane, with their cost in units of `MAX_PLAIN_COST`.
 
     Args:
         max_queue: units at which the queue is full.
@@ -71,23 +71,23 @@ class CostQueue:
 
     @property
     def is_full(self) -> bool:
-        """Tells whether no more requests may wait."""
+        """Tells whether no further request may wait."""
         return self._total >= self._max_queue
 
     def add(self, key: object, cost: float) -> None:
         """Adds a request."""
-        self._units[key] = max(1, math.ceil(cost / MOST_PLAIN_COST))
+        self._units[key] = max(1, math.ceil(cost / MAX_PLAIN_COST))
         self._total += self._units[key]
 
     def discard(self, key: object) -> bool:
-        """Removes a request, if it is there. Tells whether it was."""
+        """Removes a request if it is present. Tells whether it was."""
         units = self._units.pop(key, 0)
         self._total -= units
         return units > 0
 
 
 class Throughput:
-    """Requests that leave a queue in a second, while there are any. Knows no clock."""
+    """Requests per second that leave a queue while it is not empty. Knows no clock."""
 
     def __init__(self) -> None:
         self._rate = 0.0
@@ -95,50 +95,50 @@ class Throughput:
         self._count = 0
 
     def start(self, now: float) -> None:
-        """Begins to count at the time `now`: the queue was empty until then."""
+        """Starts counting at the time `now`, when the queue stops being empty."""
         self._since, self._count = now, 0
 
     def add(self, now: float) -> None:
-        """Counts a request that left the queue at the time `now`."""
+        """Counts a request that leaves the queue at the time `now`."""
         self._count += 1
         if (elapsed := now - self._since) >= THROUGHPUT_SECONDS:
             self._rate = self._count / elapsed
             self.start(now)
 
-    def seconds_for(self, requests: int) -> float:
-        """Returns how long as many requests take; 0 as long as nobody knows."""
+    def estimate_seconds(self, requests: int) -> float:
+        """Returns the time that this many requests take, in seconds; 0 if it is not known yet."""
         return requests / self._rate if self._rate else 0.0
 
 
-class Waiting(Protocol):
-    """A request that waits for rows."""
+class WaitingRequest(Protocol):
+    """A request waiting for rows."""
 
     @property
     def rows(self) -> int:
         """Returns the number of rows that it needs."""
 
     @property
-    def is_abandoned(self) -> bool:
+    def is_cancelled(self) -> bool:
         """Tells whether it was cancelled."""
 
 
-W = TypeVar("W", bound=Waiting)
+W = TypeVar("W", bound=WaitingRequest)
 
 
 class RequestQueue(Generic[W]):
-    """First come, first served, with an exception.
+    """First-come, first-served queue with backfilling.
 
-    A request that needs more rows than are free lets smaller ones behind it overtake, so that no
-    row is idle for its sake; but only `patience` times. Then all rows that become free are kept for
-    it. So the first request waits for at most `patience` calls of `admit` and the longest reply in
-    search, and the others wait for its sake only until it has its rows.
+    Smaller requests may overtake one that needs more rows than are free, so that no row is idle
+    because of it, but only `max_overtakes` times. After that, all rows that become free are
+    reserved for it. The first request therefore waits for at most `max_overtakes` calls of `admit`
+    and the longest reply in search, and the others wait for it only until it has its rows.
     """
 
-    def __init__(self, patience: int = PATIENCE) -> None:
-        self._patience = patience
+    def __init__(self, max_overtakes: int = MAX_OVERTAKES) -> None:
+        self._max_overtakes = max_overtakes
         self._waiting: deque[W] = deque()
         self._first: W | None = None
-        self._times_first = 0
+        self._times_overtaken = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -148,26 +148,26 @@ class RequestQueue(Generic[W]):
         self._waiting.append(request)
 
     def admit(self, free_rows: int) -> list[W]:
-        """Removes and returns the requests that join the search; drops abandoned ones."""
-        admitted = self._take(free_rows) if free_rows else []
+        """Removes and returns the requests that join the search; drops cancelled ones."""
+        admitted = self._select(free_rows) if free_rows else []
         first = self._waiting[0] if self._waiting else None
-        self._times_first = self._times_first + 1 if first is self._first else 1
+        self._times_overtaken = self._times_overtaken + 1 if first is self._first else 1
         self._first = first
         return admitted
 
-    def _take(self, free_rows: int) -> list[W]:
-        taken: list[W] = []
-        staying: deque[W] = deque()
+    def _select(self, free_rows: int) -> list[W]:
+        admitted: list[W] = []
+        remaining: deque[W] = deque()
         for request in self._waiting:
-            if request.is_abandoned:
+            if request.is_cancelled:
                 continue
-            if request.rows <= free_rows and not (staying and self._keeps_rows(staying[0])):
-                taken.append(request)
+            if request.rows <= free_rows and not (remaining and self._reserves_rows(remaining[0])):
+                admitted.append(request)
                 free_rows -= request.rows
             else:
-                staying.append(request)
-        self._waiting = staying
-        return taken
+                remaining.append(request)
+        self._waiting = remaining
+        return admitted
 
-    def _keeps_rows(self, first: W) -> bool:
-        return first is self._first and self._times_first >= self._patience
+    def _reserves_rows(self, first: W) -> bool:
+        return first is self._first and self._times_overtaken >= self._max_overtakes

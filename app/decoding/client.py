@@ -1,7 +1,7 @@
-"""The event loop's side of a model: sends requests to its worker and waits for the answers.
+"""The event loop's side of a model: sends requests to its worker and awaits the answers.
 
-One process reads and answers HTTP, another decodes (`app.decoding.worker`). Between them is a
-socket. Knows no HTTP and no text.
+One process handles HTTP, another decodes (`app.decoding.worker`); they talk over a socket. Knows no
+HTTP and no text.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from app.decoding.messages import (
     Cancel,
     Flush,
     Flushed,
-    Frames,
+    FrameDecoder,
     Hypotheses,
     Report,
     Submit,
     Tokens,
-    to_frame,
+    encode_frame,
 )
-from app.decoding.process import PATIENCE_SECONDS, Worker
+from app.decoding.process import STOP_TIMEOUT_SECONDS, Worker
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from model.search.requests import Request
 
 logger = logging.getLogger(__name__)
 
-#: Turns of the event loop until it notices that a client hangs up: the end of its bytes is read,
-#: its connection is lost, the task that watches it wakes.
-HANG_UP_TURNS = 3
+#: Iterations of the event loop until it notices that a client disconnects: the end of its bytes is
+#: read, its connection is lost, the task that watches it wakes up.
+DISCONNECT_ITERATIONS = 3
 
-#: Pauses before another try to start a worker; each one is twice the one before.
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
+#: Delays between attempts to start a worker; each one is twice as long as the last.
+MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 1.0, 60.0
 
-#: How often the worker is checked within the time that it has for a step. An event loop that was
-#: blocked itself checks once for all of that time.
-CHECKS = 8
+#: How often the worker is checked within the timeout of a step. An event loop that was blocked
+#: itself makes a single check for all of that time.
+CHECKS_PER_TIMEOUT = 8
 
 
-class _Answer(asyncio.Future[Hypotheses]):
-    """What a caller waits for. Where many callers hang up together, the event loop gets to the last
-    one late, so `on_cancel` is called at once.
+class _AnswerFuture(asyncio.Future[Hypotheses]):
+    """Future of an answer. If many callers disconnect at once, the event loop gets to the last one
+    late, so `on_cancel` is called immediately.
 
     Attributes:
         on_cancel: called when this is cancelled.
@@ -64,68 +64,69 @@ class _Job:
     """A request, from the moment it is submitted until it is answered or cancelled.
 
     Attributes:
-        answer: what the caller waits for.
-        request: what to search or to score.
-        cost: of the request.
-        on_tokens: called with tokens that have become certain.
-        has_tokens: whether it was called.
-        was_begun: whether a worker had begun the request when it died.
+        answer: future that the caller awaits.
+        request: the request to search or to score.
+        cost: cost of the request.
+        on_tokens: called with new final tokens.
+        has_streamed: whether `on_tokens` was called.
+        was_running: whether a worker was decoding the request when it died.
     """
 
-    answer: _Answer
+    answer: _AnswerFuture
     request: Request
     cost: float
     on_tokens: Callable[[Tokens], None] | None = None
-    has_tokens: bool = False
-    was_begun: bool = False
+    has_streamed: bool = False
+    was_running: bool = False
 
     @property
-    def can_be_repeated(self) -> bool:
-        """Tells whether another worker may decode it from the start: nothing of its answer was
-        passed on, and no two workers died while they decoded it, in case it killed them."""
-        return not (self.has_tokens or self.was_begun)
+    def is_retryable(self) -> bool:
+        """Tells whether another worker may decode it from the start: no part of its answer was
+        streamed, and it was not being decoded when an earlier worker died, since it may be the
+        cause."""
+        return not (self.has_streamed or self.was_running)
 
-    def tell(self, tokens: Tokens) -> None:
-        """Passes on tokens that have become certain, if the caller wants them."""
+    def stream(self, tokens: Tokens) -> None:
+        """Passes new final tokens to the caller, if it streams them."""
         if self.on_tokens is not None:
-            self.has_tokens = True
+            self.has_streamed = True
             self.on_tokens(tokens)
 
     def expire(self, seconds: float) -> None:
         """Fails with `DeadlineExceeded`."""
-        self.settle(DeadlineExceeded.after(seconds))
+        self.resolve(DeadlineExceeded.after(seconds))
 
-    def settle(self, outcome: Hypotheses | Exception) -> None:
-        """Answers the caller, or raises an error there."""
+    def resolve(self, result: Hypotheses | Exception) -> None:
+        """Resolves the caller's future with an answer or an error."""
         if self.answer.done():  # cancelled
             return
-        if isinstance(outcome, Exception):
-            self.answer.set_exception(outcome)
+        if isinstance(result, Exception):
+            self.answer.set_exception(result)
         else:
-            self.answer.set_result(outcome)
+            self.answer.set_result(result)
 
 
 class WorkerClient:
     """Submits the requests of many callers to one worker. Belongs to one event loop.
 
-    If the worker dies, or has requests and makes no step for some time, the client starts another
-    one, and requests wait for it. Those that the dead one had begun are repeated, but once only, in
-    case it was they that killed it, and not if a part of their answer was passed on; these fail
-    with `Unavailable`, and so do all requests if the worker cannot be started.
+    If the worker dies, or makes no step for some time while it has requests, the client starts
+    another one, and requests wait for it. Requests that the dead worker was decoding are retried
+    only once, since they may have killed it, and never after a part of their answer was streamed;
+    otherwise they fail with `Unavailable`. All requests do if the worker cannot be started.
 
     Args:
-        worker: is ready.
-        new_worker: starts another and returns when it is ready; may block.
+        worker: a worker that is ready.
+        new_worker: starts another worker and returns once it is ready; may block.
         max_rows: rows that the worker decodes together.
         max_queue: requests that may wait for free rows; costly ones count several times.
-        step_seconds: time that the worker has for a step.
+        step_seconds: timeout of a step.
 
     Attributes:
-        rows_in_use: rows that requests in search may fill, by the worker's last report.
-        steps: that the worker has taken, by the same report.
-        compilations: programs that it has compiled while requests waited, by the same report.
-        restarts: workers that died or hung.
-        refusals: requests that were refused because the queue was full.
+        rows_in_use: number of rows reserved for the requests in search, as last reported.
+        steps: number of decoder steps so far, as last reported.
+        compilations: number of programs compiled while requests waited, as last reported.
+        restarts: number of workers that died or hung.
+        refusals: number of requests that were refused because the queue was full.
     """
 
     def __init__(
@@ -151,31 +152,31 @@ class WorkerClient:
         self.steps = 0
         self.compilations = 0
         self._transport: asyncio.Transport | None = None
-        self._takes_requests = False
+        self._accepts_requests = False
         self._is_closing = False
         self._failure = "has died"
-        self._silent_checks = 0
+        self._missed_checks = 0
         self._next_check: asyncio.TimerHandle | None = None
         self._restarting: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connects to the worker."""
         transport, _ = await asyncio.get_running_loop().create_unix_connection(
-            lambda: _Connection(self._on_message, self._on_disconnect), sock=self._worker.end
+            lambda: _WorkerProtocol(self._on_message, self._on_disconnect), sock=self._worker.socket
         )
-        self._transport, self._takes_requests, self._silent_checks = transport, True, 0
+        self._transport, self._accepts_requests, self._missed_checks = transport, True, 0
         for key, job in self._jobs.items():
             self._send(key, job)
         self._check_worker()
 
     @property
     def is_alive(self) -> bool:
-        """Tells whether there is a worker."""
+        """Tells whether a worker is connected."""
         return self._transport is not None
 
     @property
     def open_requests(self) -> int:
-        """Returns the number of requests that were submitted and are not answered yet."""
+        """Returns the number of submitted requests without an answer."""
         return len(self._jobs)
 
     @property
@@ -196,20 +197,20 @@ class WorkerClient:
         on_tokens: Callable[[Tokens], None] | None = None,
     ) -> Hypotheses:
         """Returns the answer to a request, best hypothesis first. If the caller is cancelled, the
-        request leaves the search at its next step.
+        request leaves the search at the next step.
 
         Args:
-            request: what to search or to score; its key is ignored.
+            request: the request to search or to score; its key is ignored.
             timeout_seconds: time until the request fails.
-            on_tokens: called between steps with further tokens that every possible answer begins
-                with. The last ones come with the answer only.
+            on_tokens: called between steps with new final tokens, with which every possible answer
+                continues. The last ones come with the answer only.
 
         Raises:
             Overloaded: if the queue is full.
             DeadlineExceeded: if there is no answer after `timeout_seconds`.
             EngineError: if the engine failed while this request was in search.
-            Unavailable: if this client is closed, or its worker has died and this request cannot
-                be repeated.
+            Unavailable: if this client is closed, or its worker has died and the request cannot be
+                retried.
             ValueError: if it needs more than `max_rows`.
         """
         if request.rows > self._max_rows:
@@ -218,7 +219,7 @@ class WorkerClient:
                 f"Received: {request.rows} rows"
             )
         loop = asyncio.get_running_loop()
-        job = _Job(_Answer(loop=loop), request, cost_of(request), on_tokens)
+        job = _Job(_AnswerFuture(loop=loop), request, cost_of(request), on_tokens)
         key = self._add(job)
         job.answer.on_cancel = partial(self._cancel, key)
         deadline = loop.call_later(timeout_seconds, job.expire, timeout_seconds)
@@ -234,7 +235,7 @@ class WorkerClient:
         if self._transport is not None:
             self._transport.abort()
         self._on_disconnect()
-        self._refuse_all("the server is stopping")  # those that wait for another worker
+        self._fail_all("the server is stopping")  # requests that wait for another worker
         if self._restarting is not None:
             self._restarting.cancel()
         await asyncio.to_thread(self._worker.stop)
@@ -244,25 +245,25 @@ class WorkerClient:
         self._worker.kill()
 
     def expect_close(self) -> None:
-        """Limits steps to `PATIENCE_SECONDS` from now on, and starts no other worker: one that
-        hangs must not keep the server from stopping."""
+        """Limits steps to `STOP_TIMEOUT_SECONDS` from now on and starts no other worker, so that a
+        hanging worker cannot keep the server from stopping."""
         self._is_closing = True
-        self._step_seconds = min(self._step_seconds, PATIENCE_SECONDS)
+        self._step_seconds = min(self._step_seconds, STOP_TIMEOUT_SECONDS)
         if self._transport is not None and self._next_check is not None:
             self._next_check.cancel()
             self._check_worker()
 
     def _add(self, job: _Job) -> int:
-        """Takes a request on, if there is or will be a worker and room in the queue."""
-        if not self._takes_requests:
+        """Accepts a request if there is or will be a worker and room in the queue."""
+        if not self._accepts_requests:
             raise Unavailable("the server is not working on requests; try again later")
         queue = self._queue_of(job)
         throughput, now = self._throughput[queue], asyncio.get_running_loop().time()
         if queue.is_full:
             self.refusals += 1
             waiting = len(queue)
-            message = f"{waiting} requests wait already; try again later"
-            raise Overloaded(message, retry_after_seconds=throughput.seconds_for(waiting))
+            message = f"{waiting} requests are already waiting; try again later"
+            raise Overloaded(message, retry_after_seconds=throughput.estimate_seconds(waiting))
         if not queue:
             throughput.start(now)
         key = next(self._keys)
@@ -280,10 +281,10 @@ class WorkerClient:
     def _write(self, message: Submit | Cancel | Flushed) -> None:
         """Sends a message to the worker, if there is one."""
         if self._transport is not None:
-            self._transport.write(to_frame(message))
+            self._transport.write(encode_frame(message))
 
     def _cancel(self, key: Hashable) -> None:
-        """Gives a request up, here and at the worker, if it is open."""
+        """Cancels a request, here and at the worker, if it is open."""
         self._dequeue(key)
         if self._jobs.pop(key, None):
             self._write(Cancel(key))
@@ -293,27 +294,27 @@ class WorkerClient:
         self._costly.discard(key)
 
     def _check_worker(self) -> None:
-        """Kills a worker that was silent for too long; `_on_disconnect` follows."""
-        self._silent_checks = self._silent_checks + 1 if self._jobs else 0
-        if self._silent_checks > CHECKS:
+        """Kills a worker that has been silent for too long; `_on_disconnect` follows."""
+        self._missed_checks = self._missed_checks + 1 if self._jobs else 0
+        if self._missed_checks > CHECKS_PER_TIMEOUT:
             self._failure = f"made no step for {self._step_seconds:g} seconds"
             self._worker.kill()
             return
-        pause = self._step_seconds / CHECKS
-        self._next_check = asyncio.get_running_loop().call_later(pause, self._check_worker)
+        delay = self._step_seconds / CHECKS_PER_TIMEOUT
+        self._next_check = asyncio.get_running_loop().call_later(delay, self._check_worker)
 
     def _on_message(self, message: Report | Flush) -> None:
-        self._silent_checks = 0
+        self._missed_checks = 0
         if isinstance(message, Report):
             self._on_report(message)
         else:
-            self._flush(HANG_UP_TURNS)
+            self._flush(DISCONNECT_ITERATIONS)
 
-    def _flush(self, turns: int) -> None:
-        """Sends `Flushed` after so many turns of the event loop. Meanwhile `_cancel` is called for
-        every client that has hung up."""
-        if turns:
-            asyncio.get_running_loop().call_soon(self._flush, turns - 1)
+    def _flush(self, iterations: int) -> None:
+        """Sends `Flushed` after this many iterations of the event loop. Meanwhile, `_cancel` is
+        called for every client that has disconnected."""
+        if iterations:
+            asyncio.get_running_loop().call_soon(self._flush, iterations - 1)
         else:
             self._write(Flushed())
 
@@ -321,20 +322,20 @@ class WorkerClient:
         self.steps, self.rows_in_use = report.steps, report.rows_in_use
         self.compilations = report.compilations
         now = asyncio.get_running_loop().time()
-        for key in report.taken:
+        for key in report.admitted:
             for queue, throughput in self._throughput.items():
                 if queue.discard(key):
                     throughput.add(now)
         for key, tokens in report.tokens:
             if job := self._jobs.get(key):
-                job.tell(tokens)
-        for key, outcome in report.outcomes:
+                job.stream(tokens)
+        for key, result in report.results:
             if job := self._jobs.pop(key, None):
-                job.settle(outcome)
+                job.resolve(result)
 
     def _on_disconnect(self) -> None:
-        """Restarts the worker, which then gets the open requests that may be repeated. Fails the
-        others, or all if this client is closing."""
+        """Restarts the worker and retries the open requests that allow it. Fails the others, or all
+        of them if this client is closing."""
         if self._transport is None:
             return
         self._transport, self.rows_in_use = None, 0
@@ -342,7 +343,7 @@ class WorkerClient:
             self._next_check.cancel()
         failure, self._failure = self._failure, "has died"
         if self._is_closing:
-            self._refuse_all("the server is stopping")
+            self._fail_all("the server is stopping")
             return
         self.restarts += 1
         logger.error(
@@ -350,45 +351,45 @@ class WorkerClient:
         )
         for key, job in list(self._jobs.items()):
             queue = self._queue_of(job)
-            if key in queue:  # the worker has not begun it
+            if key in queue:  # the worker has not admitted it
                 continue
-            if job.can_be_repeated:
-                job.was_begun = True
+            if job.is_retryable:
+                job.was_running = True
                 queue.add(key, job.cost)
             else:
-                self._refuse(key, f"the model's process {failure}")
+                self._fail(key, f"the model's process {failure}")
         self._restarting = asyncio.get_running_loop().create_task(self._restart())
 
-    def _refuse_all(self, reason: str) -> None:
-        """Fails all open requests, and further ones."""
-        self._takes_requests = False
+    def _fail_all(self, reason: str) -> None:
+        """Fails all open requests, and accepts no further ones."""
+        self._accepts_requests = False
         for key in list(self._jobs):
-            self._refuse(key, reason)
+            self._fail(key, reason)
 
-    def _refuse(self, key: Hashable, reason: str) -> None:
+    def _fail(self, key: Hashable, reason: str) -> None:
         self._dequeue(key)
-        # One error for each: a raised error remembers its raiser.
-        self._jobs.pop(key).settle(Unavailable(f"{reason}; try again later"))
+        # A new error for each: a raised error keeps its traceback.
+        self._jobs.pop(key).resolve(Unavailable(f"{reason}; try again later"))
 
     async def _restart(self) -> None:
-        """Starts another worker; tries again until one is ready. Requests wait for the first try
+        """Starts another worker and retries until one is ready. Requests wait for the first attempt
         only."""
-        pause = SHORTEST_PAUSE_SECONDS
+        delay = MIN_BACKOFF_SECONDS
         while not self.is_alive:
             try:
                 await asyncio.to_thread(self._worker.stop)
                 self._worker = await asyncio.to_thread(self._new_worker)
                 await self.open()
             except Exception as error:  # any error may be temporary
-                self._refuse_all("the model's process cannot be started again")
+                self._fail_all("the model's process cannot be started again")
                 logger.error("the model's process cannot be started again: %r", error)
-                logger.error("next try in %g seconds", pause)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                logger.error("next attempt in %g seconds", delay)
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, MAX_BACKOFF_SECONDS)
 
 
-class _Connection(asyncio.Protocol):
-    """The connection to a worker.
+class _WorkerProtocol(asyncio.Protocol):
+    """Protocol of the connection to a worker.
 
     Args:
         on_message: called with each message.
@@ -400,7 +401,7 @@ class _Connection(asyncio.Protocol):
     ) -> None:
         self._on_message = on_message
         self._on_disconnect = on_disconnect
-        self._frames = Frames()
+        self._frames = FrameDecoder()
 
     def data_received(self, data: bytes) -> None:
         for message in self._frames.add(data):

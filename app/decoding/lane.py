@@ -1,6 +1,6 @@
 """Requests that are decoded together: they wait, are encoded, join the search, step and leave.
 
-Knows no server: what is to be reported there is collected in `News`.
+Knows no server: events for it are collected in a `PendingReport`.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ class Job:
     """A request until it is answered or cancelled.
 
     Attributes:
-        key: its number.
-        request: what to search.
-        wants_tokens: whether tokens are reported as soon as they are certain.
+        key: identifies the request.
+        request: the request to search.
+        is_streamed: whether tokens are reported as soon as they are final.
         tokens_reported: number of tokens reported so far.
-        is_abandoned: whether it was cancelled.
+        is_cancelled: whether it was cancelled.
     """
 
     key: Hashable
     request: Request
-    wants_tokens: bool
+    is_streamed: bool
     tokens_reported: int = 0
-    is_abandoned: bool = False
+    is_cancelled: bool = False
 
     @property
     def rows(self) -> int:
@@ -45,37 +45,36 @@ class Job:
 
 
 @dataclass
-class News:
-    """What is not reported yet; see `app.decoding.messages.Report`."""
+class PendingReport:
+    """Events that are not reported yet; see `app.decoding.messages.Report`."""
 
-    taken: list[Hashable] = field(default_factory=list)
+    admitted: list[Hashable] = field(default_factory=list)
     tokens: list[tuple[Hashable, Tokens]] = field(default_factory=list)
-    outcomes: list[tuple[Hashable, Hypotheses | Exception]] = field(default_factory=list)
+    results: list[tuple[Hashable, Hypotheses | Exception]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.taken or self.tokens or self.outcomes)
+        return bool(self.admitted or self.tokens or self.results)
 
     def clear(self) -> None:
-        """Forgets everything, once it is reported."""
-        self.taken, self.tokens, self.outcomes = [], [], []
+        """Removes all events, once they are reported."""
+        self.admitted, self.tokens, self.results = [], [], []
 
 
 class Lane:
-    """Decodes requests together, in a search of its own.
+    """A search whose requests are decoded together.
 
     Args:
-        new_search: makes a search without requests.
-        encoder: encodes sources beside the steps.
-        news: is added to.
-        report: sends the news, where they should not wait for the end of a step.
+        new_search: builds an empty search.
+        encoder: encodes sources in parallel with the steps.
+        pending: receives the events.
+        report: sends the pending events at once, without waiting for the end of a step.
         max_rows: rows decoded together; see `SearchRequest.rows`.
-        weight: factor of this lane's seconds; of two lanes, the one with the smaller weight gets
-            more time.
+        time_factor: factor of `virtual_time`; the lane with the smaller factor gets more time.
 
     Attributes:
-        clock: seconds of its steps so far, times `weight`.
-        steps: taken so far.
-        rows_in_use: rows that its requests may fill.
+        virtual_time: seconds spent in steps so far, times `time_factor`.
+        steps: number of steps so far.
+        rows_in_use: rows reserved for its requests.
         running: requests in search.
     """
 
@@ -83,26 +82,26 @@ class Lane:
         self,
         new_search: Callable[[], Search],
         encoder: Executor,
-        news: News,
+        pending: PendingReport,
         report: Callable[[], None],
         *,
         max_rows: int,
-        weight: float,
+        time_factor: float,
     ) -> None:
-        self.clock = 0.0
+        self.virtual_time = 0.0
         self.steps = 0
         self.rows_in_use = 0
         self.running: dict[Hashable, Job] = {}
         self._new_search = new_search
         self._encoder = encoder
-        self._news = news
+        self._pending = pending
         self._report = report
         self._max_rows = max_rows
-        self._weight = weight
+        self._time_factor = time_factor
         self._queue: RequestQueue[Job] = RequestQueue()
         self._encoding: tuple[list[Job], Future[Encoded]] | None = None
         self._search = new_search()
-        self._some_abandoned = False  # of those that have rows
+        self._has_cancelled = False  # among the requests that have rows
 
     @property
     def is_idle(self) -> bool:
@@ -113,38 +112,38 @@ class Lane:
         """Appends a request to the queue."""
         self._queue.add(job)
 
-    def abandon(self, job: Job) -> None:
+    def cancel(self, job: Job) -> None:
         """Marks a request as cancelled."""
-        job.is_abandoned = self._some_abandoned = True
+        job.is_cancelled = self._has_cancelled = True
 
     def admit(self) -> None:
-        """Drops cancelled requests and admits new ones, between two steps."""
+        """Removes cancelled requests and admits new ones, between two steps."""
         self._join_encoded()
-        self._drop_abandoned()
+        self._remove_cancelled()
         self._encode_next()
 
     def step(self) -> None:
-        """Extends all hypotheses in search by a token. An error fails their requests, no others."""
+        """Extends all hypotheses in search by a token. An error fails only their requests."""
         started = time.perf_counter()
         self.steps += 1
         try:
             for key, hypotheses in self._search.step():
                 self._free([self.running[key]])
-                self._news.outcomes.append((key, hypotheses))
+                self._pending.results.append((key, hypotheses))
             self._add_tokens()
         except Exception:
             logger.exception("a step failed with %d requests in search", len(self.running))
             self._fail(self.running.values())
             self._search = self._new_search()
-        self.clock += (time.perf_counter() - started) * self._weight
+        self.virtual_time += (time.perf_counter() - started) * self._time_factor
 
-    def _drop_abandoned(self) -> None:
-        if not self._some_abandoned:
+    def _remove_cancelled(self) -> None:
+        if not self._has_cancelled:
             return
-        abandoned = [job for job in self.running.values() if job.is_abandoned]
+        abandoned = [job for job in self.running.values() if job.is_cancelled]
         self._search.remove({job.key for job in abandoned})
         self._free(abandoned)
-        self._some_abandoned = any(job.is_abandoned for job in self._being_encoded())
+        self._has_cancelled = any(job.is_cancelled for job in self._encoding_jobs())
         self._report()
 
     def _free(self, jobs: Iterable[Job]) -> None:
@@ -153,24 +152,24 @@ class Lane:
             self.running.pop(job.key, None)
             self.rows_in_use -= job.rows
 
-    def _being_encoded(self) -> list[Job]:
+    def _encoding_jobs(self) -> list[Job]:
         return self._encoding[0] if self._encoding else []
 
     def _encode_next(self) -> None:
-        """Submits the next requests to the encoder, unless it is busy. If nothing is in search they
-        join at once."""
+        """Submits the next requests to the encoder, unless it is busy. If nothing is in search,
+        they join at once."""
         if self._encoding or not (jobs := self._queue.admit(self._max_rows - self.rows_in_use)):
             return
         self.rows_in_use += sum(job.rows for job in jobs)
-        self._news.taken += [job.key for job in jobs]
-        self._report()  # first: should this process die of a request, the server knows which it had
+        self._pending.admitted += [job.key for job in jobs]
+        self._report()  # before encoding, so that the server knows them if one kills this process
         requests = [job.request for job in jobs]
         self._encoding = jobs, self._encoder.submit(self._search.encode, requests)
         if not self.running:
             self._join_encoded()
 
     def _join_encoded(self) -> None:
-        """Adds the encoded requests to the search. If encoding failed, only they fail."""
+        """Adds the encoded requests to the search. If encoding failed, only these requests fail."""
         if not self._encoding or (self.running and not self._encoding[1].done()):
             return
         (jobs, encoded), self._encoding = self._encoding, None
@@ -183,15 +182,15 @@ class Lane:
             self.running.update((job.key, job) for job in jobs)
 
     def _add_tokens(self) -> None:
-        """Adds to the news the tokens that have become certain, of requests that want them."""
+        """Adds the new final tokens of streamed requests to the pending report."""
         reported = {
-            key: job.tokens_reported for key, job in self.running.items() if job.wants_tokens
+            key: job.tokens_reported for key, job in self.running.items() if job.is_streamed
         }
         for key, tokens in self._search.agreed(reported).items() if reported else ():
             self.running[key].tokens_reported += len(tokens)
-            self._news.tokens.append((key, tokens))
+            self._pending.tokens.append((key, tokens))
 
     def _fail(self, jobs: Iterable[Job]) -> None:
         jobs = list(jobs)
         self._free(jobs)
-        self._news.outcomes += [(job.key, EngineError("the model failed")) for job in jobs]
+        self._pending.results += [(job.key, EngineError("the model failed")) for job in jobs]

@@ -1,6 +1,6 @@
-"""Messages between the server and a model's worker, and how they go over a socket.
+"""Messages between the server and a model's worker, and their transport over a socket.
 
-Values of the classes below are pickled: both ends are this program, and no other has the socket.
+Messages are pickled: both ends run this program, and no other program has the socket.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _CHUNK_BYTES = 2**16
 
 
 class Disconnected(Exception):
-    """The other end of a link is closed."""
+    """The other end of a connection is closed."""
 
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """What a worker serves: the first message to it. It answers `Ready`, or the error that keeps it
-    from serving.
+    """Configuration of a worker, and the first message to it. The worker answers `Ready`, or the
+    error that prevents it from serving.
 
     Attributes:
         model: the folder.
         engine: see `model.engine.load_engine`.
-        threads: the same.
+        threads: see `model.engine.load_engine`.
         max_rows: rows decoded together.
-        max_beam_size: the widest beam of any request.
-        max_tokens: the most tokens of any answer.
+        max_beam_size: maximum beam size of a request.
+        max_tokens: maximum number of tokens of an answer.
     """
 
     model: Path
@@ -55,7 +55,7 @@ class Ready:
     """A worker has loaded its model.
 
     Attributes:
-        sha256: of the model's files, by their names.
+        sha256: SHA-256 hash of each of the model's files, by file name.
     """
 
     sha256: Mapping[str, str]
@@ -66,96 +66,96 @@ class Submit:
     """A new request.
 
     Attributes:
-        key: a number of its own.
-        request: known by this key here, not by its own.
-        wants_tokens: whether the worker reports tokens as soon as they are certain.
+        key: identifies the request.
+        request: its own key is ignored in favour of `key`.
+        is_streamed: whether the worker reports tokens as soon as they are final.
     """
 
     key: Hashable
     request: Request
-    wants_tokens: bool
+    is_streamed: bool
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles the options only once for all requests with the same ones, as most have."""
+        """Pickles equal options only once: most requests have the same ones."""
         request = self.request
         if isinstance(request, ScoringRequest):
-            return Submit, (self.key, replace(request, key=self.key), self.wants_tokens)
+            return Submit, (self.key, replace(request, key=self.key), self.is_streamed)
         others = request.prefix_ids, request.blocked, request.required, request.wants_attention
-        options = _packed(request.options)
-        return _submit, (self.key, self.wants_tokens, options, request.source_ids, *others)
+        options = _pickle_options(request.options)
+        return _rebuild_submit, (self.key, self.is_streamed, options, request.source_ids, *others)
 
 
 @dataclass(frozen=True)
 class Cancel:
-    """The caller of the request `key` no longer waits for its answer."""
+    """Cancellation of the request `key`."""
 
     key: Hashable
 
 
 @dataclass(frozen=True)
 class Flush:
-    """The worker's question for further cancellations, before it takes a step."""
+    """Request of the worker for all pending cancellations, before it takes a step."""
 
 
 @dataclass(frozen=True)
 class Flushed:
-    """The answer to `Flush`: all cancellations up to then were sent."""
+    """Answer to `Flush`, sent after all pending cancellations."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What has happened since the last report.
+    """Events since the last report.
 
     Attributes:
-        steps: taken so far.
-        rows_in_use: rows that requests in search may fill.
-        compilations: programs that requests had to wait for so far.
-        taken: keys of requests that no longer wait for rows.
-        tokens: of requests that want them, and what has become certain.
-        outcomes: of requests that have left the search: an answer, best hypothesis first, or the
-            error.
+        steps: decoder steps so far.
+        rows_in_use: rows reserved for the requests in search.
+        compilations: programs compiled so far while requests waited.
+        admitted: keys of requests that were admitted and no longer wait for rows.
+        tokens: keys of streamed requests, with their new final tokens.
+        results: keys of requests that have left the search, with their hypotheses, best first, or
+            the error.
     """
 
     steps: int
     rows_in_use: int
     compilations: int
-    taken: Sequence[Hashable]
+    admitted: Sequence[Hashable]
     tokens: Sequence[tuple[Hashable, Tokens]]
-    outcomes: Sequence[tuple[Hashable, Hypotheses | Exception]]
+    results: Sequence[tuple[Hashable, Hypotheses | Exception]]
 
 
-def _submit(
-    key: Hashable, wants_tokens: bool, options: bytes, source_ids: Sequence[int], *others: Any
+def _rebuild_submit(
+    key: Hashable, is_streamed: bool, options: bytes, source_ids: Sequence[int], *others: Any
 ) -> Submit:
-    request = SearchRequest(key, source_ids, _unpacked(options), *others)
-    return Submit(key, request, wants_tokens)
+    request = SearchRequest(key, source_ids, _unpickle_options(options), *others)
+    return Submit(key, request, is_streamed)
 
 
 @lru_cache(maxsize=1024)
-def _packed(options: SearchOptions) -> bytes:
+def _pickle_options(options: SearchOptions) -> bytes:
     return pickle.dumps(options, pickle.HIGHEST_PROTOCOL)
 
 
 @lru_cache(maxsize=1024)
-def _unpacked(options: bytes) -> SearchOptions:
+def _unpickle_options(options: bytes) -> SearchOptions:
     unpacked: SearchOptions = pickle.loads(options)
     return unpacked
 
 
-def to_frame(value: Any) -> bytes:
-    """Returns `value` as bytes, after their length."""
+def encode_frame(value: Any) -> bytes:
+    """Returns `value` as bytes, preceded by their length."""
     body = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
-class Frames:
-    """The values of a stream of bytes, which arrives in chunks."""
+class FrameDecoder:
+    """Decoder of a byte stream that arrives in chunks."""
 
     def __init__(self) -> None:
         self._received = bytearray()
 
     def add(self, data: bytes) -> Iterator[Any]:
-        """Yields the values that `data` completes."""
+        """Adds a chunk and yields the values that it completes."""
         received = self._received
         received += data
         while len(received) >= _LENGTH_BYTES:
@@ -167,30 +167,30 @@ class Frames:
             yield value
 
 
-class Link:
-    """An end of a socket, for threads that may block.
+class Connection:
+    """Blocking connection over one end of a socket pair, for threads.
 
     Args:
-        end: is closed with this link.
+        end: the socket, which is closed with this connection.
     """
 
     def __init__(self, end: socket.socket) -> None:
-        self._end = end
-        self._frames = Frames()
+        self._socket = end
+        self._frames = FrameDecoder()
 
     def send(self, value: Any) -> None:
         """Sends a value to the other end.
 
         Raises:
-            Disconnected: if that is closed.
+            Disconnected: if the other end is closed.
         """
         try:
-            self._end.sendall(to_frame(value))
+            self._socket.sendall(encode_frame(value))
         except OSError as error:
             raise Disconnected from error
 
-    def receive(self, *, waits: bool) -> list[Any]:
-        """Returns the values that have arrived; with `waits`, blocks until there is one.
+    def receive(self, *, block: bool) -> list[Any]:
+        """Returns the values that have arrived; with `block`, waits for at least one.
 
         Raises:
             Disconnected: if there is none and the other end is closed.
@@ -198,8 +198,8 @@ class Link:
         values: list[Any] = []
         while True:
             try:
-                data = self._end.recv(
-                    _CHUNK_BYTES, 0 if waits and not values else socket.MSG_DONTWAIT
+                data = self._socket.recv(
+                    _CHUNK_BYTES, 0 if block and not values else socket.MSG_DONTWAIT
                 )
             except BlockingIOError:
                 return values
@@ -212,5 +212,5 @@ class Link:
                 return values
 
     def close(self) -> None:
-        """Closes this end; the other one notices."""
-        self._end.close()
+        """Closes this end, which the other end notices."""
+        self._socket.close()

@@ -1,5 +1,5 @@
-"""Processes of workers. Imports little: while a worker loads its model, the server that started it
-loads the rest."""
+"""Worker processes. Imports little: while a worker loads its model, the server that started it
+imports the rest."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from app.decoding.messages import Disconnected, Link, Ready, WorkerConfig
+from app.decoding.messages import Connection, Disconnected, Ready, WorkerConfig
 from app.logs import LogFormat
 from app.settings import Settings
 from model.engine.cores import usable_cores
 from model.errors import EngineError
 
-#: Time that a worker has to end its step.
-PATIENCE_SECONDS = 3.0
+#: Time that a worker has to finish its step when it is stopped.
+STOP_TIMEOUT_SECONDS = 3.0
 
 
 class Worker(Protocol):
-    """Something that runs `app.decoding.worker`.
+    """Handle of a running `app.decoding.worker`.
 
     Attributes:
-        end: this side's end of the socket. The worker stops when it is closed.
+        socket: this side of the connection. The worker stops when it is closed.
     """
 
-    end: socket.socket
+    socket: socket.socket
 
     @property
     def memory_bytes(self) -> int:
-        """Returns its resident memory; 0 where the system does not tell."""
+        """Returns its resident memory; 0 if the system does not report it."""
 
     def wait_until_ready(self) -> Mapping[str, str]:
-        """Blocks until requests can be sent. Returns SHA-256 sums of the model's files, by their
-        names.
+        """Blocks until requests can be sent. Returns the SHA-256 hash of each of the model's files,
+        by file name.
 
         Raises:
             FolderError: if the model's folder is absent or broken.
@@ -45,26 +45,32 @@ class Worker(Protocol):
         """
 
     def stop(self) -> None:
-        """Stops after the current step; kills the worker if that takes long."""
+        """Stops the worker after its current step; kills it if that takes too long."""
 
     def kill(self) -> None:
         """Kills the worker."""
 
 
 class WorkerProcess:
-    """A worker in a process of its own, which ends when this one does. See `Worker`."""
+    """A worker in a process of its own, which ends with this one. See `Worker`."""
 
     def __init__(self, config: WorkerConfig, log_format: LogFormat = "text") -> None:
-        self.end, theirs = socket.socketpair()
-        with theirs:
+        self.socket, child_socket = socket.socketpair()
+        with child_socket:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app.decoding.worker", str(theirs.fileno()), log_format],
-                pass_fds=[theirs.fileno()],
+                [
+                    sys.executable,
+                    "-m",
+                    "app.decoding.worker",
+                    str(child_socket.fileno()),
+                    log_format,
+                ],
+                pass_fds=[child_socket.fileno()],
                 stdin=subprocess.DEVNULL,
-                process_group=0,  # an interrupt at a terminal is for the server
+                process_group=0,  # an interrupt at the terminal goes to the server only
             )
-        self._link = Link(self.end)
-        self._link.send(config)
+        self._connection = Connection(self.socket)
+        self._connection.send(config)
 
     @property
     def pid(self) -> int:
@@ -81,13 +87,13 @@ class WorkerProcess:
 
     def wait(self) -> int:
         """Waits until the process has ended. Returns its exit code."""
-        return self._process.wait(PATIENCE_SECONDS)
+        return self._process.wait(STOP_TIMEOUT_SECONDS)
 
     def wait_until_ready(self) -> Mapping[str, str]:
         try:
-            (message,) = self._link.receive(waits=True)
+            (message,) = self._connection.receive(block=True)
         except Disconnected:
-            self._link.close()
+            self._connection.close()
             raise EngineError(
                 "the model's process ended before it was ready "
                 f"(exit code {self.wait()}); what it printed says why"
@@ -98,7 +104,7 @@ class WorkerProcess:
         raise message
 
     def stop(self) -> None:
-        self._link.close()
+        self._connection.close()
         try:
             self.wait()
         except subprocess.TimeoutExpired:
@@ -110,28 +116,28 @@ class WorkerProcess:
 
 
 @dataclass(frozen=True)
-class Launched:
-    """Workers of the model, and of the one that re-ranks, if there is one."""
+class LaunchedWorkers:
+    """Started workers of the default model and of the re-ranking model, if there is one."""
 
-    first: Worker
-    second: Worker | None = None
+    default: Worker
+    reranker: Worker | None = None
 
     def stop(self) -> None:
         """Stops all workers."""
-        for worker in (self.first, self.second):
+        for worker in (self.default, self.reranker):
             if worker is not None:
                 worker.stop()
 
     @classmethod
-    def of(cls, settings: Settings) -> Launched:
-        """Starts the workers of `settings` without waiting for them."""
-        first = launch(settings, settings.model)
-        second = settings.rerank_model
-        return cls(first, None if second is None else launch(settings, second))
+    def launch(cls, settings: Settings) -> LaunchedWorkers:
+        """Starts the workers that `settings` name, without waiting for them."""
+        default = launch(settings, settings.model)
+        rerank_model = settings.rerank_model
+        return cls(default, None if rerank_model is None else launch(settings, rerank_model))
 
 
 def launch(settings: Settings, model: Path) -> WorkerProcess:
-    """Starts a worker of the folder `model` without waiting for it."""
+    """Starts a worker for the folder `model`, without waiting for it."""
     threads = settings.threads or max(1, usable_cores() - 1)
     config = WorkerConfig(
         model,

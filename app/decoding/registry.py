@@ -1,7 +1,7 @@
-"""The models that are served, by name.
+"""The served models, by name.
 
-Loads the model folders, watches them, and puts a new model into the place of an old one without
-dropping a request. Knows no HTTP.
+Loads the model folders, watches them, and replaces an old model by a new one without dropping a
+request. Knows no HTTP.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from model.folder import CONFIG_FILE, find_folder, load_folder, read_config
 
 logger = logging.getLogger(__name__)
 
-#: How often a model that was replaced is looked at for open requests.
+#: Interval between checks for open requests of a replaced model.
 DRAIN_CHECK_SECONDS = 0.5
 
 ModelState = Literal["ready", "restarting", "unloaded", "loading"]
 
-#: Names, times, sizes and inodes of a folder's files. Differs after any change.
+#: Names, modification times, sizes and inodes of the files in a folder. Any change alters it.
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
@@ -38,12 +38,12 @@ class _Entry:
     """A model folder in service.
 
     Attributes:
-        path: of the folder.
-        config: its document.
-        served: the model, unless it is unloaded.
+        path: the folder.
+        config: the configuration of its model.
+        served: the model; None if it is unloaded.
         last_used: time of the last request, by the monotonic clock.
-        is_new: the server has not come to this folder yet since its start.
-        loading: loads the model, for all requests that wait for it.
+        is_new: whether this folder has not been loaded since the server started.
+        loading: task that loads the model for all requests waiting for it.
     """
 
     path: Path
@@ -55,65 +55,65 @@ class _Entry:
 
 
 class ModelRegistry:
-    """The default model, and those of the folder `settings.models`. Belongs to one event loop.
+    """The default model and the models in the folder `settings.models`. Belongs to one event loop.
 
-    A folder that changes is loaded beside the model in service and takes its place once it is warm;
-    the old one answers the requests that it has. A folder that cannot be loaded changes nothing.
+    When a folder changes, its new model is loaded next to the one in service and replaces it once
+    it is warm; the old one finishes its requests. A folder that cannot be loaded changes nothing.
 
     Args:
-        settings: the folders, among others.
-        load: loads the model that settings name; may block.
-        first: the default model, if it is loaded already.
+        settings: the settings of the server.
+        load: loads the model that the settings name; may block.
+        preloaded: the default model, if it is already loaded.
 
     Attributes:
-        created: when this was made, in seconds since 1970.
+        created: time of creation, in seconds since 1970.
     """
 
     def __init__(
         self,
         settings: Settings,
         load: Callable[[Settings], LoadedModel],
-        first: LoadedModel | None = None,
+        preloaded: LoadedModel | None = None,
     ) -> None:
         self._settings = settings
         self._load_model = load
-        self._first = first
+        self._preloaded = preloaded
         self.created = int(time.time())
         self._default = find_folder(settings.model)
         self._entries: dict[str, _Entry] = {}
         self._default_entry: _Entry | None = None
-        self._open: set[ServedModel] = set()  # in service, or still answering
-        self._tried: dict[Path, Fingerprint] = {}
+        self._active: set[ServedModel] = set()  # in service, or finishing requests
+        self._last_seen: dict[Path, Fingerprint] = {}
         self._lock = asyncio.Lock()  # one folder is loaded at a time
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_complete = False
 
     async def open(self) -> None:
-        """Loads the default model, lists the others, and begins to load them.
+        """Loads the default model, lists the others and starts loading them.
 
         Raises:
-            FolderError: if the default model's folder is absent or broken, or `settings.models` is
-                no folder.
+            FolderError: if the folder of the default model is absent or broken, or
+                `settings.models` is not a folder.
             EngineError: if the engine cannot run here.
         """
         if self._settings.models is not None:
             model_folders(self._settings.models)
         if fingerprint := _fingerprint(self._default):
-            self._tried[self._default] = fingerprint
-        first = self._first or await self._loaded(self._default)
-        await self._put_into_service(self._default, first)
+            self._last_seen[self._default] = fingerprint
+        preloaded = self._preloaded or await self._load_in_thread(self._default)
+        await self._activate(self._default, preloaded)
         found = await asyncio.to_thread(self._scan)
-        await asyncio.to_thread(self._announce, found)
-        self._begin(self._watch(found))
+        await asyncio.to_thread(self._list_new, found)
+        self._spawn(self._watch(found))
 
     @property
     def is_complete(self) -> bool:
-        """Tells whether every folder was loaded, or refused, since the start."""
+        """Tells whether every folder has been loaded or rejected since the start."""
         return self._is_complete
 
     @property
     def default(self) -> ServedModel:
-        """Returns the model of requests that name none.
+        """Returns the model for requests that name none.
 
         Raises:
             Unavailable: if it is not loaded yet.
@@ -124,23 +124,21 @@ class ModelRegistry:
         return entry.served
 
     def configs(self) -> list[ModelConfig]:
-        """Returns the documents of all models that a request may name, the default one first."""
-        first = self._default_entry
-        return [
-            each.config for each in sorted(self._entries.values(), key=lambda e: e is not first)
-        ]
+        """Returns the configurations of all models that requests may name, the default first."""
+        entries = sorted(self._entries.values(), key=lambda each: each is not self._default_entry)
+        return [each.config for each in entries]
 
     def states(self) -> dict[str, ModelState]:
-        """Returns the state of each model, by its name."""
+        """Returns the state of each model by name."""
         return {config.name: self._state(self._entries[config.name]) for config in self.configs()}
 
     def loaded(self) -> Iterator[ServedModel]:
-        """Yields the models in service that have a process."""
+        """Yields the loaded models."""
         return (each.served for each in self._entries.values() if each.served is not None)
 
     async def get(self, name: str | None = None) -> ServedModel:
-        """Returns the model of a name, None for the default one. Loads it first where it is
-        unloaded. A request keeps its model until it is answered, whatever happens here.
+        """Returns the model with a name; None: the default one. Loads it first if it is unloaded.
+        A request keeps its model until it is answered, whatever happens here.
 
         Raises:
             UnknownModel: if there is none.
@@ -153,15 +151,15 @@ class ModelRegistry:
                 return self.default  # raises
             raise UnknownModel(name)
         if entry.is_new:
-            raise Unavailable(f"model: {name!r} is still being loaded; try again in some seconds")
+            raise Unavailable(f"model: {name!r} is still being loaded; try again in a few seconds")
         entry.last_used = time.monotonic()
-        return entry.served or await self._reloaded(entry)
+        return entry.served or await self._load_on_demand(entry)
 
     async def translator(self, source: str, target: str) -> ServedModel:
-        """Returns the model that translates from one language into another, by their codes.
+        """Returns the model that translates from one language into another, given their codes.
 
         Raises:
-            UnknownModel: if there is none. The rest is as in `get`.
+            UnknownModel: if there is none. For other errors see `get`.
         """
         for config in self.configs():
             if config.task == "translate" and config.languages == (source, target):
@@ -169,13 +167,13 @@ class ModelRegistry:
         raise UnknownModel(f"{source}-{target}")
 
     def kill(self) -> None:
-        """Kills all workers: before the program ends without a `close`."""
-        for model in self._open:
+        """Kills all workers, if the program ends without `close`."""
+        for model in self._active:
             model.kill()
 
     def expect_close(self) -> None:
-        """Lets no worker that hangs keep the server from stopping."""
-        for model in self._open:
+        """Prevents a hanging worker from keeping the server from stopping."""
+        for model in self._active:
             model.expect_close()
 
     async def close(self) -> None:
@@ -183,24 +181,24 @@ class ModelRegistry:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(model.close() for model in self._open))
+        await asyncio.gather(*(model.close() for model in self._active))
 
     def _state(self, entry: _Entry) -> ModelState:
         if entry.served is None:
             return "loading" if entry.is_new else "unloaded"
         return "ready" if entry.served.is_alive else "restarting"
 
-    def _begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def _watch(self, before: dict[Path, Fingerprint]) -> None:
-        """Loads folders that are new, or have changed and are complete: they stay as they are from
-        one look to the next. Forgets those that are gone."""
+        """Loads folders that are new or have changed, once they are complete, which means unchanged
+        between two scans. Removes the models of deleted folders."""
         for path, fingerprint in before.items():
-            await self._try(path, fingerprint)
+            await self._load_if_changed(path, fingerprint)
         self._is_complete = True
         while pause := self._settings.reload_seconds:
             await asyncio.sleep(pause)
@@ -211,13 +209,13 @@ class ModelRegistry:
                 continue
             for path, fingerprint in found.items():
                 if before.get(path) == fingerprint:
-                    await self._try(path, fingerprint)
-            for path in set(self._tried) - set(found) - set(before):
-                self._forget(path)
+                    await self._load_if_changed(path, fingerprint)
+            for path in set(self._last_seen) - set(found) - set(before):
+                self._remove(path)
             before = found
 
     def _scan(self) -> dict[Path, Fingerprint]:
-        """Returns the fingerprint of every folder that has a model; blocks."""
+        """Returns the fingerprint of every folder that contains a model; blocks."""
         folders = [self._default]
         if self._settings.models is not None:
             default = self._default.resolve()
@@ -227,47 +225,47 @@ class ModelRegistry:
         found = ((path, _fingerprint(path)) for path in folders)
         return {path: fingerprint for path, fingerprint in found if fingerprint is not None}
 
-    def _announce(self, found: Iterable[Path]) -> None:
-        """Lists the models that are about to be loaded, so that no list of models and languages is
-        partial before they are; blocks."""
+    def _list_new(self, found: Iterable[Path]) -> None:
+        """Lists the models that are about to be loaded, so that the lists of models and languages
+        are complete from the start; blocks."""
         for path in found:
-            with suppress(FolderError):  # `_try` logs it
+            with suppress(FolderError):  # `_load_if_changed` logs it
                 config = read_config(path)
                 if self._entry_of(path) is None and config.name not in self._entries:
                     self._entries[config.name] = _Entry(path, config, None, is_new=True)
 
-    async def _try(self, path: Path, fingerprint: Fingerprint) -> None:
-        """Loads a folder, unless it was tried as it is."""
-        if self._tried.get(path) == fingerprint:
+    async def _load_if_changed(self, path: Path, fingerprint: Fingerprint) -> None:
+        """Loads a folder, unless it is unchanged since the last attempt."""
+        if self._last_seen.get(path) == fingerprint:
             return
-        self._tried[path] = fingerprint
+        self._last_seen[path] = fingerprint
         entry = self._entry_of(path)
-        if (entry is None or entry.served is None) and self._is_full():
-            await self._register(path)
+        if (entry is None or entry.served is None) and self._is_memory_full():
+            await self._list_unloaded(path)
         else:
-            await self._load(path)
+            await self._load_and_activate(path)
         entry = self._entry_of(path)
         if entry is not None and entry.is_new:  # it cannot be loaded
             del self._entries[entry.config.name]
 
-    async def _register(self, path: Path) -> None:
+    async def _list_unloaded(self, path: Path) -> None:
         """Lists a model without loading it."""
         try:
             folder = await asyncio.to_thread(load_folder, path)
-            self._require_free(folder.config.name, path)
+            self._check_name_is_free(folder.config.name, path)
         except Seq2SeqError as error:
             logger.error("%s", error)
             return
         self._insert(_Entry(path, folder.config, None))
-        logger.info("model %s: waits for its first request", folder.config.name)
+        logger.info("model %s: will be loaded by its first request", folder.config.name)
 
-    async def _load(self, path: Path) -> bool:
-        """Loads a folder and puts it into service. Returns False where that fails, and logs why."""
+    async def _load_and_activate(self, path: Path) -> bool:
+        """Loads a folder and puts it into service. If that fails, logs why and returns False."""
         async with self._lock:
             try:
-                loaded = await self._loaded(path)
+                loaded = await self._load_in_thread(path)
                 try:
-                    self._require_free(loaded.config.name, path)
+                    self._check_name_is_free(loaded.config.name, path)
                 except FolderError:
                     await asyncio.to_thread(loaded.stop)
                     raise
@@ -275,22 +273,22 @@ class ModelRegistry:
                 entry = self._entry_of(path)
                 logger.error("%s", error)
                 if entry is not None and not entry.is_new:
-                    logger.error("model %s stays as it is", entry.config.name)
+                    logger.error("model %s stays in service", entry.config.name)
                 return False
-            await self._put_into_service(path, loaded)
+            await self._activate(path, loaded)
             return True
 
-    async def _loaded(self, path: Path) -> LoadedModel:
+    async def _load_in_thread(self, path: Path) -> LoadedModel:
         """Loads a folder in a thread."""
         settings = self._settings
         if path != self._default:
             settings = settings.model_copy(update={"model": path, "rerank_model": None})
         return await asyncio.to_thread(self._load_model, settings)
 
-    async def _put_into_service(self, path: Path, loaded: LoadedModel) -> None:
-        """Lets a loaded model answer from now on, and the one before only what it has."""
+    async def _activate(self, path: Path, loaded: LoadedModel) -> None:
+        """Puts a loaded model into service; the one that it replaces only finishes its requests."""
         served = await serve_model(loaded, self._settings)
-        self._open.add(served)
+        self._active.add(served)
         entry = _Entry(path, loaded.config, served, time.monotonic())
         old = self._insert(entry)
         if path == self._default:
@@ -298,41 +296,43 @@ class ModelRegistry:
         logger.info("model %s: in service, from %s", loaded.config.name, path)
         if old is not None and old.served is not None:
             self._retire(old.served)
-        self._make_room(entry)
+        self._unload_least_recently_used(entry)
 
     def _insert(self, entry: _Entry) -> _Entry | None:
-        """Adds an entry. Returns the one of the same folder, whose place it takes."""
+        """Adds an entry. Returns the entry of the same folder that it replaces, if any."""
         old = self._entry_of(entry.path)
         if old is not None:
             del self._entries[old.config.name]
         self._entries[entry.config.name] = entry
         return old
 
-    def _require_free(self, name: str, path: Path) -> None:
-        """Raises an error where another folder's model has this name."""
+    def _check_name_is_free(self, name: str, path: Path) -> None:
+        """Raises an error if the model of another folder has this name."""
         other = self._entries.get(name)
         if other is not None and other.path != path:
-            raise FolderError(f"{path}: is named {name!r}, as {other.path} is. Rename one of them.")
+            raise FolderError(
+                f"{path}: has the same name as {other.path}: {name!r}. Rename one of them."
+            )
 
     def _entry_of(self, path: Path) -> _Entry | None:
         return next((each for each in self._entries.values() if each.path == path), None)
 
-    def _forget(self, path: Path) -> None:
-        """Takes the model of a folder that is gone out of service. The default one stays."""
+    def _remove(self, path: Path) -> None:
+        """Removes the model of a deleted folder from service, unless it is the default one."""
         entry = self._entry_of(path)
         if path == self._default:
             return
-        del self._tried[path]
+        del self._last_seen[path]
         if entry is not None:
-            logger.info("model %s: its folder is gone", entry.config.name)
+            logger.info("model %s: its folder was deleted", entry.config.name)
             del self._entries[entry.config.name]
             if entry.served is not None:
                 self._retire(entry.served)
 
-    async def _reloaded(self, entry: _Entry) -> ServedModel:
+    async def _load_on_demand(self, entry: _Entry) -> ServedModel:
         """Loads an unloaded model for a request."""
         if entry.loading is None:
-            entry.loading = self._begin(self._load(entry.path))
+            entry.loading = self._spawn(self._load_and_activate(entry.path))
         seconds = self._settings.request_timeout_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -345,53 +345,55 @@ class ModelRegistry:
             raise Unavailable("the model cannot be loaded; the log says why")
         return found.served
 
-    def _is_full(self) -> bool:
+    def _is_memory_full(self) -> bool:
         used = sum(model.memory_bytes for model in self.loaded())
         return used >= self._settings.max_model_memory_mib * 2**20
 
-    def _make_room(self, newest: _Entry) -> None:
-        """Unloads the models that were used least recently while there is too little memory. The
-        default one and the newest stay."""
-        stay = (newest, self._default_entry)
-        others = [e for e in self._entries.values() if e.served is not None and e not in stay]
+    def _unload_least_recently_used(self, newest: _Entry) -> None:
+        """Unloads the least recently used models while there is too little memory, except the
+        default one and the newest."""
+        kept = (newest, self._default_entry)
+        others = [e for e in self._entries.values() if e.served is not None and e not in kept]
         for entry in sorted(others, key=lambda each: each.last_used):
-            if not self._is_full():
+            if not self._is_memory_full():
                 return
-            logger.info("model %s: unloaded, to make room", entry.config.name)
+            logger.info("model %s: unloaded to free memory", entry.config.name)
             served, entry.served = entry.served, None
             if served is not None:
                 self._retire(served)
 
     def _retire(self, served: ServedModel) -> None:
-        """Closes a model once it has answered the requests that it has."""
-        self._begin(self._drain(served))
+        """Closes a model once it has finished its requests."""
+        self._spawn(self._drain(served))
 
     async def _drain(self, served: ServedModel) -> None:
         try:
-            # A request that has its model but has not submitted to it yet is not seen there.
+            # A request that has got the model but has not been submitted yet is not counted there.
             await asyncio.sleep(self._settings.request_timeout_seconds)
             while not served.is_idle:
                 await asyncio.sleep(DRAIN_CHECK_SECONDS)
         finally:
             await served.close()
-            self._open.discard(served)
+            self._active.discard(served)
 
 
 def model_folders(parent: Path) -> list[Path]:
-    """Returns the folders in `parent` that have a model, in the order of their names.
+    """Returns the folders in `parent` that contain a model, sorted by name.
 
     Raises:
-        FolderError: if `parent` is no folder that can be read.
+        FolderError: if `parent` is not a readable folder.
     """
     try:
         found = sorted(parent.iterdir())
     except OSError as error:
-        raise FolderError(f"{parent}: is no folder of models ({error.strerror}).") from None
+        raise FolderError(
+            f"{parent}: not a readable folder of models ({error.strerror})."
+        ) from None
     return [p for p in found if not p.name.startswith(".") and (p / CONFIG_FILE).is_file()]
 
 
 def _fingerprint(path: Path) -> Fingerprint | None:
-    """Describes the files of a folder; None if there are none, or it changes at this moment."""
+    """Describes the files of a folder; None if there are none or it is just changing."""
     with suppress(OSError):
         stats = [(file.name, file.stat()) for file in path.iterdir()]
         return tuple(sorted((n, s.st_mtime_ns, s.st_size, s.st_ino) for n, s in stats)) or None

@@ -1,4 +1,4 @@
-"""A model in service: its tokenizer, and the clients of its workers."""
+"""A served model: its tokenizer and the clients of its workers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from app.decoding.client import WorkerClient
 from app.decoding.messages import Hypotheses, Tokens
-from app.decoding.process import Launched, Worker, launch
+from app.decoding.process import LaunchedWorkers, Worker, launch
 from app.errors import DeadlineExceeded
 from app.settings import Settings
 from model.config import ModelConfig
 from model.errors import FolderError
 from model.folder import load_folder, load_questions
 from model.known_questions import CheckedReply, KnownQuestions, checked_reply, withholds
-from model.reranker import Reranker, kind_of_reranking
+from model.reranker import Reranker, reranking_kind
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import Tokenizer
 
@@ -28,38 +28,38 @@ class LoadedModel:
     """A model whose worker is ready.
 
     Attributes:
-        config: its document; `config.name` is what callers call it.
-        tokenizer: text to ids and back; quick enough for the event loop.
-        worker: has its engine.
-        new_worker: starts another and returns when it is ready.
-        second: the model that re-ranks, if there is one.
-        questions: that the model knows, if it has any.
+        config: its configuration; callers select it by `config.name`.
+        tokenizer: text to ids and back; fast enough for the event loop.
+        worker: runs its engine.
+        new_worker: starts another worker and returns once it is ready.
+        rerank_model: the model that re-ranks its answers, if any.
+        questions: its known questions, if any.
     """
 
     config: ModelConfig
     tokenizer: Tokenizer
     worker: Worker
     new_worker: Callable[[], Worker]
-    second: LoadedModel | None = None
+    rerank_model: LoadedModel | None = None
     questions: KnownQuestions | None = None
 
     @property
     def reranker(self) -> Reranker | None:
-        """Returns the re-ranker for the second model, or None.
+        """Returns the re-ranker, or None if there is no second model.
 
         Raises:
             ConfigError: if the second model cannot score this model's answers.
         """
-        if self.second is None:
+        if self.rerank_model is None:
             return None
-        kind = kind_of_reranking(self.config, self.second.config)
-        return Reranker(kind, self.tokenizer, self.second.tokenizer)
+        kind = reranking_kind(self.config, self.rerank_model.config)
+        return Reranker(kind, self.tokenizer, self.rerank_model.tokenizer)
 
     def stop(self) -> None:
         """Stops the workers."""
         self.worker.stop()
-        if self.second is not None:
-            self.second.stop()
+        if self.rerank_model is not None:
+            self.rerank_model.stop()
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +67,18 @@ class ServedModel:
     """A model in service.
 
     Attributes:
-        config: its document; `config.name` is what callers call it.
-        tokenizer: text to ids and back; quick enough for the event loop.
-        client: the only way to its engine.
-        second: the client of the model that re-ranks, if there is one.
-        reranker: makes that one's requests and ranks by its answers.
-        questions: that the model knows, if it has any.
+        config: its configuration; callers select it by `config.name`.
+        tokenizer: text to ids and back; fast enough for the event loop.
+        client: client of its worker, the only access to its engine.
+        rerank_client: client of the model that re-ranks its answers, if any.
+        reranker: builds the requests to that model and ranks by its scores.
+        questions: its known questions, if any.
     """
 
     config: ModelConfig
     tokenizer: Tokenizer
     client: WorkerClient
-    second: WorkerClient | None = None
+    rerank_client: WorkerClient | None = None
     reranker: Reranker | None = None
     questions: KnownQuestions | None = None
 
@@ -90,23 +90,23 @@ class ServedModel:
         timeout_seconds: float,
         on_tokens: Callable[[Tokens], None] | None = None,
     ) -> Hypotheses:
-        """Returns the answer to `request`, whose source is `turns`; re-ranked if it has a
-        `rerank_weight`. `on_tokens` is not called where the reply may turn out to be the fallback.
-        The rest is as in `WorkerClient.submit`."""
+        """Returns the answer to `request`, whose source is `turns`, re-ranked if it has a
+        `rerank_weight`. `on_tokens` is not called if the reply may turn out to be the fallback. For
+        other arguments and errors see `WorkerClient.submit`."""
         if withholds(self.questions, request.options):
             on_tokens = None
         submit = partial(self.client.submit, timeout_seconds=timeout_seconds)
-        if self.second is None or self.reranker is None or not request.options.rerank_weight:
+        if self.rerank_client is None or self.reranker is None or not request.options.rerank_weight:
             return await submit(request, on_tokens=on_tokens)
         started = time.monotonic()
-        found = await submit(self.reranker.widened(request), on_tokens=on_tokens)
+        found = await submit(self.reranker.widen(request), on_tokens=on_tokens)
         left = max(0.0, timeout_seconds - (time.monotonic() - started))
-        scoring = self.reranker.scoring(turns, found)
+        scoring = self.reranker.scoring_request(turns, found)
         try:
-            scored = await self.second.submit(scoring, timeout_seconds=left)
+            scored = await self.rerank_client.submit(scoring, timeout_seconds=left)
         except DeadlineExceeded:
             raise DeadlineExceeded.after(timeout_seconds) from None
-        return self.reranker.reranked(request, found, scored)
+        return self.reranker.rerank(request, found, scored)
 
     async def answer_all(
         self,
@@ -123,24 +123,24 @@ class ServedModel:
         try:
             return await asyncio.gather(*tasks)
         finally:
-            for task in tasks:  # if one fails the others are useless
+            for task in tasks:  # if one fails, the others are useless
                 task.cancel()
 
     def checked(
         self, request: SearchRequest, turns: Sequence[str], hypothesis: Hypothesis
     ) -> CheckedReply:
-        """Returns the text of one of the answers to `request`, or the fallback reply."""
+        """Returns the text of an answer to `request`, or the fallback reply."""
         text = self.tokenizer.target_text(hypothesis.tokens)
         return checked_reply(self.questions, turns, text, request.options)
 
     @property
     def clients(self) -> list[WorkerClient]:
-        """Returns the clients, all of which must be alive."""
-        return [each for each in (self.client, self.second) if each is not None]
+        """Returns its clients, all of which must be alive."""
+        return [each for each in (self.client, self.rerank_client) if each is not None]
 
     @property
     def is_alive(self) -> bool:
-        """Tells whether its workers take requests."""
+        """Tells whether its workers accept requests."""
         return all(client.is_alive for client in self.clients)
 
     @property
@@ -154,12 +154,12 @@ class ServedModel:
         return sum(client.memory_bytes for client in self.clients)
 
     def kill(self) -> None:
-        """Kills the workers: before the program ends without a `close`."""
+        """Kills the workers, if the program ends without `close`."""
         for client in self.clients:
             client.kill()
 
     def expect_close(self) -> None:
-        """Lets no worker that hangs keep the server from stopping."""
+        """Prevents a hanging worker from keeping the server from stopping."""
         for client in self.clients:
             client.expect_close()
 
@@ -168,34 +168,33 @@ class ServedModel:
         await asyncio.gather(*(client.close() for client in self.clients))
 
 
-def load_model(settings: Settings, launched: Launched | None = None) -> LoadedModel:
-    """Loads the model folder, and that of a second model if there is one, and waits for their
-    workers.
+def load_model(settings: Settings, launched: LaunchedWorkers | None = None) -> LoadedModel:
+    """Loads the default model and the re-ranking model, if any, and waits for their workers.
 
     Args:
-        settings: the folders, among others.
-        launched: workers that were started with these settings; None: they are started now.
+        settings: the settings of the server.
+        launched: workers that were started with these settings; None: starts them.
 
     Raises:
         FolderError: if a folder is absent or broken.
         EngineError: if the engine cannot run here.
         ConfigError: if the second model cannot score the first one's answers.
     """
-    launched = launched or Launched.of(settings)
+    launched = launched or LaunchedWorkers.launch(settings)
     try:
-        second = None
-        if settings.rerank_model is not None and launched.second is not None:
-            second = _loaded(settings, settings.rerank_model, launched.second)
-        loaded = _loaded(settings, settings.model, launched.first, second)
-        _ = loaded.reranker
+        rerank_model = None
+        if settings.rerank_model is not None and launched.reranker is not None:
+            rerank_model = _await_worker(settings, settings.rerank_model, launched.reranker)
+        loaded = _await_worker(settings, settings.model, launched.default, rerank_model)
+        _ = loaded.reranker  # raises if the two models do not match
     except BaseException:
         launched.stop()
         raise
     return loaded
 
 
-def _loaded(
-    settings: Settings, path: Path, worker: Worker, second: LoadedModel | None = None
+def _await_worker(
+    settings: Settings, path: Path, worker: Worker, rerank_model: LoadedModel | None = None
 ) -> LoadedModel:
     folder = load_folder(path)
 
@@ -210,19 +209,23 @@ def _loaded(
 
     worker = ready(worker)
     questions = load_questions(folder)
-    return LoadedModel(folder.config, folder.tokenizer, worker, new_worker, second, questions)
+    return LoadedModel(folder.config, folder.tokenizer, worker, new_worker, rerank_model, questions)
 
 
 async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
-    """Connects to the worker of a loaded model, and to that of the model that re-ranks."""
+    """Connects to the workers of a loaded model and its re-ranking model."""
     client = await _client(loaded, settings)
-    second = None if loaded.second is None else await _client(loaded.second, settings)
+    rerank_client = None
+    if loaded.rerank_model is not None:
+        rerank_client = await _client(loaded.rerank_model, settings)
     config = _with_blocked_words(loaded.config, settings)
-    return ServedModel(config, loaded.tokenizer, client, second, loaded.reranker, loaded.questions)
+    return ServedModel(
+        config, loaded.tokenizer, client, rerank_client, loaded.reranker, loaded.questions
+    )
 
 
 def _with_blocked_words(config: ModelConfig, settings: Settings) -> ModelConfig:
-    """Returns the model's document, whose search blocks the server's words as well."""
+    """Returns the model's configuration, in which the search also blocks the server's words."""
     words = tuple(filter(None, map(str.strip, settings.blocked_words.split(","))))
     search = config.search.model_copy(
         update={"blocked_words": (*config.search.blocked_words, *words)}

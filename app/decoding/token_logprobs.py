@@ -1,8 +1,8 @@
-"""Log-probabilities of single tokens, and of those that were almost taken. Knows no HTTP.
+"""Log-probabilities of single tokens and of their likeliest alternatives. Knows no HTTP.
 
-A search tells the log-probability of a whole hypothesis. That of a token is the difference between
-two beginnings of it, which further requests score; they cost about as much as the hypothesis for
-each token, so only callers who ask for them pay.
+A search returns the log-probability of a whole hypothesis. That of a token is the difference
+between two prefixes, which further requests score. Each of them costs about as much as the
+hypothesis, so only callers who ask for token log-probabilities pay.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from model.config import SearchOptions
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import EOS_ID
 
-#: Requests that are open at once for one hypothesis.
-_AT_ONCE = 16
+#: Maximum number of concurrent requests for one hypothesis.
+_MAX_CONCURRENT = 16
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class TokenLogprob:
     Attributes:
         token: its id.
         logprob: log p(token | source, tokens before), in nats, over the whole vocabulary.
-        likeliest: the likeliest tokens in its place, with their log-probabilities.
+        likeliest: the likeliest tokens at its position, with their log-probabilities.
     """
 
     token: int
@@ -44,13 +44,13 @@ async def token_logprobs(
     top: int,
     timeout_seconds: float,
 ) -> list[TokenLogprob]:
-    """Scores each of `tokens`, a reply to `source_ids`, and finds the `top` likeliest in its
-    place.
+    """Scores each of `tokens`, a reply to `source_ids`, and finds the `top` likeliest tokens at its
+    position.
 
     Raises:
-        DeadlineExceeded: if it takes too long. The rest is as in `WorkerClient.submit`.
+        DeadlineExceeded: if it takes too long. For other errors see `WorkerClient.submit`.
     """
-    begun = asyncio.Semaphore(_AT_ONCE)
+    slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def best(prefix: Sequence[int], beam_size: int, length: int) -> Sequence[Hypothesis]:
         options = SearchOptions(
@@ -61,7 +61,7 @@ async def token_logprobs(
             shortlist=False,
         )
         request = SearchRequest(None, source_ids, options, prefix_ids=prefix)
-        async with begun:
+        async with slots:
             return await model.client.submit(request, timeout_seconds=timeout_seconds)
 
     lengths = range(1, len(tokens) + 1)
@@ -72,24 +72,24 @@ async def token_logprobs(
     try:
         found = await asyncio.gather(*tasks)
     finally:
-        for task in tasks:  # if one fails the others are useless
+        for task in tasks:  # if one fails, the others are useless
             task.cancel()
     sums = [0.0, *(hypotheses[0].logprob for hypotheses in found[: len(tokens)])]
     others = found[len(tokens) :] or [()] * len(tokens)
     return [
-        TokenLogprob(token, after - before, _likeliest(place, before, hypotheses))
-        for place, (token, (before, after), hypotheses) in enumerate(
+        TokenLogprob(token, after - before, _likeliest(position, before, hypotheses))
+        for position, (token, (before, after), hypotheses) in enumerate(
             zip(tokens, pairwise(sums), others, strict=True)
         )
     ]
 
 
 def _likeliest(
-    place: int, before: float, hypotheses: Sequence[Hypothesis]
+    position: int, before: float, hypotheses: Sequence[Hypothesis]
 ) -> tuple[tuple[int, float], ...]:
     """Returns the last token of each hypothesis, the likeliest first."""
     found = [
-        (each.tokens[place] if len(each.tokens) > place else EOS_ID, each.logprob - before)
+        (each.tokens[position] if len(each.tokens) > position else EOS_ID, each.logprob - before)
         for each in hypotheses
     ]
     return tuple(sorted(found, key=lambda each: -each[1]))

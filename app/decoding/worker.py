@@ -1,13 +1,14 @@
 """The process that decodes the requests of many callers together; one for each model.
 
-Continuous batching: between any two steps of the decoder finished and cancelled requests leave and
-waiting ones join. While the decoder steps, the encoder encodes the sources of the next ones: two
-graphs side by side use two cores better than one graph on both. An event loop in the same process
-would wait for these threads, and they for it, on Python's lock. Knows no HTTP and no text.
+Continuous batching: between any two decoder steps, finished and cancelled requests leave and
+waiting ones join. While the decoder steps, a second thread encodes the sources of the next
+requests: two graphs side by side use two cores better than one graph on both. Decoding has its own
+process because an event loop and these threads would wait for each other on Python's lock. Knows no
+HTTP and no text.
 
     python -m app.decoding.worker FILE_DESCRIPTOR LOG_FORMAT
 
-FILE_DESCRIPTOR is that of the socket to the server that started it.
+FILE_DESCRIPTOR is that of the socket to the server that started the process.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from functools import partial
 from typing import Any
 
 from app.decoding.admission import is_costly
-from app.decoding.lane import Job, Lane, News
+from app.decoding.lane import Job, Lane, PendingReport
 from app.decoding.messages import (
     Cancel,
+    Connection,
     Disconnected,
     Flush,
     Flushed,
-    Link,
     Ready,
     Report,
     Submit,
@@ -49,52 +50,52 @@ from model.tokenizer import EOS_ID, UNK_ID
 
 logger = logging.getLogger(__name__)
 
-#: If one in so many requests in search is cancelled at once, more cancellations are probably on
-#: their way.
+#: If at least one in this many requests in search is cancelled at once, more cancellations are
+#: probably on their way.
 MASS_CANCEL_ONE_IN = 16
 
-#: One in so many rows is for costly requests; at least those of the widest beam are.
+#: One in this many rows is for costly requests, but at least as many as the widest beam takes.
 COSTLY_ROWS_ONE_IN = 8
 
-#: Factor of the costly lane's seconds; that of the plain lane is 1.
-COSTLY_WEIGHT = 3.0
+#: Time factor of the costly lane; that of the plain lane is 1.
+COSTLY_TIME_FACTOR = 3.0
 
 
 class Worker:
-    """Searches for a server until that disconnects.
+    """Decodes for a server until it disconnects.
 
-    Costly requests have a lane of their own. Of two lanes that have work the one steps whose clock
-    is behind: so plain requests get at least three quarters of the time, and all of it if there are
-    no costly ones.
+    Costly requests have their own lane. Of the lanes that have work, the one with the smallest
+    virtual time steps (weighted fair queuing): plain requests get at least three quarters of the
+    time, and all of it if there are no costly ones.
 
     Args:
-        new_search: makes a search without requests. Only this worker's threads use it, and the
-            engine below it, from now on.
-        link: to the server.
+        new_search: builds an empty search. From now on, only this worker's threads use it and the
+            engine below it.
+        connection: connection to the server.
         max_rows: rows decoded together.
-        costly_rows: rows of costly requests; few, so that their steps are soon over. None: as many.
-        compilations: returns how many programs the engine has compiled since it was warm.
+        costly_rows: rows for costly requests; few, so that their steps are short. None: `max_rows`.
+        compilations: returns how many programs the engine has compiled since its warm-up.
     """
 
     def __init__(
         self,
         new_search: Callable[[], Search],
-        link: Link,
+        connection: Connection,
         *,
         max_rows: int,
         costly_rows: int | None = None,
         compilations: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._link = link
-        self._jobs: dict[Hashable, tuple[Job, Lane]] = {}  # all that are open
+        self._connection = connection
+        self._jobs: dict[Hashable, tuple[Job, Lane]] = {}  # all open requests
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encoder")
-        self._news = News()
+        self._pending = PendingReport()
         self._compilations = compilations
         self._reported = (0, 0, 0)  # steps, rows and compilations of the last report
 
-        new_lane = partial(Lane, new_search, self._encoder, self._news, self._report)
-        self._plain = new_lane(max_rows=max_rows, weight=1.0)
-        self._costly = new_lane(max_rows=costly_rows or max_rows, weight=COSTLY_WEIGHT)
+        new_lane = partial(Lane, new_search, self._encoder, self._pending, self._report)
+        self._plain = new_lane(max_rows=max_rows, time_factor=1.0)
+        self._costly = new_lane(max_rows=costly_rows or max_rows, time_factor=COSTLY_TIME_FACTOR)
         self._lanes = self._plain, self._costly
 
     def run(self) -> None:
@@ -106,35 +107,35 @@ class Worker:
                 self._receive()
                 for lane in self._lanes:
                     lane.admit()
-                self._report()  # of the last step as well: one message a step
+                self._report()  # includes the last step: one message per step
                 self._step()
         except Disconnected:
-            logger.debug("the server is gone")
+            logger.debug("the server has disconnected")
         finally:
             self._encoder.shutdown()
-            self._link.close()
+            self._connection.close()
 
     def _step(self) -> None:
         busy = [lane for lane in self._lanes if lane.running]
         if not busy:
             return
-        behind = min(busy, key=lambda lane: lane.clock)
-        for lane in self._lanes:  # an idle lane has saved no time up
+        next_lane = min(busy, key=lambda lane: lane.virtual_time)
+        for lane in self._lanes:  # an idle lane saves up no time
             if not lane.running:
-                lane.clock = behind.clock
-        behind.step()
+                lane.virtual_time = next_lane.virtual_time
+        next_lane.step()
 
     def _receive(self) -> None:
-        """Receives what the server has sent; blocks if there is nothing to do. If many requests are
-        cancelled at once, waits for the last of them: a step would take longer."""
-        messages = self._link.receive(waits=self._is_idle)
+        """Receives messages; blocks if there is nothing to do. If many requests are cancelled at
+        once, waits for the last of them, since a step would take longer than that."""
+        messages = self._connection.receive(block=self._is_idle)
         while (
             cancelled := self._apply(messages)
         ) and cancelled * MASS_CANCEL_ONE_IN >= self._in_search:
-            self._link.send(Flush())
+            self._connection.send(Flush())
             messages = []
             while Flushed() not in messages:
-                messages += self._link.receive(waits=True)
+                messages += self._connection.receive(block=True)
 
     @property
     def _is_idle(self) -> bool:
@@ -147,54 +148,54 @@ class Worker:
         return sum(len(lane.running) for lane in self._lanes)
 
     def _apply(self, messages: Iterable[Any]) -> int:
-        """Adds and cancels requests. Returns the number of cancelled ones that were in search."""
+        """Adds and cancels requests. Returns how many of the cancelled ones were in search."""
         cancelled = 0
         for each in messages:
             if isinstance(each, Submit):
-                job = Job(each.key, each.request, each.wants_tokens)
+                job = Job(each.key, each.request, each.is_streamed)
                 lane = self._costly if is_costly(each.request) else self._plain
                 self._jobs[job.key] = job, lane
                 lane.add(job)
             elif isinstance(each, Cancel) and (found := self._jobs.pop(each.key, None)):
                 job, lane = found
-                lane.abandon(job)
+                lane.cancel(job)
                 cancelled += job.key in lane.running
         return cancelled
 
     def _report(self) -> None:
-        """Sends the news to the server, if there are any."""
+        """Sends the pending report to the server, unless nothing has changed."""
         steps = sum(lane.steps for lane in self._lanes)
         now = steps, sum(lane.rows_in_use for lane in self._lanes), self._compilations()
-        news = self._news
-        if now != self._reported or news:
-            for key, _ in news.outcomes:
+        pending = self._pending
+        if now != self._reported or pending:
+            for key, _ in pending.results:
                 self._jobs.pop(key, None)
-            self._link.send(Report(*now, news.taken, news.tokens, news.outcomes))
+            self._connection.send(Report(*now, pending.admitted, pending.tokens, pending.results))
             self._reported = now
-            news.clear()
+            pending.clear()
 
 
-def serve(link: Link) -> None:
-    """Loads the model of the `WorkerConfig` that comes first, compiles what callers will need, and
-    runs a `Worker`."""
+def serve(connection: Connection) -> None:
+    """Loads the model of the `WorkerConfig` that arrives first, compiles its programs, and runs a
+    `Worker`."""
     with suppress(Disconnected):
-        (config,) = link.receive(waits=True)
+        (config,) = connection.receive(block=True)
         try:
             generator = load(config)
         except Seq2SeqError as error:
-            link.send(error)
+            connection.send(error)
             return
-        link.send(Ready(generator.config.sha256))
-        gc.freeze()  # the collector never scans what stays
-        give_memory_back()
-        few = max(config.max_rows // COSTLY_ROWS_ONE_IN, config.max_beam_size)
+        connection.send(Ready(generator.config.sha256))
+        gc.freeze()  # the collector never scans these long-lived objects
+        trim_memory()
+        costly_rows = max(config.max_rows // COSTLY_ROWS_ONE_IN, config.max_beam_size)
         engine = generator.engine
         before = engine.compilations
         Worker(
             generator.new_search,
-            link,
+            connection,
             max_rows=config.max_rows,
-            costly_rows=few,
+            costly_rows=costly_rows,
             compilations=lambda: engine.compilations - before,
         ).run()
 
@@ -216,14 +217,14 @@ def load(config: WorkerConfig) -> Generator:
     return generator
 
 
-def give_memory_back() -> None:
-    """Returns what loading has freed to the system: half of it, where the C library is glibc."""
+def trim_memory() -> None:
+    """Returns the memory that loading has freed to the system: half of it, with glibc."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def warm_up(generator: Generator, beam_size: int) -> None:
-    """Searches alone and in a batch, with short and longer sources: a first time takes longer."""
+    """Runs searches alone and in a batch, with short and longer sources: the first one is slow."""
     short, longer = (UNK_ID, EOS_ID), (UNK_ID,) * 20 + (EOS_ID,)
     options = SearchOptions(beam_size=beam_size, max_tokens=3)
     for sources in ([short], [short, longer]):
@@ -231,13 +232,13 @@ def warm_up(generator: Generator, beam_size: int) -> None:
 
 
 def main() -> None:
-    """Runs the process until its server ends. Signals that both of them get are ignored: requests
-    still wait for answers then."""
+    """Runs the process until its server ends. It ignores the signals that both processes receive,
+    since requests are still waiting for answers then."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     descriptor, log_format = sys.argv[1:]
     logging.config.dictConfig(log_config("json" if log_format == "json" else "text"))
-    serve(Link(socket.socket(fileno=int(descriptor))))
+    serve(Connection(socket.socket(fileno=int(descriptor))))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from app.schemas.error import ErrorAnswer
 from app.schemas.health import Readiness
 
 _NOT_YET: dict[int | str, dict[str, Any]] = {
-    503: {"model": ErrorAnswer, "description": "Not yet, or not now."}
+    503: {"model": ErrorAnswer, "description": "Not ready yet, or not at the moment."}
 }
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -21,14 +21,14 @@ router = APIRouter(prefix="/health", tags=["health"])
 @router.head("/live", include_in_schema=False)
 @router.get("/live")
 async def live() -> dict[str, str]:
-    """Answers as long as the process runs."""
+    """Answers while the process runs."""
     return {"status": "live"}
 
 
 @router.head("/startup", include_in_schema=False)
 @router.get("/startup", responses=_NOT_YET)
 async def startup(request: Request) -> dict[str, str]:
-    """Answers 200 once all models are loaded; 503 before."""
+    """Answers 200 once all models are loaded, 503 before."""
     if not models_of(request).is_complete:
         raise Unavailable("models are being loaded")
     return {"status": "started"}
@@ -37,13 +37,13 @@ async def startup(request: Request) -> dict[str, str]:
 @router.head("/ready", include_in_schema=False)
 @router.get("/ready", responses=_NOT_YET)
 async def ready(request: Request) -> Readiness:
-    """Answers 200 if all models are loaded and the default one takes requests; 503 otherwise, and
-    while the server stops."""
+    """Answers 200 if all models are loaded and the default one accepts requests; 503 otherwise and
+    while the server is stopping."""
     if request.app.state.is_stopping:
         raise Unavailable("the server is stopping")
     models = models_of(request)
     if not models.default.is_alive:
-        raise Unavailable("the model's process has died; if it does not come back, see the log")
+        raise Unavailable("the model's process has died and is being restarted; see the log")
     if not models.is_complete:
         raise Unavailable("further models are being loaded")
     clients = [model.client for model in models.loaded()]

@@ -16,7 +16,7 @@ router = APIRouter(tags=["health"])
     responses={200: {"content": {CONTENT_TYPE_PLAIN_0_0_4: {}}}},
 )
 async def read_metrics(request: Request) -> Response:
-    """Tells what the server has done and how busy it is, in Prometheus' format."""
+    """Returns the metrics in Prometheus' format."""
     metrics: Metrics = request.app.state.metrics
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(metrics.registry), headers={"Content-Type": content_type})

@@ -1,4 +1,4 @@
-"""`/v1/...`: what clients of OpenAI's API send to chat models, answered by the models here."""
+"""`/v1/...`: OpenAI's API, answered by the served models."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.completions import Choice, CompletionWork, turns_of
+from app.completions import Choice, CompletionBatch, turns_of
 from app.decoding.token_logprobs import TokenLogprob
-from app.dependencies import charge, models_of, settings_of, unless_hung_up
+from app.dependencies import cancel_on_disconnect, charge, models_of, settings_of
 from app.errors import InvalidField, UnknownModel
 from app.http_errors import openai_error
 from app.routing import JsonRoute
@@ -48,7 +48,7 @@ _DONE = b"data: [DONE]\n\n"
 
 _ERRORS = error_responses(
     OpenAIError,
-    {400: "The request is wrong; `param` says where.", 404: "There is no model of this name."},
+    {400: "The request is invalid; `param` says where.", 404: "There is no model of this name."},
 )
 RESPONSES: dict[int | str, dict[str, Any]] = {200: {"content": {EVENT_STREAM: {}}}, **_ERRORS}
 
@@ -80,9 +80,9 @@ async def chat_completions(request: Request, body: ChatRequest) -> Response:
         raise InvalidField("top_logprobs", "needs logprobs")
     top = body.top_logprobs or 0 if body.logprobs else None
     model = await models_of(request).get(body.model)
-    work = CompletionWork.of(body, model, settings_of(request), top)
-    work.add(*turns_of(body.messages))
-    return await _respond(request, body, work, _Chat(model.config.name, model.tokenizer))
+    batch = CompletionBatch.from_body(body, model, settings_of(request), top)
+    batch.add(*turns_of(body.messages))
+    return await _respond(request, body, batch, _ChatFormat(model.config.name, model.tokenizer))
 
 
 @router.post("/completions", responses=RESPONSES, response_model=Completion)
@@ -90,41 +90,49 @@ async def completions(request: Request, body: CompletionRequest) -> Response:
     """Answers each prompt."""
     limits = settings_of(request)
     model = await models_of(request).get(body.model)
-    work = CompletionWork.of(body, model, limits, body.logprobs)
+    batch = CompletionBatch.from_body(body, model, limits, body.logprobs)
     prompts = [body.prompt] if isinstance(body.prompt, str) else body.prompt
     if not 1 <= len(prompts) <= limits.max_batch:
         raise InvalidField("prompt", f"must be 1 to {limits.max_batch} texts on this server")
     if body.stream and len(prompts) > 1:
-        raise InvalidField("prompt", "must be one text where the answer is streamed")
-    for place, prompt in enumerate(prompts):
-        work.add([prompt], ["prompt" if isinstance(body.prompt, str) else f"prompt.{place}"])
-    return await _respond(request, body, work, _Texts(model.config.name, model.tokenizer))
+        raise InvalidField("prompt", "must be a single text if the response is streamed")
+    for index, prompt in enumerate(prompts):
+        batch.add([prompt], ["prompt" if isinstance(body.prompt, str) else f"prompt.{index}"])
+    return await _respond(request, body, batch, _TextFormat(model.config.name, model.tokenizer))
 
 
 async def _respond(
-    request: Request, body: ChatRequest | CompletionRequest, work: CompletionWork, shape: _Shape
+    request: Request,
+    body: ChatRequest | CompletionRequest,
+    batch: CompletionBatch,
+    response_format: _ResponseFormat,
 ) -> Response:
-    scored = work.options.max_tokens if work.top_logprobs is not None else 0
-    await charge(request, work.searches, 1 + scored)
+    scored = batch.options.max_tokens if batch.top_logprobs is not None else 0
+    await charge(request, batch.searches, 1 + scored)
     if not body.stream:
-        choices, usage = await unless_hung_up(request.receive, work.choices())
-        _record(request, work, usage)
-        content = shape.whole(choices, usage).model_dump_json()  # with the nulls of OpenAI
+        choices, usage = await cancel_on_disconnect(request.receive, batch.choices())
+        _record(request, batch, usage)
+        content = response_format.whole(
+            choices, usage
+        ).model_dump_json()  # with nulls, as OpenAI sends them
         return Response(content, media_type="application/json")
     includes_usage = bool(body.stream_options and body.stream_options.include_usage)
 
     async def stream(send_event: SendEvent) -> None:
-        _record(request, work, await _stream(work, shape, includes_usage, send_event))
+        _record(request, batch, await _stream(batch, response_format, includes_usage, send_event))
 
     return EventStream(stream, lambda fault: _event(openai_error(fault)))
 
 
 async def _stream(
-    work: CompletionWork, shape: _Shape, includes_usage: bool, send_event: SendEvent
+    batch: CompletionBatch,
+    response_format: _ResponseFormat,
+    includes_usage: bool,
+    send_event: SendEvent,
 ) -> Usage:
-    """Sends the first choice bit by bit and the others whole, or, with log-probabilities, all of
-    them whole; then the usage. Returns that."""
-    begun: set[int] = set()
+    """Streams the first choice and sends the others whole, or, with log-probabilities, sends all of
+    them whole; then sends the usage and returns it."""
+    started: set[int] = set()
 
     def send(
         index: int,
@@ -132,29 +140,29 @@ async def _stream(
         scores: Sequence[TokenLogprob] | None = None,
         ended: Choice | None = None,
     ) -> None:
-        part = _Part(index, text, scores, ended, is_first=index not in begun)
-        begun.add(index)
-        send_event(_event(shape.chunk(part)))
+        part = _Part(index, text, scores, ended, is_first=index not in started)
+        started.add(index)
+        send_event(_event(response_format.chunk(part)))
 
-    if work.top_logprobs is None:
-        choices, usage = await work.growing_choices(lambda text: send(0, text))
+    if batch.top_logprobs is None:
+        choices, usage = await batch.stream_choices(lambda text: send(0, text))
     else:
-        choices, usage = await work.choices()
+        choices, usage = await batch.choices()
     for index, choice in enumerate(choices):
-        if index not in begun:
+        if index not in started:
             send(index, choice.text, choice.scores)
         send(index, "", ended=choice)
     if includes_usage:
-        send_event(_event(shape.usage_chunk(usage)))
+        send_event(_event(response_format.usage_chunk(usage)))
     send_event(_DONE)
     return usage
 
 
-def _record(request: Request, work: CompletionWork, usage: Usage) -> None:
+def _record(request: Request, batch: CompletionBatch, usage: Usage) -> None:
     record_usage(
         request.scope,
         RequestUsage(
-            work.model.config.name,
+            batch.model.config.name,
             usage.prompt_tokens,
             usage.completion_tokens,
             bool(usage.prompt_tokens_dropped or usage.turns_dropped),
@@ -164,14 +172,15 @@ def _record(request: Request, work: CompletionWork, usage: Usage) -> None:
 
 @dataclass(frozen=True)
 class _Part:
-    """What comes next of a choice.
+    """The next part of a choice.
+
 
     Attributes:
-        index: of the choice.
-        text: further text.
-        scores: of its tokens.
+        index: index of the choice.
+        text: its next text.
+        scores: log-probabilities of the tokens of that text.
         ended: the choice, if this is its end.
-        is_first: whether nothing of it was told before.
+        is_first: whether this is the first part of the choice.
     """
 
     index: int
@@ -181,16 +190,17 @@ class _Part:
     is_first: bool = True
 
 
-class _Shape(ABC):
-    """How choices are told.
+class _ResponseFormat(ABC):
+    """Rendering of choices in one of the two formats.
 
     Args:
-        model: its name.
-        tokenizer: the model's.
+        model: name of the model.
+        tokenizer: tokenizer of the model.
 
     Attributes:
-        prefix: of the id of an answer.
-        answer_type, event_type: of an answer that is not streamed, and of an event of a stream.
+        prefix: prefix of the ids of responses.
+        answer_type: type of a response that is not streamed.
+        event_type: type of an event of a stream.
     """
 
     prefix: str
@@ -203,13 +213,13 @@ class _Shape(ABC):
         self._head = {"id": name, "created": int(time.time()), "model": model}
 
     def whole(self, choices: Sequence[Choice], usage: Usage) -> BaseModel:
-        """Builds an answer that is not streamed."""
+        """Builds a response that is not streamed."""
         parts = [_Part(index, each.text, each.scores, each) for index, each in enumerate(choices)]
         whole = [self._whole(part) for part in parts]
         return self.answer_type(**self._head, choices=whole, usage=usage)
 
     def chunk(self, part: _Part) -> BaseModel:
-        """Builds an event of a stream."""
+        """Builds an event: the next part of a choice."""
         return self.event_type(**self._head, choices=[self._chunk(part)])
 
     def usage_chunk(self, usage: Usage) -> BaseModel:
@@ -226,7 +236,7 @@ class _Shape(ABC):
     def _logprobs(self, scores: Sequence[TokenLogprob]) -> BaseModel: ...
 
     def _rest(self, part: _Part) -> dict[str, Any]:
-        """Returns the fields of a choice besides its text, with how it has ended, if it has."""
+        """Returns the fields of a choice besides its text, including its end, if it has ended."""
         names = ("finish_reason", "confidence", "is_fallback")
         return {
             "index": part.index,
@@ -236,8 +246,8 @@ class _Shape(ABC):
         }
 
 
-class _Chat(_Shape):
-    """Chat completions."""
+class _ChatFormat(_ResponseFormat):
+    """Format of chat completions."""
 
     prefix, answer_type, event_type = "chatcmpl", ChatCompletion, ChatChunk
 
@@ -267,8 +277,8 @@ class _Chat(_Shape):
         )
 
 
-class _Texts(_Shape):
-    """Text completions."""
+class _TextFormat(_ResponseFormat):
+    """Format of text completions."""
 
     prefix, answer_type, event_type = "cmpl", Completion, Completion
 
@@ -286,7 +296,7 @@ class _Texts(_Shape):
                 {self._tokenizer.target_token(token): logprob for token, logprob in score.likeliest}
                 for score in scores
             ],
-            text_offset=[sum(map(len, tokens[:place])) for place in range(len(tokens))],
+            text_offset=[sum(map(len, tokens[:index])) for index in range(len(tokens))],
         )
 
 

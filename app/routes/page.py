@@ -1,4 +1,4 @@
-"""The page at `/`, and that of the API at `/docs`. Both load nothing from elsewhere."""
+"""The web page at `/` and the API page at `/docs`. They load nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent.parent / "static"
 
-#: What the pages may load. Swagger UI has styles and pictures within its code.
+#: Content-Security-Policy of the pages. Swagger UI has inline styles and images.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -23,14 +23,14 @@ router = APIRouter(include_in_schema=False)
 @router.head("/")
 @router.get("/")
 async def page() -> FileResponse:
-    """Returns the page for people."""
+    """Returns the web page."""
     return _file("index.html", styles="")
 
 
 @router.head("/docs")
 @router.get("/docs")
 async def docs() -> FileResponse:
-    """Returns the page of the API."""
+    """Returns the API page."""
     return _file("docs.html", styles=" 'unsafe-inline'")
 
 

@@ -1,4 +1,4 @@
-"""`POST /reply`: the model's reply to a message, or to a dialogue."""
+"""`POST /reply`: the model's reply to a message or a dialogue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Request, Response
 
 from app.decoding.messages import Hypotheses
 from app.decoding.served_model import ServedModel
-from app.dependencies import charge, models_of, settings_of, unless_hung_up
+from app.dependencies import cancel_on_disconnect, charge, models_of, settings_of
 from app.errors import InvalidField
 from app.http_errors import to_error_answer
 from app.requests import (
@@ -45,16 +45,19 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {EVENT_STREAM: {}}},
     **error_responses(
         ErrorAnswer,
-        {404: "There is no model of this name.", 422: "The request is wrong; `field` says where."},
+        {
+            404: "There is no model of this name.",
+            422: "The request is invalid; `field` says where.",
+        },
     ),
 }
 
-#: Turns, oldest first, and the field of each.
+#: Turns, the oldest first, and the field of each.
 _Dialogue = tuple[list[str], list[str]]
 
 
 class _Prompt(NamedTuple):
-    """What is answered: the turns of a dialogue, what the model reads of them, and the search."""
+    """The turns of a dialogue, their encoding, and the search for a reply."""
 
     turns: list[str]
     source: Source
@@ -81,7 +84,7 @@ async def reply(
         )
     dialogues = [prompt.turns for prompt in prompts]
     work = model.answer_all(searches, dialogues, timeout_seconds=limits.request_timeout_seconds)
-    found = await unless_hung_up(request.receive, work)
+    found = await cancel_on_disconnect(request.receive, work)
     answers = [_answer(model, *each, started) for each in zip(prompts, found, strict=True)]
     _record(request, answers)
     if body.batch is None:
@@ -110,7 +113,7 @@ async def _stream(
     started: float,
     send_event: SendEvent,
 ) -> None:
-    """Sends the reply bit by bit, then the whole answer."""
+    """Streams the reply, then sends the complete answer."""
     text = GrowingText(model.tokenizer)
 
     def send_delta(further: str) -> None:
@@ -130,19 +133,19 @@ async def _stream(
 
 
 def _prompts(body: ReplyRequest, model: ServedModel, limits: Settings) -> list[_Prompt]:
-    """Encodes what is to be answered.
+    """Encodes the dialogues of a body.
 
     Raises:
-        InvalidField: if the model cannot read it, or cannot do what an option says.
+        InvalidField: if the model cannot encode a dialogue or does not support an option.
     """
     tokenizer, task = model.tokenizer, model.config.task
-    read = [
+    encoded = [
         (turns, source_of(turns, fields, tokenizer, limits, task))
         for turns, fields in _dialogues(body, limits)
     ]
     return [
         _Prompt(turns, source, _search_request(body, turns, source.ids, model, limits))
-        for turns, source in read
+        for turns, source in encoded
     ]
 
 
@@ -153,15 +156,15 @@ def _search_request(
     model: ServedModel,
     limits: Settings,
 ) -> SearchRequest:
-    wishes = RequestOptions(**body.given(RequestOptions))
+    request_options = RequestOptions(**body.given(RequestOptions))
     overrides = body.given(SearchOptions)
     words = tuple(overrides.pop("blocked_words", ()))
     options = search_options(
         model.config.search,
         limits,
         decoding=implied_decoding(
-            wishes.decoding,
-            has_required_words=bool(wishes.required_words),
+            request_options.decoding,
+            has_required_words=bool(request_options.required_words),
             rerank_weight=overrides.get("rerank_weight"),
         ),
         can_rerank=model.reranker is not None,
@@ -171,8 +174,10 @@ def _search_request(
     )
     tokenizer = model.tokenizer
     blocked = blocked_ids_of(words, turns, options, tokenizer, limits)
-    prefix = prefix_ids_of(wishes.prefix, tokenizer, options.max_tokens, blocked)
-    required = required_ids_of(wishes.required_words, tokenizer, limits, options, prefix, blocked)
+    prefix = prefix_ids_of(request_options.prefix, tokenizer, options.max_tokens, blocked)
+    required = required_ids_of(
+        request_options.required_words, tokenizer, limits, options, prefix, blocked
+    )
     return SearchRequest(
         key=None,
         source_ids=source_ids,
@@ -185,16 +190,16 @@ def _search_request(
 
 
 def _dialogues(body: ReplyRequest, limits: Settings) -> Iterator[_Dialogue]:
-    """Yields the dialogue of a body, or each of its batch."""
+    """Yields the dialogue of a body, or each dialogue of its batch."""
     if body.batch is None:
         yield _dialogue(body)
         return
     if body.message is not None or body.messages is not None or body.stream:
-        raise InvalidField("batch", "cannot come with message, messages or stream")
+        raise InvalidField("batch", "cannot be combined with message, messages or stream")
     if not 1 <= len(body.batch) <= limits.max_batch:
         raise InvalidField("batch", f"must have 1 to {limits.max_batch} items on this server")
-    for place, item in enumerate(body.batch):
-        field = f"batch.{place}"
+    for index, item in enumerate(body.batch):
+        field = f"batch.{index}"
         yield ([item], [field]) if isinstance(item, str) else _turns_of(item, field)
 
 
@@ -212,7 +217,7 @@ def _turns_of(dialogue: Sequence[Message], field: str) -> _Dialogue:
     if not dialogue:
         raise InvalidField(field, "must have at least one turn")
     turns = [turn if isinstance(turn, str) else turn.content for turn in dialogue]
-    return turns, [f"{field}.{place}" for place in range(len(turns))]
+    return turns, [f"{field}.{index}" for index in range(len(turns))]
 
 
 def _answer(
@@ -244,7 +249,7 @@ def _answer(
 def _candidate(
     model: ServedModel, search: SearchRequest, turns: Sequence[str], hypothesis: Hypothesis
 ) -> Candidate:
-    """Returns a hypothesis as text; of one that gives way to the fallback reply, nothing else."""
+    """Returns a hypothesis as a candidate; for a fallback reply, without tokens and attention."""
     checked, weights = model.checked(search, turns, hypothesis), hypothesis.attention_weights
     return Candidate(
         text=checked.text,

@@ -15,9 +15,9 @@ from fastapi.responses import JSONResponse
 
 from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import ServedModel
-from app.dependencies import charge_units, models_of, settings_of, unless_hung_up
+from app.dependencies import cancel_on_disconnect, charge_units, models_of, settings_of
 from app.errors import DeadlineExceeded, InvalidField
-from app.forms import file_of, read_fields, validated
+from app.forms import file_of, read_fields, validate
 from app.http_errors import Fault
 from app.routing import JsonRoute, json_response
 from app.schemas.error import error_responses
@@ -33,7 +33,7 @@ from app.schemas.translate import (
     TranslateAnswer,
     TranslateFileAnswer,
     TranslateRequest,
-    form_of,
+    openapi_form_body,
 )
 from app.security import require_key
 from app.settings import Settings
@@ -41,29 +41,29 @@ from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
 from app.telemetry import RequestUsage, record_usage
 from app.translation.encodings import decode
 from app.translation.files import FileStore
-from app.translation.languages import detect, matching, name_of
+from app.translation.languages import detect, match_language, name_of
 from app.translation.layout import Translation
-from app.translation.subtitles import FORMS, parse_file
-from app.translation.subtitles import form_of as file_form_of
+from app.translation.subtitles import FORMATS, format_of, parse_file
 from app.translation.texts import TranslatedText, translate_file, translate_html, translate_text
 from app.translation.translator import Translator
 from app.translation.words import word_spans
 
-#: Characters of the texts of a list that suffice to detect the language of all.
+#: Number of characters of a file that suffice to detect its language.
 _DETECTED_CHARACTERS = 400
 _PROGRESS_SECONDS = 0.5
 
-#: Certainty from which a text that is in the target's language already is left as it is. Of 1,100
-#: English sentences of three to six words none seems German so certainly; of German ones 97 % do.
-LEAST_CERTAINTY = 0.9
+#: Minimum confidence with which a text must be detected as already in the target language to be
+#: returned unchanged. Of 1,100 English sentences of three to six words, none reaches it as German;
+#: of German ones, 97 % do.
+MIN_CONFIDENCE = 0.9
 
-#: Called with the number of sentences that are done, and of all.
+#: Called with the number of finished sentences and of all sentences.
 OnProgress = Callable[[int, int], None]
 
 #: Characters whose translation costs as much as a plain request.
 CHARACTERS_PER_UNIT = 200
 
-RESPONSES = error_responses(TextError, {400: "The request is wrong."})
+RESPONSES = error_responses(TextError, {400: "The request is invalid."})
 
 
 router = APIRouter(tags=["translate"])
@@ -72,7 +72,7 @@ text_router = APIRouter(tags=["translate"], route_class=JsonRoute)
 
 @router.get("/languages", response_model=list[Language])
 async def languages(request: Request) -> list[Language]:
-    """Returns the languages that texts may be in, and what they can be translated into."""
+    """Returns the source languages, each with its target languages."""
     pairs = _pairs(models_of(request))
     return [
         Language(
@@ -89,19 +89,19 @@ async def languages(request: Request) -> list[Language]:
     "/translate",
     responses=RESPONSES,
     response_model=TranslateAnswer,
-    openapi_extra=form_of(TranslateRequest),
+    openapi_extra=openapi_form_body(TranslateRequest),
 )
 async def translate(request: Request) -> Response:
-    """Translates a text, or each of a list. Texts of any length are translated sentence by
-    sentence; addresses, placeholders, numbers and markup survive."""
+    """Translates a text, or each text of a list. Texts of any length are translated sentence by
+    sentence; addresses, placeholders, numbers and markup are kept."""
     fields = await read_fields(request)
     require_key(request.scope, fields.get("api_key"))
-    body = validated(TranslateRequest, fields)
+    body = validate(TranslateRequest, fields)
     settings = settings_of(request)
     seconds = settings.request_timeout_seconds
     try:
         async with asyncio.timeout(seconds):
-            answer = await unless_hung_up(
+            answer = await cancel_on_disconnect(
                 request.receive, _translated(request, body, models_of(request), settings)
             )
     except TimeoutError:
@@ -156,7 +156,7 @@ def _attending(source: str, translation: Translation) -> AttendingSentence:
 
 
 async def _charge(request: Request, texts: Sequence[str], times: int = 1) -> None:
-    """Takes what it costs to translate `texts` from what the client may use."""
+    """Charges the client for the translation of `texts`."""
     units = sum(max(1.0, len(text) / CHARACTERS_PER_UNIT) for text in texts)
     await charge_units(request, units * times)
 
@@ -172,7 +172,7 @@ def _record(request: Request, model: ServedModel, translator: Translator) -> Non
 
 
 def _pairs(models: ModelRegistry) -> list[tuple[str, str]]:
-    """Returns source and target of the models that translate."""
+    """Returns source and target language of each translation model."""
     return [
         (config.languages[0], config.languages[1])
         for config in models.configs()
@@ -181,35 +181,37 @@ def _pairs(models: ModelRegistry) -> list[tuple[str, str]]:
 
 
 def _detection(text: str, source: str, target: str, models: ModelRegistry) -> Detection:
-    """Returns the language that a text is to be read as, with the certainty; the target's where
-    the text is in that already.
+    """Returns the language of a text, with the confidence; the target language if the text is
+    already in that language.
 
     Raises:
-        InvalidField: if nothing is translated into the target.
+        InvalidField: if no model translates into the target language.
     """
     if source != "auto":
         return Detection(confidence=100.0, language=source)
-    pairs = [(first, second) for first, second in _pairs(models) if matching(target, [second])]
+    pairs = [
+        (first, second) for first, second in _pairs(models) if match_language(target, [second])
+    ]
     if not pairs:
         raise InvalidField("target", f"{target!r} is not supported; see /languages")
     sources = [first for first, _ in pairs]
     [(language, share), *_] = detect(text, [*sources, pairs[0][1]])
-    if language in sources or share < LEAST_CERTAINTY:
+    if language in sources or share < MIN_CONFIDENCE:
         [(language, share), *_] = detect(text, sources)
     return Detection(confidence=round(100 * share, 1), language=language)
 
 
 def _is_translated(source: str, detection: Detection, target: str) -> bool:
-    """Tells whether a text was found to be in the target's language already."""
-    return source == "auto" and matching(target, [detection.language]) is not None
+    """Tells whether a text was detected as already in the target language."""
+    return source == "auto" and match_language(target, [detection.language]) is not None
 
 
 async def _model(models: ModelRegistry, source: str, target: str) -> ServedModel:
     pairs = _pairs(models)
-    own_source = matching(source, [first for first, _ in pairs])
+    own_source = match_language(source, [first for first, _ in pairs])
     if own_source is None:
         raise InvalidField("source", f"{source!r} is not supported; see /languages")
-    own_target = matching(target, [second for first, second in pairs if first == own_source])
+    own_target = match_language(target, [second for first, second in pairs if first == own_source])
     if own_target is None:
         raise InvalidField("target", f"{target!r} is not supported from {own_source!r}")
     return await models.translator(own_source, own_target)
@@ -219,13 +221,13 @@ async def _model(models: ModelRegistry, source: str, target: str) -> ServedModel
     "/detect",
     responses=RESPONSES,
     response_model=list[Detection],
-    openapi_extra=form_of(DetectRequest),
+    openapi_extra=openapi_form_body(DetectRequest),
 )
 async def detect_language(request: Request) -> list[Detection]:
     """Returns which of the served languages a text is in, the likeliest first."""
     fields = await read_fields(request)
     require_key(request.scope, fields.get("api_key"))
-    body = validated(DetectRequest, fields)
+    body = validate(DetectRequest, fields)
     await charge_units(request, 1.0)
     configs = models_of(request).configs()
     served = [language for config in configs for language in config.languages]
@@ -254,7 +256,7 @@ async def detect_language(request: Request) -> list[Detection]:
                             "stream": {
                                 "type": "boolean",
                                 "default": False,
-                                "description": "send the progress as events",
+                                "description": "stream the progress as events",
                             },
                             "api_key": {"type": "string"},
                         },
@@ -265,11 +267,12 @@ async def detect_language(request: Request) -> list[Detection]:
     },
 )
 async def translate_a_file(request: Request) -> Response:
-    """Translates a subtitle file (.srt, .vtt, .ass) or a text. Times, styles and tags stay."""
+    """Translates a subtitle file (.srt, .vtt, .ass) or a text file. Times, styles and tags are
+    kept."""
     fields = await read_fields(request)
     require_key(request.scope, fields.get("api_key"))
     uploaded = file_of(fields)
-    form = file_form_of(uploaded.name)
+    form = format_of(uploaded.name)
     source, target = str(fields.get("source", "auto")), str(fields.get("target", ""))
     models, settings = models_of(request), settings_of(request)
     text, encoding = await asyncio.to_thread(decode, uploaded.data, source)
@@ -278,13 +281,13 @@ async def translate_a_file(request: Request) -> Response:
     sample = " ".join(cue.text for cue in file.cues[:100])[:_DETECTED_CHARACTERS]
     detection = _detection(sample, source, target, models)
     if _is_translated(source, detection, target):
-        reason = "the file is in the target's language already; if it is not, name its language"
+        reason = "the file is already in the target language; if it is not, set its language"
         raise InvalidField("source", reason)
     language = detection.language
     model = await _model(models, language, target)
-    translator = Translator(model, settings, source=language, retries=True)
+    translator = Translator(model, settings, source=language, retries_overload=True)
 
-    async def make(on_progress: OnProgress | None = None) -> TranslateFileAnswer:
+    async def produce(on_progress: OnProgress | None = None) -> TranslateFileAnswer:
         translated = await translate_file(translator, file, on_progress)
         _record(request, model, translator)
         result = await asyncio.to_thread(encoding.encode, translated)
@@ -293,12 +296,12 @@ async def translate_a_file(request: Request) -> Response:
         return TranslateFileAnswer(translatedFileUrl=str(request.url_for("download_file", key=key)))
 
     if str(fields.get("stream", "")).lower() in ("1", "true", "on"):
-        return EventStream(partial(_stream, make), _error_event)
-    return json_response(await unless_hung_up(request.receive, make()))
+        return EventStream(partial(_stream, produce), _error_event)
+    return json_response(await cancel_on_disconnect(request.receive, produce()))
 
 
 async def _stream(
-    make: Callable[[OnProgress], Coroutine[Any, Any, TranslateFileAnswer]], send_event: SendEvent
+    produce: Callable[[OnProgress], Coroutine[Any, Any, TranslateFileAnswer]], send_event: SendEvent
 ) -> None:
     """Sends the progress, at most every `_PROGRESS_SECONDS`, and then the answer."""
     sent = 0.0
@@ -309,8 +312,8 @@ async def _stream(
             sent = time.monotonic()
             send_event(event("progress", Progress(done=done, total=total)))
 
-    send_progress(0, 1)  # so that what fails from now on is an event
-    send_event(event("answer", await make(send_progress)))
+    send_progress(0, 1)  # so that later errors become events
+    send_event(event("answer", await produce(send_progress)))
 
 
 def _error_event(fault: Fault) -> bytes:
@@ -322,7 +325,7 @@ async def download_file(request: Request, key: str) -> Response:
     """Returns a translated file, for ten minutes."""
     file = _files_of(request).get(key)
     if file is None:
-        return JSONResponse({"error": "there is no such file, or no longer"}, 404)
+        return JSONResponse({"error": "the file does not exist or has expired"}, 404)
     disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"
     return Response(
         file.data,
@@ -333,7 +336,7 @@ async def download_file(request: Request, key: str) -> Response:
 
 @router.get("/frontend/settings", response_model=FrontendSettings)
 async def frontend_settings(request: Request) -> FrontendSettings:
-    """Returns what a page for this server needs to know."""
+    """Returns the settings that LibreTranslate's web page reads."""
     pairs = _pairs(models_of(request)) or [("en", "en")]
     source, target = pairs[0]
     needs_key = settings_of(request).api_keys is not None
@@ -345,19 +348,19 @@ async def frontend_settings(request: Request) -> FrontendSettings:
             side: {"code": code, "name": name_of(code)}
             for side, code in (("source", source), ("target", target))
         },
-        supportedFilesFormat=[f".{form}" for form in FORMS],
+        supportedFilesFormat=[f".{form}" for form in FORMATS],
     )
 
 
 @router.get("/spec", include_in_schema=False)
 async def spec(request: Request) -> JSONResponse:
-    """Returns the OpenAPI description, where LibreTranslate has its own."""
+    """Returns the OpenAPI description at LibreTranslate's path."""
     return JSONResponse(request.app.openapi())
 
 
 @router.get("/health", response_model=Health)
 async def health() -> Health:
-    """Answers as long as the server runs, as LibreTranslate does."""
+    """Answers while the server runs, as LibreTranslate does."""
     return Health()
 
 

@@ -122,7 +122,7 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-def form_of(model: type[BaseModel]) -> dict[str, Any]:
+def openapi_form_body(model: type[BaseModel]) -> dict[str, Any]:
     """Returns the OpenAPI description of a body that may be JSON or a form."""
     schema = model.model_json_schema()
     kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")

@@ -1,4 +1,4 @@
-"""The text of a cue as what each person says in it, with tags, and back."""
+"""The text of a cue as utterances with tags, and back."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from app.translation.parts import Part, Tag, share_out
-from app.translation.words import is_dense
+from app.translation.parts import Part, Tag, split_in_proportion
+from app.translation.words import is_unspaced
 from model.text.sentences import is_ended
 
-#: Characters of a line that people read at a glance; of Chinese and Japanese.
-LINE_CHARACTERS, DENSE_LINE_CHARACTERS = 42, 20
-#: Sentences go on over a shorter pause only, and over so many characters at most.
+#: Maximum length of a line; in scripts without spaces.
+LINE_CHARACTERS, UNSPACED_LINE_CHARACTERS = 42, 20
+#: Longest pause within a sentence, and its maximum length.
 MAX_PAUSE_MS, MAX_SPAN_CHARACTERS = 3_000, 400
 
 _HTML_TAG = r"</?(?:i|b|u|s|em|strong|font|c|v|ruby|rt|span)(?:[.\s][^<>\n]{0,500})?/?>"
@@ -28,20 +28,20 @@ _TOKENS = {
 }
 _TOKENS["ssa"] = _TOKENS["ass"]
 _NAME = re.compile(r"</?\s*(\w*)")
-#: A dash, or the arrows of closed captions, before what another person says.
+#: A dash, or the arrows of closed captions, before another speaker's words.
 _LEAD = re.compile(r"\s*(?:[-‐‑–—−](?!\d)\s*|>>+\s*)", re.MULTILINE)
-#: Notes and songs, with which no sentence goes on.
+#: Notes and songs, which no sentence continues into.
 _NOTE = re.compile(r"\s*[\[(♪♫#（【].*[\])♪♫#）】]\s*$|.*:\s*$", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Speech:
-    """What one person says in one cue.
+class Utterance:
+    """The words of one speaker in one cue.
 
     Attributes:
-        lead: a dash with its spaces, or nothing.
+        lead: a dash with its spaces, or empty.
         part: the text on one line, with its tags.
-        lines: number of lines that it had.
+        lines: number of lines of the original text.
     """
 
     lead: str
@@ -54,60 +54,60 @@ class CueText:
     """The text of a cue.
 
     Attributes:
-        form: the format of its file.
-        line_break: how a line ends.
-        speeches: at least one.
+        file_format: format of the file.
+        line_break: the line break of the cue.
+        utterances: at least one utterance.
     """
 
-    form: str
+    file_format: str
     line_break: str
-    speeches: tuple[Speech, ...]
+    utterances: tuple[Utterance, ...]
 
-    def rendered(self, parts: Sequence[Part]) -> str:
-        """Returns the text as it is written, with other parts, one for each speech."""
+    def render(self, parts: Sequence[Part]) -> str:
+        """Returns the raw text with `parts` in place of those of its utterances."""
         lines = (
-            speech.lead + _wrapped(part, speech.lines, self.form).written(self._escaped)
-            for speech, part in zip(self.speeches, parts, strict=True)
+            utterance.lead + _wrap(part, utterance.lines, self.file_format).serialize(self._escape)
+            for utterance, part in zip(self.utterances, parts, strict=True)
         )
         return self.line_break.join(lines)
 
-    def _escaped(self, text: str) -> str:
-        if self.form == "vtt":
+    def _escape(self, text: str) -> str:
+        if self.file_format == "vtt":
             text = html.escape(text, quote=False)
-        elif self.form in ("ass", "ssa"):
+        elif self.file_format in ("ass", "ssa"):
             text = text.replace("\u00a0", "\\h").replace("{", "(").replace("}", ")")
         return text.replace("\n", self.line_break)
 
 
-def parse_cue_text(raw: str, form: str) -> CueText:
-    """Parses the text of a cue of a file of the format `form`."""
+def parse_cue_text(raw: str, file_format: str) -> CueText:
+    """Parses the text of a cue from a file of the format `file_format`."""
     text, tags, breaks, place = "", list[Tag](), list[str](), 0
-    for token in _TOKENS[form].finditer(raw):
-        text += _unescaped(raw[place : token.start()], form)
+    for token in _TOKENS[file_format].finditer(raw):
+        text += _unescape(raw[place : token.start()], file_format)
         place = token.end()
         if token["tag"]:
             tags.append(_tag(len(text), token["tag"]))
         else:
             breaks.append(token["line"])
             text += "\n"
-    text += _unescaped(raw[place:], form)
-    return CueText(form, breaks[0] if breaks else "\n", tuple(_speeches_of(text, tags)))
+    text += _unescape(raw[place:], file_format)
+    return CueText(file_format, breaks[0] if breaks else "\n", tuple(_utterances_of(text, tags)))
 
 
-def _unescaped(text: str, form: str) -> str:
-    if form == "vtt":
+def _unescape(text: str, file_format: str) -> str:
+    if file_format == "vtt":
         return html.unescape(text)
-    return text.replace("\\h", "\u00a0") if form in ("ass", "ssa") else text
+    return text.replace("\\h", "\u00a0") if file_format in ("ass", "ssa") else text
 
 
 def _tag(position: int, raw: str) -> Tag:
     name = _NAME.match(raw)
     if name is None or not name[1]:  # `{\an8}`, `<00:01.000>`
-        return Tag(position, raw, "point")
+        return Tag(position, raw, "empty")
     return Tag(position, raw, "close" if raw.startswith("</") else "open", name[1].lower())
 
 
-def _speeches_of(text: str, tags: Sequence[Tag]) -> Iterator[Speech]:
+def _utterances_of(text: str, tags: Sequence[Tag]) -> Iterator[Utterance]:
     starts = [0]
     leads = [match.start() for match in _LEAD.finditer(text) if _is_line_start(text, match.start())]
     starts += [place for place in leads if place > 0]
@@ -122,12 +122,12 @@ def _speeches_of(text: str, tags: Sequence[Tag]) -> Iterator[Speech]:
         )
         written = text[start:begin].lstrip("\n")
         part = Part(spoken.replace("\n", " "), tuple(own))
-        yield Speech(written, part, spoken.count("\n") + 1)
+        yield Utterance(written, part, spoken.count("\n") + 1)
 
 
 def _belongs(tag: Tag, start: int, end: int, length: int) -> bool:
-    """Tells whether a tag belongs to the text from `start` to `end`: what ends an element belongs
-    to the text before it, anything else to the text after it."""
+    """Tells whether a tag belongs to the text from `start` to `end`: a closing tag belongs to the
+    text before it, any other tag to the text after it."""
     if tag.kind == "close":
         return start < tag.position <= end or tag.position == start == 0
     return start <= tag.position < end or tag.position == end == length
@@ -137,17 +137,17 @@ def _is_line_start(text: str, place: int) -> bool:
     return place == 0 or text[place - 1] == "\n" or text[place] == "\n"
 
 
-def _wrapped(part: Part, lines: int, form: str) -> Part:
-    """Breaks a part into lines of equal length: as many as it had, or as it needs."""
+def _wrap(part: Part, lines: int, file_format: str) -> Part:
+    """Wraps a part into lines of equal length: as many as the original had, or as it needs."""
     text = part.text
-    if form == "txt":
+    if file_format == "txt":
         return part
-    longest = DENSE_LINE_CHARACTERS if is_dense(text) else LINE_CHARACTERS
+    longest = UNSPACED_LINE_CHARACTERS if is_unspaced(text) else LINE_CHARACTERS
     needed = math.ceil(len(text) / longest)
     count = min(max(needed, lines if len(text) > longest // 2 else 1), max(lines, 2))
-    if count < 2 or (lines < 2 and form in ("ass", "ssa")):  # players wrap these
+    if count < 2 or (lines < 2 and file_format in ("ass", "ssa")):  # players wrap these
         return part
-    ends = [end for _, end in share_out(text, [1] * count)[:-1]]
+    ends = [end for _, end in split_in_proportion(text, [1] * count)[:-1]]
     tags = list(part.tags)
     for end in reversed([end for end in ends if end < len(text)]):
         is_space = text[end].isspace()
@@ -157,11 +157,11 @@ def _wrapped(part: Part, lines: int, form: str) -> Part:
     return Part(text, tuple(tags))
 
 
-def goes_on(before: Part, after: Speech, pause_ms: int, form: str) -> bool:
-    """Tells whether a sentence goes on from one speech to the next, after a pause."""
+def continues_sentence(before: Part, after: Utterance, pause_ms: int, file_format: str) -> bool:
+    """Tells whether a sentence continues from one utterance to the next, after a pause."""
     text = before.text.strip()
-    if form == "txt" or after.lead or pause_ms > MAX_PAUSE_MS or not text or is_ended(text):
+    if file_format == "txt" or after.lead or pause_ms > MAX_PAUSE_MS or not text or is_ended(text):
         return False
     if _NOTE.match(text) or _NOTE.match(after.part.text):
         return False
-    return not is_dense(text[-1]) or text[-1] in "，、"
+    return not is_unspaced(text[-1]) or text[-1] in "，、"

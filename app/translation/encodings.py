@@ -1,4 +1,4 @@
-"""Encodings of files: the one that a file has, and text in it again."""
+"""Detection of a file's encoding, and encoding of its translation."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from model.errors import InputError
 
-#: Marks of byte order. UTF-32 first: its little-endian mark begins with that of UTF-16.
-_MARKS = (
+#: UTF-32 comes first: its little-endian mark begins with that of UTF-16.
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-#: Encodings of files that are not Unicode, by the language of the text: those of Windows.
+#: Windows code pages of files that are not in Unicode, by the language of the text.
 _CODE_PAGES = {
     "cp1250": "bs cs hr hu pl ro sk sl sq",
     "cp1251": "be bg mk ru sr uk",
@@ -33,7 +33,7 @@ _CODE_PAGES = {
 _CODE_PAGE_OF = {
     language: name for name, languages in _CODE_PAGES.items() for language in languages.split()
 }
-_OF_WESTERN_EUROPE = "cp1252"
+_DEFAULT_CODE_PAGE = "cp1252"
 
 
 @dataclass(frozen=True)
@@ -41,40 +41,43 @@ class Encoding:
     """An encoding.
 
     Attributes:
-        name: Python's.
-        mark: bytes before the text.
+        name: Python's name of it.
+        bom: bytes before the text.
     """
 
     name: str
-    mark: bytes = b""
+    bom: bytes = b""
 
     def encode(self, text: str) -> bytes:
-        """Encodes a text; in UTF-8 with a mark if it has characters that this encoding lacks."""
+        """Encodes a text; as UTF-8 with a byte-order mark if this encoding lacks a character."""
         try:
-            return self.mark + text.encode(self.name)
+            return self.bom + text.encode(self.name)
         except UnicodeEncodeError:
             return codecs.BOM_UTF8 + text.encode("utf-8", "replace")
 
 
 def decode(data: bytes, language: str) -> tuple[str, Encoding]:
-    """Decodes a file: by its mark, else as UTF-8, else by the Windows code page of `language`.
+    """Decodes a file by its byte-order mark, else as UTF-8, else by the Windows code page of
+    `language`.
 
     Raises:
-        InputError: if it is in none of these.
+        InputError: if none of these decodes it.
     """
-    mark, name = next(((m, n) for m, n in _MARKS if data.startswith(m)), (b"", "utf-8"))
+    bom, name = next(((m, n) for m, n in _BYTE_ORDER_MARKS if data.startswith(m)), (b"", "utf-8"))
     try:
-        text = data[len(mark) :].decode(name)
+        text = data[len(bom) :].decode(name)
     except UnicodeDecodeError as error:
-        if mark:
+        if bom:
             raise InputError(
-                f"byte {error.start} is not {name}, which the file begins as"
+                f"byte {error.start} is not {name}, as the byte-order mark says"
             ) from None
-        name = _CODE_PAGE_OF.get(language, _OF_WESTERN_EUROPE)
+        name = _CODE_PAGE_OF.get(language, _DEFAULT_CODE_PAGE)
         try:
             text = data.decode(name)
         except UnicodeDecodeError:
             raise InputError(f"neither UTF-8 nor {name}; save the file as UTF-8") from None
     if "\0" in text:
-        raise InputError("zero bytes: no text, or UTF-16 without a mark; save the file as UTF-8")
-    return text, Encoding(name, mark)
+        raise InputError(
+            "zero bytes: not text, or UTF-16 without a byte-order mark; save the file as UTF-8"
+        )
+    return text, Encoding(name, bom)

@@ -1,4 +1,4 @@
-"""Division of sentences that are too long for a model."""
+"""Splitting of sentences that are too long for a model."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from app.translation.protection import fixed_spans
 from app.translation.words import Span, break_spans
 
-#: Marks within a sentence after which it is divided first.
+#: Marks within a sentence after which it is preferably split.
 _CLAUSE_MARKS = ",;:)–—、，；：）"
-#: The share of a text, from its middle to either side, in which a clause mark is looked for.
+#: Maximum distance of such a mark from the middle, as a share of the text.
 _MIDDLE_SHARE = 0.25
 
 
-def halves(text: str) -> tuple[str, str, str]:
-    """Returns the first half of a text of at least two characters, the space after it, and the
-    second half. Neither half is empty, and nothing protected is cut, unless the text is that."""
+def split_in_half(text: str) -> tuple[str, str, str]:
+    """Splits a text of at least two characters into its first half, the space after it, and the
+    second half. Neither half is empty, and no protected part is cut unless it is all of the
+    text."""
     middle = len(text) / 2
     fixed = fixed_spans(text)
     places = [place for place in break_spans(text) if 0 < place[0] and place[1] < len(text)] or [
@@ -34,6 +35,6 @@ def halves(text: str) -> tuple[str, str, str]:
 
 
 def _is_within(place: int, spans: Sequence[Span]) -> bool:
-    """Tells whether `place` is inside one of `spans`, which are in order and apart."""
+    """Tells whether `place` is inside one of `spans`, which are sorted and disjoint."""
     after = bisect_left(spans, (place, place)) - 1
     return after >= 0 and place < spans[after][1]

@@ -1,7 +1,7 @@
-"""HTML as paragraphs with tags, and back. Every byte that is not translated stays as it is.
+"""HTML as paragraphs with tags, and back. Everything that is not translated is kept byte for byte.
 
-The standard library's parser is not used: it takes 50 seconds for 64 KB of `<a <a <a`, and does not
-tell how an end tag was written. This one looks at each character a bounded number of times.
+The standard library's parser takes 50 seconds for 64 KB of `<a <a <a` and does not report how an
+end tag was written. This one looks at each character a bounded number of times.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ _INLINE = frozenset(
 )
 #: Elements without an end tag.
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
-#: Elements whose text is not for people, or not in a language.
-_KEPT = frozenset("code kbd math pre samp script style svg template textarea var".split())
-#: Of these, the ones in which `<` begins no tag; without an end tag they reach to the document's.
+#: Elements whose text is not for people or not in a natural language.
+_VERBATIM = frozenset("code kbd math pre samp script style svg template textarea var".split())
+#: Of these, the elements in which `<` begins no tag; without an end tag they extend to the end of
+#: the document.
 _RAW_TEXT = frozenset(("script", "style", "textarea"))
 
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>]{0,60})((?:\"[^\"]*+\"|'[^']*+'|[^<>\"'])*+)>")
@@ -31,82 +32,84 @@ _NOT_TO_TRANSLATE = re.compile(
     r"\btranslate\s*=\s*[\"']?no\b|\bclass\s*=\s*[\"'][^\"']*\bnotranslate\b", re.IGNORECASE
 )
 
-#: Characters that stand for what is kept within a sentence; `protection` keeps them.
-_FIRST_HELD, _MOST_HELD = 0xF0000, 65_534
-_HELD = re.compile("[\U000f0000-\U000ffffd]")
+#: Characters that replace verbatim markup within a sentence; `protection` keeps them.
+_FIRST_SUBSTITUTE, _MAX_SUBSTITUTES = 0xF0000, 65_534
+_SUBSTITUTE = re.compile("[\U000f0000-\U000ffffd]")
 
-_Kind = Literal["text", "open", "close", "point", "kept"]
-#: A piece of a document: what it is, how it is written, the name of the element.
-_Piece = tuple[_Kind, str, str]
+_Kind = Literal["text", "open", "close", "empty", "verbatim"]
+#: A token of a document: its kind, its raw text, the name of the element.
+_Token = tuple[_Kind, str, str]
 
 
 class HtmlText:
     """The paragraphs of an HTML document or fragment.
 
     Args:
-        source: any text: HTML has no errors.
+        source: any text, since HTML has no syntax errors.
 
     Attributes:
-        parts: paragraphs with the tags within them, in order, without entities.
+        parts: paragraphs with their tags, in order, with entities decoded.
     """
 
     def __init__(self, source: str) -> None:
         self.parts: list[Part] = []
-        self._pieces: list[str | int] = []  # what stays, and indices of `parts`
-        self._held: list[str] = []
+        self._segments: list[str | int] = []  # what stays, and indices of `parts`
+        self._substituted: list[str] = []
         text, tags = list[str](), list[Tag]()
         length = 0
 
         def end_paragraph() -> None:
             nonlocal length
             if text or tags:
-                self._pieces.append(len(self.parts))
+                self._segments.append(len(self.parts))
                 self.parts.append(Part("".join(text), tuple(tags)))
             text.clear()
             tags.clear()
             length = 0
 
-        for kind, raw, name in _pieces_of(source):
+        for kind, raw, name in _tokens_of(source):
             if kind == "text":
-                text.append(_HELD.sub(self._hold, html.unescape(raw)))
+                text.append(_SUBSTITUTE.sub(self._substitute, html.unescape(raw)))
                 length += len(text[-1])
-            elif name in _INLINE and kind == "kept" and len(self._held) < _MOST_HELD:
-                text.append(self._hold(raw))
+            elif (
+                name in _INLINE and kind == "verbatim" and len(self._substituted) < _MAX_SUBSTITUTES
+            ):
+                text.append(self._substitute(raw))
                 length += 1
-            elif name in _INLINE and kind != "kept":
+            elif name in _INLINE and kind != "verbatim":
                 tags.append(Tag(length, raw, kind, name))
             else:
                 end_paragraph()
-                self._pieces.append(raw)
+                self._segments.append(raw)
         end_paragraph()
 
-    def _hold(self, raw: str | re.Match[str]) -> str:
-        """Returns the character that stands for `raw`."""
-        self._held.append(raw if isinstance(raw, str) else raw[0])
-        return chr(_FIRST_HELD + len(self._held) - 1)
+    def _substitute(self, raw: str | re.Match[str]) -> str:
+        """Returns a character that replaces `raw`."""
+        self._substituted.append(raw if isinstance(raw, str) else raw[0])
+        return chr(_FIRST_SUBSTITUTE + len(self._substituted) - 1)
 
-    def rendered(self, parts: Sequence[Part]) -> str:
-        """Returns the document with other paragraphs, one for each of `self.parts`."""
+    def render(self, parts: Sequence[Part]) -> str:
+        """Returns the document with `parts` in place of its own."""
         return "".join(
-            piece if isinstance(piece, str) else parts[piece].written(self._escaped)
-            for piece in self._pieces
+            piece if isinstance(piece, str) else parts[piece].serialize(self._escape)
+            for piece in self._segments
         )
 
-    def _escaped(self, text: str) -> str:
+    def _escape(self, text: str) -> str:
         escaped = html.escape(text, quote=False).replace("\u00a0", "&nbsp;")
-        return _HELD.sub(self._released, escaped)
+        return _SUBSTITUTE.sub(self._restored, escaped)
 
-    def _released(self, held: re.Match[str]) -> str:
-        place = ord(held[0]) - _FIRST_HELD
-        return self._held[place] if place < len(self._held) else ""
+    def _restored(self, substitute: re.Match[str]) -> str:
+        place = ord(substitute[0]) - _FIRST_SUBSTITUTE
+        return self._substituted[place] if place < len(self._substituted) else ""
 
 
-def _pieces_of(source: str) -> Iterator[_Piece]:
-    """Yields the pieces of a document, all of which joined are the document."""
+def _tokens_of(source: str) -> Iterator[_Token]:
+    """Yields the tokens of a document, which join to the document."""
     begin = place = 0
-    without_end = set[str]()
+    never_closed = set[str]()
     while (place := source.find("<", place)) >= 0:
-        found = _markup_at(source, place, without_end)
+        found = _markup_at(source, place, never_closed)
         if found is None:
             place += 1
             continue
@@ -118,32 +121,32 @@ def _pieces_of(source: str) -> Iterator[_Piece]:
         yield "text", source[begin:], ""
 
 
-def _markup_at(source: str, place: int, without_end: set[str]) -> _Piece | None:
-    """Returns the tag, or the element to be kept, that begins at `place`; None if it is a bare `<`.
-    `without_end` collects the elements that never end."""
+def _markup_at(source: str, place: int, never_closed: set[str]) -> _Token | None:
+    """Returns the tag or verbatim element that begins at `place`; None if it is a bare `<`.
+    `never_closed` collects the names of elements that are never closed."""
     for start, end in _OTHER_MARKUP:
         if source.startswith(start, place):
             until = source.find(end, place)
-            return "kept", source[place : until + len(end) if until >= 0 else None], ""
+            return "verbatim", source[place : until + len(end) if until >= 0 else None], ""
     tag = _TAG.match(source, place)
     if tag is None:
         return None
     name = tag[2].lower()
     if tag[1]:
         return "close", tag[0], name
-    is_kept = name in _KEPT or bool(_NOT_TO_TRANSLATE.search(tag[3]))
+    is_verbatim = name in _VERBATIM or bool(_NOT_TO_TRANSLATE.search(tag[3]))
     if name in _VOID or tag[3].endswith("/"):
-        return "point", tag[0], name
-    if is_kept and name not in without_end:
+        return "empty", tag[0], name
+    if is_verbatim and name not in never_closed:
         element_end = _end_of_element(source, tag.end(), name)
         if element_end is not None or name in _RAW_TEXT:
-            return "kept", source[place:element_end], name
-        without_end.add(name)
+            return "verbatim", source[place:element_end], name
+        never_closed.add(name)
     return "open", tag[0], name
 
 
 def _end_of_element(source: str, place: int, name: str) -> int | None:
-    """Returns where an element ends that was opened before `place`, or None if it does not."""
+    """Returns the end of an element that was opened before `place`, or None if it is not closed."""
     depth = 1
     tags = re.compile(rf"<(/?){re.escape(name)}(?=[\s/>])[^<>]*>", re.IGNORECASE)
     for tag in tags.finditer(source, place):

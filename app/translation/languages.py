@@ -1,4 +1,4 @@
-"""Languages that are served: their names, and which of them a text is in."""
+"""Served languages: their names, and the detection of a text's language."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 
 from model.language_id import base_of, predict
 
-#: Characters of a text that suffice to identify its language.
-_ENOUGH = 400
-#: Languages among which the served ones are looked for; the others are unlikely.
-_MOST = 176
+#: Number of characters that suffice to identify the language of a text.
+_MAX_CHARACTERS = 400
+#: Number of likeliest languages that are considered.
+_MAX_LANGUAGES = 176
 
 #: English names of languages, by their ISO 639 codes.
 _NAMES = dict(
@@ -30,22 +30,22 @@ _NAMES = dict(
 
 
 def name_of(language: str) -> str:
-    """Returns the English name of a language, or its code where the name is unknown."""
+    """Returns the English name of a language, or its code if the name is unknown."""
     return _NAMES.get(base_of(language), language)
 
 
-def matching(language: str, served: Collection[str]) -> str | None:
-    """Returns the served language of a code, else the one that it is a variety of, else None."""
+def match_language(language: str, served: Collection[str]) -> str | None:
+    """Returns the served language with a code, else one with the same base language, else None."""
     if language in served:
         return language
     return next((each for each in served if base_of(each) == base_of(language)), None)
 
 
 def detect(text: str, served: Sequence[str]) -> list[tuple[str, float]]:
-    """Returns the served languages that a text may be in, the likeliest first, with probabilities
-    that sum to 1; with 0 each if it is in none of them."""
-    line = " ".join(text[:_ENOUGH].split())
-    found = predict(line.lower() if line.isupper() else line, _MOST) if line else []
+    """Returns the served languages by how likely a text is in them, the likeliest first, with
+    probabilities that sum to 1, or are all 0 if it is in none of them."""
+    line = " ".join(text[:_MAX_CHARACTERS].split())
+    found = predict(line.lower() if line.isupper() else line, _MAX_LANGUAGES) if line else []
     likely = {language: probability for probability, language in found}
     scores = [(each, likely.get(base_of(each), 0.0)) for each in dict.fromkeys(served)]
     total = sum(score for _, score in scores)

@@ -1,4 +1,4 @@
-"""Translated sentences, laid out over the parts that their sources come from. Pure functions."""
+"""Layout of translated sentences over the parts of their sources. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from app.translation.parts import (
     Sentence,
     assemble,
     place_tags,
-    share_out,
+    split_in_proportion,
     tags_of_chunks,
 )
-from app.translation.words import Span, is_dense, word_spans
+from app.translation.words import Span, is_unspaced, word_spans
 
 Attention = list[list[float]]
 
@@ -24,10 +24,10 @@ class Translation:
 
     Attributes:
         text: the translation.
-        links: for each word of `text` the word of the sentence that it translates; None where that
+        links: for each word of `text`, the word of the sentence that it translates; None if that is
+            unknown.
+        attention: for each word of `text`, its attention to each word of the sentence; None if that
             is unknown.
-        attention: for each word of `text` its attention to each word of the sentence; None where
-            that is unknown.
     """
 
     text: str
@@ -35,35 +35,35 @@ class Translation:
     attention: Attention | None = None
 
     @classmethod
-    def attending(cls, text: str, attention: Attention) -> Translation:
-        """Builds a translation whose words translate those that they attend to most."""
+    def from_attention(cls, text: str, attention: Attention) -> Translation:
+        """Builds a translation whose words are linked to those that they attend to most."""
         links = (max(range(len(row)), key=row.__getitem__, default=None) for row in attention)
         return cls(text, tuple(links), attention)
 
     @classmethod
     def unlinked(cls, text: str) -> Translation:
-        """Builds a translation whose words have unknown sources."""
+        """Builds a translation without word links."""
         return cls(text, (None,) * len(word_spans(text)))
 
     @classmethod
     def unchanged(cls, text: str) -> Translation:
-        """Builds the translation of a sentence that stays as it is."""
+        """Builds the translation of a sentence that is not changed."""
         return cls(text, tuple(range(len(word_spans(text)))))
 
 
-def joined(
+def concatenate(
     sources: Sequence[str], translations: Sequence[Translation], gaps: Sequence[str]
 ) -> Translation:
-    """Returns the translations of parts of a sentence as one.
+    """Concatenates the translations of the pieces of a sentence.
 
     Args:
-        sources: the parts.
-        translations: one for each.
-        gaps: white space after each.
+        sources: the pieces.
+        translations: one for each piece.
+        gaps: white space after each piece.
     """
     text, links, words = "", list[int | None](), 0
     for source, translation, gap in zip(sources, translations, gaps, strict=True):
-        if text and not text[-1].isspace() and not is_dense(text[-1]):
+        if text and not text[-1].isspace() and not is_unspaced(text[-1]):
             text += " "
         text += translation.text + gap
         links += [None if link is None else link + words for link in translation.links]
@@ -77,8 +77,8 @@ def lay_out(
     """Returns the translations of `parts`.
 
     Args:
-        parts: of one or several texts.
-        sentences: theirs, in order.
+        parts: parts of one or several texts.
+        sentences: their sentences, in order.
         translations: one for each sentence.
     """
     chunks: list[list[Span]] = [[] for _ in parts]
@@ -90,7 +90,7 @@ def lay_out(
     for sentence, translation in zip(sentences, translations, strict=True):
         sizes = [chunk.end - chunk.start for chunk in sentence.chunks]
         words, spans = 0, word_spans(translation.text)
-        shares = share_out(translation.text, sizes)
+        shares = split_in_proportion(translation.text, sizes)
         for chunk, (begin, end) in zip(sentence.chunks, shares, strict=True):
             source = parts[chunk.part].text[chunk.start : chunk.end]
             own = range(words, words + len(word_spans(source)))

@@ -1,6 +1,6 @@
-"""Parts of a text with tags between their words, and how a translation is laid out over them.
+"""Parts of a text, their sentences, and the placement of tags in a translation.
 
-A part is what stays where it is: a paragraph, or a cue. Sentences may span several parts.
+A part is a paragraph or a cue, which keeps its place. Sentences may span several parts.
 """
 
 from __future__ import annotations
@@ -10,41 +10,41 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.translation.words import Span, break_spans, is_dense, word_spans
+from app.translation.words import Span, break_spans, is_unspaced, word_spans
 from model.text.sentences import END_MARKS, sentence_spans
 
-#: Characters that a break after a comma may be off the even place, compared with one elsewhere.
+#: How many characters further from the even position a break after a comma may be.
 _COMMA_BONUS = 6
-#: Elements of a sentence that are compared with each other, each with all.
-_MOST_ELEMENTS = 40
+#: Maximum number of elements of a sentence, which are compared pairwise.
+_MAX_ELEMENTS = 40
 
 
 @dataclass(frozen=True)
 class Tag:
-    """Markup at a place of a text.
+    """Markup at a position in a text.
 
     Attributes:
-        position: characters before it.
-        raw: as it is written.
-        kind: whether it begins or ends an element, or is one by itself.
-        name: of the element.
+        position: number of characters before it.
+        raw: the markup as written.
+        kind: whether it opens or closes an element, or is an empty element.
+        name: name of the element.
     """
 
     position: int
     raw: str
-    kind: Literal["open", "close", "point"]
+    kind: Literal["open", "close", "empty"]
     name: str = ""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A text with tags, in their order."""
+    """A text with tags, in order."""
 
     text: str
     tags: tuple[Tag, ...] = ()
 
-    def written(self, escape: Callable[[str], str]) -> str:
-        """Returns the text with its tags as they are written, and what is between them escaped."""
+    def serialize(self, escape: Callable[[str], str]) -> str:
+        """Returns the text with its raw tags; the text between them is escaped."""
         pieces, place = list[str](), 0
         for tag in self.tags:
             pieces += [escape(self.text[place : tag.position]), tag.raw]
@@ -54,11 +54,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What one sentence has in one part.
+    """The span of a sentence in one part.
 
     Attributes:
-        part: its index.
-        start, end: the place in the text of that part.
+        part: index of the part.
+        start, end: span in the text of that part.
     """
 
     part: int
@@ -68,11 +68,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of one or several parts.
+    """A sentence in one or several parts.
 
     Attributes:
-        text: on one line.
-        chunks: in the order of the text; one space is between two of them.
+        text: the sentence on one line.
+        chunks: its spans, in the order of the text, which are joined by one space.
     """
 
     text: str
@@ -80,12 +80,12 @@ class Sentence:
 
 
 def sentences_of_parts(parts: Sequence[Part], first: int, language: str) -> list[Sentence]:
-    """Returns the sentences of parts that are read as one text.
+    """Returns the sentences of parts that form one text.
 
     Args:
         parts: at least one.
         first: index of the first part.
-        language: of the text; empty if it is unknown.
+        language: language of the text; empty if unknown.
     """
     starts, text = [], ""
     for part in parts:
@@ -106,10 +106,9 @@ def sentences_of_parts(parts: Sequence[Part], first: int, language: str) -> list
     return sentences
 
 
-def share_out(text: str, sizes: Sequence[int]) -> list[Span]:
-    """Returns which span of `text` each of several places shows, in proportion to `sizes`, cut
-    where lines may break, rather after a comma. Where there are more places than words, the last
-    word stays on."""
+def split_in_proportion(text: str, sizes: Sequence[int]) -> list[Span]:
+    """Splits `text` into spans in proportion to `sizes`, where lines may break, preferably after a
+    comma. If there are more sizes than words, the last word is repeated."""
     total, length = sum(sizes), len(text)
     breaks = [(a, b) for a, b in break_spans(text) if 0 < a and b < length]
     spans, begin, done, first = list[Span](), 0, 0, 0
@@ -135,22 +134,22 @@ def place_tags(
 ) -> list[Tag]:
     """Places the tags of a text in its translation.
 
-    An element goes round the words that are translations of its words; if these do not nest as the
-    elements did, all tags keep their order and go to where as much of the text is before them.
-    Tags before the first word and after the last stay there.
+    An element encloses the translations of its words. If the elements would then not nest as
+    before, all tags keep their order and are placed in proportion to the text before them. Tags
+    before the first word and after the last one stay there.
 
     Args:
-        source: a sentence, or a part of one.
-        tags: in their order, with positions in `source`.
+        source: a sentence or a part of one.
+        tags: its tags in order, with positions in `source`.
         target: its translation.
-        links: for each word of `target` the word of `source` that it translates; None if it
+        links: for each word of `target`, the word of `source` that it translates; None if it
             translates something else.
     """
     if not tags:
         return []
     words, target_words = word_spans(source), word_spans(target)
     if not words or not target_words:
-        return [_moved(tag, 0 if tag.kind != "close" else len(target)) for tag in tags]
+        return [_tag_at(tag, 0 if tag.kind != "close" else len(target)) for tag in tags]
     placed = _by_links(source, tags, target, links)
     return placed if placed is not None else _in_proportion(words, tags, target, target_words)
 
@@ -158,10 +157,11 @@ def place_tags(
 def _by_links(
     source: str, tags: Sequence[Tag], target: str, links: Sequence[int | None]
 ) -> list[Tag] | None:
-    """Places elements by links, or returns None if there are other tags, or they do not nest."""
+    """Places elements by word links; returns None if there are unpaired tags or they do not
+    nest."""
     words, target_words = word_spans(source), word_spans(target)
     elements = _elements(tags)
-    if elements is None or len(elements) > _MOST_ELEMENTS:
+    if elements is None or len(elements) > _MAX_ELEMENTS:
         return None
     found = list[tuple[Span, Tag, Tag]]()
     for opening, closing in elements:
@@ -176,15 +176,15 @@ def _by_links(
         if not linked:
             return None
         found.append(((linked[0], linked[-1] + 1), opening, closing))
-    if not _nest(found):
+    if not _nest_as_before(found):
         return None
     keyed = list[tuple[int, int, int, Tag]]()
     for order, ((low, high), opening, closing) in enumerate(found):
         first, last = target_words[low][0], target_words[high - 1][1]
         first = 0 if low == 0 else first
         last = len(target) if high == len(target_words) else last
-        keyed.append((first, 1, order, _moved(opening, first)))
-        keyed.append((last, 0, -order, _moved(closing, last)))
+        keyed.append((first, 1, order, _tag_at(opening, first)))
+        keyed.append((last, 0, -order, _tag_at(closing, last)))
     return [tag for _, _, _, tag in sorted(keyed, key=lambda each: each[:3])]
 
 
@@ -193,23 +193,23 @@ def _is_word(text: str, span: Span) -> bool:
 
 
 def _elements(tags: Sequence[Tag]) -> list[tuple[Tag, Tag]] | None:
-    """Returns pairs of tags, outer ones first, or None if any tag has no partner."""
+    """Returns pairs of tags, outer ones first, or None if any tag is unpaired."""
     waiting = list[tuple[int, Tag]]()
     pairs = list[tuple[int, Tag, Tag]]()
     for order, tag in enumerate(tags):
         if tag.kind == "open":
             waiting.append((order, tag))
         elif tag.kind == "close" and waiting and waiting[-1][1].name == tag.name:
-            begun, opening = waiting.pop()
-            pairs.append((begun, opening, tag))
+            start, opening = waiting.pop()
+            pairs.append((start, opening, tag))
         else:
             return None
     pairs.sort(key=lambda pair: pair[0])
     return None if waiting else [(opening, closing) for _, opening, closing in pairs]
 
 
-def _nest(found: Sequence[tuple[Span, Tag, Tag]]) -> bool:
-    """Tells whether elements lie within each other exactly where they did in the source."""
+def _nest_as_before(found: Sequence[tuple[Span, Tag, Tag]]) -> bool:
+    """Tells whether the elements nest exactly as in the source."""
     for place, (one, opening, closing) in enumerate(found):
         for other, inner, _ in found[place + 1 :]:
             was_inside = opening.position <= inner.position < closing.position
@@ -235,7 +235,7 @@ def _in_proportion(
         else:
             place = round(_word_at(words, tag.position) / len(words) * len(target_words))
             position = target_words[min(place, len(target_words) - 1)][0]
-        placed.append(_moved(tag, max(position, placed[-1].position if placed else 0)))
+        placed.append(_tag_at(tag, max(position, placed[-1].position if placed else 0)))
     return placed
 
 
@@ -249,35 +249,35 @@ def _word_before(words: Sequence[Span], position: int) -> int:
     return bisect_left(words, position, key=lambda word: word[0])
 
 
-def _moved(tag: Tag, position: int) -> Tag:
+def _tag_at(tag: Tag, position: int) -> Tag:
     return Tag(position, tag.raw, tag.kind, tag.name)
 
 
 def assemble(part: Part, chunks: Sequence[Span], translations: Sequence[Part]) -> Part:
-    """Returns a part with its chunks translated, and with what is between them.
+    """Returns a part with its chunks translated and the text between them unchanged.
 
     Args:
         part: the source.
-        chunks: places in its text, in order, apart from each other.
-        translations: one for each, with the tags that `tags_of_chunks` gives it.
+        chunks: spans of its text, in order, without overlap.
+        translations: one for each chunk, with the tags from `tags_of_chunks`.
     """
     if not chunks:
         return part
     text, tags, place = "", list[Tag](), 0
     for (start, end), translation in zip(chunks, translations, strict=True):
         gap = part.text[place:start]
-        if text and not gap and not is_dense(text[-1:] + translation.text[:1]):
+        if text and not gap and not is_unspaced(text[-1:] + translation.text[:1]):
             gap = " "
         text += gap
-        tags += [_moved(tag, len(text) + tag.position) for tag in translation.tags]
+        tags += [_tag_at(tag, len(text) + tag.position) for tag in translation.tags]
         text += translation.text
         place = end
     return Part(text + part.text[place:], tuple(tags))
 
 
 def tags_of_chunks(part: Part, chunks: Sequence[Span]) -> list[list[Tag]]:
-    """Returns the tags of each chunk, with positions from its start, each tag once: one that ends
-    an element belongs to the text before it, any other to the text after it."""
+    """Returns the tags of each chunk, with positions relative to its start, each tag once: a
+    closing tag belongs to the text before it, any other tag to the text after it."""
     starts, ends = [start for start, _ in chunks], [end for _, end in chunks]
     found: list[list[Tag]] = [[] for _ in chunks]
     last = 0
@@ -287,5 +287,5 @@ def tags_of_chunks(part: Part, chunks: Sequence[Span]) -> list[list[Tag]]:
         else:
             at = bisect_right(ends, tag.position)
         last = min(max(at, last), len(chunks) - 1)
-        found[last].append(_moved(tag, tag.position - starts[last]))
+        found[last].append(_tag_at(tag, tag.position - starts[last]))
     return found

@@ -1,8 +1,8 @@
-"""Protection of what a translation must keep as it is: addresses, placeholders, markup, numbers.
+"""Protection of what a translation must keep unchanged: addresses, placeholders, markup, numbers.
 
-A model of words copies none of these reliably. An address gets a number as a stand-in, which most
-models do copy, or can be made to; a translation counts only if all stand-ins and all numbers are in
-it.
+A translation model copies none of these reliably. An address is replaced by a number as a stand-in,
+which most models do copy, or can be forced to; a translation is accepted only if it contains all
+stand-ins and all numbers.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from model.text.sentences import END_MARKS
 
-#: Addresses, placeholders of programs, markup, and what `html_text` holds. Bounded: texts may be
-#: hostile.
+#: Addresses, placeholders of programs, markup, and the substitutes of `html_text`. All repetitions
+#: are bounded, since texts may be hostile.
 _FIXED = re.compile(
     r"""
     (?:https?|ftp|file|mailto|tel|urn):[^\s<>"]{1,2000}(?<![.,;:!?'")\]}])
@@ -34,18 +34,18 @@ _FIXED = re.compile(
 _NUMBER = re.compile(r"\d+(?:[.,:/'\u00a0\u202f’-]\d+)*")
 _WORDS = re.compile(r"\w(?:.*\w)?", re.DOTALL)
 _BETWEEN_DIGITS = re.compile(r"\D+")
-#: Two digits: models write shorter numbers as words, and split longer ones.
+#: Two digits: models spell out shorter numbers and split longer ones.
 _STAND_INS = ("47", "83", "29", "61", "94", "38", "72", "56")
 
 
 @dataclass(frozen=True)
 class Protected:
-    """A sentence as a model reads it.
+    """A sentence with stand-ins.
 
     Attributes:
         text: the sentence, with stand-ins.
-        fixed: stand-in -> what it stands for.
-        numbers: digits of the other numbers -> how often they come.
+        fixed: stand-in -> the text that it replaces.
+        numbers: digits of the other numbers -> how often they occur.
     """
 
     text: str
@@ -58,23 +58,23 @@ class Protected:
         return not self.fixed and not self.numbers
 
     @property
-    def has_too_much(self) -> bool:
-        """Tells whether there are more fixed parts than stand-ins."""
+    def lacks_stand_ins(self) -> bool:
+        """Tells whether there are more protected parts than stand-ins."""
         return "" in self.fixed
 
     @property
     def has_words(self) -> bool:
-        """Tells whether anything can be translated: a letter outside of what is protected."""
+        """Tells whether there is anything to translate: a letter outside the protected parts."""
         return any(map(str.isalpha, self.text))
 
     @property
-    def needed(self) -> list[str]:
+    def required(self) -> list[str]:
         """Returns what a translation of `text` must contain."""
         return [*self.fixed, *self.numbers.elements()]
 
-    def restored(self, translation: str) -> str | None:
-        """Returns a translation of `text` with what the stand-ins stand for, or None if something
-        is lost in it."""
+    def restore(self, translation: str) -> str | None:
+        """Returns a translation of `text` with its stand-ins replaced by the original text, or None
+        if it has lost a stand-in or a number."""
         if self.is_plain:
             return translation
         found = _numbers(translation)
@@ -84,7 +84,7 @@ class Protected:
 
 
 def protect(sentence: str) -> Protected:
-    """Returns `sentence` with stand-ins."""
+    """Replaces the fixed parts of a sentence by stand-ins."""
     if not _FIXED.search(sentence):
         return Protected(sentence, {}, _numbers(sentence))
     numbers = _numbers(_FIXED.sub(" ", sentence))
@@ -105,9 +105,8 @@ def fixed_spans(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _FIXED.finditer(text)]
 
 
-def parts_of(sentence: str) -> Iterator[tuple[str, bool]]:
-    """Yields the parts of a sentence, all of which joined are the sentence: what must stay as it is
-    with True, what is to be translated with False."""
+def split_protected(sentence: str) -> Iterator[tuple[str, bool]]:
+    """Yields the parts of a sentence, which join to the sentence, and whether each is protected."""
     spans = sorted(
         fixed_spans(sentence)
         + [match.span() for match in _NUMBER.finditer(_FIXED.sub(_blank, sentence))]
@@ -122,24 +121,24 @@ def parts_of(sentence: str) -> Iterator[tuple[str, bool]]:
         yield sentence[place:], False
 
 
-def trimmed(text: str) -> str:
+def strip_ends(text: str) -> str:
     """Returns `text` from its first letter or digit to its last."""
     found = _WORDS.search(text)
     return found[0] if found else ""
 
 
-def without_end(text: str) -> str:
-    """Returns `text` without the marks of a sentence's end."""
+def strip_end_marks(text: str) -> str:
+    """Returns `text` without end-of-sentence marks."""
     return text.rstrip(END_MARKS + " ") or text
 
 
 def _numbers(text: str) -> Counter[str]:
-    """Returns the digits of each number in a text, and how often it comes."""
+    """Counts the numbers in a text by their digits."""
     return Counter(map(_digits, _NUMBER.findall(text)))
 
 
 def _digits(number: str) -> str:
-    """Returns the digits of a number: `1,000.5` is written `1.000,5` elsewhere."""
+    """Returns the digits of a number: other languages write `1,000.5` as `1.000,5`."""
     return _BETWEEN_DIGITS.sub("", number)
 
 

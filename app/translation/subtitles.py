@@ -1,8 +1,8 @@
 """Subtitle files as cues, and back: SubRip, WebVTT, SubStation, and plain text, whose lines are
-cues without times. Every character that is not the text of a cue stays as it is.
+cues without times. Every character outside the text of a cue is kept.
 
-The libraries for subtitles do not: pysubs2 writes its own form of times, headers and tags, and
-webvtt-py drops what stands between cues.
+Subtitle libraries do not keep them: pysubs2 rewrites times, headers and tags, and webvtt-py drops
+everything between cues.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from pathlib import PurePath
 
 from model.errors import InputError
 
-#: No film has more; a file of so many cues has some 8 MB.
+#: More than any film has; a file with this many cues has about 8 MB.
 MAX_CUES = 100_000
-#: Nobody can read more at a time.
+#: More than anybody can read at once.
 MAX_CUE_CHARACTERS = 5_000
 
-#: Some programs leave out the milliseconds, or give them a fraction of their own.
+#: Some programs leave out the milliseconds or add a fraction to them.
 _STAMP = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[,.](\d{1,3})(?:\.?\d{1,20})?)?"
 _TIMES = re.compile(rf"[ \t\ufeff]*{_STAMP}[ \t]*-->[ \t]*{_STAMP}(?![\d:])")
-_LIKE_TIMES = re.compile(r"[ \t]*\d+:[^\r\n]{0,40}--?>|[ \t]*--?>[ \t]*\d+:")
+_MALFORMED_TIMES = re.compile(r"[ \t]*\d+:[^\r\n]{0,40}--?>|[ \t]*--?>[ \t]*\d+:")
 _ASS_STAMP = re.compile(r"\s*(\d{1,3}):(\d{1,2}):(\d{1,2})[.:](\d{1,3})\s*")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|$)")
-#: Drawings, and syllables with times of their own.
-_NO_SPEECH = re.compile(r"\{[^}]{0,500}\\(?:p[1-9]|[kK]|k[fot])\d?")
+#: Drawings, and syllables with their own times (karaoke).
+_UNSPOKEN = re.compile(r"\{[^}]{0,500}\\(?:p[1-9]|[kK]|k[fot])\d?")
 
 
 class FileError(InputError):
-    """A file cannot be read; the message names the line."""
+    """An unreadable file; the message names the line."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")
@@ -38,12 +38,12 @@ class FileError(InputError):
 
 @dataclass(frozen=True)
 class Cue:
-    """A text with the time for which it is shown.
+    """A text and the time during which it is shown.
 
     Attributes:
-        line: of the file, where its text begins.
-        start_ms, end_ms: milliseconds; both 0 in plain text.
-        text: as it is written, markup and line breaks included, without the last line break.
+        line: line of the file at which its text begins.
+        start_ms, end_ms: start and end in milliseconds; both 0 in plain text.
+        text: the raw text, with markup and line breaks, but without the last line break.
     """
 
     line: int
@@ -54,69 +54,69 @@ class Cue:
 
 @dataclass(frozen=True)
 class SubtitleFile:
-    """A file.
+    """A parsed file.
 
     Attributes:
-        form: its format, a key of `FORMS`.
-        pieces: what stays, and indices of `cues` where texts stand.
-        cues: in the order of the file.
+        file_format: its format, a key of `FORMATS`.
+        segments: unchanged text, and indices of `cues` in place of their texts.
+        cues: the cues, in the order of the file.
     """
 
-    form: str
-    pieces: tuple[str | int, ...]
+    file_format: str
+    segments: tuple[str | int, ...]
     cues: tuple[Cue, ...]
 
-    def rendered(self, texts: Sequence[str]) -> str:
-        """Returns the file with other texts, one for each cue."""
-        return "".join(piece if isinstance(piece, str) else texts[piece] for piece in self.pieces)
+    def render(self, texts: Sequence[str]) -> str:
+        """Returns the file with `texts` in place of those of its cues."""
+        return "".join(piece if isinstance(piece, str) else texts[piece] for piece in self.segments)
 
 
-def form_of(name: str) -> str:
-    """Returns the format of a file by the ending of its name.
+def format_of(name: str) -> str:
+    """Returns the format of a file, given its name.
 
     Raises:
-        InputError: if it is none of `FORMS`.
+        InputError: if the extension is none of `FORMATS`.
     """
     suffix = PurePath(name).suffix.lower().removeprefix(".")
-    if suffix not in FORMS:
-        known = ", ".join(f".{form}" for form in FORMS)
+    if suffix not in FORMATS:
+        known = ", ".join(f".{file_format}" for file_format in FORMATS)
         raise InputError(f"the file's name must end in one of {known}")
     return suffix
 
 
-def parse_file(text: str, form: str) -> SubtitleFile:
-    """Parses a file of the format `form`.
+def parse_file(text: str, file_format: str) -> SubtitleFile:
+    """Parses a file of the format `file_format`.
 
     Raises:
-        FileError: if it is not in this format, or beyond a limit.
+        FileError: if it is not in this format or exceeds a limit.
     """
-    pieces, cues = list[str | int](), list[Cue]()
-    for piece in FORMS[form](_lines_of(text)):
+    segments, cues = list[str | int](), list[Cue]()
+    for piece in FORMATS[file_format](_lines_of(text)):
         if isinstance(piece, str):
-            pieces.append(piece)
+            segments.append(piece)
             continue
         if len(cues) == MAX_CUES:
             raise FileError(piece.line, f"more than {MAX_CUES:,} cues")
         if len(piece.text) > MAX_CUE_CHARACTERS:
             raise FileError(piece.line, f"a text of more than {MAX_CUE_CHARACTERS:,} characters")
-        pieces.append(len(cues))
+        segments.append(len(cues))
         cues.append(piece)
-    return SubtitleFile(form, tuple(pieces), tuple(cues))
+    return SubtitleFile(file_format, tuple(segments), tuple(cues))
 
 
 def _lines_of(text: str) -> list[str]:
-    """Returns lines with their ends: LF, CR LF or CR."""
+    """Returns the lines, including their ends (LF, CR LF or CR)."""
     return [line for line in _LINE.findall(text) if line]
 
 
-def _without_end(line: str) -> str:
+def _strip_line_end(line: str) -> str:
     return line.rstrip("\r\n")
 
 
 def _cue(line: int, start_ms: int, end_ms: int, lines: Sequence[str]) -> Iterator[Cue | str]:
     """Yields a cue of these lines, and the end of its last line."""
     text = "".join(lines)
-    kept = _without_end(text)
+    kept = _strip_line_end(text)
     if kept.strip():
         yield Cue(line, start_ms, end_ms, kept)
         yield text[len(kept) :]
@@ -130,29 +130,29 @@ def _milliseconds(stamp: Sequence[str]) -> int:
     return whole * 1000 + int(fraction.ljust(3, "0"))
 
 
-def _subrip(lines: Sequence[str]) -> Iterator[Cue | str]:
-    times = [place for place, line in enumerate(lines) if "->" in line and _is_times(line, place)]
+def _parse_subrip(lines: Sequence[str]) -> Iterator[Cue | str]:
+    times = [index for index, line in enumerate(lines) if "->" in line and _is_times(line, index)]
     if not times:
-        raise FileError(1, "no time in the whole file; expected 00:00:01,000 --> 00:00:02,000")
-    for place, line in enumerate(lines[: times[0]]):
+        raise FileError(1, "no times in the file; expected 00:00:01,000 --> 00:00:02,000")
+    for index, line in enumerate(lines[: times[0]]):
         if line.strip("\ufeff\r\n \t") and not line.strip("\ufeff\r\n \t").isdigit():
-            raise FileError(place + 1, "text before the first time")
+            raise FileError(index + 1, "text before the first time")
     yield "".join(lines[: times[0] + 1])
-    for place, following in zip(times, [*times[1:], len(lines)], strict=True):
+    for index, following in zip(times, [*times[1:], len(lines)], strict=True):
         end = following
-        if following < len(lines) and lines[end - 1].strip().isdigit() and end - 1 > place:
+        if following < len(lines) and lines[end - 1].strip().isdigit() and end - 1 > index:
             end -= 1  # the next cue's number
-        while end - 1 > place and not lines[end - 1].strip():
+        while end - 1 > index and not lines[end - 1].strip():
             end -= 1
-        yield from _cue(place + 2, *_times_of(lines[place]), lines[place + 1 : end])
+        yield from _cue(index + 2, *_times_of(lines[index]), lines[index + 1 : end])
         yield "".join(lines[end : following + 1])
 
 
-def _is_times(line: str, place: int) -> bool:
+def _is_times(line: str, index: int) -> bool:
     if _TIMES.match(line):
         return True
-    if _LIKE_TIMES.match(line):
-        raise FileError(place + 1, "expected times such as 00:00:01,000 --> 00:00:02,000")
+    if _MALFORMED_TIMES.match(line):
+        raise FileError(index + 1, "expected times such as 00:00:01,000 --> 00:00:02,000")
     return False
 
 
@@ -161,32 +161,32 @@ def _times_of(line: str) -> tuple[int, int]:
     return _milliseconds(stamps[:4]), _milliseconds(stamps[4:])
 
 
-def _webvtt(lines: Sequence[str]) -> Iterator[Cue | str]:
+def _parse_webvtt(lines: Sequence[str]) -> Iterator[Cue | str]:
     if not lines or not re.match(r"\ufeff?WEBVTT(?:[ \t\r\n]|$)", lines[0]):
         raise FileError(1, "a WebVTT file must begin with WEBVTT")
-    place = 0
-    while place < len(lines):
-        if "-->" not in lines[place]:
-            yield lines[place]
-            place += 1
+    index = 0
+    while index < len(lines):
+        if "-->" not in lines[index]:
+            yield lines[index]
+            index += 1
             continue
-        if not _TIMES.match(lines[place]):
-            raise FileError(place + 1, "expected times such as 00:01.000 --> 00:02.000")
-        end = place + 1
+        if not _TIMES.match(lines[index]):
+            raise FileError(index + 1, "expected times such as 00:01.000 --> 00:02.000")
+        end = index + 1
         while end < len(lines) and lines[end].strip("\r\n") and "-->" not in lines[end]:
             end += 1
-        yield lines[place]
-        yield from _cue(place + 2, *_times_of(lines[place]), lines[place + 1 : end])
-        place = end
+        yield lines[index]
+        yield from _cue(index + 2, *_times_of(lines[index]), lines[index + 1 : end])
+        index = end
 
 
-def _substation(lines: Sequence[str]) -> Iterator[Cue | str]:
+def _parse_substation(lines: Sequence[str]) -> Iterator[Cue | str]:
     if not any(
         line.lstrip("\ufeff \t").startswith(("[Events]", "[Script Info]")) for line in lines
     ):
         raise FileError(1, "a SubStation file must have the section [Events]")
     fields = [*"Layer Start End Style Name MarginL MarginR MarginV Effect Text".split()]
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         key, _, rest = line.partition(":")
         if key.strip() == "Format" and "Text" in rest:
             fields = [field.strip() for field in rest.split(",")]
@@ -195,33 +195,33 @@ def _substation(lines: Sequence[str]) -> Iterator[Cue | str]:
             continue
         values = rest.split(",", len(fields) - 1)
         if len(values) < len(fields) or not {"Start", "End"} <= set(fields):
-            raise FileError(place + 1, f"expected the {len(fields)} fields of the line Format")
+            raise FileError(index + 1, f"expected the {len(fields)} fields of the line Format")
         start, end = (_ASS_STAMP.fullmatch(values[fields.index(name)]) for name in ("Start", "End"))
         if start is None or end is None:
-            raise FileError(place + 1, "expected times such as 0:00:01.00,0:00:02.00")
+            raise FileError(index + 1, "expected times such as 0:00:01.00,0:00:02.00")
         yield line[: len(line) - len(values[-1])]
-        if _NO_SPEECH.search(values[-1]):
+        if _UNSPOKEN.search(values[-1]):
             yield values[-1]
         else:
             times = _milliseconds(start.groups()), _milliseconds(end.groups())
-            yield from _cue(place + 1, *times, [values[-1]])
+            yield from _cue(index + 1, *times, [values[-1]])
 
 
-def _plain(lines: Sequence[str]) -> Iterator[Cue | str]:
-    for place, line in enumerate(lines):
+def _parse_plain(lines: Sequence[str]) -> Iterator[Cue | str]:
+    for index, line in enumerate(lines):
         text = line.strip()
         before = line[: line.index(text)] if text else line
         yield before
         if text:
-            yield Cue(place + 1, 0, 0, text)
+            yield Cue(index + 1, 0, 0, text)
             yield line[len(before) + len(text) :]
 
 
-#: Ending of a file's name -> its parser, from lines to what stays and cues.
-FORMS: dict[str, Callable[[Sequence[str]], Iterator[Cue | str]]] = {
-    "srt": _subrip,
-    "vtt": _webvtt,
-    "ass": _substation,
-    "ssa": _substation,
-    "txt": _plain,
+#: File extension -> parser, which turns lines into unchanged text and cues.
+FORMATS: dict[str, Callable[[Sequence[str]], Iterator[Cue | str]]] = {
+    "srt": _parse_subrip,
+    "vtt": _parse_webvtt,
+    "ass": _parse_substation,
+    "ssa": _parse_substation,
+    "txt": _parse_plain,
 }

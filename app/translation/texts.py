@@ -1,4 +1,4 @@
-"""Texts, HTML and files from one language to another."""
+"""Translation of texts, HTML and files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from app.translation.cue_text import MAX_SPAN_CHARACTERS, CueText, goes_on, parse_cue_text
+from app.translation.cue_text import (
+    MAX_SPAN_CHARACTERS,
+    CueText,
+    continues_sentence,
+    parse_cue_text,
+)
 from app.translation.html_text import HtmlText
 from app.translation.layout import Translation
 from app.translation.parts import Part
@@ -20,7 +25,7 @@ class TranslatedText:
     """Translations of a text.
 
     Attributes:
-        texts: the best one, then the alternatives.
+        texts: the best translation, then the alternatives.
         sentences: each sentence with its best translation.
     """
 
@@ -31,7 +36,7 @@ class TranslatedText:
 async def translate_text(
     translator: Translator, text: str, alternatives: int = 0
 ) -> TranslatedText:
-    """Translates a text. Its lines stay lines."""
+    """Translates a text, line by line."""
     lines = text.splitlines(keepends=True)
     groups = [[Part(line)] for line in lines]
     found = await translator.translate(groups, alternatives=alternatives)
@@ -46,7 +51,7 @@ async def translate_html(
     page = HtmlText(source)
     groups = [[part] for part in page.parts]
     found = await translator.translate(groups, alternatives=alternatives)
-    return TranslatedText([page.rendered(parts) for parts in found.ranked], found.sentences)
+    return TranslatedText([page.render(parts) for parts in found.ranked], found.sentences)
 
 
 async def translate_file(
@@ -54,35 +59,37 @@ async def translate_file(
     file: SubtitleFile,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> str:
-    """Returns the translation of a subtitle file. Sentences that span cues are translated whole and
-    laid out over the same cues."""
+    """Returns the translation of a subtitle file. Sentences that span several cues are translated
+    as a whole and distributed over the same cues."""
     texts, groups = await asyncio.to_thread(_read, file)
     found = await translator.translate(groups, on_progress=on_progress)
-    return await asyncio.to_thread(_written, file, texts, found.best)
+    return await asyncio.to_thread(_serialize, file, texts, found.best)
 
 
 def _read(file: SubtitleFile) -> tuple[list[CueText], list[list[Part]]]:
-    texts = [parse_cue_text(cue.text, file.form) for cue in file.cues]
+    texts = [parse_cue_text(cue.text, file.file_format) for cue in file.cues]
     return texts, list(_groups_of(file, texts))
 
 
-def _written(file: SubtitleFile, texts: Sequence[CueText], parts: Sequence[Part]) -> str:
+def _serialize(file: SubtitleFile, texts: Sequence[CueText], parts: Sequence[Part]) -> str:
     left = iter(parts)
-    return file.rendered([text.rendered(list(islice(left, len(text.speeches)))) for text in texts])
+    return file.render([text.render(list(islice(left, len(text.utterances)))) for text in texts])
 
 
 def _groups_of(file: SubtitleFile, texts: Sequence[CueText]) -> Iterator[list[Part]]:
-    """Yields the parts of all cues, those together that are read as one text."""
+    """Yields the parts of all cues, in groups that form one text."""
     group, characters, end_ms = list[Part](), 0, 0
     for cue, text in zip(file.cues, texts, strict=True):
-        for place, speech in enumerate(text.speeches):
+        for place, utterance in enumerate(text.utterances):
             pause_ms = cue.start_ms - end_ms if place == 0 else 0
-            has_room = characters + len(speech.part.text) <= MAX_SPAN_CHARACTERS
-            if group and not (has_room and goes_on(group[-1], speech, pause_ms, file.form)):
+            has_room = characters + len(utterance.part.text) <= MAX_SPAN_CHARACTERS
+            if group and not (
+                has_room and continues_sentence(group[-1], utterance, pause_ms, file.file_format)
+            ):
                 yield group
                 group, characters = [], 0
-            group.append(speech.part)
-            characters += len(speech.part.text)
+            group.append(utterance.part)
+            characters += len(utterance.part.text)
         end_ms = cue.end_ms
     if group:
         yield group

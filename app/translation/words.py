@@ -1,4 +1,4 @@
-"""Words of a text, and which words of a source the words of its translation come from."""
+"""Words of a text, and the attention between the words of a source and its translation."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from model.types import Float32
 Span = tuple[int, int]
 
 #: Scripts without spaces between words: South-East Asian ones, Han and kana.
-_DENSE = (
+_UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u312f\u31a0-\u4dbf\u4e00-\ua4cf\uf900-\ufaff"
     "\uff66-\uff9f"
 )
 #: Vowel signs and accents, which Python's `\w` leaves out.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
-#: The same of the scripts without spaces.
+#: The same for scripts without spaces.
 _SIGNS = (
     "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e\u17b6-\u17d3"
 )
-_LETTER = rf"[^\W{_DENSE}]|[{_MARKS}]"
-_WORD = re.compile(rf"(?:{_LETTER})+(?:['’.\-]?(?:{_LETTER})+)*|[{_DENSE}][{_SIGNS}]*|[^\w\s]")
-_DENSE_CHARACTER = re.compile(f"[{_DENSE}]")
-#: What never begins a line.
-_NO_START = _SIGNS + "、。，．：；？！」』）】》〉…ー々"
+_LETTER = rf"[^\W{_UNSPACED}]|[{_MARKS}]"
+_WORD = re.compile(rf"(?:{_LETTER})+(?:['’.\-]?(?:{_LETTER})+)*|[{_UNSPACED}][{_SIGNS}]*|[^\w\s]")
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+#: Characters that never begin a line.
+_NOT_AT_LINE_START = _SIGNS + "、。，．：；？！」』）】》〉…ー々"
 _BREAK = re.compile(
-    rf"\s+|(?:(?<=[{_DENSE}、。，？！」』）…])(?=[{_DENSE}「『（])|(?<=[{_DENSE}])(?=\w))(?![{_NO_START}])"
+    rf"\s+|(?:(?<=[{_UNSPACED}、。，？！」』）…])(?=[{_UNSPACED}「『（])|(?<=[{_UNSPACED}])(?=\w))(?![{_NOT_AT_LINE_START}])"
 )
 
 
-def is_dense(text: str) -> bool:
+def is_unspaced(text: str) -> bool:
     """Tells whether a text has words without spaces between them, as in Chinese."""
-    return bool(_DENSE_CHARACTER.search(text))
+    return bool(_UNSPACED_CHARACTER.search(text))
 
 
-@lru_cache(maxsize=32)  # a sentence is looked at from several sides, one after the other
+@lru_cache(maxsize=32)  # several functions look at the same sentence in turn
 def word_spans(text: str) -> tuple[Span, ...]:
     """Returns start and end of each word and punctuation mark; in scripts without spaces, of each
     character."""
@@ -62,16 +62,16 @@ def word_attention(
     """Returns the attention of each word of `target` to each word of `source`; each row sums to
     at most 1.
 
-    Pieces and words are matched by the number of characters before them, since a tokenizer reads
-    its own form of a text.
+    Pieces and words are matched by the number of characters before them, since the tokenizer
+    normalises the text.
 
     Args:
         source: the sentence.
-        source_pieces: what the model read of it.
+        source_pieces: the pieces that the model read.
         target: its translation.
-        target_pieces: what the model wrote.
-        attention_weights: `(target pieces, or one more, source pieces, or more)`; further rows and
-            columns are those of the ends of both.
+        target_pieces: the pieces that the model wrote.
+        attention_weights: `(target pieces, or one more, source pieces, or more)`; additional rows
+            and columns belong to the end tokens.
     """
     source_words, target_words = word_spans(source), word_spans(target)
     columns = _words_of_pieces(source, source_words, source_pieces)
@@ -84,7 +84,7 @@ def word_attention(
 
 
 def _words_of_pieces(text: str, words: Sequence[Span], pieces: Sequence[str]) -> list[int]:
-    """Returns for each piece the word of `text` that it belongs to."""
+    """Returns, for each piece, the word of `text` that it belongs to."""
     if not words:
         return []
     sizes = [len(piece.replace(SPACE, "")) for piece in pieces]

@@ -17,7 +17,7 @@ import uvicorn
 from numpy.typing import NDArray
 from starlette.types import ASGIApp
 
-from app.decoding.messages import Link
+from app.decoding.messages import Connection
 from app.decoding.served_model import LoadedModel
 from app.decoding.worker import Worker
 from app.server import config_of
@@ -123,7 +123,7 @@ class WordEngine:
 
 
 class WordTable:
-    """The sources of a `WordEngine`'s requests, and how many steps each has taken."""
+    """The sources of a `WordEngine`'s requests, and how many steps each has admitted."""
 
     def __init__(self, mapping: Int32) -> None:
         self._mapping = mapping
@@ -227,8 +227,8 @@ class ThreadWorker:
     """A worker that is ready at once. See `app.decoding.process.Worker`."""
 
     def __init__(self, new_search: Callable[[], Search], max_rows: int) -> None:
-        self.end, theirs = socket.socketpair()
-        self.worker = Worker(new_search, Link(theirs), max_rows=max_rows)
+        self.socket, theirs = socket.socketpair()
+        self.worker = Worker(new_search, Connection(theirs), max_rows=max_rows)
         self._thread = threading.Thread(target=self.worker.run)
         self._thread.start()
 
@@ -240,7 +240,7 @@ class ThreadWorker:
         return {}
 
     def stop(self) -> None:
-        self.end.close()
+        self.socket.close()
         self._thread.join()
 
     def kill(self) -> None:
@@ -253,13 +253,15 @@ def loaded(generator: Generator, settings: Settings) -> LoadedModel:
     def new_worker() -> ThreadWorker:
         return ThreadWorker(generator.new_search, settings.max_rows)
 
-    second = None if generator.second is None else loaded(generator.second, settings)
+    rerank_model = None
+    if generator.rerank_generator is not None:
+        rerank_model = loaded(generator.rerank_generator, settings)
     return LoadedModel(
         generator.config,
         generator.tokenizer,
         new_worker(),
         new_worker,
-        second,
+        rerank_model,
         generator.questions,
     )
 

@@ -78,7 +78,7 @@ def test_a_bucket_in_memory_lets_in_what_it_holds(takes: Takes) -> None:
 def test_a_bucket_in_redis_lets_in_what_it_holds(
     redis_url: str, takes: Takes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limit, "REDIS_SECONDS", 60.0)
+    monkeypatch.setattr(rate_limit, "REDIS_TIMEOUT_SECONDS", 60.0)
     found = waits(lambda: RedisRateLimiter(RATE, redis_url), takes)
     assert found == pytest.approx([seconds for *_, seconds in takes], abs=0.1)
 
@@ -99,7 +99,7 @@ def test_a_bucket_fills_again() -> None:
 
 
 def test_no_more_buckets_are_kept_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "MOST_BUCKETS", 2)
+    monkeypatch.setattr(rate_limit, "MAX_BUCKETS", 2)
     limiter = RateLimiter(RATE, Clock())
 
     async def work(_: RateLimiter) -> None:
@@ -114,7 +114,7 @@ def test_no_more_buckets_are_kept_than_there_may_be(monkeypatch: pytest.MonkeyPa
 def test_two_servers_share_a_bucket_in_redis(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limit, "REDIS_SECONDS", 60.0)
+    monkeypatch.setattr(rate_limit, "REDIS_TIMEOUT_SECONDS", 60.0)
 
     async def work(limiter: RateLimiter) -> None:
         assert await limiter.take("a", 5) == 0.0
@@ -132,10 +132,10 @@ def test_without_redis_limits_are_kept_in_memory(caplog: pytest.LogCaptureFixtur
         found = waits(lambda: RedisRateLimiter(RATE, url), BURST)
     assert found == pytest.approx([seconds for *_, seconds in BURST], abs=0.1)
     (record,) = caplog.records  # one line for many requests
-    assert "Redis gives no answer" in record.getMessage()
+    assert "Redis does not answer" in record.getMessage()
 
 
 @pytest.mark.parametrize("url", ["cache:6379", "http://cache:6379", "redis://cache:one/0"])
-def test_a_url_that_is_none_of_redis_is_refused(url: str) -> None:
+def test_a_url_that_is_not_redis_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"redis_url: .* Write it as redis://HOST:6379/0"):
         RedisRateLimiter(RATE, url)

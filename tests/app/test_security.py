@@ -113,13 +113,13 @@ def test_keys_come_and_go_without_a_restart(keys: Path, caplog: pytest.LogCaptur
     assert found.name_of(KEYS["bob"]) == "bob"
     keys.unlink()
     assert found.name_of(KEYS["bob"]) == "bob"
-    assert "keys:1: must be a SHA-256 sum" in caplog.text
+    assert "keys:1: must be a SHA-256 hash" in caplog.text
 
 
 @pytest.mark.parametrize("line", ["sk-alice alice", "a" * 64, "a" * 63 + " alice", "g" * 64 + " a"])
 def test_a_file_of_anything_else_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "keys").write_text(f"# keys\n{line}\n")
-    with pytest.raises(ConfigError, match="keys:2: must be a SHA-256 sum") as caught:
+    with pytest.raises(ConfigError, match="keys:2: must be a SHA-256 hash") as caught:
         ApiKeys(tmp_path / "keys")
     assert "sk-alice" not in str(caught.value)
 

@@ -19,11 +19,11 @@ def test_the_begin_of_a_stop_sequence_is_held_back() -> None:
     assert shown.add("hello\n") == "hello"
     assert shown.add("\nUs") == ""
     assert shown.add("a") == "\n\nUsa"
-    assert shown.rest() == ""
+    assert shown.finish() == ""
 
 
 @given(parts=st.lists(TEXTS), stops=st.lists(TEXTS.filter(bool), max_size=3))
 def test_a_growing_text_is_cut_as_a_whole_one(parts: list[str], stops: list[str]) -> None:
     shown = StopFilter(stops)
-    told = "".join(shown.add(part) for part in parts) + shown.rest()
+    told = "".join(shown.add(part) for part in parts) + shown.finish()
     assert told == cut_at_stop("".join(parts), stops)

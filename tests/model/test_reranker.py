@@ -13,7 +13,7 @@ from model.config import ModelConfig, SearchOptions
 from model.errors import ConfigError
 from model.folder import load_folder, write_folder
 from model.generator import Generator
-from model.reranker import kind_of_reranking, reranked
+from model.reranker import reranked, reranking_kind
 from model.search.requests import Hypothesis, SearchRequest
 from tests.model.search.test_beam import GARDEN_PATH, A, B, TableEngine, run
 
@@ -98,14 +98,14 @@ def named(untrained_folder: Path) -> Callable[..., ModelConfig]:
 def test_a_folder_tells_what_it_can_rank(named: Callable[..., ModelConfig]) -> None:
     german = {"task": "translate", "languages": ("en", "de")}
     english = {"task": "translate", "languages": ("de", "en")}
-    assert kind_of_reranking(named(), named(reverse=True)) == "reverse"
-    assert kind_of_reranking(named(), named()) == "language"
-    assert kind_of_reranking(named(**german), named(**english)) == "reverse"
-    assert kind_of_reranking(named(**german), named(**german)) == "language"
+    assert reranking_kind(named(), named(reverse=True)) == "reverse"
+    assert reranking_kind(named(), named()) == "language"
+    assert reranking_kind(named(**german), named(**english)) == "reverse"
+    assert reranking_kind(named(**german), named(**german)) == "language"
     with pytest.raises(ConfigError, match="of task 'translate' cannot re-rank one of task 'reply'"):
-        kind_of_reranking(named(), named(**german))
+        reranking_kind(named(), named(**german))
     with pytest.raises(ConfigError, match="languages"):
-        kind_of_reranking(named(), named(languages=("fr",)))
+        reranking_kind(named(), named(languages=("fr",)))
 
 
 def beam_of_the_garden_path() -> tuple[Hypothesis, ...]:

@@ -12,7 +12,7 @@ from tests.app.fakes import SteppedEngine, loop
 @pytest.fixture
 def one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long a reply is, it is decoded together with the others."""
-    monkeypatch.setattr(admission, "MOST_PLAIN_COST", math.inf)
+    monkeypatch.setattr(admission, "MAX_PLAIN_COST", math.inf)
 
 
 @pytest.fixture

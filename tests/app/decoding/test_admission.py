@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.decoding.admission import (
-    MOST_PLAIN_COST,
+    MAX_PLAIN_COST,
     CostQueue,
     RequestQueue,
     Throughput,
@@ -59,7 +59,7 @@ def test_cost_grows_with_rows_tokens_and_what_is_told() -> None:
 def test_a_queue_is_full_by_cost() -> None:
     queue = CostQueue(4)
     queue.add("plain", 64.0)
-    queue.add("costly", 2.5 * MOST_PLAIN_COST)
+    queue.add("costly", 2.5 * MAX_PLAIN_COST)
     assert queue.is_full
     queue.discard("plain")
     queue.discard("unknown")
@@ -67,20 +67,20 @@ def test_a_queue_is_full_by_cost() -> None:
 
 
 @dataclass(eq=False)
-class Waiting:
+class WaitingRequest:
     rows: int
-    is_abandoned: bool = False
+    is_cancelled: bool = False
 
 
-def queue_of(*requests: Waiting, patience: int = 2) -> RequestQueue[Waiting]:
-    queue: RequestQueue[Waiting] = RequestQueue(patience)
+def queue_of(*requests: WaitingRequest, max_overtakes: int = 2) -> RequestQueue[WaitingRequest]:
+    queue: RequestQueue[WaitingRequest] = RequestQueue(max_overtakes)
     for request in requests:
         queue.add(request)
     return queue
 
 
 def test_who_came_first_is_admitted_first() -> None:
-    first, second, third = Waiting(1), Waiting(2), Waiting(1)
+    first, second, third = WaitingRequest(1), WaitingRequest(2), WaitingRequest(1)
     queue = queue_of(first, second, third)
     assert queue.admit(3) == [first, second]
     assert queue.admit(0) == []
@@ -89,12 +89,12 @@ def test_who_came_first_is_admitted_first() -> None:
 
 
 def test_a_wide_one_is_overtaken_while_it_has_patience_and_no_longer() -> None:
-    wide = Waiting(4)
-    queue = queue_of(wide, patience=2)
+    wide = WaitingRequest(4)
+    queue = queue_of(wide, max_overtakes=2)
     for _ in range(2):
-        queue.add(narrow := Waiting(1))
+        queue.add(narrow := WaitingRequest(1))
         assert queue.admit(3) == [narrow]
-    queue.add(late := Waiting(1))
+    queue.add(late := WaitingRequest(1))
     assert queue.admit(3) == []
     assert queue.admit(3) == []
     assert queue.admit(4) == [wide]
@@ -102,22 +102,22 @@ def test_a_wide_one_is_overtaken_while_it_has_patience_and_no_longer() -> None:
 
 
 def test_the_next_wide_one_begins_to_wait_when_it_is_first() -> None:
-    wide, next_wide = Waiting(4), Waiting(4)
-    queue = queue_of(wide, next_wide, patience=2)
+    wide, next_wide = WaitingRequest(4), WaitingRequest(4)
+    queue = queue_of(wide, next_wide, max_overtakes=2)
     for _ in range(3):
         assert queue.admit(3) == []
     assert queue.admit(4) == [wide]
-    queue.add(narrow := Waiting(1))
+    queue.add(narrow := WaitingRequest(1))
     assert queue.admit(3) == [narrow]
-    queue.add(Waiting(1))
+    queue.add(WaitingRequest(1))
     assert queue.admit(3) == []
 
 
 def test_who_has_gone_is_dropped_and_keeps_no_rows() -> None:
-    wide, narrow, gone = Waiting(4), Waiting(1), Waiting(1)
-    queue = queue_of(wide, patience=0)
+    wide, narrow, gone = WaitingRequest(4), WaitingRequest(1), WaitingRequest(1)
+    queue = queue_of(wide, max_overtakes=0)
     assert queue.admit(3) == queue.admit(3) == []
-    wide.is_abandoned = gone.is_abandoned = True
+    wide.is_cancelled = gone.is_cancelled = True
     queue.add(gone)
     queue.add(narrow)
     assert queue.admit(3) == [narrow]
@@ -126,13 +126,13 @@ def test_who_has_gone_is_dropped_and_keeps_no_rows() -> None:
 
 def test_nobody_starves_whatever_comes() -> None:
     """Narrow requests come for ever, as many as there are rows; each takes three steps."""
-    wide = Waiting(4)
-    queue = queue_of(wide, patience=16)
-    running: list[tuple[int, Waiting]] = []
+    wide = WaitingRequest(4)
+    queue = queue_of(wide, max_overtakes=16)
+    running: list[tuple[int, WaitingRequest]] = []
     for step in range(100):
         running = [(end, each) for end, each in running if end > step]
         for _ in range(4):
-            queue.add(Waiting(1))
+            queue.add(WaitingRequest(1))
         free_rows = 4 - sum(each.rows for _, each in running)
         chosen = queue.admit(free_rows)
         assert sum(each.rows for each in chosen) <= free_rows
@@ -145,10 +145,10 @@ def test_nobody_starves_whatever_comes() -> None:
 def test_the_wait_for_a_queue_follows_from_what_left_it() -> None:
     throughput = Throughput()
     throughput.start(10.0)
-    assert throughput.seconds_for(100) == 0.0
+    assert throughput.estimate_seconds(100) == 0.0
     for count in range(1, 41):  # 20 a second
         throughput.add(10.0 + count / 20)
-    assert throughput.seconds_for(100) == pytest.approx(5.0)
+    assert throughput.estimate_seconds(100) == pytest.approx(5.0)
 
 
 def test_time_without_a_queue_does_not_count() -> None:
@@ -158,7 +158,7 @@ def test_time_without_a_queue_does_not_count() -> None:
     throughput.start(100.0)
     for count in range(1, 11):
         throughput.add(100.0 + count / 10)
-    assert throughput.seconds_for(10) == pytest.approx(1.0)
+    assert throughput.estimate_seconds(10) == pytest.approx(1.0)
 
 
 def test_scores_cost_their_tokens() -> None:

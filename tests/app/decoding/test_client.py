@@ -93,7 +93,7 @@ def test_a_full_queue_refuses(engine: SteppedEngine) -> None:
         running = submit()
         await engine.next_rows()
         waiting = submit()
-        with pytest.raises(Overloaded, match="1 requests wait"):
+        with pytest.raises(Overloaded, match="1 requests are already waiting"):
             await submit()
         engine.go(2)
         assert await running and await waiting

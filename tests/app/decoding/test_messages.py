@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.decoding.messages import Cancel, Disconnected, Frames, Link, Submit, to_frame
+from app.decoding.messages import (
+    Cancel,
+    Connection,
+    Disconnected,
+    FrameDecoder,
+    Submit,
+    encode_frame,
+)
 from model.config import SearchOptions
 from model.search.requests import ScoringRequest, SearchRequest
 
@@ -18,9 +25,9 @@ VALUES = [Cancel(1), Cancel("a" * 300), Cancel(b"")]
 
 
 @pytest.fixture
-def links() -> Iterator[tuple[Link, Link]]:
+def links() -> Iterator[tuple[Connection, Connection]]:
     """Both ends of a socket."""
-    here, there = (Link(end) for end in socket.socketpair())
+    here, there = (Connection(end) for end in socket.socketpair())
     yield here, there
     here.close()
     there.close()
@@ -28,7 +35,7 @@ def links() -> Iterator[tuple[Link, Link]]:
 
 @given(st.lists(st.integers(0, 400), max_size=8))
 def test_values_come_whole_however_their_bytes_are_cut(cuts: list[int]) -> None:
-    data, frames = b"".join(map(to_frame, VALUES)), Frames()
+    data, frames = b"".join(map(encode_frame, VALUES)), FrameDecoder()
     borders = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     pieces = [data[first:end] for first, end in itertools.pairwise(borders)]
     assert [value for piece in pieces for value in frames.add(piece)] == VALUES
@@ -60,45 +67,49 @@ def test_a_request_arrives_as_it_was_sent(
         required=[] if temperature else required,
         wants_attention=wants,
     )
-    (came,) = Frames().add(to_frame(Submit(7, request, wants_tokens=not wants)))
-    assert came == Submit(7, replace(request, key=7), wants_tokens=not wants)
+    (came,) = FrameDecoder().add(encode_frame(Submit(7, request, is_streamed=not wants)))
+    assert came == Submit(7, replace(request, key=7), is_streamed=not wants)
 
 
 def test_a_request_for_scores_arrives_as_it_was_sent() -> None:
     request = ScoringRequest("another", [((5, 3), (7,)), ((5, 3), ())])
-    (came,) = Frames().add(to_frame(Submit(7, request, wants_tokens=False)))
-    assert came == Submit(7, replace(request, key=7), wants_tokens=False)
+    (came,) = FrameDecoder().add(encode_frame(Submit(7, request, is_streamed=False)))
+    assert came == Submit(7, replace(request, key=7), is_streamed=False)
 
 
-def test_all_that_has_come_is_received_at_once(links: tuple[Link, Link]) -> None:
+def test_all_that_has_come_is_received_at_once(links: tuple[Connection, Connection]) -> None:
     here, there = links
-    assert there.receive(waits=False) == []
+    assert there.receive(block=False) == []
     for value in VALUES:
         here.send(value)
-    assert there.receive(waits=True) == VALUES
-    assert there.receive(waits=False) == []
+    assert there.receive(block=True) == VALUES
+    assert there.receive(block=False) == []
 
 
-def test_a_value_may_be_larger_than_what_a_socket_holds(links: tuple[Link, Link]) -> None:
+def test_a_value_may_be_larger_than_what_a_socket_holds(
+    links: tuple[Connection, Connection],
+) -> None:
     here, there = links
     value = Cancel("x" * 2**21)
     sender = threading.Thread(target=here.send, args=(value,))
     sender.start()
-    assert there.receive(waits=True) == [value]
+    assert there.receive(block=True) == [value]
     sender.join()
 
 
-def test_what_was_sent_before_the_end_is_received_first(links: tuple[Link, Link]) -> None:
+def test_what_was_sent_before_the_end_is_received_first(
+    links: tuple[Connection, Connection],
+) -> None:
     here, there = links
     here.send(Cancel(1))
     here.close()
-    assert there.receive(waits=True) == [Cancel(1)]
+    assert there.receive(block=True) == [Cancel(1)]
     for waits in (True, False):
         with pytest.raises(Disconnected):
-            there.receive(waits=waits)
+            there.receive(block=waits)
 
 
-def test_nothing_can_be_sent_to_who_is_gone(links: tuple[Link, Link]) -> None:
+def test_nothing_can_be_sent_to_who_is_gone(links: tuple[Connection, Connection]) -> None:
     here, there = links
     there.close()
     with pytest.raises(Disconnected):
@@ -108,8 +119,8 @@ def test_nothing_can_be_sent_to_who_is_gone(links: tuple[Link, Link]) -> None:
 def test_a_value_that_is_cut_by_the_end_is_none() -> None:
     here, there = socket.socketpair()
     with here:
-        here.sendall(to_frame(Cancel(1))[:-1])
-    link = Link(there)
+        here.sendall(encode_frame(Cancel(1))[:-1])
+    connection = Connection(there)
     with pytest.raises(Disconnected):
-        link.receive(waits=True)
-    link.close()
+        connection.receive(block=True)
+    connection.close()

@@ -18,7 +18,7 @@ import pytest
 
 from app.decoding import client as decoding_client
 from app.decoding import process, worker
-from app.decoding.messages import Link, WorkerConfig
+from app.decoding.messages import Connection, WorkerConfig
 from app.decoding.process import Worker, WorkerProcess
 from app.decoding.served_model import LoadedModel, load_model
 from app.main import create_app
@@ -33,7 +33,7 @@ ASKED = {"message": "hello"}
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker may take longer to end than in service."""
-    monkeypatch.setattr(process, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(process, "STOP_TIMEOUT_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -110,14 +110,14 @@ def test_a_server_stops_though_its_worker_does_not(
     assert isinstance(model.worker, WorkerProcess)
     with serving(create_app(Settings(), load=lambda _: model)):
         os.kill(model.worker.pid, signal.SIGSTOP)
-        monkeypatch.setattr(process, "PATIENCE_SECONDS", 0.1)
+        monkeypatch.setattr(process, "STOP_TIMEOUT_SECONDS", 0.1)
     assert model.worker.wait() == -signal.SIGKILL
 
 
 def test_a_worker_that_cannot_be_started_at_once_is_tried_again(
     model: LoadedModel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding_client, "SHORTEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(decoding_client, "MIN_BACKOFF_SECONDS", 0.01)
     may_start = threading.Event()
     faults = [OSError(12, "Cannot allocate memory"), EngineError("it died while it loaded")]
 
@@ -137,7 +137,10 @@ def test_a_worker_that_cannot_be_started_at_once_is_tried_again(
         wait_for(client, 200)
         assert client.post("/reply", json=ASKED).status_code == 200
     assert "Cannot allocate memory" in caplog.text and "died while it loaded" in caplog.text
-    assert "next try in 0.01 seconds" in caplog.text and "next try in 0.02 seconds" in caplog.text
+    assert (
+        "next attempt in 0.01 seconds" in caplog.text
+        and "next attempt in 0.02 seconds" in caplog.text
+    )
 
 
 def test_a_worker_of_another_model_than_the_servers_is_refused(
@@ -166,7 +169,7 @@ def test_a_worker_ignores_the_signals_that_end_its_server(model: LoadedModel) ->
 
 
 def test_a_worker_ends_with_its_server(model: LoadedModel) -> None:
-    model.worker.end.close()
+    model.worker.socket.close()
     assert isinstance(model.worker, WorkerProcess)
     assert model.worker.wait() == 0
 
@@ -198,8 +201,8 @@ def test_an_error_that_nobody_expected_while_loading_is_printed(
     monkeypatch.setattr(worker, "load", load)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        Link(ours).send(
+        Connection(ours).send(
             WorkerConfig(tmp_path, "auto", threads=1, max_rows=4, max_beam_size=4, max_tokens=8)
         )
         with pytest.raises(OSError, match="libcudart"):
-            worker.serve(Link(theirs))
+            worker.serve(Connection(theirs))

@@ -91,18 +91,18 @@ def test_a_changed_folder_is_served_without_a_failed_or_mixed_answer(
 ) -> None:
     path = tmp_path / "models" / "a"
     write_variant(exported_folder, path, "a", max_tokens=5)
-    outcomes: list[tuple[int, int]] = []
+    results: list[tuple[int, int]] = []
     stop = threading.Event()
 
     def has_come(outcome: tuple[int, int]) -> bool:
-        return outcome in outcomes
+        return outcome in results
 
     def ask_on() -> None:
         with httpx.Client(base_url=client.base_url, timeout=client.timeout) as own:
             while not stop.is_set():
                 answer = own.post("/reply", json={"message": "hello", "model": "a"})
                 tokens = answer.json().get("usage", {}).get("completion_tokens", 0)
-                outcomes.append((answer.status_code, tokens))
+                results.append((answer.status_code, tokens))
 
     with serving_folders(exported_folder, path.parent, request_timeout_seconds=2.0) as client:
         threads = [threading.Thread(target=ask_on) for _ in range(4)]
@@ -116,7 +116,7 @@ def test_a_changed_folder_is_served_without_a_failed_or_mixed_answer(
             stop.set()
             for thread in threads:
                 thread.join()
-    assert set(outcomes) == {(200, 5), (200, 6), (200, 7)}
+    assert set(results) == {(200, 5), (200, 6), (200, 7)}
 
 
 def test_a_folder_that_breaks_leaves_its_model_in_service(
@@ -126,12 +126,12 @@ def test_a_folder_that_breaks_leaves_its_model_in_service(
     with serving_folders(exported_folder, tmp_path) as client:
         before = ask(client, model="a")
         (tmp_path / "a" / "encoder.int8.onnx").write_bytes(b"no graph")
-        wait_until(lambda: "model a stays as it is" in caplog.text)
+        wait_until(lambda: "model a stays in service" in caplog.text)
         assert "encoder.int8.onnx: contents differ" in caplog.text
         assert ask(client, model="a")["candidates"] == before["candidates"]
         write_variant(exported_folder, tmp_path / "a", "a", max_tokens=2)
         wait_until(lambda: ask(client, model="a")["usage"]["completion_tokens"] == 2)
-    assert caplog.text.count("stays as it is") == 1
+    assert caplog.text.count("stays in service") == 1
 
 
 def test_folders_come_and_go(exported_folder: Path, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_name_that_is_taken_is_refused(
     write_variant(exported_folder, tmp_path / "b", "same", max_tokens=4)
     with serving_folders(exported_folder, tmp_path) as client:
         assert ask(client, model="same")["usage"]["completion_tokens"] == 3
-    assert f"{tmp_path / 'b'}: is named 'same', as {tmp_path / 'a'} is" in caplog.text
+    assert f"{tmp_path / 'b'}: has the same name as {tmp_path / 'a'}: 'same'" in caplog.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -262,5 +262,5 @@ def test_models_that_are_still_loaded_are_listed_and_told_of(
 
 
 def test_an_absent_folder_of_models_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FolderError, match="absent: is no folder of models"):
+    with pytest.raises(FolderError, match="absent: not a readable folder of models"):
         model_folders(tmp_path / "absent")

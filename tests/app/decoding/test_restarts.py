@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("one_lane")
 
 def kill_worker(client: WorkerClient) -> None:
     """Closes the connection, as if the worker's process had gone."""
-    client._worker.end.shutdown(socket.SHUT_RDWR)
+    client._worker.socket.shutdown(socket.SHUT_RDWR)
 
 
 async def restarts_become(client: WorkerClient, restarts: int) -> None:
@@ -57,7 +57,7 @@ def test_no_more_requests_wait_for_a_worker_than_the_queue_takes(engine: Stepped
         await engine.next_rows()
         kill_worker(client)
         await restarts_become(client, 1)
-        with pytest.raises(Overloaded, match="2 requests wait"):
+        with pytest.raises(Overloaded, match="2 requests are already waiting"):
             await submit()
         engine.go(1000)
         await asyncio.gather(*tasks)

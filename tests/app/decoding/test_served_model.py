@@ -51,7 +51,7 @@ def test_a_second_model_ranks_as_it_does_offline(
 ) -> None:
     first = make_generator(table_engine)
     second = make_generator(TableEngine(loop(first.tokenizer.target_vocab_size, 7)))
-    generator = Generator(first.config, first.tokenizer, first.engine, second=second)
+    generator = Generator(first.config, first.tokenizer, first.engine, rerank_generator=second)
     options = SearchOptions(beam_size=4, n_best=3, rerank_weight=2.0, max_tokens=16)
     template = generator.template(options)
     (expected,) = generator.answer(["hello"], template)
@@ -78,7 +78,9 @@ def test_where_scoring_fails_nothing_of_it_is_left(
 ) -> None:
     first = make_generator(table_engine)
     still = SteppedEngine(loop(first.tokenizer.target_vocab_size, 7))  # scores nothing
-    generator = Generator(first.config, first.tokenizer, first.engine, second=make_generator(still))
+    generator = Generator(
+        first.config, first.tokenizer, first.engine, rerank_generator=make_generator(still)
+    )
     options = SearchOptions(beam_size=4, n_best=3, rerank_weight=2.0, max_tokens=16)
     source = first.tokenizer.source_ids("hello")
     request = replace(generator.template(options), source_ids=source)
@@ -86,9 +88,9 @@ def test_where_scoring_fails_nothing_of_it_is_left(
 
     async def ask() -> None:
         model = await serve_model(loaded(generator, limits), limits)
-        assert model.second is not None
+        assert model.rerank_client is not None
         if ends == "refused":
-            model.second._plain._max_queue = 0
+            model.rerank_client._plain._max_queue = 0
         try:
             if ends == "late":
                 answer = model.answer(request, ["hello"], timeout_seconds=900.0)
@@ -100,7 +102,7 @@ def test_where_scoring_fails_nothing_of_it_is_left(
             else:
                 with pytest.raises(Overloaded):
                     await model.answer(request, ["hello"], timeout_seconds=PATIENCE_SECONDS)
-            assert not model.second._jobs
+            assert not model.rerank_client._jobs
         finally:
             still.go(100)
             await model.close()

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 import pytest
 
 from app.decoding import lane
-from app.decoding.messages import Link, Report, Submit
+from app.decoding.messages import Connection, Report, Submit
 from app.decoding.worker import Worker
 from model.config import SearchOptions
 from model.contract import StepResult
@@ -39,14 +39,14 @@ class TimedEngine(TableEngine):
 
 def decode(engine: TimedEngine, requests: dict[Hashable, SearchRequest]) -> list[Hashable]:
     """Keys in the order in which they are answered. All requests are there at the start."""
-    return [key for report in reports(engine, requests) for key, _ in report.outcomes]
+    return [key for report in reports(engine, requests) for key, _ in report.results]
 
 
 def reports(engine: TimedEngine, requests: dict[Hashable, SearchRequest]) -> list[Report]:
     """What the worker reports until all requests are answered."""
-    ours, theirs = map(Link, socket.socketpair())
+    ours, theirs = map(Connection, socket.socketpair())
     for key, request in requests.items():
-        ours.send(Submit(key, request, wants_tokens=False))
+        ours.send(Submit(key, request, is_streamed=False))
     worker = Worker(
         lambda: Search(engine, bos_id=2, eos_id=3),
         theirs,
@@ -56,8 +56,8 @@ def reports(engine: TimedEngine, requests: dict[Hashable, SearchRequest]) -> lis
     thread = threading.Thread(target=worker.run)
     thread.start()
     found: list[Report] = []
-    while sum(len(report.outcomes) for report in found) < len(requests):
-        found += [each for each in ours.receive(waits=True) if isinstance(each, Report)]
+    while sum(len(report.results) for report in found) < len(requests):
+        found += [each for each in ours.receive(block=True) if isinstance(each, Report)]
     ours.close()
     thread.join()
     return found

@@ -141,7 +141,7 @@ def test_a_file_that_is_translated_already_is_told(client: httpx.Client) -> None
     text = b"Ich wei\xc3\x9f nicht, was soll es bedeuten"
     answer = post_file(client, text, "a.txt", source="auto")
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith("source: the file is in the target's language already")
+    assert answer.json()["error"].startswith("source: the file is already in the target language")
 
 
 def test_the_languages_are_those_of_the_models(client: httpx.Client) -> None:

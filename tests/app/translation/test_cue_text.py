@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from app.translation.cue_text import CueText, goes_on, parse_cue_text
+from app.translation.cue_text import CueText, continues_sentence, parse_cue_text
 from app.translation.parts import Part
 
 
 def again(cue: CueText) -> str:
     """The cue with its own texts."""
-    return cue.rendered([speech.part for speech in cue.speeches])
+    return cue.render([utterance.part for utterance in cue.utterances])
 
 
 @pytest.mark.parametrize(
@@ -29,32 +29,32 @@ def test_a_cue_of_short_lines_comes_back(raw: str, form: str) -> None:
 
 def test_each_dash_begins_what_another_person_says() -> None:
     cue = parse_cue_text("<i>I told you\nso.</i>\n- Never.\n>> What?", "srt")
-    assert [(each.lead, each.part.text) for each in cue.speeches] == [
+    assert [(each.lead, each.part.text) for each in cue.utterances] == [
         ("", "I told you so."),
         ("- ", "Never."),
         (">> ", "What?"),
     ]
-    assert [tag.raw for tag in cue.speeches[0].part.tags] == ["<i>", "</i>"]
+    assert [tag.raw for tag in cue.utterances[0].part.tags] == ["<i>", "</i>"]
 
 
 def test_a_longer_text_is_broken_into_lines_of_equal_length_around_its_tags() -> None:
     cue = parse_cue_text("I told you to go.", "srt")
-    [speech] = cue.speeches
+    [utterance] = cue.utterances
     text = "Ich habe dir doch gesagt, dass du nach Hause gehen sollst."
-    assert cue.rendered([Part(text)]) == text.replace(", ", ",\n")
+    assert cue.render([Part(text)]) == text.replace(", ", ",\n")
     chinese = "我不知道你在说什么但是我觉得我们应该现在就回家去了"
-    assert [len(line) for line in cue.rendered([Part(chinese)]).split("\n")] == [12, 13]
-    assert speech.lines == 1
+    assert [len(line) for line in cue.render([Part(chinese)]).split("\n")] == [12, 13]
+    assert utterance.lines == 1
 
 
 def test_substation_wraps_its_own_lines() -> None:
     text = "Ich habe dir doch gesagt, dass du nach Hause gehen sollst."
-    assert parse_cue_text("I told you to go.", "ass").rendered([Part(text)]) == text
+    assert parse_cue_text("I told you to go.", "ass").render([Part(text)]) == text
 
 
 def test_a_translation_is_escaped_as_its_format_needs() -> None:
-    assert parse_cue_text("a", "vtt").rendered([Part("1 < 2 & 3")]) == "1 &lt; 2 &amp; 3"
-    assert parse_cue_text("a", "ass").rendered([Part("{x}")]) == "(x)"
+    assert parse_cue_text("a", "vtt").render([Part("1 < 2 & 3")]) == "1 &lt; 2 &amp; 3"
+    assert parse_cue_text("a", "ass").render([Part("{x}")]) == "(x)"
 
 
 @pytest.mark.parametrize(
@@ -73,5 +73,5 @@ def test_a_translation_is_escaped_as_its_format_needs() -> None:
 def test_a_sentence_goes_on_unless_something_ends_it(
     before: str, after: str, pause_ms: int, is_so: bool
 ) -> None:
-    [speech] = parse_cue_text(after, "srt").speeches
-    assert goes_on(Part(before), speech, pause_ms, "srt") is is_so
+    [utterance] = parse_cue_text(after, "srt").utterances
+    assert continues_sentence(Part(before), utterance, pause_ms, "srt") is is_so

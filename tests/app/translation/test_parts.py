@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.translation.layout import Translation, joined, lay_out
-from app.translation.parts import Part, Tag, place_tags, sentences_of_parts, share_out
+from app.translation.layout import Translation, concatenate, lay_out
+from app.translation.parts import Part, Tag, place_tags, sentences_of_parts, split_in_proportion
 from app.translation.words import word_spans
 
 
@@ -46,7 +46,7 @@ def test_elements_within_each_other_stay_so() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 12), st.sampled_from(["open", "close", "point"])), max_size=8
+        st.tuples(st.integers(0, 12), st.sampled_from(["open", "close", "empty"])), max_size=8
     ),
     st.lists(st.integers(0, 3) | st.none(), min_size=4, max_size=4),
 )
@@ -59,15 +59,15 @@ def test_tags_of_any_kind_all_stay(places: list[tuple[int, str]], links: list[in
 
 def test_a_text_is_shared_out_at_word_borders_in_proportion() -> None:
     text = "Ich habe dir gesagt, dass du nach Hause gehen sollst."
-    assert [text[a:b] for a, b in share_out(text, [10, 15])] == [
+    assert [text[a:b] for a, b in split_in_proportion(text, [10, 15])] == [
         "Ich habe dir gesagt,",
         "dass du nach Hause gehen sollst.",
     ]
 
 
 def test_where_there_are_more_places_than_words_the_last_word_stays() -> None:
-    assert share_out("Ja.", [3, 3]) == [(0, 3), (0, 3)]
-    assert share_out("Ja. ", [3, 3]) == [(0, 4), (0, 4)]
+    assert split_in_proportion("Ja.", [3, 3]) == [(0, 3), (0, 3)]
+    assert split_in_proportion("Ja. ", [3, 3]) == [(0, 4), (0, 4)]
 
 
 @given(
@@ -75,14 +75,14 @@ def test_where_there_are_more_places_than_words_the_last_word_stays() -> None:
     st.lists(st.integers(1, 30), min_size=1, max_size=6),
 )
 def test_no_word_is_lost_in_sharing_out(text: str, sizes: list[int]) -> None:
-    spans = share_out(text, sizes)
+    spans = split_in_proportion(text, sizes)
     assert len(spans) == len(sizes)
     shown_words = [text[a:b] for a, b in dict.fromkeys(spans)]
     assert "".join("".join(shown_words).split()) == "".join(text.split())
 
 
 def test_a_sentence_that_spans_parts_is_one_and_goes_back_to_the_same_parts() -> None:
-    parts = [Part("Oh. I told you"), Part("to go home. Now!", (Tag(0, "{x}", "point"),))]
+    parts = [Part("Oh. I told you"), Part("to go home. Now!", (Tag(0, "{x}", "empty"),))]
     sentences = sentences_of_parts(parts, 0, "en")
     assert [each.text for each in sentences] == ["Oh.", "I told you to go home.", "Now!"]
     assert [len(each.chunks) for each in sentences] == [1, 2, 1]
@@ -103,5 +103,7 @@ def test_sentences_of_chinese_get_spaces_between_their_translations() -> None:
 
 def test_halves_of_a_sentence_are_joined_with_their_links() -> None:
     both = [Translation("eins zwei", (0, 1)), Translation("drei", (0,))]
-    assert joined(["one two", "three"], both, [" ", ""]) == Translation("eins zwei drei", (0, 1, 2))
+    assert concatenate(["one two", "three"], both, [" ", ""]) == Translation(
+        "eins zwei drei", (0, 1, 2)
+    )
     assert len(word_spans("eins zwei drei")) == 3

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.translation.protection import parts_of, protect, trimmed, without_end
+from app.translation.protection import protect, split_protected, strip_end_marks, strip_ends
 
 
 @pytest.mark.parametrize(
@@ -34,20 +34,20 @@ def test_what_is_fixed_gets_a_stand_in_and_comes_back(fixed: str) -> None:
     [(stand_in, original)] = protected.fixed.items()
     assert original == fixed
     assert protected.text == f"Look at {stand_in}, please."
-    assert protected.restored(f"Bitte {stand_in} ansehen.") == f"Bitte {fixed} ansehen."
+    assert protected.restore(f"Bitte {stand_in} ansehen.") == f"Bitte {fixed} ansehen."
 
 
 @pytest.mark.parametrize("lossy", ["Bitte ansehen.", "47 und 47 bitte.", "4 7 bitte."])
 def test_a_translation_without_its_stand_in_or_with_two_counts_as_lost(lossy: str) -> None:
     protected = protect("Look at {name}, please.")
-    assert protected.restored(lossy) is None
+    assert protected.restore(lossy) is None
 
 
 def test_numbers_may_be_written_in_the_other_language_but_must_be_there() -> None:
     protected = protect("It costs 1,000.50 dollars in 2024.")
     assert protected is not None
-    assert protected.restored("2024 kostet es 1.000,50 Dollar.")
-    assert protected.restored("Es kostet 1.000 Dollar.") is None
+    assert protected.restore("2024 kostet es 1.000,50 Dollar.")
+    assert protected.restore("Es kostet 1.000 Dollar.") is None
 
 
 def test_a_number_of_the_text_is_no_stand_in() -> None:
@@ -56,12 +56,12 @@ def test_a_number_of_the_text_is_no_stand_in() -> None:
 
 
 def test_more_fixed_parts_than_stand_ins_cannot_be_protected() -> None:
-    assert protect(" ".join(["{x}"] * 9)).has_too_much
+    assert protect(" ".join(["{x}"] * 9)).lacks_stand_ins
 
 
 @given(st.text(alphabet="ab 12{}%s<>&@.:/", max_size=60))
 def test_all_parts_joined_are_the_text(text: str) -> None:
-    assert "".join(part for part, _ in parts_of(text)) == text
+    assert "".join(part for part, _ in split_protected(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,6 @@ def test_only_letters_outside_of_what_is_fixed_can_be_translated(text: str, is_s
 
 
 def test_a_part_is_trimmed_to_its_words_and_loses_a_new_full_stop() -> None:
-    assert trimmed(", you have: ") == "you have"
-    assert trimmed("...") == ""
-    assert without_end("Du hast.") == "Du hast"
+    assert strip_ends(", you have: ") == "you have"
+    assert strip_ends("...") == ""
+    assert strip_end_marks("Du hast.") == "Du hast"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.translation.encodings import decode
-from app.translation.subtitles import FORMS, MAX_CUES, FileError, form_of, parse_file
+from app.translation.subtitles import FORMATS, MAX_CUES, FileError, format_of, parse_file
 from model.errors import InputError
 
 SRT = """\ufeff1
@@ -60,8 +60,8 @@ def test_a_file_keeps_every_byte_but_the_texts_of_its_cues(
 ) -> None:
     file = parse_file(text, form)
     assert [cue.text for cue in file.cues] == texts
-    assert file.rendered(texts) == text
-    assert file.rendered(["1", "2"]) == text.replace(texts[0], "1").replace(texts[1], "2")
+    assert file.render(texts) == text
+    assert file.render(["1", "2"]) == text.replace(texts[0], "1").replace(texts[1], "2")
 
 
 @pytest.mark.parametrize(("text", "form"), [(SRT, "srt"), (VTT, "vtt"), (ASS, "ass")])
@@ -99,7 +99,7 @@ def test_a_file_of_too_many_cues_is_refused() -> None:
 @pytest.mark.parametrize("name", ["film.exe", "film", "srt", "film.srt.zip"])
 def test_a_file_of_another_kind_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=r"\.srt, \.vtt, \.ass"):
-        form_of(name)
+        format_of(name)
 
 
 def test_real_files_come_back_byte_by_byte(data_folder: Path) -> None:
@@ -112,12 +112,12 @@ def test_real_files_come_back_byte_by_byte(data_folder: Path) -> None:
             "odd-subtitles",
         )
         for path in (data_folder / folder).iterdir()
-        if path.suffix[1:] in FORMS and path.name != "amightyheart.en.srt"  # two times in a line
+        if path.suffix[1:] in FORMATS and path.name != "amightyheart.en.srt"  # two times in a line
     ]
     assert len(files) > 60
     for path in files:
         data = path.read_bytes()
         text, encoding = decode(data, path.name.split(".")[-2][:2])
-        file = parse_file(text, form_of(path.name))
+        file = parse_file(text, format_of(path.name))
         assert len(file.cues) > 1 or path.parent.name == "odd-subtitles", path
-        assert encoding.encode(file.rendered([cue.text for cue in file.cues])) == data, path
+        assert encoding.encode(file.render([cue.text for cue in file.cues])) == data, path
