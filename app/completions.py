@@ -26,7 +26,7 @@ from model.blocked_words import blocked_sequences
 from model.config import SearchOptions
 from model.known_questions import CheckedReply
 from model.search.requests import Hypothesis, SearchRequest
-from model.tokenizer import GrowingText, Source
+from model.tokenizer import IncrementalDetokenizer, Source
 
 MAX_STOPS = 4
 
@@ -123,7 +123,7 @@ class CompletionBatch:
         """Does the same as `choices` for a single source. Calls `send` with each part of the first
         choice's text as soon as it is final."""
         tokenizer = self.model.tokenizer
-        growing, stop = GrowingText(tokenizer), StopFilter(self.stops)
+        growing, stop = IncrementalDetokenizer(tokenizer), StopFilter(self.stops)
         (search,), (turns,) = self.searches, self.dialogues
 
         def send_text(further: str) -> None:
@@ -140,7 +140,7 @@ class CompletionBatch:
         if checked.is_fallback:
             send_text(checked.text)
         else:
-            send_text(stop.add(growing.rest(checked.text)))
+            send_text(stop.add(growing.finish(checked.text)))
             send_text(stop.finish())
         return await self._read([hypotheses])
 

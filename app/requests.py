@@ -12,7 +12,7 @@ from app.settings import Settings
 from model.blocked_words import blocked_sequences
 from model.config import SearchOptions, Task
 from model.errors import InputError
-from model.search.blocked import holds_any
+from model.search.blocked import contains_any
 from model.search.options import Decoding, OptionError, check_at_most, choose_options
 from model.tokenizer import Source, Tokenizer
 
@@ -187,7 +187,7 @@ def required_ids_of(
         _constraint_ids(f"required_words.{place}", word, tokenizer, blocked)
         for place, word in enumerate(words)
     ]
-    to_come = (ids for ids in sequences if not holds_any(prefix_ids, [ids]))
+    to_come = (ids for ids in sequences if not contains_any(prefix_ids, [ids]))
     total = len(prefix_ids) + sum(map(len, to_come))
     if total >= options.max_tokens:
         raise InvalidField(

@@ -65,7 +65,7 @@ from model.networks.tokens import TokenSeq2Seq
 from model.search.beam import Search
 from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
-from model.types import Bool, Int32, Places
+from model.types import Bool, Indices, Int32
 from training.export.calibration import Ranges
 from training.export.export import graph_files, shortlist_files
 from training.export.projection import shortlist_columns
@@ -107,14 +107,14 @@ class PrefixTable:
         self._network = network
         self._width = width
 
-    def insert(self, slots: Places, encoded: Int32, sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: Int32, sources: Indices) -> None:
         self._source_ids = np.repeat(encoded[sources], self._width, axis=0)
         self._target_ids = np.zeros((len(self._source_ids), 0), np.int32)
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         raise NotImplementedError("requests of this benchmark end at once")
 
-    def free(self, slots: Places) -> None:
+    def free(self, slots: Indices) -> None:
         """Needs to know of none."""
 
     def step(

@@ -30,7 +30,7 @@ import numpy as np
 from keras import ops
 
 from model.config import SearchOptions
-from model.engine.compiled import compiled, multiplies_bfloat16, prepare_device
+from model.engine.compiled import compiled, has_fast_bfloat16, prepare_device
 from model.engine.keras import MEMORY_SIZE, WANTED, KerasEngine, KerasTable, load_network
 from model.folder import load_folder
 from model.networks.tokens import TokenSeq2Seq
@@ -56,7 +56,7 @@ def main() -> None:
     has_gpu = prepare_device()
     dtype = chosen.dtype
     if dtype == "auto":
-        dtype = "bfloat16" if has_gpu and multiplies_bfloat16() else "float32"
+        dtype = "bfloat16" if has_gpu and has_fast_bfloat16() else "float32"
     folder = load_folder(chosen.model)
     network = load_network(folder, dtype)
     engine = KerasEngine(network, has_static_shapes=True)

@@ -16,7 +16,7 @@ from keras import ops
 from benchmarks.timing import Contestant
 from model.contract import StepResult
 from model.networks.tokens import TokenSeq2Seq
-from model.types import Bool, Int32, Places
+from model.types import Bool, Indices, Int32
 
 #: A peer's shortlist: so many frequent words, each source word itself and so many others, of the
 #: most frequent ones. That gives some 350 candidates for one sentence and 2,900 for 32 together,
@@ -214,15 +214,15 @@ class TorchTable:
         self._engine = engine
         self._width = width
 
-    def insert(self, slots: Places, encoded: TorchState, sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: TorchState, sources: Indices) -> None:
         tensors = (encoded.keys, encoded.values, encoded.mask, encoded.hidden)
         rows = torch.from_numpy(np.repeat(sources, self._width))
         self._keys, self._values, self._mask, self._hidden = (each[rows] for each in tensors)
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         raise NotImplementedError("requests of this benchmark end at once")
 
-    def free(self, slots: Places) -> None:
+    def free(self, slots: Indices) -> None:
         """Needs to know of none."""
 
     @torch.inference_mode()

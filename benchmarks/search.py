@@ -22,7 +22,7 @@ from model.config import SearchOptions
 from model.contract import StepResult
 from model.search.beam import Search
 from model.search.requests import SearchRequest
-from model.types import Bool, Int32, Places
+from model.types import Bool, Indices, Int32
 
 BOS, EOS, VOCAB = 2, 3, 8000
 SOURCE_TOKENS = 20
@@ -68,13 +68,13 @@ class FreeTable:
         self._engine = engine
         self._steps = 0
 
-    def insert(self, slots: Places, encoded: None, sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: None, sources: Indices) -> None:
         """Needs no source."""
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         """Needs no source."""
 
-    def free(self, slots: Places) -> None:
+    def free(self, slots: Indices) -> None:
         """Needs to know of none."""
 
     def step(

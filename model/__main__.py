@@ -5,8 +5,8 @@
     python -m model translate MODEL < in > out
 
 A line of `reply` may contain several turns of a dialogue, separated by tabs, oldest first. A line
-without text gets an empty answer, so that every source has one; with --n-best, tabs separate the
-candidates. Memory does not grow with the file. In a conversation the line /new begins a new one,
+without text gets an empty answer, so that every line has one; with --n-best, tabs separate the
+candidates. Memory does not grow with the file. In a conversation, the line /new starts a new one,
 and Ctrl-D ends it.
 """
 
@@ -29,17 +29,17 @@ from model.generator import Generator
 from model.search.options import OptionError, RequestOptions, choose_options, implied_decoding
 from model.search.requests import SearchRequest
 
-#: Lines that are read before they are sorted by length and answered.
+#: Number of lines that are read, sorted by length and answered together.
 WINDOW = 4096
 
-#: The weight of a second model where neither the caller nor the first model has one.
+#: The weight of a second model if neither the caller nor the first model sets one.
 RERANK_WEIGHT = 0.5
 
-#: Each command's task, and its meaning.
+#: Task and description of each command.
 COMMANDS = {
-    "chat": ("reply", "talks with you: each line is a message"),
-    "reply": ("reply", "answers each line of standard input"),
-    "translate": ("translate", "translates each line of standard input"),
+    "chat": ("reply", "chat in the terminal: each line is a message"),
+    "reply": ("reply", "answer each line of standard input"),
+    "translate": ("translate", "translate each line of standard input"),
 }
 
 
@@ -85,10 +85,11 @@ def answer_lines(
     Args:
         generator: answers.
         lines: sources.
-        template: how to search, see `Generator.template`. Tabs separate its `n_best` candidates.
-        batch_size: sources in search at a time.
-        window: lines that are read before the first of them is answered.
-        truncated: gets the numbers, from 1, of lines that are too long for the model.
+        template: options of the search, see `Generator.template`. Tabs separate the `n_best`
+            candidates.
+        batch_size: number of sources in search at a time.
+        window: number of lines that are read before the first of them is answered.
+        truncated: receives the numbers, from 1, of lines that are too long for the model.
     """
     remaining = enumerate(lines, 1)
     while lines_read := list(islice(remaining, window)):
@@ -106,9 +107,9 @@ def answer_lines(
 
 
 def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) -> None:
-    from tqdm import tqdm  # a conversation starts without it
+    from tqdm import tqdm  # not needed to start a conversation
 
-    is_typed = sys.stdin.isatty()  # a person waits for the answer to each line
+    is_typed = sys.stdin.isatty()  # somebody waits for the answer to each line
     lines = (line.rstrip("\r\n") for line in sys.stdin)
     watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=True if is_typed else None)
     window = 1 if is_typed else WINDOW
@@ -120,7 +121,7 @@ def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) 
     if truncated:
         longest = generator.config.text.max_source_tokens
         print(
-            f"warning: {len(truncated):,} lines, the first is line {truncated[0]:,}, are too long. "
+            f"warning: {len(truncated):,} lines are too long; the first is line {truncated[0]:,}. "
             f"Their beginnings were not read: this model reads {longest} tokens. Split them.",
             file=sys.stderr,
         )
@@ -139,7 +140,7 @@ def _converse(generator: Generator, template: SearchRequest) -> None:
 
 
 def _typed_lines(prompt: str) -> Iterator[str]:
-    """Yields the lines that a person types, without empty ones."""
+    """Yields the lines that the user types, without empty ones."""
     with suppress(ImportError):
         import readline  # noqa: F401  gives `input` line editing and a history
     while True:
@@ -194,12 +195,12 @@ def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, meaning) in COMMANDS.items():
         command = commands.add_parser(name, help=meaning, description=meaning)
-        command.add_argument("model", metavar="MODEL", help="a model folder")
+        command.add_argument("model", metavar="MODEL", help="model folder")
         command.add_argument("--engine", choices=get_args(EngineName), default="auto")
         command.add_argument(
             "--rerank-model",
             metavar="MODEL",
-            help="folder of a second model, which re-ranks a beam",
+            help="folder of a second model that re-ranks the beam",
         )
         if name != "chat":
             command.add_argument(
@@ -207,7 +208,7 @@ def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
                 type=int,
                 default=64,
                 metavar="N",
-                help="sources in search at a time",
+                help="number of sources in search at a time",
             )
         add_flags(command, RequestOptions, SearchOptions)
     return parser.parse_args(arguments)

@@ -12,13 +12,13 @@ from model.tokenizer import EOS_ID, Tokenizer
 def blocked_sequences(
     tokenizer: Tokenizer, options: SearchOptions, turns: Sequence[str] = ()
 ) -> list[list[int]]:
-    """Returns what `options` block.
+    """Returns the sequences that `options` block.
 
     Args:
-        tokenizer: of the model.
-        options: their `blocked_words` are blocked in each of their forms, and with
-            `no_repeat_reply` the earlier replies.
-        turns: of the dialogue, oldest first; a person said the last one.
+        tokenizer: tokenizer of the model.
+        options: options of the search; they block all forms of `blocked_words` and, with
+            `no_repeat_reply`, the earlier replies.
+        turns: turns of the dialogue, oldest first; the last one is the user's.
 
     Raises:
         InputError: if a word has no text.
@@ -32,8 +32,8 @@ def blocked_sequences(
 
 @lru_cache(maxsize=16)
 def forms_of(tokenizer: Tokenizer, words: tuple[str, ...]) -> tuple[list[int], ...]:
-    """Returns the ids of all forms of `words`, see `Tokenizer.forms`. The words of a model are the
-    same in each request, so they are kept.
+    """Returns the ids of all forms of `words`, see `Tokenizer.forms`. They are cached, since the
+    words of a model are the same in each request.
 
     Raises:
         InputError: if a word has no text.

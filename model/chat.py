@@ -1,4 +1,4 @@
-"""A conversation with a model, reply by reply. Knows no terminal."""
+"""A conversation with a model. Knows no terminal."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from model.errors import InputError
 from model.generator import Candidate, Generator
 from model.search.requests import SearchRequest
 
-#: The line that begins a new conversation.
+#: The line that starts a new conversation.
 NEW = "/new"
-#: Turns of a conversation that are remembered.
-MOST_TURNS = 64
+#: Number of turns of a conversation that are remembered.
+MAX_TURNS = 64
 
 
 class Conversation:
-    """The turns of a dialogue. The model reads the last ones, and with `no_repeat_reply` says
-    none of the others again.
+    """The turns of a dialogue. The model reads the last ones and, with `no_repeat_reply`, never
+    repeats any of them.
 
     Args:
-        generator: replies.
-        template: how it searches, see `Generator.template`.
+        generator: generates the replies.
+        template: options of the search, see `Generator.template`.
     """
 
     def __init__(self, generator: Generator, template: SearchRequest) -> None:
         self._generator = generator
         self._template = template
-        self._turns: deque[str] = deque(maxlen=MOST_TURNS)
+        self._turns: deque[str] = deque(maxlen=MAX_TURNS)
 
     def reply(self, message: str, on_text: Callable[[str], None]) -> list[Candidate]:
-        """Replies to `message`, best candidate first. `on_text` gets the best one's text bit by
-        bit, as soon as it is certain.
+        """Replies to `message`, best candidate first. `on_text` receives the text of the best one
+        in parts, as soon as they are final.
 
         Raises:
             InputError: if `message` has no text.
@@ -41,8 +41,8 @@ class Conversation:
         self._turns += message, found[0].text
         return found
 
-    def forget(self) -> None:
-        """Begins a new conversation."""
+    def reset(self) -> None:
+        """Starts a new conversation."""
         self._turns.clear()
 
 
@@ -54,10 +54,11 @@ def chat(
     label: str = "",
     separator: str = "\t",
 ) -> None:
-    """Writes a line for each of `lines`: the reply, or nothing if a line has no text or is `NEW`.
+    """Writes one line per line of `lines`: the reply, or an empty line if it has no text or is
+    `NEW`.
 
     Args:
-        conversation: is continued.
+        conversation: the conversation to continue.
         lines: messages.
         write: writes and flushes text.
         label: written before a reply.
@@ -65,7 +66,7 @@ def chat(
     """
     for line in lines:
         if line.strip() == NEW:
-            conversation.forget()
+            conversation.reset()
         else:
             write(label)
             try:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from model.errors import ConfigError
 
 #: The largest `top_k` of sampling. To return more takes a graph longer than all the rest of a step.
-MOST_DRAWN = 1_000
+MAX_TOP_K = 1_000
 
 #: The newest folder that this release reads.
 FORMAT_VERSION = 1
@@ -278,8 +278,8 @@ class SearchOptions(Document):
     top_k: int = Field(
         50,
         ge=0,
-        le=MOST_DRAWN,
-        description=f"samples from the k likeliest tokens; 0: from {MOST_DRAWN:,}",
+        le=MAX_TOP_K,
+        description=f"samples from the k likeliest tokens; 0: from {MAX_TOP_K:,}",
     )
     top_p: float = Field(
         1.0,

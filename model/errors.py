@@ -1,11 +1,11 @@
-"""Errors that this project raises on purpose. Callers catch by level.
+"""Errors that this project raises deliberately. Callers catch them by level.
 
 Seq2SeqError
 ├── ConfigError      a document, option or argument is wrong          (also a ValueError)
-├── FolderError      a model folder is missing, partial, altered or from a newer format
+├── FolderError      a model folder is missing, partial, altered or of a newer format
 ├── TokenizerError   a tokenizer file is broken or does not fit the network
-├── InputError       a text that the model cannot take: empty, too long   (also a ValueError)
-└── EngineError      no engine can run this folder here
+├── InputError       the model cannot read a text: empty, too long      (also a ValueError)
+└── EngineError      no engine can run this folder on this machine
 """
 
 
@@ -14,19 +14,19 @@ class Seq2SeqError(Exception):
 
 
 class ConfigError(Seq2SeqError, ValueError):
-    """A document, option or argument is wrong; the message names the key and what is allowed."""
+    """An invalid document, option or argument; the message names the key and what is allowed."""
 
 
 class FolderError(Seq2SeqError):
-    """A model folder cannot be read; the message names every fault that was found."""
+    """An unreadable model folder; the message names every fault."""
 
 
 class TokenizerError(Seq2SeqError):
-    """A tokenizer file is broken or does not belong to the network beside it."""
+    """A tokenizer file that is broken or does not match the network."""
 
 
 class InputError(Seq2SeqError, ValueError):
-    """A text that the model cannot take."""
+    """A text that the model cannot read."""
 
 
 class EngineError(Seq2SeqError):

@@ -1,4 +1,4 @@
-"""Flags of a command line from the fields of documents, with their names, bounds and errors."""
+"""Command-line flags generated from the fields of documents, with their bounds and errors."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from model.config import Document
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser with one-line errors."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message} (`{self.prog} --help` lists all options)\n")
 
 
 def add_flags(parser: argparse.ArgumentParser, *documents: type[Document]) -> None:
-    """Adds a flag for each field of `documents`. A field of many values has a flag for one, which
-    may be repeated; a field that is true or false has `--name` and `--no-name`."""
-    group = parser.add_argument_group("search", "The model has defaults for these.")
+    """Adds a flag for each field of `documents`. A field with several values gets a flag that may
+    be repeated; a boolean field gets `--name` and `--no-name`."""
+    group = parser.add_argument_group("search", "Options default to those of the model.")
     for document in documents:
         for name, field in document.model_fields.items():
             group.add_argument(
@@ -35,12 +35,12 @@ def add_flags(parser: argparse.ArgumentParser, *documents: type[Document]) -> No
 
 
 def given(arguments: argparse.Namespace, document: type[Document]) -> dict[str, Any]:
-    """Returns the values of the flags that were given, by the fields of `document`."""
+    """Returns the values of the given flags that are fields of `document`."""
     return {name: value for name, value in vars(arguments).items() if name in document.model_fields}
 
 
 def flag_rows(*documents: type[Document]) -> Iterator[tuple[str, str]]:
-    """Yields flag and meaning of each field of `documents`, for the docs."""
+    """Yields the flag and the description of each field of `documents`, for the docs."""
     for document in documents:
         for name, field in document.model_fields.items():
             flag = _flag_of(name, field)
@@ -63,7 +63,7 @@ def _is_many(field: FieldInfo) -> bool:
 
 
 def _way_of(field: FieldInfo) -> dict[str, Any]:
-    """Returns how `argparse` reads the field."""
+    """Returns the options of `argparse` for the field."""
     if field.annotation is bool:
         return {"action": argparse.BooleanOptionalAction}
     if _is_many(field):

@@ -1,13 +1,13 @@
-"""Model folders: reads, verifies and writes them. Knows no framework: weights are bytes here.
+"""Reading, verification and writing of model folders. Knows no framework: weights are bytes.
 
 my-model/
   config.json        a ModelConfig, with the sha256 of every other file
   model.weights.h5   Keras weights: numbers only, no code
-  source.spm         the source tokenizer, [target.spm] the target's
-  README.md          the model's card
+  source.spm         the source tokenizer, [target.spm] the target tokenizer
+  README.md          the model card
   *.onnx             [the network as graphs for ONNX Runtime]
-  shortlist.npz      [the words that a source may need]
-  questions.tsv      [the questions that it knows, and their answers]
+  shortlist.npz      [shortlists of words that a source may need]
+  questions.tsv      [known questions and their answers]
 """
 
 from __future__ import annotations
@@ -31,21 +31,22 @@ SOURCE_TOKENIZER_FILE = "source.spm"
 TARGET_TOKENIZER_FILE = "target.spm"
 CARD_FILE = "README.md"
 QUESTIONS_FILE = "questions.tsv"
-#: Precision -> encoder and step, as `python -m training export` writes them.
+#: Precision -> encoder and step, as written by `python -m training export`.
 GRAPH_FILES = {
     "float32": ("encoder.onnx", "step.onnx"),
     "int8": ("encoder.int8.onnx", "step.int8.onnx"),
 }
-#: The arrays that choose candidates, and the int8 steps over them: for few rows, and for many.
+#: The arrays that choose candidates, and the int8 steps over them, for few rows and for many.
 SHORTLIST_FILES = ("shortlist.npz", "shortlist.int8.onnx", "gathered.int8.onnx")
-#: The format of those graphs. Engines refuse others.
+#: The format of the graphs. Engines reject other formats.
 GRAPH_FORMAT = 2
 
-#: The model where no other is named; it comes with the program.
+#: The default model, which comes with the program.
 DEFAULT_MODEL = Path("models/default")
-#: English as people talk, which a model of few films or chats starts from. It is not served.
+#: Pretrained conversational English, from which small models of films or chats start. Not served.
 ENGLISH_BASE = Path("recipes/english")
-#: Translators, by source and target language: a checkout and the image have them, a package not.
+#: Translation models, by source and target language. They are in a checkout and in the image, but
+#: not in the package.
 TRANSLATORS: dict[tuple[str, ...], Path] = {
     ("en", "de"): Path("models/en-de"),
     ("de", "en"): Path("models/de-en"),
@@ -56,12 +57,12 @@ BUNDLED = frozenset({DEFAULT_MODEL, ENGLISH_BASE, *TRANSLATORS.values()})
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder that has been verified.
+    """A verified folder.
 
     Attributes:
-        path: of the folder.
-        config: its document.
-        tokenizer: ready to use; its vocabularies are those of the network.
+        path: path of the folder.
+        config: its configuration.
+        tokenizer: its tokenizer, whose vocabularies match the network.
     """
 
     path: Path
@@ -70,8 +71,8 @@ class ModelFolder:
 
 
 def find_folder(path: str | Path) -> Path:
-    """Returns `path`; for one of `BUNDLED`, unless it is in the working directory, the path where
-    it is installed, or its path in this checkout."""
+    """Returns `path`; for one of `BUNDLED` that is not in the working directory, the path where it
+    is installed or its path in this checkout."""
     path = Path(path)
     if path not in BUNDLED:
         return path
@@ -84,8 +85,8 @@ def load_folder(path: str | Path) -> ModelFolder:
     """Reads a folder, as `find_folder` finds it, and checks every file against `config.json`.
 
     Raises:
-        FolderError: if it is absent, partial, altered, from a newer format, or its parts do not
-            belong together; the message names every fault.
+        FolderError: if it is missing, partial, altered, of a newer format, or its parts do not
+            match; the message names every fault.
     """
     path = find_folder(path)
     config = read_config(path)
@@ -106,24 +107,24 @@ def load_folder(path: str | Path) -> ModelFolder:
     if sizes != (network.source_vocab_size, network.target_vocab_size):
         raise FolderError(
             f"{path}: the tokenizers have {sizes} pieces, the network was built for "
-            f"{(network.source_vocab_size, network.target_vocab_size)}. Export the folder anew."
+            f"{(network.source_vocab_size, network.target_vocab_size)}. Export the folder again."
         )
     return ModelFolder(path, config, tokenizer)
 
 
 def read_config(path: Path) -> ModelConfig:
-    """Reads the document of a folder, without a look at the other files.
+    """Reads the configuration of a model folder, without its other files.
 
     Raises:
         FolderError: if it is absent, broken or from a newer format.
     """
     file = path / CONFIG_FILE
     if not path.is_dir():
-        raise FolderError(f"{path}: there is no such model folder. Train one, or set its path.")
+        raise FolderError(f"{path}: no such model folder. Train one, or set its path.")
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise FolderError(f"{path}: no {CONFIG_FILE} in it; this is no model folder.") from None
+        raise FolderError(f"{path}: not a model folder: it has no {CONFIG_FILE}.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise FolderError(f"{file}: cannot be read as JSON ({error}). Copy it again.") from None
     version = values.get("format_version") if isinstance(values, dict) else None
@@ -138,7 +139,7 @@ def read_config(path: Path) -> ModelConfig:
 
 
 def load_questions(folder: ModelFolder) -> KnownQuestions | None:
-    """Loads the questions that the model knows, if it has any.
+    """Loads the known questions of the model, if any.
 
     Raises:
         FolderError: if the file cannot be read.
@@ -153,18 +154,18 @@ def load_questions(folder: ModelFolder) -> KnownQuestions | None:
 
 
 def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes]) -> None:
-    """Writes a folder beside `path` and moves it there when it is complete.
+    """Writes a folder next to `path` and moves it there once it is complete.
 
     Args:
-        path: of the folder; one that is there is replaced.
-        config: its document; the checksums are filled in here.
+        path: path of the folder; an existing model folder is replaced.
+        config: its configuration; the checksums are filled in here.
         files: name -> contents of every other file.
 
     Raises:
-        FolderError: if something else lies there, or the disk refuses.
+        FolderError: if `path` is something else, or cannot be written.
     """
     path = Path(path)
-    require_replaceable(path)
+    check_replaceable(path)
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     document = config.model_copy(update={"sha256": sums}).model_dump_json(indent=2) + "\n"
     try:
@@ -182,7 +183,7 @@ def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes])
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Writes a file atomically and durably: after a loss of power it has old or new contents."""
+    """Writes a file atomically and durably: after a power loss it has its old or new contents."""
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("wb") as stream:
         stream.write(content)
@@ -191,28 +192,28 @@ def write_durably(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def require_replaceable(path: Path) -> None:
-    """Raises an error where `path` is anything but a model folder, an empty folder or absent.
+def check_replaceable(path: Path) -> None:
+    """Checks that `path` is a model folder, an empty folder or absent.
 
     Raises:
-        FolderError: if something else lies there, which a model must not replace.
+        FolderError: if it is anything else, which a model must not replace.
     """
     is_replaceable = not path.exists() or (
         path.is_dir() and ((path / CONFIG_FILE).exists() or not any(path.iterdir()))
     )
     if not is_replaceable:
         raise FolderError(
-            f"{path}: is no model folder, so no model is written over it. Choose another `output`."
+            f"{path}: not a model folder, so it is not overwritten. Choose another `output`."
         )
 
 
 def _check_file(path: Path, name: str, config: ModelConfig) -> str | None:
     if Path(name).name != name:
-        return f"{CONFIG_FILE}: names a file outside of the folder: {name!r}"
+        return f"{CONFIG_FILE}: names a file outside the folder: {name!r}"
     try:
         found = hashlib.sha256((path / name).read_bytes()).hexdigest()
     except FileNotFoundError:
-        return f"{name}: is missing. Copy the folder again or export it anew."
+        return f"{name}: missing. Copy the folder again or export it again."
     except OSError as error:
         return f"{name}: cannot be read ({error.strerror})."
     expected = config.sha256[name]
@@ -220,7 +221,7 @@ def _check_file(path: Path, name: str, config: ModelConfig) -> str | None:
         return None
     return (
         f"{name}: contents differ from {CONFIG_FILE} (sha256 {expected[:8]}.. expected, "
-        f"{found[:8]}.. found). Copy the folder again or export it anew."
+        f"{found[:8]}.. found). Copy the folder again or export it again."
     )
 
 
@@ -234,7 +235,7 @@ def _read_tokenizer(path: Path, config: ModelConfig) -> Tokenizer:
 
 
 def _replace(partial: Path, path: Path) -> None:
-    """Moves a complete folder into place, then deletes the one that was there."""
+    """Moves a complete folder into place, then deletes the old one."""
     if not path.exists():
         partial.rename(path)
         return

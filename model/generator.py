@@ -1,4 +1,4 @@
-"""Text in, text out: drives a search offline, for programs and for evaluation."""
+"""Text in, text out: offline generation, for programs and for evaluation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from model.contract import Engine
 from model.engine import EngineName, load_engine
 from model.errors import ConfigError, InputError
 from model.folder import load_folder, load_questions
-from model.known_questions import KnownQuestions, checked_reply, withholds
+from model.known_questions import KnownQuestions, checked_reply, may_fall_back
 from model.reranker import Reranker, reranking_kind
 from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, Request, SearchRequest
-from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, GrowingText, Tokenizer
+from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, IncrementalDetokenizer, Tokenizer
 from model.types import Float32
 
-#: Requests that are encoded together while others are in search, if as many wait.
-FEWEST_NEWCOMERS = 8
+#: Minimum number of requests that are encoded together while others are in search.
+MIN_ENCODED_TOGETHER = 8
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Candidate:
     """One answer as text.
 
     Attributes:
-        text: for people.
-        tokens: its target ids, without the end of sentence; none of a fallback.
+        text: text for people.
+        tokens: target ids without the end of sentence; empty for a fallback.
         score: log-probability after the length penalty, in nats.
         finish_reason: `stop` if the model ended it, `length` if `max_tokens` cut it.
         attention_weights: float32 `(tokens, source_len)`, see `Hypothesis`; only with
             `with_attention`.
-        confidence: in the model's reply, see `KnownQuestions`; None if it has none.
-        is_fallback: whether `text` is the `fallback_reply` instead; None if it has none.
+        confidence: confidence in the model's reply, see `KnownQuestions`; None if it has none.
+        is_fallback: whether `text` is the `fallback_reply`; None if the model has none.
     """
 
     text: str
@@ -51,11 +51,11 @@ class Generator:
     """Answers texts with a model.
 
     Args:
-        config: the model's document; its `search` has the defaults.
+        config: configuration of the model, with the search defaults.
         tokenizer: text to ids and back.
         engine: runs the network.
-        rerank_generator: the model that re-ranks if options have a `rerank_weight`.
-        questions: that the model knows; None: it is trusted in all replies.
+        rerank_generator: model that re-ranks if options have a `rerank_weight`.
+        questions: known questions; None: all replies are given.
 
     Raises:
         ConfigError: if `rerank_generator` cannot score this model's answers.
@@ -89,8 +89,8 @@ class Generator:
         threads: int = 0,
         rerank_model: str | Path | None = None,
     ) -> Generator:
-        """Loads a model folder, and that of a second model for re-ranking. `threads` are those per
-        ONNX Runtime operator; 0: one for each core.
+        """Loads a model folder, and a second one for re-ranking, if any. `threads` is the number of
+        threads per ONNX Runtime operator; 0: one per core.
 
         Raises:
             FolderError: if a folder is broken.
@@ -112,7 +112,7 @@ class Generator:
         )
 
     def new_search(self) -> Search:
-        """Builds a search with the model's engine, in which no answer contains the unknown word."""
+        """Builds a search with the model's engine that never produces the unknown word."""
         return Search(self.engine, bos_id=BOS_ID, eos_id=EOS_ID, blocked_ids=(UNK_ID,))
 
     def generate(
@@ -130,21 +130,21 @@ class Generator:
 
         Args:
             sources: each a text, or the turns of a dialogue, oldest first.
-            options: how to search; None: as the model's `config.json` has it.
+            options: options of the search; None: those in the model's `config.json`.
             prefix: text with which every candidate begins.
-            blocked_words: words or phrases that no candidate contains, in upper or lower case,
-                beside those of `options`.
-            required_words: words or phrases, as they are, that every candidate contains unless
+            blocked_words: words or phrases that no candidate contains, case-insensitive, in
+                addition to those of `options`.
+            required_words: words or phrases, case-sensitive, that every candidate contains unless
                 `max_tokens` cut it; needs a beam.
             with_attention: whether candidates have attention weights.
-            batch_size: sources in search at any time: one that is done makes room for the next. It
-                changes no answer.
+            batch_size: number of sources in search at a time; a finished one makes room for the
+                next. It does not affect the answers.
 
         Raises:
             InputError: if a source, or a word, has no text; if the prefix, or a required word,
                 contains a blocked one or characters that the model cannot write.
-            ConfigError: if words are required, but `options` are not those of a beam; if they have
-                a `rerank_weight`, but there is no second model.
+            ConfigError: if words are required but `options` use no beam; if they have a
+                `rerank_weight` but there is no second model.
         """
         template = self.template(
             options,
@@ -162,7 +162,7 @@ class Generator:
         *,
         batch_size: int = 64,
     ) -> list[list[Candidate]]:
-        """Answers each source as `answer` does, with texts, best candidate first."""
+        """Answers each source as `answer` does, but with texts, best candidate first."""
         found = self.answer(sources, template, batch_size=batch_size)
         return [
             self._candidates(source, hypotheses, template)
@@ -203,27 +203,27 @@ class Generator:
         template: SearchRequest,
         on_text: Callable[[str], None],
     ) -> list[Candidate]:
-        """Answers one source as `answer` does, best candidate first. `on_text` gets the best one's
-        text bit by bit, as soon as it is certain; with re-ranking or a `fallback_reply`, that is at
-        the end.
+        """Answers one source as `answer` does, best candidate first. `on_text` receives the text of
+        the best candidate in parts, as soon as they are final; with re-ranking or a
+        `fallback_reply`, that is at the end.
 
         Raises:
             InputError: if the source has no text.
             ConfigError: if there is no second model for re-ranking.
         """
-        text = GrowingText(self.tokenizer)
-        if template.options.rerank_weight or withholds(self.questions, template.options):
+        text = IncrementalDetokenizer(self.tokenizer)
+        if template.options.rerank_weight or may_fall_back(self.questions, template.options):
             (hypotheses,) = self.answer([source], template)
         else:
             search, known = self.new_search(), 0
             search.add([self._request(source, template)])
             while not (done := search.step()):
-                tokens = search.agreed({template.key: known}).get(template.key, ())
+                tokens = search.final_tokens({template.key: known}).get(template.key, ())
                 known += len(tokens)
                 on_text(text.add(tokens))
             ((_, hypotheses),) = done
         candidates = self._candidates(source, hypotheses, template)
-        on_text(text.rest(candidates[0].text))
+        on_text(text.finish(candidates[0].text))
         return candidates
 
     def template(
@@ -249,26 +249,24 @@ class Generator:
             required=[
                 self._constraint_ids("required word", each, blocked) for each in required_words
             ],
-            wants_attention=with_attention,
+            with_attention=with_attention,
         )
 
     def search(
         self, requests: Sequence[Request], *, batch_size: int = 64
     ) -> list[tuple[Hypothesis, ...]]:
-        """Answers all requests; their keys are ignored. Longer sources go first, so that a batch
+        """Answers all requests; their keys are ignored. Longer sources come first, so that a batch
         has little padding."""
         waiting = sorted(range(len(requests)), key=lambda i: requests[i].source_length)
         answers: dict[Hashable, tuple[Hypothesis, ...]] = {}
         search = self.new_search()
         in_search = 0
         while waiting or in_search:
-            # A few sources are encoded together in less time than one by one.
-            if waiting and batch_size - in_search >= min(FEWEST_NEWCOMERS, batch_size):
-                newcomers = [
-                    waiting.pop() for _ in range(min(len(waiting), batch_size - in_search))
-                ]
-                search.add([replace(requests[i], key=i) for i in newcomers])
-                in_search += len(newcomers)
+            # Encoding a few sources together is faster than one by one.
+            if waiting and batch_size - in_search >= min(MIN_ENCODED_TOGETHER, batch_size):
+                joining = [waiting.pop() for _ in range(min(len(waiting), batch_size - in_search))]
+                search.add([replace(requests[i], key=i) for i in joining])
+                in_search += len(joining)
             for key, hypotheses in search.step():
                 answers[key] = hypotheses
                 in_search -= 1

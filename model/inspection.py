@@ -1,4 +1,4 @@
-"""Attention of a model, its soft alignment, as numbers and as a picture."""
+"""Attention weights of a model, its soft alignment, as numbers and as a plot."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 def attention_weights(model: keras.Model, inputs: Any, mask: Any = None) -> Float32 | Float64:
-    """Returns the attention of each output to each step of the source, as in a prediction: with the
-    mask that the input carries, and the current state of a stateful model, which is not changed.
+    """Returns the attention of each output to each step of the source, as in prediction: with the
+    mask of the input and the current state of a stateful model, which is not changed.
 
     Args:
         model: an `AttentionSeq2Seq`, or a model with one inside; built.
-        inputs: what `model` takes.
+        inputs: inputs of `model`.
         mask: bool, `(batch, source_len)`, True at real steps; None: the one that Keras carries.
 
     Returns:
         `(batch, output_length, source_len)`, rows sum to 1, 0 at masked steps.
 
     Raises:
-        ValueError: if `model` is not built, if there is not one `AttentionSeq2Seq` in it, or if it
-            does not call that once.
+        ValueError: if `model` is not built, does not contain exactly one `AttentionSeq2Seq`, or
+            does not call it exactly once.
     """
     if not model.built:
         raise ValueError(f"attention_weights needs a built model. Call {model.name} once before")
@@ -72,8 +72,8 @@ def _attention_model_in(model: keras.Model) -> AttentionSeq2Seq:
 
 
 def kept_state(model: keras.Model) -> list[Any]:
-    """Returns the variables that a call of `model` may change: seeds, and states of stateful
-    layers, which are not among any layer's variables in Keras."""
+    """Returns the variables that a call of `model` may change: seeds, and the states of stateful
+    layers, which Keras does not list among the variables of a layer."""
     states = [
         state
         for layer in model._flatten_layers()
@@ -89,19 +89,19 @@ def plot_attention(
     target: Sequence[str] | None = None,
     axes: Axes | None = None,
 ) -> Axes:
-    """Draws a soft alignment: a row for each output, a column for each source step, dark for much
+    """Plots a soft alignment: a row for each output, a column for each source step, darker for more
     attention. Needs matplotlib.
 
     Args:
         weights: `(target_len, source_len)`, one example of `attention_weights`.
         source, target: names of the columns and of the rows.
-        axes: where to draw; None: on a new figure.
+        axes: axes to draw on; None: those of a new figure.
 
     Returns:
-        the axes; `axes.figure.savefig("alignment.png")` keeps them.
+        the axes; `axes.figure.savefig("alignment.png")` saves the plot.
 
     Raises:
-        ValueError: if the names are not as many as the rows and columns.
+        ValueError: if the number of names does not match the rows or columns.
     """
     import matplotlib.pyplot as plt
 

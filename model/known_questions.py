@@ -1,10 +1,9 @@
-"""The questions that a model knows, and how sure one may be of its reply to a message.
+"""The known questions of a model, and the confidence in its reply to a message.
 
-A network that has learnt answers by heart is as sure of its reply to nonsense as of one to a
-question that it knows: the log-probability of a reply says little. Here a reply is trusted if the
-message is like a question that has this very reply. Two texts are compared by their character
-n-grams, which survive typos and endings, weighted by how few questions have them. Standard library
-only.
+A network that has learnt answers by heart is as sure of its reply to nonsense as of its reply to a
+known question: the log-probability of a reply says little. Here, a reply is trusted if the message
+is similar to a question with this very reply. Texts are compared by their character n-grams, which
+are robust to typos and endings, weighted by inverse document frequency. Standard library only.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from model.config import SearchOptions
 from model.text.normalise import normalise
 
-#: The characters of an n-gram. A word begins and ends with a space.
+#: Lengths of n-grams in characters. A word begins and ends with a space.
 NGRAM_LENGTHS = (2, 3, 4)
 
 _WORD = re.compile(r"\w+")
@@ -26,11 +25,12 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class CheckedReply:
-    """What a person is told.
+    """A reply after the check of its confidence.
 
     Attributes:
-        text: the model's reply, or the fallback reply.
-        confidence: in the model's reply, from 0 to 1; None if the model has no known questions.
+        text: the model's reply or the fallback reply.
+        confidence: confidence in the model's reply, 0 to 1; None if the model has no known
+            questions.
         is_fallback: whether it is the fallback reply; None if the model has no known questions.
     """
 
@@ -43,7 +43,7 @@ class KnownQuestions:
     """Questions and their answers.
 
     Args:
-        pairs: (question, answer), the answer as the model's tokenizer writes it.
+        pairs: (question, answer), with answers as decoded by the model's tokenizer.
     """
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
@@ -57,17 +57,17 @@ class KnownQuestions:
 
     @classmethod
     def parse(cls, content: bytes) -> KnownQuestions:
-        """Parses what `to_bytes` has returned."""
+        """Parses the result of `to_bytes`."""
         lines = content.decode().splitlines()
         return cls((question, answer) for question, _, answer in (x.partition("\t") for x in lines))
 
     def to_bytes(self) -> bytes:
-        """Returns a line for each question: question TAB answer."""
+        """Returns one line per question: question TAB answer."""
         return "".join(f"{normalise(q)}\t{answer}\n" for q, answer in self.pairs).encode()
 
     def confidence(self, message: str, reply: str) -> float:
-        """Returns how similar `message` is to the nearest question whose answer is `reply`, from 0
-        to 1; 0 if none has it."""
+        """Returns the similarity of `message` and the nearest question whose answer is `reply`, 0
+        to 1; 0 if there is none."""
         known = self._by_answer.get(reply)
         if not known:
             return 0.0
@@ -75,8 +75,8 @@ class KnownQuestions:
         return min(1.0, round(max(_dot(vector, each) for each in known), 4))
 
     def vector(self, text: str) -> Mapping[str, float]:
-        """Returns the weights of the text's n-grams, a vector of length 1; empty if it has no
-        letters and digits."""
+        """Returns the weights of the text's n-grams as a unit vector; empty if the text has no
+        letters or digits."""
         return self._weighted(count_ngrams(text))
 
     def _weighted(self, counts: Mapping[str, int]) -> Mapping[str, float]:
@@ -93,13 +93,13 @@ class KnownQuestions:
 def checked_reply(
     questions: KnownQuestions | None, turns: str | Sequence[str], reply: str, options: SearchOptions
 ) -> CheckedReply:
-    """Returns `reply`, or the fallback reply of `options` if its confidence is below theirs.
+    """Returns `reply`, or the fallback reply if its confidence is below `min_confidence`.
 
     Args:
-        questions: that the model knows, if any.
-        turns: a message, or a dialogue, whose last turn is the message.
-        reply: the model's.
-        options: of the search.
+        questions: known questions of the model, if any.
+        turns: a message, or a dialogue whose last turn is the message.
+        reply: reply of the model.
+        options: options of the search.
     """
     if questions is None:
         return CheckedReply(reply)
@@ -109,8 +109,8 @@ def checked_reply(
     return CheckedReply(reply, confidence, is_fallback=False)
 
 
-def withholds(questions: KnownQuestions | None, options: SearchOptions) -> bool:
-    """Tells whether a reply may turn out to be the fallback: nothing of it may be told before."""
+def may_fall_back(questions: KnownQuestions | None, options: SearchOptions) -> bool:
+    """Tells whether a reply may be replaced by the fallback, so that it must not be streamed."""
     return questions is not None and bool(options.fallback_reply)
 
 

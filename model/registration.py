@@ -1,5 +1,5 @@
 """Registration of the networks with Keras as soon as it is loaded, so that
-`keras.saving.load_model` finds them after `import model`, which loads no Keras itself."""
+`keras.saving.load_model` finds them after `import model`, which does not load Keras."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NETWORKS = ("model.networks.tokens", "model.networks.vectors")
 
 
 def register_networks() -> None:
-    """Registers the networks now if Keras is loaded, else when it is first imported."""
+    """Registers the networks now if Keras is loaded, else as soon as it is imported."""
     if "keras" in sys.modules:
         _import_networks()
     else:
@@ -27,7 +27,8 @@ def _import_networks() -> None:
 
 
 class _KerasImport(MetaPathFinder):
-    """A finder that finds Keras as the others do, and registers the networks once it is loaded."""
+    """A finder that delegates to the other finders and registers the networks once Keras is
+    loaded."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -1,4 +1,4 @@
-"""Text to token ids and back, over SentencePiece. Reads no folder and knows no network."""
+"""Text to token ids and back, with SentencePiece. Reads no folder and knows no network."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import sentencepiece
 
 from model.config import TextConfig
 from model.errors import InputError, TokenizerError
-from model.search.blocked import holds_any
+from model.search.blocked import contains_any
 from model.text.normalise import normalise, plain_punctuation
 
 #: The first ids of every tokenizer, in this order; `<sep>` separates the turns of a dialogue.
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")
-#: SentencePiece's mark of the space that a piece begins with.
+#: SentencePiece's mark for a leading space of a piece.
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 PAD_ID, UNK_ID, BOS_ID, EOS_ID, SEP_ID = range(5)
 
-#: Segmentations of a text that pieces are drawn from, and the power of their probabilities.
-SEGMENTATIONS, SHARPNESS = 16, 0.2
+#: Number of segmentations to sample from, and the exponent of their probabilities.
+SAMPLED_SEGMENTATIONS, SAMPLING_ALPHA = 16, 0.2
 
 _TAG = re.compile(r"\u2581?(<[a-z0-9_-]+>)")
 
@@ -32,9 +32,9 @@ class Source:
     """The part of a text or a dialogue that a model reads.
 
     Attributes:
-        ids: its tokens, the end-of-sentence id last.
-        dropped_tokens: number of oldest tokens that are dropped from the turns that are read.
-        dropped_turns: number of older turns that are dropped.
+        ids: its tokens, with the end-of-sentence id last.
+        dropped_tokens: number of oldest tokens dropped from the turns that are read.
+        dropped_turns: number of older turns dropped as a whole.
     """
 
     ids: list[int]
@@ -43,15 +43,15 @@ class Source:
 
 
 class Tokenizer:
-    """A source and a target vocabulary, and the rules that normalise text before.
+    """A source and a target vocabulary, and the rules that normalise texts.
 
     Args:
         text: the rules.
         source_model: bytes of a SentencePiece model.
-        target_model: the same for the target; None if the source's serves both.
+        target_model: the same for the target; None: the source model is used for both.
 
     Raises:
-        TokenizerError: if the bytes are no SentencePiece model, or its first ids are not
+        TokenizerError: if the bytes are not a SentencePiece model, or its first ids are not
             `SPECIAL_PIECES`.
     """
 
@@ -72,8 +72,7 @@ class Tokenizer:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Returns the tags that may begin a source, as `<2de>`: the sources of the training data
-        began with them."""
+        """Returns the tags with which sources of the training data began, such as `<2de>`."""
         found: dict[str, None] = {}  # in the order of the pieces; a word begins with a space
         for i in range(len(SPECIAL_PIECES), self.source_vocab_size):
             tag = _TAG.fullmatch(self._source.id_to_piece(i))
@@ -93,12 +92,12 @@ class Tokenizer:
         Beyond `max_source_tokens` the oldest tokens are dropped.
 
         Raises:
-            InputError: if nothing is left to read: only spaces or control characters.
+            InputError: if there is no text, only spaces or control characters.
         """
         texts = [turns] if isinstance(turns, str) else turns
         spoken = self._spoken(texts)
         recent = spoken[-self.text.context_turns :]
-        ids = _joined([self._source.encode(turn) for turn in recent])
+        ids = _join([self._source.encode(turn) for turn in recent])
         if not ids:
             raise InputError("the message has no text: only spaces or control characters")
         kept = ids[-self.text.max_source_tokens :]
@@ -110,14 +109,14 @@ class Tokenizer:
         return [turn for turn in plain if turn.strip()]
 
     def target_ids(self, text: str) -> list[int]:
-        """Encodes a target, without begin and end of sentence. May be empty."""
+        """Encodes a target, without begin and end of sentence. May return no ids."""
         return list(self._target.encode(normalise_target(text, self.text)))
 
     def constraint_ids(self, text: str, blocked: Sequence[Sequence[int]]) -> list[int]:
-        """Encodes a target text that an answer must contain, to at least one id.
+        """Encodes a target text that an answer must contain, as at least one id.
 
         Raises:
-            InputError: if it has no text, contains a sequence of `blocked`, or characters that no
+            InputError: if it has no text, or contains a sequence of `blocked` or characters that no
                 answer can contain.
         """
         ids = self.target_ids(text)
@@ -125,35 +124,37 @@ class Tokenizer:
             raise InputError("has no text")
         if UNK_ID in ids:
             raise InputError("contains characters that this model cannot write")
-        if holds_any(ids, blocked):
+        if contains_any(ids, blocked):
             raise InputError("contains a blocked word")
         return ids
 
     def whole_source_ids(
         self, sources: Sequence[Sequence[str]], *, draw: Random | None = None
     ) -> list[list[int]]:
-        """Encodes many sources at once, as `source_ids` does, but without cutting them; to an empty
-        list for a source without text.
+        """Encodes many sources at once, as `source_ids` does, but without cutting them; a source
+        without text becomes an empty list.
 
         Args:
             sources: turns of each source.
-            draw: draws the pieces of each text from its likeliest segmentations, for training
-                (Kudo 2018, arXiv:1804.10959); only in a unigram model.
+            draw: samples the segmentation of each text among the likeliest ones, for training (Kudo
+                2018, arXiv:1804.10959); unigram models only.
         """
         recent = [self._spoken(turns)[-self.text.context_turns :] for turns in sources]
-        each_turn = iter(_encoded(self._source, [t for turns in recent for t in turns], draw))
-        return [_joined([next(each_turn) for _ in turns]) for turns in recent]
+        each_turn = iter(_encode_all(self._source, [t for turns in recent for t in turns], draw))
+        return [_join([next(each_turn) for _ in turns]) for turns in recent]
 
     def many_target_ids(
         self, texts: Sequence[str], *, draw: Random | None = None
     ) -> list[list[int]]:
         """Encodes many targets at once, as `target_ids` does; for `draw`, see
         `whole_source_ids`."""
-        return _encoded(self._target, [normalise_target(text, self.text) for text in texts], draw)
+        return _encode_all(
+            self._target, [normalise_target(text, self.text) for text in texts], draw
+        )
 
     def forms(self, word: str) -> list[list[int]]:
-        """Encodes a target word, or phrase, as it is, in lower case and capitalised: each form
-        once.
+        """Encodes a target word or phrase as given, in lower case and capitalised, each distinct
+        form once.
 
         Raises:
             InputError: if it has no text.
@@ -171,7 +172,7 @@ class Tokenizer:
         return str(self._target.decode([int(i) for i in ids if i >= len(SPECIAL_PIECES)]))
 
     def source_pieces(self, ids: Sequence[int]) -> list[str]:
-        """Returns the pieces of source ids, as an attention plot shows them."""
+        """Returns the pieces of source ids, for example for an attention plot."""
         return list(self._source.id_to_piece([int(i) for i in ids]))
 
     def target_pieces(self, ids: Sequence[int]) -> list[str]:
@@ -179,34 +180,35 @@ class Tokenizer:
         return list(self._target.id_to_piece([int(i) for i in ids]))
 
     def target_token(self, token: int) -> str:
-        """Returns the text of one target id, with the space that it begins with."""
+        """Returns the text of one target id, with its leading space."""
         return str(self._target.id_to_piece(int(token))).replace(SPACE, " ")
 
 
-class GrowingText:
-    """The text of target ids that arrive bit by bit, as far as it is certain.
+class IncrementalDetokenizer:
+    """Decoder of target ids that arrive in parts, for streaming.
 
-    The first bytes of a character that consists of several pieces are held back until it is
-    complete.
+    The first bytes of a character made of several pieces are held back until it is complete.
 
     Args:
-        tokenizer: of these ids.
+        tokenizer: tokenizer of these ids.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._ids: list[int] = []
-        self._told = ""
+        self._text = ""
 
     def add(self, ids: Sequence[int]) -> str:
-        """Returns the text that `ids` add to what was returned before; it never changes."""
+        """Adds ids and returns the new final text."""
         self._ids += ids
-        return self.rest(self._tokenizer.target_text(self._ids).rstrip("\N{REPLACEMENT CHARACTER}"))
+        return self.finish(
+            self._tokenizer.target_text(self._ids).rstrip("\N{REPLACEMENT CHARACTER}")
+        )
 
-    def rest(self, text: str) -> str:
-        """Returns what `text` adds to what was returned before."""
-        further = text[len(self._told) :] if text.startswith(self._told) else ""
-        self._told += further
+    def finish(self, text: str) -> str:
+        """Returns the rest of `text`, which must begin with the text returned so far."""
+        further = text[len(self._text) :] if text.startswith(self._text) else ""
+        self._text += further
         return further
 
 
@@ -222,24 +224,26 @@ def normalise_target(text: str, rules: TextConfig) -> str:
     return normalise(plain_punctuation(plain)) if rules.plain_punctuation else plain
 
 
-def _encoded(
+def _encode_all(
     processor: sentencepiece.SentencePieceProcessor, texts: list[str], draw: Random | None
 ) -> list[list[int]]:
     if draw is None:
         return list(processor.encode(texts, num_threads=1))
-    return [_drawn(processor, text, draw) for text in texts]
+    return [_sample_segmentation(processor, text, draw) for text in texts]
 
 
-def _drawn(processor: sentencepiece.SentencePieceProcessor, text: str, draw: Random) -> list[int]:
-    """Draws a segmentation. SentencePiece's own draws differ between processes of one seed."""
-    candidates = processor.nbest_encode(text, nbest_size=SEGMENTATIONS)
+def _sample_segmentation(
+    processor: sentencepiece.SentencePieceProcessor, text: str, draw: Random
+) -> list[int]:
+    """Samples a segmentation. SentencePiece's own samples are not reproducible across processes."""
+    candidates = processor.nbest_encode(text, nbest_size=SAMPLED_SEGMENTATIONS)
     scores = [sum(map(processor.get_score, ids)) for ids in candidates]
-    weights = [math.exp(SHARPNESS * (score - scores[0])) for score in scores]
+    weights = [math.exp(SAMPLING_ALPHA * (score - scores[0])) for score in scores]
     return list(draw.choices(candidates, weights)[0])
 
 
-def _joined(turns: Sequence[list[int]]) -> list[int]:
-    """Joins turns with separators, and appends the end of sentence; empty if they are."""
+def _join(turns: Sequence[list[int]]) -> list[int]:
+    """Joins turns with separators and appends the end of sentence; empty if all turns are."""
     ids: list[int] = []
     for turn in turns:
         ids += [SEP_ID, *turn] if ids else turn
@@ -250,7 +254,9 @@ def _load(model: bytes, side: str) -> sentencepiece.SentencePieceProcessor:
     try:
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     except RuntimeError as error:
-        raise TokenizerError(f"the {side} tokenizer is no SentencePiece model: {error}") from None
+        raise TokenizerError(
+            f"the {side} tokenizer is not a SentencePiece model: {error}"
+        ) from None
     found = tuple(processor.id_to_piece(i) for i in range(min(len(SPECIAL_PIECES), len(processor))))
     if found != SPECIAL_PIECES:
         raise TokenizerError(

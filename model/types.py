@@ -1,4 +1,4 @@
-"""The types of arrays and tensors, each named once."""
+"""Type aliases of arrays and tensors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 #: Indices into an array.
-Places = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
-#: A tensor of whichever framework Keras runs on.
+#: A tensor of the framework that Keras runs on.
 Tensor = Any

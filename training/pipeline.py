@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.config import Task
-from model.folder import require_replaceable
+from model.folder import check_replaceable
 from training.errors import CorpusError
 from training.evaluation.report import evaluate
 from training.export.export import export
@@ -103,7 +103,7 @@ def train(
         CorpusError: if the files hold nothing, or a recipe for other files is there.
         FolderError: if something that is no model lies where it is to be written.
     """
-    require_replaceable(model)
+    check_replaceable(model)
     run = model.with_name(f"{model.name}{RUN_SUFFIX}")
     recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE
     absolute = [str(Path(path).absolute()) for path in paths]

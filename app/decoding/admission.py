@@ -11,7 +11,7 @@ import math
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
-from model.config import MOST_DRAWN
+from model.config import MAX_TOP_K
 from model.search.requests import Request, ScoringRequest
 
 #: Requests that cost more go to the costly lane. A greedy reply of 64 tokens costs 64.
@@ -38,7 +38,7 @@ def cost_of(request: Request) -> float:
     options = request.options
     top_k = options.beam_size + len(request.blocked)
     if options.temperature > 0:
-        top_k += options.top_k or MOST_DRAWN
+        top_k += options.top_k or MAX_TOP_K
     if options.repetition_penalty != 1.0 or options.no_repeat_ngram:
         top_k += options.max_tokens
     steps = options.max_tokens * (1 + top_k / TOP_K_PER_STEP)

@@ -186,7 +186,7 @@ class Lane:
         reported = {
             key: job.tokens_reported for key, job in self.running.items() if job.is_streamed
         }
-        for key, tokens in self._search.agreed(reported).items() if reported else ():
+        for key, tokens in self._search.final_tokens(reported).items() if reported else ():
             self.running[key].tokens_reported += len(tokens)
             self._pending.tokens.append((key, tokens))
 

@@ -80,7 +80,7 @@ class Submit:
         request = self.request
         if isinstance(request, ScoringRequest):
             return Submit, (self.key, replace(request, key=self.key), self.is_streamed)
-        others = request.prefix_ids, request.blocked, request.required, request.wants_attention
+        others = request.prefix_ids, request.blocked, request.required, request.with_attention
         options = _pickle_options(request.options)
         return _rebuild_submit, (self.key, self.is_streamed, options, request.source_ids, *others)
 

@@ -17,7 +17,7 @@ from app.settings import Settings
 from model.config import ModelConfig
 from model.errors import FolderError
 from model.folder import load_folder, load_questions
-from model.known_questions import CheckedReply, KnownQuestions, checked_reply, withholds
+from model.known_questions import CheckedReply, KnownQuestions, checked_reply, may_fall_back
 from model.reranker import Reranker, reranking_kind
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import Tokenizer
@@ -93,7 +93,7 @@ class ServedModel:
         """Returns the answer to `request`, whose source is `turns`, re-ranked if it has a
         `rerank_weight`. `on_tokens` is not called if the reply may turn out to be the fallback. For
         other arguments and errors see `WorkerClient.submit`."""
-        if withholds(self.questions, request.options):
+        if may_fall_back(self.questions, request.options):
             on_tokens = None
         submit = partial(self.client.submit, timeout_seconds=timeout_seconds)
         if self.rerank_client is None or self.reranker is None or not request.options.rerank_weight:

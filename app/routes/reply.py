@@ -39,7 +39,7 @@ from app.telemetry import RequestUsage, record_usage
 from model.config import SearchOptions
 from model.search.options import RequestOptions, implied_decoding
 from model.search.requests import Hypothesis, SearchRequest
-from model.tokenizer import GrowingText, Source
+from model.tokenizer import IncrementalDetokenizer, Source
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {EVENT_STREAM: {}}},
@@ -114,7 +114,7 @@ async def _stream(
     send_event: SendEvent,
 ) -> None:
     """Streams the reply, then sends the complete answer."""
-    text = GrowingText(model.tokenizer)
+    text = IncrementalDetokenizer(model.tokenizer)
 
     def send_delta(further: str) -> None:
         if further:
@@ -128,7 +128,7 @@ async def _stream(
     )
     answer = _answer(model, prompt, hypotheses, started)
     _record(request, [answer])
-    send_delta(text.rest(answer.reply))
+    send_delta(text.finish(answer.reply))
     send_event(event("answer", answer))
 
 
@@ -185,7 +185,7 @@ def _search_request(
         prefix_ids=prefix,
         blocked=blocked,
         required=required,
-        wants_attention=body.with_attention,
+        with_attention=body.with_attention,
     )
 
 
@@ -232,7 +232,7 @@ def _answer(
         is_fallback=best.is_fallback,
         candidates=candidates,
         source_tokens=(
-            model.tokenizer.source_pieces(search.source_ids) if search.wants_attention else None
+            model.tokenizer.source_pieces(search.source_ids) if search.with_attention else None
         ),
         model=model.config.name,
         usage=Usage(

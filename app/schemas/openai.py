@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from typing_extensions import TypedDict  # before Python 3.12, pydantic needs this one
 
-from model.config import MOST_DRAWN
+from model.config import MAX_TOP_K
 
 #: OpenAI fields that the models do not support, and the values that have no effect.
 NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
@@ -93,7 +93,7 @@ class _Sampling(_Lenient):
     seed: int | None = Field(None, description="the same seed gives the same samples")
     stream: bool | None = Field(None, description="stream the reply while it is generated")
     stream_options: StreamOptions | None = None
-    top_k: int | None = Field(None, ge=0, le=MOST_DRAWN, description="as in POST /reply")
+    top_k: int | None = Field(None, ge=0, le=MAX_TOP_K, description="as in POST /reply")
     beam_size: int | None = Field(None, ge=1, description="as in POST /reply")
     length_penalty: float | None = Field(None, ge=0.0, le=5.0, description="as in POST /reply")
     repetition_penalty: float | None = Field(None, ge=1.0, le=10.0, description="as in POST /reply")

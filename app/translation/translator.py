@@ -304,7 +304,7 @@ class Translator:
             options,
             blocked=blocked_sequences(tokenizer, options),
             required=required,
-            wants_attention=attends,
+            with_attention=attends,
         )
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Engines, which run networks behind the decoding contract. Choosing one imports only that one."""
+"""Engines, which implement the decoding contract. Only the chosen engine is imported."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from model.errors import EngineError
 from model.folder import GRAPH_FILES, ModelFolder
 from model.quiet import keep_libraries_out_of_home, quiet_framework
 
-# ONNX Runtime sends telemetry to its maker unless this is set when it is imported: it looks names
-# up at once, and leaves a machine id in the home folder. Every import of it in this program comes
-# after that of this package.
+# ONNX Runtime sends telemetry to its maker unless this is set before it is imported: it makes DNS
+# look-ups at once and leaves a machine id in the home folder. This program always imports it after
+# this package.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 logger = logging.getLogger(__name__)
@@ -26,14 +26,14 @@ EngineName = Literal["auto", "keras", "onnx", "onnx-int8"]
 
 
 def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int = 0) -> Engine:
-    """Builds the engine `name` for `folder`. `threads` are those per ONNX Runtime operator; 0: one
-    for each core.
+    """Builds the engine `name` for `folder`. `threads` is the number of threads per ONNX Runtime
+    operator; 0: one per core.
 
-    `auto` takes Keras if its framework sees a GPU, else ONNX Runtime if the folder has graphs (int8
-    before float32), else Keras. It logs which, and why.
+    `auto` chooses Keras if its framework sees a GPU, else ONNX Runtime if the folder has graphs
+    (int8 before float32), else Keras. It logs its choice and the reason.
 
     Raises:
-        EngineError: if that engine, or a package that it needs, is absent.
+        EngineError: if the engine, or a package that it needs, is missing.
         FolderError: if weights or graphs do not fit.
     """
     if name not in get_args(EngineName):
@@ -59,14 +59,14 @@ def load_engine(folder: ModelFolder, name: EngineName = "auto", *, threads: int 
 
 
 def best_engine(folder: ModelFolder) -> EngineName:
-    """Returns the fastest engine here for `folder`, which `auto` takes. Logs why."""
+    """Returns the fastest available engine for `folder`, the choice of `auto`. Logs the reason."""
     name, reason = _choose_engine(folder)
     logger.info("engine %s for %s: %s", name, folder.path, reason)
     return name
 
 
 def _choose_engine(folder: ModelFolder) -> tuple[EngineName, str]:
-    """Returns the fastest engine, and the reason."""
+    """Returns the fastest engine and the reason."""
     graphs: EngineName | None = None
     if find_spec("onnxruntime"):
         if set(GRAPH_FILES["int8"]) <= set(folder.config.sha256):
@@ -83,14 +83,14 @@ def _choose_engine(folder: ModelFolder) -> tuple[EngineName, str]:
 
 
 def has_gpu_device() -> bool:
-    """Tells whether there may be a GPU that a framework can use. If False there is none, and no
-    framework has to be loaded to find out."""
+    """Tells whether there may be a usable GPU. If False, there is none, and no framework needs to
+    be loaded to find out."""
     return any(next(Path("/dev").glob(name), None) for name in ("nvidia[0-9]*", "dxg", "kfd"))
 
 
 def framework_sees_gpu() -> bool:
-    """Tells whether Keras' framework sees a GPU. It is loaded in a process of its own, since that
-    takes seconds, and half a gigabyte that a server without a GPU has no use for."""
+    """Tells whether Keras' framework sees a GPU. Loads the framework in another process, since it
+    takes seconds and half a gigabyte of memory, which a server without a GPU does not need."""
     keep_libraries_out_of_home()
     program = "import sys, model.engine.compiled as c; sys.exit(not c.prepare_device())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)

@@ -11,13 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
-#: NVIDIA devices from here on multiply bfloat16 in their tensor cores.
-LEAST_CAPABILITY_OF_BFLOAT16 = 8.0
+#: Compute capability from which NVIDIA devices multiply bfloat16 in their tensor cores.
+MIN_BFLOAT16_CAPABILITY = 8.0
 
 
 def prepare_device() -> bool:
-    """Tells whether there is a GPU, and lets its memory be allocated as needed, not all at once:
-    call this before anything is computed."""
+    """Tells whether there is a GPU, and makes the framework allocate its memory as needed instead
+    of all at once. Call this before any computation."""
     if keras.backend.backend() == "jax":
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         import jax
@@ -35,13 +35,13 @@ def prepare_device() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def multiplies_bfloat16() -> bool:
+def has_fast_bfloat16() -> bool:
     """Tells whether the GPU multiplies bfloat16 faster than float32. Needs a GPU."""
     if keras.backend.backend() == "jax":
         import jax
 
         capability = getattr(jax.devices()[0], "compute_capability", "0")
-        return float(capability) >= LEAST_CAPABILITY_OF_BFLOAT16
+        return float(capability) >= MIN_BFLOAT16_CAPABILITY
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -49,7 +49,7 @@ def multiplies_bfloat16() -> bool:
             tf.config.list_physical_devices("GPU")[0]
         )
         major, minor = details.get("compute_capability", (0, 0))
-        return float(f"{major}.{minor}") >= LEAST_CAPABILITY_OF_BFLOAT16
+        return float(f"{major}.{minor}") >= MIN_BFLOAT16_CAPABILITY
     import torch
 
     return bool(torch.cuda.is_bf16_supported())
@@ -64,17 +64,17 @@ def compiled(
     donated: tuple[int, ...] = (),
     on_compile: Callable[[], None] = lambda: None,
 ) -> Callable[..., Any]:
-    """Returns `function` compiled, so that no Python runs, if the backend has a compiler.
+    """Returns a compiled `function`, which runs no Python, if the backend has a compiler.
 
     Args:
-        function: of tensors, or arrays, and nests of tensors; reads the weights of `network` and no
-            others.
-        network: calls use its weights of that moment.
-        has_static_shapes: compile with XLA, once for each combination of shapes. JAX knows no
-            other way. On TensorFlow the alternative is a graph with open shapes, which is faster
-            on a CPU.
-        constants: positions of arguments that are no tensors; each value is compiled for itself.
-        donated: positions of arguments whose memory the results may take, on JAX.
+        function: a function of tensors, arrays and nested tensors; it reads no weights but those of
+            `network`.
+        network: calls use its current weights.
+        has_static_shapes: whether to compile with XLA, once per combination of shapes. JAX always
+            does. On TensorFlow the alternative is a graph with dynamic shapes, which is faster on
+            a CPU.
+        constants: positions of arguments that are not tensors; each value is compiled separately.
+        donated: positions of arguments whose memory the results may reuse, on JAX.
         on_compile: called whenever a program is compiled.
     """
     if keras.backend.backend() == "tensorflow":
@@ -95,7 +95,7 @@ def compiled(
 
 
 def _tensor(argument: Any) -> Any:
-    """Returns an array as a tensor, and anything else as it is."""
+    """Converts an array to a tensor; returns anything else unchanged."""
     is_array = isinstance(argument, np.ndarray)
     return keras.ops.convert_to_tensor(argument) if is_array else argument
 
@@ -124,10 +124,9 @@ def _compiled_by_jax(
     return lambda *arguments: jitted([each.value for each in variables], *arguments)
 
 
-def keep_programs() -> None:
-    """Lets JAX keep compiled programs in a folder, so that the next start takes them from there:
-    where `JAX_COMPILATION_CACHE_DIR` says, or in the user's cache if that can be written. Call this
-    before anything is computed."""
+def enable_compilation_cache() -> None:
+    """Makes JAX cache compiled programs for the next start, in `JAX_COMPILATION_CACHE_DIR` or in
+    the user's cache folder if that is writable. Call this before any computation."""
     if keras.backend.backend() != "jax":
         return
     import jax

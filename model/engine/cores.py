@@ -1,4 +1,4 @@
-"""The number of cores that the system, an affinity mask and a container's quota give a process."""
+"""The number of cores that the system, the affinity mask and the container's quota allow."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ _ROOT = Path("/")
 
 
 def usable_cores(root: Path = _ROOT) -> int:
-    """Returns the number of cores for this process, >= 1: those that it may run on, or fewer if a
-    Linux control group (version 1 or 2) limits its time. `root` contains `proc` and `sys`."""
+    """Returns the number of cores available to this process, >= 1: those that it may run on, or
+    fewer if a Linux control group (version 1 or 2) limits its time. `root` contains `proc` and
+    `sys`."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min([cores or 1, *(math.ceil(quota) for quota in _quotas(root))]))
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """Yields the number of cores of each control group around this process that has a limit."""
+    """Yields the number of cores allowed by each control group of this process that has a limit."""
     groups = root / "sys/fs/cgroup"
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -35,7 +36,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def _share(quota: str = "", period: str = "") -> Iterator[float]:
-    """Yields `quota` / `period` if both are numbers: `max` and -1 are no limit."""
+    """Yields `quota` / `period` if both are numbers; `max` and -1 mean no limit."""
     if quota.strip().isdigit() and period.strip().isdigit():
         yield int(quota) / int(period)
 

@@ -1,17 +1,17 @@
-"""The decoding contract over a Keras network, compiled where the backend can.
+"""The decoding contract over a Keras network, compiled if the backend has a compiler.
 
-A compiler that must know all shapes makes a program for each combination. So there are few sizes,
-and few programs depend on two of them:
+A compiler with static shapes compiles one program per combination of shapes. So there are only a
+few sizes, and few programs depend on two of them:
 
     encode  sources, source length  to tensors with room for the longest source and history
-    place   sources, rows           copies them into a table; or a table into one of another size
+    place   sources, rows           copies them to a table, or a table to one of another size
     merge   rows                    replaces some rows of a table
-    step    rows, source length     reads as much of the room as the rows in use need; of that for
-            (, tokens read)         histories too, where there are any
-    rank    rows, top_k             where a step's own candidates are too few
+    step    rows, source length     reads only as much of the tensors, and of histories if there
+            (, tokens read)         are any, as the rows in use need
+    rank    rows, top_k             if the candidates of the step itself are too few
 
-`warm_up` runs each in all sizes within the limits. A step copies one array to the device, and one
-back.
+`warm_up` runs each of them in all sizes within the limits. A step copies one array to the device
+and one back.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from keras import ops
 from model.contract import Limits, StepResult
 from model.engine.compiled import (
     compiled,
-    keep_programs,
-    multiplies_bfloat16,
+    enable_compilation_cache,
+    has_fast_bfloat16,
     prepare_device,
 )
 from model.engine.sizes import round_up, sizes_up_to
@@ -37,16 +37,16 @@ from model.folder import WEIGHTS_FILE, ModelFolder
 from model.layers.decoders import Memory
 from model.networks.tokens import PAD_ID, TokenSeq2Seq
 from model.slots import resized
-from model.types import Array, Bool, Int32, Places, Tensor
+from model.types import Array, Bool, Indices, Int32, Tensor
 
-#: The fewest rows of a step. A matrix product of one row takes another path than one of several,
-#: and rounds differently: a request alone would not get what it gets in a batch.
-FEWEST_ROWS = 2
+#: Minimum number of rows of a step. Matrix products with a single row use another kernel, which
+#: rounds differently: a request alone would not get the same answer as in a batch.
+MIN_ROWS = 2
 
-#: The likeliest tokens, and the wanted ones, of which every step tells the log-probabilities.
-RANKED, WANTED = 16, 16
+#: Numbers of likeliest tokens and of wanted tokens whose log-probabilities every step returns.
+DEFAULT_TOP_K, WANTED_CHUNK = 16, 16
 
-#: How many of a table's tensors are its memory. Those of its state follow.
+#: Number of memory tensors of a table. The tensors of its state follow.
 MEMORY_SIZE = len(Memory._fields)
 
 
@@ -56,7 +56,7 @@ class EncodedSources:
 
     Attributes:
         lengths: int32 `(sources,)`.
-        tensors: the memory and the decoder's state, each `(at least sources, ...)`.
+        tensors: memory and decoder state, each `(at least sources, ...)`.
     """
 
     lengths: Int32
@@ -66,7 +66,7 @@ class EncodedSources:
 class KerasTable:
     """Slots of a network. See `model.contract.StateTable`.
 
-    Every row has a copy of its source, which is made when the source is inserted.
+    Every row has its own copy of its source, made when the source is inserted.
 
     Args:
         engine: runs the network.
@@ -80,7 +80,7 @@ class KerasTable:
         self._lengths: Int32 = np.zeros(0, np.int32)  # of the sources, 0 in free slots
         self._read: Int32 = np.zeros(0, np.int32)  # tokens that each slot has read
 
-    def insert(self, slots: Places, encoded: EncodedSources, sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: EncodedSources, sources: Indices) -> None:
         count = max(len(self._lengths), int(slots.max()) + 1)
         lengths, read = (resized(each, count).copy() for each in (self._lengths, self._read))
         lengths[slots], read[slots] = encoded.lengths[sources], 0
@@ -91,7 +91,7 @@ class KerasTable:
         )
         self._lengths, self._read = lengths, read
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         places = np.arange(len(self._lengths) * self._width).reshape(-1, self._width)
         places[slots] = places[origins]
         self._tensors = self._engine.place(self._tensors, places.ravel(), int(self._lengths.max()))
@@ -99,7 +99,7 @@ class KerasTable:
             array[slots] = array[origins]
         self.free(origins)
 
-    def free(self, slots: Places) -> None:
+    def free(self, slots: Indices) -> None:
         self._lengths[slots] = self._read[slots] = 0
 
     def step(
@@ -114,20 +114,20 @@ class KerasTable:
         self._lengths = self._lengths[: len(tokens)]
         self._read = self._read[: len(tokens)] + (self._lengths > 0)
         longest, read = int(self._lengths.max()), int(self._read.max())
-        tensors = self._engine.fitted(self._tensors, tokens.size, longest, read)
+        tensors = self._engine.resized_table(self._tensors, tokens.size, longest, read)
         named = np.zeros((tokens.size, 0), np.int32)
         if wanted is not None:
             named = wanted.clip(min=0).reshape(tokens.size, -1)
         continued = np.arange(tokens.size) if parents is None else parents.ravel()
         rows = np.column_stack([continued, tokens.ravel(), named]).astype(np.int32)
-        told, state = self._engine.step(tensors, rows, top_k, longest, read, with_attention)
+        outputs, state = self._engine.step(tensors, rows, top_k, longest, read, with_attention)
         self._tensors = [*tensors[:MEMORY_SIZE], *state]
-        by_slot = [each.reshape(*tokens.shape, -1) for each in told]
+        by_slot = [each.reshape(*tokens.shape, -1) for each in outputs]
         attention_weights = by_slot.pop() if with_attention else None
-        first, size = by_slot[0], (by_slot[0].shape[2] - WANTED) // 2
+        first, size = by_slot[0], (by_slot[0].shape[2] - WANTED_CHUNK) // 2
         wanted_logprobs = None
         if wanted is not None:
-            every = np.concatenate([each[:, :, -WANTED:] for each in by_slot], axis=2)
+            every = np.concatenate([each[:, :, -WANTED_CHUNK:] for each in by_slot], axis=2)
             wanted_logprobs = every[:, :, : wanted.shape[2]]
         return StepResult(
             first[:, :, :size].astype(np.int32)[:, :, :top_k],
@@ -141,9 +141,9 @@ class KerasEngine:
     """Runs a network. See `model.contract.Engine`.
 
     Args:
-        network: with its weights, which must not change any more.
+        network: a network with its final weights.
         has_static_shapes: whether to compile with XLA, once for each of a few sizes. None: on a
-            GPU, and on JAX, which knows no other way. PyTorch computes without a compiler.
+            GPU, and always on JAX. PyTorch uses no compiler.
     """
 
     has_shortlist = False
@@ -158,7 +158,7 @@ class KerasEngine:
         self._limits = Limits(0, 0, 0)
         if has_static_shapes:
             _use_no_cudnn(network)
-        # Kept apart: transposed once, not at every step.
+        # Stored separately, so that it is transposed once and not at every step.
         self._projection = network.projection.matrix()
         self._vocab_size = network.config.target_vocab_size
         build = partial(
@@ -177,15 +177,15 @@ class KerasEngine:
 
     @classmethod
     def load(cls, folder: ModelFolder) -> KerasEngine:
-        """Builds the engine for a verified folder. Weights are bfloat16 on a GPU where that is
+        """Builds the engine for a verified folder. On a GPU, weights are bfloat16 if that is
         faster.
 
         Raises:
             FolderError: if the weights do not fit the network that config.json describes.
         """
         on_gpu = prepare_device()
-        keep_programs()
-        is_half = on_gpu and keras.backend.backend() != "torch" and multiplies_bfloat16()
+        enable_compilation_cache()
+        is_half = on_gpu and keras.backend.backend() != "torch" and has_fast_bfloat16()
         return cls(load_network(folder, "bfloat16" if is_half else "float32"))
 
     def warm_up(self, limits: Limits) -> None:
@@ -203,8 +203,8 @@ class KerasEngine:
             self._warm_up_steps(self.insert(tables[0], tables[0], none, longest))
 
     def _warm_up_steps(self, tensors: list[Tensor]) -> None:
-        """Takes a step of each size for a table."""
-        rows = np.zeros((len(tensors[0]), 2 + WANTED + 1), np.int32)
+        """Runs a step of each size on a table."""
+        rows = np.zeros((len(tensors[0]), 2 + WANTED_CHUNK + 1), np.int32)
         histories = (
             sizes_up_to(self._limits.target_tokens)
             if any(map(_is_history, tensors[MEMORY_SIZE:]))
@@ -223,10 +223,10 @@ class KerasEngine:
         rows, source_len = source_ids.shape
         shape = self.rows(rows), self._size(source_len, self._limits.source_tokens)
         lengths = resized(source_lengths.astype(np.int32), shape[0])
-        lengths[rows:] = 1  # a row without tokens has no numbers
+        lengths[rows:] = 1  # a row without tokens would give NaN
         inside = np.arange(shape[1]) < lengths[:, None]
         padded = np.where(inside, resized(source_ids, *shape), PAD_ID).astype(np.int32)
-        room = self._room(source_len) if self._is_static else None
+        room = self._source_room(source_len) if self._is_static else None
         tensors = self._encode(padded, inside, room, self._limits.target_tokens)
         return EncodedSources(lengths[:rows], list(tensors))
 
@@ -236,22 +236,22 @@ class KerasEngine:
     def place(
         self,
         tensors: list[Tensor],
-        places: Places,
+        places: Indices,
         longest: int,
-        beside: list[Tensor] | None = None,
+        like: list[Tensor] | None = None,
     ) -> list[Tensor]:
-        """Returns a table with the rows `places` of `tensors`, and maybe more; with room for
-        sources of `longest` tokens, and for the histories of `beside`."""
+        """Returns a table with the rows `places` of `tensors`, and possibly more, with room for
+        sources of `longest` tokens and for the histories of `like`."""
         rows = resized(places.clip(min=0).astype(np.int32), self.rows(len(places)))
-        sizes = zip(_lengths(tensors), _lengths(beside or tensors), strict=True)
-        room = (self._room(longest),) * MEMORY_SIZE
+        sizes = zip(_lengths(tensors), _lengths(like or tensors), strict=True)
+        room = (self._source_room(longest),) * MEMORY_SIZE
         return list(self._place(tensors, rows, room + tuple(map(max, sizes))[MEMORY_SIZE:]))
 
     def insert(
-        self, tensors: list[Tensor], encoded: list[Tensor], places: Places, longest: int
+        self, tensors: list[Tensor], encoded: list[Tensor], places: Indices, longest: int
     ) -> list[Tensor]:
-        """Returns the table `tensors`, which may have none, with rows of `encoded` at the rows
-        whose `places` are not -1."""
+        """Returns the table `tensors`, which may be empty, with rows of `encoded` at the rows whose
+        `places` are not -1."""
         new = self.place(encoded, places, longest, tensors)
         if not tensors:
             return new
@@ -261,12 +261,14 @@ class KerasEngine:
         is_new = resized(places, len(new[0])) >= 0
         return list(self._merge(tensors, new, is_new))
 
-    def fitted(self, tensors: list[Tensor], rows: int, longest: int, read: int) -> list[Tensor]:
-        """Returns the table `tensors` with the size that its first `rows` need, whose sources have
-        up to `longest` tokens and that will have read up to `read`."""
+    def resized_table(
+        self, tensors: list[Tensor], rows: int, longest: int, read: int
+    ) -> list[Tensor]:
+        """Returns the table `tensors`, resized for its first `rows`, whose sources have up to
+        `longest` tokens and which will have read up to `read` tokens."""
         memory, state = tensors[:MEMORY_SIZE], tensors[MEMORY_SIZE:]
         tensors = [*memory, *self._network.decoder.make_room(state, read)]
-        if (len(tensors[0]), _lengths(tensors)[0]) == (self.rows(rows), self._room(longest)):
+        if (len(tensors[0]), _lengths(tensors)[0]) == (self.rows(rows), self._source_room(longest)):
             return tensors
         return self.place(tensors, np.arange(rows), longest)
 
@@ -279,49 +281,50 @@ class KerasEngine:
         read: int,
         with_attention: bool = False,
     ) -> tuple[list[Array], list[Tensor]]:
-        """Takes a step of the first rows of a table.
+        """Runs a step on the first rows of a table.
 
         Args:
-            tensors: the table. Its state is used up.
-            rows: `(rows, 2 + n)`: which row each continues, what it reads, n wanted tokens.
+            tensors: the table; its state is consumed.
+            rows: `(rows, 2 + n)`: the row that each one continues, the token that it reads, n
+                wanted tokens.
             top_k, with_attention: see `model.contract.StateTable.step`.
-            longest: tokens of the longest source.
-            read: tokens of the longest history, with this one.
+            longest: number of tokens of the longest source.
+            read: number of tokens of the longest history, including this one.
 
         Returns:
-            what `_run_rank` does, for each `WANTED` of the wanted tokens, and the attention weights
-            if they are asked for, `(rows, ...)` each; the next state.
+            what `_run_rank` does, for each `WANTED_CHUNK` of the wanted tokens, and the attention
+            weights if they are asked for, `(rows, ...)` each; the next state.
         """
-        wanted = np.split(rows[:, 2:], range(WANTED, rows.shape[1] - 2, WANTED), axis=1)
-        shape = len(tensors[0]), 2 + WANTED
+        wanted = np.split(rows[:, 2:], range(WANTED_CHUNK, rows.shape[1] - 2, WANTED_CHUNK), axis=1)
+        shape = len(tensors[0]), 2 + WANTED_CHUNK
         inputs = [resized(np.column_stack([rows[:, :2], each]), *shape) for each in wanted]
         memory, state = tensors[:MEMORY_SIZE], tensors[MEMORY_SIZE:]
-        parts = self._part(memory, longest), self._part(state, read)
+        parts = self._sliced_length(memory, longest), self._sliced_length(state, read)
         logits, ranked, attention_weights, state = self._step(
             memory, state, inputs[0], self._projection, *parts
         )
-        if top_k > RANKED:
+        if top_k > DEFAULT_TOP_K:
             size = round_up(min(top_k, self._vocab_size), self._vocab_size)
             ranked = self._rank(logits, inputs[0], size)
-        told = [ranked, *(self._rank(logits, each, RANKED) for each in inputs[1:])]
+        outputs = [ranked, *(self._rank(logits, each, DEFAULT_TOP_K) for each in inputs[1:])]
         if with_attention:
-            told.append(attention_weights)
-        return [_array(each)[: len(rows)] for each in told], list(state)
+            outputs.append(attention_weights)
+        return [_array(each)[: len(rows)] for each in outputs], list(state)
 
     def rows(self, rows: int) -> int:
-        """Returns how many rows to compute, for so many at least."""
-        return max(FEWEST_ROWS, self._size(rows, self._limits.rows))
+        """Returns the number of rows to compute for at least `rows` rows."""
+        return max(MIN_ROWS, self._size(rows, self._limits.rows))
 
     def _size(self, size: int, limit: int) -> int:
         """Returns the static size for `size`."""
         return round_up(size, limit) if self._is_static else size
 
-    def _room(self, longest: int) -> int:
-        """Returns the room for a source in tables whose longest one has `longest` tokens."""
+    def _source_room(self, longest: int) -> int:
+        """Returns the room per source in tables whose longest source has `longest` tokens."""
         return self._size(max(longest, self._limits.source_tokens), self._limits.source_tokens)
 
-    def _part(self, tensors: list[Tensor], used: int) -> int | None:
-        """Returns how much of the room in `tensors` a step reads; None: all."""
+    def _sliced_length(self, tensors: list[Tensor], used: int) -> int | None:
+        """Returns how much of the room in `tensors` a step reads; None: all of it."""
         room = max((each.shape[1] for each in tensors if len(each.shape) == 3), default=0)
         size = self._size(used, room)
         return size if self._is_static and size < room else None
@@ -356,13 +359,14 @@ class KerasEngine:
                 ops.slice_update(each, (0, 0, 0), new) if _is_history(each) else new
                 for each, new in zip(state, own, strict=True)
             ]
-        ranked = _run_rank(logits, inputs, RANKED)
+        ranked = _run_rank(logits, inputs, DEFAULT_TOP_K)
         return logits, ranked, ops.cast(attention_weights, "float32"), own
 
 
 def _run_rank(logits: Tensor, inputs: Tensor, top_k: int) -> Tensor:
     """Returns the likeliest tokens of each row, their log-probabilities, and those of the wanted
-    tokens, in one array, which is copied at once: float32 holds integers up to 2**24."""
+    tokens, in one array, so that there is a single copy: float32 represents integers up to
+    2**24."""
     total = ops.logsumexp(logits, axis=-1, keepdims=True)
     best_logits, best = ops.top_k(logits, min(top_k, logits.shape[-1]))
     wanted = ops.take_along_axis(logits, inputs[:, 2:], axis=-1)
@@ -371,8 +375,8 @@ def _run_rank(logits: Tensor, inputs: Tensor, top_k: int) -> Tensor:
 
 
 def _run_place(tensors: list[Tensor], places: Tensor, lengths: tuple[int, ...]) -> list[Tensor]:
-    fitted = (_fit(each, length) for each, length in zip(tensors, lengths, strict=True))
-    return [ops.take(each, places, axis=0) for each in fitted]
+    resized_table = (_fit(each, length) for each, length in zip(tensors, lengths, strict=True))
+    return [ops.take(each, places, axis=0) for each in resized_table]
 
 
 def _run_merge(tensors: list[Tensor], new: list[Tensor], is_new: Tensor) -> list[Tensor]:
@@ -383,12 +387,12 @@ def _run_merge(tensors: list[Tensor], new: list[Tensor], is_new: Tensor) -> list
 
 
 def _is_history(state: Tensor) -> bool:
-    """Tells whether a tensor of a state grows with the tokens read."""
+    """Tells whether a state tensor grows with the tokens read."""
     return len(state.shape) == 3
 
 
 def _lengths(tensors: list[Tensor]) -> tuple[int, ...]:
-    """Returns the size of each along its second axis, 1 where it has none."""
+    """Returns the size of each tensor along its second axis, 1 if it has none."""
     return tuple(each.shape[1] if len(each.shape) > 1 else 1 for each in tensors)
 
 
@@ -418,13 +422,13 @@ def load_network(folder: ModelFolder, dtype: str = "float32") -> TokenSeq2Seq:
     except (ValueError, KeyError, OSError) as error:
         raise FolderError(
             f"{folder.path / WEIGHTS_FILE}: does not fit the network in config.json. "
-            f"Export the folder anew. ({error})"
+            f"Export the folder again. ({error})"
         ) from None
     return network
 
 
 def _use_no_cudnn(network: TokenSeq2Seq) -> None:
-    """Switches cuDNN's recurrent layers off, which XLA cannot compile; it has loops of its own."""
+    """Disables cuDNN's recurrent layers, which XLA cannot compile; it has its own loops."""
     for layer in network._flatten_layers():
         if hasattr(layer, "use_cudnn"):
             layer.use_cudnn = False

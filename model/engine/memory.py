@@ -1,4 +1,4 @@
-"""Encoded sources in fixed slots, as the steps of ONNX graphs read them."""
+"""Encoded sources in fixed slots, as read by the steps of ONNX graphs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.slots import as_slice
-from model.types import Array, Float32, Int32, Places
+from model.types import Array, Float32, Indices, Int32
 
-#: Added to the energies of padding.
-NO_TOKEN = -1e9
+#: Energy added at padding.
+PADDING_ENERGY = -1e9
 
-#: The axis of source positions; arrays of other names have none.
+#: The axis of source positions; other arrays have none.
 SOURCE_AXIS = {"keys": -1, "values": -2, "padding": -1}
 
-#: The slots that are allocated at first, if there are several sources.
-FEWEST_SLOTS = 8
+#: Number of slots that are allocated at first, if there are several sources.
+MIN_SLOTS = 8
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class EncodedSources:
 
 
 class SourceMemory:
-    """The sources of a table, one in each slot. All numbers are finite, in free slots too.
+    """The sources of a table, one per slot. All numbers are finite, even in free slots.
 
     Args:
-        names: of the arrays that it keeps.
+        names: names of the arrays to store.
 
     Attributes:
-        arrays: by name, `(slots that there is room for, ...)`.
-        lengths: int32, of the source in each slot, 0 in free ones.
+        arrays: arrays by name, `(allocated slots, ...)`.
+        lengths: int32, length of the source in each slot, 0 in free slots.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -57,17 +57,22 @@ class SourceMemory:
         self.arrays: dict[str, Array] = {}
         self.lengths: Int32 = np.zeros(0, np.int32)
 
-    def insert(self, slots: Places, parts: Sequence[tuple[EncodedSources, Places]]) -> None:
-        """Writes sources over `slots` `(n,)`: of each part the given rows, in order. If it raises
-        an error, no slot in use has changed."""
+    def insert(self, slots: Indices, parts: Sequence[tuple[EncodedSources, Indices]]) -> None:
+        """Writes sources to `slots` `(n,)`: the given rows of each part, in order. If it raises an
+        error, no slot in use has changed."""
         lengths = np.concatenate([part.lengths[rows] for part, rows in parts])
-        staying = self.lengths.copy()
-        staying[slots[slots < len(staying)]] = 0
+        kept = self.lengths.copy()
+        kept[slots[slots < len(kept)]] = 0
         (first, rows), *others = parts
-        if not others and not staying.any() and _are_all(first, slots) and _are_all(first, rows):
-            self._take(first)
+        if (
+            not others
+            and not kept.any()
+            and _selects_all(first, slots)
+            and _selects_all(first, rows)
+        ):
+            self._adopt(first)
             return
-        longest = max(int(staying.max(initial=0)), int(lengths.max()))
+        longest = max(int(kept.max(initial=0)), int(lengths.max()))
         self._make_room(int(slots.max()) + 1, longest, like=first)
         self.arrays["padding"][slots] = _padding(lengths, self._source_len)
         begin = 0
@@ -76,17 +81,17 @@ class SourceMemory:
             begin += len(rows)
             for name, array in self.arrays.items():
                 if name != "padding":
-                    _put(array, own, part.arrays[name][rows], SOURCE_AXIS.get(name))
+                    _copy_into(array, own, part.arrays[name][rows], SOURCE_AXIS.get(name))
         self.lengths[slots] = lengths
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         """Moves the sources in `origins` `(n,)` to `slots` `(n,)`."""
         for array in (*self.arrays.values(), self.lengths):
             array[slots] = array[origins]
         self.lengths[origins] = 0
 
     def first(self, count: int) -> dict[str, Array]:
-        """Returns the arrays of the first `count` slots, and frees all others."""
+        """Returns the arrays of the first `count` slots and frees all others."""
         self.lengths[count:] = 0
         return {name: array[:count] for name, array in self.arrays.items()}
 
@@ -94,43 +99,43 @@ class SourceMemory:
     def _source_len(self) -> int:
         return int(self.arrays["padding"].shape[-1]) if self.arrays else 0
 
-    def _take(self, sources: EncodedSources) -> None:
-        """Keeps the arrays of the only sources, without a copy."""
+    def _adopt(self, sources: EncodedSources) -> None:
+        """Stores the arrays of the only sources without a copy."""
         self.lengths = sources.lengths.copy()
         self.arrays = {name: sources.arrays[name] for name in self._names if name != "padding"}
         self.arrays["padding"] = _padding(self.lengths, int(self.lengths.max()))
 
     def _make_room(self, slots: int, longest: int, like: EncodedSources) -> None:
-        """Makes room for so many slots, and for sources of `longest` tokens."""
+        """Makes room for this many slots and for sources of `longest` tokens."""
         count, source_len = len(self.lengths), self._source_len
         if slots > count:
-            count = max(slots, 2 * count, FEWEST_SLOTS)
+            count = max(slots, 2 * count, MIN_SLOTS)
         size = bucket(longest)
         if longest > source_len or 2 * size <= source_len:
             source_len = size
         if (count, source_len) == (len(self.lengths), self._source_len):
             return
-        staying = np.flatnonzero(self.lengths)
+        kept = np.flatnonzero(self.lengths)
         lengths = np.zeros(count, np.int32)
-        lengths[staying] = self.lengths[staying]
+        lengths[kept] = self.lengths[kept]
         grown = {"padding": _padding(lengths, source_len)}
         for name in self._names:
             if name != "padding":
                 grown[name] = _empty_like(
                     like.arrays[name], count, SOURCE_AXIS.get(name), source_len
                 )
-                if staying.size:
-                    _put(grown[name], staying, self.arrays[name][staying], SOURCE_AXIS.get(name))
+                if kept.size:
+                    _copy_into(grown[name], kept, self.arrays[name][kept], SOURCE_AXIS.get(name))
         self.arrays, self.lengths = grown, lengths
 
 
-def _are_all(sources: EncodedSources, places: Places) -> bool:
-    """Tells whether `places` are those of all `sources`, in order."""
+def _selects_all(sources: EncodedSources, places: Indices) -> bool:
+    """Tells whether `places` select all `sources` in order."""
     return len(places) == len(sources) and bool((places == np.arange(len(sources))).all())
 
 
 def _empty_like(array: Array, count: int, axis: int | None, source_len: int) -> Array:
-    """Returns zeros `(count, ...)`, like those of `array`, with `source_len` along `axis`."""
+    """Returns zeros `(count, ...)` of the shape of `array`, with `source_len` along `axis`."""
     shape = [count, *array.shape[1:]]
     if axis is not None:
         shape[axis] = source_len
@@ -138,12 +143,12 @@ def _empty_like(array: Array, count: int, axis: int | None, source_len: int) -> 
 
 
 def _padding(lengths: Int32, source_len: int) -> Float32:
-    """Returns 0 at tokens and `NO_TOKEN` at padding, `(sources, 1, 1, source_len)`."""
+    """Returns 0 at tokens and `PADDING_ENERGY` at padding, `(sources, 1, 1, source_len)`."""
     is_token = np.arange(source_len) < lengths[:, None]
-    return np.where(is_token, np.float32(0), np.float32(NO_TOKEN))[:, None, None]
+    return np.where(is_token, np.float32(0), np.float32(PADDING_ENERGY))[:, None, None]
 
 
-def _put(array: Array, slots: Places | slice, new: Array, axis: int | None) -> None:
+def _copy_into(array: Array, slots: Indices | slice, new: Array, axis: int | None) -> None:
     """Copies `new` to `slots` of `array`, which may be longer or shorter along `axis`."""
     if axis is not None:
         inside: list[slice] = [slice(None)] * array.ndim
@@ -153,7 +158,7 @@ def _put(array: Array, slots: Places | slice, new: Array, axis: int | None) -> N
 
 
 def bucket(length: int) -> int:
-    """Rounds the length of a source up to one of few sizes, at most a third above: 8, 16, 24, 32,
+    """Rounds the length of a source up to one of a few sizes, by at most a third: 8, 16, 24, 32,
     48, 64, 96, ..."""
     step = max(8, 1 << (length - 1).bit_length() >> 2)
     return -(-length // step) * step

@@ -23,22 +23,23 @@ from model.engine.step_graph import StepGraph, open_session
 from model.errors import EngineError, FolderError
 from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder
 from model.slots import as_slice, resized
-from model.types import Array, Bool, Float32, Int32, Places
+from model.types import Array, Bool, Float32, Indices, Int32
 
 Precision = Literal["float32", "int8"]
 
 
-#: The most sources that are encoded at a time. The recurrent operator computes padding like tokens,
-#: and takes twice as long for twice the rows: a few sources of similar length are fastest.
-ENCODED_TOGETHER = 4
+#: Maximum number of sources that are encoded at a time. The recurrent operator computes padding
+#: like tokens and takes twice as long for twice the rows, so that a few sources of similar length
+#: are fastest.
+ENCODER_BATCH_SIZE = 4
 
-#: Rows of a greedy search from which on, and vocabularies up to which, the whole vocabulary is
-#: multiplied and the candidates are gathered: that takes less time than to copy the columns of new
-#: requests. A beam uses its copies so many times that they pay.
-MANY_ROWS, MOST_GATHERED = 8, 8_000
+#: Greedy search with at least this many rows, over at most this vocabulary, multiplies by the whole
+#: vocabulary and gathers the candidates, which is faster than copying the columns of new requests.
+#: A beam reuses its copies so often that they pay off.
+MIN_GATHER_ROWS, MAX_GATHER_VOCAB = 8, 8_000
 
-#: Errors of the runtime for a file that is no graph, or none that it can run.
-BAD_GRAPH = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile)
+#: Errors of the runtime for a file that is not a graph, or not one that it can run.
+GRAPH_ERRORS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile)
 
 
 class OnnxTable:
@@ -49,11 +50,11 @@ class OnnxTable:
         self._width = width
         self._memory = SourceMemory([name for name in graph.memory_names if name != "columns"])
         self._state: list[Float32] = []  # each `(slots, width, steps, units)`
-        self._tokens_read: Int32 = np.zeros(0, np.int32)  # by each slot
-        self._feeds: dict[str, Array] = {}  # of the last step; none after a change of the slots
+        self._tokens_read: Int32 = np.zeros(0, np.int32)  # per slot
+        self._feeds: dict[str, Array] = {}  # of the last step; empty after a change of the slots
         self._top_k = 0
 
-    def insert(self, slots: Places, encoded: list[EncodedSources], sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: list[EncodedSources], sources: Indices) -> None:
         parts = list(_select(encoded, sources))
         count = max(len(self._state[0]) if self._state else 0, int(slots.max()) + 1)
         grown = []
@@ -66,19 +67,19 @@ class OnnxTable:
             own = as_slice(slots[first : first + len(rows)])
             first += len(rows)
             for array, new in zip(grown, part.state, strict=True):
-                array[own, :, : new.shape[2]] = new[rows]  # every row of a slot begins alike
+                array[own, :, : new.shape[2]] = new[rows]  # all rows of a slot start equal
         self._tokens_read = resized(self._tokens_read, count).copy()
         self._tokens_read[slots] = 0
         self._state, self._feeds = grown, {}
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         self._memory.move(origins, slots)
         for state in self._state:
             state[slots] = state[origins]
         self._tokens_read[slots] = self._tokens_read[origins]
         self._feeds = {}
 
-    def free(self, slots: Places) -> None:
+    def free(self, slots: Indices) -> None:
         self._memory.lengths[slots] = self._tokens_read[slots] = 0
 
     def step(
@@ -106,13 +107,13 @@ class OnnxTable:
         feeds["tokens"] = tokens[:, :, None]
         feeds.update(zip(self._graph.state_names, state, strict=True))
         if top_k != self._top_k:
-            feeds["top_k"] = np.array([min(top_k, self._graph.most_tokens)])
+            feeds["top_k"] = np.array([min(top_k, self._graph.max_top_k)])
             self._top_k = top_k
         result, self._state = self._graph.run(feeds, wanted, with_attention=with_attention)
         return result
 
     def _new_feeds(self, memory: dict[str, Array]) -> dict[str, Array]:
-        """Builds the feeds of the steps until the slots change."""
+        """Builds the feeds of all steps until the slots change."""
         return self._graph.new_feeds(memory, self._width)
 
 
@@ -120,36 +121,36 @@ class ShortlistTable(OnnxTable):
     """Slots of the step graphs over candidates.
 
     Args:
-        shortlist: their choice.
+        shortlist: chooses the candidates.
         few, many: return the graph for few rows, and that for many.
-        width: rows of each slot.
+        width: rows per slot.
     """
 
     def __init__(
         self,
         shortlist: Shortlist,
-        few: Callable[[], StepGraph],
-        many: Callable[[], StepGraph],
+        open_few_rows: Callable[[], StepGraph],
+        open_many_rows: Callable[[], StepGraph],
         width: int,
     ) -> None:
-        super().__init__(few(), width)
-        self._few, self._many = few, many
+        super().__init__(open_few_rows(), width)
+        self._open_few_rows, self._open_many_rows = open_few_rows, open_many_rows
         self._columns = ShortlistColumns(shortlist)
-        self._may_gather = width == 1 and len(shortlist.frequent) <= MOST_GATHERED
+        self._may_gather = width == 1 and len(shortlist.frequent) <= MAX_GATHER_VOCAB
 
-    def insert(self, slots: Places, encoded: list[EncodedSources], sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: list[EncodedSources], sources: Indices) -> None:
         super().insert(slots, encoded, sources)
-        self._columns.forget(slots)
+        self._columns.invalidate(slots)
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         super().move(origins, slots)
-        self._columns.forget(slots)
+        self._columns.invalidate(slots)
 
     def _new_feeds(self, memory: dict[str, Array]) -> dict[str, Array]:
-        is_many = self._may_gather and len(memory["padding"]) * self._width >= MANY_ROWS
-        self._graph = self._many() if is_many else self._few()
+        is_many = self._may_gather and len(memory["padding"]) * self._width >= MIN_GATHER_ROWS
+        self._graph = self._open_many_rows() if is_many else self._open_few_rows()
         if not is_many:
-            memory["columns"] = self._columns.of(memory["candidates"])
+            memory["columns"] = self._columns.columns_for(memory["candidates"])
         return super()._new_feeds(memory)
 
 
@@ -157,12 +158,12 @@ class OnnxEngine:
     """Runs exported graphs. See `model.contract.Engine`.
 
     Args:
-        encoder, step: the graphs, as `python -m training export` writes them.
+        encoder, step: the graphs, as written by `python -m training export`.
         shortlist: the files of `SHORTLIST_FILES`, for sources that use shortlists.
-        threads: threads per operator; 0: one for each core.
+        threads: threads per operator; 0: one per core.
 
     Raises:
-        InvalidGraph: if another release wrote a graph, or they are of different networks.
+        InvalidGraph: if a graph has another format, or the graphs are of different networks.
         FolderError: if the shortlist cannot be read.
     """
 
@@ -183,7 +184,7 @@ class OnnxEngine:
         self.has_shortlist = choice is not None
         self._files = [step, *short]
         self._graphs: dict[int, StepGraph] = {}
-        first = self._graph(1 if short else 0)  # what most requests need
+        first = self._graph(1 if short else 0)  # the one that most requests need
         shapes = {each.name: each.shape for each in self._encoder.get_outputs()}
         states = [name for name in shapes if name.startswith("state_")]
         if [shapes[name][-1] for name in states] != first.state_sizes:
@@ -192,10 +193,10 @@ class OnnxEngine:
 
     @classmethod
     def load(cls, folder: ModelFolder, precision: Precision, *, threads: int = 0) -> OnnxEngine:
-        """Builds the engine for a verified folder; `threads` as above.
+        """Builds the engine for a verified folder.
 
         Raises:
-            EngineError: if the folder has no graphs of that precision.
+            EngineError: if the folder has no graphs of this precision.
             FolderError: if they cannot be run.
         """
         names: tuple[str, ...] = GRAPH_FILES[precision]
@@ -209,19 +210,19 @@ class OnnxEngine:
         encoder, step, *short = ((folder.path / name).read_bytes() for name in names)
         try:
             return cls(encoder, step, shortlist=tuple(short) or None, threads=threads)
-        except (*BAD_GRAPH, FolderError) as error:
+        except (*GRAPH_ERRORS, FolderError) as error:
             raise FolderError(
-                f"{folder.path}: {' or '.join(names)} cannot be run. Export them anew. ({error})"
+                f"{folder.path}: {' or '.join(names)} cannot be run. Export them again. ({error})"
             ) from None
 
     def warm_up(self, limits: Limits) -> None:
-        """Does nothing: a graph takes all sizes."""
+        """Does nothing: a graph accepts all sizes."""
 
     def encode(
         self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool
     ) -> list[EncodedSources]:
         rows = len(source_ids)
-        count = -(-rows // ENCODED_TOGETHER)
+        count = -(-rows // ENCODER_BATCH_SIZE)
         ends = [rows * place // count for place in range(count + 1)]  # 2 and 3, not 4 and 1
         return [
             self._encode(source_ids[own], source_lengths[own], use_shortlist[own])
@@ -248,7 +249,7 @@ class OnnxEngine:
         )
 
     def _graph(self, place: int) -> StepGraph:
-        """Returns a step graph. Each takes some ten megabytes: it is opened when it is needed."""
+        """Returns a step graph, which is opened when needed, as each takes some ten megabytes."""
         if place not in self._graphs:
             self._graphs[place] = StepGraph(self._files[place], self._threads)
             self._files[place] = b""
@@ -256,10 +257,10 @@ class OnnxEngine:
 
 
 def _select(
-    encoded: list[EncodedSources], sources: Places
-) -> Iterator[tuple[EncodedSources, Places]]:
-    """Yields the parts of which some `sources` are, ascending and counted through all, and the rows
-    of these; a source may come several times."""
+    encoded: list[EncodedSources], sources: Indices
+) -> Iterator[tuple[EncodedSources, Indices]]:
+    """Yields the parts that contain some of `sources`, which are ascending and numbered across all
+    parts, and their rows in each part; a source may occur several times."""
     first, are_all = 0, np.array_equal(sources, np.arange(sum(map(len, encoded))))
     for part in encoded:
         if are_all:

@@ -1,10 +1,10 @@
-"""Shortlists: the words of the vocabulary that a source may need, frequent and likely ones.
+"""Shortlists: frequent and likely words of the vocabulary that a source may need.
 
-To choose among some hundred candidates takes a fraction of the time of the whole vocabulary (Jean
-et al. 2015, arXiv:1412.2007, section 3.3). Every source has equally many candidates, so that a
-request's numbers do not depend on its batch. For a few rows, each is multiplied by copies of its
-candidates' columns; for many, all are multiplied by the whole projection and each row's candidates
-are gathered. Sums of whole numbers are exact: both give the same bits.
+Choosing among some hundred candidates takes a fraction of the time of the whole vocabulary (Jean et
+al. 2015, arXiv:1412.2007, section 3.3). Every source has the same number of candidates, so that the
+numbers of a request do not depend on its batch. With a few rows, each is multiplied by copies of
+its candidates' columns; with many, all are multiplied by the whole projection and the candidates of
+each row are gathered. Integer sums are exact, so both give the same bits.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from model.errors import FolderError
 from model.slots import resized
-from model.types import Array, Float32, Int32, Places
+from model.types import Array, Float32, Indices, Int32
 
-#: Errors of NumPy, and of the archive under it, for a damaged file or one without arrays.
-BAD_FILE = (
+#: Errors of NumPy and its archives for a damaged file or one without arrays.
+READ_ERRORS = (
     ValueError,
     TypeError,
     KeyError,
@@ -40,11 +40,11 @@ class Shortlist:
     """The choice of candidates.
 
     Attributes:
-        frequent: int32 `(vocab_size,)`, target tokens, the most frequent first.
-        likely: int32 `(source_vocab_size, n)`, likely target tokens of each source token, the
-            likeliest first.
-        always: how many of `frequent` every source has.
-        size: candidates of each source, >= `always`.
+        frequent: int32 `(vocab_size,)`, target tokens, most frequent first.
+        likely: int32 `(source_vocab_size, n)`, likely target tokens of each source token, likeliest
+            first.
+        always: number of tokens of `frequent` that every source gets.
+        size: number of candidates per source, >= `always`.
         columns: int8 `(vocab_size, readout_units)`, the projection.
         scales, bias: float32 `(vocab_size,)`.
     """
@@ -67,17 +67,17 @@ class Shortlist:
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Self:
-        """Reads what `to_bytes` wrote.
+        """Reads the result of `to_bytes`.
 
         Raises:
-            FolderError: if it is something else.
+            FolderError: if it cannot be read.
         """
         try:
             with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
                 found = {each.name: arrays[each.name] for each in fields(cls)}
             return cls(**{**found, "always": int(found["always"]), "size": int(found["size"])})
-        except BAD_FILE as error:
-            raise FolderError(f"the shortlist cannot be read; export it anew ({error})") from None
+        except READ_ERRORS as error:
+            raise FolderError(f"the shortlist cannot be read; export it again ({error})") from None
 
     def candidates(self, source_ids: Int32, source_lengths: Int32) -> dict[str, Array]:
         """Returns the candidates of each source `(batch, source_len)`: `candidates` int32 `(batch,
@@ -95,15 +95,15 @@ class Shortlist:
         order = np.concatenate([always, self.likely[source].T.ravel(), further])
         places = np.arange(len(order), dtype=np.int32)
         first = np.empty(len(self.frequent), np.int32)
-        first[order[::-1]] = places[::-1]  # of equals, the last that is written stays
+        first[order[::-1]] = places[::-1]  # among duplicates, the last write wins
         return np.sort(order[first[order] == places][: self.size])
 
 
 class ShortlistColumns:
-    """The projection's columns for the candidates of each slot, copied when they are first wanted.
+    """The projection's columns for the candidates of each slot, copied on first use.
 
     Args:
-        shortlist: has the columns of all tokens.
+        shortlist: provides the columns of all tokens.
     """
 
     def __init__(self, shortlist: Shortlist) -> None:
@@ -112,11 +112,11 @@ class ShortlistColumns:
         self._columns = np.zeros((0, units, shortlist.size), np.int8)
         self._are_copied = np.zeros(0, bool)
 
-    def forget(self, slots: Places) -> None:
-        """Notes that `slots` have other candidates from now on."""
+    def invalidate(self, slots: Indices) -> None:
+        """Marks `slots` as having new candidates."""
         self._are_copied[slots[slots < len(self._are_copied)]] = False
 
-    def of(self, candidates: Int32) -> NDArray[np.int8]:
+    def columns_for(self, candidates: Int32) -> NDArray[np.int8]:
         """Returns int8 `(slots, readout_units, size)`, the columns of the `candidates` `(slots,
         size)` of the first slots."""
         count, known = len(candidates), len(self._are_copied)
@@ -131,7 +131,7 @@ class ShortlistColumns:
 
 
 def _transposed(matrix: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Copies `matrix.T`, eight bytes at a time: faster than NumPy, which copies single ones."""
+    """Copies `matrix.T` eight bytes at a time, faster than NumPy, which copies single bytes."""
     rows, columns = matrix.shape
     if columns % 8:
         return np.ascontiguousarray(matrix.T)

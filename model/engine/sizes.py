@@ -1,16 +1,15 @@
-"""The few sizes to which a compiler that must know all shapes rounds numbers of rows and tokens."""
+"""The few static sizes to which numbers of rows and tokens are rounded for compilers."""
 
 from __future__ import annotations
 
-#: The smallest size; each other one is so many times as large as the one before. On a GPU fewer
-#: rows would take as long.
-SMALLEST_SIZE, GROWTH = 16, 4
+#: The smallest size, and the factor between sizes. On a GPU, fewer rows would take just as long.
+MIN_SIZE, GROWTH = 16, 4
 
 
 def round_up(count: int, limit: int = 0) -> int:
-    """Returns the static size for `count`: 16, 64, 256 ...; `limit` instead of those beyond it, and
-    if `count` is beyond that itself, a larger one."""
-    size = SMALLEST_SIZE
+    """Returns the static size for `count`: 16, 64, 256 ..., capped at `limit` unless `count` itself
+    exceeds it."""
+    size = MIN_SIZE
     while size < count:
         size *= GROWTH
     return limit if count <= limit < size else size

@@ -16,14 +16,14 @@ from model.layers.transformer import FeedForward, PositionedInput, Residual
 from model.types import Tensor
 
 #: Tokens for which a new history has room.
-LEAST_HISTORY = 16
+MIN_HISTORY = 16
 
 
 class CausalSelfAttention(keras.layers.Layer):
     """Attention of each position of a target to itself and those before it.
 
     A step keeps the keys and values of all positions, side by side in one history `(rows, room, 2 *
-    units)`; at first there is room for `LEAST_HISTORY`.
+    units)`; at first there is room for `MIN_HISTORY`.
 
     Args:
         units: size of inputs and outputs.
@@ -57,7 +57,7 @@ class CausalSelfAttention(keras.layers.Layer):
     def initial_state(self, like: Tensor) -> list[Tensor]:
         """Returns an empty history; `like` `(batch, ...)` has its batch and dtype."""
         room = ops.zeros_like(like[:, :1])[:, None]  # B 1 1
-        return [ops.tile(room, (1, LEAST_HISTORY, 2 * self.attention.units))]
+        return [ops.tile(room, (1, MIN_HISTORY, 2 * self.attention.units))]
 
     def step(
         self, inputs: Tensor, state: list[Tensor], position: Tensor
@@ -280,7 +280,7 @@ class TransformerDecoder(Residual):
         if self.uses_ssru:
             return state
         *histories, read = state
-        room = max(LEAST_HISTORY, 1 << (steps - 1).bit_length())
+        room = max(MIN_HISTORY, 1 << (steps - 1).bit_length())
         missing = room - histories[0].shape[1]
         if missing <= 0:
             return state

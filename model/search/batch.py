@@ -1,4 +1,4 @@
-"""Requests of one beam width that are decoded together, each in a slot of its own until it ends."""
+"""Requests of one beam width that are decoded together, each in its own slot until it ends."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from model.search.requests import Answer, Hypothesis, SearchRequest
 from model.search.required import PhraseConstraints, allocate_beam
 from model.search.sampling import Sampler
 from model.slots import compaction, lowest_free
-from model.types import Bool, Float64, Int32, Places
+from model.types import Bool, Float64, Indices, Int32
 
 
 @dataclass
 class _Slot:
-    """A slot's request.
+    """The request in a slot.
 
     Attributes:
         request: the request.
         finished: its finished hypotheses so far.
-        rng: its random numbers, if it samples.
+        rng: its random number generator, if it samples.
     """
 
     request: SearchRequest
@@ -36,7 +36,7 @@ class _Slot:
 
     @classmethod
     def of(cls, request: SearchRequest) -> _Slot:
-        """Builds one without finished hypotheses."""
+        """Builds a slot without finished hypotheses."""
         draws = request.options.temperature > 0
         return cls(request, [], np.random.default_rng(request.options.seed) if draws else None)
 
@@ -53,11 +53,11 @@ class Batch:
     """Steps requests of one beam width together.
 
     Args:
-        table: the engine's, without slots; of the same width.
-        width: hypotheses of each request.
-        bos_id: the token that every hypothesis begins with.
-        eos_id: the token that ends it.
-        blocked_ids: tokens that no hypothesis may contain, as the unknown word.
+        table: an empty table of the engine, of the same width.
+        width: hypotheses per request.
+        bos_id: the token with which every hypothesis begins.
+        eos_id: the token that ends a hypothesis.
+        blocked_ids: tokens that no hypothesis may contain, such as the unknown word.
     """
 
     def __init__(
@@ -83,16 +83,16 @@ class Batch:
         """Returns the number of hypotheses that the next step extends."""
         return int(self._beams.live.sum())
 
-    def reserve(self, encoded: Encoded, sources: Places) -> Places:
-        """Writes the `sources` `(n,)` of `encoded` into free slots of the table, and returns these:
-        the lowest ones `(n,)`. They remain free until `insert`. If it raises an error, nothing has
-        changed."""
+    def reserve(self, encoded: Encoded, sources: Indices) -> Indices:
+        """Writes the `sources` `(n,)` of `encoded` to the lowest free slots of the table and
+        returns these slots `(n,)`. They remain free until `insert`. If it raises an error, nothing
+        has changed."""
         slots = lowest_free(self._beams.in_use, len(sources))
         self._table.insert(slots, encoded, sources)
         return slots
 
-    def insert(self, slots: Places, requests: Sequence[SearchRequest]) -> None:
-        """Lets `requests` `(n,)` begin at the next step, in `slots` `(n,)` of `reserve`."""
+    def insert(self, slots: Indices, requests: Sequence[SearchRequest]) -> None:
+        """Starts `requests` `(n,)` at the next step, in the `slots` `(n,)` from `reserve`."""
         missing = int(slots.max()) + 1 - len(self._slots)
         if missing > 0:
             self._slots += [_FREE] * missing
@@ -103,32 +103,33 @@ class Batch:
         self._is_changed = True
 
     def remove(self, keys: Collection[Hashable]) -> None:
-        """Drops requests. Unknown keys change nothing."""
+        """Removes requests. Unknown keys are ignored."""
         leaving = [place for place, key in self._keys() if key in keys]
         self._free(np.array(leaving, np.intp))
 
     def step(self) -> list[Answer]:
-        """Extends every request by one token. Returns those that are done, best hypothesis
-        first."""
+        """Extends every request by one token. Returns the finished ones, best hypothesis first."""
         if self._is_changed:
             self._read_requests()
         self._advance()
         some_ended = self._collect()
         beams = self._beams
-        if not some_ended and not beams.may_be_done():
+        if not some_ended and not beams.may_be_finished():
             return []
         bounds = beams.upper_bounds()
         check_numbers(bounds[beams.in_use])
-        done = np.flatnonzero(beams.in_use & ~(bounds > beams.worst_kept))
+        done = np.flatnonzero(beams.in_use & ~(bounds > beams.nth_best_score))
         answers = [(self._slots[g].request.key, self._slots[g].best()) for g in done.tolist()]
         self._free(done)
         return answers
 
-    def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
-        """Returns the tokens on which all hypotheses of a request agree, if there are any beyond
-        the first `after[key]`."""
+    def final_tokens(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
+        """Returns the tokens on which all hypotheses of a request agree, beyond the first
+        `after[key]`; requests without any are left out."""
         found = {
-            key: self._agreed(place, after[key]) for place, key in self._keys() if key in after
+            key: self._final_tokens(place, after[key])
+            for place, key in self._keys()
+            if key in after
         }
         return {key: tokens for key, tokens in found.items() if tokens}
 
@@ -137,7 +138,7 @@ class Batch:
         places = enumerate(self._slots)
         return [(place, slot.request.key) for place, slot in places if slot is not _FREE]
 
-    def _agreed(self, place: int, known: int) -> tuple[int, ...]:
+    def _final_tokens(self, place: int, known: int) -> tuple[int, ...]:
         """Returns the tokens beyond the first `known` on which all hypotheses of the request in
         slot `place` agree."""
         beams = self._beams
@@ -148,8 +149,8 @@ class Batch:
         agree = itertools.takewhile(lambda each: len(set(each)) == 1, places)
         return tuple(each[0] for each in agree)
 
-    def _free(self, slots: Places) -> None:
-        """Frees `slots`, and steps no more slots than needed from now on."""
+    def _free(self, slots: Indices) -> None:
+        """Frees `slots` and steps no more slots than needed from now on."""
         if not slots.size:
             return
         for slot in slots.tolist():
@@ -166,7 +167,7 @@ class Batch:
         self._beams.resize(count)
         self._is_changed = True
 
-    def _move(self, origins: Places, slots: Places) -> None:
+    def _move(self, origins: Indices, slots: Indices) -> None:
         """Moves the requests in the slots `origins` to the free `slots`."""
         self._table.move(origins, slots)
         self._beams.move(origins, slots)
@@ -174,7 +175,7 @@ class Batch:
             self._slots[slot] = self._slots[origin]
 
     def _read_requests(self) -> None:
-        """Computes what holds until a request comes or goes."""
+        """Computes everything that stays constant until a request starts or ends."""
         self._is_changed = False
         self._beams.refresh()
         requests, options = [slot.request for slot in self._slots], self._beams.options
@@ -186,7 +187,7 @@ class Batch:
         self._top_k = max(self._width, self._sampler.max_top_k) + self._phrases.extra_candidates
 
     def _advance(self) -> None:
-        """Steps the engine and chooses continuations, with those that have just ended."""
+        """Steps the engine and chooses continuations, including those that have just ended."""
         beams = self._beams
         constraints = self._step_constraints()
         top_k = self._top_k + constraints.extra_candidates
@@ -199,8 +200,8 @@ class Batch:
             self._choose(constraints, result)
 
     def _step_engine(self, top_k: int, wanted: Int32 | None) -> StepResult:
-        """Returns the engine's step of all rows. `wanted` `(rows, n)`, -1 for none, follow the
-        likeliest tokens."""
+        """Returns the result of a step for all rows. The `wanted` tokens `(rows, n)`, -1 for none,
+        are appended to the likeliest tokens."""
         beams = self._beams
         parents = beams.parents if self._width > 1 else None
         if wanted is not None:
@@ -227,7 +228,9 @@ class Batch:
         unmet = ~self._phrases.is_met(*self._progress())
         return replace(
             constraints,
-            too_early=unmet if constraints.too_early is None else unmet | constraints.too_early,
+            is_eos_too_early=unmet
+            if constraints.is_eos_too_early is None
+            else unmet | constraints.is_eos_too_early,
         )
 
     def _wanted(self, constraints: StepConstraints) -> Int32 | None:
@@ -237,7 +240,7 @@ class Batch:
             wanted.append(self._phrases.wanted(*self._progress()))
         return np.concatenate(wanted, axis=1) if wanted else None
 
-    def _progress(self) -> tuple[Int32, Places]:
+    def _progress(self) -> tuple[Int32, Indices]:
         """Returns each row's progress with the required phrases, and its slot."""
         progress = self._beams.progress
         return progress.reshape(-1, progress.shape[2]), self._beams.row_slots
@@ -283,7 +286,7 @@ class Batch:
         )
 
     def _collect(self) -> bool:
-        """Moves hypotheses that ended, or reached `max_tokens`, from the beams to the finished
+        """Moves hypotheses that have ended or reached `max_tokens` from the beams to the finished
         ones. Returns whether there were any."""
         beams = self._beams
         ended = beams.last == self._eos_id
@@ -298,7 +301,7 @@ class Batch:
         scores, are_met = beams.scores(), self._are_met()
         for place in places.tolist():
             g, w = divmod(place, self._width)
-            if scores[g, w] < beams.worst_kept[g]:  # n others are better
+            if scores[g, w] < beams.nth_best_score[g]:  # n others are better
                 continue
             self._finish(g, w, float(scores[g, w]), bool(ended[g, w]), bool(are_met[g, w]))
         beams.drop(places)
@@ -306,8 +309,8 @@ class Batch:
             best = self._slots[g].best()
             if len(best) == self._slots[g].request.options.n_best:
                 is_whole = best[-1].finish_reason == "stop"
-                beams.worst_kept[g] = best[-1].score if is_whole else -np.inf
-                beams.some_have_enough = True
+                beams.nth_best_score[g] = best[-1].score if is_whole else -np.inf
+                beams.some_have_n_best = True
         return True
 
     def _finish(self, g: int, w: int, score: float, has_ended: bool, is_met: bool) -> None:
@@ -315,7 +318,7 @@ class Batch:
         beams, slot = self._beams, self._slots[g]
         length = int(beams.lengths[g])
         attention = None
-        if slot.request.wants_attention:
+        if slot.request.with_attention:
             source_len = len(slot.request.source_ids)
             attention = beams.attention_weights[g, w, :length, :source_len].copy()
         slot.finished.append(
@@ -324,7 +327,7 @@ class Batch:
                 logprob=float(beams.logprobs[g, w]),
                 score=score,
                 finish_reason="stop" if has_ended and is_met else "length",
-                holds_required=is_met,
+                contains_required=is_met,
                 attention_weights=attention,
             )
         )
@@ -337,9 +340,9 @@ class Batch:
 
 
 def _with_diversity(logprobs: Float64, beams: Beams) -> Float64:
-    """Returns `logprobs` `(G, W, K)` for ranking: with `diversity`, the k-th best continuation of a
-    hypothesis loses k times that (Li, Monroe and Jurafsky 2016, arXiv:1611.08562), so that fewer
-    siblings fill the beam. Ranks beyond a beam's width count alike.
+    """Returns `logprobs` `(G, W, K)` for ranking: the k-th best continuation of a hypothesis is
+    penalised by k times `diversity` (Li, Monroe and Jurafsky 2016, arXiv:1611.08562), so that fewer
+    siblings fill the beam. Ranks beyond a beam's width count as equal.
     """
     if not beams.features & DIVERSITY:
         return logprobs

@@ -1,8 +1,8 @@
-"""Greedy search, beam search, sampling and scoring for any number of requests that come and go.
+"""Greedy search, beam search, sampling and scoring, with continuous batching.
 
 `Search` drives an engine: `add` lets requests join, `step` extends each of them by one token and
-returns those that are done. A request gets the same answer alone or in a batch. Knows the contract
-and its options; no network, no text, no clock. Every token's work is on arrays.
+returns the finished ones. A request gets the same answer alone or in a batch. Knows the contract
+and its options; no network, no text, no clock. All work per token is done on arrays.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from model.contract import Engine
 from model.search.batch import Batch
 from model.search.requests import Answer, Request, ScoredPair, SearchRequest
 from model.search.scoring import ScoringBatch
-from model.types import Places
+from model.types import Indices
 
 
 class BatchKey(NamedTuple):
-    """What requests of a batch have in common.
+    """Properties shared by the requests of a batch.
 
     Attributes:
-        width: hypotheses of each; 0: given targets are scored.
+        width: hypotheses per request; 0: given targets are scored.
         is_short: whether they choose from shortlists.
     """
 
@@ -40,20 +40,20 @@ class _Batch(Protocol):
     def __bool__(self) -> bool: ...
     @property
     def active_rows(self) -> int: ...
-    def reserve(self, encoded: contract.Encoded, sources: Places) -> Places: ...
-    def insert(self, slots: Places, requests: Sequence[Any], /) -> None: ...
+    def reserve(self, encoded: contract.Encoded, sources: Indices) -> Indices: ...
+    def insert(self, slots: Indices, requests: Sequence[Any], /) -> None: ...
     def remove(self, keys: Collection[Hashable]) -> None: ...
     def step(self) -> list[Answer]: ...
-    def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]: ...
+    def final_tokens(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]: ...
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Requests whose sources were encoded.
+    """Requests with encoded sources.
 
     Attributes:
-        sources: the engine's.
-        slots: for each batch, what each slot gets: the place of its source, ascending, and a
+        sources: the encoded sources of the engine.
+        slots: for each batch, the contents of each slot: the index of its source, ascending, and a
             `SearchRequest` or a `ScoredPair`.
     """
 
@@ -62,22 +62,22 @@ class Encoded:
 
 
 class Search:
-    """Decodes requests together, one token at a time. For one thread, but for `encode`.
+    """Decodes requests together, one token at a time. Not thread-safe, except for `encode`.
 
-    Beam search as in Sutskever et al. 2014: the `beam_size` likeliest continuations are kept; one
-    that ends leaves the beam, which is narrower from then on. A request is done when its beam is
-    empty, or when no live hypothesis can still overtake its n-th best finished one: stopping early
-    changes no answer. With `beam_size=1` this is greedy search. With a `temperature`, `beam_size`
-    hypotheses are sampled instead, independently.
+    Beam search as in Sutskever et al. 2014: the `beam_size` likeliest continuations are kept; a
+    finished hypothesis leaves the beam, which is narrower from then on. A request is done when its
+    beam is empty, or when no live hypothesis can still overtake its n-th best finished one, so that
+    stopping early changes no answer. With `beam_size=1` this is greedy search. With a
+    `temperature`, `beam_size` hypotheses are sampled independently instead.
 
-    Requests of one beam width are one `Batch`, and one call of the engine for each step; those that
-    score given targets are one `ScoringBatch`.
+    Requests of one beam width form a `Batch`, with one call of the engine per step; requests that
+    score given targets form a `ScoringBatch`.
 
     Args:
         engine: runs the network.
-        bos_id: the token that every hypothesis begins with.
-        eos_id: the token that ends it.
-        blocked_ids: tokens that no hypothesis may contain, as the unknown word.
+        bos_id: the token with which every hypothesis begins.
+        eos_id: the token that ends a hypothesis.
+        blocked_ids: tokens that no hypothesis may contain, such as the unknown word.
     """
 
     def __init__(
@@ -100,13 +100,13 @@ class Search:
         return not self._batches
 
     def add(self, requests: Sequence[Request]) -> None:
-        """Encodes `requests` as one batch. They begin at the next step."""
+        """Encodes `requests` as one batch. They start at the next step."""
         if requests:
             self.join(self.encode(requests))
 
     def encode(self, requests: Sequence[Request]) -> Encoded:
-        """Encodes the sources of one or more requests, equal ones of a batch once. Changes nothing
-        here, and may run on another thread while this search steps."""
+        """Encodes the sources of one or more requests, equal sources of a batch only once. Changes
+        no state, and may run in another thread while this search steps."""
         parts = [part for request in requests for part in _parts(request)]
         parts.sort(key=lambda part: (len(part.source_ids), tuple(part.source_ids)))
         places: dict[tuple[BatchKey, Sequence[int]], int] = {}
@@ -123,7 +123,7 @@ class Search:
         return Encoded(self._engine.encode(source_ids, lengths, use_shortlist), slots)
 
     def join(self, encoded: Encoded) -> None:
-        """Lets requests begin at the next step. If it fails, it changes nothing."""
+        """Starts requests at the next step. If it fails, nothing has changed."""
         batches = {key: self._batches.get(key) or self._new_batch(key) for key in encoded.slots}
         reserved = {
             key: batches[key].reserve(encoded.sources, np.array([place for place, _ in own]))
@@ -134,14 +134,13 @@ class Search:
         self._batches |= batches
 
     def remove(self, keys: Collection[Hashable]) -> None:
-        """Drops requests. Unknown keys change nothing."""
+        """Removes requests. Unknown keys are ignored."""
         for batch in self._batches.values():
             batch.remove(keys)
         self._drop_empty()
 
     def step(self) -> list[Answer]:
-        """Extends every request by one token. Returns those that are done, best hypothesis
-        first."""
+        """Extends every request by one token. Returns the finished ones, best hypothesis first."""
         answers: list[Answer] = []
         for batch in self._batches.values():
             answers += batch.step()
@@ -149,13 +148,12 @@ class Search:
             self._drop_empty()
         return answers
 
-    def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
-        """Returns what is certain of the answers of some requests in search: the tokens on which
-        all their hypotheses agree, beyond the first `after[key]`. Requests without any are left
-        out."""
+    def final_tokens(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
+        """Returns the new final tokens of some requests in search: the tokens on which all their
+        hypotheses agree, beyond the first `after[key]`. Requests without any are left out."""
         found: dict[Hashable, tuple[int, ...]] = {}
         for batch in self._batches.values():
-            found |= batch.agreed(after)
+            found |= batch.final_tokens(after)
         return found
 
     def _batch_key(self, part: SearchRequest | ScoredPair) -> BatchKey:
@@ -175,7 +173,7 @@ class Search:
 
 
 def _parts(request: Request) -> Sequence[SearchRequest | ScoredPair]:
-    """Returns what gets slots of its own."""
+    """Returns the parts of a request that get slots of their own."""
     if isinstance(request, SearchRequest):
         return [request]
-    return [ScoredPair(request, place) for place in range(len(request.pairs))]
+    return [ScoredPair(request, index) for index in range(len(request.pairs))]

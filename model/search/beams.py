@@ -1,4 +1,4 @@
-"""The hypotheses of requests of one beam width, as arrays of fixed slots."""
+"""The hypotheses of requests of one beam width, as arrays over fixed slots."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from model.search.options_table import (
     length_penalty,
 )
 from model.slots import as_slice, resized
-from model.types import Array, Bool, Float32, Float64, Int32, Places
+from model.types import Array, Bool, Float32, Float64, Indices, Int32
 
-#: The coverage of a source position without attention: its logarithm stays finite.
-LEAST_COVERAGE = 1e-9
+#: The coverage of a source position without attention, which keeps its logarithm finite.
+MIN_COVERAGE = 1e-9
 
-#: Histories grow by so many tokens at a time.
+#: Number of tokens by which histories grow at a time.
 HISTORY_STEP = 16
 
 
 class Beams:
     """The live hypotheses of requests: G slots of W hypotheses, one request in a slot.
 
-    A hypothesis that does not exist has logprob -inf. Histories are aligned at the left: the tokens
-    of slot g are the first `lengths[g]`. Whatever is beyond them, or in a free slot, means nothing.
+    A hypothesis that does not exist has logprob -inf. Histories are left-aligned: the tokens of
+    slot g are the first `lengths[g]`. Values beyond them, or in a free slot, are meaningless.
 
     Args:
-        width: hypotheses of each slot.
-        bos_id: the token that every hypothesis begins with; not part of its history.
+        width: hypotheses per slot.
+        bos_id: the token with which every hypothesis begins; not part of its history.
 
     Attributes:
         options: `(G,)`, the options of each request; see `model.search.options_table`.
@@ -41,19 +41,18 @@ class Beams:
         logprobs: float64 `(G, W)`.
         live: bool `(G, W)`, which hypotheses exist.
         parents: int32 `(G, W)`, the row of the engine's table that each hypothesis continues.
-        last: int32 `(G, W)`, the token that each reads next.
+        last: int32 `(G, W)`, the token that each hypothesis reads next.
         tokens: int32 `(G, W, at least the longest history)`.
-        lengths: int32 `(G,)`, tokens that each request's hypotheses have.
-        widths: int32 `(G,)`, hypotheses that may still live: the beam size less the finished.
-        worst_kept: float64 `(G,)`, score of the n-th best finished hypothesis, -inf before.
-        attention_weights: float32 `(G, W, steps, source_len)`; without steps where no request needs
-            them.
+        lengths: int32 `(G,)`, number of tokens of each request's hypotheses.
+        widths: int32 `(G,)`, current beam width: the beam size minus the finished hypotheses.
+        nth_best_score: float64 `(G,)`, score of the n-th best finished hypothesis, -inf before.
+        attention_weights: float32 `(G, W, steps, source_len)`; no steps if no request needs them.
         progress: int32 `(G, W, P)`, each hypothesis' progress with each required phrase; see
             `model.search.required`.
         features: bits of the features that any request uses.
-        steps_left: tokens until `max_tokens` cuts the first of the requests.
-        longest: tokens of the longest history.
-        some_have_enough: whether some request has `n_best` finished hypotheses.
+        steps_left: number of tokens until the first request reaches `max_tokens`.
+        longest: number of tokens of the longest history.
+        some_have_n_best: whether some request has `n_best` finished hypotheses.
         row_slots: `(G * W,)`, the slot of each row.
     """
 
@@ -69,12 +68,12 @@ class Beams:
         self.tokens: Int32 = np.zeros((0, width, 0), np.int32)
         self.lengths: Int32 = np.zeros(0, np.int32)
         self.widths: Int32 = np.zeros(0, np.int32)
-        self.worst_kept: Float64 = np.zeros(0)
+        self.nth_best_score: Float64 = np.zeros(0)
         self.attention_weights: Float32 = np.zeros((0, width, 0, 0), np.float32)
         self.progress: Int32 = np.zeros((0, width, 0), np.int32)
         self.features = 0
         self.steps_left = self.longest = 0
-        self.some_have_enough = False
+        self.some_have_n_best = False
 
     def __len__(self) -> int:
         return len(self.in_use)
@@ -85,7 +84,7 @@ class Beams:
         return bool(self.features & ATTENTION)
 
     def resize(self, count: int) -> None:
-        """Adds free slots at the end, or drops the last ones, so that there are `count`."""
+        """Adds free slots at the end or removes the last ones, so that there are `count`."""
         known = len(self)
         for name in _ARRAYS:
             array = getattr(self, name)
@@ -99,12 +98,12 @@ class Beams:
         self._all_slots = np.arange(count)
         self.row_slots = np.repeat(self._all_slots, self.width)
 
-    def insert(self, slots: Places, options: OptionsTable) -> None:
-        """Begins the hypotheses of new requests in `slots` `(n,)`, ascending, which must exist."""
+    def insert(self, slots: Indices, options: OptionsTable) -> None:
+        """Starts the hypotheses of new requests in the existing `slots` `(n,)`, ascending."""
         slots = as_slice(slots)
         self.options[slots] = options
         self.in_use[slots] = True
-        # Sampling begins with all its hypotheses, which are equal; a beam begins with one.
+        # Sampling starts with all its hypotheses, which are equal; a beam starts with one.
         begins = (np.arange(self.width) == 0) | (options["temperature"] > 0)[:, None]
         self.live[slots] = begins
         self.logprobs[slots] = np.where(begins, 0.0, -np.inf)
@@ -112,18 +111,18 @@ class Beams:
         self.last[slots] = self._bos_id
         self.lengths[slots] = 0
         self.widths[slots] = self.width
-        self.worst_kept[slots] = -np.inf
+        self.nth_best_score[slots] = -np.inf
         self.progress[slots] = 0
 
-    def free(self, slots: Places) -> None:
+    def free(self, slots: Indices) -> None:
         """Ends the requests in `slots` `(n,)`."""
         self.options[slots] = _NEUTRAL
         self.in_use[slots] = self.live[slots] = False
         self.logprobs[slots] = 0.0 if self.width == 1 else -np.inf
         self.lengths[slots] = self.widths[slots] = 0
-        self.worst_kept[slots] = -np.inf
+        self.nth_best_score[slots] = -np.inf
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         """Moves requests from the slots `origins` `(n,)` to the free `slots` `(n,)`."""
         for name in _ARRAYS:
             array = getattr(self, name)
@@ -133,18 +132,18 @@ class Beams:
         self.free(origins)
 
     def refresh(self) -> None:
-        """Computes what holds until a request comes or goes."""
+        """Computes everything that stays constant until a request starts or ends."""
         self.features = all_features(self.options)
         left = (self.options["max_tokens"] - self.lengths)[self.in_use]
         self.steps_left = int(left.min(initial=2**30))
         self.longest = int(self.lengths.max(initial=0))
-        self.some_have_enough = bool(self.worst_kept.max(initial=-math.inf) > -math.inf)
+        self.some_have_n_best = bool(self.nth_best_score.max(initial=-math.inf) > -math.inf)
         phrases = int(self.options["phrases"].max(initial=0))
         self.progress = resized(self.progress, *self.progress.shape[:2], phrases)
         self._resize_histories()
 
     def _resize_histories(self) -> None:
-        """Makes room for a further token of every history."""
+        """Makes room for another token in every history."""
         shape, room = (len(self), self.width), self.longest // HISTORY_STEP + 1
         steps = room * HISTORY_STEP
         self.tokens = resized(self.tokens, *shape, steps)
@@ -158,7 +157,7 @@ class Beams:
 
     def advance(
         self,
-        parents: Places | None,
+        parents: Indices | None,
         tokens: Int32,
         logprobs: Float64,
         attention_weights: Float32 | None,
@@ -167,13 +166,13 @@ class Beams:
         """Appends a token to each hypothesis.
 
         Args:
-            parents: `(G, W)`, the row of the hypothesis that each new one continues, counted slot
+            parents: `(G, W)`, the row of the hypothesis that each new one continues, numbered slot
                 by slot; None: each continues itself.
             tokens: `(G, W)`, the new tokens.
-            logprobs: `(G, W)`, of the hypotheses, with them.
-            attention_weights: `(G, W, source_len)`, of each parent, where any request needs
+            logprobs: `(G, W)`, log-probabilities of the hypotheses, new tokens included.
+            attention_weights: `(G, W, source_len)`, weights of each parent, if any request needs
                 them.
-            progress: `(G, W, P)`, with required phrases; None: there are none.
+            progress: `(G, W, P)`, progress with required phrases; None: there are none.
         """
         if self.longest >= self.tokens.shape[2]:
             self._resize_histories()
@@ -199,55 +198,55 @@ class Beams:
         if parents is not None:
             self.live = np.isfinite(logprobs)
 
-    def drop(self, places: Places) -> None:
-        """Removes finished hypotheses from their beams, which are narrower from now on. `places`
-        are indices among all hypotheses."""
+    def drop(self, places: Indices) -> None:
+        """Removes finished hypotheses from their beams, which become narrower. `places` are flat
+        indices of hypotheses."""
         self.logprobs.put(places, -np.inf)
         self.live.put(places, False)
         np.subtract.at(self.widths, places // self.width, 1)
 
     def scores(self) -> Float64:
-        """Returns the score that each hypothesis would have if it ended here, `(G, W)`."""
+        """Returns the score of each hypothesis if it ended here, `(G, W)`."""
         options = self.options
         scores = self.logprobs / length_penalty(self.lengths, options["length_penalty"])[:, None]
         if self.features & COVERAGE:
             attention = self._attention_sums()
             beyond = np.arange(attention.shape[2]) >= options["source_length"][:, None]
-            attention = np.where(beyond[:, None], 1.0, np.clip(attention, LEAST_COVERAGE, 1.0))
+            attention = np.where(beyond[:, None], 1.0, np.clip(attention, MIN_COVERAGE, 1.0))
             coverage = np.log(attention).sum(axis=2)
             scores = scores + options["coverage_penalty"][:, None] * coverage
         return scores
 
     def _attention_sums(self) -> Float32:
-        """Returns the attention that each source position has had, `(G, W, source_len)`."""
+        """Returns the accumulated attention of each source position, `(G, W, source_len)`."""
         steps = self.attention_weights.shape[2]
         is_own = np.arange(steps) < self.lengths[:, None]
         own = np.where(is_own[:, None, :, None], self.attention_weights, np.float32(0))
         return np.asarray(own.sum(axis=2))
 
     def upper_bounds(self) -> Float64:
-        """Returns an upper bound of the scores that each request's live hypotheses can reach,
+        """Returns an upper bound of the scores that the live hypotheses of each request can reach,
         `(G,)`."""
         return np.asarray(self.logprobs.max(axis=1) / self.options["max_length_penalty"])
 
-    def may_be_done(self) -> bool:
-        """Tells whether `upper_bounds` could show that some request is done, or broken."""
-        if self.some_have_enough:
+    def may_be_finished(self) -> bool:
+        """Tells whether `upper_bounds` could show that some request is done or broken."""
+        if self.some_have_n_best:
             return True
         if self.width == 1:
             return not math.isfinite(np.vdot(self.logprobs, self.logprobs))
         return not np.array_equal(self.live.any(axis=1), self.in_use)
 
 
-#: The arrays of `Beams` whose first axis is that of the slots.
+#: The arrays of `Beams` whose first axis is the slot.
 _ARRAYS = (
-    "options in_use logprobs live parents last tokens lengths widths worst_kept attention_weights "
-    "progress"
+    "options in_use logprobs live parents last tokens lengths widths nth_best_score "
+    "attention_weights progress"
 ).split()
 
 
 def _neutral() -> NDArray[np.void]:
-    """Builds the options of a free slot, which constrain nothing."""
+    """Builds the options of a free slot, which have no effect."""
     neutral = np.zeros((), OPTIONS_DTYPE)
     neutral["max_length_penalty"] = neutral["repetition_penalty"] = neutral["top_p"] = 1.0
     return neutral
@@ -256,7 +255,7 @@ def _neutral() -> NDArray[np.void]:
 _NEUTRAL = _neutral()
 
 
-def gather(array: Array, rows: Places) -> Array:
-    """Returns the entries of `array` `(G, W, ...)` at `rows`, indices into both axes as one."""
+def gather(array: Array, rows: Indices) -> Array:
+    """Returns the entries of `array` `(G, W, ...)` at `rows`, flat indices into both axes."""
     flat = array.reshape(-1, *array.shape[2:])
     return np.asarray(flat.take(rows, axis=0))

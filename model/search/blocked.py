@@ -1,7 +1,7 @@
 """Blocked sequences of tokens, of any number of requests.
 
-However many there are, a step looks only at those whose last token but one is the hypothesis' last:
-they are sorted by it. Blocked single tokens are in a table.
+Sequences are sorted by their penultimate token, so that a step looks only at those whose
+penultimate token is the last token of a hypothesis. Blocked single tokens are in a table.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.types import Bool, Int32, Int64, Places
+from model.types import Bool, Indices, Int32, Int64
 
-#: Bits of a token in a key, below those of its request.
+#: Number of bits of a token in a key, below the bits of its request.
 TOKEN_BITS = 32
 
 
@@ -23,18 +23,18 @@ class BlockedSequences:
 
     Attributes:
         singles: int32 `(n,)`, the sequences of one token.
-        before_last: int32 `(m,)`, the last token but one of each longer sequence, ascending.
-        sizes: int32 `(m,)`, its tokens.
-        tokens: int32 `(sum of sizes,)`, those sequences one after the other.
+        penultimate: int32 `(m,)`, the penultimate token of each longer sequence, ascending.
+        sizes: int32 `(m,)`, number of tokens of each longer sequence.
+        tokens: int32 `(sum of sizes,)`, the longer sequences, concatenated.
     """
 
     singles: Int32
-    before_last: Int32
+    penultimate: Int32
     sizes: Int32
     tokens: Int32
 
     @classmethod
-    def of(cls, sequences: Iterable[Sequence[int]]) -> BlockedSequences:
+    def build(cls, sequences: Iterable[Sequence[int]]) -> BlockedSequences:
         """Builds them from sequences, none empty, in any order."""
         distinct = {tuple(each) for each in sequences}
         longer = sorted((each for each in distinct if len(each) > 1), key=lambda each: each[-2])
@@ -51,52 +51,52 @@ class BlockedTokens:
     """The tokens that are blocked in each row, whatever its history.
 
     Attributes:
-        table: bool `(lines, tokens)`; tokens in its last column, or beyond, are not blocked.
-        lines: `(rows,)`, the line of each row.
-        most_in_a_row: the largest number of blocked tokens in a row.
+        table: bool `(table_rows, tokens)`; tokens in its last column, or beyond, are not blocked.
+        table_rows: `(rows,)`, the line of each row.
+        max_per_row: the largest number of blocked tokens in a row.
     """
 
     table: Bool
-    lines: Places
-    most_in_a_row: int
+    table_rows: Indices
+    max_per_row: int
 
-    def among(self, candidates: Int32) -> Bool:
+    def contains(self, candidates: Int32) -> Bool:
         """Tells which of `candidates` `(rows, n)` are blocked."""
         columns = np.minimum(candidates, self.table.shape[1] - 1)
-        found: Bool = self.table[self.lines[:, None], columns]
+        found: Bool = self.table[self.table_rows[:, None], columns]
         return found
 
 
-class Blocked:
-    """The blocked sequences of a number of requests, in their order."""
+class BlockedBatch:
+    """The blocked sequences of several requests, in order."""
 
     def __init__(self, requests: Sequence[BlockedSequences]) -> None:
         places = np.arange(len(requests))
-        counts = [len(each.before_last) for each in requests]
-        before_last = np.concatenate([each.before_last for each in requests])
-        self._keys = _keys(np.repeat(places, counts), before_last)
+        counts = [len(each.penultimate) for each in requests]
+        penultimate = np.concatenate([each.penultimate for each in requests])
+        self._keys = _keys(np.repeat(places, counts), penultimate)
         self._sizes = np.concatenate([each.sizes for each in requests])
         self._ends = np.cumsum(self._sizes) - 1
         self._tokens = np.concatenate([each.tokens for each in requests])
         sizes = np.array([len(each.singles) for each in requests])
-        self._most_singles = int(sizes.max())
-        if self._most_singles:
-            # The first line is for all that block none.
-            self._lines = np.where(sizes > 0, np.cumsum(sizes > 0), 0)
+        self._max_singles = int(sizes.max())
+        if self._max_singles:
+            # The first row is for all requests that block none.
+            self._table_rows = np.where(sizes > 0, np.cumsum(sizes > 0), 0)
             singles = np.concatenate([each.singles for each in requests])
-            shape = self._lines.max() + 1, singles.max() + 2
+            shape = self._table_rows.max() + 1, singles.max() + 2
             self._table = np.zeros(shape, bool)
-            self._table[np.repeat(self._lines, sizes), singles] = True
+            self._table[np.repeat(self._table_rows, sizes), singles] = True
 
-    def singles(self, requests: Places) -> BlockedTokens | None:
+    def singles(self, requests: Indices) -> BlockedTokens | None:
         """Returns the single tokens that are blocked in rows of `requests` `(rows,)`, if any."""
-        if not self._most_singles:
+        if not self._max_singles:
             return None
-        return BlockedTokens(self._table, self._lines[requests], self._most_singles)
+        return BlockedTokens(self._table, self._table_rows[requests], self._max_singles)
 
-    def ends(
-        self, tokens: Int32, lengths: Int32, last: Int32, requests: Places
-    ) -> tuple[Places, Int32]:
+    def completions(
+        self, tokens: Int32, lengths: Int32, last: Int32, requests: Indices
+    ) -> tuple[Indices, Int32]:
         """Returns rows, and the last token of each longer sequence whose other tokens end the row's
         history. The arguments are as in `model.search.constraints.Histories`."""
         keys = _keys(requests, last)
@@ -114,8 +114,8 @@ class Blocked:
         return rows, self._tokens[self._ends[found]]
 
 
-def holds_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:
-    """Tells whether `ids` contains any of `sequences`, none empty."""
+def contains_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:
+    """Tells whether `ids` contains any of `sequences`, none of which is empty."""
     whole = tuple(ids)
     sought = {tuple(each) for each in sequences}
     sizes = {len(each) for each in sought}
@@ -126,6 +126,6 @@ def holds_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:
     )
 
 
-def _keys(requests: Places, tokens: Int32) -> Int64:
-    """Returns numbers in the order of requests and, within each, of tokens."""
+def _keys(requests: Indices, tokens: Int32) -> Int64:
+    """Returns integer keys that sort by request, then by token."""
     return requests.astype(np.int64) << TOKEN_BITS | tokens

@@ -1,7 +1,7 @@
-"""Constraints on the next token: the options that forbid tokens, or make them less likely.
+"""Constraints on the next token: the options that forbid tokens or make them less likely.
 
-All of it works on the few likeliest tokens that an engine returns, and knows beforehand how many
-more it needs for the result to be that over the whole vocabulary.
+They work on the few likeliest tokens that an engine returns, and know in advance how many more are
+needed to get the same result as over the whole vocabulary.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from model.search.blocked import Blocked, BlockedTokens
+from model.search.blocked import BlockedBatch, BlockedTokens
 from model.search.options_table import (
     BLOCKED,
     MIN_TOKENS,
@@ -23,7 +23,7 @@ from model.search.options_table import (
     all_features,
 )
 from model.search.requests import SearchRequest
-from model.types import Bool, Float32, Float64, Int32, Places
+from model.types import Bool, Float32, Float64, Indices, Int32
 
 #: Features that depend on the history.
 _OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | REPETITION | PREFIX
@@ -31,26 +31,26 @@ _OF_HISTORIES = BLOCKED | MIN_TOKENS | NGRAMS | REPETITION | PREFIX
 
 @dataclass(frozen=True)
 class Histories:
-    """The tokens of the hypotheses so far, one a row.
+    """The tokens of the hypotheses so far, one hypothesis per row.
 
     Attributes:
-        tokens: int32 `(rows, at least 1)`; a row's own tokens are the first `lengths`.
-        lengths: int32 `(rows,)`, their number.
-        last: int32 `(rows,)`, the last token of each, any in an empty one.
-        requests: `(rows,)`, the index of each row's request.
+        tokens: int32 `(rows, at least 1)`; the tokens of a row are the first `lengths`.
+        lengths: int32 `(rows,)`, number of tokens.
+        last: int32 `(rows,)`, the last token; any token in an empty row.
+        requests: `(rows,)`, the index of the request.
     """
 
     tokens: Int32
     lengths: Int32
     last: Int32
-    requests: Places
+    requests: Indices
 
 
 @dataclass(frozen=True)
 class RowTokens:
     """A set of (row, token)."""
 
-    rows: Places
+    rows: Indices
     tokens: Int32
 
     @classmethod
@@ -63,11 +63,11 @@ class RowTokens:
         return cls(np.concatenate(rows), np.concatenate(tokens))
 
     @property
-    def most_in_a_row(self) -> int:
-        """Returns the largest number of tokens in a row."""
+    def max_per_row(self) -> int:
+        """Returns the largest number of tokens in any row."""
         return int(np.bincount(self.rows).max(initial=0))
 
-    def among(self, candidates: Int32) -> Bool:
+    def contains(self, candidates: Int32) -> Bool:
         """Tells which of `candidates` `(rows, n)` are in the set."""
         found = np.zeros(candidates.shape, bool)
         which, place = np.nonzero(candidates[self.rows] == self.tokens[:, None])
@@ -77,21 +77,21 @@ class RowTokens:
 
 @dataclass(frozen=True)
 class StepConstraints:
-    """Constraints on one step's candidates, one row for each hypothesis.
+    """Constraints on the candidates of one step, one row per hypothesis.
 
     Attributes:
-        eos_id: allowed where nothing else is.
-        blocked_ids: forbidden in every row.
-        too_early: bool `(rows,)`, whether the end is still forbidden.
-        blocked: forbidden, whatever the history.
-        forbidden: forbidden after a row's history.
+        eos_id: the end token, which is allowed if nothing else is.
+        blocked_ids: tokens that are forbidden in every row.
+        is_eos_too_early: bool `(rows,)`, whether the end token is still forbidden.
+        blocked: tokens that are forbidden whatever the history.
+        forbidden: tokens that are forbidden after the history of a row.
         repeated: tokens whose log-probability is multiplied by `repetition_penalty` `(rows,)`.
-        forced: int32 `(rows,)`, the only token that is allowed, -1 where all are.
+        forced: int32 `(rows,)`, the only allowed token, -1 if all are allowed.
     """
 
     eos_id: int
     blocked_ids: tuple[int, ...]
-    too_early: Bool | None = None
+    is_eos_too_early: Bool | None = None
     blocked: BlockedTokens | None = None
     forbidden: RowTokens | None = None
     repeated: RowTokens | None = None
@@ -100,15 +100,15 @@ class StepConstraints:
 
     @cached_property
     def extra_candidates(self) -> int:
-        """Returns how many of the likeliest tokens may be forbidden or overtaken: the search needs
-        so many more."""
+        """Returns how many of the likeliest tokens may be forbidden or overtaken, which is how many
+        more of them the search needs."""
         some = (self.blocked, self.forbidden, self.repeated)
-        of_all = len(self.blocked_ids) + (self.too_early is not None)
-        return of_all + sum(each.most_in_a_row for each in some if each)
+        in_every_row = len(self.blocked_ids) + (self.is_eos_too_early is not None)
+        return in_every_row + sum(each.max_per_row for each in some if each)
 
     def likeliest(self, candidates: Int32, logprobs: Float32) -> tuple[Int32, Float64]:
-        """Returns the best candidate of each row and its log-probability, `(rows,)` each; the first
-        of equals. `candidates` `(rows, n)` are sorted, best first."""
+        """Returns the best candidate of each row and its log-probability, `(rows,)` each; in a tie,
+        the first one. `candidates` `(rows, n)` are sorted, best first."""
         first = candidates[:, 0].copy()
         if not self._may_exclude(first):
             return first, logprobs[:, 0].astype(np.float64)
@@ -118,7 +118,10 @@ class StepConstraints:
                 is_out |= is_forbidden
             if not is_out[:, 0].any():
                 return first, logprobs[:, 0].astype(np.float64)
-            best = np.arange(len(is_out)), is_out.argmin(axis=1)  # the first that is not
+            best = (
+                np.arange(len(is_out)),
+                is_out.argmin(axis=1),
+            )  # the first candidate that is not excluded
             found = logprobs[best].astype(np.float64)
             if not is_out[best].any() and np.isfinite(found).all():
                 return candidates[best], found
@@ -134,15 +137,15 @@ class StepConstraints:
 
     @cached_property
     def _depend_on_rows(self) -> bool:
-        of_rows = (self.too_early, self.blocked, self.forbidden, self.repeated, self.forced)
+        of_rows = (self.is_eos_too_early, self.blocked, self.forbidden, self.repeated, self.forced)
         return any(each is not None for each in of_rows)
 
     def apply(self, candidates: Int32, logprobs: Float32) -> Float64:
-        """Returns `logprobs` `(rows, n)` of `candidates`, -inf where one is forbidden."""
+        """Returns the `logprobs` `(rows, n)` of `candidates`, -inf for forbidden ones."""
         constrained = logprobs.astype(np.float64)
         if self.repeated is not None and self.repetition_penalty is not None:
             penalty = np.where(
-                self.repeated.among(candidates), self.repetition_penalty[:, None], 1.0
+                self.repeated.contains(candidates), self.repetition_penalty[:, None], 1.0
             )
             constrained *= penalty
         np.putmask(constrained, self._excluded(candidates), -np.inf)
@@ -158,28 +161,28 @@ class StepConstraints:
         return constrained
 
     def _excluded(self, candidates: Int32) -> Bool:
-        """Tells which candidates are forbidden in every row, or end too early."""
+        """Tells which candidates are forbidden in every row or end the hypothesis too early."""
         is_out = np.zeros(candidates.shape, bool)
         for token in self.blocked_ids:
             is_out |= candidates == token
-        if self.too_early is not None:
-            is_out |= (candidates == self.eos_id) & self.too_early[:, None]
+        if self.is_eos_too_early is not None:
+            is_out |= (candidates == self.eos_id) & self.is_eos_too_early[:, None]
         return is_out
 
     def _forbidden(self, candidates: Int32) -> Bool | None:
-        """Tells which candidates are forbidden in their own rows, if any are."""
-        found = [each.among(candidates) for each in (self.blocked, self.forbidden) if each]
+        """Tells which candidates are forbidden in their own rows; None: none are."""
+        found = [each.contains(candidates) for each in (self.blocked, self.forbidden) if each]
         return np.logical_or.reduce(found) if len(found) > 1 else found[0] if found else None
 
 
 class TokenConstraints:
-    """The token constraints of a number of requests. Those that no request uses cost nothing.
+    """The token constraints of several requests. Constraints that no request uses cost nothing.
 
     Args:
-        requests: as `Histories.requests` counts them.
-        options: `(G,)`, theirs.
+        requests: the requests, in the order of `Histories.requests`.
+        options: `(G,)`, their options.
         eos_id: the token that ends a hypothesis.
-        blocked_ids: tokens that no hypothesis may contain, as the unknown word.
+        blocked_ids: tokens that no hypothesis may contain, such as the unknown word.
     """
 
     def __init__(
@@ -197,7 +200,7 @@ class TokenConstraints:
             self._ngrams = options["no_repeat_ngram"]
             self._lengths_of_ngrams = sorted({*self._ngrams.tolist()} - {0})
         if features & BLOCKED:
-            self._blocked = Blocked([each.blocked_sequences for each in requests])
+            self._blocked = BlockedBatch([each.blocked_sequences for each in requests])
         if features & PREFIX:
             self._prefixes = _prefixes(requests)
         self._min_tokens = options["min_tokens"]
@@ -216,7 +219,7 @@ class TokenConstraints:
             return self._constant
         return replace(
             self._constant,
-            too_early=self._too_early(histories) if features & MIN_TOKENS else None,
+            is_eos_too_early=self._too_early(histories) if features & MIN_TOKENS else None,
             blocked=self._blocked.singles(histories.requests) if features & BLOCKED else None,
             forbidden=RowTokens.union(found) if found else None,
             forced=self._forced(histories) if features & PREFIX else None,
@@ -227,7 +230,7 @@ class TokenConstraints:
         )
 
     def _forced(self, histories: Histories) -> Int32 | None:
-        """Returns the next token of each prefix, if there is any."""
+        """Returns the next token of each prefix, or None if all prefixes are complete."""
         longest = self._prefixes.shape[1]
         within = histories.lengths < longest
         if not within.any():
@@ -237,7 +240,7 @@ class TokenConstraints:
         return forced
 
     def _too_early(self, histories: Histories) -> Bool | None:
-        """Tells which rows have fewer than `min_tokens`, if any do."""
+        """Tells which rows have fewer than `min_tokens`; None: none have."""
         early: Bool = histories.lengths < self._min_tokens[histories.requests]
         return early if early.any() else None
 
@@ -263,7 +266,7 @@ class TokenConstraints:
 
     def _ends_of_blocked(self, histories: Histories) -> Iterator[RowTokens]:
         """Yields the last token of each blocked sequence whose other tokens end the history."""
-        rows, tokens = self._blocked.ends(
+        rows, tokens = self._blocked.completions(
             histories.tokens, histories.lengths, histories.last, histories.requests
         )
         if rows.size:

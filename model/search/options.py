@@ -1,4 +1,5 @@
-"""Options of a search: a caller's overrides of a model's defaults. Knows no server and no flags."""
+"""Options of a search: the overrides of a caller, and the defaults of a model. Knows no server and
+no flags."""
 
 from __future__ import annotations
 
@@ -12,15 +13,15 @@ from model.errors import ConfigError
 
 Decoding = Literal["greedy", "beam", "sample"]
 
-#: The `beam_size` of decoding "beam" where a caller gives none, unless the model's is larger.
+#: The `beam_size` of decoding "beam" if the caller sets none, unless the model's is larger.
 USUAL_BEAM_SIZE = 4
 
-#: The temperature of decoding "sample" where a caller gives none, unless the model has one.
+#: The temperature of decoding "sample" if neither the caller nor the model sets one.
 USUAL_TEMPERATURE = 1.0
 
 
 class RequestOptions(Document):
-    """Options of a request beside `SearchOptions`."""
+    """Options of a request in addition to `SearchOptions`."""
 
     decoding: Decoding | None = Field(
         None,
@@ -36,10 +37,10 @@ class RequestOptions(Document):
 
 
 class OptionError(ConfigError):
-    """An option contradicts another.
+    """An option that contradicts another.
 
     Args:
-        field: its name.
+        field: name of the option.
         reason: what is allowed, and what was received.
     """
 
@@ -52,7 +53,7 @@ class OptionError(ConfigError):
 def implied_decoding(
     decoding: Decoding | None, *, has_required_words: bool, rerank_weight: float | None
 ) -> Decoding | None:
-    """Returns `decoding`, or "beam" if none is given but the other options need it."""
+    """Returns `decoding`, or "beam" if it is unset but the other options need a beam."""
     return decoding or ("beam" if has_required_words or rerank_weight else None)
 
 
@@ -69,14 +70,14 @@ def choose_options(
     """Returns the options of one search.
 
     Args:
-        defaults: the model's own.
-        overrides: values of some fields of `SearchOptions`, each within its own bounds; its
+        defaults: defaults of the model.
+        overrides: values of some fields of `SearchOptions`, each within its bounds; its
             `blocked_words` are added to the model's.
-        decoding: how to search; None: as `overrides` and `defaults` have it.
-        can_rerank: whether there is a model to re-rank by.
-        has_questions: whether the model knows what it knows, see `model.known_questions`.
-        max_beam_size: the widest beam that `defaults` may lead to.
-        max_tokens: the longest answer that `defaults` may lead to.
+        decoding: search method; None: as given by `overrides` and `defaults`.
+        can_rerank: whether there is a model to re-rank with.
+        has_questions: whether the model has known questions, see `model.known_questions`.
+        max_beam_size: upper bound of the default beam size.
+        max_tokens: upper bound of the default `max_tokens`.
 
     Raises:
         OptionError: if two overrides contradict each other.
@@ -110,10 +111,10 @@ def choose_options(
 
 
 def check_at_most(field: str, overrides: Mapping[str, Any], limit: float, where: str) -> None:
-    """Checks that the override of `field`, if there is one, is at most `limit`.
+    """Checks that the override of `field`, if any, is at most `limit`.
 
     Raises:
-        OptionError: if it is above.
+        OptionError: if it is larger.
     """
     value = overrides.get(field)
     if value is not None and value > limit:
@@ -135,7 +136,7 @@ def _check_decoding(decoding: Decoding | None, overrides: Mapping[str, Any]) -> 
 def _usual_beam_size(
     decoding: Decoding | None, overrides: Mapping[str, Any], defaults: SearchOptions
 ) -> int:
-    """Returns the `beam_size` where a caller gives none: large enough for `n_best`."""
+    """Returns the default `beam_size`, which is large enough for `n_best`."""
     n_best = int(overrides.get("n_best", 1))
     if decoding == "greedy":
         return 1

@@ -1,4 +1,4 @@
-"""The options of requests as an array, one record for each.
+"""The options of requests as a structured array, one record per request.
 
 An array shows quickly which features no request uses; objects would have to be read one by one.
 """
@@ -18,14 +18,14 @@ from model.types import Float64, Int32
 
 OptionsTable = NDArray[np.void]
 
-#: Bits of `features`: the features of a request that cost time.
+#: Bits of `features`: features of a request that cost time.
 SAMPLING, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, REPETITION, BLOCKED, PREFIX = (
     1 << place for place in range(9)
 )
 
 _DTYPES: dict[Any, type] = {int: np.int32, float: np.float64}
 
-#: Fields of `SearchOptions` that are numbers.
+#: Numeric fields of `SearchOptions`.
 _NUMBERS = {
     name: _DTYPES[field.annotation]
     for name, field in SearchOptions.model_fields.items()
@@ -36,18 +36,18 @@ OPTIONS_DTYPE = np.dtype(
     [
         ("features", np.int32),
         ("source_length", np.int32),
-        ("phrases", np.int32),  # required ones
+        ("phrases", np.int32),  # number of required phrases
         ("max_length_penalty", np.float64),  # length penalty of `max_tokens`
         *_NUMBERS.items(),
     ]
 )
 
-#: Returns those numbers of `SearchOptions`.
+#: Returns the numeric fields of `SearchOptions`.
 _numbers = attrgetter(*_NUMBERS)
 
 
 def options_table(requests: Sequence[SearchRequest]) -> OptionsTable:
-    """Builds a record for each request, `(G,)`."""
+    """Builds one record per request, `(G,)`."""
     table = np.array([_record(request) for request in requests], OPTIONS_DTYPE)
     table["max_length_penalty"] = length_penalty(table["max_tokens"], table["length_penalty"])
     return table
@@ -69,7 +69,7 @@ def _record(request: SearchRequest) -> tuple[float, ...]:
     features = (
         (options.temperature > 0 and SAMPLING)
         | (options.diversity > 0 and DIVERSITY)
-        | (request.follows_attention and ATTENTION)
+        | (request.needs_attention and ATTENTION)
         | (options.coverage_penalty > 0 and COVERAGE)
         | (options.no_repeat_ngram > 0 and NGRAMS)
         | (options.min_tokens > 0 and MIN_TOKENS)

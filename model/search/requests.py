@@ -20,16 +20,16 @@ class SearchRequest:
     """One source to answer.
 
     Attributes:
-        key: names the request; unique among those in search.
-        source_ids: what the encoder reads, at least one id.
-        options: how to search.
-        prefix_ids: what every hypothesis begins with; no other option applies to it.
+        key: identifies the request; unique among those in search.
+        source_ids: the ids that the encoder reads, at least one.
+        options: options of the search.
+        prefix_ids: ids with which every hypothesis begins; no other option applies to them.
         blocked: sequences of ids, none empty, that no hypothesis contains.
         required: sequences of ids, none empty, all of which a hypothesis must contain before it
-            may end. They need a beam of at least two; one that is larger than the number of
-            required tokens finds better ones. If a required sequence is blocked too, all
-            hypotheses are cut.
-        wants_attention: whether hypotheses have attention weights.
+            may end. They need a beam of at least two; a beam larger than the number of required
+            tokens finds better hypotheses. If a required sequence is also blocked, all hypotheses
+            are cut.
+        with_attention: whether hypotheses have attention weights.
     """
 
     key: Hashable
@@ -38,7 +38,7 @@ class SearchRequest:
     prefix_ids: Sequence[int] = ()
     blocked: Sequence[Sequence[int]] = ()
     required: Sequence[Sequence[int]] = ()
-    wants_attention: bool = False
+    with_attention: bool = False
 
     def __post_init__(self) -> None:
         if self.required and (self.options.beam_size < 2 or self.options.temperature > 0):
@@ -49,7 +49,7 @@ class SearchRequest:
 
     @property
     def rows(self) -> int:
-        """Returns the number of rows that it may fill."""
+        """Returns the number of rows that it takes."""
         return self.options.beam_size
 
     @property
@@ -60,27 +60,27 @@ class SearchRequest:
     @cached_property
     def blocked_sequences(self) -> BlockedSequences:
         """Returns `blocked` as arrays."""
-        return BlockedSequences.of(self.blocked)
+        return BlockedSequences.build(self.blocked)
 
     @property
     def uses_shortlist(self) -> bool:
-        """Tells whether likely words are enough: no particular word is needed."""
+        """Tells whether a shortlist suffices: no particular token is required."""
         return self.options.shortlist and not self.prefix_ids and not self.required
 
     @property
-    def follows_attention(self) -> bool:
-        """Tells whether the search must keep its attention weights."""
-        return self.wants_attention or self.options.coverage_penalty > 0
+    def needs_attention(self) -> bool:
+        """Tells whether the search must record its attention weights."""
+        return self.with_attention or self.options.coverage_penalty > 0
 
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """Pairs of a source and a target. The answer is a hypothesis for each, in their order, whose
-    score is log p(target, end | source).
+    """Pairs of a source and a target to score. The answer is a hypothesis for each pair, in order,
+    whose score is log p(target, end | source).
 
     Attributes:
-        key: names the request; unique among those in search.
-        pairs: at least one; a source has at least one id, a target has no end of sentence.
+        key: identifies the request; unique among those in search.
+        pairs: at least one; a source has at least one id, a target has no end-of-sentence id.
     """
 
     key: Hashable
@@ -88,7 +88,7 @@ class ScoringRequest:
 
     @property
     def rows(self) -> int:
-        """Returns the number of rows that it may fill."""
+        """Returns the number of rows that it takes."""
         return len(self.pairs)
 
     @property
@@ -98,20 +98,20 @@ class ScoringRequest:
 
 
 class ScoredPair(NamedTuple):
-    """A pair of a request, by its place."""
+    """A pair of a request, given by its index."""
 
     request: ScoringRequest
-    place: int
+    pair_index: int
 
     @property
     def source_ids(self) -> Sequence[int]:
         """Returns its source."""
-        return self.request.pairs[self.place][0]
+        return self.request.pairs[self.pair_index][0]
 
     @property
     def target_ids(self) -> Sequence[int]:
         """Returns its target."""
-        return self.request.pairs[self.place][1]
+        return self.request.pairs[self.pair_index][1]
 
 
 Request = SearchRequest | ScoringRequest
@@ -125,27 +125,27 @@ class Hypothesis:
         tokens: target ids without the end-of-sentence id.
         logprob: sum of the log-probabilities of all its tokens, the end included, in nats.
         score: `logprob` after the length and coverage penalties; hypotheses are ordered by it.
-        finish_reason: `stop` if it ended itself, `length` if `max_tokens` cut it, or if no token
-            was allowed any more.
-        holds_required: whether it contains all required sequences; True for all that ended
-            themselves.
-        attention_weights: float32 `(tokens, source_len)`, each row sums to 1, the end of sentence
-            last if it ended itself; only with `wants_attention`.
+        finish_reason: `stop` if it ended by itself, `length` if `max_tokens` cut it or no further
+            token was allowed.
+        contains_required: whether it contains all required sequences; True for all hypotheses that
+            ended by themselves.
+        attention_weights: float32 `(tokens, source_len)`, each row sums to 1, with the end of
+            sentence last if it ended by itself; only with `with_attention`.
     """
 
     tokens: tuple[int, ...]
     logprob: float
     score: float
     finish_reason: FinishReason
-    holds_required: bool = True
+    contains_required: bool = True
     attention_weights: Float32 | None = field(default=None, compare=False)
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
-        """Returns the key that sorts hypotheses, the best first: by whether they ended themselves,
-        whether they contain all required sequences, and their scores."""
-        return self.finish_reason == "length", not self.holds_required, -self.score
+        """Returns the sort key of hypotheses, best first: whether they ended by themselves, whether
+        they contain all required sequences, and their scores."""
+        return self.finish_reason == "length", not self.contains_required, -self.score
 
 
-#: The key of a request, and what was found for it, best hypothesis first.
+#: The key of a request and its hypotheses, best first.
 Answer = tuple[Hashable, tuple[Hypothesis, ...]]

@@ -1,10 +1,9 @@
-"""Phrases that a hypothesis must contain before it may end: lexically constrained beam search.
+"""Lexically constrained beam search: phrases that a hypothesis must contain before it may end.
 
 A beam rarely produces them by itself, and a hypothesis that contains them is rarely among the
-likeliest as long as others do not. So every live hypothesis is also continued by the tokens that it
-still needs, however unlikely, and a beam is divided evenly among hypotheses by their progress (Post
-and Vilar 2018, arXiv:1804.06609; in arrays as in Hu et al. 2019, NAACL). Works on ids; knows no
-text.
+likeliest ones. Every live hypothesis is therefore also continued by the tokens that it still needs,
+however unlikely, and the beam is divided evenly among hypotheses by their progress (Post and Vilar
+2018, arXiv:1804.06609; with arrays as in Hu et al. 2019, NAACL). Works on ids; knows no text.
 """
 
 from __future__ import annotations
@@ -14,23 +13,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from model.search.requests import SearchRequest
-from model.types import Bool, Float64, Int32, Places
+from model.types import Bool, Float64, Indices, Int32
 
 
 class PhraseConstraints:
     """The required phrases of G requests: up to P phrases of up to L tokens each.
 
-    The progress of a hypothesis is an int32 `(P,)`: of each phrase, how many of its first tokens
-    end the history, or all of them once the history contains it. Phrases may overlap.
+    The progress of a hypothesis is an int32 `(P,)`: for each phrase, the number of its first tokens
+    with which the history ends, or all of them once the history contains it. Phrases may overlap.
 
     Args:
-        requests: in their order.
+        requests: the requests, in order.
 
     Attributes:
         in_use: whether any request has required phrases.
-        has_phrases: bool `(G,)`, which requests have.
-        extra_candidates: how many more of the likeliest tokens `allocate_beam` needs, for the same
-            result as over the whole vocabulary.
+        has_phrases: bool `(G,)`, which requests have required phrases.
+        extra_candidates: how many more of the likeliest tokens `allocate_beam` needs to get the
+            same result as over the whole vocabulary.
     """
 
     def __init__(self, requests: Sequence[SearchRequest]) -> None:
@@ -59,26 +58,27 @@ class PhraseConstraints:
         self._keys = np.array(keys, np.int64)
         self._tables = np.array(tables, np.int32).reshape(len(keys), count, longest + 1)
 
-    def wanted(self, progress: Int32, requests: Places) -> Int32:
-        """Returns the tokens that change each row's progress: `(rows, n)`, -1 for none. `progress`
-        is `(rows, P)`, `requests` `(rows,)`."""
+    def wanted(self, progress: Int32, requests: Indices) -> Int32:
+        """Returns the tokens that advance each row: `(rows, n)`, -1 for none. `progress` is `(rows,
+        P)`, `requests` `(rows,)`."""
         is_met = self.is_met(progress, requests)[:, None]
         return np.where(is_met, np.int32(-1), self._tokens[requests])
 
-    def is_met(self, progress: Int32, requests: Places) -> Bool:
+    def is_met(self, progress: Int32, requests: Indices) -> Bool:
         """Tells which rows contain all phrases, `(rows,)`."""
         return np.asarray((progress == self._lengths[requests]).all(axis=-1))
 
     def banks(self, progress: Int32) -> Int32:
-        """Returns progress as one number: `(G, n)` of `progress` `(G, n, P)`. It counts the tokens
-        of complete phrases and of the most advanced incomplete one. If it counted all incomplete
-        ones, continuing one of two phrases with the same beginning would gain nothing."""
+        """Returns the bank of each hypothesis, its progress as one number: `(G, n)` for `progress`
+        `(G, n, P)`. It counts the tokens of complete phrases and of the most advanced incomplete
+        one. If it counted all incomplete phrases, continuing one of two phrases with the same
+        beginning would gain nothing."""
         is_done = progress == self._lengths[:, None]
         complete = np.where(is_done, progress, 0).sum(axis=2)
         return np.asarray(complete + np.where(is_done, 0, progress).max(axis=2))
 
-    def after(self, progress: Int32, requests: Places, tokens: Int32) -> Int32:
-        """Returns each row's progress after each of `tokens` `(rows, n)`: `(rows, n, P)`."""
+    def after(self, progress: Int32, requests: Indices, tokens: Int32) -> Int32:
+        """Returns the progress of each row after each of `tokens` `(rows, n)`: `(rows, n, P)`."""
         is_done = progress == self._lengths[requests]
         reached = np.where(is_done, progress, 0)[:, None].repeat(tokens.shape[1], axis=1)
         sought = requests.astype(np.int64)[:, None] << 32 | tokens
@@ -89,7 +89,7 @@ class PhraseConstraints:
         return np.asarray(reached, np.int32)
 
 
-def allocate_beam(logprobs: Float64, banks: Int32, width: int) -> Places:
+def allocate_beam(logprobs: Float64, banks: Int32, width: int) -> Indices:
     """Chooses `width` candidates: the best of each bank, the most advanced bank first, then the
     second best of each, and so on.
 
@@ -113,9 +113,9 @@ def allocate_beam(logprobs: Float64, banks: Int32, width: int) -> Places:
 
 
 def _table(phrases: Sequence[tuple[int, ...]], token: int, count: int, longest: int) -> Int32:
-    """Builds the table of each phrase's progress after `token`, by its progress before: `(P, L +
-    1)`. A complete phrase stays complete; one that is broken off continues from the longest
-    beginning that still matches (Knuth, Morris and Pratt 1977)."""
+    """Builds the table of each phrase's progress after `token`, given its progress before: `(P, L +
+    1)`. A complete phrase stays complete; an interrupted one falls back to the longest prefix that
+    still matches (Knuth, Morris and Pratt 1977)."""
     table = np.zeros((count, longest + 1), np.int32)
     for p, phrase in enumerate(phrases):
         table[p, len(phrase)] = len(phrase)

@@ -1,4 +1,4 @@
-"""Sampling: draws tokens at random, for each hypothesis independently."""
+"""Sampling of tokens, independently for each hypothesis."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.config import MOST_DRAWN
+from model.config import MAX_TOP_K
 from model.search.options_table import SAMPLING, OptionsTable, all_features
-from model.types import Float64, Places
+from model.types import Float64, Indices
 
 
 class Sampler:
-    """Draws tokens for requests. Each has random numbers of its own, so that its draws do not
-    depend on the other requests.
+    """Samples tokens for requests. Each request has its own random number generator, so that its
+    samples do not depend on other requests.
 
     Args:
-        options: `(G,)`, their options.
-        rngs: the random numbers of each; None: it does not sample.
+        options: `(G,)`, options of the requests.
+        rngs: random number generator of each request; None: it does not sample.
 
     Attributes:
         in_use: whether any request samples.
-        is_sampled: bool `(G,)`, which do; only while any does.
-        max_top_k: the largest `top_k` of those that sample.
+        is_sampled: bool `(G,)`, which requests sample; only set if any does.
+        max_top_k: the largest `top_k` of the requests that sample.
     """
 
     def __init__(self, options: OptionsTable, rngs: Sequence[np.random.Generator | None]) -> None:
@@ -33,16 +33,16 @@ class Sampler:
             self._beam_sizes = options["beam_size"].tolist()
             self.is_sampled = options["temperature"] > 0
             self._temperature = np.where(self.is_sampled, options["temperature"], 1.0)
-            self._top_k = np.where(options["top_k"] > 0, options["top_k"], MOST_DRAWN)
+            self._top_k = np.where(options["top_k"] > 0, options["top_k"], MAX_TOP_K)
             self._top_p = options["top_p"]
             self.max_top_k = int(self._top_k[self.is_sampled].max())
 
-    def draw(self, logprobs: Float64) -> Places:
+    def draw(self, logprobs: Float64) -> Indices:
         """Draws a continuation of each hypothesis, from `logprobs` `(G, W, K)` of its next tokens.
 
         Returns:
-            `(G, W)`, indices into each request's W x K candidates; meaningless for requests that do
-            not sample.
+            `(G, W)`, indices into the W x K candidates of each request; meaningless for requests
+            that do not sample.
         """
         count, width, top_k = logprobs.shape
         uniform = np.zeros((count, width))
@@ -61,16 +61,16 @@ class Sampler:
 
 def draw(
     logprobs: Float64, uniform: Float64, *, temperature: Float64, top_k: Float64, top_p: Float64
-) -> Places:
-    """Draws one candidate of each row by the inverse of its cumulative distribution.
+) -> Indices:
+    """Draws one candidate per row by inverting its cumulative distribution.
 
     Args:
-        logprobs: `(rows, n)`, in nats, in any order and with any sum; -inf is never drawn, unless a
-            row has nothing else.
+        logprobs: `(rows, n)`, in nats, in any order and not necessarily normalised; -inf is never
+            drawn, unless a row has nothing else.
         uniform: `(rows,)`, random numbers in [0, 1).
         temperature: `(rows,)`, > 0; log-probabilities are divided by it.
-        top_k: `(rows,)`, draws only from the k likeliest; 0: from all (Fan et al. 2018).
-        top_p: `(rows,)`, draws only from the likeliest that together have this probability
+        top_k: `(rows,)`, restricts to the k likeliest; 0: no restriction (Fan et al. 2018).
+        top_p: `(rows,)`, restricts to the likeliest candidates that together have this probability
             (Holtzman et al. 2020).
 
     Returns:
@@ -82,7 +82,7 @@ def draw(
     with np.errstate(over="ignore"):  # the smallest temperatures leave the likeliest alone
         mass = np.exp((ranked - best) / temperature[:, None])
     mass[(np.arange(mass.shape[1]) >= top_k[:, None]) & (top_k > 0)[:, None]] = 0.0
-    # A running sum, unlike `sum`, does not depend on how many zeros follow.
+    # Unlike `sum`, a running sum does not depend on the number of trailing zeros.
     reached = np.cumsum(mass, axis=1)
     outside = reached - mass >= top_p[:, None] * reached[:, -1:]
     mass[outside] = 0.0

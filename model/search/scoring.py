@@ -1,5 +1,5 @@
-"""Scoring of given targets: pairs of a source and a target are stepped together, and no token is
-chosen."""
+"""Scoring of given targets: pairs of a source and a target are stepped together without choosing
+tokens."""
 
 from __future__ import annotations
 
@@ -10,46 +10,48 @@ import numpy as np
 from model.contract import Encoded, StateTable, check_numbers, wanted_logprobs
 from model.search.requests import Answer, Hypothesis, ScoredPair
 from model.slots import compaction, lowest_free, resized
-from model.types import Bool, Float64, Int32, Places
+from model.types import Bool, Float64, Indices, Int32
 
 
 class ScoringBatch:
     """Steps the pairs of scoring requests, each in a slot of one row until its target ends.
 
     Args:
-        table: the engine's, without slots; of width 1, over the whole vocabulary.
-        bos_id: the token that every target begins with.
-        eos_id: the token that ends it.
+        table: an empty table of the engine, of width 1, over the whole vocabulary.
+        bos_id: the token with which every target begins.
+        eos_id: the token that ends a target.
     """
 
     def __init__(self, table: StateTable, *, bos_id: int, eos_id: int) -> None:
         self._table = table
         self._bos_id = bos_id
         self._eos_id = eos_id
-        self._pairs: list[ScoredPair] = []  # of each slot; in a free one any
+        self._pairs: list[ScoredPair] = []  # in each slot; any pair in a free one
         self._in_use: Bool = np.zeros(0, bool)
-        self._targets: Int32 = np.zeros((0, 0), np.int32)  # with both ends
-        self._read: Int32 = np.zeros(0, np.int32)  # tokens so far
-        self._lengths: Int32 = np.zeros(0, np.int32)  # of targets with their end; -1: a free slot
+        self._targets: Int32 = np.zeros((0, 0), np.int32)  # with their begin and end tokens
+        self._read: Int32 = np.zeros(0, np.int32)  # tokens read so far
+        self._lengths: Int32 = np.zeros(
+            0, np.int32
+        )  # of targets with their end token; -1: a free slot
         self._logprobs: Float64 = np.zeros(0)
-        self._found: dict[Hashable, dict[int, Hypothesis]] = {}  # of each request, by place
+        self._found: dict[Hashable, dict[int, Hypothesis]] = {}  # of each request, by pair
 
     def __bool__(self) -> bool:
         return bool(self._pairs)
 
     @property
     def active_rows(self) -> int:
-        """Returns the number of targets that the next step reads on."""
+        """Returns the number of targets that the next step extends."""
         return int(self._in_use.sum())
 
-    def reserve(self, encoded: Encoded, sources: Places) -> Places:
-        """Writes sources into free slots, as `Batch.reserve` does."""
+    def reserve(self, encoded: Encoded, sources: Indices) -> Indices:
+        """Writes sources to free slots, as `Batch.reserve` does."""
         slots = lowest_free(self._in_use, len(sources))
         self._table.insert(slots, encoded, sources)
         return slots
 
-    def insert(self, slots: Places, pairs: Sequence[ScoredPair]) -> None:
-        """Lets `pairs` `(n,)` begin at the next step, in `slots` `(n,)` of `reserve`."""
+    def insert(self, slots: Indices, pairs: Sequence[ScoredPair]) -> None:
+        """Starts `pairs` `(n,)` at the next step, in the `slots` `(n,)` from `reserve`."""
         count = max(len(self._pairs), int(slots.max()) + 1)
         longest = max(len(pair.target_ids) for pair in pairs) + 2
         self._resize(count, longest)
@@ -65,15 +67,15 @@ class ScoringBatch:
         self._logprobs[slots] = 0.0
 
     def remove(self, keys: Collection[Hashable]) -> None:
-        """Drops requests. Unknown keys change nothing."""
+        """Removes requests. Unknown keys are ignored."""
         for key in keys:
             self._found.pop(key, None)
         left = np.array([pair.request.key not in self._found for pair in self._pairs], bool)
         self._free(np.flatnonzero(left & self._in_use))
 
     def step(self) -> list[Answer]:
-        """Reads a token of every target. Returns the requests whose targets have all ended, with a
-        hypothesis for each pair, in their order."""
+        """Reads one token of every target. Returns the requests whose targets have all ended, with
+        a hypothesis for each pair, in order."""
         tokens = self._targets[self._rows, self._read]
         self._read += self._in_use
         following = self._targets[self._rows, self._read]
@@ -87,22 +89,23 @@ class ScoringBatch:
         self._free(ended)
         return answers
 
-    def agreed(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
-        """Returns nothing: an answer comes as a whole."""
+    def final_tokens(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]:
+        """Returns nothing: answers are not streamed."""
         return {}
 
     def _finish(self, slot: int) -> list[Answer]:
-        """Keeps the score of a target that has ended. Returns the answer, if it was the last."""
+        """Stores the score of a target that has ended. Returns the answer if it was the last
+        one."""
         pair, logprob = self._pairs[slot], float(self._logprobs[slot])
         request, found = pair.request, self._found[pair.request.key]
-        found[pair.place] = Hypothesis(tuple(pair.target_ids), logprob, logprob, "stop")
+        found[pair.pair_index] = Hypothesis(tuple(pair.target_ids), logprob, logprob, "stop")
         if len(found) < len(request.pairs):
             return []
         del self._found[request.key]
         return [(request.key, tuple(found[place] for place in range(len(found))))]
 
-    def _free(self, slots: Places) -> None:
-        """Frees `slots`, and steps no more slots than needed from now on."""
+    def _free(self, slots: Indices) -> None:
+        """Frees `slots` and steps no more slots than needed from now on."""
         self._in_use[slots] = False
         self._lengths[slots] = -1
         if not self._in_use.any():
@@ -121,7 +124,7 @@ class ScoringBatch:
         del self._pairs[count:]
 
     def _resize(self, count: int, longest: int = 0) -> None:
-        """Makes room for `count` slots, and for targets of at least `longest` tokens."""
+        """Makes room for `count` slots and for targets of at least `longest` tokens."""
         self._targets = resized(self._targets, count, max(longest, self._targets.shape[1]))
         for name in _ARRAYS:
             array = getattr(self, name)
@@ -129,5 +132,5 @@ class ScoringBatch:
         self._rows = np.arange(count)
 
 
-#: The arrays of `ScoringBatch` whose first axis is that of the slots.
+#: The arrays of `ScoringBatch` whose first axis is the slot.
 _ARRAYS = ("_in_use", "_targets", "_read", "_lengths", "_logprobs")

@@ -26,7 +26,7 @@ from model.contract import Limits, StepResult
 from model.generator import Generator
 from model.search.beam import Search
 from model.tokenizer import EOS_ID
-from model.types import Bool, Float32, Int32, Places
+from model.types import Bool, Float32, Indices, Int32
 from tests.conftest import PATIENCE_SECONDS
 
 #: What the server of the tests says to everything.
@@ -83,15 +83,15 @@ class LengthsTable:
         self._engine = engine
         self._lengths = np.ones(0, np.int32)
 
-    def insert(self, slots: Places, encoded: Int32, sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: Int32, sources: Indices) -> None:
         missing = max(0, int(slots.max()) + 1 - len(self._lengths))
         self._lengths = np.append(self._lengths, np.ones(missing, np.int32))
         self._lengths[slots] = encoded[sources]
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         self._lengths[slots] = self._lengths[origins]
 
-    def free(self, slots: Places) -> None:
+    def free(self, slots: Indices) -> None:
         """Needs to know of none."""
 
     def step(
@@ -129,15 +129,15 @@ class WordTable:
         self._mapping = mapping
         self._slots: dict[int, tuple[Int32, int]] = {}
 
-    def insert(self, slots: Places, encoded: list[Int32], sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: list[Int32], sources: Indices) -> None:
         for slot, source in zip(slots, sources, strict=True):
             self._slots[int(slot)] = encoded[source], 0
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         for origin, slot in zip(origins, slots, strict=True):
             self._slots[int(slot)] = self._slots[int(origin)]
 
-    def free(self, slots: Places) -> None:
+    def free(self, slots: Indices) -> None:
         """Needs to know of none."""
 
     def step(

@@ -176,7 +176,7 @@ def test_an_absent_folder_stops_the_program_with_one_sentence(tmp_path: Path) ->
     )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert "absent: there is no such model folder" in done.stderr
+    assert "absent: no such model folder" in done.stderr
 
 
 @pytest.fixture

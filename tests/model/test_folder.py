@@ -29,7 +29,7 @@ def test_a_whole_folder_loads(folder: Path) -> None:
 
 
 def test_an_absent_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FolderError, match=r"nowhere: there is no such model folder"):
+    with pytest.raises(FolderError, match=r"nowhere: no such model folder"):
         load_folder(tmp_path / "nowhere")
 
 
@@ -135,6 +135,6 @@ def test_nothing_else_is_replaced_by_a_model(
     code = place / "code.py" if kind == "package" else place
     code.parent.mkdir(exist_ok=True)
     code.write_text("precious")
-    with pytest.raises(FolderError, match="is no model folder"):
+    with pytest.raises(FolderError, match="not a model folder"):
         write_folder(place, folder.config, {})
     assert code.read_text() == "precious"

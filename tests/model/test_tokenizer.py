@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model.config import TextConfig
 from model.errors import InputError, TokenizerError
-from model.tokenizer import EOS_ID, SEP_ID, SPECIAL_PIECES, GrowingText, Tokenizer
+from model.tokenizer import EOS_ID, SEP_ID, SPECIAL_PIECES, IncrementalDetokenizer, Tokenizer
 
 
 def build(model: bytes, **rules: object) -> Tokenizer:
@@ -81,11 +81,11 @@ def test_bytes_that_are_no_tokenizer_are_refused() -> None:
 def test_a_growing_text_is_never_taken_back(data: st.DataObject, tokenizer_model: bytes) -> None:
     tokenizer = Tokenizer(TextConfig(), tokenizer_model)
     ids = data.draw(st.lists(st.integers(0, tokenizer.target_vocab_size - 1), max_size=12))
-    text, told = GrowingText(tokenizer), ""
+    text, told = IncrementalDetokenizer(tokenizer), ""
     for each in ids:
         told += text.add([each])
         assert tokenizer.target_text(ids).startswith(told)
-    assert told + text.rest(tokenizer.target_text(ids)) == tokenizer.target_text(ids)
+    assert told + text.finish(tokenizer.target_text(ids)) == tokenizer.target_text(ids)
 
 
 def test_a_character_of_several_pieces_comes_whole() -> None:
@@ -105,7 +105,7 @@ def test_a_character_of_several_pieces_comes_whole() -> None:
     )
     tokenizer = Tokenizer(TextConfig(), model.getvalue())
     ids = tokenizer.target_ids("hello \u4f60 t")
-    text = GrowingText(tokenizer)
+    text = IncrementalDetokenizer(tokenizer)
     told = [text.add([each]) for each in ids]
     assert "".join(told) == "hello \u4f60 t"
     assert not any("\N{REPLACEMENT CHARACTER}" in each for each in told)

@@ -178,7 +178,7 @@ def test_precision_is_an_option_of_export_alone(
         with pytest.raises(SystemExit):
             main([step, str(recipe), "--precision", "int8"])
     assert main(["export", str(recipe), "--precision", "int8"]) == 1
-    assert "run/model: there is no such model folder" in capsys.readouterr().err
+    assert "run/model: no such model folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["cook", "a.toml"], ["prepare"]])

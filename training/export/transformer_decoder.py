@@ -9,7 +9,7 @@ import numpy as np
 
 from model.layers.attention import MultiHeadAttention
 from model.layers.ssru import SSRU
-from model.layers.transformer_decoder import LEAST_HISTORY, CausalSelfAttention
+from model.layers.transformer_decoder import MIN_HISTORY, CausalSelfAttention
 from model.networks.tokens import TokenSeq2Seq
 from training.export.attention import Source, attend, attend_by_head
 from training.export.calibration import Ranges
@@ -60,7 +60,7 @@ class TransformerDecoderGraph:
         batch = graph.op("Shape", finals[0], start=0, end=1)
         state = []
         for shape in self.state_shapes:
-            steps = LEAST_HISTORY if shape.is_history else 1
+            steps = MIN_HISTORY if shape.is_history else 1
             rest = graph.constant([1, steps, shape.units], "int64")
             sizes = graph.op("Concat", batch, rest, axis=0)
             state.append(graph.op("Expand", graph.constant(0.0), sizes))

@@ -17,7 +17,7 @@ from pathlib import Path
 import keras
 
 from model.engine.keras import load_network
-from model.folder import WEIGHTS_FILE, ModelFolder, load_folder, require_replaceable, write_durably
+from model.folder import WEIGHTS_FILE, ModelFolder, check_replaceable, load_folder, write_durably
 from model.networks.tokens import TokenSeq2Seq
 from model.quiet import quiet_framework
 from model.types import Int64
@@ -117,7 +117,7 @@ class Run:
         self.scored = corpus.part(self.part)
         self.folder = Path(recipe.output) / "checkpoints"
         self.model_path = Path(recipe.output) / "model"
-        require_replaceable(self.model_path)
+        check_replaceable(self.model_path)
         self.folder.mkdir(parents=True, exist_ok=True)
         keras.utils.clear_session()  # checkpoints name weights, whose names count networks
         _make_deterministic(recipe.fit.seed)

@@ -24,7 +24,7 @@ TRAIN, DEV, TEST = range(3)
 LEAST_EXAMPLES, LEAST_SHARE = 50, 0.1
 
 Parts = NDArray[np.uint8]
-Places = NDArray[np.uint64]
+Indices = NDArray[np.uint64]
 
 
 class Fractions(NamedTuple):
@@ -58,7 +58,7 @@ def least_sizes(examples: int, fractions: Fractions, times: int = 1) -> Sizes:
     return Sizes(*(least if fraction else 0 for fraction in fractions))
 
 
-def draw_by_fraction(places: Places, fractions: Fractions) -> Parts:
+def draw_by_fraction(places: Indices, fractions: Fractions) -> Parts:
     """Draws groups by their places alone; returns indices into SPLITS, `(examples,)`."""
     drawn = places / 2**64
     parts = np.full(len(places), TRAIN, np.uint8)
@@ -67,7 +67,7 @@ def draw_by_fraction(places: Places, fractions: Fractions) -> Parts:
     return parts
 
 
-def draw_groups(places: Places, may_test: Bool, wanted: Sizes) -> Parts | None:
+def draw_groups(places: Indices, may_test: Bool, wanted: Sizes) -> Parts | None:
     """Holds out whole groups until dev and test are as large as wanted: groups up to the median
     size first, lowest places first, so that train keeps the most. The largest stays in train.
 

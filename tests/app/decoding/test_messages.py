@@ -65,7 +65,7 @@ def test_a_request_arrives_as_it_was_sent(
         prefix_ids=prefix_ids,
         blocked=blocked,
         required=[] if temperature else required,
-        wants_attention=wants,
+        with_attention=wants,
     )
     (came,) = FrameDecoder().add(encode_frame(Submit(7, request, is_streamed=not wants)))
     assert came == Submit(7, replace(request, key=7), is_streamed=not wants)

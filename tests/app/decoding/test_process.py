@@ -178,7 +178,7 @@ def test_a_worker_tells_why_it_cannot_serve(tmp_path: Path) -> None:
     config = WorkerConfig(
         tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4, max_tokens=8
     )
-    with pytest.raises(FolderError, match="absent: there is no such model folder"):
+    with pytest.raises(FolderError, match="absent: no such model folder"):
         WorkerProcess(config).wait_until_ready()
 
 

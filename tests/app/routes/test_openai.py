@@ -14,7 +14,7 @@ import pytest
 from openai.types.chat import ChatCompletionChunk
 
 from app.settings import Settings
-from model.config import MOST_DRAWN
+from model.config import MAX_TOP_K
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
 from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, TableEngine, chain, loop
 
@@ -122,7 +122,7 @@ CANNOT: list[tuple[dict[str, Any], str]] = [
     ({"stop": ""}, "stop"),
     ({"top_logprobs": 3}, "top_logprobs"),
     ({"logprobs": True, "top_logprobs": 17}, "top_logprobs"),
-    ({"extra_body": {"top_k": MOST_DRAWN + 1}}, "top_k"),
+    ({"extra_body": {"top_k": MAX_TOP_K + 1}}, "top_k"),
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from model.engine.compiled import keep_programs
+from model.engine.compiled import enable_compilation_cache
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="others keep none")
 
@@ -30,7 +30,7 @@ def test_programs_are_kept_in_the_users_cache(
     import jax
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    keep_programs()
+    enable_compilation_cache()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "seq2seq" / "jax")
     assert (tmp_path / "seq2seq" / "jax").stat().st_mode & 0o777 == 0o700
 
@@ -42,7 +42,7 @@ def test_a_cache_that_cannot_be_written_is_left_alone(
 
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    keep_programs()
+    enable_compilation_cache()
     assert jax.config.jax_compilation_cache_dir is None
 
 
@@ -50,5 +50,5 @@ def test_the_folder_of_the_operator_stays(tmp_path: Path, monkeypatch: pytest.Mo
     import jax
 
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "own"))
-    keep_programs()  # JAX has read it when it was imported
+    enable_compilation_cache()  # JAX has read it when it was imported
     assert jax.config.jax_compilation_cache_dir is None

@@ -160,10 +160,10 @@ def test_newcomers_step_as_they_would_alone(engine: Engine, width: int, short: b
 
 WISHES: list[dict[str, Any]] = [
     {"options": SearchOptions(max_tokens=9)},
-    {"options": SearchOptions(max_tokens=9, shortlist=False), "wants_attention": True},
+    {"options": SearchOptions(max_tokens=9, shortlist=False), "with_attention": True},
     {"options": SearchOptions(max_tokens=9, no_repeat_ngram=2), "prefix_ids": (5, 6)},
-    {"options": SearchOptions(max_tokens=9, temperature=0.8, seed=3), "wants_attention": True},
-    {"options": SearchOptions(max_tokens=9, beam_size=3), "wants_attention": True},
+    {"options": SearchOptions(max_tokens=9, temperature=0.8, seed=3), "with_attention": True},
+    {"options": SearchOptions(max_tokens=9, beam_size=3), "with_attention": True},
     {"options": SearchOptions(max_tokens=9, beam_size=2, coverage_penalty=0.3)},
     {"options": SearchOptions(max_tokens=9, beam_size=4), "required": ((7,),)},
 ]
@@ -190,7 +190,7 @@ def test_who_comes_and_goes_changes_no_answer(
         for found, expected in zip(answers[request.key], alone, strict=True):
             assert found.tokens == expected.tokens
             assert found.score == pytest.approx(expected.score, abs=1e-6)
-            if request.wants_attention:
+            if request.with_attention:
                 np.testing.assert_array_equal(found.attention_weights, expected.attention_weights)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from model.config import NetworkConfig
 from model.engine.keras import KerasEngine
-from model.layers.transformer_decoder import LEAST_HISTORY
+from model.layers.transformer_decoder import MIN_HISTORY
 from model.networks.tokens import TokenSeq2Seq
 
 SOURCES = np.array([[6, 7, 8, 3], [9, 3, 0, 0]], np.int32)
@@ -23,7 +23,7 @@ def test_a_row_that_joins_later_gets_what_it_gets_alone(has_static_shapes: bool)
     config = {**sizes, **widths, "encoder": "transformer", "decoder": "transformer"}
     network = TokenSeq2Seq(NetworkConfig.parse(config, where="test"))
     engine = KerasEngine(network, has_static_shapes=has_static_shapes)
-    tokens = np.random.default_rng(0).integers(4, 12, LEAST_HISTORY + 6).astype(np.int32)
+    tokens = np.random.default_rng(0).integers(4, 12, MIN_HISTORY + 6).astype(np.int32)
     slots, none = np.arange(2), np.zeros(2, bool)
 
     def encode(row: int) -> object:

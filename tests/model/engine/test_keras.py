@@ -42,7 +42,7 @@ def step(table: KerasTable, slots: int, top_k: int = 3, **options: Any) -> StepR
 #: Everything in an option that may change the shape of a step.
 WISHES: list[dict[str, Any]] = [
     {"options": SearchOptions(max_tokens=18)},
-    {"options": SearchOptions(max_tokens=9), "wants_attention": True},
+    {"options": SearchOptions(max_tokens=9), "with_attention": True},
     {"options": SearchOptions(max_tokens=9), "prefix_ids": (5, 6)},
     {"options": SearchOptions(max_tokens=5, temperature=0.8, top_k=0, seed=3)},
     {"options": SearchOptions(max_tokens=5, repetition_penalty=1.3, beam_size=2)},

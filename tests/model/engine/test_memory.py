@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.engine.memory import NO_TOKEN, EncodedSources, SourceMemory, bucket
+from model.engine.memory import PADDING_ENERGY, EncodedSources, SourceMemory, bucket
 
 UNITS = 3
 
@@ -29,7 +29,7 @@ def held(memory: SourceMemory, slots: Iterable[int]) -> dict[int, tuple[int, int
     found = {}
     for slot in slots:
         padding = arrays["padding"][slot, 0, 0]
-        length = int((padding != NO_TOKEN).sum())
+        length = int((padding != PADDING_ENERGY).sum())
         assert not padding[:length].any()
         names = {
             *arrays["keys"][slot, 0, :, :length].flat,

@@ -48,7 +48,7 @@ def replaced(exported: Path, path: Path, name: str, content: bytes) -> ModelFold
 @pytest.mark.parametrize("broken", [*GRAPH_FILES["int8"], *SHORTLIST_FILES[:2]])
 def test_broken_graphs_are_named(exported_folder: Path, tmp_path: Path, broken: str) -> None:
     folder = replaced(exported_folder, tmp_path / "broken", broken, b"no graph")
-    with pytest.raises(FolderError, match=f"broken: .*{broken}.*Export them anew"):
+    with pytest.raises(FolderError, match=f"broken: .*{broken}.*Export them again"):
         load_engine(folder, "onnx-int8")
 
 
@@ -73,7 +73,7 @@ def test_graphs_of_an_older_release_are_refused(
     graph = onnx.load(exported_folder / name)
     del graph.metadata_props[:]
     folder = replaced(exported_folder, tmp_path / "old", name, graph.SerializeToString())
-    with pytest.raises(FolderError, match=r"Export them anew.*its format is 1, and"):
+    with pytest.raises(FolderError, match=r"Export them again.*its format is 1, and"):
         load_engine(folder, "onnx-int8")
 
 

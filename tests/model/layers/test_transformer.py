@@ -10,11 +10,11 @@ import pytest
 from keras import ops
 
 from model.layers.transformer import PositionedInput, TransformerEncoder, sinusoids
-from model.layers.transformer_decoder import LEAST_HISTORY, TransformerDecoder
+from model.layers.transformer_decoder import MIN_HISTORY, TransformerDecoder
 from tests.model.layers.twins import positions, to_numpy, transformer_decoder, transformer_encoder
 
 BATCH, SOURCE, FEATURES, UNITS = 3, 5, 6, 8
-TARGET = LEAST_HISTORY + 2
+TARGET = MIN_HISTORY + 2
 MASK = np.arange(SOURCE) < np.array([[5], [3], [1]])
 
 

@@ -18,7 +18,7 @@ from model.errors import EngineError
 from model.search.beam import Search
 from model.search.options_table import length_penalty
 from model.search.requests import Hypothesis, SearchRequest
-from model.types import Bool, Float32, Int32, Places
+from model.types import Bool, Float32, Indices, Int32
 
 A, B, EOS, BOS = range(4)
 
@@ -49,15 +49,15 @@ class Table:
         self.engine = engine
         self.sources = np.zeros((2, 0), np.int32)
 
-    def insert(self, slots: Places, encoded: list[Int32], sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: list[Int32], sources: Indices) -> None:
         missing = max(0, int(slots.max()) + 1 - self.sources.shape[1])
         self.sources = np.pad(self.sources, ((0, 0), (0, missing)))
         self.sources[:, slots] = np.stack(encoded)[:, sources]
 
-    def move(self, origins: Places, slots: Places) -> None:
+    def move(self, origins: Indices, slots: Indices) -> None:
         self.sources[:, slots] = self.sources[:, origins]
 
-    def free(self, slots: Places) -> None:
+    def free(self, slots: Indices) -> None:
         """Needs to know of none."""
 
     def step(
@@ -211,7 +211,7 @@ def test_a_beam_is_done_as_soon_as_nothing_can_overtake_its_answer(has_neighbour
 class FullTable(Table):
     """Has no memory for more than two slots."""
 
-    def insert(self, slots: Places, encoded: list[Int32], sources: Places) -> None:
+    def insert(self, slots: Indices, encoded: list[Int32], sources: Indices) -> None:
         if slots.max() > 1:
             raise MemoryError
         super().insert(slots, encoded, sources)
@@ -247,7 +247,7 @@ def test_the_last_requests_move_to_lower_slots() -> None:
     moves: list[tuple[list[int], list[int]]] = []
 
     class CountingTable(Table):
-        def move(self, origins: Places, slots: Places) -> None:
+        def move(self, origins: Indices, slots: Indices) -> None:
             moves.append((origins.tolist(), slots.tolist()))
             super().move(origins, slots)
 
@@ -327,7 +327,7 @@ def search_requests(draw: st.DrawFn) -> SearchRequest:
         prefix_ids=draw(st.lists(tokens, max_size=3)),
         blocked=draw(st.lists(st.lists(tokens, min_size=1, max_size=6), max_size=2)),
         required=draw(phrases) if may_require else (),
-        wants_attention=draw(st.booleans()),
+        with_attention=draw(st.booleans()),
     )
 
 
@@ -343,7 +343,7 @@ def test_company_never_changes_an_answer(requests: list[SearchRequest], seed: in
     assert run(engine, wanted, joining=lambda: int(draw.integers(0, 4))) == alone
     for request in wanted:
         for one, other in zip(alone[request.key], together[request.key], strict=True):
-            assert (one.attention_weights is None) == (not request.wants_attention)
+            assert (one.attention_weights is None) == (not request.with_attention)
             np.testing.assert_array_equal(one.attention_weights, other.attention_weights)
 
 
@@ -352,7 +352,7 @@ def test_company_never_changes_an_answer(requests: list[SearchRequest], seed: in
 def test_every_hypothesis_tells_where_it_looked(request: SearchRequest, seed: int) -> None:
     draw = np.random.default_rng(seed)
     engine = TableEngine(*(draw.dirichlet(np.ones(9) / 2, size=9) for _ in range(3)))
-    found = run(engine, [replace(request, key=0, wants_attention=True)])[0]
+    found = run(engine, [replace(request, key=0, with_attention=True)])[0]
     for hypothesis in found:
         read = [BOS, *hypothesis.tokens]
         steps, length = len(hypothesis.attention_weights), len(request.source_ids)
@@ -396,7 +396,9 @@ def test_agreed_tokens_are_how_every_answer_begins() -> None:
     search.add(requests)
     while not search.is_idle:
         answers.update(search.step())
-        for key, tokens in search.agreed({key: len(own) for key, own in told.items()}).items():
+        for key, tokens in search.final_tokens(
+            {key: len(own) for key, own in told.items()}
+        ).items():
             told[key] += tokens
     for key, hypotheses in answers.items():
         assert all(each.tokens[: len(told[key])] == told[key] for each in hypotheses)

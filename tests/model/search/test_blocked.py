@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.search.blocked import Blocked, BlockedSequences
+from model.search.blocked import BlockedBatch, BlockedSequences
 
 #: So few that sequences are said often.
 TOKENS = st.integers(4, 6)
@@ -20,7 +20,7 @@ BEAM = st.lists(st.lists(TOKENS, max_size=6), min_size=1, max_size=3)
 def test_a_sequence_is_found_before_its_last_token(
     requests: list[tuple[list[list[int]], list[list[int]]]],
 ) -> None:
-    blocked = Blocked([BlockedSequences.of(sequences) for sequences, _ in requests])
+    blocked = BlockedBatch([BlockedSequences.build(sequences) for sequences, _ in requests])
     rows = [(place, said) for place, (_, beam) in enumerate(requests) for said in beam]
     longest = 1 + max(len(said) for _, said in rows)
     # What follows a row's own tokens means nothing: it must not be read.
@@ -28,11 +28,11 @@ def test_a_sequence_is_found_before_its_last_token(
     places = np.array([place for place, _ in rows])
     lengths = np.array([len(said) for _, said in rows], np.int32)
     last_tokens = np.array([(said or [4])[-1] for _, said in rows], np.int32)
-    found, last = blocked.ends(tokens, lengths, last_tokens, places)
+    found, last = blocked.completions(tokens, lengths, last_tokens, places)
     singles = blocked.singles(places)
     candidates = np.tile(np.arange(9, dtype=np.int32), (len(rows), 1))
-    barred = np.zeros(candidates.shape, bool) if singles is None else singles.among(candidates)
-    assert singles is None or singles.most_in_a_row == barred.sum(axis=1).max()
+    barred = np.zeros(candidates.shape, bool) if singles is None else singles.contains(candidates)
+    assert singles is None or singles.max_per_row == barred.sum(axis=1).max()
     for row, (place, said) in enumerate(rows):
         sequences = requests[place][0]
         assert set(np.flatnonzero(barred[row])) == {s[0] for s in sequences if len(s) == 1}

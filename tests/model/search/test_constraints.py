@@ -158,7 +158,7 @@ def test_coverage_prefers_who_looked_at_everything() -> None:
 
     def best(coverage_penalty: float) -> Hypothesis:
         options = SearchOptions(beam_size=2, coverage_penalty=coverage_penalty)
-        request = SearchRequest(0, (0, 0), options, wants_attention=True)
+        request = SearchRequest(0, (0, 0), options, with_attention=True)
         return run(TableEngine(table), [request])[0][0]
 
     plain, covering = best(0.0), best(1.0)

@@ -54,7 +54,7 @@ def test_nothing_ends_before_all_is_said() -> None:
 def test_of_cut_ones_those_come_first_that_hold_all() -> None:
     table = [[0.5, 0.5, 0.0, 0.0], [0.9, 0.1, 0.0, 0.0], [0.0] * 4, [0.9, 0.1, 0.0, 0.0]]
     first, second = answers(table, [B, B], beam_size=2, n_best=2, max_tokens=3)
-    assert (first.holds_required, second.holds_required) == (True, False)
+    assert (first.contains_required, second.contains_required) == (True, False)
     assert first.score < second.score
 
 

@@ -91,7 +91,7 @@ def test_a_damaged_shortlist_is_refused(shortlist: Shortlist) -> None:
     np.savez(arrays, **{each.name: np.zeros((2, 2)) for each in fields(shortlist)})
     cut = [whole[:size] for size in range(0, len(whole), 7)]
     for stored in (b"no arrays", array.getvalue(), arrays.getvalue(), *cut):
-        with pytest.raises(FolderError, match="export it anew"):
+        with pytest.raises(FolderError, match="export it again"):
             Shortlist.from_bytes(stored)
 
 

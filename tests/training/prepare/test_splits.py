@@ -11,8 +11,8 @@ from training.prepare.splits import (
     TRAIN,
     Bools,
     Fractions,
+    Indices,
     Parts,
-    Places,
     Sizes,
     draw_by_fraction,
     draw_groups,
@@ -23,7 +23,7 @@ from training.prepare.splits import (
 )
 
 
-def places_of(*groups: str) -> Places:
+def places_of(*groups: str) -> Indices:
     return np.array([place_of(group) for group in groups], np.uint64)
 
 
