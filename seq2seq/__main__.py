@@ -10,12 +10,12 @@ import seq2seq
 
 
 class Command(NamedTuple):
-    """Where a command is.
+    """A command.
 
     Attributes:
-        program: `python -m PROGRAM` runs it too.
-        extra: of the package, which installs what it needs.
-        meaning: for `seq2seq --help`.
+        program: module that implements it: `python -m PROGRAM`.
+        extra: extra of the package that installs its dependencies.
+        meaning: description for `seq2seq --help`.
     """
 
     program: str
@@ -24,23 +24,26 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "serve": Command("app", "serve", "answers requests over HTTP"),
-    "chat": Command("model", "serve", "talks with you in the terminal"),
-    "reply": Command("model", "serve", "answers each line of standard input"),
-    "translate": Command("model", "serve", "translates each line of standard input"),
-    "new": Command("training", "train", "looks at files and writes a recipe that fits them"),
-    "train": Command("training", "train", "makes a model of files, in one go"),
-    "prepare": Command("training", "train", "makes a corpus of files, by a recipe"),
-    "fit": Command("training", "train", "trains a model on it"),
-    "evaluate": Command("training", "train", "scores the model"),
-    "export": Command("training", "train", "writes graphs, which a CPU runs faster"),
-    "distill": Command("training", "train", "writes a student's targets by its teachers"),
-    "backtranslate": Command("training", "train", "writes sources for texts by a model"),
-    "mine": Command("training", "train", "prints the exchanges of subtitle files"),
-    "align": Command("training", "train", "prints the pairs of two subtitle files of one film"),
+    "serve": Command("app", "serve", "serve models over HTTP"),
+    "chat": Command("model", "serve", "chat in the terminal"),
+    "reply": Command("model", "serve", "answer each line of standard input"),
+    "translate": Command("model", "serve", "translate each line of standard input"),
+    "new": Command("training", "train", "inspect files and write a recipe that suits them"),
+    "train": Command("training", "train", "train a model on files, in one go"),
+    "prepare": Command("training", "train", "read, clean, split and tokenise a corpus"),
+    "fit": Command("training", "train", "train a model on it"),
+    "evaluate": Command("training", "train", "score the model"),
+    "export": Command("training", "train", "add graphs that run faster on a CPU"),
+    "distill": Command("training", "train", "write a student's targets with teacher models"),
+    "backtranslate": Command("training", "train", "write sources for texts with a model"),
+    "mine": Command("training", "train", "print the exchanges in subtitle files"),
+    "align": Command("training", "train", "print the sentence pairs of two subtitle files"),
 }
 
-_USAGE = "usage: seq2seq COMMAND ...\n\nTurns subtitles or sentence pairs into a service.\n\n"
+_USAGE = (
+    "usage: seq2seq COMMAND ...\n\n"
+    "Turns subtitles or sentence pairs into a reply or translation service.\n\n"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,14 +51,15 @@ def main(arguments: list[str] | None = None) -> int:
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help"):
         rows = (f"  {name:<14} {command.meaning}\n" for name, command in COMMANDS.items())
-        print(f"{_USAGE}{''.join(rows)}\n`seq2seq COMMAND --help` says more of one.")
+        print(f"{_USAGE}{''.join(rows)}\nRun `seq2seq COMMAND --help` for details.")
         return 0
     if name == "--version":
         print(f"seq2seq {seq2seq.__version__}")
         return 0
     if name not in COMMANDS:
         print(
-            f"seq2seq: there is no command '{name}'; `seq2seq --help` lists them", file=sys.stderr
+            f"seq2seq: unknown command '{name}'; `seq2seq --help` lists all commands",
+            file=sys.stderr,
         )
         return 2
     program, extra, _ = COMMANDS[name]

@@ -37,19 +37,19 @@ from training.recipe import read_complete_recipe, read_recipe_to_train
 from training.subtitles.mine import Exchange, MiningOptions, is_mined, mine
 from training.synthesis import Keep
 
-STRICT = "stop at the first record or file that cannot be read, instead of leaving it out"
+STRICT = "stop at the first unreadable record or file instead of skipping it"
 #: Commands that write data to standard output.
 PRINTING = ("mine", "align")
-#: Commands that resume after they were stopped.
+#: Commands that resume after an interruption.
 RESUMING = ("prepare", "fit", "train", "distill", "backtranslate")
-#: Commands that lead from a recipe to a model, in order.
+#: Commands from a recipe to a model, in order.
 RECIPE_COMMANDS = ("prepare", "fit", "export", "evaluate")
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
 
 Found = TypeVar("Found", Exchange, FilmPair)
 
-#: What commands are added to.
+#: Subparsers to which commands are added.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None, program: str = "python -m training"
     try:
         summary = chosen.run(chosen)
         with writing(Path("standard output")):
-            if not summary:  # another process has one
+            if not summary:  # another process prints it
                 return 0
             print(summary, file=sys.stderr if chosen.command in PRINTING else sys.stdout)
             sys.stdout.flush()
@@ -104,7 +104,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     _add_synthesis(commands)
     for name in PRINTING:
         commands.choices[name].add_argument(
-            "-o", "--output", type=Path, help="a file instead of standard output"
+            "-o", "--output", type=Path, help="file to write instead of standard output"
         )
         commands.choices[name].add_argument("--strict", action="store_true", help=STRICT)
     return parser
@@ -112,41 +112,41 @@ def _parser(program: str) -> argparse.ArgumentParser:
 
 def _add_recipe_commands(commands: Commands) -> None:
     for name, run, add_options, description in (
-        ("prepare", _prepare, _add_prepare_options, "read, split and tokenise the corpus"),
-        ("fit", _fit, _add_fit_options, "train, or resume training, and write the model folder"),
+        ("prepare", _prepare, _add_prepare_options, "read, clean, split and tokenise the corpus"),
+        ("fit", _fit, _add_fit_options, "train or resume training, and write the model folder"),
         (
             "evaluate",
             _evaluate,
             _add_evaluate_options,
-            "score the model on the test part and complete its card",
+            "score the model on the test split and complete its model card",
         ),
         (
             "export",
             _export,
             _add_export_options,
-            "add graphs for ONNX Runtime, much faster on a CPU, to the model",
+            "add graphs for ONNX Runtime to the model, which are much faster on a CPU",
         ),
     ):
         command = commands.add_parser(name, help=description, description=description)
-        command.add_argument("recipe", type=Path, help="a recipe, for example recipes/scan.toml")
+        command.add_argument("recipe", type=Path, help="recipe, for example recipes/scan.toml")
         command.set_defaults(run=run)
         add_options(command)
 
 
 def _add_prepare_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--workers", type=_count, help="number of processes; by default one for each core"
+        "--workers", type=_count, help="number of processes; default: one per core"
     )
     command.add_argument(
         "--executor",
         choices=("processes", "ray"),
         default="processes",
-        help="processes of this machine, or a Ray cluster",
+        help="run on processes of this machine or on a Ray cluster",
     )
     command.add_argument(
         "--address",
         metavar="HOST:PORT",
-        help="of the Ray cluster; by default RAY_ADDRESS, else one is started here",
+        help="address of the Ray cluster; default: RAY_ADDRESS, else starts a cluster here",
     )
     command.add_argument("--strict", action="store_true", help=STRICT)
 
@@ -156,7 +156,7 @@ def _add_fit_options(command: argparse.ArgumentParser) -> None:
         "--devices",
         type=_count,
         default=1,
-        help="number of devices, in each process if there are several; needs JAX",
+        help="number of devices per process; needs JAX",
     )
 
 
@@ -165,24 +165,24 @@ def _add_export_options(command: argparse.ArgumentParser) -> None:
         "--precision",
         choices=PRECISIONS,
         action="append",
-        help="of the graphs; may be repeated; default: both",
+        help="precision of the graphs; may be repeated; default: both",
     )
     command.add_argument(
         "--half-weights",
         action="store_true",
-        help="round the weights to half precision: their file is half as large",
+        help="store the weights in half precision, which halves their file",
     )
     command.add_argument(
         "--no-shortlist",
         dest="shortlist",
         action="store_false",
-        help="leave out the graphs over likely words: a smaller folder, and slower replies",
+        help="leave out the shortlist graphs: a smaller folder, but slower replies",
     )
     command.add_argument(
         "--format",
         choices=("onnx", "ctranslate2"),
         default="onnx",
-        help="ctranslate2: a Transformer for CTranslate2, into a folder of its own",
+        help="ctranslate2: convert a Transformer for CTranslate2, into a separate folder",
     )
 
 
@@ -192,30 +192,32 @@ def _add_evaluate_options(command: argparse.ArgumentParser) -> None:
         nargs=2,
         type=Path,
         metavar=("SOURCE", "TARGET"),
-        help="line-aligned files to answer instead of the test part",
+        help="line-aligned files to evaluate instead of the test split",
     )
     command.add_argument(
         "--against",
         type=Path,
         metavar="OUTPUT",
-        help="output of another run that has answered the same: is the difference chance?",
+        help="output of another run on the same sources, for a significance test",
     )
     command.add_argument(
-        "--engine", choices=get_args(EngineName), default="auto", help="that answers"
+        "--engine", choices=get_args(EngineName), default="auto", help="engine to use"
     )
 
 
 def _add_new(commands: Commands) -> None:
     for name, run, description in (
-        ("new", _new, "look at files and write a recipe that fits them"),
-        ("train", _train, "make a model of files in one go; the same command goes on with it"),
+        ("new", _new, "inspect files and write a recipe that suits them"),
+        ("train", _train, "train a model on files in one go; the same command resumes"),
     ):
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument(
             "paths", nargs="+", metavar="PATH", help="files, folders, globs or archives"
         )
         command.add_argument(
-            "--task", choices=get_args(Task), help="by default, what the files look like"
+            "--task",
+            choices=get_args(Task),
+            help="task of the model; default: guessed from the files",
         )
         command.add_argument(
             "--languages",
@@ -223,7 +225,7 @@ def _add_new(commands: Commands) -> None:
             type=_language,
             default=[],
             metavar="CODE",
-            help="of source and target, or one for replies; by default, those of the texts",
+            help="source and target language, or one for replies; default: detected",
         )
         command.set_defaults(run=run)
     commands.choices["new"].add_argument(
@@ -231,68 +233,74 @@ def _add_new(commands: Commands) -> None:
         "--output",
         type=Path,
         metavar="RECIPE",
-        help="by default NAME.toml",
+        help="recipe to write; default: NAME.toml",
     )
     commands.choices["train"].add_argument(
-        "-o", "--output", type=Path, required=True, metavar="MODEL", help="the model folder"
+        "-o", "--output", type=Path, required=True, metavar="MODEL", help="model folder to write"
     )
 
 
 def _add_mine(commands: Commands) -> None:
-    description = "print the exchanges of subtitle files, one JSON object a line"
+    description = "print the exchanges in subtitle files, one JSON object per line"
     command = commands.add_parser("mine", help=description, description=description)
     command.add_argument(
         "paths",
         nargs="+",
         metavar="PATH",
-        help="files, folders, globs or archives; -: a list of them on standard input",
+        help="files, folders, globs or archives; -: read a list of them from standard input",
     )
-    command.add_argument("--context-turns", type=_count, help="most turns of a context")
+    command.add_argument(
+        "--context-turns", type=_count, help="maximum number of turns of a context"
+    )
     command.add_argument("--scene-pause", type=_seconds, help="seconds of silence that end a scene")
     command.add_argument(
-        "--turn-pause", type=_seconds, help="most seconds between cues of one turn"
+        "--turn-pause", type=_seconds, help="maximum seconds between cues of one turn"
     )
     command.add_argument(
-        "--keep-language", type=_language, help="code of the language to read where cues show two"
+        "--keep-language", type=_language, help="code of the language to keep where cues show two"
     )
     command.set_defaults(run=_mine)
 
 
 def _add_align(commands: Commands) -> None:
-    description = "print what two subtitle files of one film say, one JSON object a pair"
+    description = (
+        "print the sentence pairs of two subtitle files of a film, one JSON object per line"
+    )
     command = commands.add_parser("align", help=description, description=description)
     command.add_argument(
-        "source", help="a subtitle file; -: lines of SOURCE, a tab and TARGET on standard input"
+        "source",
+        help="subtitle file; -: read lines of SOURCE, a tab and TARGET from standard input",
     )
-    command.add_argument("target", nargs="?", help="the film's subtitles in another language")
+    command.add_argument("target", nargs="?", help="subtitle file of the film in another language")
     command.add_argument(
-        "--min-score", type=_share, default=MIN_SCORE, help="0 to 1; weaker pairs are left out"
+        "--min-score", type=_share, default=MIN_SCORE, help="minimum score of a pair, 0 to 1"
     )
     command.set_defaults(run=_align)
 
 
 def _add_synthesis(commands: Commands) -> None:
-    description = "write the targets of a student: what models answer to a recipe's sources"
+    description = "write a student's targets: the answers of models to the sources of a recipe"
     command = commands.add_parser("distill", help=description, description=description)
-    command.add_argument("recipe", type=Path, help="a recipe that is prepared")
-    command.add_argument("models", nargs="+", type=Path, metavar="MODEL", help="the teachers")
+    command.add_argument("recipe", type=Path, help="recipe whose corpus is prepared")
+    command.add_argument("models", nargs="+", type=Path, metavar="MODEL", help="teacher models")
     command.add_argument(
         "--keep",
         choices=get_args(Keep),
         default="likeliest",
-        help="the best answer of each model, or the one in all beams that is closest to the "
-        "reference",
+        help="keep the best answer of each model, or of all beams the one closest to the reference",
     )
     command.set_defaults(run=_distill)
-    description = "write sources for texts, by a model of the opposite direction"
+    description = "write sources for texts with a model of the opposite direction"
     command = commands.add_parser("backtranslate", help=description, description=description)
-    command.add_argument("model", type=Path, help="a model folder")
-    command.add_argument("texts", type=Path, help="a text a line, in the language to translate to")
-    command.add_argument("--sample", action="store_true", help="draw sources, which vary more")
+    command.add_argument("model", type=Path, help="model folder")
+    command.add_argument("texts", type=Path, help="texts in the target language, one per line")
+    command.add_argument(
+        "--sample", action="store_true", help="sample the sources, for more variety"
+    )
     command.set_defaults(run=_backtranslate)
     for name in ("distill", "backtranslate"):
         commands.choices[name].add_argument(
-            "-o", "--output", type=Path, required=True, help="a file of lines with tabs"
+            "-o", "--output", type=Path, required=True, help="TSV file to write"
         )
 
 
@@ -337,7 +345,7 @@ def _new(chosen: argparse.Namespace) -> str:
         say=_say,
     )
     steps = (f"python -m training {step} {recipe_path}" for step in RECIPE_COMMANDS)
-    return f"Look at {recipe_path}, then: {' && '.join(steps)}"
+    return f"Check {recipe_path}, then run: {' && '.join(steps)}"
 
 
 def _train(chosen: argparse.Namespace) -> str:
@@ -381,7 +389,7 @@ def _cluster(chosen: argparse.Namespace) -> AbstractContextManager[Cluster | Non
 
 
 def _shares(cluster: Cluster | None) -> Iterator[str]:
-    """Yields what each node of a cluster has done."""
+    """Yields the work done by each node of a cluster."""
     for name, share in zip(("read", "tokenise"), cluster.shares if cluster else (), strict=False):
         nodes = (f"{node} {count:,}" for node, count in sorted(share.items()))
         yield f"{name}, pieces by node: {', '.join(nodes)}"
@@ -432,7 +440,7 @@ def _backtranslate(chosen: argparse.Namespace) -> str:
 
 
 def _listed(paths: Iterable[str]) -> Iterator[str]:
-    """Yields paths; in place of `-`, those that standard input lists."""
+    """Yields paths; `-` is replaced by the list on standard input."""
     for path in paths:
         yield from filter(None, map(str.strip, sys.stdin)) if path == "-" else [path]
 
@@ -460,7 +468,7 @@ def _open_output(path: Path | None) -> Iterator[TextIO]:
 
 
 def _is_read(output: Path) -> CorpusError:
-    return CorpusError(f"{output}: is one of the files that are read. Name another output.")
+    return CorpusError(f"{output}: is also an input. Choose another output.")
 
 
 def _mine(chosen: argparse.Namespace) -> str:
@@ -479,7 +487,7 @@ def _mine(chosen: argparse.Namespace) -> str:
 
 def _align(chosen: argparse.Namespace) -> str:
     if (chosen.source == "-") == bool(chosen.target):
-        raise CorpusError("align needs two files, or - alone: then standard input lists them.")
+        raise CorpusError("align needs two files, or - alone to read a list from standard input.")
     films: set[tuple[str, str]] = set()
     listed: Iterable[tuple[str, str]] = _films(chosen.source, chosen.target)
     if chosen.output and chosen.output.is_file():
@@ -493,7 +501,7 @@ def _align(chosen: argparse.Namespace) -> str:
 
 
 def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
-    """Yields the two files of a film, or of all films that standard input lists."""
+    """Yields the two files of a film, or of all films listed on standard input."""
     if target:
         yield source, target
         return
@@ -508,7 +516,7 @@ def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
 def _print(records: Iterator[Found | Fault], chosen: argparse.Namespace) -> tuple[int, int]:
     """Prints records as JSON lines and faults on standard error; returns the number of each.
 
-    An existing file stays as it is until there is something to write.
+    An existing file is not changed until there is something to write.
     """
     count, faults = 0, 0
     output: TextIO | None = None

@@ -1,6 +1,6 @@
 """The questions of a model that admits what it does not know, and the confidence that it needs.
 
-The threshold is found on the training part, which is all that a list of questions and answers has:
+The threshold is found on the training split, which is all that a list of questions and answers has:
 answers are left out with all their questions, and the similarity of those to the nearest question
 that is left bounds the confidence of a reply that must not be given. On the other side, variants of
 the questions, as people type them, must be answered.
@@ -65,7 +65,7 @@ class Fallback:
 
 
 def fallback_of(recipe: Recipe, corpus: PreparedCorpus) -> Fallback:
-    """Collects the questions of the training part, and chooses `min_confidence` unless the recipe
+    """Collects the questions of the training split, and chooses `min_confidence` unless the recipe
     has one. Without a `fallback_reply` there is nothing to do.
 
     Raises:

@@ -37,7 +37,7 @@ class Evaluation:
         metrics: name -> score.
         compared: baseline, system and their scores by a metric.
         history: scores of each epoch of the run.
-        unseen: words of the answers that no target of the training part has, with their numbers.
+        unseen: words of the answers that no target of the training split has, with their numbers.
     """
 
     recipe: Recipe

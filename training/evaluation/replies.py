@@ -67,7 +67,7 @@ def own_repeats(answer_all: AnswerAll, sources: Sequence[Sequence[str]]) -> floa
 
 
 def unseen_words(train: Shard, texts: Iterable[str]) -> dict[str, int]:
-    """Counts the words of `texts`, in lower case, that no target of the training part has."""
+    """Counts the words of `texts`, in lower case, that no target of the training split has."""
     wanted = Counter(word for text in texts for word in _plain_words(text))
     for batch in train.batches():
         for text in batch["target_text"].to_pylist():

@@ -59,10 +59,10 @@ def evaluate(
     against: Path | None = None,
     engine: EngineName = "auto",
 ) -> str:
-    """Scores the model that `fit` wrote, on the test part (else dev, else train) or on files.
+    """Scores the model that `fit` wrote, on the test split (else dev, else train) or on files.
 
     Answers by greedy search and by the recipe's own are kept in `evaluation/`, with a page. Scores
-    of the test part go to the model's card and to `report.md`, and the recipe's search becomes the
+    of the test split go to the model's card and to `report.md`, and the recipe's search becomes the
     default of the model.
 
     Args:
@@ -116,7 +116,7 @@ def _load(
     folder = load_folder(path)
     if folder.config.training.get("corpus_fingerprint") != corpus.fingerprint:
         raise CorpusError(
-            f"{path}: was trained on another corpus than {corpus.path}, whose test part may "
+            f"{path}: was trained on another corpus than {corpus.path}, whose test split may "
             "contain what the model has learnt. Run `fit` again."
         )
     name = best_engine(folder) if engine == "auto" else engine
@@ -258,7 +258,7 @@ def _warnings(
     warnings = [*describe_loss(part, loss, entropy), *describe_overuse(texts, references)]
     if part != "test":
         warnings.append(
-            f"note: there is no test part. These are scores of the {part} part, which `fit` has "
+            f"note: there is no test split. These are scores of the {part} split, which `fit` has "
             "seen: raise corpus.test_fraction to see how the model does with what is new."
         )
     return warnings

@@ -24,7 +24,7 @@ PROPOSALS, ALWAYS_SHARE = 64, 0.25
 
 
 def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int, ranges: Ranges) -> Shortlist:
-    """Builds a shortlist of `size` candidates for each source from the training part."""
+    """Builds a shortlist of `size` candidates for each source from the training split."""
     always = int(size * ALWAYS_SHARE)
     sources, targets = _sample_examples(train)
     vocab_size = network.config.target_vocab_size

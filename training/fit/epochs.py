@@ -1,4 +1,5 @@
-"""The training part as it is in an epoch: messages varied and pieces drawn anew, by seed and epoch.
+"""The training split as it is in an epoch: messages varied and pieces drawn anew, by seed and
+epoch.
 
 A part that nothing changes is read as `prepare` wrote it. Otherwise an epoch's rows are written to
 a file before it begins, a batch of rows at a time, so that a corpus need not fit into memory. A run
@@ -26,7 +27,7 @@ Ids = list[list[int]]
 
 
 class EpochShards:
-    """The training part of each epoch.
+    """The training split of each epoch.
 
     Args:
         recipe: `fit.sample_pieces`, `fit.seed`, and `variants` of its sources.
@@ -51,7 +52,7 @@ class EpochShards:
         return bool(self._recipe.fit.sample_pieces) or any(self._variants)
 
     def __call__(self, epoch: int) -> Shard:
-        """Returns the training part of an epoch, from 0. The one before may be overwritten.
+        """Returns the training split of an epoch, from 0. The one before may be overwritten.
 
         Raises:
             CorpusError: if it cannot be written.

@@ -1,6 +1,6 @@
 """`fit`: trains the network until the dev loss stops falling. A run that was killed can resume.
 
-A corpus without a dev part is learnt by heart: then the train part is scored instead.
+A corpus without a dev split is learnt by heart: then the train split is scored instead.
 
 All that a step depends on is in the checkpoint or derived from (seed, epoch, batch): a run that was
 killed and started again ends with the weights of an uninterrupted one. The model folder is written
@@ -289,7 +289,7 @@ class Run:
         return loss
 
     def _end_epoch(self, log: FitLog) -> None:
-        """Scores the dev part, saves the best weights and logs the scores."""
+        """Scores the dev split, saves the best weights and logs the scores."""
         with averaged_weights(self.network):
             self._score(log)
         self._save()

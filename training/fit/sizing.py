@@ -51,7 +51,7 @@ def sized_options(
 
     Args:
         options: options of the recipe.
-        train: the training part.
+        train: the training split.
         by_heart: whether there is no other part to score.
         shapes: of batches.
     """
@@ -66,11 +66,11 @@ def sized_options(
 def sized_for(
     options: FitConfig, tokens: int, count_steps: Callable[[int], int], *, by_heart: bool
 ) -> SizedFitConfig:
-    """Returns `options` with all defaults filled in, for a training part that is not at hand.
+    """Returns `options` with all defaults filled in, for a training split that is not at hand.
 
     Args:
         options: options of the recipe.
-        tokens: target tokens of the training part.
+        tokens: target tokens of the training split.
         count_steps: the number of batches of an epoch, for a number of tokens of a batch.
         by_heart: whether there is no other part to score.
     """
@@ -106,7 +106,7 @@ def shape_by_heart(shape: NetworkShape) -> NetworkShape:
 
 def network_config(recipe: Recipe, corpus: PreparedCorpus) -> NetworkConfig:
     """Returns the recipe's network with the sizes of the corpus' vocabularies; one that learns by
-    heart where there is no dev part.
+    heart where there is no dev split.
 
     Raises:
         ConfigError: if the sizes do not fit the network.

@@ -1,5 +1,5 @@
-"""Advice on a prepared corpus, in sentences: what a model may learn from it, whether its parts can
-be scored, and what to change."""
+"""Advice on a prepared corpus, in sentences: what a model may learn from it, whether its splits are
+large enough, and what to change."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from training.prepare.drawing import wants_dev
 from training.prepare.splits import LEAST_EXAMPLES
 from training.recipe import Recipe
 
-#: Examples in train, and what a model learns from fewer than that, without `start_from`.
+#: Number of examples in train, and what a model learns from fewer, without `start_from`.
 EXPECTATIONS = (
-    (1_000, "these very sentences, and hardly anything else"),
+    (1_000, "these sentences, and hardly anything else"),
     (20_000, "commands and fixed phrases, but no free text"),
-    (500_000, "one narrow field, such as captions or small talk"),
+    (500_000, "one narrow domain, such as captions or small talk"),
 )
 MOST_EXPECTED = "everyday language in short sentences"
 
-#: Shares of the examples that may be left out, and of the records that may be unreadable.
+#: Maximum shares of dropped examples and of unreadable records without a note.
 MANY_DROPPED, MANY_FAULTS = 0.5, 0.01
 #: Share of unknown tokens in a part and side; a model can neither read nor write them.
 MANY_UNKNOWN_PERCENT = 5.0
 
 _NO_DEV = (
-    "There is no dev part, since dev_fraction is 0: `fit` learns the training part by heart. Raise "
-    "dev_fraction if the model is to answer what it has not seen."
+    "There is no dev split, since dev_fraction is 0: `fit` learns the training split by heart. "
+    "Raise dev_fraction if the model should answer unseen messages."
 )
-_LANGUAGES = "Check that `languages` are those of the files, in their order (or set `swap`)."
+_LANGUAGES = "Check that `languages` match the files, in the same order (or set `swap`)."
 _REMEDIES = {
     "language": _LANGUAGES,
     "script": _LANGUAGES,
@@ -38,8 +38,8 @@ _REMEDIES = {
     "source too long": "Raise corpus.max_source_tokens.",
     "target too long": "Raise corpus.max_target_tokens.",
     "also in train": "Train has the same examples: add other files.",
-    "also in dev": "Dev has the same examples: take its source out of the others, or add files.",
-    "also in test": "Test has the same examples: take its source out of the others, or add files.",
+    "also in dev": "Dev has the same examples: remove its source from the others, or add files.",
+    "also in test": "Test has the same examples: remove its source from the others, or add files.",
     "duplicate": "The files repeat themselves: add others.",
     "near_duplicate": "The files repeat themselves: add others.",
 }
@@ -51,7 +51,7 @@ class Note:
 
     Attributes:
         text: the problem and what to do.
-        place: id of the report's section that shows it; or empty.
+        place: id of the section of the report that shows it; or empty.
     """
 
     text: str
@@ -59,30 +59,31 @@ class Note:
 
 
 def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
-    """Describes what a model may learn from the training part, and what to do if it is little."""
+    """Describes what a model may learn from the training split, and what to do if that is
+    little."""
     examples = report["kept"]["train"]
     if recipe.start_from:
         return (
-            f"{examples:,} examples to fine-tune the model that it starts from, which knows its "
-            "language already."
+            f"{examples:,} examples to fine-tune the model in start_from, which already knows the "
+            "language."
         )
     learns = next((text for most, text in EXPECTATIONS if examples < most), MOST_EXPECTED)
     more = " Add files, or set start_from." if has_few(report, recipe) else ""
     if more and recipe.corpus.dev_fraction and recipe.task == "reply":
         more += (
-            " If it is a list of questions and their answers, dev_fraction = 0 and test_fraction "
-            "= 0 have all of it learnt by heart."
+            " If this is a list of questions and answers, set dev_fraction = 0 and "
+            "test_fraction = 0 to learn all of it by heart."
         )
     return f"{examples:,} examples to train on: expect a model to learn {learns}.{more}"
 
 
 def has_few(report: dict[str, Any], recipe: Recipe) -> bool:
-    """Tells whether a model can learn no more than the training part by heart."""
+    """Tells whether a model can learn no more than the training split by heart."""
     return not recipe.start_from and report["kept"]["train"] < EXPECTATIONS[0][0]
 
 
 def notes_of(report: dict[str, Any], recipe: Recipe) -> list[Note]:
-    """Lists problems to know or to solve before `fit`, the gravest first."""
+    """Lists the problems to know or to solve before `fit`, the most serious first."""
     return [
         *_about_unknown_tokens(report, recipe),
         *_about_parts(report, recipe),
@@ -91,14 +92,14 @@ def notes_of(report: dict[str, Any], recipe: Recipe) -> list[Note]:
 
 
 def examples_in(report: dict[str, Any]) -> int:
-    """Counts the examples that were read, each once."""
+    """Counts the distinct examples that were read."""
     kept = sum(sum(source["kept"].values()) for source in report["sources"])
     return int(kept + sum(report["dropped"].values()))
 
 
 def reasons_of(dropped: dict[str, int]) -> dict[str, Counter[str]]:
-    """Returns reason -> part -> number of examples, the most frequent reason first. Examples that a
-    rule drops have no part yet."""
+    """Returns reason -> split -> number of examples, the most frequent reason first. Examples that
+    a rule drops have no split yet."""
     found: dict[str, Counter[str]] = {}
     for kind, count in dropped.items():
         part, _, reason = kind.rpartition(": ")
@@ -109,14 +110,14 @@ def reasons_of(dropped: dict[str, int]) -> dict[str, Counter[str]]:
 def nothing_left(
     part: str, report: dict[str, Any], examples: int, recipe: Recipe, recipe_path: Path
 ) -> CorpusError:
-    """Builds the error of an empty part: numbers, cause and what to do.
+    """Builds the error for an empty split: numbers, cause and remedy.
 
     Args:
-        part: name of the part.
+        part: name of the split.
         report: needs `dropped`, `faults` and `sources`.
         examples: number of examples that were read.
-        recipe: fractions and sources.
-        recipe_path: its file.
+        recipe: the recipe, for its fractions and sources.
+        recipe_path: file of the recipe.
     """
     message = f"{recipe_path}: nothing is left for {part}"
     samples = [sample for each in report["sources"] for sample in each["fault_samples"]]
@@ -137,9 +138,9 @@ def nothing_left(
 
 def _remedy(part: str, reasons: dict[str, int], examples: int) -> str:
     if sum(reasons.values()) < examples / 2:
-        return f'Add files, or give a source with split = "{part}".'
+        return f'Add files, or add a source with split = "{part}".'
     cause = max(reasons, key=lambda reason: reasons[reason])
-    rule = f"Leave the rule `{cause}` out of corpus.rules, or make it milder."
+    rule = f"Remove the rule `{cause}` from corpus.rules, or relax it."
     return _REMEDIES.get(cause, rule)
 
 
@@ -171,8 +172,8 @@ def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
         )
         found.append(
             Note(
-                f"{one} too few to hold a whole one out: the last examples are dev and test, and "
-                "score better than another film would. Add files.",
+                f"{one} too few to hold out a whole one: the last examples become dev and test, "
+                "and score better than another film would. Add files.",
                 "parts",
             )
         )
@@ -181,16 +182,18 @@ def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
 
 def _how_to_enlarge(small: list[str], recipe: Recipe) -> str:
     drawn = " and ".join(f"{part}_fraction" for part in small if not _is_given(part, recipe))
-    return f"Add files, or raise {drawn}." if drawn else "Add to the sources of such a `split`."
+    return (
+        f"Add files, or raise {drawn}." if drawn else "Add files to the sources with this `split`."
+    )
 
 
 def _why_no_test(recipe: Recipe) -> str:
-    sentence = "There is no test part, so `evaluate` scores what `fit` has seen"
+    sentence = "There is no test split, so `evaluate` scores examples that `fit` has seen"
     if not recipe.corpus.test_fraction:
-        return f'{sentence}: test_fraction is 0. Raise it, or give a source with split = "test".'
+        return f'{sentence}: test_fraction is 0. Raise it, or add a source with split = "test".'
     if all(source.split != "auto" for source in recipe.corpus.sources):
-        return f'{sentence}: no source has split = "auto" or "test". Give one.'
-    return f"{sentence}: what was drawn for it was left out again. Add files."
+        return f'{sentence}: no source has split = "auto" or "test". Add one.'
+    return f"{sentence}: all examples drawn for it were dropped again. Add files."
 
 
 def _about_unknown_tokens(report: dict[str, Any], recipe: Recipe) -> list[Note]:
@@ -202,10 +205,10 @@ def _about_unknown_tokens(report: dict[str, Any], recipe: Recipe) -> list[Note]:
     if share <= MANY_UNKNOWN_PERCENT:
         return []
     remedy = (
-        f"The tokenizer is that of {recipe.start_from}, which was trained on another script or "
-        "language: leave start_from out."
+        f"The tokenizer comes from {recipe.start_from}, which was trained on another script or "
+        "language: leave out start_from."
         if recipe.start_from
-        else "Raise tokenizer.vocab_size, so that every character has a place."
+        else "Raise tokenizer.vocab_size, so that there is a piece for every character."
     )
     return [Note(f"{share:.0f}% of the {side} tokens are unknown. {remedy}", "vocabulary")]
 

@@ -126,7 +126,7 @@ def draw_parts(recipe: Recipe, chunks: Sequence[Chunk], folder: Path) -> Drawn:
 
 
 def wants_dev(corpus: CorpusConfig) -> bool:
-    """Tells whether the recipe wants a dev part. Without one, `fit` learns train by heart."""
+    """Tells whether the recipe wants a dev split. Without one, `fit` learns train by heart."""
     return corpus.dev_fraction > 0 or any(source.split == "dev" for source in corpus.sources)
 
 

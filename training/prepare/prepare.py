@@ -2,7 +2,7 @@
 
 <output>/data/
   train.arrow dev.arrow test.arrow     see shards.py
-  source.spm [target.spm]              tokenizers, trained on the training part only
+  source.spm [target.spm]              tokenizers, trained on the training split only
   report.json report.html              counts by source and rule, faults with their place
 
 Three passes over pieces of the corpus: pass1_select.py, pass2_deduplicate.py (called by drawing.py)
@@ -295,7 +295,7 @@ class _Run:
 
 
 def _sample(recipe: Recipe, drawn: Drawn, sides: tuple[str, ...]) -> Iterator[str]:
-    """Yields normalised texts of the training part: all, or about `MOST_SENTENCES` that are drawn
+    """Yields normalised texts of the training split: all, or about `MOST_SENTENCES` that are drawn
     by their keys."""
     rules = recipe.tokenizer
     share = min(1.0, MOST_SENTENCES / len(sides) / max(1, int(drawn.counts()[:, KEPT].sum())))

@@ -76,7 +76,7 @@ def test_without_a_test_part_dev_is_scored(
     fit(recipe)
     scores = evaluate(recipe)
     assert "dev_greedy_exact_match" in scores
-    assert "there is no test part" in scores
+    assert "there is no test split" in scores
 
 
 def test_files_are_answered_and_compared_with_another_run(

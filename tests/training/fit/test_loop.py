@@ -202,7 +202,7 @@ def test_a_corpus_without_a_dev_part_is_learnt_by_heart(
     assert "train perplexity" in summary
     scores = evaluate(recipe)
     assert "train_greedy_exact_match: 100.0" in scores
-    assert "there is no test part" in scores
+    assert "there is no test split" in scores
     assert "fallback reply below a confidence of 0.5" in summary
     (known,), (unknown,) = Generator.load(tmp_path / "model").generate(["one", "asdf"])
     assert (known.text, unknown.text) == ("two one", "nine")

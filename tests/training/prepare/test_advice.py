@@ -54,7 +54,7 @@ def test_tokens_that_are_unknown_ask_for_another_tokenizer() -> None:
     assert note.text.startswith("36% of the target tokens are unknown. Raise tokenizer.vocab_size")
     tuned = recipe_of().model_copy(update={"start_from": "models/default"})
     [note] = notes_of(report_of(tokens=tokens), tuned)
-    assert note.text.endswith("leave start_from out.")
+    assert note.text.endswith("leave out start_from.")
 
 
 def test_a_small_part_that_was_given_needs_a_larger_source() -> None:
@@ -63,7 +63,7 @@ def test_a_small_part_that_was_given_needs_a_larger_source() -> None:
         for part in ("train", "dev", "test")
     ]
     [note] = notes_of(report_of(dev=12, how="given"), recipe_of(sources=sources))
-    assert note.text.endswith("Add to the sources of such a `split`.")
+    assert note.text.endswith("Add files to the sources with this `split`.")
 
 
 def test_few_examples_to_train_on_need_more_unless_a_model_is_fine_tuned() -> None:
@@ -96,7 +96,7 @@ def test_more_examples_teach_more(examples: int, learns: str) -> None:
 )
 def test_a_missing_test_part_has_its_cause(corpus: dict[str, Any], cause: str) -> None:
     [note] = notes_of(report_of(test=0), recipe_of(**corpus))
-    assert "`evaluate` scores what `fit` has seen" in note.text
+    assert "`evaluate` scores examples that `fit` has seen" in note.text
     assert cause in note.text
 
 
@@ -110,7 +110,7 @@ def test_what_was_lost_is_named_with_its_place() -> None:
     assert notes_of(report_of(dropped=dropped, faults=2_000), recipe_of()) == [
         Note(
             "60,010 of 90,610 examples were left out, most of them by `language` (60,000). Check "
-            "that `languages` are those of the files, in their order (or set `swap`).",
+            "that `languages` match the files, in the same order (or set `swap`).",
             "left-out",
         ),
         Note(
@@ -134,16 +134,16 @@ def test_an_empty_part_has_numbers_cause_and_remedy() -> None:
 
 
 def test_a_rule_that_drops_all_is_named() -> None:
-    assert "Leave the rule `repeats` out" in error_of("dev", 9, dropped={"repeats": 9})
+    assert "Remove the rule `repeats` from" in error_of("dev", 9, dropped={"repeats": 9})
 
 
 def test_too_few_examples_need_more() -> None:
-    assert error_of("dev", 1).endswith('Add files, or give a source with split = "dev".')
+    assert error_of("dev", 1).endswith('Add files, or add a source with split = "dev".')
 
 
 def test_a_corpus_without_dev_is_said_to_be_learnt_by_heart() -> None:
     [note] = notes_of(report_of(dev=0), recipe_of(dev_fraction=0.0))
-    assert "learns the training part by heart" in note.text
+    assert "learns the training split by heart" in note.text
 
 
 def test_files_without_a_record_are_named_with_a_sample() -> None:

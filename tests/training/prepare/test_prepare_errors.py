@@ -70,9 +70,8 @@ def test_an_archive_whose_sides_differ(folder: Path, capsys: pytest.CaptureFixtu
 def test_sides_that_are_swapped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_pairs(folder / "swapped.tsv", FRENCH, ENGLISH)
     write_recipe("swapped.tsv", rule="language")
-    assert (
-        "Check that `languages` are those of the files, in their order (or set `swap`)"
-        in error_of(capsys)
+    assert "Check that `languages` match the files, in the same order (or set `swap`)" in error_of(
+        capsys
     )
 
 

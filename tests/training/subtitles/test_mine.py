@@ -205,7 +205,7 @@ def test_a_file_that_is_read_is_not_written_over(
 ) -> None:
     (films / "two.srt").write_text(SRT)
     assert main(["mine", *paths, "-o", output]) == 1
-    assert "two.srt: is one of the files that are read." in capsys.readouterr().err
+    assert "two.srt: is also an input." in capsys.readouterr().err
     assert (films / "two.srt").read_text() == SRT
 
 
