@@ -10,12 +10,9 @@ import pytest
 from keras import ops
 
 from model.layers.cells import advance, build_recurrent, run_steps
+from tests.model.layers.twins import sigmoid, to_numpy
 
 BATCH, LENGTH, FEATURES, UNITS = 3, 4, 5, 6
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
 
 
 def gru(weights: list[np.ndarray], x: np.ndarray, h: np.ndarray) -> list[np.ndarray]:
@@ -38,10 +35,6 @@ def lstm(
 
 
 STEPS: dict[str, tuple[Any, int]] = {"gru": (gru, 1), "lstm": (lstm, 2)}
-
-
-def to_numpy(tensor: Any) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(tensor))
 
 
 def build_cell(kind: str, features: int, draw: np.random.Generator) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 from model import AttentionSeq2Seq, Seq2Seq, SimpleSeq2Seq, attention_weights, plot_attention
+from tests.model.layers.twins import sigmoid
 
 MODELS = [SimpleSeq2Seq, Seq2Seq, AttentionSeq2Seq]
 SIZES = {"input_dim": 3, "hidden_dim": 4, "output_dim": 2, "output_length": 5}
@@ -27,10 +28,6 @@ def run(model: keras.Model, *inputs: Any, **options: Any) -> np.ndarray:
 
 def arrays(layer: keras.layers.Layer) -> list[np.ndarray]:
     return [np.asarray(ops.convert_to_numpy(weight)) for weight in layer.weights]
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
 
 
 def lstm(cell: keras.layers.Layer, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> Any:
