@@ -4,6 +4,7 @@ ConfigError  <- RecipeError      a recipe is wrong
 Seq2SeqError <- CorpusError      a corpus cannot be read, or nothing of it is left
 CorpusError  <- MisalignedError  sides that should be line-aligned are not
 CorpusError  <- MismatchError    two subtitle files are not of one film
+Seq2SeqError <- BusyError        another process uses the folder
 Seq2SeqError <- CheckpointError  a checkpoint is broken or belongs to another run
 Seq2SeqError <- DeviceError      devices or processes cannot train together
 Seq2SeqError <- DivergenceError  a loss is no number, or far above that of guessing
@@ -29,6 +30,10 @@ class MisalignedError(CorpusError):
 
 class MismatchError(CorpusError):
     """Two subtitle files do not fit each other, though both can be read."""
+
+
+class BusyError(Seq2SeqError):
+    """Another process uses the output folder."""
 
 
 class CheckpointError(Seq2SeqError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -23,6 +24,7 @@ from model.quiet import quiet_framework
 from model.types import Int64
 from training.errors import CheckpointError, DivergenceError
 from training.fallback import fallback_of
+from training.files.locks import locked
 from training.fit.answers import bleu_of, warn_of_answers
 from training.fit.baselines import describe_loss, unigram_entropy, unigram_logprobs
 from training.fit.batches import Batch, plan_batches, read_batches
@@ -64,6 +66,7 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
 
     Raises:
         CorpusError: if `prepare` has not been run.
+        BusyError: if another process uses the output folder.
         CheckpointError: if the checkpoint is of another run, or broken.
         FolderError: if something that is no model lies where the model is to be written.
         DeviceError: if there are not so many devices, or one of several processes ends.
@@ -74,12 +77,13 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
     compiled = Path(recipe.output) / COMPILED_FOLDER
     _make_deterministic(recipe.fit.seed)
     chosen = choose_devices(devices, compiled=compiled)
-    with chosen.watched():
-        run = Run(recipe, corpus, chosen)
-        run.train()
-    if not chosen.is_first:
-        return ""
-    run.write_best()
+    with locked(Path(recipe.output)) if chosen.is_first else nullcontext():
+        with chosen.watched():
+            run = Run(recipe, corpus, chosen)
+            run.train()
+        if not chosen.is_first:
+            return ""
+        run.write_best()
     metrics, part = run.metrics(), run.part
     summary = (
         f"{run.model_path}: {part} perplexity {metrics[f'{part}_perplexity']:.2f}, {part} loss "

@@ -30,6 +30,7 @@ from model.errors import TokenizerError
 from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE, write_durably
 from model.tokenizer import Tokenizer, normalise_source, normalise_target
 from training.errors import CorpusError
+from training.files.locks import locked
 from training.files.paths import writing
 from training.prepare.advice import examples_in, nothing_left
 from training.prepare.chunks import chunk_path, facts_of, open_chunk
@@ -103,6 +104,7 @@ def prepare(
         CorpusError: if a file is missing, broken or cannot be written, a part comes out empty or,
             when strict, a record cannot be read.
         RecipeError: if a rule that the recipe names cannot be applied.
+        BusyError: if another process uses the output folder.
     """
     inputs = find_inputs(recipe, recipe_path)
     inactive = cleaner_of(recipe).inactive
@@ -117,7 +119,7 @@ def prepare(
     if workers is None:
         workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
     run_jobs = cluster.run_all if cluster else partial(run_all, workers=workers)
-    with writing(path):
+    with writing(path), locked(path.parent):
         folder = path.with_name("data.partial").absolute()  # a cluster works in other folders
         _begin(folder, made_from)
         made = _Run(recipe, inputs, folder, run_jobs, strict).make(recipe_path)

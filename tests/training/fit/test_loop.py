@@ -12,8 +12,9 @@ import pytest
 from model.engine.keras import load_network
 from model.folder import load_folder
 from model.generator import Generator
-from training.errors import CheckpointError, DivergenceError
+from training.errors import BusyError, CheckpointError, DivergenceError
 from training.evaluation.report import evaluate
+from training.files.locks import locked
 from training.fit.checkpoints import load_checkpoint
 from training.fit.loop import BEST_WEIGHTS_FILE, CHECKPOINT_FILE, Run, fit
 from training.prepare.prepare import open_prepared, prepare
@@ -23,6 +24,14 @@ from training.recipe import Recipe
 pytestmark = pytest.mark.timeout(1800)
 
 MakeRecipe = Callable[..., Recipe]
+
+
+def test_a_run_in_which_another_process_works_is_left_alone(
+    prepared: Path, make_recipe: MakeRecipe
+) -> None:
+    with locked(prepared), pytest.raises(BusyError, match="another process is using it"):
+        fit(make_recipe(prepared))
+    assert not (prepared / "checkpoints").exists()
 
 
 def test_a_loss_that_is_no_number_ends_a_run_and_a_lower_rate_mends_it(

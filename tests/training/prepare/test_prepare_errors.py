@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from training.__main__ import main
+from training.files.locks import locked
 
 resource = pytest.importorskip("resource")
 
@@ -88,8 +89,17 @@ def test_an_output_below_a_file(
     folder: Path, capsys: pytest.CaptureFixture[str], output: str
 ) -> None:
     write_recipe("pairs.tsv", output=output)
-    assert f"{output}/data.partial" in error_of(capsys)
+    assert f"error: {output}: cannot be written" in error_of(capsys)
     assert (folder / "pairs.tsv").is_file()
+
+
+def test_an_output_in_which_another_process_works(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_recipe("pairs.tsv")
+    with locked(folder / "run"):
+        assert "run: another process is using it. Wait until it ends" in error_of(capsys)
+    assert main(["prepare", "recipe.toml"]) == 0
 
 
 @pytest.mark.parametrize(
