@@ -13,12 +13,13 @@ and Ctrl-D ends it.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import get_args
+from typing import TextIO, get_args
 
 from model.chat import Conversation, chat
 from model.config import SearchOptions
@@ -47,7 +48,11 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
     """Answers standard input. Returns the exit code."""
     chosen = _parse(arguments, program)
     try:
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+        for stream in (sys.stdin, sys.stdout):
+            if stream is None:
+                raise ConfigError("standard input or output is closed; open both")
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8", errors="replace")
         generator = Generator.load(chosen.model, chosen.engine, rerank_model=chosen.rerank_model)
         task = COMMANDS[chosen.command][0]
         if generator.config.task != task:
@@ -63,12 +68,21 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
         print(f"error: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader has stopped, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
+    except OSError as error:
+        print(f"error: standard output: {error.strerror}. Write it elsewhere.", file=sys.stderr)
+        _discard_output()
+        return 1
     except KeyboardInterrupt:
         if sys.stdin.isatty():
             print(file=sys.stderr)  # the shell's prompt begins a line
         return 130
     return 0
+
+
+def _discard_output() -> None:
+    """Discards the buffer of standard output, which Python would try to write at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def answer_lines(
@@ -110,7 +124,8 @@ def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) 
     from tqdm import tqdm  # not needed to start a conversation
 
     is_typed = sys.stdin.isatty()  # somebody waits for the answer to each line
-    lines = (line.rstrip("\r\n") for line in sys.stdin)
+    damaged: list[int] = []
+    lines = _read_lines(sys.stdin, damaged)
     watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=True if is_typed else None)
     window = 1 if is_typed else WINDOW
     truncated: list[int] = []
@@ -125,6 +140,21 @@ def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) 
             f"Their beginnings were not read: this model reads {longest} tokens. Split them.",
             file=sys.stderr,
         )
+    if damaged:
+        print(
+            f"warning: {len(damaged):,} lines contain bytes that are not UTF-8 text; the first is "
+            f"line {damaged[0]:,}. Convert the file: iconv -f cp1252 -t utf-8",
+            file=sys.stderr,
+        )
+
+
+def _read_lines(stream: TextIO, damaged: list[int]) -> Iterator[str]:
+    """Yields lines without their ends. `damaged` receives the numbers, from 1, of lines with bytes
+    that are not text, which the stream replaces."""
+    for number, line in enumerate(stream, 1):
+        if "\ufffd" in line:
+            damaged.append(number)
+        yield line.rstrip("\r\n")
 
 
 def _converse(generator: Generator, template: SearchRequest) -> None:
@@ -186,6 +216,13 @@ def _template(generator: Generator, chosen: argparse.Namespace) -> SearchRequest
     )
 
 
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more. Received: {text}")
+    return count
+
+
 def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
     parser = OneLineParser(
         prog=program,
@@ -205,7 +242,7 @@ def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
         if name != "chat":
             command.add_argument(
                 "--batch-size",
-                type=int,
+                type=_count,
                 default=64,
                 metavar="N",
                 help="number of sources in search at a time",

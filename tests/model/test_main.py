@@ -64,11 +64,47 @@ def test_words_can_be_required(
         assert "films" in answer
 
 
-def test_bytes_that_are_no_text_are_answered(
+def test_bytes_that_are_no_text_are_answered_and_told(
     exported_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "hello \udcff\n", "reply", str(exported_folder)) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert run(monkeypatch, "hello\nhello \udcff\n", "reply", str(exported_folder)) == 0
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert "1 lines contain bytes that are not UTF-8 text; the first is line 2." in printed.err
+
+
+@pytest.mark.parametrize(
+    ("redirection", "error"),
+    [
+        (">/dev/full", "error: standard output: No space left on device."),
+        ("<&-", "error: standard input or output is closed"),
+        (">&-", "error: standard input or output is closed"),
+    ],
+)
+def test_streams_that_do_not_work_are_told(
+    exported_folder: Path, redirection: str, error: str
+) -> None:
+    command = shlex.join([sys.executable, "-m", "model", "reply", str(exported_folder)])
+    done = subprocess.run(
+        f"echo hello | {command} {redirection}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(error) and done.stderr.count("\n") == 1
+
+
+def test_output_is_utf8_whatever_the_terminal_says(exported_folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "model", "reply", str(exported_folder), "--prefix", "how"],
+        input=b"hello",
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-16"},
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.stdout.decode("utf-8").startswith("how")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +137,7 @@ def test_what_cannot_be_done_is_said(
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
+        (["--batch-size", "0"], "argument --batch-size: must be 1 or more. Received: 0"),
         (["--beam-size", "0"], "argument --beam-size: Input should be greater than or equal to 1"),
         (["--top-p", "much"], "argument --top-p: Input should be a valid number"),
         (["--decoding", "best"], "Input should be 'greedy', 'beam' or 'sample'"),
@@ -111,7 +148,7 @@ def test_a_wrong_flag_is_one_line(
     capsys: pytest.CaptureFixture[str], flag: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        command.main(["chat", "anywhere", *flag])
+        command.main(["reply", "anywhere", *flag])
     (line,) = capsys.readouterr().err.splitlines()
     assert caught.value.code == 2
     assert line.startswith("error: ") and message in line

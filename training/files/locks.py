@@ -15,8 +15,8 @@ LOCK_FILE = ".lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Prevents other processes of this machine from locking `folder` while this context is open. The
-    lock of a killed process is released. On file systems without locks, nothing is locked.
+    """Prevents other processes of this machine from locking `folder` while this context is open.
+    The lock of a killed process is released. On file systems without locks, nothing is locked.
 
     Raises:
         BusyError: if another process has locked it.
@@ -29,7 +29,8 @@ def locked(folder: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise BusyError(
-                    f"{folder}: another process is using it. Wait until it ends, or set another `output`."
+                    f"{folder}: another process is using it. Wait until it ends, or set another "
+                    "`output`."
                 ) from None
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                 raise
