@@ -5,7 +5,7 @@
 `tests/training/alignment/talk_pairs.tsv` has the pairs by number of cue; `test_film_truth.py` tells
 how they were found. A pair is right if both sides have the very cues. The peers know no clock:
 `overlap` joins cues that share more than half of the shorter one's time; `clock as it is` is our
-own aligner without `fitting_clock`.
+own aligner without `estimate_clock`.
 
 A second table (`films`) tells how many pairs of files are accepted as of one film: each English
 talk with its other languages, and with a file of two other talks. What decides that was chosen on
@@ -32,7 +32,7 @@ from pathlib import Path
 
 from training.alignment.clock import Timing
 from training.alignment.films import align
-from training.alignment.same_film import FEW_CUES, fitting_clock
+from training.alignment.same_film import FEW_CUES, estimate_clock
 from training.files.records import Cue
 from training.formats import MIN_SCORE
 from training.recipe import data_folder
@@ -113,7 +113,7 @@ def measure(known: list[Window], aligner: Aligner, rate: float, offset: float) -
 
 def ours(source: list[Cue], target: list[Cue]) -> Found:
     """What the command `align` gives: nothing for files that it refuses."""
-    clock = fitting_clock(source, target)
+    clock = estimate_clock(source, target)
     return _pairs(source, target, clock) if clock else []
 
 
@@ -156,7 +156,7 @@ def accepted(talks: Path, half: int) -> Iterator[tuple[str, str, int, int]]:
 
     Args:
         talks: the folder.
-        half: 0 is the half on which `fitting_clock` was developed, 1 the other.
+        half: 0 is the half on which `estimate_clock` was developed, 1 the other.
     """
     draw = random.Random(half)
     folders = [each for each in sorted(talks.iterdir()) if _half(each) == half]
@@ -176,7 +176,7 @@ def accepted(talks: Path, half: int) -> Iterator[tuple[str, str, int, int]]:
     for kind, read in kinds.items():
         for clock, (rate, offset) in CLOCKS.items():
             fitting = [
-                fitting_clock(source, [retimed(cue, rate, offset) for cue in target])
+                estimate_clock(source, [retimed(cue, rate, offset) for cue in target])
                 for source, target in read
             ]
             yield kind, clock, len(fitting) - fitting.count(None), len(fitting)

@@ -28,12 +28,12 @@ from benchmarks.server import messages, running_server
 #: Requests of one run of the client.
 AT_ONCE = 240
 #: Of a message: some 100 tokens. A model that translates refuses more than it reads.
-MOST_CHARACTERS = 300
+MAX_CHARACTERS = 300
 
 
 def draw_body(draw: random.Random, turns: list[str]) -> dict[str, Any]:
     """A request of any length and kind."""
-    message = " ".join(draw.sample(turns, draw.randint(1, 6)))[:MOST_CHARACTERS]
+    message = " ".join(draw.sample(turns, draw.randint(1, 6)))[:MAX_CHARACTERS]
     body = {"message": message, **draw_options(draw)}
     if body["decoding"] == "beam" and draw.random() < 0.2:
         body["required_words"] = draw.sample(("good", "film", "weekend", "music"), 2)

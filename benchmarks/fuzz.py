@@ -40,7 +40,7 @@ from training.recipe import SourceConfig, data_folder
 from training.subtitles.mine import Exchange, MiningOptions, mine
 
 LONGEST_SECONDS = 10
-MOST_BYTES = 6000
+MAX_BYTES = 6000
 REPEATS = (*(1, 2, 50) * 20, 2000)
 SUBTITLES = ("real-subtitles", "odd-subtitles", "film-subtitles", "webvtt-conformance")
 OPTIONS: dict[str, dict[str, object]] = {
@@ -162,8 +162,8 @@ def mutated_cases(cases: int, random_seed: int) -> Iterator[Case]:
         if files and draw.random() < 0.7:
             file = draw.choice(files)
             content = file.read_bytes()
-            start = draw.randrange(max(1, len(content) - MOST_BYTES)) if draw.random() < 0.5 else 0
-            content = content[start & ~3 : start + MOST_BYTES]
+            start = draw.randrange(max(1, len(content) - MAX_BYTES)) if draw.random() < 0.5 else 0
+            content = content[start & ~3 : start + MAX_BYTES]
             form: Format = "subtitles"
             name = f"a{file.suffix}"
         else:

@@ -160,7 +160,7 @@ def measure(folder: Path, workers: int, peer: str | None) -> list[tuple[str, Usa
 
 def clean(folder: str, workers: int) -> None:
     """The first two passes of `prepare`: read, rules, duplicates."""
-    from training.prepare.chunks import facts_of
+    from training.prepare.chunks import chunk_path, read_stats
     from training.prepare.inputs import find_inputs, pieces_of
     from training.prepare.parallel import run_all
     from training.prepare.pass1_select import Select
@@ -173,9 +173,9 @@ def clean(folder: str, workers: int) -> None:
     work.mkdir()
     job = Select(recipe, inputs, work)
     count = sum(1 for _ in run_all(job, pieces_of(inputs), workers))
-    chunks = [job.path_of(number) for number in range(count)]
+    chunks = [chunk_path(job.folder, number) for number in range(count)]
     rules = frozenset(rule.rule for rule in recipe.rules)
-    parts = np.zeros(sum(facts_of(chunk)["rows"] for chunk in chunks), np.uint8)  # all are train
+    parts = np.zeros(sum(read_stats(chunk)["rows"] for chunk in chunks), np.uint8)  # all are train
     deduplicate(chunks, parts, work / "verdicts", is_bilingual=True, rules=rules)
 
 

@@ -183,7 +183,8 @@ def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes])
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Writes a file atomically and durably: after a power loss it has its old or new contents."""
+    """Writes a file atomically and durably: after a power failure it has the old or new
+    contents."""
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("wb") as stream:
         stream.write(content)

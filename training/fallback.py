@@ -28,15 +28,15 @@ from training.variants import OPENERS, Variant, vary
 #: Share of the left-out questions that get the fallback, even if the network gave them all the
 #: reply to the nearest question. It gives most of them another, so that more are refused: 92 % were
 #: at 80 %, see docs/benchmarks.md.
-LEAST_REFUSED = 0.8
+MIN_REJECTED = 0.8
 #: Fewer are refused if more than this share of the variants of known questions would be too.
-MOST_VARIANTS_REFUSED = 0.1
+MAX_VARIANTS_REJECTED = 0.1
 #: Parts of the answers, each of which is left out once; questions that are compared in all.
-FOLDS, MOST_COMPARED = 5, 1000
+FOLDS, MAX_COMPARED = 5, 1000
 #: The threshold where there is nothing to leave out.
 USUAL_CONFIDENCE = 0.5
 #: More questions would take long to load.
-MOST_QUESTIONS = 20_000
+MAX_QUESTIONS = 20_000
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -74,10 +74,10 @@ def fallback_of(recipe: Recipe, corpus: PreparedCorpus) -> Fallback:
     search = recipe.search
     if not search.fallback_reply:
         return Fallback(search)
-    if len(corpus.train) > MOST_QUESTIONS:
+    if len(corpus.train) > MAX_QUESTIONS:
         raise CorpusError(
             f"{corpus.path}: has {len(corpus.train):,} questions; search.fallback_reply goes with "
-            f"at most {MOST_QUESTIONS:,}. Leave it out."
+            f"at most {MAX_QUESTIONS:,}. Leave it out."
         )
     pairs = _pairs_of(corpus)
     unknown = list(_left_out(pairs))
@@ -110,8 +110,8 @@ def _threshold(unknown: Sequence[float], variants: Sequence[float]) -> float:
     if not unknown:
         return USUAL_CONFIDENCE
     # The least threshold in hundredths that is above the similarity of most unknown questions.
-    refusing = np.floor(100 * np.quantile(unknown, LEAST_REFUSED) + 1) / 100
-    accepting = np.floor(100 * np.quantile(variants, MOST_VARIANTS_REFUSED)) / 100
+    refusing = np.floor(100 * np.quantile(unknown, MIN_REJECTED) + 1) / 100
+    accepting = np.floor(100 * np.quantile(variants, MAX_VARIANTS_REJECTED)) / 100
     return float(min(refusing, accepting, 1.0))
 
 
@@ -120,7 +120,7 @@ def _left_out(pairs: Pairs) -> Iterator[float]:
     out with them."""
     answers = sorted({answer for _, answer in pairs})
     Random(0).shuffle(answers)
-    compared = {pairs[i] for i in evenly_spaced(len(pairs), MOST_COMPARED).tolist()}
+    compared = {pairs[i] for i in evenly_spaced(len(pairs), MAX_COMPARED).tolist()}
     for fold in range(FOLDS if len(answers) > 1 else 0):
         out = {*answers[fold::FOLDS]}
         nearest = _Nearest([pair for pair in pairs if pair[1] not in out])
@@ -132,7 +132,7 @@ def _variants(pairs: Pairs, language: str) -> Iterator[float]:
     kinds: list[Variant] = ["apostrophes", "case", "final_punctuation", "typos"]
     kinds += ["openers"] if language in OPENERS else []
     questions, draw = KnownQuestions(pairs), Random(0)
-    for i in evenly_spaced(len(pairs), MOST_COMPARED).tolist():
+    for i in evenly_spaced(len(pairs), MAX_COMPARED).tolist():
         question, answer = pairs[i]
         yield questions.confidence(vary(question, kinds, language, draw), answer)
 

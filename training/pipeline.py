@@ -57,7 +57,7 @@ def write_recipe(
         CorpusError: if the files hold nothing, or the recipe cannot be written or exists.
     """
     if recipe_path.exists():
-        raise CorpusError(f"{recipe_path}: exists already. Delete it, or name another file.")
+        raise CorpusError(f"{recipe_path}: already exists. Delete it, or choose another file.")
     found = survey(paths, task=task, languages=languages)
     for source in found.sources:
         say(f"{source.config.path}: {source.config.format}, {describe(source)}")
@@ -115,7 +115,9 @@ def train(
             absolute, recipe_path, output=str(run), task=task, languages=languages, say=say
         )
     elif paths_file.exists() and paths_file.read_text(encoding="utf-8").split("\n") != absolute:
-        raise CorpusError(f"{recipe_path}: is for other files. Delete {run}, or name another -o.")
+        raise CorpusError(
+            f"{recipe_path}: belongs to other files. Delete {run}, or name another -o."
+        )
     recipe = read_recipe_to_train(recipe_path)
     for option, given, known in (
         ("--task", task, recipe.task),

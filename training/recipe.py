@@ -107,12 +107,12 @@ class SourceConfig(Document):
             is_given = getattr(self, key) != type(self).model_fields[key].default
             if is_given and key not in (*info.needs, *info.takes):
                 homes = " and ".join(f for f, i in FORMATS.items() if key in (*i.needs, *i.takes))
-                raise ValueError(f"`{key}` goes with format {homes}, not with {self.format}")
+                raise ValueError(f"`{key}` is for format {homes}, not for {self.format}")
             if key in info.needs and not is_given:
                 place = ", here or at the top of the recipe" if key == "languages" else ""
                 raise ValueError(f"format '{self.format}' needs `{key}`{place}")
         if self.languages and len(self.languages) != 2:
-            raise ValueError("`languages` are two codes, of source and target")
+            raise ValueError("`languages` must be two codes, for source and target")
         if self.keep_language and not can_identify(self.keep_language):
             raise ValueError(f"`keep_language`: unknown language '{self.keep_language}'")
         if self.format == "table" and len(self.columns) == 1 and not self.group_column:
@@ -292,9 +292,9 @@ class Recipe(Document):
     def _check_formats_fit_the_task(self) -> Self:
         for source in self.corpus.sources:
             if self.task not in FORMATS[source.format].tasks:
-                raise ValueError(f"format '{source.format}' is not one of task '{self.task}'")
+                raise ValueError(f"format '{source.format}' does not support task '{self.task}'")
             if self.task == "translate" and source.columns and len(source.columns) != 2:
-                raise ValueError("`columns` to translate are two: source and target")
+                raise ValueError("translation needs two `columns`: source and target")
         return self
 
     @model_validator(mode="after")
@@ -302,14 +302,14 @@ class Recipe(Document):
         if self.fit.sample_pieces and self.tokenizer.type != "unigram":
             raise ValueError("fit.sample_pieces needs tokenizer.type = 'unigram'")
         if self.fit.word_vectors and self.start_from:
-            raise ValueError("fit.word_vectors goes with new weights, not with start_from")
+            raise ValueError("fit.word_vectors cannot be combined with start_from")
         if self.fit.best_by == "bleu" and self.task != "translate":
-            raise ValueError("fit.best_by = 'bleu' goes with task 'translate'")
+            raise ValueError("fit.best_by = 'bleu' needs task 'translate'")
         if self.search.fallback_reply and self.task != "reply":
-            raise ValueError("search.fallback_reply goes with task 'reply'")
+            raise ValueError("search.fallback_reply needs task 'reply'")
         varied = {name for source in self.corpus.sources for name in source.variants}
         if varied and self.task != "reply":
-            raise ValueError("`variants` goes with task 'reply'")
+            raise ValueError("`variants` needs task 'reply'")
         if "openers" in varied and not {*self.languages[:1]} & {*OPENERS}:
             raise ValueError(
                 f"variant 'openers' needs `languages`, one of {', '.join(sorted(OPENERS))}"
@@ -387,7 +387,7 @@ def _complete(recipe: Recipe, start: ModelFolder, path: Path) -> Recipe:
     for section in ("tokenizer", "network"):
         if section in recipe.model_fields_set:
             raise RecipeError(
-                f"{path}: [{section}] is taken over from {start.path}. Leave it out, or start_from."
+                f"{path}: [{section}] comes from {start.path}. Leave out the section or start_from."
             )
     config = start.config
     if config.task != recipe.task:

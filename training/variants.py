@@ -25,10 +25,10 @@ OPENERS: dict[str, tuple[str, ...]] = {
     "fr": ("hé, ", "alors, ", "bon, ", "ok, ", "ah, ", "euh, "),
 }
 #: Words of fewer letters get no typo: it would be another word.
-LEAST_LETTERS = 4
+MIN_LETTERS = 4
 
 _FINAL = re.compile(r"[.!?…]+$")
-_WORD = re.compile(rf"[^\W\d_]{{{LEAST_LETTERS},}}")
+_WORD = re.compile(rf"[^\W\d_]{{{MIN_LETTERS},}}")
 
 
 def vary(text: str, variants: Sequence[Variant], language: str, draw: Random) -> str:

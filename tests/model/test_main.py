@@ -51,7 +51,7 @@ def test_a_line_that_is_longer_than_what_the_model_reads_is_told(
     assert run(monkeypatch, text, "reply", str(exported_folder), "--max-tokens", "4") == 0
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 4
-    assert "warning: 1 lines, the first is line 3," in printed.err
+    assert "warning: 1 lines are too long; the first is line 3." in printed.err
 
 
 def test_words_can_be_required(

@@ -26,7 +26,7 @@ def test_every_command_has_help_of_its_own(name: str, capsys: pytest.CaptureFixt
 
 def test_a_command_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trian"]) == 2
-    assert "no command 'trian'" in capsys.readouterr().err
+    assert "unknown command 'trian'" in capsys.readouterr().err
 
 
 def test_a_command_says_which_extra_it_needs(

@@ -107,7 +107,7 @@ def test_one_answer_leaves_nothing_to_leave_out(tmp_path: Path) -> None:
 def test_too_many_questions_are_refused(
     folder: Path, corpus: PreparedCorpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fallback, "MOST_QUESTIONS", 10)
+    monkeypatch.setattr(fallback, "MAX_QUESTIONS", 10)
     with pytest.raises(CorpusError, match=r"fallback_reply goes with at most 10\."):
         fallback_of(recipe_in(folder), corpus)
 

@@ -37,7 +37,7 @@ def test_a_recipe_survives_a_round_trip() -> None:
     [
         ({"fit": {"epoch": 3}}, "fit.epoch: unknown key; did you mean 'epochs'?"),
         ({"name": "a b"}, "name: "),
-        ({"task": "reply"}, "format 'pairs' is not one of task 'reply'"),
+        ({"task": "reply"}, "format 'pairs' does not support task 'reply'"),
         ({"corpus": {"sources": []}}, "corpus.sources: "),
         ({"corpus": {"sources": [{"format": "bitext", "path": "a"}]}}, "target_path"),
         (
@@ -54,7 +54,7 @@ def test_a_recipe_survives_a_round_trip() -> None:
         ),
         (
             {"corpus": {"sources": [{"format": "pairs", "path": "a", "variants": ["case"]}]}},
-            "`variants` goes with task 'reply'",
+            "`variants` needs task 'reply'",
         ),
         (
             {"corpus": {"sources": [{"format": "pairs", "path": "a", "target_tag": "2de"}]}},
@@ -63,7 +63,7 @@ def test_a_recipe_survives_a_round_trip() -> None:
         (
             {"task": "reply", "corpus": {"sources": [{"format": "lines", "path": "a"}]}}
             | {"fit": {"best_by": "bleu"}},
-            "fit.best_by = 'bleu' goes with task 'translate'",
+            "fit.best_by = 'bleu' needs task 'translate'",
         ),
         (
             {"task": "reply", "languages": ["fi"]}
@@ -91,8 +91,8 @@ def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, content: bytes) -> No
     ("changes", "said"),
     [
         ('task = "translate"\n', "is a model of task 'reply'"),
-        ('task = "reply"\n[tokenizer]\ntype = "bpe"\n', "[tokenizer] is taken over"),
-        ('task = "reply"\n[network]\ndropout = 0.3\n', "[network] is taken over"),
+        ('task = "reply"\n[tokenizer]\ntype = "bpe"\n', "[tokenizer] comes from"),
+        ('task = "reply"\n[network]\ndropout = 0.3\n', "[network] comes from"),
     ],
 )
 def test_what_a_model_to_start_from_decides_cannot_be_changed(

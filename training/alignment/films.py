@@ -61,7 +61,7 @@ def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[
     Args:
         source: the cues of one file, in any order.
         target: the cues of the other.
-        timing: from the target's clock to the source's (`fitting_clock`).
+        timing: from the target's clock to the source's (`estimate_clock`).
     """
     source_segments, target_segments = segments_of(source), segments_of(target)
     if not source_segments or not target_segments:

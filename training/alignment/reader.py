@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.alignment.films import Pair, align
-from training.alignment.same_film import fitting_clock
+from training.alignment.same_film import estimate_clock
 from training.errors import CorpusError, MismatchError
 from training.files.records import Cue, Example, Fault, Records, fault_of
 from training.subtitles.cues import read_cues
@@ -22,13 +22,13 @@ def align_films(source: Path, target: Path, min_score: float) -> tuple[list[Pair
     """
     faults: list[Fault] = []
     source_cues, target_cues = (list(_cues(path, faults)) for path in (source, target))
-    timing = fitting_clock(source_cues, target_cues)
+    timing = estimate_clock(source_cues, target_cues)
     aligned = align(source_cues, target_cues, timing) if timing else []
     pairs = [pair for pair in aligned if pair.score >= min_score]
     if not pairs:
         raise MismatchError(
             f"{source}: does not fit {target}: their times and words agree at no shift or frame "
-            "rate. Are both of the same film, and of the same cut?"
+            "rate. Do both belong to the same film and the same cut?"
         )
     return pairs, faults
 
@@ -55,4 +55,4 @@ def _cues(path: Path, faults: list[Fault]) -> Iterator[Cue]:
             count += 1
             yield found
     if not count:
-        raise CorpusError(f"{path}: has no cue with text, so nothing can be aligned with it.")
+        raise CorpusError(f"{path}: has no cue with text, so it cannot be aligned.")

@@ -36,7 +36,7 @@ MIN_STRETCH_GAIN = 12.0
 MAX_RATES = 3
 
 
-def fitting_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
+def estimate_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
     """Returns the map from the target's clock to the source's, or None if the films differ.
 
     Args:

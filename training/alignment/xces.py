@@ -54,7 +54,7 @@ class _DocumentPair:
         for ids, sentences in ((link.source, self.first), (link.target, self.second)):
             missing = [each for each in ids if each not in sentences]
             if missing:
-                return Fault(origin, f"links sentence {missing[0]}, which its document lacks")
+                return Fault(origin, f"links sentence {missing[0]}, which is not in its document")
             texts.append(" ".join(filter(None, (sentences[each] for each in ids))))
         source, target = reversed(texts) if self.is_swapped else texts
         return Example((source,), target, self.group, origin) if source and target else None

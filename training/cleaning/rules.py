@@ -159,7 +159,7 @@ def parse_rules(entries: Any) -> Any:
     rules = [_parse_rule(entry) for entry in entries]
     twice = [name for name, count in Counter(rule.rule for rule in rules).items() if count > 1]
     if twice:
-        raise ValueError(f"'{twice[0]}' is given twice")
+        raise ValueError(f"'{twice[0]}' occurs twice")
     return tuple(sorted(rules, key=lambda rule: list(RULES).index(rule.rule)))
 
 

@@ -47,7 +47,7 @@ from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe
 
 #: The most test examples that are answered; perplexity is computed on all.
-MOST_ANSWERS = 5000
+MAX_ANSWERS = 5000
 #: Answers that the card and the report show.
 SAMPLES, REPORTED = 12, 50
 
@@ -85,7 +85,7 @@ def evaluate(
     if test:
         asked = read_test_set(*test, generator)
     else:
-        asked = examples_of(corpus.part(part), part, generator, MOST_ANSWERS)
+        asked = examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
     answered = [answer(generator, asked.sources, options) for options in searches_of(recipe.search)]
     write_answers(Path(recipe.output), asked, answered)
     unseen = unseen_words(corpus.train, answered[-1].texts)
@@ -259,7 +259,7 @@ def _warnings(
     if part != "test":
         warnings.append(
             f"note: there is no test split. These are scores of the {part} split, which `fit` has "
-            "seen: raise corpus.test_fraction to see how the model does with what is new."
+            "seen: raise corpus.test_fraction to see how the model handles unseen examples."
         )
     return warnings
 

@@ -91,7 +91,7 @@ def _require_convertible(config: NetworkConfig) -> None:
     """Raises EngineError if CTranslate2 has no such network."""
     if (config.encoder, config.decoder) != ("transformer", "transformer"):
         raise EngineError(
-            "CTranslate2 runs a Transformer encoder under a Transformer decoder only. Received: "
+            "CTranslate2 needs a Transformer encoder and a Transformer decoder. Received: "
             f"encoder = '{config.encoder}', decoder = '{config.decoder}'"
         )
     sizes = (config.embedding_units, config.encoder_units, config.decoder_units)

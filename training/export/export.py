@@ -41,22 +41,22 @@ from training.recipe import Recipe
 
 #: Sources on which the engines are compared, the most steps for each, and those of a batch.
 SAMPLE = 256
-MOST_STEPS = 30
+MAX_STEPS = 30
 BATCH = 32
 #: Examples of them on which the ranges of activations are measured.
 MEASURED = 64
 #: Tokens whose log-probabilities are closer than this may change places.
 TIE = 1e-3
 #: The share of steps in which graphs of a precision must name the network's own next token.
-LEAST_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "int8": 0.95}
+MIN_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "int8": 0.95}
 #: The most, in nats, that a log-probability may differ from the network's after conversion.
-MOST_DIFFERENCE = 1e-3
+MAX_DIFFERENCE = 1e-3
 #: Sizes that are tried for a shortlist, and the share of steps in which it must contain the whole
 #: vocabulary's next token.
 SHORTLIST_SIZES = (512, 1024, 2048)
-LEAST_SHORTLIST_AGREEMENT = 0.985
+MIN_SHORTLIST_AGREEMENT = 0.985
 #: A vocabulary must be this many times as large as its shortlist; a smaller one is as fast alone.
-LEAST_GAIN = 4
+MIN_GAIN = 4
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ def _agreement(
         EngineError: if they do not.
     """
     found = compare(reference, OnnxEngine(*graphs.values()), sources, name=precision)
-    if found.share < LEAST_AGREEMENT[precision]:
+    if found.share < MIN_AGREEMENT[precision]:
         raise EngineError(
-            f"{path}: the {precision} graphs name another token than the network in "
+            f"{path}: the {precision} graphs choose another token than the network in "
             f"{1 - found.share:.2%} of {found.steps:,} steps; at most "
-            f"{1 - LEAST_AGREEMENT[precision]:.0%} is allowed. Nothing was written."
+            f"{1 - MIN_AGREEMENT[precision]:.0%} is allowed. Nothing was written."
         )
     size = sum(map(len, graphs.values())) / 2**20
     return (
@@ -174,7 +174,7 @@ def convert(recipe: Recipe) -> str:
     examples = _sampled_examples(corpus)
     difference = difference_of(network, files, pieces, examples)
     path = Path(recipe.output) / "ctranslate2"
-    if not difference < MOST_DIFFERENCE:
+    if not difference < MAX_DIFFERENCE:
         raise EngineError(
             f"{path}: CTranslate2 gives tokens log-probabilities that are up to {difference:.1e} "
             "from the network's. Nothing was written."
@@ -243,13 +243,13 @@ def _shortlist_files(
     whole = OnnxEngine(*graphs.values())
     vocab_size = network.config.target_vocab_size
     for size in SHORTLIST_SIZES:
-        if size * LEAST_GAIN > vocab_size:
+        if size * MIN_GAIN > vocab_size:
             break
         shortlist = build_shortlist(network, train, size, ranges)
         files = shortlist_files(network, shortlist, ranges)
         short = OnnxEngine(*graphs.values(), shortlist=tuple(files.values()))
         found = compare(whole, short, sources, name=f"shortlist {size}")
-        if found.share >= LEAST_SHORTLIST_AGREEMENT:
+        if found.share >= MIN_SHORTLIST_AGREEMENT:
             line = (
                 f"shortlist of {size} of {vocab_size:,} words, the same next token in "
                 f"{found.share:.2%} of {found.steps:,} steps"
@@ -272,7 +272,7 @@ def compare(
         tables = [_new_table(engine, padded, lengths) for engine in (network, graphs)]
         tokens = np.full((len(batch), 1), BOS_ID, np.int32)
         is_open = np.ones(len(batch), bool)
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             expected, found = (table.step(None, tokens, 2) for table in tables)
             tokens = np.ascontiguousarray(expected.tokens[:, :, 0])
             is_tie = expected.logprobs[:, 0, 0] - expected.logprobs[:, 0, 1] < TIE

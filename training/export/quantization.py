@@ -20,13 +20,13 @@ ACTIVATION_QMAX = 127
 TANH_LIMIT = 1.0
 #: A table's product with a matrix is computed once, when a graph is loaded, if it takes no more
 #: memory in float32, of which a quarter stays.
-MOST_TABLE_BYTES = 64 * 2**20
+MAX_TABLE_BYTES = 64 * 2**20
 #: Scale and zero point of activations within [-1, 1]: value = ACTIVATION_SCALE * (uint8 -
 #: ZERO_POINT).
 ACTIVATION_SCALE = 1.0 / ACTIVATION_QMAX
 ZERO_POINT = 128
 #: A matrix that loses more of its Frobenius norm than this stays in float32.
-MOST_LOSS = 0.03
+MAX_NORM_LOSS = 0.03
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Int8Arithmetic:
         self, graph: Graph, table: Array, tokens: Value, matrix: Array, bias: Array
     ) -> Value:
         rows, units = len(table), matrix.shape[1]
-        if rows * units * 4 > MOST_TABLE_BYTES:
+        if rows * units * 4 > MAX_TABLE_BYTES:
             looked_up = Operand(self.look_up(graph, table, tokens))
             return self.multiply(graph, looked_up, matrix, bias)
         row_scales, quantized = quantize_rows(table)
@@ -141,7 +141,7 @@ class Int8Arithmetic:
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
         scales, quantized = quantize_columns(matrix)
         loss = float(np.linalg.norm(matrix - scales * quantized) / (np.linalg.norm(matrix) + 1e-9))
-        if not operand.is_integer or loss > MOST_LOSS:
+        if not operand.is_integer or loss > MAX_NORM_LOSS:
             return Float32Arithmetic().multiply(graph, dequantize(graph, operand), matrix, bias)
         return graph.op(
             "MatMulIntegerToFloat",

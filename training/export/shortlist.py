@@ -17,7 +17,7 @@ from training.export.projection import shortlist_columns
 from training.prepare.shards import Shard
 
 #: The most pairs of a source and a target token that are counted; beyond, examples are sampled.
-MOST_LINKS = 12_000_000
+MAX_LINKS = 12_000_000
 ITERATIONS = 5
 #: Target tokens proposed for a source token, and the share of a shortlist that all sources share.
 PROPOSALS, ALWAYS_SHARE = 64, 0.25
@@ -36,9 +36,9 @@ def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int, ranges: Rang
 
 
 def _sample_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:
-    """Returns sources and targets of evenly spaced examples, as many as `MOST_LINKS` allows."""
+    """Returns sources and targets of evenly spaced examples, as many as `MAX_LINKS` allows."""
     links = train.source_lengths.astype(np.int64) * train.target_lengths
-    count = int(len(links) * min(1.0, MOST_LINKS / max(links.sum(), 1)))
+    count = int(len(links) * min(1.0, MAX_LINKS / max(links.sum(), 1)))
     chosen = np.linspace(0, len(links) - 1, max(count, 1)).astype(np.int64)
     return train.source_ids(chosen), train.target_ids(chosen)
 

@@ -138,7 +138,7 @@ def wanted_members(file: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     names = sorted(names_in(file))
     wanted = [name for name in names if plain_name(Path(name)).endswith(suffixes)]
     if not wanted and len(names) != 1:
-        raise CorpusError(f"{file}: holds no file that ends in {' or '.join(sorted(suffixes))}.")
+        raise CorpusError(f"{file}: contains no file that ends in {' or '.join(sorted(suffixes))}.")
     for name in without_notes(wanted or names):  # an archive of OPUS holds hundreds of thousands
         yield file / name
 

@@ -105,7 +105,7 @@ def _decode_wide(content: bytes) -> Decoded:
         if text and "\0" not in text:
             readings.append((len(_BEYOND_ASCII.sub("", text)) / len(text), text, encoding))
     if not readings:
-        raise ValueError("it holds zero bytes, as no text does")
+        raise ValueError("it contains zero bytes, which text does not")
     _, text, encoding = max(readings)
     return Decoded(text, encoding)
 

@@ -86,7 +86,9 @@ def read_bytes(path: Path) -> bytes:
     with open_unpacked(path) as file:
         content = file.read(LARGEST_BYTES + 1)
     if len(content) > LARGEST_BYTES:
-        raise CorpusError(f"{path}: has more than {LARGEST_BYTES // 2**20} MiB. Cut it in pieces.")
+        raise CorpusError(
+            f"{path}: has more than {LARGEST_BYTES // 2**20} MiB. Split it into smaller files."
+        )
     return content
 
 
@@ -137,7 +139,7 @@ def read_lines(path: Path, lines: LineRange = WHOLE) -> Iterator[tuple[int, str]
     except CorpusError as error:
         if number < lines.first:
             raise
-        raise CorpusError(f"{error} What follows line {number:,} was not read.") from None
+        raise CorpusError(f"{error} Everything after line {number:,} was not read.") from None
 
 
 def _matches(path: str, root: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Answers of a network while it is trained: their BLEU, and a look at whether they differ."""
+"""Answers of a network during training: their BLEU, and a check that they differ."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from training.prepare.prepare import PreparedCorpus
 from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe
 
-#: Sources that are answered for BLEU at the end of each epoch.
+#: Number of sources that are answered for BLEU at the end of each epoch.
 SCORED_ANSWERS = 500
-#: Sources that are answered at the end of a run, to check that the answers differ.
+#: Number of sources that are answered at the end of a run, to check that the answers differ.
 SAMPLED_ANSWERS = 128
 
 
@@ -26,7 +26,7 @@ def bleu_of(network: TokenSeq2Seq, recipe: Recipe, corpus: PreparedCorpus, shard
     return corpus_bleu(texts, references, language=language)[0]
 
 
-def warn_of_answers(
+def check_answers(
     network: TokenSeq2Seq, recipe: Recipe, corpus: PreparedCorpus, shard: Shard
 ) -> list[str]:
     """Answers a few sources of `shard`; returns a warning if the answers are suspicious."""

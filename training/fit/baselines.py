@@ -1,4 +1,4 @@
-"""Baselines that a model must beat to have learnt anything from its sources."""
+"""Baselines that a model beats only if it has learnt from its sources."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from model.tokenizer import EOS_ID
 from model.types import Float64
 from training.prepare.shards import Shard
 
-#: A loss must be lower than the unigram entropy by this share to count as better.
-LEAST_GAIN = 0.02
-#: The share of one answer may exceed its share of the references by this.
-MOST_OVERUSE = 0.1
-#: An answer that occurs less often is not suspicious: a small sample has few of each.
-LEAST_REPEATED = 3
+#: A loss must be below the unigram entropy by at least this share to count as better.
+MIN_GAIN = 0.02
+#: Maximum excess of the share of an answer over its share of the references.
+MAX_OVERUSE = 0.1
+#: Answers that occur less often are not suspicious, since a small sample has few of each.
+MIN_REPEATED = 3
 
 
 def unigram_logprobs(train: Shard, vocab_size: int) -> Float64:
     """Returns the log-probability of each token by its frequency in the targets of `train`, in
     nats, `(vocab_size,)`.
 
-    Ends of sentence are counted. Each token gets half an occurrence more (Krichevsky and Trofimov
-    1981), so that tokens that `train` lacks have a probability too.
+    Ends of sentence are counted. Half an occurrence is added to each token (Krichevsky and Trofimov
+    1981), so that tokens that do not occur in `train` have a probability too.
     """
     counts = _token_counts(train, vocab_size) + 0.5
     return np.log(counts / counts.sum())
@@ -38,29 +38,29 @@ def unigram_entropy(train: Shard, shard: Shard, vocab_size: int) -> float:
 
 
 def beats_unigrams(loss: float, entropy: float) -> bool:
-    """Tells whether a model of that loss knows more than the frequencies of tokens."""
-    return loss < entropy * (1.0 - LEAST_GAIN)
+    """Tells whether a model with this loss knows more than token frequencies."""
+    return loss < entropy * (1.0 - MIN_GAIN)
 
 
 def describe_loss(part: str, loss: float, entropy: float) -> list[str]:
-    """Returns a warning if the loss of a part is no better than its unigram entropy."""
+    """Returns a warning if the loss of a split is no better than its unigram entropy."""
     if beats_unigrams(loss, entropy):
         return []
     return [
         f"warning: the {part} loss {loss:.4f} is no better than the unigram entropy "
-        f"{entropy:.4f}: the model knows how frequent words are, and nothing of the sources yet. "
+        f"{entropy:.4f}: the model knows only word frequencies, and nothing about the sources yet. "
         "If this persists, train for more steps (more epochs, or a smaller batch_tokens), or try "
         "another learning_rate."
     ]
 
 
 def overused_answer(texts: Sequence[str], references: Sequence[str]) -> tuple[str, float] | None:
-    """Returns the most frequent of `texts` with its share of them, if that is far above its share
-    of `references`, else None."""
+    """Returns the most frequent of `texts` and its share, if that is far above its share of
+    `references`, else None."""
     (text, count), *_ = Counter(texts).most_common(1)
     share = count / len(texts)
     expected = references.count(text) / len(references)
-    is_overused = count >= LEAST_REPEATED and share - expected > MOST_OVERUSE
+    is_overused = count >= MIN_REPEATED and share - expected > MAX_OVERUSE
     return (text, share) if is_overused else None
 
 

@@ -1,4 +1,4 @@
-"""Batches of few, static shapes: examples by length, within a budget of tokens."""
+"""Batches with a few static shapes: examples grouped by length, within a token budget."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from model.types import Float32, Int32, Int64
 from training.fit.shapes import UNPLANNED, Shapes
 from training.prepare.shards import Shard
 
-#: From the rows of a batch to those of this process.
+#: Maps the rows of a batch to those of this process.
 Share: TypeAlias = Callable[[int], slice]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Input of one training step, or a process' share of it. Rows beyond the last example have
-    weight 0.
+    """Input of a training step, or the share of a process. Rows beyond the last example have weight
+    0.
 
     Attributes:
         source_ids: int32 `(batch, source_len)`, padded with `PAD_ID`.
         target_ids: int32 `(batch, target_len)`, input of the decoder: begins with `BOS_ID`.
         labels: int32 `(batch, target_len)`, its expected output: ends with `EOS_ID`.
         weights: float32 `(batch, target_len)`, 1 at real labels.
-        tokens: real labels of the whole step, in all processes.
+        tokens: number of real labels of the whole step, in all processes.
     """
 
     source_ids: Int32
@@ -48,8 +48,8 @@ def plan_batches(
     """Plans the batches of an epoch; returns the indices of each. The plan depends on seed and
     epoch; the number of batches is the same in every epoch.
 
-    A batch has examples of one padded target length and of similar source lengths; the order
-    within a shape and that of the batches is random.
+    A batch has examples with one padded target length and similar source lengths; the order within
+    a shape and the order of the batches are random.
     """
     draw = np.random.default_rng([seed, epoch])
     source_len, target_len = shapes.pad(shard.source_lengths, shard.target_lengths + 1)
@@ -103,7 +103,7 @@ def make_batch(sources: list[Int32], targets: list[Int32], shape: tuple[int, int
     target_ids = np.full((rows, target_len), PAD_ID, np.int32)
     labels = np.full((rows, target_len), PAD_ID, np.int32)
     weights = np.zeros((rows, target_len), np.float32)
-    source_ids[:, 0] = EOS_ID  # an empty row attends to something
+    source_ids[:, 0] = EOS_ID  # empty rows need something to attend to
     for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
         source_ids[row, : len(source)] = source
         target_ids[row, 0] = BOS_ID

@@ -1,4 +1,4 @@
-"""Checkpoints: all that the next step depends on, in one file that is written atomically."""
+"""Checkpoints: everything that the next step depends on, in one file that is written atomically."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Progress:
     """Progress of a run.
 
     Attributes:
-        run: fingerprint of the recipe and its data; a checkpoint of another run is refused.
-        devices: number of devices that train it, in all processes.
+        run: fingerprint of the recipe and its data; checkpoints of other runs are rejected.
+        devices: number of devices that train the run, in all processes.
         epoch: from 0.
-        batch: batches of this epoch that are done.
-        step: batches done in all.
+        batch: number of finished batches in this epoch.
+        step: total number of finished batches.
         first_loss: loss of the first batch, before any update, in nats a token.
         epoch_loss: sum of the training losses of this epoch's tokens, in nats.
-        epoch_tokens: target tokens of this epoch that are done.
-        history: one entry for each epoch that is done: its scores by name, `loss` among them.
+        epoch_tokens: number of finished target tokens in this epoch.
+        history: one entry per finished epoch: its scores by name, including `loss`.
     """
 
     run: str
@@ -43,22 +43,22 @@ class Progress:
 
     @property
     def best(self) -> dict[str, float]:
-        """Returns the entry of the best epoch so far, the first of equals: that of the highest
-        BLEU, where it is measured, or of the lowest loss."""
+        """Returns the entry of the best epoch so far: the one with the highest BLEU, if measured,
+        or the lowest loss; in a tie, the first."""
         return min(self.history, key=lambda entry: -entry.get("bleu", -entry["loss"]))
 
     @property
     def best_loss(self) -> float:
-        """Returns the lowest loss of the scored part so far, in nats a token."""
+        """Returns the lowest loss of the scored split so far, in nats per token."""
         return min((entry["loss"] for entry in self.history), default=float("inf"))
 
     @property
-    def scores_without_gain(self) -> int:
+    def epochs_without_improvement(self) -> int:
         """Returns the number of epochs since the best one."""
         return len(self.history) - 1 - self.history.index(self.best) if self.history else 0
 
     def end_epoch(self, *, loss: float, **scores: float) -> None:
-        """Records the scores of an epoch whose last batch is done."""
+        """Records the scores of an epoch after its last batch."""
         self.epoch += 1
         self.batch = 0
         self.epoch_loss, self.epoch_tokens = 0.0, 0
@@ -89,12 +89,13 @@ def load_checkpoint(path: Path, model: keras.Model, run: str, devices: int = 1) 
             if progress.run != run:
                 raise CheckpointError(
                     f"{path}: belongs to another recipe or corpus. Delete the folder "
-                    f"{path.parent} to train anew, or set another `output` in the recipe."
+                    f"{path.parent} to train from scratch, or set another `output` in the recipe."
                 )
             if progress.devices != devices:
                 raise CheckpointError(
-                    f"{path}: was trained on {progress.devices} devices, not on {devices}. Go on "
-                    f"with {progress.devices}, or delete the folder {path.parent} to train anew."
+                    f"{path}: was trained on {progress.devices} devices, not on {devices}. "
+                    f"Continue with {progress.devices}, or delete the folder {path.parent} to "
+                    "train from scratch."
                 )
             for name, variable in _variables(model).items():
                 variable.assign(np.asarray(file[name]))
@@ -104,7 +105,7 @@ def load_checkpoint(path: Path, model: keras.Model, run: str, devices: int = 1) 
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """Returns the scores of each epoch that a run has done; none without a checkpoint."""
+    """Returns the scores of each finished epoch of a run; none without a checkpoint."""
     try:
         with h5py.File(path, "r") as file:
             return list(json.loads(file.attrs["progress"])["history"])

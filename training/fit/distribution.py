@@ -84,7 +84,7 @@ class Devices:
         layout = self.distribution.get_data_layout(share.shape)
         return jax.make_array_from_process_local_data(layout.backend_layout, share)
 
-    def from_first(self, compute: Callable[[], float]) -> float:
+    def broadcast_from_first(self, compute: Callable[[], float]) -> float:
         """Returns what the first process computes, which need not be distributed."""
         value = compute() if self.is_first else 0.0
         if self.processes == 1:
@@ -93,7 +93,7 @@ class Devices:
 
         return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
 
-    def agree_on(self, content: bytes) -> bool:
+    def is_same_everywhere(self, content: bytes) -> bool:
         """Tells whether all processes have the same content."""
         from jax.experimental import multihost_utils
 
@@ -101,7 +101,7 @@ class Devices:
         return bool((multihost_utils.process_allgather(digest) == digest).all())
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def exit_on_failure(self) -> Iterator[None]:
         """Lets a process that fails while the context is open end at once, and explains what
         happens to the others, which lose it.
 
@@ -121,9 +121,9 @@ class Devices:
             if not STATUS.match(str(error)):
                 raise
             raise DeviceError(
-                f"process {self.process} of {self.processes} cannot go on: "
-                f"{str(error).splitlines()[0]}. See whether another one has ended, and why. Then "
-                "start all of them again: the run goes on from its last checkpoint."
+                f"process {self.process} of {self.processes} cannot continue: "
+                f"{str(error).splitlines()[0]}. Find out whether another one has ended, "
+                "and why. Then start all of them again: the run resumes from its last checkpoint."
             ) from error
         finally:
             if has_failed:
@@ -134,12 +134,12 @@ class Devices:
 ONE_DEVICE = Devices()
 
 
-def choose_devices(in_each_process: int, *, compiled: Path) -> Devices:
+def choose_devices(devices_per_process: int, *, compiled: Path) -> Devices:
     """Returns the devices to train on, in this process and in those that were launched with it.
     Call this before anything is computed, but after Keras has its seed: it would draw one.
 
     Args:
-        in_each_process: the number of devices of each process. On a CPU they are virtual.
+        devices_per_process: the number of devices of each process. On a CPU they are virtual.
         compiled: a folder that keeps compiled steps, unless `JAX_COMPILATION_CACHE_DIR` names one.
 
     Raises:
@@ -147,9 +147,9 @@ def choose_devices(in_each_process: int, *, compiled: Path) -> Devices:
     """
     processes = max(map(_processes_of, PROCESS_COUNTS))
     if keras.backend.backend() != "jax":
-        if in_each_process * processes > 1:
+        if devices_per_process * processes > 1:
             raise DeviceError(
-                f"{in_each_process} devices in {processes} processes: Keras trains on several "
+                f"{devices_per_process} devices in {processes} processes: Keras trains on several "
                 f"devices with JAX only, and the backend is {keras.backend.backend()}. Install "
                 "jax and set KERAS_BACKEND=jax."
             )
@@ -158,13 +158,15 @@ def choose_devices(in_each_process: int, *, compiled: Path) -> Devices:
 
     if not jax.config.jax_compilation_cache_dir:
         jax.config.update("jax_compilation_cache_dir", str(compiled))
-    if in_each_process * processes == 1:
+    if devices_per_process * processes == 1:
         return ONE_DEVICE
-    if in_each_process > 1 and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        jax.config.update("jax_num_cpu_devices", in_each_process)
+    if devices_per_process > 1 and "host_platform_device_count" not in os.environ.get(
+        "XLA_FLAGS", ""
+    ):
+        jax.config.update("jax_num_cpu_devices", devices_per_process)
     if processes > 1:
         _join()
-    chosen = _chosen_devices(in_each_process)
+    chosen = _chosen_devices(devices_per_process)
     return Devices(
         keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False),
         jax.process_index(),
@@ -176,7 +178,7 @@ def _processes_of(variable: str) -> int:
     """Returns the number of processes that a variable of the environment tells, 1 without it."""
     value = os.environ.get(variable) or "1"
     if not value.isdecimal():
-        raise DeviceError(f"{variable} is no number of processes. Received: {value!r}")
+        raise DeviceError(f"{variable} is not a number of processes. Received: {value!r}")
     return int(value)
 
 
@@ -200,17 +202,17 @@ def _join() -> None:
         ) from error
 
 
-def _chosen_devices(in_each_process: int) -> list[str]:
+def _chosen_devices(devices_per_process: int) -> list[str]:
     """Returns the names of the first devices of each process, as Keras names them."""
     import jax
 
     chosen = []
     for process in range(jax.process_count()):
         found = [each for each in jax.devices() if each.process_index == process]
-        if len(found) < in_each_process:
+        if len(found) < devices_per_process:
             raise DeviceError(
                 f"process {process} has {len(found)} devices ({found[0].platform}), and "
-                f"{in_each_process} are wanted. Choose fewer with --devices."
+                f"{devices_per_process} are wanted. Choose fewer with --devices."
             )
-        chosen += [f"{each.platform}:{each.id}" for each in found[:in_each_process]]
+        chosen += [f"{each.platform}:{each.id}" for each in found[:devices_per_process]]
     return chosen

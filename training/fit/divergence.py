@@ -31,7 +31,7 @@ class DivergenceCheck:
         """Returns the highest training loss that is not suspicious, in nats a token."""
         return TRAIN_FACTOR * max(self._guessing, first_loss)
 
-    def find_in_training(self, loss: float, *, first_loss: float) -> str:
+    def check_training_loss(self, loss: float, *, first_loss: float) -> str:
         """Describes what is wrong with the loss of a step; returns nothing if it is sound."""
         if not math.isfinite(loss):
             return f"is {loss}"
@@ -40,7 +40,7 @@ class DivergenceCheck:
             return ""
         return f"is {loss:.5g}, for {TRAIN_STEPS} steps {self._describe_guessing()}"
 
-    def find_in_dev(self, loss: float, *, first_loss: float, best_loss: float) -> str:
+    def check_dev_loss(self, loss: float, *, first_loss: float, best_loss: float) -> str:
         """Describes what is wrong with a dev loss; returns nothing if it is sound.
 
         Args:

@@ -25,7 +25,8 @@ class FitLog:
         epochs: the most epochs of the run.
         total_steps: steps of all epochs.
         step: step at which this process begins.
-        curves: folder for TensorBoard; None: nothing is written, and nothing is printed.
+        tensorboard_folder: folder for TensorBoard; None: nothing is written, and nothing is
+            printed.
         clock: monotonic, in seconds.
     """
 
@@ -35,7 +36,7 @@ class FitLog:
         epochs: int,
         total_steps: int,
         step: int,
-        curves: Path | None,
+        tensorboard_folder: Path | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._epochs = epochs
@@ -47,11 +48,11 @@ class FitLog:
             initial=step,
             unit="step",
             desc="fit",
-            disable=None if curves else True,
+            disable=None if tensorboard_folder else True,
             ncols=size.columns,
             nrows=size.lines,
         )
-        self._writer = Writer(str(curves)) if curves else None
+        self._writer = Writer(str(tensorboard_folder)) if tensorboard_folder else None
         self._has_lines = self._bar.disable or not sys.stdout.isatty()
         self._step = step
         self._tokens = 0

@@ -25,7 +25,7 @@ from model.types import Int64
 from training.errors import CheckpointError, DivergenceError
 from training.fallback import fallback_of
 from training.files.locks import locked
-from training.fit.answers import bleu_of, warn_of_answers
+from training.fit.answers import bleu_of, check_answers
 from training.fit.baselines import describe_loss, unigram_entropy, unigram_logprobs
 from training.fit.batches import Batch, plan_batches, read_batches
 from training.fit.checkpoints import Progress, load_checkpoint, save_checkpoint
@@ -49,8 +49,8 @@ BEST_WEIGHTS_FILE = "best.weights.h5"
 COMPILED_FOLDER = "compiled"
 #: Options that may change between two calls: they determine how long a run lasts, nothing else.
 LENGTH_OPTIONS = {"epochs", "patience", "checkpoint_every"}
-#: Least points of `train/loss` in an epoch; a long epoch has one every `MOST_STEPS` steps.
-POINTS_PER_EPOCH, MOST_STEPS = 10, 100
+#: Least points of `train/loss` in an epoch; a long epoch has one every `MAX_STEPS` steps.
+POINTS_PER_EPOCH, MAX_STEPS = 10, 100
 
 
 def fit(recipe: Recipe, devices: int = 1) -> str:
@@ -78,7 +78,7 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
     _make_deterministic(recipe.fit.seed)
     chosen = choose_devices(devices, compiled=compiled)
     with locked(Path(recipe.output)) if chosen.is_first else nullcontext():
-        with chosen.watched():
+        with chosen.exit_on_failure():
             run = Run(recipe, corpus, chosen)
             run.train()
         if not chosen.is_first:
@@ -92,7 +92,7 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
         f"{metrics['best_epoch']} of {metrics['epochs']}, {metrics['steps']:,} steps"
     )
     best = load_network(load_folder(run.model_path))
-    warnings = warn_of_answers(best, recipe, run.corpus, run.scored)
+    warnings = check_answers(best, recipe, run.corpus, run.scored)
     return "\n".join([summary, *run.fallback.summary, *warnings])
 
 
@@ -141,7 +141,7 @@ class Run:
         recipe, corpus, path = self.recipe, self.corpus, self.folder / CHECKPOINT_FILE
         start = start_of(recipe)
         self.progress = Progress(_fingerprint(recipe, corpus, start), self.devices.count)
-        self._require_agreement(path)
+        self._check_agreement(path)
         self.network = TokenSeq2Seq(network_config(recipe, corpus))
         if start:
             self.network.load_weights(start.path / WEIGHTS_FILE)
@@ -155,12 +155,12 @@ class Run:
         elif recipe.fit.word_vectors:
             start_from_word_vectors(self.network, corpus.tokenizer, Path(recipe.fit.word_vectors))
 
-    def _require_agreement(self, path: Path) -> None:
+    def _check_agreement(self, path: Path) -> None:
         """Raises a `CheckpointError` unless all processes start from the same files."""
         if self.devices.processes == 1:
             return
         checkpoint = path.read_bytes() if path.exists() else b""
-        if not self.devices.agree_on(self.progress.run.encode() + checkpoint):
+        if not self.devices.is_same_everywhere(self.progress.run.encode() + checkpoint):
             raise CheckpointError(
                 f"{path}: the processes of this run have different checkpoints, recipes or "
                 f"corpora. Put {self.recipe.output} into a folder that all of them share."
@@ -176,25 +176,27 @@ class Run:
         return (
             is_known
             or progress.epoch >= self.options.epochs
-            or progress.scores_without_gain >= self.options.patience
+            or progress.epochs_without_improvement >= self.options.patience
         )
 
     def train(self) -> None:
         """Trains from the last checkpoint to the end."""
         options, progress = self.options, self.progress
-        point = max(1, min(MOST_STEPS, self.steps_per_epoch // POINTS_PER_EPOCH))
+        point = max(1, min(MAX_STEPS, self.steps_per_epoch // POINTS_PER_EPOCH))
         log = FitLog(
             epochs=options.epochs,
             total_steps=self.total_steps,
             step=progress.step,
-            curves=self.folder.parent / "tensorboard" if self.devices.is_first else None,
+            tensorboard_folder=self.folder.parent / "tensorboard"
+            if self.devices.is_first
+            else None,
         )
         with log:
             if not self.is_finished:
-                self._warn_of_cuts(log)
-                self._tell_of_devices(log)
+                self._warn_of_reductions(log)
+                self._log_devices(log)
             while not self.is_finished:
-                for batch in self._rest_of_the_epoch():
+                for batch in self._remaining_batches():
                     loss = self._train_on(batch)
                     log.add_step(progress.epoch + 1, loss, batch.tokens)
                     if progress.step % point == 0:
@@ -204,7 +206,7 @@ class Run:
                         self._save()
                 self._end_epoch(log)
 
-    def _tell_of_devices(self, log: FitLog) -> None:
+    def _log_devices(self, log: FitLog) -> None:
         if self._shapes.levels:
             shapes = sum(len(source_lengths) for _, source_lengths in self._shapes.levels)
             log.write(
@@ -212,7 +214,7 @@ class Run:
                 f"{self.devices.count}, processes: {self.devices.processes}"
             )
 
-    def _warn_of_cuts(self, log: FitLog) -> None:
+    def _warn_of_reductions(self, log: FitLog) -> None:
         for name, share in (("warmup_steps", "half"), ("average_steps", "a tenth")):
             wanted, used = (getattr(each, name) for each in (self.recipe.fit, self.options))
             if wanted and used < wanted:
@@ -264,7 +266,7 @@ class Run:
             "epochs": self.progress.epoch,
         }
 
-    def _rest_of_the_epoch(self) -> Iterator[Batch]:
+    def _remaining_batches(self) -> Iterator[Batch]:
         options, progress = self.options, self.progress
         shard = self._epochs(progress.epoch)
         plan = self._plan(shard, seed=options.seed, epoch=progress.epoch)[progress.batch :]
@@ -283,7 +285,7 @@ class Run:
             loss = float(self.network.train_on_batch(batch.inputs, batch.labels, batch.weights))
         if not progress.step:
             progress.first_loss = loss
-        fault = self._divergence.find_in_training(loss, first_loss=progress.first_loss)
+        fault = self._divergence.check_training_loss(loss, first_loss=progress.first_loss)
         if fault:
             raise self._diverged(f"the training loss {fault}")
         progress.batch += 1
@@ -301,7 +303,7 @@ class Run:
     def _score(self, log: FitLog) -> None:
         progress, part = self.progress, self.part
         score = self.scorer(self.scored)
-        fault = self._divergence.find_in_dev(
+        fault = self._divergence.check_dev_loss(
             score.loss, first_loss=progress.first_loss, best_loss=progress.best_loss
         )
         if fault:
@@ -312,12 +314,12 @@ class Run:
         train_loss = progress.epoch_loss / progress.epoch_tokens
         scores = {"loss": score.loss, "token_accuracy": score.accuracy, "train_loss": train_loss}
         if self.options.best_by == "bleu":
-            scores["bleu"] = self.devices.from_first(
+            scores["bleu"] = self.devices.broadcast_from_first(
                 lambda: bleu_of(self.network, self.recipe, self.corpus, self.scored)
             )
             log.add_scalar(f"{part}/BLEU", scores["bleu"])
         progress.end_epoch(**scores)
-        if progress.scores_without_gain == 0 and self.devices.is_first:
+        if progress.epochs_without_improvement == 0 and self.devices.is_first:
             write_durably(self.folder / BEST_WEIGHTS_FILE, weights_of(self.network))
             self.write_best()
         described = _describe(progress, score, part, self.entropy)
@@ -370,7 +372,7 @@ def _fingerprint(recipe: Recipe, corpus: PreparedCorpus, start: ModelFolder | No
 
 
 def _describe(progress: Progress, score: TokenScore, part: str, entropy: float) -> str:
-    entry, is_best = progress.history[-1], progress.scores_without_gain == 0
+    entry, is_best = progress.history[-1], progress.epochs_without_improvement == 0
     scored = "dev loss" if part == "dev" else "without dropout"
     note = " (best so far)" if is_best else f" (best {progress.best['loss']:.4f})"
     bleu = ""

@@ -63,14 +63,14 @@ def plan_shapes(shard: Shard, rows_multiple: int) -> Shapes:
     """Plans at most 12 shapes with little padding for the examples of `shard`."""
     source_lengths, target_lengths = shard.source_lengths, shard.target_lengths + 1
     levels, shorter = [], 0
-    for target_len in _least_padded(target_lengths, TARGET_LENGTHS):
+    for target_len in _min_padding_lengths(target_lengths, TARGET_LENGTHS):
         among = (shorter < target_lengths) & (target_lengths <= target_len)
-        levels.append((target_len, _least_padded(source_lengths[among], SOURCE_LENGTHS)))
+        levels.append((target_len, _min_padding_lengths(source_lengths[among], SOURCE_LENGTHS)))
         shorter = target_len
     return Shapes(tuple(levels), rows_multiple)
 
 
-def _least_padded(lengths: Int32, most: int) -> tuple[int, ...]:
+def _min_padding_lengths(lengths: Int32, most: int) -> tuple[int, ...]:
     """Returns at most `most` lengths, ascending, that `lengths` are padded to with the least
     padding: a dynamic programme over how many of the shortest are done."""
     values, counts = np.unique(lengths, return_counts=True)

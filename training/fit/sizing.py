@@ -20,17 +20,17 @@ from training.prepare.shards import Shard
 from training.recipe import FitConfig, Recipe
 
 #: Target tokens of a batch; a corpus of fewer than `BATCHES` such batches gets smaller ones.
-LEAST_BATCH_TOKENS, MOST_BATCH_TOKENS, BATCHES = 512, 2048, 128
+MIN_BATCH_TOKENS, MAX_BATCH_TOKENS, BATCHES = 512, 2048, 128
 #: Epochs, and the steps that a small corpus is to reach with more epochs.
-LEAST_EPOCHS, MOST_EPOCHS, STEPS = 10, 100, 2500
+MIN_EPOCHS, MAX_EPOCHS, STEPS = 10, 100, 2500
 #: Highest learning rate.
 LEARNING_RATE, LEARNING_RATE_BY_HEART = 0.001, 0.004
 #: Share of the run in which the rate rises, and the most steps of it.
-WARMUP_SHARE, MOST_WARMUP_STEPS = 0.05, 1000
+WARMUP_SHARE, MAX_WARMUP_STEPS = 0.05, 1000
 #: A warm-up of more than this share of the run would leave no time at the peak.
-MOST_WARMUP_SHARE = 0.5
+MAX_WARMUP_SHARE = 0.5
 #: An average over more than this share of the run would hold on to the first weights.
-MOST_AVERAGED_SHARE = 0.1
+MAX_AVERAGED_SHARE = 0.1
 #: The network of a recipe without `[network]` that learns by heart.
 SHAPE_BY_HEART = NetworkShape(embedding_units=512, encoder_units=64, decoder_units=128, dropout=0.0)
 
@@ -75,21 +75,21 @@ def sized_for(
         by_heart: whether there is no other part to score.
     """
     batch_tokens = options.batch_tokens or min(
-        MOST_BATCH_TOKENS, max(LEAST_BATCH_TOKENS, tokens // BATCHES)
+        MAX_BATCH_TOKENS, max(MIN_BATCH_TOKENS, tokens // BATCHES)
     )
     steps = count_steps(batch_tokens)
-    epochs = options.epochs or min(MOST_EPOCHS, max(LEAST_EPOCHS, -(-STEPS // steps)))
+    epochs = options.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, -(-STEPS // steps)))
     rate = options.learning_rate or (LEARNING_RATE_BY_HEART if by_heart else LEARNING_RATE)
     total = steps * epochs
     warmup, average = options.warmup_steps, options.average_steps
     if warmup is None:
-        warmup = min(MOST_WARMUP_STEPS, int(WARMUP_SHARE * total))
+        warmup = min(MAX_WARMUP_STEPS, int(WARMUP_SHARE * total))
     sizes = {
         "batch_tokens": batch_tokens,
         "epochs": epochs,
         "learning_rate": rate,
-        "warmup_steps": min(warmup, int(MOST_WARMUP_SHARE * total)),
-        "average_steps": min(average, int(MOST_AVERAGED_SHARE * total)),
+        "warmup_steps": min(warmup, int(MAX_WARMUP_SHARE * total)),
+        "average_steps": min(average, int(MAX_AVERAGED_SHARE * total)),
     }
     return SizedFitConfig(**{**options.model_dump(), **sizes})
 

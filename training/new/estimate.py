@@ -24,7 +24,7 @@ from training.new.survey import Survey
 from training.recipe import Recipe, TrainingPrecision
 
 #: Examples that `prepare` reads in a second, and the seconds that all commands need at least.
-PREPARED_PER_SECOND, LEAST_SECONDS = 4000.0, 60.0
+PREPARED_PER_SECOND, MIN_SECONDS = 4000.0, 60.0
 #: Share of the epochs that a run takes: it ends when dev no longer improves, or all is learnt.
 EPOCHS_TAKEN = 0.8
 HALF_PRECISION: TrainingPrecision = "mixed_bfloat16"
@@ -76,7 +76,7 @@ def _estimate_seconds(recipe: Recipe, found: Survey) -> float:
         target_tokens,
         tokens * options.epochs * EPOCHS_TAKEN,
     )
-    return LEAST_SECONDS + found.examples / PREPARED_PER_SECOND + trained
+    return MIN_SECONDS + found.examples / PREPARED_PER_SECOND + trained
 
 
 def _options_of(recipe: Recipe, tokens: int) -> SizedFitConfig:

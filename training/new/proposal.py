@@ -19,7 +19,7 @@ from training.metrics import words_of
 from training.new.survey import Survey
 
 #: Questions and answers of one's own: fewer are learnt by heart.
-MOST_BY_HEART = 2000
+MAX_BY_HEART = 2000
 #: Share of the questions of such a list that come once.
 DISTINCT_SHARE = 0.9
 #: The reply of such a model where it does not know, by language.
@@ -29,9 +29,9 @@ FALLBACK_REPLIES = {
     "es": "Lo siento, eso no lo sé.",
     "fr": "Désolé, je ne le sais pas.",
 }
-#: Examples in the languages of a bundled model: fewer fine-tune it.
-MOST_FINE_TUNED = 100_000
-#: Of translations; replies are uncertain enough.
+#: Number of examples in the languages of a bundled model below which that model is fine-tuned.
+MAX_FINE_TUNED = 100_000
+#: For translations only; replies are uncertain enough.
 LABEL_SMOOTHING = 0.1
 #: Pieces of a word, roughly: to guess how many tokens a text has.
 PIECES_PER_WORD = 1.4
@@ -101,7 +101,7 @@ def propose(found: Survey) -> Proposal:
                 tokenizer={"vocab_size": 2000, "lowercase_source": True},
                 search={"max_tokens": limits["max_target_tokens"], **_fallback(found)},
             )
-        if found.languages[:1] == ("en",) and found.examples < MOST_FINE_TUNED:
+        if found.languages[:1] == ("en",) and found.examples < MAX_FINE_TUNED:
             return Proposal(
                 "It starts from a model that knows everyday English already.",
                 start_from=str(ENGLISH_BASE),
@@ -109,7 +109,7 @@ def propose(found: Survey) -> Proposal:
                 search=_search_of(found.task, limits["max_target_tokens"]),
             )
     translator = _translator_of(found)
-    if translator and found.examples < MOST_FINE_TUNED:
+    if translator and found.examples < MAX_FINE_TUNED:
         return Proposal(
             "It starts from a model that translates everyday sentences already.",
             start_from=translator,
@@ -178,7 +178,7 @@ def _is_list_of_answers(found: Survey) -> bool:
     is_single = all(len(example.source) == 1 for example in found.sample)
     questions = {example.source[-1].lower() for example in found.sample}
     is_certain = len(questions) >= DISTINCT_SHARE * len(found.sample)
-    return is_single and is_certain and found.examples < MOST_BY_HEART
+    return is_single and is_certain and found.examples < MAX_BY_HEART
 
 
 def _limits_of(found: Survey) -> dict[str, int]:

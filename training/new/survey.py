@@ -26,7 +26,7 @@ from training.recipe import Recipe, SourceConfig
 #: Files of a folder that are looked at to learn its formats, and of those to learn encodings.
 LOOKED_AT, DECODED = 200, 20
 #: Examples of a source that are read; more are estimated by its size.
-MOST_READ = 300_000
+MAX_READ = 300_000
 #: Examples that are kept to measure lengths and languages.
 SAMPLED = 4000
 #: Texts of a side whose language is identified.
@@ -43,7 +43,7 @@ _TO_DO = {
     ".json": "Save it as an array of records, or as .jsonl with a record a line",
 }
 #: Least probability of a text's language, and least share of the texts in the language of most.
-LEAST_CERTAINTY, LEAST_SHARE = 0.5, 0.5
+MIN_CERTAINTY, MIN_SHARE = 0.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def _look(config: SourceConfig) -> Source:
             sample.append(record)
         elif (place := draw.randrange(count)) < SAMPLED:
             sample[place] = record
-        if count == MOST_READ:
+        if count == MAX_READ:
             break
     size = total_bytes([given])
     is_estimate = next(records, None) is not None
@@ -309,9 +309,9 @@ def _language_of(texts: Sequence[str]) -> str:
     """Returns the language of most of the longest texts, or nothing."""
     longest = sorted(texts, key=len)[-IDENTIFIED:]
     found = [identify(" ".join(text.split())) for text in longest]
-    counts = Counter(language for language, certainty in found if certainty >= LEAST_CERTAINTY)
+    counts = Counter(language for language, certainty in found if certainty >= MIN_CERTAINTY)
     language, count = next(iter(counts.most_common(1)), ("", 0))
-    return language if count > LEAST_SHARE * len(found) else ""
+    return language if count > MIN_SHARE * len(found) else ""
 
 
 def _task_of(sources: Sequence[Source]) -> Task:

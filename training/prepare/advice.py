@@ -10,7 +10,7 @@ from typing import Any
 
 from training.errors import CorpusError
 from training.prepare.drawing import wants_dev
-from training.prepare.splits import LEAST_EXAMPLES
+from training.prepare.splits import MIN_EXAMPLES
 from training.recipe import Recipe
 
 #: Number of examples in train, and what a model learns from fewer, without `start_from`.
@@ -19,7 +19,7 @@ EXPECTATIONS = (
     (20_000, "commands and fixed phrases, but no free text"),
     (500_000, "one narrow domain, such as captions or small talk"),
 )
-MOST_EXPECTED = "everyday language in short sentences"
+BEST_EXPECTATION = "everyday language in short sentences"
 
 #: Maximum shares of dropped examples and of unreadable records without a note.
 MANY_DROPPED, MANY_FAULTS = 0.5, 0.01
@@ -67,7 +67,7 @@ def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
             f"{examples:,} examples to fine-tune the model in start_from, which already knows the "
             "language."
         )
-    learns = next((text for most, text in EXPECTATIONS if examples < most), MOST_EXPECTED)
+    learns = next((text for most, text in EXPECTATIONS if examples < most), BEST_EXPECTATION)
     more = " Add files, or set start_from." if has_few(report, recipe) else ""
     if more and recipe.corpus.dev_fraction and recipe.task == "reply":
         more += (
@@ -160,10 +160,10 @@ def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
         found.append(Note(_NO_DEV))
     if not kept["test"]:
         found.append(Note(_why_no_test(recipe)))
-    small = [part for part in ("dev", "test") if 0 < kept[part] < LEAST_EXAMPLES]
+    small = [part for part in ("dev", "test") if 0 < kept[part] < MIN_EXAMPLES]
     if small:
         sizes = " and ".join(f"{part} has {_examples(kept[part])}" for part in small)
-        found.append(Note(f"{sizes}, so a score is rough. {_how_to_enlarge(small, recipe)}"))
+        found.append(Note(f"{sizes}, so scores are imprecise. {_how_to_enlarge(small, recipe)}"))
     if how == "stretches":
         one = (
             "One conversation, film or source is"
@@ -230,7 +230,7 @@ def _about_losses(report: dict[str, Any]) -> list[Note]:
     if faults > MANY_FAULTS * (examples + faults):
         found.append(
             Note(
-                f"{faults:,} of {examples + faults:,} records could not be read. Mend the files, "
+                f"{faults:,} of {examples + faults:,} records could not be read. Fix the files, "
                 "or check `format`.",
                 "unreadable",
             )

@@ -9,13 +9,13 @@ WIDTH, HEIGHT = 460, 196
 LEFT, BOTTOM, TOP = 44, 40, 22
 #: Baselines of the numbers below an axis and of its label.
 TICKS, LABEL = HEIGHT - 24, HEIGHT - 6
-MOST_BARS = 64
+MAX_BARS = 64
 
 
 def histogram(counts: Sequence[int], limit: int, colour: str) -> str:
     """Draws a histogram of lengths, with a dashed line at `limit` if it is within range."""
     longest = max((length for length, count in enumerate(counts) if count), default=0)
-    width = -(-(longest + 1) // MOST_BARS)
+    width = -(-(longest + 1) // MAX_BARS)
     bars = [sum(counts[i : i + width]) for i in range(0, longest + 1, width)]
     most = max(bars, default=0) or 1
     step = (WIDTH - LEFT) / len(bars)

@@ -1,4 +1,4 @@
-"""Tables of a piece's results on disk, with counts; written atomically."""
+"""Tables with the results of a piece on disk, with statistics; written atomically."""
 
 from __future__ import annotations
 
@@ -20,15 +20,19 @@ def chunk_path(folder: Path, number: int) -> Path:
 
 
 def write_chunk(
-    path: Path, schema: pa.Schema, batches: Sequence[pa.RecordBatch], facts: dict[str, Any]
+    path: Path,
+    schema: pa.Schema,
+    batches: Sequence[pa.RecordBatch],
+    stats: dict[str, Any],
 ) -> None:
-    """Writes `batches`, with `facts` as JSON in their schema, under another name until complete.
+    """Writes `batches`, with `stats` as JSON in their schema, under another name until
+    complete.
 
     Raises:
         CorpusError: if it cannot be written.
     """
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}")  # other nodes have equal pids
-    schema = schema.with_metadata({"facts": json.dumps(facts)})
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}")  # pids are not unique across nodes
+    schema = schema.with_metadata({"facts": json.dumps(stats)})
     with writing(partial):
         with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             for batch in batches:
@@ -48,13 +52,13 @@ def open_chunk(path: Path) -> pa.RecordBatchFileReader:
         raise CorpusError(f"{path}: cannot be read ({error}).") from None
 
 
-def facts_of(path: Path) -> dict[str, Any]:
-    """Returns the `facts` that `write_chunk` stored."""
+def read_stats(path: Path) -> dict[str, Any]:
+    """Returns the `stats` that `write_chunk` stored."""
     return dict(json.loads(open_chunk(path).schema.metadata[b"facts"]))
 
 
-def is_whole(path: Path) -> bool:
-    """Tells whether there is a complete chunk; after a loss of power it may be truncated."""
+def is_complete(path: Path) -> bool:
+    """Tells whether there is a complete chunk; after a power failure it may be truncated."""
     try:
         open_chunk(path)
     except CorpusError:

@@ -1,6 +1,6 @@
 """Execution of one job on many tasks, on the machines of a Ray cluster. Knows nothing of corpora.
 
-Ray is optional, and loaded only here: `pip install 'seq2seq[ray]'`.
+Ray is optional and loaded only here: `pip install 'seq2seq[ray]'`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from model.errors import ConfigError
 from training.errors import CorpusError
 from training.prepare.parallel import QUEUED, Result, Task, results_in_order
 
-#: A task whose node or process is lost begins again. One that takes each of its processes down, as
-#: memory runs out, ends the run.
+#: Retries of a task whose node or process is lost. A task that kills each of its processes, for
+#: example by running out of memory, ends the run.
 RETRIES = 5
 CONNECT_SECONDS = 10.0
 
@@ -28,7 +28,7 @@ class Cluster:
     """The Ray cluster that this process is connected to.
 
     Attributes:
-        shares: the number of tasks that each node has done, for each call of `run_all`.
+        shares: number of tasks done by each node, for each call of `run_all`.
     """
 
     def __init__(self) -> None:
@@ -38,8 +38,8 @@ class Cluster:
         """Yields the result of `job` for each task, in order, as `parallel.run_all` does.
 
         Args:
-            job: sent to each process once, which keeps what the job loads lazily.
-            tasks: read as results come, never far ahead. Nodes may come and go.
+            job: sent to each process once, which keeps the lazily loaded members of the job.
+            tasks: consumed as results arrive, never far ahead. Nodes may join and leave.
 
         Raises:
             CorpusError: if a task was lost too often, or what `job` raises.
@@ -60,7 +60,7 @@ class Cluster:
             return partial(wait, run([reference], task))  # in a list: not resolved for each task
 
         try:
-            yield from results_in_order(submit, tasks, _most_queued)
+            yield from results_in_order(submit, tasks, _max_queued)
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
         except ray.exceptions.RayError as error:
@@ -72,14 +72,14 @@ class Cluster:
 
 @contextmanager
 def connect(address: str | None) -> Iterator[Cluster]:
-    """Connects to a Ray cluster; what still runs there ends with the context.
+    """Connects to a Ray cluster; tasks that still run are cancelled when the context ends.
 
     Args:
-        address: HOST:PORT of its head; None: that of RAY_ADDRESS or of a cluster on this machine,
-            else one is started here.
+        address: HOST:PORT of its head; None: RAY_ADDRESS, or a cluster on this machine, else starts
+            one here.
 
     Raises:
-        ConfigError: if Ray is not installed, or no cluster is there.
+        ConfigError: if Ray is not installed or there is no cluster.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is reported to Ray's makers
     try:
@@ -91,11 +91,11 @@ def connect(address: str | None) -> Iterator[Cluster]:
         ) from None
     place = address or os.environ.get("RAY_ADDRESS", "")
     try:
-        _require_listener(place)
+        _check_listener(place)
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False, include_dashboard=False)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"--address {place}: no Ray cluster can be used there ({_first_line(error)}). Start "
+            f"--address {place}: no usable Ray cluster there ({_first_line(error)}). Start "
             "the command on one of its machines, with the HOST:PORT of its head, and "
             "RAY_AUTH_MODE=token if it has a token."
         ) from None
@@ -105,15 +105,15 @@ def connect(address: str | None) -> Iterator[Cluster]:
         ray.shutdown()
 
 
-def _require_listener(address: str) -> None:
-    """Raises OSError if nothing listens at HOST:PORT: Ray would go on trying for minutes."""
+def _check_listener(address: str) -> None:
+    """Raises an OSError if nothing listens at HOST:PORT: Ray would retry for minutes."""
     host, _, port = address.rpartition(":")
     if port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
 
 
-def _most_queued() -> int:
-    """Returns how many tasks may be queued for the nodes of this moment."""
+def _max_queued() -> int:
+    """Returns how many tasks may be queued for the current nodes."""
     import ray
 
     return QUEUED * max(1, int(ray.cluster_resources().get("CPU", 0)))

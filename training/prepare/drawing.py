@@ -1,8 +1,8 @@
-"""Drawing of the parts, between the first pass and the third.
+"""Drawing of the splits, between the first pass and the third.
 
 The fractions of the recipe are tried first. If dev or test are then too small to score, perhaps
-only because train has the same examples, more is held out: whole groups or, where those are too
-few, the last examples. Everything depends on the candidates alone.
+only because train has the same examples, more is held out: whole groups or, if there are too few,
+the last examples. The result depends only on the candidates.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from training.prepare.splits import (
 )
 from training.recipe import CorpusConfig, Recipe
 
-#: Method by which parts were drawn.
+#: Method by which splits were drawn.
 How = Literal["given", "fractions", "groups", "stretches"]
-#: Multiples of the least sizes that are tried, since dev and test lose duplicates.
+#: Multiples of the minimum sizes to try, since dev and test lose duplicates.
 GROWTH = (1, 2, 4, 8)
-#: `split` of sources that parts are drawn from; from `train`, dev only.
+#: `split` of sources from which splits are drawn; from `train`, only dev.
 DRAWN = ("auto", "train")
 
 
@@ -47,8 +47,8 @@ class Chunk:
     """Candidates of a piece.
 
     Attributes:
-        path: their file.
-        rows: number of them.
+        path: file of the candidates.
+        rows: number of candidates.
         split: `split` of their source.
     """
 
@@ -58,22 +58,22 @@ class Chunk:
 
     @property
     def is_drawn(self) -> bool:
-        """Tells whether parts are drawn from it."""
+        """Tells whether splits are drawn from it."""
         return self.split in DRAWN
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Parts and verdicts of all candidates.
+class DrawnSplits:
+    """Splits and verdicts of all candidates.
 
     Attributes:
         chunks: the candidates, in order.
-        how: by the fractions of the recipe; by whole groups, so that parts are large enough; or by
-            stretches inside groups. `given`: sources name their parts, nothing was drawn.
-        groups: number of groups to draw from; 0 if it does not matter.
+        how: by the fractions of the recipe; by whole groups, so that splits are large enough; or by
+            stretches inside groups. `given`: sources set their splits, nothing was drawn.
+        groups: number of groups to draw from; 0 if irrelevant.
         parts: indices into SPLITS, `(candidates,)`.
         verdicts: indices into `pass2_deduplicate.VERDICTS`, `(candidates,)`.
-        common: candidates that parts had in common, as `deduplicate` counts them.
+        common: candidates that splits had in common, as counted by `deduplicate`.
     """
 
     chunks: Sequence[Chunk]
@@ -84,36 +84,36 @@ class Drawn:
     common: Counter[str]
 
     def each_chunk(self) -> Iterator[tuple[Path, Parts, Verdicts]]:
-        """Yields each chunk with the parts and the verdicts of its rows."""
+        """Yields each chunk with the splits and the verdicts of its rows."""
         for chunk, span in _spans(self.chunks):
             yield chunk.path, np.array(self.parts[span]), np.array(self.verdicts[span])
 
     def counts(self) -> Int64:
-        """Counts the candidates of each part by verdict, `(parts, verdicts)`."""
+        """Counts the candidates of each split by verdict, `(splits, verdicts)`."""
         found = np.zeros((len(SPLITS), len(VERDICTS)), np.int64)
         for _, parts, verdicts in self.each_chunk():
             np.add.at(found, (parts, verdicts), 1)
         return found
 
 
-def draw_parts(recipe: Recipe, chunks: Sequence[Chunk], folder: Path) -> Drawn:
-    """Draws parts by the first method that leaves enough in each after deduplication; if none does,
-    by the one that leaves the most in the smallest.
+def draw_splits(recipe: Recipe, chunks: Sequence[Chunk], folder: Path) -> DrawnSplits:
+    """Draws splits by the first method that leaves enough in each after deduplication; if none
+    does, by the one that leaves the most in the smallest split.
 
     Args:
         recipe: fractions, task and rules.
         chunks: the candidates, in order.
-        folder: receives files of one byte for each candidate.
+        folder: receives files with one byte per candidate.
     """
     fractions = fractions_of(recipe.corpus)
     rules = frozenset(rule.rule for rule in recipe.rules)
     is_bilingual = recipe.task == "translate"
     paths = [chunk.path for chunk in chunks]
-    attempts: list[tuple[int, Drawn]] = []
+    attempts: list[tuple[int, DrawnSplits]] = []
     for number, (how, groups, parts) in enumerate(_attempts(chunks, fractions, folder)):
         path = folder / f"verdicts-{number}"
         found = deduplicate(paths, parts, path, is_bilingual=is_bilingual, rules=rules)
-        drawn = Drawn(chunks, how, groups, parts, *found)
+        drawn = DrawnSplits(chunks, how, groups, parts, *found)
         kept = _count(chunks, parts, drawn.verdicts)
         least = least_sizes(int(kept.sum()), fractions)
         is_small = kept[TRAIN] < (1 if how in ("given", "fractions") else kept.max() / 2)
@@ -131,8 +131,8 @@ def wants_dev(corpus: CorpusConfig) -> bool:
 
 
 def fractions_of(corpus: CorpusConfig) -> Fractions:
-    """Returns the fractions to draw for dev and test: 0 where a source is given as that part, and
-    no test where every source belongs to train."""
+    """Returns the fractions to draw for dev and test: 0 if a source is given as that split, and no
+    test if every source belongs to train."""
     given = {source.split for source in corpus.sources}
     dev = 0.0 if "dev" in given else corpus.dev_fraction
     return Fractions(dev, 0.0 if "test" in given or "auto" not in given else corpus.test_fraction)
@@ -141,7 +141,7 @@ def fractions_of(corpus: CorpusConfig) -> Fractions:
 def _attempts(
     chunks: Sequence[Chunk], fractions: Fractions, folder: Path
 ) -> Iterator[tuple[How, int, Parts]]:
-    """Yields method, number of groups and parts: first the methods for large corpora, then those
+    """Yields method, number of groups and splits: first the methods for large corpora, then those
     for small ones."""
     parts = _by_fractions(chunks, fractions, folder / "parts")
     if not any(fractions):
@@ -152,7 +152,7 @@ def _attempts(
     if leaves_train:
         yield "fractions", 0, parts
     if sizes.sum():
-        yield from _larger_parts(chunks, fractions, parts)
+        yield from _larger_splits(chunks, fractions, parts)
     if not leaves_train:
         yield "fractions", 0, parts
 
@@ -171,7 +171,7 @@ def _by_fractions(chunks: Sequence[Chunk], fractions: Fractions, path: Path) -> 
     return parts
 
 
-def _larger_parts(
+def _larger_splits(
     chunks: Sequence[Chunk], fractions: Fractions, parts: Parts
 ) -> Iterator[tuple[How, int, Parts]]:
     used = [chunk for chunk in chunks if chunk.is_drawn]
@@ -210,7 +210,7 @@ def _spans(chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, slice]]:
 
 
 def _count(chunks: Sequence[Chunk], parts: Parts, verdicts: Verdicts | None = None) -> Int64:
-    """Counts the drawn candidates of each part; with verdicts, only those that are kept."""
+    """Counts the drawn candidates of each split; with verdicts, only the kept ones."""
     sizes = np.zeros(len(SPLITS), np.int64)
     for chunk, span in _spans(chunks):
         if chunk.is_drawn:

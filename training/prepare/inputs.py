@@ -23,13 +23,13 @@ from training.prepare.sources import (
 )
 from training.recipe import Recipe, SourceConfig, folders_of
 
-#: Records in a piece of a large file, or lines, if these are its records.
+#: Records, or lines if each is a record, in a piece of a large file.
 PIECE_RECORDS = 10_000
-#: Lines in a piece of `jsonl`, where a line may be a conversation.
+#: Lines in a piece of `jsonl`, whose lines may be whole conversations.
 PIECE_JSON_LINES = 1_000
 #: Small files are grouped into pieces of at most this many bytes; one process reads a piece.
 PIECE_BYTES = 512 * 1024
-#: Assumed size of an unpacked file, in sizes of the packed one.
+#: Assumed ratio of the unpacked size of a file to its packed size.
 COMPRESSION_RATIO = 4
 
 
@@ -39,8 +39,8 @@ class Input:
 
     Attributes:
         files: the files to read, in order.
-        targets: the other side of each file if the recipe names both sides; else empty.
-        companions: further files that the readers find by themselves.
+        targets: the target side of each file, if the recipe names both sides; else empty.
+        companions: additional files that the readers find by themselves.
     """
 
     source: SourceConfig
@@ -58,15 +58,15 @@ class Input:
 
 @dataclass(frozen=True)
 class Piece:
-    """A unit of work for one process. Pieces depend on the files alone.
+    """A unit of work for one process. Pieces depend only on the files.
 
     Attributes:
         number: from 0, over all inputs.
         input: number of the input.
         files: range of the input's files to read: start, end (exclusive).
-        lines: which lines of a large file to read, or of both sides; empty: all.
-        records: records already read from a large file, which can only be read from its beginning;
-            None if `files` are still to be read.
+        lines: lines of a large file, or of both sides, to read; empty: all.
+        records: records already read from a large file that can only be read from the start; None
+            if `files` have yet to be read.
     """
 
     number: int
@@ -86,15 +86,15 @@ def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
     """Finds the files of each source of `recipe`; looks paths up in `folders_of` it.
 
     Raises:
-        CorpusError: if a source has no file, the sides of a bitext differ in number, or no film has
-            both sides.
+        CorpusError: if a source has no file, the two sides of a bitext have different numbers of
+            files, or no film has both sides.
     """
     roots = [folder.resolve() for folder in folders_of(recipe_path)]
     return [_find(source, roots) for source in recipe.corpus.sources]
 
 
 def stamps_of(inputs: list[Input], others: list[Path]) -> list[Any]:
-    """Returns path, size and modification time of each file that the data depend on."""
+    """Returns path, size and modification time of each file that the data depends on."""
     files = [file for each in inputs for file in (*each.files, *each.targets, *each.companions)]
     stats = ((file, stat_of(file)) for file in (*files, *others))
     return [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in stats]
@@ -106,8 +106,8 @@ def total_bytes(inputs: list[Input]) -> int:
 
 
 def pieces_of(inputs: list[Input]) -> Iterator[Piece]:
-    """Yields all pieces, in order. Of large files, those of lines are not read, only divided; the
-    others are read here, lazily."""
+    """Yields all pieces, in order. Large line-based files are only divided, not read; other large
+    files are read here, lazily."""
     numbers = count()
     for index, each in enumerate(inputs):
         for files in _groups(each):
@@ -124,7 +124,7 @@ def pieces_of(inputs: list[Input]) -> Iterator[Piece]:
 
 
 def _groups(each: Input) -> Iterator[tuple[int, int]]:
-    """Yields ranges of files: neighbouring small files together, each large file alone."""
+    """Yields ranges of files: neighbouring small files together, each large file on its own."""
     first, size = 0, 0
     for i in range(len(each.files)):
         if i > first and size + each.size_of(i) > PIECE_BYTES:
@@ -150,7 +150,9 @@ def _find(source: SourceConfig, roots: list[Path]) -> Input:
     wanted = suffixes_of(source)
     files = wanted_files(files, wanted)
     if not files:
-        raise CorpusError(f"{root / source.path}: holds no file that ends in {' or '.join(wanted)}")
+        raise CorpusError(
+            f"{root / source.path}: contains no file that ends in {' or '.join(wanted)}"
+        )
     if source.format == "subtitle-pairs":
         return _pair_films(source, roots, root, files)
     targets = find_files(source.target_path, roots)[1] if source.target_path else []
@@ -171,7 +173,7 @@ def _find_documents(path: str, roots: list[Path]) -> Path:
 
 
 def _pair_films(source: SourceConfig, roots: list[Path], root: Path, files: list[Path]) -> Input:
-    """Pairs the films that both sides have. If each side is one file, names do not matter."""
+    """Pairs the films that both sides have. If each side is a single file, names do not matter."""
     target_root, targets = find_files(source.target_path, roots)
     targets = wanted_files(targets, suffixes_of(source))
     if len(files) == len(targets) == 1:

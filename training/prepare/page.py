@@ -1,4 +1,4 @@
-"""`report.html`: a self-contained page that shows `report.json` to people. Its form is
+"""`report.html`: a self-contained page that presents `report.json`. Its template is
 `report.html.jinja`."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from training.cleaning.rules import RULES
 from training.prepare.advice import examples_in, expectation_of, has_few, notes_of, reasons_of
 from training.prepare.charts import curve, histogram
-from training.prepare.splits import LEAST_EXAMPLES, SPLITS
+from training.prepare.splits import MIN_EXAMPLES, SPLITS
 from training.recipe import Recipe
 
 SAMPLES_OF_A_RULE = 12
@@ -40,14 +40,14 @@ _COLOURS = {"source": "var(--blue)", "target": "var(--green)"}
 
 
 def render_page(report: dict[str, Any], recipe: Recipe) -> str:
-    """Builds the whole page, in HTML."""
+    """Renders the page as HTML."""
     notes = notes_of(report, recipe)
     in_common = _in_common(report)
     return _template().render(
         report=report,
         recipe=recipe,
         parts=SPLITS,
-        least_examples=LEAST_EXAMPLES,
+        least_examples=MIN_EXAMPLES,
         names=_side_names(recipe),
         notes=notes,
         is_amber=bool(notes) or has_few(report, recipe),
@@ -165,7 +165,7 @@ def _side_names(recipe: Recipe) -> dict[str, str]:
 
 
 def _samples(report: dict[str, Any], reason: str) -> list[dict[str, str]]:
-    """Returns samples of one reason, alternating between sources and parts."""
+    """Returns samples of one reason, alternating between sources and splits."""
     columns = [
         [
             {
@@ -185,5 +185,5 @@ def _samples(report: dict[str, Any], reason: str) -> list[dict[str, str]]:
 
 
 def _short(origin: str, folder: str) -> str:
-    """Returns a place relative to the folder of its source."""
+    """Returns a location relative to the folder of its source."""
     return origin.removeprefix(f"{folder}/") if folder else origin

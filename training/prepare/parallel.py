@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from training.errors import CorpusError
 
-#: Tasks queued for each core: enough that none is idle, few enough to keep in memory.
+#: Tasks queued per core: enough that no core is idle, few enough to keep in memory.
 QUEUED = 2
 
 Task = TypeVar("Task")
@@ -33,8 +33,8 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
     """Yields the result of `job` for each task, in order.
 
     Args:
-        job: sent to each process once, which keeps what the job loads lazily.
-        tasks: read as results come, never far ahead.
+        job: sent to each process once, which keeps the lazily loaded members of the job.
+        tasks: consumed as results arrive, never far ahead.
         workers: number of processes; 1 runs the job in this process.
 
     Raises:
@@ -69,19 +69,19 @@ def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) 
 def results_in_order(
     submit: Callable[[Task], Callable[[], Result]],
     tasks: Iterable[Task],
-    most_queued: Callable[[], int],
+    max_queued: Callable[[], int],
 ) -> Iterator[Result]:
     """Yields the result of each task, in order.
 
     Args:
-        submit: begins a task; what it returns waits for the result.
-        tasks: read as results come.
-        most_queued: returns how many tasks may be submitted before the first result.
+        submit: starts a task and returns a function that waits for its result.
+        tasks: consumed as results arrive.
+        max_queued: returns how many tasks may be submitted before the first result.
     """
     pending: deque[Callable[[], Result]] = deque()
     for task in tasks:
         pending.append(submit(task))
-        while len(pending) > most_queued():
+        while len(pending) > max_queued():
             yield pending.popleft()()
     while pending:
         yield pending.popleft()()
@@ -91,11 +91,12 @@ def _start(job: Callable[[Any], Any]) -> None:
     global _job
     _job = job
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """Ends this process with its parent: a killed parent would leave it waiting for ever."""
+def _exit_with_parent() -> None:
+    """Makes this process exit with its parent: otherwise it would wait forever if that is
+    killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

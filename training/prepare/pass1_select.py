@@ -1,5 +1,5 @@
-"""First pass: cleans records one by one and writes candidates, each with the place of its group
-and the keys by which the second pass finds duplicates."""
+"""First pass: cleans records one by one and writes candidates, each with the hash of its group and
+the keys by which the second pass finds duplicates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.tokenizer import normalise_source, normalise_target
 from training.cleaning.cleaner import Cleaner, Sides, letters_of
 from training.errors import CorpusError
 from training.files.records import Example, Fault
-from training.prepare.chunks import chunk_path, facts_of, is_whole, write_chunk
+from training.prepare.chunks import chunk_path, is_complete, read_stats, write_chunk
 from training.prepare.inputs import Input, Piece
 from training.prepare.report import Tally
 from training.prepare.splits import fraction_of, place_of
@@ -49,9 +49,9 @@ class Select:
 
     Args:
         recipe: rules and task.
-        inputs: the inputs that the pieces are of.
+        inputs: the inputs to which the pieces belong.
         folder: receives the chunks.
-        is_strict: whether a record that cannot be read is an error.
+        is_strict: whether an unreadable record is an error.
     """
 
     recipe: Recipe
@@ -60,13 +60,15 @@ class Select:
     is_strict: bool = False
 
     def __call__(self, piece: Piece) -> int:
-        """Writes the candidates of `piece` and returns the number of records that were read.
+        """Writes the candidates of `piece` and returns the number of records read.
 
         Raises:
             CorpusError: if a file cannot be read, or, when strict, a record.
         """
         path = chunk_path(self.folder, piece.number)
-        if is_whole(path) and not (self.is_strict and "fault" in facts_of(path)["tally"]["counts"]):
+        if is_complete(path) and not (
+            self.is_strict and "fault" in read_stats(path)["tally"]["counts"]
+        ):
             return 0
         rows, tally, read = list[_Row](), Tally(), 0
         for record in piece.read(self.inputs):
@@ -77,8 +79,8 @@ class Select:
                 tally.add("fault", record.origin, record.reason)
             else:
                 rows += self._select(record, self.inputs[piece.input], tally)
-        facts = {"input": piece.input, "tally": tally.to_json(), "rows": len(rows)}
-        write_chunk(path, CANDIDATES, [_batch_of(rows)], facts)
+        stats = {"input": piece.input, "tally": tally.to_json(), "rows": len(rows)}
+        write_chunk(path, CANDIDATES, [_batch_of(rows)], stats)
         return read
 
     def _select(self, record: Example, given: Input, tally: Tally) -> Iterator[_Row]:
@@ -104,8 +106,8 @@ class Select:
         yield turns, target, example.origin, place, is_published, *keys
 
     def _draw_context(self, example: Example) -> tuple[str, ...]:
-        """Returns the last 1 to `context_turns` turns, a number drawn by the example's origin: a
-        model must answer a message with and without a history."""
+        """Returns the last 1 to `context_turns` turns, a number drawn from the example's origin: a
+        model must answer messages with and without a history."""
         most = self.recipe.tokenizer.context_turns
         turns = 1 + int(fraction_of(example.origin, "context") * most) if most > 1 else 1
         return example.source[-turns:]
@@ -133,10 +135,10 @@ class Select:
 
 
 def cleaner_of(recipe: Recipe) -> Cleaner:
-    """Builds the cleaner of the rules that `recipe` names, or of those of its task.
+    """Builds the cleaner with the rules of `recipe`, or the default rules of its task.
 
     Raises:
-        RecipeError: if a rule that it names cannot be applied.
+        RecipeError: if a rule named in the recipe cannot be applied.
     """
     is_explicit = recipe.corpus.rules is not None
     return Cleaner(recipe.rules, recipe.languages, is_explicit=is_explicit)

@@ -1,11 +1,12 @@
-"""Second pass: drops duplicates within a part, and leaks, which are candidates with the same key in
-two parts. It compares keys of 64 bits, in as many rounds as keep memory within bounds.
+"""Second pass: drops duplicates within a split, and leaks, which are candidates with the same key
+in two splits. It compares 64-bit keys, in enough rounds to bound memory.
 
-Of duplicates in one part, the first is kept. A leak is kept in one part only. Published parts stay
-whole; otherwise a pair to translate stays in test rather than dev, and in dev rather than train.
-Exchanges are different: people say `hello` and `hi` in every conversation, and a model must learn
-the most frequent exchanges. So an exchange that train has too is dropped from the drawn parts.
-Only if the turns before it are equal as well, it is the same conversation, and train drops it.
+Of duplicates in one split, the first is kept. A leak is kept in one split only. Published splits
+are not changed; otherwise a sentence pair stays in test rather than dev, and in dev rather than
+train. Exchanges are different: people say `hello` and `hi` in every conversation, and a model must
+learn the most frequent exchanges, so an exchange that also occurs in train is dropped from the
+drawn splits. Only if the turns before it are equal too is it the same conversation, and train drops
+it.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from model.types import Int64
 from training.prepare.chunks import open_chunk
 from training.prepare.splits import Parts
 
-#: Keys of a round; each takes about 60 bytes while it is sorted.
+#: Number of keys per round; each takes about 60 bytes while it is sorted.
 ROUND_KEYS = 4_000_000
 BLOCK_BYTES = 2**20
 
 KEPT, DUPLICATE, NEAR_DUPLICATE, IN_TRAIN, IN_DEV, IN_TEST = range(6)
 VERDICTS = ("kept", "duplicate", "near_duplicate", "also in train", "also in dev", "also in test")
 
-#: A part as one bit: train, drawn dev, published dev, drawn test, published test.
+#: A split as one bit: train, drawn dev, published dev, drawn test, published test.
 _TRAIN, _DEV, _PUBLISHED_DEV, _TEST, _PUBLISHED_TEST = (1 << i for i in range(5))
 _BIT = np.array([[_TRAIN, _TRAIN], [_DEV, _PUBLISHED_DEV], [_TEST, _PUBLISHED_TEST]], np.uint8)
 _ALL_DEV, _ALL_TEST = _DEV | _PUBLISHED_DEV, _TEST | _PUBLISHED_TEST
 
-#: (parts that drop a candidate, if one of these parts has it too, with this verdict)
+#: (splits that drop a candidate, if one of these splits has it too, with this verdict)
 _LeakPolicy = tuple[tuple[int, int, int], ...]
 _HELD_OUT_FIRST: _LeakPolicy = (
     (_TRAIN, _ALL_TEST, IN_TEST),
@@ -56,14 +57,14 @@ Verdicts = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class _Round:
-    """Candidates that are compared with each other: their indices, keys and parts."""
+    """Candidates that are compared with each other: their indices, keys and splits."""
 
     indices: Int64
     keys: Keys
     bits: NDArray[np.uint8]
 
     def sort_kept(self, verdicts: Verdicts) -> _Round:
-        """Returns the candidates kept so far, sorted by key, then part, then index."""
+        """Returns the candidates kept so far, sorted by key, then split, then index."""
         alive = np.flatnonzero(verdicts[self.indices] == KEPT)
         order = alive[np.lexsort((self.bits[alive], self.keys[alive]))]
         return _Round(self.indices[order], self.keys[order], self.bits[order])
@@ -77,18 +78,18 @@ def deduplicate(
     is_bilingual: bool,
     rules: frozenset[str],
 ) -> tuple[Verdicts, Counter[str]]:
-    """Decides on each candidate.
+    """Decides which candidates to keep.
 
     Args:
         chunks: files of candidates, in order.
-        parts: part of each candidate as an index into SPLITS, `(candidates,)`.
+        parts: split of each candidate as an index into SPLITS, `(candidates,)`.
         path: file for the verdicts.
-        is_bilingual: whether candidates are pairs to translate; else exchanges.
+        is_bilingual: whether candidates are sentence pairs; else exchanges.
         rules: names of the recipe's rules; only `duplicate` and `near_duplicate` matter.
 
     Returns:
         a verdict for each candidate as an index into `VERDICTS`, uint8 `(candidates,)`, mapped from
-        `path`; and the number of candidates of one part whose key another part has too.
+        `path`; and the number of candidates of one split whose key also occurs in another split.
     """
     if not len(parts):
         return np.zeros(0, np.uint8), Counter()
@@ -125,7 +126,7 @@ def _new_verdicts(path: Path, total: int) -> Verdicts:
 
 
 def _rounds(chunks: Sequence[Path], parts: Parts, column: str) -> Iterator[_Round]:
-    """Yields all candidates that have a key, a share of the keys in each round."""
+    """Yields all candidates that have a key, a share of the keys per round."""
     rounds = -(-len(parts) // ROUND_KEYS)
     for number in range(rounds):
         shares = [*_shares(chunks, parts, column, number, rounds)]
@@ -152,8 +153,8 @@ def _shares(
 
 
 def _resolve_leaks(verdicts: Verdicts, given: _Round, policy: _LeakPolicy) -> Counter[str]:
-    """Drops candidates that two parts have from one of them, as `policy` says. Returns the counts
-    of keys in common."""
+    """Drops candidates that occur in two splits from one of them, according to `policy`. Returns
+    the counts of common keys."""
     found = given.sort_kept(verdicts)
     if not len(found.keys):
         return Counter()
@@ -177,7 +178,7 @@ def _resolve_leaks(verdicts: Verdicts, given: _Round, policy: _LeakPolicy) -> Co
 
 
 def _drop_repeats(verdicts: Verdicts, given: _Round, verdict: int) -> None:
-    """Drops all but the first of equal candidates in a part, unless it is published."""
+    """Drops all but the first of equal candidates in a split, unless it is published."""
     found = given.sort_kept(verdicts)
     is_again = (found.keys[1:] == found.keys[:-1]) & (found.bits[1:] == found.bits[:-1])
     is_again &= found.bits[1:] & (_PUBLISHED_DEV | _PUBLISHED_TEST) == 0

@@ -1,4 +1,4 @@
-"""Third pass: tokenises the candidates that were kept."""
+"""Third pass: tokenises the kept candidates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from model.tokenizer import Tokenizer
-from training.prepare.chunks import chunk_path, facts_of, is_whole, open_chunk, write_chunk
+from training.prepare.chunks import chunk_path, is_complete, open_chunk, read_stats, write_chunk
 from training.prepare.inputs import Input
 from training.prepare.pass2_deduplicate import KEPT, VERDICTS, Verdicts
 from training.prepare.report import Tally
@@ -19,13 +19,13 @@ from training.prepare.shards import IDS, SCHEMA
 from training.prepare.splits import SPLITS, Parts, fraction_of
 from training.recipe import Recipe
 
-#: Longer sources and targets count as this long.
+#: Longer sources and targets are counted with this length.
 LONGEST_COUNTED = 512
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Chunk of a piece, with part and verdict of each row.
+    """Chunk of a piece, with split and verdict of each row.
 
     Attributes:
         number: number of the piece.
@@ -46,7 +46,7 @@ class Tokenise:
 
     Args:
         recipe: limits and tokenizer.
-        inputs: the inputs that the pieces are of.
+        inputs: the inputs to which the pieces belong.
         tokenizer_files: contents of the tokenizers, source first.
         folder: receives the chunks.
     """
@@ -59,12 +59,12 @@ class Tokenise:
     def __call__(self, given: Candidates) -> int:
         """Writes the rows of a piece and returns its number of candidates."""
         path = chunk_path(self.folder, given.number)
-        if not is_whole(path):
+        if not is_complete(path):
             self._write(given, path)
         return len(given.verdicts)
 
     def _write(self, given: Candidates, path: Path) -> None:
-        index = facts_of(given.path)["input"]
+        index = read_stats(given.path)["input"]
         tally, batches, order = Tally(), [], []
         counts: dict[str, Any] = {}
         table = open_chunk(given.path).get_batch(0)
@@ -80,8 +80,13 @@ class Tokenise:
             for some, times in self._repeat(batch, part, index):
                 batches.append(some)
                 order.append([part, times])
-        facts = {"input": index, "tally": tally.to_json(), "order": order, "counts": counts}
-        write_chunk(path, SCHEMA, batches, facts)
+        stats = {
+            "input": index,
+            "tally": tally.to_json(),
+            "order": order,
+            "counts": counts,
+        }
+        write_chunk(path, SCHEMA, batches, stats)
 
     def _tokenise(
         self, rows: pa.RecordBatch, part: str, index: int, tally: Tally
@@ -95,7 +100,7 @@ class Tokenise:
         published = rows["is_published"].to_pylist()
         kept: list[int] = []
         for i, origin in enumerate(rows["origin"].to_pylist()):
-            rule = self._refusal(len(counted[i]), len(target_ids[i]), published[i])
+            rule = self._drop_reason(len(counted[i]), len(target_ids[i]), published[i])
             tally.add(f"{part}: {rule or 'kept'}", origin, turns[i][-1], targets[i])
             if not rule:
                 kept.append(i)
@@ -106,7 +111,7 @@ class Tokenise:
         numbers = pa.array(np.full(len(kept), index, np.uint16))
         return pa.record_batch([*ids, *texts.columns, numbers], schema=SCHEMA)
 
-    def _refusal(self, source_len: int, target_len: int, is_published: bool) -> str | None:
+    def _drop_reason(self, source_len: int, target_len: int, is_published: bool) -> str | None:
         corpus = self.recipe.corpus
         if source_len < 2 or not target_len:
             return "empty"
@@ -119,8 +124,8 @@ class Tokenise:
     def _repeat(
         self, batch: pa.RecordBatch, part: str, index: int
     ) -> list[tuple[pa.RecordBatch, int]]:
-        """Returns rows with the number of times they are repeated. The fractional part of `repeat`
-        is the probability that an example is repeated once more."""
+        """Returns rows with their number of repetitions. The fractional part of `repeat` is the
+        probability of one more repetition."""
         repeat = self.inputs[index].source.repeat if part == "train" else 1.0
         times = int(repeat)
         rest = repeat - times
@@ -146,7 +151,7 @@ def _tally_dropped(table: pa.RecordBatch, parts: Parts, verdicts: Verdicts, tall
 
 
 def _counts_of(batch: pa.RecordBatch, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Counts each length and each piece, of both sides."""
+    """Counts each length and each piece on both sides."""
     found = {}
     for side, size in (
         ("source", tokenizer.source_vocab_size),

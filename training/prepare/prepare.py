@@ -1,13 +1,13 @@
-"""`prepare`: files -> examples -> parts -> tokenizers -> shards, with a report.
+"""`prepare`: files -> examples -> splits -> tokenizers -> shards, with a report.
 
 <output>/data/
   train.arrow dev.arrow test.arrow     see shards.py
   source.spm [target.spm]              tokenizers, trained on the training split only
-  report.json report.html              counts by source and rule, faults with their place
+  report.json report.html              counts by source and rule, faults with their location
 
 Three passes over pieces of the corpus: pass1_select.py, pass2_deduplicate.py (called by drawing.py)
-and pass3_tokenise.py. The first and the last write a chunk for each piece into `data.partial`, so
-that a run that was killed can resume. Nothing depends on the number of processes or machines.
+and pass3_tokenise.py. The first and the last write a chunk per piece to `data.partial`, so that a
+killed run can resume. Results do not depend on the number of processes or machines.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from training.errors import CorpusError
 from training.files.locks import locked
 from training.files.paths import writing
 from training.prepare.advice import examples_in, nothing_left
-from training.prepare.chunks import chunk_path, facts_of, open_chunk
+from training.prepare.chunks import chunk_path, open_chunk, read_stats
 from training.prepare.cluster import Cluster
-from training.prepare.drawing import Chunk, Drawn, draw_parts, wants_dev
+from training.prepare.drawing import Chunk, DrawnSplits, draw_splits, wants_dev
 from training.prepare.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
 from training.prepare.page import render_page
 from training.prepare.parallel import available_cores, run_all
@@ -45,13 +45,13 @@ from training.prepare.pass3_tokenise import Candidates, Tokenise
 from training.prepare.report import count_all
 from training.prepare.shards import Shard, write_shard
 from training.prepare.splits import DEV, SPLITS, TRAIN
-from training.prepare.tokenizer import MOST_SENTENCES, train_tokenizer, writes_bytes
+from training.prepare.tokenizer import MAX_SENTENCES, train_tokenizer, uses_byte_fallback
 from training.recipe import Recipe, start_of
 
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"
 #: Version of the folder's format.
 FORMAT = 4
-#: Version of how files are cut into pieces, by whose numbers a run that was killed goes on.
+#: Version of how files are cut into pieces, whose numbers a killed run needs to resume.
 PIECES = 2
 #: Below this, starting processes takes longer than the work.
 SMALL_CORPUS_BYTES = 4 * 1024 * 1024
@@ -64,8 +64,8 @@ class PreparedCorpus:
     Attributes:
         path: the folder.
         tokenizer: built from `tokenizer_files` (file name -> contents).
-        train, dev, test: the parts; dev and test may be empty.
-        fingerprint: sha256 over parts and tokenizers.
+        train, dev, test: the splits; dev and test may be empty.
+        fingerprint: sha256 over splits and tokenizers.
         report: counts, for people.
     """
 
@@ -79,7 +79,7 @@ class PreparedCorpus:
     report: dict[str, Any]
 
     def part(self, name: str) -> Shard:
-        """Returns the part of that name."""
+        """Returns the split with this name."""
         return {"train": self.train, "dev": self.dev, "test": self.test}[name]
 
 
@@ -91,18 +91,18 @@ def prepare(
     cluster: Cluster | None = None,
     strict: bool = False,
 ) -> PreparedCorpus:
-    """Prepares the data that `recipe` describes, unless that is done already.
+    """Prepares the data that `recipe` describes, unless it is already prepared.
 
     Args:
         recipe: what to read and how.
         recipe_path: its file; relative paths are looked up first in its folder.
-        workers: number of processes; by default one for each core, or one for a small corpus.
-        cluster: where to run instead, on machines that all see the files and the output.
-        strict: whether a record that cannot be read is an error; else it is counted and left out.
+        workers: number of processes; default: one per core, or one for a small corpus.
+        cluster: cluster to run on instead; all its machines must see the files and the output.
+        strict: whether an unreadable record is an error; otherwise it is counted and skipped.
 
     Raises:
-        CorpusError: if a file is missing, broken or cannot be written, a part comes out empty or,
-            when strict, a record cannot be read.
+        CorpusError: if a file is missing, broken or cannot be written, a split is empty or, when
+            strict, a record cannot be read.
         RecipeError: if a rule that the recipe names cannot be applied.
         BusyError: if another process uses the output folder.
     """
@@ -112,7 +112,7 @@ def prepare(
     path = Path(recipe.output) / "data"
     if _made_from(path) == made_from:
         shutil.rmtree(path / "work", ignore_errors=True)
-        with suppress(CorpusError, TokenizerError):  # broken: prepared again
+        with suppress(CorpusError, TokenizerError):  # broken: prepare it again
             prepared = open_prepared(recipe)
             if not (strict and prepared.report["faults"]):
                 return prepared
@@ -120,16 +120,16 @@ def prepare(
         workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
     run_jobs = cluster.run_all if cluster else partial(run_all, workers=workers)
     with writing(path), locked(path.parent):
-        folder = path.with_name("data.partial").absolute()  # a cluster works in other folders
-        _begin(folder, made_from)
-        made = _Run(recipe, inputs, folder, run_jobs, strict).make(recipe_path)
+        folder = path.with_name("data.partial").absolute()  # a cluster uses other folders
+        _start_folder(folder, made_from)
+        made = _Preparation(recipe, inputs, folder, run_jobs, strict).make(recipe_path)
         header = {"format": FORMAT, "made_from": made_from, "inactive_rules": inactive}
         _complete(folder, path, recipe, {**header, **made})
     return open_prepared(recipe)
 
 
-def _begin(folder: Path, made_from: dict[str, Any]) -> None:
-    """Makes `folder` empty, unless a run over the same files and pieces was killed there."""
+def _start_folder(folder: Path, made_from: dict[str, Any]) -> None:
+    """Empties `folder`, unless it contains a killed run over the same files and pieces."""
     begun_from = {**made_from, "pieces": PIECES}
     if _made_from(folder / "work") != begun_from:
         shutil.rmtree(folder, ignore_errors=True)
@@ -138,7 +138,7 @@ def _begin(folder: Path, made_from: dict[str, Any]) -> None:
 
 
 def _complete(folder: Path, path: Path, recipe: Recipe, report: dict[str, Any]) -> None:
-    """Writes the report into `folder`, and makes it the folder `path`."""
+    """Writes the report to `folder` and renames it to `path`."""
     write_durably(folder / PAGE_FILE, render_page(report, recipe).encode())
     _write_json(folder / REPORT_FILE, report)
     shutil.rmtree(path, ignore_errors=True)
@@ -150,7 +150,7 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
     """Opens the data that `prepare` wrote.
 
     Raises:
-        CorpusError: if it is not there, not whole, made by another release, or for another corpus
+        CorpusError: if it is missing, incomplete, written by another release, or for another corpus
             or tokenizer.
     """
     path = Path(recipe.output) / "data"
@@ -182,8 +182,8 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
 
 
 @dataclass(frozen=True)
-class _Run:
-    """The passes of one run, each of which resumes from the files in `folder`."""
+class _Preparation:
+    """The passes of a run, each of which resumes from the files in `folder`."""
 
     recipe: Recipe
     inputs: list[Input]
@@ -194,8 +194,8 @@ class _Run:
     def make(self, recipe_path: Path) -> dict[str, Any]:
         """Writes shards and tokenizers. Returns the report."""
         chunks = self._select()
-        drawn = draw_parts(self.recipe, chunks, self.folder / "work")
-        self._require_parts(drawn, recipe_path)
+        drawn = draw_splits(self.recipe, chunks, self.folder / "work")
+        self._check_splits(drawn, recipe_path)
         tokenizers = self._tokenizers(drawn)
         tokenised = self._tokenise(drawn, tokenizers)
         kept = {part: write_shard(self._shard(part), _batches(tokenised, part)) for part in SPLITS}
@@ -206,19 +206,21 @@ class _Run:
             "drawn": {"how": drawn.how, "groups": drawn.groups},
             "in_common": dict(drawn.common),
         }
-        for part in (SPLITS[number] for number in self._needed_parts()):
+        for part in (SPLITS[number] for number in self._required_splits()):
             if not report["kept"][part]:
                 raise nothing_left(part, report, examples_in(report), self.recipe, recipe_path)
         return report
 
-    def _needed_parts(self) -> list[int]:
-        """Returns the parts that must not be empty: train, and dev unless the recipe wants none."""
+    def _required_splits(self) -> list[int]:
+        """Returns the splits that must not be empty: train, and dev unless the recipe wants
+        none."""
         return [TRAIN, DEV] if wants_dev(self.recipe.corpus) else [TRAIN]
 
-    def _require_parts(self, drawn: Drawn, recipe_path: Path) -> None:
-        """Raises CorpusError if a needed part is empty, and names what dropped its examples."""
+    def _check_splits(self, drawn: DrawnSplits, recipe_path: Path) -> None:
+        """Raises a CorpusError if a required split is empty, which says what dropped its
+        examples."""
         counts = drawn.counts()
-        for part in self._needed_parts():
+        for part in self._required_splits():
             if counts[part, KEPT]:
                 continue
             report = count_all(self.inputs, [chunk.path for chunk in drawn.chunks])
@@ -241,10 +243,10 @@ class _Run:
         return [self._chunk(chunk_path(job.folder, number)) for number in numbers]
 
     def _chunk(self, path: Path) -> Chunk:
-        facts = facts_of(path)
-        return Chunk(path, facts["rows"], self.inputs[facts["input"]].source.split)
+        stats = read_stats(path)
+        return Chunk(path, stats["rows"], self.inputs[stats["input"]].source.split)
 
-    def _tokenise(self, drawn: Drawn, tokenizers: dict[str, bytes]) -> list[Path]:
+    def _tokenise(self, drawn: DrawnSplits, tokenizers: dict[str, bytes]) -> list[Path]:
         folder = self._work_folder("rows")
         job = Tokenise(self.recipe, self.inputs, tuple(tokenizers.values()), folder)
         tasks = (Candidates(number, *each) for number, each in enumerate(drawn.each_chunk()))
@@ -256,8 +258,8 @@ class _Run:
             for count in self.run_jobs(job, tasks):
                 bar.update(count)
 
-    def _tokenizers(self, drawn: Drawn) -> dict[str, bytes]:
-        """Writes the tokenizers that are missing; returns file name -> contents of all."""
+    def _tokenizers(self, drawn: DrawnSplits) -> dict[str, bytes]:
+        """Writes missing tokenizers; returns file name -> contents of all tokenizers."""
         start = start_of(self.recipe)
         for name, sides in _tokenizer_sides(self.recipe).items():
             path = self.folder / name
@@ -269,13 +271,13 @@ class _Run:
                 write_durably(path, self._train_tokenizer(drawn, sides))
         return {name: (self.folder / name).read_bytes() for name in _tokenizer_sides(self.recipe)}
 
-    def _train_tokenizer(self, drawn: Drawn, sides: tuple[str, ...]) -> bytes:
+    def _train_tokenizer(self, drawn: DrawnSplits, sides: tuple[str, ...]) -> bytes:
         config = self.recipe.tokenizer
         tags = {each.target_tag for each in self.recipe.corpus.sources if each.target_tag}
         return train_tokenizer(
             _sample(self.recipe, drawn, sides),
             config,
-            byte_fallback=writes_bytes(config, self.recipe.task),
+            byte_fallback=uses_byte_fallback(config, self.recipe.task),
             tags=sorted(tags) if "source" in sides else (),
         )
 
@@ -296,11 +298,11 @@ class _Run:
         return digest.hexdigest()
 
 
-def _sample(recipe: Recipe, drawn: Drawn, sides: tuple[str, ...]) -> Iterator[str]:
-    """Yields normalised texts of the training split: all, or about `MOST_SENTENCES` that are drawn
+def _sample(recipe: Recipe, drawn: DrawnSplits, sides: tuple[str, ...]) -> Iterator[str]:
+    """Yields normalised texts of the training split: all, or about `MAX_SENTENCES` that are drawn
     by their keys."""
     rules = recipe.tokenizer
-    share = min(1.0, MOST_SENTENCES / len(sides) / max(1, int(drawn.counts()[:, KEPT].sum())))
+    share = min(1.0, MAX_SENTENCES / len(sides) / max(1, int(drawn.counts()[:, KEPT].sum())))
     for path, parts, verdicts in drawn.each_chunk():
         table = open_chunk(path).get_batch(0)
         is_drawn = table["key"].to_numpy() >> np.uint64(32) < share * 2**32
@@ -314,10 +316,10 @@ def _sample(recipe: Recipe, drawn: Drawn, sides: tuple[str, ...]) -> Iterator[st
 
 
 def _batches(chunks: list[Path], part: str) -> Iterator[pa.RecordBatch]:
-    """Yields the batches of one part, each as often as it is repeated."""
+    """Yields the batches of one split, each as often as it is repeated."""
     for path in chunks:
         reader = open_chunk(path)
-        for number, (name, times) in enumerate(facts_of(path)["order"]):
+        for number, (name, times) in enumerate(read_stats(path)["order"]):
             if name == part:
                 for _ in range(times):
                     yield reader.get_batch(number)
@@ -338,8 +340,8 @@ def _describe(recipe: Recipe) -> dict[str, Any]:
 
 
 def _describe_inputs(recipe: Recipe, inputs: list[Input]) -> dict[str, Any]:
-    """Returns all that the data depends on: parts of the recipe, and path, size and modification
-    time of each file."""
+    """Returns everything that the data depends on: parts of the recipe, and path, size and
+    modification time of each file."""
     start = Path(recipe.start_from)
     names = _tokenizer_sides(recipe) if recipe.start_from else []
     stamps = stamps_of(inputs, [start / name for name in names])

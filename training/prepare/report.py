@@ -16,7 +16,7 @@ import numpy as np
 
 from model.tokenizer import UNK_ID
 from model.types import Int64
-from training.prepare.chunks import facts_of
+from training.prepare.chunks import read_stats
 from training.prepare.inputs import Input
 from training.prepare.splits import SPLITS
 
@@ -74,7 +74,7 @@ def _first(samples: list[Sample]) -> list[Sample]:
 
 
 def count_all(inputs: list[Input], chunks: Iterable[Path]) -> dict[str, Any]:
-    """Sums the facts of chunks of candidates and of rows; returns JSON values. A source's `kept`
+    """Sums the statistics of chunks of candidates and of rows; returns JSON values. A source's `kept`
     counts each example once, whatever its `repeat`.
 
     Args:
@@ -84,9 +84,9 @@ def count_all(inputs: list[Input], chunks: Iterable[Path]) -> dict[str, Any]:
     tallies = [Tally() for _ in inputs]
     counts: dict[tuple[str, str, str], Int64] = {}
     for path in chunks:
-        facts = facts_of(path)
-        tallies[facts["input"]].merge(Tally.from_json(facts["tally"]))
-        for part, sides in facts.get("counts", {}).items():
+        stats = read_stats(path)
+        tallies[stats["input"]].merge(Tally.from_json(stats["tally"]))
+        for part, sides in stats.get("counts", {}).items():
             for side, kinds in sides.items():
                 for kind, values in kinds.items():
                     place = (part, side, kind)
@@ -115,7 +115,7 @@ def count_all(inputs: list[Input], chunks: Iterable[Path]) -> dict[str, Any]:
 
 
 def _of_tokens(lengths: Int64, pieces: Int64) -> dict[str, Any]:
-    """Describes the texts of a part and side, by how many have each length and each piece."""
+    """Describes the texts of one side of a split, by the counts of each length and each piece."""
     reached = np.cumsum(lengths) / lengths.sum()
     total = int(pieces.sum())
     return {
@@ -134,7 +134,7 @@ def _of_tokens(lengths: Int64, pieces: Int64) -> dict[str, Any]:
 
 
 def _folder_of(given: Input) -> str:
-    """Returns the common folder of a source's files, named as in the places of reports."""
+    """Returns the common folder of a source's files, named as in reports."""
     common = os.path.commonpath([file.parent for file in given.files])
     return "" if common == str(given.root) else common.removeprefix(f"{given.root}{os.sep}")
 

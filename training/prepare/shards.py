@@ -1,4 +1,4 @@
-"""Shards: tokenised examples on disk, one Arrow file for each part, memory-mapped for reading."""
+"""Shards: tokenised examples on disk, one Arrow file per split, memory-mapped for reading."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SCHEMA = pa.schema(
         "source_turns": pa.list_(pa.string()),  # the untokenised texts
         "target_text": pa.string(),
         "origin": pa.string(),  # `file:line`
-        "source_number": pa.uint16(),  # which of the recipe's sources
+        "source_number": pa.uint16(),  # index of the recipe's source
     }
 )
 
 
 class _Sequences:
-    """A column of id lists, as views on its batches."""
+    """A column of id lists, as views of its batches."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
         self._offsets: list[Int32] = [np.asarray(chunk.offsets) for chunk in column.chunks]
@@ -58,7 +58,7 @@ class _Sequences:
 
 
 class Shard:
-    """One part of a corpus, read-only.
+    """One split of a corpus, read-only.
 
     Args:
         path: an Arrow file that `write_shard` wrote.
@@ -115,13 +115,13 @@ class Shard:
         yield from self._table.to_batches()
 
     def origin(self, index: int) -> str:
-        """Returns the place of an example, `file:line`."""
+        """Returns the location of an example, `file:line`."""
         return str(self._table["origin"][index].as_py())
 
 
 def evenly_spaced(count: int, most: int) -> Int64:
-    """Returns at most `most` evenly spaced indices from 0 to `count` - 1, both included: a sample,
-    since neighbours in a corpus are alike."""
+    """Returns at most `most` evenly spaced indices from 0 to `count` - 1, both included: a fair
+    sample, since neighbours in a corpus are similar."""
     return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 
 

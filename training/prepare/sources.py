@@ -66,7 +66,7 @@ LINE_READERS: dict[str, Callable[[Path, SourceConfig, Lines], Records]] = {
     "scan": lambda path, _, lines: read_scan(path, *lines),
 }
 
-#: Companion of a file that the format's reader also reads.
+#: Companion file that the reader of a format also reads.
 _BESIDE: dict[str, Callable[[Path, SourceConfig], Path | None]] = {
     "cornell": lambda path, _: lines_file_of(path),
     "moses": lambda path, source: other_side_of(path, source.language_pair),
@@ -83,7 +83,7 @@ def read_source(
     are the other sides of a bitext or of films.
 
     Files are named relative to `root`, so that the same corpus is split in the same way in any
-    folder. A record with bytes that are no text becomes a fault, and so does a file whose contents
+    folder. A record with bytes that are not text becomes a fault, and so does a file whose contents
     do not match its format.
 
     Raises:
@@ -102,8 +102,8 @@ def read_source(
 
 
 def line_files_of(source: SourceConfig, files: list[Path], targets: list[Path]) -> tuple[Path, ...]:
-    """Returns a file of `source`, or both its sides, if it can be read from any of its lines: each
-    is a record, and needs none before it. Else returns nothing."""
+    """Returns a file of `source`, or both its sides, if reading can start at any line, because each
+    line is an independent record. Otherwise returns nothing."""
     has_turns = len(source.columns) == 1 and source.group_column
     if source.format not in ("bitext", *LINE_READERS):
         return ()
@@ -155,7 +155,8 @@ def _read_files(
 
 
 def _read_file(source: SourceConfig, path: Path, lines: Lines) -> Records:
-    """Yields the records of a file; one that cannot be read becomes a fault and stops no other."""
+    """Yields the records of a file; an unreadable one becomes a fault and does not stop the
+    others."""
     try:
         if source.format in LINE_READERS:
             yield from LINE_READERS[source.format](path, source, lines)

@@ -1,9 +1,9 @@
-"""Splits into train, dev and test: pure functions of an example's group, the same everywhere.
+"""Splits into train, dev and test: pure functions of an example's group, the same on every machine.
 
-A group (a conversation, a film, a source sentence) has a place, a hash of 64 bits. A large corpus
-is drawn by that alone: places below a fraction are held out. Where that holds out too little to
-score, whole groups are held out until there is enough; where there are too few groups, the last
-examples are.
+A group (a conversation, a film, a source sentence) has a place, which is a 64-bit hash. A large
+corpus is drawn by it alone: places below a fraction are held out. If that holds out too little to
+score, whole groups are held out until there is enough; if there are too few groups, the last
+examples are held out.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 TRAIN, DEV, TEST = range(3)
 
-#: A part that is drawn has this many examples or this share of the corpus, whichever is less.
-LEAST_EXAMPLES, LEAST_SHARE = 50, 0.1
+#: A drawn split has this many examples or this share of the corpus, whichever is less.
+MIN_EXAMPLES, MIN_SPLIT_SHARE = 50, 0.1
 
 Parts = NDArray[np.uint8]
 Indices = NDArray[np.uint64]
 
 
 class Fractions(NamedTuple):
-    """Shares of a corpus that are held out; 0: no such part is drawn."""
+    """Shares of a corpus that are held out; 0: no such split is drawn."""
 
     dev: float
     test: float
 
 
 class Sizes(NamedTuple):
-    """Examples that are held out."""
+    """Numbers of examples that are held out."""
 
     dev: int
     test: int
 
 
 def fraction_of(text: str, salt: str) -> float:
-    """Returns a number in [0, 1) that depends on `text` and `salt` only."""
+    """Returns a number in [0, 1) that depends only on `text` and `salt`."""
     return _hash(text, salt) / 2**64
 
 
 def place_of(group: str) -> int:
-    """Returns the place of a group, a number of 64 bits. Case and spaces do not matter."""
+    """Returns the place of a group, a 64-bit hash. Case and spaces are ignored."""
     return _hash(" ".join(group.lower().split()), "split")
 
 
 def least_sizes(examples: int, fractions: Fractions, times: int = 1) -> Sizes:
-    """Returns the least sizes of dev and test for a meaningful score, times `times`; 0 where the
+    """Returns the minimum sizes of dev and test for a meaningful score, times `times`; 0 if the
     fraction is 0."""
-    least = times * min(LEAST_EXAMPLES, -int(-examples * LEAST_SHARE // 1))
+    least = times * min(MIN_EXAMPLES, -int(-examples * MIN_SPLIT_SHARE // 1))
     return Sizes(*(least if fraction else 0 for fraction in fractions))
 
 
 def draw_by_fraction(places: Indices, fractions: Fractions) -> Parts:
-    """Draws groups by their places alone; returns indices into SPLITS, `(examples,)`."""
+    """Draws groups by their places only; returns indices into SPLITS, `(examples,)`."""
     drawn = places / 2**64
     parts = np.full(len(places), TRAIN, np.uint8)
     parts[drawn < fractions.test + fractions.dev] = DEV
@@ -68,13 +68,14 @@ def draw_by_fraction(places: Indices, fractions: Fractions) -> Parts:
 
 
 def draw_groups(places: Indices, may_test: Bool, wanted: Sizes) -> Parts | None:
-    """Holds out whole groups until dev and test are as large as wanted: groups up to the median
-    size first, lowest places first, so that train keeps the most. The largest stays in train.
+    """Holds out whole groups until dev and test are large enough: groups up to the median size
+    first, lowest places first, so that train keeps as much as possible. The largest group stays in
+    train.
 
     Args:
         places: place of each example's group, `(examples,)`.
         may_test: whether an example may be in test.
-        wanted: the least sizes.
+        wanted: the minimum sizes.
 
     Returns:
         indices into SPLITS, `(examples,)`; None if there are too few groups.
@@ -99,13 +100,13 @@ def draw_groups(places: Indices, may_test: Bool, wanted: Sizes) -> Parts | None:
 
 
 def draw_stretches(is_start: Bool, may_test: Bool, wanted: Sizes) -> Parts | None:
-    """Holds out the last examples: test, and dev before it. A cut moves back to the beginning of a
-    scene if there is one within as many examples as are wanted.
+    """Holds out the last examples as test, and those before them as dev. A cut moves back to the
+    start of a scene if there is one within the wanted number of examples.
 
     Args:
-        is_start: whether an example begins a scene, that is, has no context, `(examples,)`.
-        may_test: as in `draw_groups`.
-        wanted: the least sizes.
+        is_start: whether an example starts a scene, that is, has no context, `(examples,)`.
+        may_test: see `draw_groups`.
+        wanted: the minimum sizes.
 
     Returns:
         indices into SPLITS, `(examples,)`; None if nothing would be left for train.

@@ -14,11 +14,11 @@ from training.errors import CorpusError
 from training.recipe import TokenizerConfig
 
 #: More sentences do not improve a tokenizer, and each takes about 2 KB of memory.
-MOST_SENTENCES = 250_000
-#: Fewer pieces have no room for those of bytes, unless a recipe asks for them.
-LEAST_PIECES_WITH_BYTES = 2000
+MAX_SENTENCES = 250_000
+#: Smaller vocabularies get no byte pieces, unless a recipe sets `byte_fallback`.
+MIN_PIECES_WITH_BYTES = 2000
 #: SentencePiece skips longer sentences, with a warning for each.
-MOST_BYTES = 4192
+MAX_BYTES = 4192
 
 #: An alphabet of at most this share of the vocabulary is kept whole.
 SMALL_ALPHABET = 0.1
@@ -40,16 +40,16 @@ def train_tokenizer(
 
     Args:
         sentences: plain text, as `model.tokenizer` normalises it; read once. More than
-            `MOST_SENTENCES` take much memory. Empty and very long ones are skipped.
+            `MAX_SENTENCES` take much memory. Empty and very long ones are skipped.
         config: size and type.
         byte_fallback: whether to add 256 pieces, of bytes, for characters without a piece.
-        tags: texts that are a piece each, wherever they stand.
+        tags: texts that are always a single piece.
 
     Raises:
         CorpusError: if there is no text, or it has more characters than `config.vocab_size`.
     """
-    drawn = [text for text in sentences if 0 < len(text.encode()) <= MOST_BYTES]
-    coverage = coverage_of(drawn, config)
+    drawn = [text for text in sentences if 0 < len(text.encode()) <= MAX_BYTES]
+    coverage = character_coverage_of(drawn, config)
     if not drawn:
         raise CorpusError("there is no text to train a tokenizer on: nothing is left for train")
     size = config.vocab_size
@@ -67,8 +67,8 @@ def train_tokenizer(
             size = int(most[1])
 
 
-def coverage_of(sentences: list[str], config: TokenizerConfig) -> float:
-    """Returns the share of characters that get a piece of their own. In a small alphabet all do:
+def character_coverage_of(sentences: list[str], config: TokenizerConfig) -> float:
+    """Returns the share of characters that get their own piece. In a small alphabet all do:
     otherwise rare capitals, digits and umlauts would be lost, and whole words with them."""
     if config.type == "word":
         return 1.0  # its pieces are words, not characters
@@ -77,11 +77,11 @@ def coverage_of(sentences: list[str], config: TokenizerConfig) -> float:
     return 1.0 if is_small else LARGE_ALPHABET_COVERAGE
 
 
-def writes_bytes(config: TokenizerConfig, task: Task) -> bool:
-    """Tells whether characters without a piece are written as bytes: as `config` says, or in
-    translation, whose names and signs must not be lost, with a vocabulary that has room for it."""
+def uses_byte_fallback(config: TokenizerConfig, task: Task) -> bool:
+    """Tells whether characters without a piece are written as bytes: as set in `config`, else for
+    translation, where names and symbols must not be lost, with a large enough vocabulary."""
     if config.byte_fallback is None:
-        is_roomy = config.vocab_size >= LEAST_PIECES_WITH_BYTES and config.type != "word"
+        is_roomy = config.vocab_size >= MIN_PIECES_WITH_BYTES and config.type != "word"
         return is_roomy and task == "translate"
     return config.byte_fallback
 

@@ -145,12 +145,12 @@ def _records(path: Path, parts: Iterable[_Part], languages: tuple[str, str]) -> 
         if stray := _UNIT_TAG.search(text):
             line = last.line + text.count("\n", 0, stray.start())
             count = len(text) - stray.start()
-            yield Fault(f"{path}:{line}", f"{count:,} characters outside of <tu> were not read")
+            yield Fault(f"{path}:{line}", f"{count:,} characters outside <tu> were not read")
     place = f"{path}:{last.line + last.text.count(chr(10))}"
     if root != "tmx" and not has_units:
         yield Fault(f"{path}:1", f"not TMX: {f'its root is <{root}>' if root else 'it is not XML'}")
     elif not last.is_unit and "</tmx" not in last.text:
-        yield Fault(place, "not TMX: it ends before </tmx>. Is the file whole?")
+        yield Fault(place, "not TMX: it ends before </tmx>. Is the file complete?")
 
 
 def _record(path: Path, part: _Part, languages: tuple[str, str]) -> Example | Fault:

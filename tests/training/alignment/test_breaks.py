@@ -11,7 +11,7 @@ import pytest
 from training.alignment.breaks import GRID_SECONDS, STRETCH_COST, find_stretches, timing_of
 from training.alignment.clock import Timing
 from training.alignment.films import align
-from training.alignment.same_film import MIN_STRETCH_GAIN, fitting_clock
+from training.alignment.same_film import MIN_STRETCH_GAIN, estimate_clock
 from training.files.records import Cue
 from training.formats import MIN_SCORE
 
@@ -141,7 +141,7 @@ def test_pairs_behind_a_break_are_those_of_the_unbroken_files(rate: float) -> No
         replace(cue, start_ms=round(rate * cue.start_ms), end_ms=round(rate * cue.end_ms))
         for cue in broken(translated(source), (45, 60.0))
     ]
-    timing = fitting_clock(source, target)
+    timing = estimate_clock(source, target)
     assert timing is not None
     pairs = [pair for pair in align(source, target, timing) if pair.score >= MIN_SCORE]
     lines = [(pair.source[0].line, pair.target[0].line) for pair in pairs]
@@ -156,7 +156,7 @@ def test_pairs_far_from_where_files_agree_score_low() -> None:
         *translated(source)[:80],
         *(cue for cue in other if cue.start_ms > source[80].start_ms),
     ]
-    timing = fitting_clock(source, target)
+    timing = estimate_clock(source, target)
     assert timing is not None
     begin = source[80].start_ms / 1000 + 35
     scores = [pair.score for pair in align(source, target, timing) if pair.target[0].start > begin]

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from training.alignment.clock import possible_timings
-from training.alignment.same_film import FEW_CUES, SURE_EVIDENCE, fitting_clock
+from training.alignment.same_film import FEW_CUES, SURE_EVIDENCE, estimate_clock
 from training.files.records import Cue
 
 
@@ -32,18 +32,18 @@ def test_words_that_meet_tell_one_film_where_times_do_not() -> None:
     target = translated(source)
     times_alone = possible_timings(source, translated(written(2)))[0]
     assert times_alone.evidence < SURE_EVIDENCE
-    clock = fitting_clock(source, target)
+    clock = estimate_clock(source, target)
     assert clock is not None
     assert (clock.rate, clock.offset) == (1.0, pytest.approx(0.0, abs=0.1))
-    assert fitting_clock(source, translated(written(2))) is None
+    assert estimate_clock(source, translated(written(2))) is None
 
 
 def test_short_files_are_not_judged() -> None:
     few = FEW_CUES - 1
-    assert fitting_clock(written(1, few), translated(written(2))) is not None
-    assert fitting_clock(written(1, few + 1), translated(written(2))) is None
+    assert estimate_clock(written(1, few), translated(written(2))) is not None
+    assert estimate_clock(written(1, few + 1), translated(written(2))) is None
 
 
 def test_files_without_speech_do_not_fit() -> None:
     notes = [Cue(cue.start_ms, cue.end_ms, "[music]", cue.line) for cue in written(1)]
-    assert fitting_clock(notes, [Cue(10**6, 10**6 + 1, "[music]", 1)] * FEW_CUES) is None
+    assert estimate_clock(notes, [Cue(10**6, 10**6 + 1, "[music]", 1)] * FEW_CUES) is None

@@ -94,7 +94,7 @@ def test_a_missing_sentence_costs_its_link_only(tmp_path: Path) -> None:
     in_folders(tmp_path)
     path = align(tmp_path, GROUP.replace('"1;1"', '"1;9"').replace('"4;3"', '""'))
     missing, example, empty = read_xces(path, ("de", "en"))
-    assert missing == Fault(f"{path}:5", "links sentence 9, which its document lacks")
+    assert missing == Fault(f"{path}:5", "links sentence 9, which is not in its document")
     assert isinstance(example, Example)
     assert isinstance(empty, Fault)
     assert empty.origin == f"{path}:8"

@@ -188,7 +188,7 @@ def test_a_recipe_names_rules_and_survives_a_round_trip() -> None:
         ([{"rule": "ratio", "mots": 2}], "mots: unknown key; did you mean 'most'?"),
         ([{"rule": "ratio", "most": 0}], "most: "),
         ([{"most": 0}], "expected"),
-        (["ratio", {"rule": "ratio"}], "'ratio' is given twice"),
+        (["ratio", {"rule": "ratio"}], "'ratio' occurs twice"),
         ("ratio", "corpus.rules: "),
     ],
 )

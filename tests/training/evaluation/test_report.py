@@ -43,7 +43,7 @@ def test_scores_and_the_search_are_all_that_changes_whatever_became_of_the_recip
 def test_answers_are_asked_for_all_over_the_test_part(
     fitted: Path, make_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "MOST_ANSWERS", 3)
+    monkeypatch.setattr(report, "MAX_ANSWERS", 3)
     recipe = make_recipe(fitted)
     evaluate(recipe)
     test = open_prepared(recipe).test

@@ -34,11 +34,11 @@ def tables() -> tuple[Array, Array, Array]:
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
-@pytest.mark.parametrize("most_bytes", [quantization.MOST_TABLE_BYTES, 0])
+@pytest.mark.parametrize("most_bytes", [quantization.MAX_TABLE_BYTES, 0])
 def test_rows_of_a_table_are_multiplied(
     precision: str, most_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantization, "MOST_TABLE_BYTES", most_bytes)
+    monkeypatch.setattr(quantization, "MAX_TABLE_BYTES", most_bytes)
     table, matrix, bias = tables()
     graph = Graph("rows")
     tokens = graph.input("tokens", "int32", "rows", "width")

@@ -200,7 +200,7 @@ def test_processes_end_with_one_of_them_and_go_on_together(
         finish(process)
     first, second = start_two(killed, killed_at=7)
     finish(second, code=-9)
-    assert "the run goes on from its last checkpoint" in finish(first, code=1)
+    assert "the run resumes from its last checkpoint" in finish(first, code=1)
     first, second = start_two(killed)
     assert "dev perplexity" in finish(first)
     assert "epoch" not in finish(second)

@@ -9,7 +9,7 @@ from training.prepare.shards import Shard
 from training.recipe import Recipe
 
 MESSAGES = ("Who is there?", "Where are you going now?", "I don't know.", "Nice weather today.")
-MOST_SOURCE_TOKENS = 40
+MAX_SOURCE_TOKENS = 40
 
 
 def prepared(folder: Path, *, variants: list[str], sample: float) -> tuple[Recipe, PreparedCorpus]:
@@ -34,7 +34,7 @@ def prepared(folder: Path, *, variants: list[str], sample: float) -> tuple[Recip
         "tokenizer": {
             "vocab_size": 80,
             "context_turns": 2,
-            "max_source_tokens": MOST_SOURCE_TOKENS,
+            "max_source_tokens": MAX_SOURCE_TOKENS,
         },
         "fit": {"sample_pieces": sample},
     }
@@ -95,4 +95,4 @@ def test_pieces_are_drawn_on_both_sides_and_say_the_same(tmp_path: Path) -> None
         assert any(old[side] != new[side] for old, new in zip(before, found, strict=True))
     for old, new in zip(before, found, strict=True):
         assert corpus.tokenizer.target_text(new["target_ids"]) == old["target_text"]
-        assert len(new["source_ids"]) <= MOST_SOURCE_TOKENS
+        assert len(new["source_ids"]) <= MAX_SOURCE_TOKENS

@@ -22,7 +22,7 @@ def test_a_line_every_half_minute_tells_place_speed_and_time_left(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = Clock()
-    with FitLog(epochs=2, total_steps=20, step=4, curves=tmp_path, clock=clock) as log:
+    with FitLog(epochs=2, total_steps=20, step=4, tensorboard_folder=tmp_path, clock=clock) as log:
         for _ in range(8):
             clock.seconds += 10
             log.add_step(1, 2.5, 500)

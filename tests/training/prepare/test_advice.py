@@ -42,10 +42,13 @@ def test_a_large_clean_corpus_needs_no_note() -> None:
 def test_a_small_part_is_named_with_its_size() -> None:
     [note] = notes_of(report_of(dev=12), recipe_of())
     assert (
-        note.text == "dev has 12 examples, so a score is rough. Add files, or raise dev_fraction."
+        note.text
+        == "dev has 12 examples, so scores are imprecise. Add files, or raise dev_fraction."
     )
     [note] = notes_of(report_of(dev=1, test=49), recipe_of())
-    assert note.text.startswith("dev has 1 example and test has 49 examples, so a score is rough.")
+    assert note.text.startswith(
+        "dev has 1 example and test has 49 examples, so scores are imprecise."
+    )
 
 
 def test_tokens_that_are_unknown_ask_for_another_tokenizer() -> None:
@@ -114,7 +117,7 @@ def test_what_was_lost_is_named_with_its_place() -> None:
             "left-out",
         ),
         Note(
-            "2,000 of 92,610 records could not be read. Mend the files, or check `format`.",
+            "2,000 of 92,610 records could not be read. Fix the files, or check `format`.",
             "unreadable",
         ),
     ]

@@ -8,7 +8,7 @@ import sentencepiece
 from model.config import Task
 from model.tokenizer import SPECIAL_PIECES, UNK_ID, Tokenizer
 from training.errors import CorpusError
-from training.prepare.tokenizer import coverage_of, train_tokenizer, writes_bytes
+from training.prepare.tokenizer import character_coverage_of, train_tokenizer, uses_byte_fallback
 from training.recipe import TokenizerConfig
 
 TEXTS = tuple(
@@ -71,9 +71,9 @@ def test_a_rare_letter_of_a_small_alphabet_is_known(kind: str) -> None:
 
 def test_the_rarest_letters_of_a_large_alphabet_are_given_up() -> None:
     many = ["".join(chr(0x4E00 + i) for i in range(100))]
-    assert coverage_of(many, config(vocab_size=1000)) == 1.0
-    assert coverage_of(many, config(vocab_size=999)) < 1.0
-    assert coverage_of(many, config(vocab_size=999, type="word")) == 1.0
+    assert character_coverage_of(many, config(vocab_size=1000)) == 1.0
+    assert character_coverage_of(many, config(vocab_size=999)) < 1.0
+    assert character_coverage_of(many, config(vocab_size=999, type="word")) == 1.0
 
 
 def test_the_separator_in_a_text_is_not_the_separator() -> None:
@@ -118,7 +118,7 @@ def test_with_bytes_no_character_is_lost(kind: str) -> None:
 def test_a_vocabulary_with_room_writes_bytes_in_translation(
     changes: dict[str, Any], task: Task, expected: bool
 ) -> None:
-    assert writes_bytes(config(**changes), task) == expected
+    assert uses_byte_fallback(config(**changes), task) == expected
 
 
 @pytest.mark.parametrize("byte_fallback", [True, False])

@@ -49,7 +49,7 @@ def test_an_archive_without_the_language_is_a_fault(tmp_path: Path) -> None:
         archive.writestr("a.fr", "Oui.\n")
         archive.writestr("a.de", "Ja.\n")
     assert list(read_source(SOURCE, tmp_path, [path], [])) == [
-        Fault("a.zip", "holds no file that ends in .en.")
+        Fault("a.zip", "contains no file that ends in .en.")
     ]
 
 
