@@ -1,13 +1,13 @@
 """Errors of training, which extend the tree of `model.errors`.
 
-ConfigError  <- RecipeError      a recipe is wrong
+ConfigError  <- RecipeError      a recipe is invalid
 Seq2SeqError <- CorpusError      a corpus cannot be read, or nothing of it is left
 CorpusError  <- MisalignedError  sides that should be line-aligned are not
 CorpusError  <- MismatchError    two subtitle files are not of one film
 Seq2SeqError <- BusyError        another process uses the folder
 Seq2SeqError <- CheckpointError  a checkpoint is broken or belongs to another run
 Seq2SeqError <- DeviceError      devices or processes cannot train together
-Seq2SeqError <- DivergenceError  a loss is no number, or far above that of guessing
+Seq2SeqError <- DivergenceError  a loss is NaN, or far above the loss of guessing
 """
 
 import errno
@@ -17,11 +17,11 @@ from model.errors import ConfigError, Seq2SeqError
 
 
 class RecipeError(ConfigError):
-    """A recipe is missing or wrong; the message names the key and what is allowed."""
+    """A missing or invalid recipe; the message names the key and what is allowed."""
 
 
 class CorpusError(Seq2SeqError):
-    """A corpus cannot be read, or nothing of it is left."""
+    """A corpus that cannot be read, or of which nothing is left."""
 
 
 class MisalignedError(CorpusError):
@@ -29,7 +29,7 @@ class MisalignedError(CorpusError):
 
 
 class MismatchError(CorpusError):
-    """Two subtitle files do not fit each other, though both can be read."""
+    """Two readable subtitle files that do not belong to the same film."""
 
 
 class BusyError(Seq2SeqError):
@@ -45,25 +45,26 @@ class DeviceError(Seq2SeqError):
 
 
 class DivergenceError(Seq2SeqError):
-    """A loss is no number, or far above that of guessing, from which training does not recover."""
+    """A loss that is NaN or far above the loss of guessing, from which training does not
+    recover."""
 
 
-#: What to do where a file or a folder cannot be read or written.
+#: Remedies for files or folders that cannot be read or written.
 _REMEDIES = {
     errno.ENOSPC: "Free some space, then start again.",
     errno.EDQUOT: "Free some space, then start again.",
     errno.EFBIG: "Raise the limit on the size of a file (`ulimit -f`), then start again.",
     errno.EMFILE: "Raise the limit of open files (`ulimit -n`), then start again.",
-    errno.EACCES: "Change its permissions, or name another place.",
-    errno.EPERM: "Change its permissions, or name another place.",
-    errno.EROFS: "Name another place.",
-    errno.ENOTDIR: "Name another place: a part of this path is a file.",
-    errno.EEXIST: "Name another place: a part of this path is a file.",
+    errno.EACCES: "Change its permissions, or choose another path.",
+    errno.EPERM: "Change its permissions, or choose another path.",
+    errno.EROFS: "Choose another path.",
+    errno.ENOTDIR: "Choose another path: a part of this one is a file.",
+    errno.EEXIST: "Choose another path: a part of this one is a file.",
 }
 
 
 def explain(error: OSError) -> str:
-    """Explains why the system refuses a file, and what to do."""
+    """Explains why a file operation failed and what to do."""
     number = error.errno or 0
     reason = os.strerror(number) if number else str(error)
-    return f"{reason}. {_REMEDIES.get(number, 'Look into it, then start again.')}"
+    return f"{reason}. {_REMEDIES.get(number, 'Fix this, then start again.')}"

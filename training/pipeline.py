@@ -1,6 +1,6 @@
 """From files to a model in one go: `new`, `prepare`, `fit`, `evaluate` and `export`.
 
-Each step goes on where it was killed, so that the whole does.
+Each step resumes after it is killed, and so does the whole.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.prepare.prepare import prepare
 from training.recipe import Recipe, read_complete_recipe, read_recipe_to_train
 
 RECIPE_FILE = "recipe.toml"
-#: What the recipe was written for, a path a line. It is hidden, since MODEL may lie among them.
+#: Paths for which the recipe was written, one per line. Hidden, since MODEL may lie among them.
 PATHS_FILE = ".paths"
 RUN_SUFFIX = ".run"
 
@@ -43,18 +43,18 @@ def write_recipe(
     languages: tuple[str, ...],
     say: Say,
 ) -> Recipe:
-    """Writes a recipe for files, and says what it found and how long the recipe takes here.
+    """Writes a recipe for files, and reports its findings and an estimate of the time it takes.
 
     Args:
         paths: files, folders, globs or archives.
         recipe_path: the file to write.
-        output: the folder that the recipe is to write to.
-        task: what the model is to do; None: what the files look like.
-        languages: codes of source and target, or one for replies; empty: those of the texts.
-        say: takes each line for people.
+        output: output folder of the recipe.
+        task: task of the model; None: guessed from the files.
+        languages: codes of source and target, or one for replies; empty: detected.
+        say: called with each line of the report.
 
     Raises:
-        CorpusError: if the files hold nothing, or the recipe cannot be written or exists.
+        CorpusError: if the files contain no examples, or the recipe exists or cannot be written.
     """
     if recipe_path.exists():
         raise CorpusError(f"{recipe_path}: already exists. Delete it, or choose another file.")

@@ -45,7 +45,7 @@ def test_every_fault_is_told_at_once(folder: Path) -> None:
         file.write(b"altered")
     with pytest.raises(FolderError) as error:
         load_folder(folder)
-    assert "source.spm: is missing" in str(error.value)
+    assert "source.spm: missing" in str(error.value)
     assert "model.weights.h5: contents differ" in str(error.value)
 
 

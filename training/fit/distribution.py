@@ -1,9 +1,9 @@
-"""The devices that train one network together, in one process or several. Knows no recipe.
+"""Data-parallel training on several devices, in one process or several. Knows no recipe.
 
-Each device gets an equal share of the rows of every batch, and what a step adds up over the batch
-is added up over the devices (`keras.distribution.DataParallel`, which JAX alone has). Each process
-reads the rows of its own devices. All processes take the same decisions, since all of them see the
-same losses; the first one alone writes.
+Each device gets an equal share of the rows of every batch, and sums over a batch are sums over the
+devices (`keras.distribution.DataParallel`, which only JAX has). Each process reads the rows of its
+own devices. All processes make the same decisions, since they see the same losses; only the first
+one writes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from keras import ops
 from model.types import Tensor
 from training.errors import DeviceError
 
-#: Whether steps are compiled by XLA. On JAX they would run operator by operator otherwise; on
-#: TensorFlow and a CPU, XLA trains slower.
+#: Whether steps are compiled by XLA. Without it, JAX would run operator by operator; with
+#: TensorFlow on a CPU, XLA trains slower.
 COMPILES_STEPS = keras.backend.backend() == "jax"
-#: Variables in which launchers name the number of processes: Keras' own, Kubeflow Trainer's, that
-#: of `srun` and that of `mpirun`.
+#: Environment variables with the number of processes: those of Keras, Kubeflow Trainer, `srun` and
+#: `mpirun`.
 PROCESS_COUNTS = (
     "KERAS_DISTRIBUTION_NUM_PROCESSES",
     "JAX_NUM_PROCESSES",
@@ -37,18 +37,18 @@ PROCESS_COUNTS = (
     "OMPI_COMM_WORLD_SIZE",
 )
 
-#: How errors of XLA begin, whatever class they are of: `UNKNOWN: Gloo AllGather failed ...`
+#: Beginning of XLA errors, whatever their class: `UNKNOWN: Gloo AllGather failed ...`
 STATUS = re.compile(r"[A-Z_]+: ")
 
 
 @dataclass(frozen=True)
 class Devices:
-    """The devices that train together.
+    """Devices that train together.
 
     Attributes:
         distribution: `keras.distribution.DataParallel` over all of them; None: one device.
-        process: number of this process, from 0.
-        processes: how many processes there are.
+        process: index of this process, from 0.
+        processes: number of processes.
     """
 
     distribution: Any = None
@@ -66,13 +66,13 @@ class Devices:
         return not self.process
 
     def share(self, rows: int) -> slice:
-        """Returns which of the rows of a batch, a multiple of `count`, this process reads."""
+        """Returns the rows of a batch that this process reads; `rows` is a multiple of `count`."""
         each = rows // self.processes
         return slice(each * self.process, each * (self.process + 1))
 
     def scope(self) -> AbstractContextManager[None]:
-        """Lets Keras distribute what it makes and trains on while the context is open: variables go
-        to all devices, rows of a batch to one each."""
+        """Makes Keras distribute what it creates and trains on while the context is open: variables
+        are replicated, the rows of a batch are divided among the devices."""
         return self.distribution.scope() if self.distribution else nullcontext()
 
     def to_tensor(self, share: np.ndarray) -> Tensor:
@@ -85,7 +85,7 @@ class Devices:
         return jax.make_array_from_process_local_data(layout.backend_layout, share)
 
     def broadcast_from_first(self, compute: Callable[[], float]) -> float:
-        """Returns what the first process computes, which need not be distributed."""
+        """Returns the result of the first process, which need not be distributed."""
         value = compute() if self.is_first else 0.0
         if self.processes == 1:
             return value
@@ -102,8 +102,8 @@ class Devices:
 
     @contextmanager
     def exit_on_failure(self) -> Iterator[None]:
-        """Lets a process that fails while the context is open end at once, and explains what
-        happens to the others, which lose it.
+        """Makes a process that fails while the context is open exit at once, and explains the
+        resulting errors in the others.
 
         Raises:
             DeviceError: if a step fails in one of several processes.
@@ -135,12 +135,12 @@ ONE_DEVICE = Devices()
 
 
 def choose_devices(devices_per_process: int, *, compiled: Path) -> Devices:
-    """Returns the devices to train on, in this process and in those that were launched with it.
-    Call this before anything is computed, but after Keras has its seed: it would draw one.
+    """Returns the devices to train on, in this process and those launched with it. Call this before
+    any computation, but after seeding Keras, which would otherwise draw a seed.
 
     Args:
         devices_per_process: the number of devices of each process. On a CPU they are virtual.
-        compiled: a folder that keeps compiled steps, unless `JAX_COMPILATION_CACHE_DIR` names one.
+        compiled: cache folder for compiled steps, unless `JAX_COMPILATION_CACHE_DIR` is set.
 
     Raises:
         DeviceError: if there are fewer devices, or the processes cannot reach each other.
@@ -175,7 +175,7 @@ def choose_devices(devices_per_process: int, *, compiled: Path) -> Devices:
 
 
 def _processes_of(variable: str) -> int:
-    """Returns the number of processes that a variable of the environment tells, 1 without it."""
+    """Returns the number of processes given by an environment variable, 1 if it is unset."""
     value = os.environ.get(variable) or "1"
     if not value.isdecimal():
         raise DeviceError(f"{variable} is not a number of processes. Received: {value!r}")
@@ -183,8 +183,8 @@ def _processes_of(variable: str) -> int:
 
 
 def _join() -> None:
-    """Connects this process to the others. Keras and JAX read what Slurm, Open MPI and Keras' own
-    variables say, but only the address of JAX's.
+    """Connects this process to the others. Keras and JAX read the variables of Slurm, Open MPI and
+    Keras, but only the address of JAX's own variables.
 
     Raises:
         DeviceError: if they cannot be reached.

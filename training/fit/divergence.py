@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-#: Nats by which the dev loss may exceed that of guessing before an epoch was better.
+#: Nats by which the dev loss may exceed the loss of guessing before any epoch was better.
 DEV_MARGIN = 1.0
 #: Training has diverged if its loss exceeds this multiple of the loss of guessing ...
 TRAIN_FACTOR = 2.0
@@ -13,11 +13,11 @@ TRAIN_STEPS = 50
 
 
 class DivergenceCheck:
-    """Comparison of losses with the loss of guessing: log(vocab_size) nats a token, or the first
-    loss if that is higher, as of a model that is fine-tuned for another task.
+    """Comparison of losses with the loss of guessing: log(vocab_size) nats per token, or the first
+    loss if that is higher, as for a model that is fine-tuned for another task.
 
-    A far higher dev loss is divergence only while no epoch was better: later it can be overfitting,
-    which `patience` stops.
+    A far higher dev loss means divergence only before any epoch was better: later it can be
+    overfitting, which `patience` stops.
 
     Args:
         vocab_size: number of target tokens.
@@ -32,7 +32,7 @@ class DivergenceCheck:
         return TRAIN_FACTOR * max(self._guessing, first_loss)
 
     def check_training_loss(self, loss: float, *, first_loss: float) -> str:
-        """Describes what is wrong with the loss of a step; returns nothing if it is sound."""
+        """Describes what is wrong with the loss of a step; returns nothing if it is fine."""
         if not math.isfinite(loss):
             return f"is {loss}"
         self._steps_above = self._steps_above + 1 if loss > self.train_limit(first_loss) else 0
@@ -41,7 +41,7 @@ class DivergenceCheck:
         return f"is {loss:.5g}, for {TRAIN_STEPS} steps {self._describe_guessing()}"
 
     def check_dev_loss(self, loss: float, *, first_loss: float, best_loss: float) -> str:
-        """Describes what is wrong with a dev loss; returns nothing if it is sound.
+        """Describes what is wrong with a dev loss; returns nothing if it is fine.
 
         Args:
             loss: in nats a token.

@@ -1,8 +1,7 @@
-"""The training split as it is in an epoch: messages varied and pieces drawn anew, by seed and
-epoch.
+"""The training split of an epoch, with messages varied and texts segmented by seed and epoch.
 
-A part that nothing changes is read as `prepare` wrote it. Otherwise an epoch's rows are written to
-a file before it begins, a batch of rows at a time, so that a corpus need not fit into memory. A run
+If nothing varies, the split is read as `prepare` wrote it. Otherwise the rows of an epoch are
+written to a file before it starts, in batches, so that a corpus need not fit into memory. A run
 that resumes within an epoch writes the same file again.
 """
 
@@ -33,7 +32,7 @@ class EpochShards:
         recipe: `fit.sample_pieces`, `fit.seed`, and `variants` of its sources.
         corpus: the prepared corpus.
         folder: receives a file if something varies.
-        process: number of this process, each of which has a file of its own.
+        process: index of this process; each process has its own file.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class EpochShards:
         return bool(self._recipe.fit.sample_pieces) or any(self._variants)
 
     def __call__(self, epoch: int) -> Shard:
-        """Returns the training split of an epoch, from 0. The one before may be overwritten.
+        """Returns the training split of an epoch, from 0. The previous one may be overwritten.
 
         Raises:
             CorpusError: if it cannot be written.
@@ -89,7 +88,7 @@ class EpochShards:
     def _vary_messages(
         self, turns: Sequence[str], variants: Sequence[Variant], draw: Random
     ) -> list[str]:
-        """Varies the last turn and every second one before it; the others are replies."""
+        """Varies the last turn and every second turn before it; the others are replies."""
         language = next(iter(self._recipe.languages), "")
         is_message = [(len(turns) - i) % 2 for i in range(len(turns))]
         return [

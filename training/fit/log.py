@@ -1,5 +1,4 @@
-"""Log of `fit` while it trains: a progress bar in a terminal, lines elsewhere, curves for
-TensorBoard."""
+"""Log of a training run: a progress bar in a terminal, lines elsewhere, curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from typing import Self
 from tensorboard.summary import Writer
 from tqdm import tqdm
 
-#: Seconds between two lines where there is no terminal.
+#: Seconds between two lines if there is no terminal.
 INTERVAL = 30.0
 
 
@@ -22,9 +21,9 @@ class FitLog:
     """The log of a training run; a context manager.
 
     Args:
-        epochs: the most epochs of the run.
+        epochs: maximum number of epochs.
         total_steps: steps of all epochs.
-        step: step at which this process begins.
+        step: step at which this process starts.
         tensorboard_folder: folder for TensorBoard; None: nothing is written, and nothing is
             printed.
         clock: monotonic, in seconds.
@@ -96,7 +95,7 @@ class FitLog:
             self.write(f"{place}: loss {loss:.4f}{speed}{self._time_left(now, ', ')}")
 
     def end_epoch(self, epoch: int, scores: str, *, is_last: bool) -> None:
-        """Prints the scores of an epoch, from 1, with the time elapsed and left."""
+        """Prints the scores of an epoch, from 1, with elapsed and remaining time."""
         now = self._clock()
         left = "" if is_last else self._time_left(now, ", ")
         took = describe_seconds(now - self._epoch_began)
@@ -104,13 +103,13 @@ class FitLog:
         self._epoch_began = self._last_line = now
 
     def write(self, line: str) -> None:
-        """Prints a line on standard output at once, above the bar if there is one."""
+        """Prints a line on standard output at once, above the progress bar if there is one."""
         if self._writer:
             self._bar.write(line)
             sys.stdout.flush()
 
     def add_scalar(self, name: str, value: float) -> None:
-        """Adds a point to a curve, at the present step."""
+        """Adds a point to a curve, at the current step."""
         if self._writer:
             self._writer.add_scalar(name, value, step=self._step)
 

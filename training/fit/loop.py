@@ -1,10 +1,10 @@
-"""`fit`: trains the network until the dev loss stops falling. A run that was killed can resume.
+"""`fit`: trains the network until the dev loss stops falling. A killed run can resume.
 
-A corpus without a dev split is learnt by heart: then the train split is scored instead.
+A corpus without a dev split is learnt by heart; the train split is scored instead.
 
-All that a step depends on is in the checkpoint or derived from (seed, epoch, batch): a run that was
-killed and started again ends with the weights of an uninterrupted one. The model folder is written
-at each best epoch, so that a run that is stopped leaves a model too.
+Everything that a step depends on is in the checkpoint or derived from (seed, epoch, batch): a run
+that is killed and resumed ends with the weights of an uninterrupted one. The model folder is
+written at each best epoch, so that a stopped run leaves a model too.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from training.recipe import Recipe, start_of
 CHECKPOINT_FILE = "checkpoint.h5"
 BEST_WEIGHTS_FILE = "best.weights.h5"
 COMPILED_FOLDER = "compiled"
-#: Options that may change between two calls: they determine how long a run lasts, nothing else.
+#: Options that may change between two calls, since they only determine how long a run lasts.
 LENGTH_OPTIONS = {"epochs", "patience", "checkpoint_every"}
 #: Least points of `train/loss` in an epoch; a long epoch has one every `MAX_STEPS` steps.
 POINTS_PER_EPOCH, MAX_STEPS = 10, 100
@@ -57,21 +57,21 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
     """Trains what `recipe` describes and writes its model folder.
 
     Args:
-        recipe: what to train.
-        devices: number of devices of each process that trains it; see `distribution`.
+        recipe: recipe of the run.
+        devices: number of devices per process; see `distribution`.
 
     Returns:
-        a line with the path of the model and its scores, and one for each warning; nothing in all
-        processes but the first.
+        a line with the path of the model and its scores, and one per warning; nothing in processes
+        other than the first.
 
     Raises:
         CorpusError: if `prepare` has not been run.
         BusyError: if another process uses the output folder.
-        CheckpointError: if the checkpoint is of another run, or broken.
-        FolderError: if something that is no model lies where the model is to be written.
-        DeviceError: if there are not so many devices, or one of several processes ends.
-        DivergenceError: if a loss is no number, or far above that of guessing. Nothing of that
-            epoch is saved.
+        CheckpointError: if the checkpoint belongs to another run or is broken.
+        FolderError: if the path of the model is something other than a model folder.
+        DeviceError: if there are too few devices, or one of several processes ends.
+        DivergenceError: if a loss is NaN or far above the loss of guessing. Nothing of that epoch
+            is saved.
     """
     corpus = open_prepared(recipe)
     compiled = Path(recipe.output) / COMPILED_FOLDER
@@ -137,7 +137,7 @@ class Run:
         self.scorer = Scorer(self.network, self.options.batch_tokens, self._shapes, devices)
 
     def _start(self, vocab_size: int) -> None:
-        """Builds the network and the state of its training, new or from the checkpoint."""
+        """Builds the network and its training state, new or from the checkpoint."""
         recipe, corpus, path = self.recipe, self.corpus, self.folder / CHECKPOINT_FILE
         start = start_of(recipe)
         self.progress = Progress(_fingerprint(recipe, corpus, start), self.devices.count)
@@ -156,7 +156,7 @@ class Run:
             start_from_word_vectors(self.network, corpus.tokenizer, Path(recipe.fit.word_vectors))
 
     def _check_agreement(self, path: Path) -> None:
-        """Raises a `CheckpointError` unless all processes start from the same files."""
+        """Raises a CheckpointError unless all processes start from the same files."""
         if self.devices.processes == 1:
             return
         checkpoint = path.read_bytes() if path.exists() else b""
@@ -168,7 +168,8 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Tells whether epochs or patience of the recipe are used up, or all is learnt by heart."""
+        """Tells whether the epochs or the patience are used up, or everything is learnt by
+        heart."""
         progress = self.progress
         is_known = self.part == "train" and any(
             entry["token_accuracy"] == 1.0 for entry in progress.history[-1:]
@@ -359,8 +360,8 @@ def _make_deterministic(seed: int) -> None:
 
 
 def _fingerprint(recipe: Recipe, corpus: PreparedCorpus, start: ModelFolder | None) -> str:
-    """Hashes what identifies a run: network, options, data and the weights that it starts from; its
-    name, search defaults and length do not count."""
+    """Hashes what identifies a run: network, options, data and initial weights, but not its name,
+    search defaults and length."""
     options = recipe.fit.model_dump_json(exclude={*LENGTH_OPTIONS, "word_vectors"})
     variants = str([source.variants for source in recipe.corpus.sources])
     parts = [recipe.network.model_dump_json(), options, corpus.fingerprint, variants]

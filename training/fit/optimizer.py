@@ -1,4 +1,4 @@
-"""The optimizer of a run, and the averages of weights that it keeps."""
+"""The optimizer of a run, and its averaged weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 from training.fit.schedules import WarmUpAndDecay
 from training.fit.sizing import SizedFitConfig
 
-#: Names of weights that do not decay: biases, and scales of normalisation.
+#: Names of weights without weight decay: biases, and normalisation scales.
 UNDECAYED = ("bias", "gamma", "beta")
 
 
@@ -42,8 +42,8 @@ def build_optimizer(options: SizedFitConfig, total_steps: int) -> keras.optimize
 
 @contextmanager
 def averaged_weights(network: keras.Model) -> Iterator[None]:
-    """Gives a network the averages of its weights while the context is open, if its optimizer keeps
-    any (Polyak and Juditsky 1992)."""
+    """Sets the weights of a network to their averages while the context is open, if its optimizer
+    keeps any (Polyak and Juditsky 1992)."""
     optimizer = network.optimizer
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # where losses are scaled
     if not optimizer.use_ema:

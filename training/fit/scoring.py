@@ -1,4 +1,4 @@
-"""Scores of a network's next-token predictions on examples that it is not trained on."""
+"""Scores of a network's next-token predictions on held-out examples."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class TokenScore:
     """Score with teacher forcing over all tokens of a shard, the end of sentence included.
 
     Attributes:
-        loss: mean cross-entropy in nats a token, without label smoothing.
-        accuracy: share of tokens to which the network gives the highest probability.
+        loss: mean cross-entropy in nats per token, without label smoothing.
+        accuracy: share of tokens with the highest predicted probability.
         tokens: number of tokens.
     """
 
@@ -45,10 +45,10 @@ class Scorer:
     """Scorer of shards with a network.
 
     Args:
-        network: see `model.networks.tokens.TokenSeq2Seq`; its current weights count.
+        network: see `model.networks.tokens.TokenSeq2Seq`; scored with its current weights.
         batch_tokens: target tokens of a batch, padding included.
-        shapes: of batches.
-        devices: that have the network.
+        shapes: shapes of batches.
+        devices: devices that hold the network.
     """
 
     def __init__(

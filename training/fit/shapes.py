@@ -1,8 +1,8 @@
-"""Shapes of batches: what lengths are padded to, so that few of them are ever compiled.
+"""Shapes of batches: the lengths to which examples are padded, so that few shapes are compiled.
 
-TensorFlow's graphs are cheap to trace, and each side is padded to one of `LENGTHS`. JAX compiles a
-step for each shape, which takes seconds to minutes: it gets a few shapes that are planned for a
-corpus, with as little padding as so few allow.
+TensorFlow traces graphs cheaply, so each side is padded to one of `LENGTHS`. JAX compiles a step
+for each shape, which takes seconds to minutes, so it gets a few shapes that are planned for the
+corpus with as little padding as possible.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from model.types import Int32
 from training.prepare.shards import Shard
 
-#: Lengths that sources and targets are padded to where no shapes are planned; longer ones to a
-#: multiple of the last.
+#: Lengths to which sources and targets are padded if no shapes are planned; longer ones are padded
+#: to a multiple of the last.
 LENGTHS = (4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
-#: Target lengths that are planned, and the source lengths for each: 12 shapes. 3 by 4 and 6 by 2
-#: pad more.
+#: Number of planned target lengths, and of source lengths for each: 12 shapes. 3 by 4 and 6 by 2
+#: need more padding.
 TARGET_LENGTHS, SOURCE_LENGTHS = 4, 3
 
 
@@ -37,8 +37,8 @@ class Shapes:
     rows_multiple: int = 1
 
     def pad(self, source_lengths: Int32, target_lengths: Int32) -> tuple[Int32, Int32]:
-        """Returns what the lengths of each example are padded to. What is longer than all that was
-        planned is padded to a multiple of the longest."""
+        """Returns the padded lengths of each example. Lengths beyond all planned ones are padded to
+        a multiple of the longest."""
         if not self.levels:
             return _round_up(source_lengths, LENGTHS), _round_up(target_lengths, LENGTHS)
         targets = [target_len for target_len, _ in self.levels]
@@ -49,13 +49,13 @@ class Shapes:
         return padded, _round_up(target_lengths, targets)
 
     def rows(self, target_len: int, batch_tokens: int) -> int:
-        """Returns the number of examples of `target_len` that fit the budget of tokens, at least
-        one for each device."""
+        """Returns the number of examples of `target_len` that fit the token budget, at least one
+        per device."""
         multiple = self.rows_multiple
         return max(multiple, batch_tokens // target_len // multiple * multiple)
 
 
-#: The shapes of a corpus that none are planned for.
+#: Shapes of a corpus without planned ones.
 UNPLANNED = Shapes()
 
 
@@ -71,8 +71,8 @@ def plan_shapes(shard: Shard, rows_multiple: int) -> Shapes:
 
 
 def _min_padding_lengths(lengths: Int32, most: int) -> tuple[int, ...]:
-    """Returns at most `most` lengths, ascending, that `lengths` are padded to with the least
-    padding: a dynamic programme over how many of the shortest are done."""
+    """Returns at most `most` lengths, ascending, to which `lengths` can be padded with the least
+    padding, by dynamic programming."""
     values, counts = np.unique(lengths, return_counts=True)
     done = np.concatenate([[0], np.cumsum(counts)])
     # Tokens, with padding, of the examples from the one value to the other: infinite if none.

@@ -1,8 +1,8 @@
 """Defaults of options that depend on the size of the corpus.
 
-A network needs enough steps. A small corpus gives too few in ten epochs of large batches, so its
-batches are smaller and its epochs more. A corpus that is learnt by heart need not generalise: its
-learning rate is higher, and its network has wide embeddings, which store most of the corpus, and
+A network needs enough steps. A small corpus gives too few in ten epochs of large batches, so it
+gets smaller batches and more epochs. A corpus that is learnt by heart need not generalise: it gets
+a higher learning rate and a network with wide embeddings, which store most of the corpus, and
 narrow recurrent layers, which are fast.
 """
 
@@ -19,17 +19,17 @@ from training.prepare.prepare import PreparedCorpus
 from training.prepare.shards import Shard
 from training.recipe import FitConfig, Recipe
 
-#: Target tokens of a batch; a corpus of fewer than `BATCHES` such batches gets smaller ones.
+#: Target tokens per batch; a corpus with fewer than `BATCHES` such batches gets smaller ones.
 MIN_BATCH_TOKENS, MAX_BATCH_TOKENS, BATCHES = 512, 2048, 128
-#: Epochs, and the steps that a small corpus is to reach with more epochs.
+#: Epochs, and the number of steps that a small corpus should reach with more epochs.
 MIN_EPOCHS, MAX_EPOCHS, STEPS = 10, 100, 2500
 #: Highest learning rate.
 LEARNING_RATE, LEARNING_RATE_BY_HEART = 0.001, 0.004
-#: Share of the run in which the rate rises, and the most steps of it.
+#: Warm-up as a share of the run, and its maximum number of steps.
 WARMUP_SHARE, MAX_WARMUP_STEPS = 0.05, 1000
-#: A warm-up of more than this share of the run would leave no time at the peak.
+#: A longer warm-up, as a share of the run, would leave no time at the peak.
 MAX_WARMUP_SHARE = 0.5
-#: An average over more than this share of the run would hold on to the first weights.
+#: A longer average, as a share of the run, would keep too much of the first weights.
 MAX_AVERAGED_SHARE = 0.1
 #: The network of a recipe without `[network]` that learns by heart.
 SHAPE_BY_HEART = NetworkShape(embedding_units=512, encoder_units=64, decoder_units=128, dropout=0.0)
@@ -52,8 +52,8 @@ def sized_options(
     Args:
         options: options of the recipe.
         train: the training split.
-        by_heart: whether there is no other part to score.
-        shapes: of batches.
+        by_heart: whether there is no other split to score.
+        shapes: shapes of batches.
     """
     return sized_for(
         options,
@@ -66,13 +66,13 @@ def sized_options(
 def sized_for(
     options: FitConfig, tokens: int, count_steps: Callable[[int], int], *, by_heart: bool
 ) -> SizedFitConfig:
-    """Returns `options` with all defaults filled in, for a training split that is not at hand.
+    """Returns `options` with all defaults filled in, without the training split.
 
     Args:
         options: options of the recipe.
         tokens: target tokens of the training split.
-        count_steps: the number of batches of an epoch, for a number of tokens of a batch.
-        by_heart: whether there is no other part to score.
+        count_steps: returns the number of batches per epoch for a number of tokens per batch.
+        by_heart: whether there is no other split to score.
     """
     batch_tokens = options.batch_tokens or min(
         MAX_BATCH_TOKENS, max(MIN_BATCH_TOKENS, tokens // BATCHES)
@@ -95,7 +95,7 @@ def sized_for(
 
 
 def shape_by_heart(shape: NetworkShape) -> NetworkShape:
-    """Returns the network that learns by heart: `SHAPE_BY_HEART`, or the recipe's own, without
+    """Returns the network to learn by heart: `SHAPE_BY_HEART`, or the recipe's network, without
     dropout unless the recipe sets it."""
     if not shape.model_fields_set:
         return SHAPE_BY_HEART
@@ -105,8 +105,8 @@ def shape_by_heart(shape: NetworkShape) -> NetworkShape:
 
 
 def network_config(recipe: Recipe, corpus: PreparedCorpus) -> NetworkConfig:
-    """Returns the recipe's network with the sizes of the corpus' vocabularies; one that learns by
-    heart where there is no dev split.
+    """Returns the recipe's network with the vocabulary sizes of the corpus; without a dev split, a
+    network to learn by heart.
 
     Raises:
         ConfigError: if the sizes do not fit the network.

@@ -1,4 +1,4 @@
-"""Embeddings that start from word vectors, such as GloVe's (Pennington et al. 2014)."""
+"""Initialisation of embeddings with word vectors, such as GloVe (Pennington et al. 2014)."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from model.tokenizer import SPACE, Tokenizer
 from training.errors import RecipeError
 from training.files.paths import read_lines
 
-#: Pieces that are no text, as `</s>`.
+#: Pieces that are not text, such as `</s>`.
 _IS_SPECIAL = re.compile("<.+>")
 
 
 def start_from_word_vectors(network: TokenSeq2Seq, tokenizer: Tokenizer, path: Path) -> None:
-    """Gives source pieces that are whole words the vectors of these words.
+    """Initialises source pieces that are whole words with the vectors of these words.
 
-    The vectors are scaled to the spread of an embedding at its start, and fill its first columns.
-    Of a word that the file has twice the first counts, and of `Paris` and `paris` the one that is
-    spelt as the piece is.
+    The vectors are scaled to the standard deviation of a new embedding and fill its first columns.
+    If a word occurs twice in the file, the first occurrence is used; of `Paris` and `paris`, the
+    spelling of the piece.
 
     Args:
-        path: a word and its numbers in each line, separated by spaces; word2vec's first line, of
-            two numbers, is passed over.
+        path: file with a word and its numbers on each line, separated by spaces; word2vec's first
+            line, with two numbers, is skipped.
 
     Raises:
-        RecipeError: if a line is none of a word and its finite vector, the vectors are wider than
-            the embedding or all equal, or no piece is among the words.
+        RecipeError: if a line is not a word and a finite vector, the vectors are wider than the
+            embedding or all equal, or no piece is among the words.
         CorpusError: if the file cannot be read.
     """
     table = np.array(network.source_embedding.embeddings)
@@ -53,7 +53,7 @@ def start_from_word_vectors(network: TokenSeq2Seq, tokenizer: Tokenizer, path: P
 
 
 def _words_by_id(tokenizer: Tokenizer) -> dict[int, str]:
-    """Returns the words and signs that pieces are, without their space, by the pieces' ids."""
+    """Returns the pieces that are words or symbols, without their leading space, by id."""
     pieces = tokenizer.source_pieces(range(tokenizer.source_vocab_size))
     words = {
         i: piece.removeprefix(SPACE)
@@ -64,7 +64,8 @@ def _words_by_id(tokenizer: Tokenizer) -> dict[int, str]:
 
 
 def _read_vectors(path: Path, words: set[str], *, most: int) -> dict[str, np.ndarray]:
-    """Reads the vectors of `words`, of at most `most` numbers, from a file that has others too."""
+    """Reads the vectors of `words`, of at most `most` numbers each, from a file with other words
+    too."""
     vectors: dict[str, np.ndarray] = {}
     width = 0
     for number, line in read_lines(path):

@@ -80,7 +80,7 @@ def test_few_examples_to_train_on_need_more_unless_a_model_is_fine_tuned() -> No
 
 @pytest.mark.parametrize(
     ("examples", "learns"),
-    [(999, "these very"), (1000, "commands"), (20_000, "narrow"), (500_000, "everyday")],
+    [(999, "these sentences"), (1000, "commands"), (20_000, "narrow"), (500_000, "everyday")],
 )
 def test_more_examples_teach_more(examples: int, learns: str) -> None:
     assert learns in expectation_of(report_of(train=examples), recipe_of())
@@ -94,7 +94,7 @@ def test_more_examples_teach_more(examples: int, learns: str) -> None:
             {"sources": [{"format": "pairs", "path": "a.tsv", "split": "train"}]},
             'no source has split = "auto" or "test"',
         ),
-        ({}, "left out again"),
+        ({}, "dropped again"),
     ],
 )
 def test_a_missing_test_part_has_its_cause(corpus: dict[str, Any], cause: str) -> None:
