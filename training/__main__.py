@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import (
@@ -344,7 +345,8 @@ def _new(chosen: argparse.Namespace) -> str:
         languages=tuple(chosen.languages),
         say=_say,
     )
-    steps = (f"python -m training {step} {recipe_path}" for step in RECIPE_COMMANDS)
+    quoted = shlex.quote(str(recipe_path))
+    steps = (f"python -m training {step} {quoted}" for step in RECIPE_COMMANDS)
     return f"Check {recipe_path}, then run: {' && '.join(steps)}"
 
 

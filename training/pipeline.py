@@ -5,6 +5,7 @@ Each step resumes after it is killed, and so does the whole.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -136,7 +137,8 @@ def train(
     say(export(recipe, ("float32", "int8")))
     scores = evaluate(recipe)
     _copy(run / "model", model)
-    return f"{scores}\n{model}: ready. Try it: python -m model {_command(recipe)} {model}"
+    command = f"python -m model {_command(recipe)} {shlex.quote(str(model))}"
+    return f"{scores}\n{model}: ready. Try it: {command}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ def test_new_writes_a_recipe_and_says_what_it_found(
     assert read_recipe(Path("answers.toml")).corpus.dev_fraction == 0
     assert main(["new", "answers.tsv"]) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+def test_new_writes_commands_that_a_shell_reads(
+    answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pipeline, "estimate_seconds", lambda *_: 1.0)
+    recipe = str(answers.parent / "my recipe's.toml")
+    assert main(["new", str(answers), "-o", recipe]) == 0
+    command = capsys.readouterr().out.partition("then run: ")[2].partition(" && ")[0]
+    assert shlex.split(command) == ["python", "-m", "training", "prepare", recipe]
 
 
 def test_train_goes_on_where_it_was_killed(
