@@ -200,12 +200,22 @@ def check_replaceable(path: Path) -> None:
         FolderError: if it is anything else, which a model must not replace.
     """
     is_replaceable = not path.exists() or (
-        path.is_dir() and ((path / CONFIG_FILE).exists() or not any(path.iterdir()))
+        path.is_dir() and (_is_model(path) or not any(path.iterdir()))
     )
     if not is_replaceable:
         raise FolderError(
             f"{path}: not a model folder, so it is not overwritten. Choose another `output`."
         )
+
+
+def _is_model(path: Path) -> bool:
+    """Tells whether a folder is a model of any release, even a broken one: other programs also have
+    a `config.json`."""
+    try:
+        values = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and {"format_version", "sha256"} <= values.keys()
 
 
 def _check_file(path: Path, name: str, config: ModelConfig) -> str | None:

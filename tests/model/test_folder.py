@@ -126,15 +126,17 @@ def test_a_failed_write_leaves_what_was_there(
     assert load_folder(folder).config == before
 
 
-@pytest.mark.parametrize("kind", ["package", "file"])
+@pytest.mark.parametrize("kind", ["package", "file", "other program"])
 def test_nothing_else_is_replaced_by_a_model(
     exported_folder: Path, tmp_path: Path, kind: str
 ) -> None:
     folder = load_folder(exported_folder)
     place = tmp_path / "model"
-    code = place / "code.py" if kind == "package" else place
+    code = place if kind == "file" else place / "code.py"
     code.parent.mkdir(exist_ok=True)
     code.write_text("precious")
+    if kind == "other program":
+        (place / "config.json").write_text('{"architectures": ["BertModel"]}')
     with pytest.raises(FolderError, match="not a model folder"):
         write_folder(place, folder.config, {})
     assert code.read_text() == "precious"

@@ -79,7 +79,9 @@ def test_a_wrong_key_is_named(changes: dict[str, Any], said: str) -> None:
     assert "a.toml" in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b'name = "a"'])
+@pytest.mark.parametrize(
+    "content", [b"name = ", b"\xff\xfe", b'name = "a"', b"name = " + b"[" * 5000]
+)
 def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.toml"
     path.write_bytes(content)

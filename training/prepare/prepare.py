@@ -101,8 +101,8 @@ def prepare(
         strict: whether an unreadable record is an error; otherwise it is counted and skipped.
 
     Raises:
-        CorpusError: if a file is missing, broken or cannot be written, a split is empty or, when
-            strict, a record cannot be read.
+        CorpusError: if a file is missing, broken or cannot be written, a split is empty, or the
+            output folder contains other data; when strict, also if a record cannot be read.
         RecipeError: if a rule that the recipe names cannot be applied.
         BusyError: if another process uses the output folder.
     """
@@ -119,13 +119,28 @@ def prepare(
     if workers is None:
         workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
     run_jobs = cluster.run_all if cluster else partial(run_all, workers=workers)
+    folder = path.with_name("data.partial").absolute()  # a cluster uses other folders
+    _check_own(path)
     with writing(path), locked(path.parent):
-        folder = path.with_name("data.partial").absolute()  # a cluster uses other folders
         _start_folder(folder, made_from)
         made = _Preparation(recipe, inputs, folder, run_jobs, strict).make(recipe_path)
         header = {"format": FORMAT, "made_from": made_from, "inactive_rules": inactive}
         _complete(folder, path, recipe, {**header, **made})
     return open_prepared(recipe)
+
+
+def _check_own(path: Path) -> None:
+    """Raises a CorpusError if `path`, which will be replaced, has no report, but contains something
+    that `prepare` has not written. A folder that it began to delete has only its own files."""
+    own = {"work", REPORT_FILE, PAGE_FILE, SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE}
+    own |= {f"{part}.arrow" for part in SPLITS}
+    names = sorted(each.name for each in path.iterdir()) if path.is_dir() else []
+    other = next((name for name in names if name not in own), None)
+    if other and REPORT_FILE not in names:
+        raise CorpusError(
+            f"{path}: contains {other}, which was not written by `prepare`, so it is not "
+            "overwritten. Choose another `output`."
+        )
 
 
 def _start_folder(folder: Path, made_from: dict[str, Any]) -> None:

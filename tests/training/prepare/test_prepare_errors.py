@@ -93,6 +93,17 @@ def test_an_output_below_a_file(
     assert (folder / "pairs.tsv").is_file()
 
 
+def test_an_output_in_which_other_data_lie(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = folder / "data" / "corpus.tsv"
+    own.parent.mkdir()
+    write_pairs(own, ENGLISH, FRENCH)
+    write_recipe("data/corpus.tsv", output=".")
+    assert "data: contains corpus.tsv, which was not written by `prepare`" in error_of(capsys)
+    assert own.is_file()
+
+
 def test_an_output_in_which_another_process_works(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
