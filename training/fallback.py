@@ -1,9 +1,9 @@
-"""The questions of a model that admits what it does not know, and the confidence that it needs.
+"""Known questions of a model with a fallback reply, and its confidence threshold.
 
-The threshold is found on the training split, which is all that a list of questions and answers has:
-answers are left out with all their questions, and the similarity of those to the nearest question
-that is left bounds the confidence of a reply that must not be given. On the other side, variants of
-the questions, as people type them, must be answered.
+The threshold is found on the training split, since a list of questions and answers has no other:
+answers are held out with all their questions, whose similarity to the nearest remaining question is
+the confidence of a reply that must be rejected. On the other hand, variants of the questions, as
+people type them, must be answered.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe
 from training.variants import OPENERS, Variant, vary
 
-#: Share of the left-out questions that get the fallback, even if the network gave them all the
-#: reply to the nearest question. It gives most of them another, so that more are refused: 92 % were
-#: at 80 %, see docs/benchmarks.md.
+#: Share of held-out questions that get the fallback, even if the network replied to all of them as
+#: to the nearest question. In practice it gives most of them another reply, so that more are
+#: rejected: 92 % instead of 80 %, see docs/benchmarks.md.
 MIN_REJECTED = 0.8
-#: Fewer are refused if more than this share of the variants of known questions would be too.
+#: Fewer are rejected if more than this share of the variants of known questions would be too.
 MAX_VARIANTS_REJECTED = 0.1
-#: Parts of the answers, each of which is left out once; questions that are compared in all.
+#: Number of folds of the answers, each held out once; total number of compared questions.
 FOLDS, MAX_COMPARED = 5, 1000
-#: The threshold where there is nothing to leave out.
-USUAL_CONFIDENCE = 0.5
-#: More questions would take long to load.
+#: The threshold if there is nothing to hold out.
+DEFAULT_CONFIDENCE = 0.5
+#: More questions would take too long to load.
 MAX_QUESTIONS = 20_000
 
 Pairs = Sequence[tuple[str, str]]
@@ -43,11 +43,12 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Fallback:
-    """What a model needs in order to admit that it does not know.
+    """Settings and files of a model with a fallback reply.
 
     Attributes:
-        search: the recipe's, with a `min_confidence` if there is a `fallback_reply`.
-        files: of the model folder, name -> contents.
+        search: search options of the recipe, with a `min_confidence` if there is a
+            `fallback_reply`.
+        files: files for the model folder, name -> contents.
         metrics: shares of questions that get the fallback, or the model's reply, in percent.
     """
 
@@ -66,7 +67,7 @@ class Fallback:
 
 def fallback_of(recipe: Recipe, corpus: PreparedCorpus) -> Fallback:
     """Collects the questions of the training split, and chooses `min_confidence` unless the recipe
-    has one. Without a `fallback_reply` there is nothing to do.
+    sets it. Without a `fallback_reply`, does nothing.
 
     Raises:
         CorpusError: if there are too many questions.
@@ -80,7 +81,7 @@ def fallback_of(recipe: Recipe, corpus: PreparedCorpus) -> Fallback:
             f"at most {MAX_QUESTIONS:,}. Leave it out."
         )
     pairs = _pairs_of(corpus)
-    unknown = list(_left_out(pairs))
+    unknown = list(_held_out_similarities(pairs))
     variants = list(_variants(pairs, next(iter(recipe.languages), "")))
     threshold = search.min_confidence
     if threshold is None:
@@ -108,16 +109,16 @@ def _pairs_of(corpus: PreparedCorpus) -> Pairs:
 
 def _threshold(unknown: Sequence[float], variants: Sequence[float]) -> float:
     if not unknown:
-        return USUAL_CONFIDENCE
+        return DEFAULT_CONFIDENCE
     # The least threshold in hundredths that is above the similarity of most unknown questions.
     refusing = np.floor(100 * np.quantile(unknown, MIN_REJECTED) + 1) / 100
     accepting = np.floor(100 * np.quantile(variants, MAX_VARIANTS_REJECTED)) / 100
     return float(min(refusing, accepting, 1.0))
 
 
-def _left_out(pairs: Pairs) -> Iterator[float]:
-    """Yields how similar questions are to the nearest one that has another answer and was not left
-    out with them."""
+def _held_out_similarities(pairs: Pairs) -> Iterator[float]:
+    """Yields the similarity of held-out questions to the nearest remaining one, which has another
+    answer."""
     answers = sorted({answer for _, answer in pairs})
     Random(0).shuffle(answers)
     compared = {pairs[i] for i in evenly_spaced(len(pairs), MAX_COMPARED).tolist()}
@@ -138,7 +139,7 @@ def _variants(pairs: Pairs, language: str) -> Iterator[float]:
 
 
 class _Nearest:
-    """Finds how similar a text is to the nearest of `pairs`, whatever its answer."""
+    """Similarity of a text to the nearest question of `pairs`, whatever its answer."""
 
     def __init__(self, pairs: Pairs) -> None:
         self._questions = KnownQuestions(pairs)

@@ -1,7 +1,7 @@
-"""Examples that models write: a student's targets by its teachers, sources by back-translation.
+"""Examples written by models: targets for distillation, and sources by back-translation.
 
-Both are files of lines that a recipe reads. A run that was killed goes on after the last chunk, if
-models, options and texts are the same.
+Both are line-based files that a recipe reads. A killed run resumes after the last chunk, if models,
+options and texts are the same.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from training.prepare.prepare import open_prepared
 from training.prepare.shards import Shard
 from training.recipe import Recipe
 
-#: Sources that are answered before their lines are written.
+#: Number of sources that are answered before their lines are written.
 CHUNK = 512
-#: Beam of a teacher, whose target is kept or chosen from.
+#: Beam size of a teacher.
 BEAM = 5
 
 Keep = Literal["likeliest", "closest"]
@@ -44,14 +44,14 @@ class Teacher:
 
     Attributes:
         generator: the model.
-        options: how it searches.
+        options: options of its search.
     """
 
     generator: Generator
     options: SearchOptions
 
     def answers(self, sources: Sequence[Turns]) -> list[list[str]]:
-        """Returns the texts of the beam for each source, the likeliest first."""
+        """Returns the texts of the beam for each source, likeliest first."""
         found = self.generator.generate(sources, self.options)
         return [[candidate.text for candidate in candidates] for candidates in found]
 
@@ -59,16 +59,15 @@ class Teacher:
 def distill(
     recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Keep = "likeliest"
 ) -> str:
-    """Writes the targets of a student: what its teachers answer to the sources of the training
-    part, each source once (Kim and Rush 2016, arXiv:1606.07947).
+    """Writes a student's targets: the answers of its teachers to the training sources, each source
+    once (Kim and Rush 2016, arXiv:1606.07947).
 
     Args:
-        recipe: of the teachers, whose prepared data have the sources.
+        recipe: recipe of the teachers, whose prepared data has the sources.
         teachers: model folders.
-        output: receives a line for each source: its turns and the target, with tabs between.
-        keep: `likeliest`: the best answer of each teacher, a line each where they differ;
-            `closest`: the one answer in all beams that is closest to the reference, by sentence
-            BLEU.
+        output: receives a line per source: its turns and the target, separated by tabs.
+        keep: `likeliest`: the best answer of each teacher, one line each if they differ; `closest`:
+            of all beams, the answer closest to the reference by sentence BLEU.
 
     Returns:
         a line that says what was written.
@@ -100,9 +99,9 @@ def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = Fals
 
     Args:
         model: a model folder of the opposite direction.
-        texts: a text a line.
-        output: receives a line for each: what the model makes of it, a tab, the text.
-        sample: whether the model draws its answer; more varied sources teach more from much text
+        texts: file with one text per line.
+        output: receives a line per text: the model's translation, a tab, the text.
+        sample: whether to sample the translation; with much text, more varied sources are better
             (Edunov et al. 2018, arXiv:1808.09381).
 
     Returns:
@@ -168,12 +167,12 @@ def _write(
     write: Callable[[Sequence[Row]], Iterator[str]],
     made_from: Iterable[str],
 ) -> int:
-    """Writes the lines of all rows, a chunk at a time, beside `output`, which appears when they are
-    complete. Returns the number of lines.
+    """Writes the lines of all rows, chunk by chunk, to a file next to `output`, which is renamed
+    when it is complete. Returns the number of lines.
 
-    The file beside it is named after `made_from`, so that no run goes on with the lines of another.
-    Each chunk ends with an empty line, so that a run that goes on knows how many are whole; they
-    are left out in the end.
+    The partial file is named after `made_from`, so that no run continues with the lines of another.
+    Each chunk ends with an empty line, so that a resumed run knows how many are complete; these
+    lines are removed at the end.
     """
     digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:8]
     partial = output.with_name(f"{output.name}.{digest}.partial")
@@ -202,7 +201,8 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _cut_after_last_chunk(partial: Path) -> int:
-    """Cuts a file after its last whole chunk, if it exists; returns the number of chunks."""
+    """Truncates a file after its last complete chunk, if it exists; returns the number of
+    chunks."""
     content = partial.read_bytes() if partial.exists() else b""
     whole = content.rfind(b"\n\n") + 2 if b"\n\n" in content else 0
     if whole != len(content):

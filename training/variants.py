@@ -1,4 +1,4 @@
-"""Variants of a message, as people type it: pure functions of a text and a random generator.
+"""Variants of a message as people type it: pure functions of a text and a random generator.
 
 A model that has read `How are you?` only with its question mark may answer `how are you` with
 something else. In training, a message is varied anew in each epoch.
@@ -15,16 +15,16 @@ Variant = Literal["case", "final_punctuation", "apostrophes", "openers", "typos"
 
 #: Probability that a kind of variation changes a message.
 RATE = 0.5
-#: The same of those that few messages have.
+#: The same for rare variations.
 RARE_RATE = 0.15
-#: What people begin a message with, by language.
+#: Words with which people begin a message, by language.
 OPENERS: dict[str, tuple[str, ...]] = {
     "de": ("hey, ", "also, ", "ja, ", "okay, ", "ach, ", "na ja, ", "hm, "),
     "en": ("hey, ", "so, ", "well, ", "ok, ", "oh, ", "um, ", "and ", "but "),
     "es": ("oye, ", "bueno, ", "pues ", "vale, ", "ah, ", "eh, "),
     "fr": ("hé, ", "alors, ", "bon, ", "ok, ", "ah, ", "euh, "),
 }
-#: Words of fewer letters get no typo: it would be another word.
+#: Shorter words get no typo, which would make another word.
 MIN_LETTERS = 4
 
 _FINAL = re.compile(r"[.!?…]+$")
@@ -37,8 +37,8 @@ def vary(text: str, variants: Sequence[Variant], language: str, draw: Random) ->
     Args:
         text: not empty.
         variants: kinds of variation, each of which may change it.
-        language: of the text, a code, for openers.
-        draw: the source of randomness.
+        language: language code of the text, for openers.
+        draw: random number generator.
     """
     for variant in sorted(variants):
         text = _VARIATIONS[variant](text, language, draw)

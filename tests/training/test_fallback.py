@@ -100,7 +100,7 @@ def test_one_answer_leaves_nothing_to_leave_out(tmp_path: Path) -> None:
     (tmp_path / "faq.tsv").write_text("Who?\tYou.\nWho is it?\tYou.\n")
     recipe = recipe_in(tmp_path)
     found = fallback_of(recipe, prepare(recipe, tmp_path / "faq.toml"))
-    assert found.search.min_confidence == fallback.USUAL_CONFIDENCE
+    assert found.search.min_confidence == fallback.DEFAULT_CONFIDENCE
     assert "left_out_questions_refused_at_least_percent" not in found.metrics
 
 

@@ -1,4 +1,4 @@
-"""Test sets, a model's answers to them, and the files that both are kept in."""
+"""Test sets, a model's answers to them, and the files that store both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TestSet:
     """Sources with their references.
 
     Attributes:
-        name: of its files.
+        name: name of its files.
         sources: turns of each source, oldest first.
         references: as the model's tokenizer would write them.
     """
@@ -52,7 +52,7 @@ class Answers:
 
 
 def examples_of(shard: Shard, part: str, generator: Generator, most: int) -> TestSet:
-    """Returns at most `most` examples of a part, evenly spaced."""
+    """Returns at most `most` examples of a split, evenly spaced."""
     chosen = evenly_spaced(len(shard), most).tolist()
     rules = generator.config.text
     return TestSet(
@@ -66,7 +66,7 @@ def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
     """Reads two line-aligned files. Turns of a dialogue are separated by tabs.
 
     Raises:
-        CorpusError: if one cannot be read, is empty, or they differ in length.
+        CorpusError: if one cannot be read or is empty, or they differ in length.
     """
     sources, references = ([line for _, line in read_lines(path)] for path in (source, target))
     if len(sources) != len(references):
@@ -85,25 +85,25 @@ def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
 
 
 def searches_of(own: SearchOptions) -> list[SearchOptions]:
-    """Returns greedy search, and the recipe's own unless it is the same; without re-ranking."""
+    """Returns greedy search, and the recipe's search unless it is the same; without re-ranking."""
     own = own.model_copy(update={"n_best": 1, "rerank_weight": 0.0})
     greedy = own.greedy()
     return [greedy] if own == greedy else [greedy, own]
 
 
 def answer(generator: Generator, sources: Sequence[Turns], options: SearchOptions) -> Answers:
-    """Answers each source by one search; a source without text by none."""
-    asked = [i for i, turns in enumerate(sources) if normalise(turns[-1])]
-    found = generator.generate([sources[i] for i in asked], options)
+    """Answers each source with one search; a source without text gets an empty answer."""
+    test_set = [i for i, turns in enumerate(sources) if normalise(turns[-1])]
+    found = generator.generate([sources[i] for i in test_set], options)
     texts = [""] * len(sources)
-    for i, candidates in zip(asked, found, strict=True):
+    for i, candidates in zip(test_set, found, strict=True):
         texts[i] = candidates[0].text
     name = "greedy" if options.beam_size == 1 else f"beam{options.beam_size}"
     return Answers("sampling" if options.temperature else name, tuple(texts))
 
 
 def write_answers(output: Path, test: TestSet, answered: Sequence[Answers]) -> None:
-    """Writes sources, references and answers, a line each, to `output/evaluation`.
+    """Writes sources, references and answers to `output/evaluation`, one per line.
 
     Raises:
         CorpusError: if they cannot be written.
@@ -122,10 +122,10 @@ def write_answers(output: Path, test: TestSet, answered: Sequence[Answers]) -> N
 
 
 def read_answers(output: Path, test: TestSet) -> list[Answers]:
-    """Reads the answers to a test set that another run has kept.
+    """Reads the answers of another run to a test set.
 
     Raises:
-        CorpusError: if it has none, or was asked something else.
+        CorpusError: if it has none, or answered another test set.
     """
     folder = output / FOLDER
     found = {

@@ -1,4 +1,4 @@
-"""The page of an evaluation: a self-contained HTML file for people. Its form is
+"""The page of an evaluation: a self-contained HTML file. Its template is
 `evaluation.html.jinja`."""
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from training.prepare.charts import lines
 from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe
 
-#: Groups of sources by length, rows of the tables of answers and of words.
+#: Number of groups of sources by length, and of rows in the tables of answers and words.
 LENGTH_GROUPS, SHOWN_ANSWERS, SHOWN_REPLIES, SHOWN_WORDS = 5, 100, 10, 40
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that a page shows.
+    """Contents of the page.
 
     Attributes:
-        recipe: of the run.
-        fingerprint: of its corpus.
-        asked: the test set.
-        answered: answers of each search, the recipe's own last.
+        recipe: recipe of the run.
+        fingerprint: fingerprint of its corpus.
+        test_set: the test set.
+        answered: answers of each search, the recipe's search last.
         metrics: name -> score.
         compared: baseline, system and their scores by a metric.
         history: scores of each epoch of the run.
-        unseen: words of the answers that no target of the training split has, with their numbers.
+        unseen: words of the answers that occur in no target of the training split, with counts.
     """
 
     recipe: Recipe
     fingerprint: str
-    asked: TestSet
+    test_set: TestSet
     answered: Sequence[Answers]
     metrics: Metrics
     compared: Sequence[tuple[str, str, Comparison]]
@@ -51,12 +51,12 @@ class Evaluation:
 
 
 def render_page(given: Evaluation) -> str:
-    """Builds the whole page, in HTML."""
+    """Renders the page as HTML."""
     is_reply = given.recipe.task == "reply"
     return _template().render(
         name=given.recipe.name,
-        asked=given.asked.name,
-        sources=len(given.asked.sources),
+        test_set=given.test_set.name,
+        sources=len(given.test_set.sources),
         fingerprint=given.fingerprint,
         metrics=given.metrics,
         compared=given.compared,
@@ -84,7 +84,7 @@ def _template() -> jinja2.Template:
 
 def _lengths(given: Evaluation) -> list[dict[str, Any]]:
     """Returns scores of groups of sources of about equal sizes, the shortest first."""
-    words = np.array([len(words_of(turns[-1])) for turns in given.asked.sources])
+    words = np.array([len(words_of(turns[-1])) for turns in given.test_set.sources])
     shares = np.linspace(0, 1, LENGTH_GROUPS, endpoint=False)
     borders = np.unique([*np.quantile(words, shares).astype(int), words.max() + 1])
     rows = []
@@ -99,7 +99,7 @@ def _lengths(given: Evaluation) -> list[dict[str, Any]]:
 
 def _score_of(given: Evaluation, answers: Answers, chosen: Sequence[int]) -> float:
     texts = [answers.texts[i] for i in chosen]
-    references = [given.asked.references[i] for i in chosen]
+    references = [given.test_set.references[i] for i in chosen]
     if given.recipe.task == "reply":
         return exact_match(texts, references)
     language = given.recipe.languages[-1] if given.recipe.languages else ""
@@ -117,8 +117,12 @@ def _curves(given: Evaluation) -> Markup | None:
 
 
 def _answers(given: Evaluation) -> list[list[str]]:
-    asked = given.asked
+    test_set = given.test_set
     return [
-        [" / ".join(asked.sources[i]), asked.references[i], *(a.texts[i] for a in given.answered)]
-        for i in evenly_spaced(len(asked.sources), SHOWN_ANSWERS).tolist()
+        [
+            " / ".join(test_set.sources[i]),
+            test_set.references[i],
+            *(a.texts[i] for a in given.answered),
+        ]
+        for i in evenly_spaced(len(test_set.sources), SHOWN_ANSWERS).tolist()
     ]

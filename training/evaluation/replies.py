@@ -1,5 +1,5 @@
-"""Scores of replies without a reference: whether they change with a full stop, repeat themselves,
-or hold words that nobody taught."""
+"""Scores of replies without a reference: robustness to punctuation and case, repetition, and words
+that do not occur in training."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from collections.abc import Callable, Iterable, Sequence
 from training.metrics import words_of
 from training.prepare.shards import Shard, evenly_spaced
 
-#: Messages whose variants are answered.
+#: Number of messages whose variants are answered.
 VARIED = 500
-#: Conversations that a model has with itself, and turns that it says in each.
+#: Number of conversations, and of the model's turns in each.
 CONVERSATIONS, TURNS = 40, 8
 
 _FINAL = re.compile(r"\s*[.!?…]+$")
 
-#: Answers a dialogue each.
+#: Answers each of several dialogues.
 AnswerAll = Callable[[Sequence[Sequence[str]]], Sequence[str]]
 
 
 def robustness(
     answer_all: AnswerAll, sources: Sequence[Sequence[str]], texts: Sequence[str]
 ) -> dict[str, float]:
-    """Returns the percentage of messages that get the same answer when they are typed otherwise.
+    """Returns the percentage of messages that get the same answer when they are typed differently.
 
     Args:
-        answer_all: the model.
+        answer_all: generates the answers.
         sources: turns of each source.
-        texts: its answers to them.
+        texts: answers to them.
     """
     chosen = evenly_spaced(len(sources), VARIED).tolist()
     found = {}
@@ -45,11 +45,11 @@ def robustness(
 
 
 def own_repeats(answer_all: AnswerAll, sources: Sequence[Sequence[str]]) -> float:
-    """Returns the percentage of turns that the model has said before in the same conversation, word
-    for word. In each conversation it answers messages of the test set, one after the other.
+    """Returns the percentage of the model's turns that repeat an earlier one of the same
+    conversation word for word. In each conversation it answers messages of the test set in turn.
 
     Args:
-        answer_all: the model.
+        answer_all: generates the answers.
         sources: turns of each source; their last ones are the messages.
     """
     messages = [turns[-1] for turns in sources]
@@ -67,7 +67,7 @@ def own_repeats(answer_all: AnswerAll, sources: Sequence[Sequence[str]]) -> floa
 
 
 def unseen_words(train: Shard, texts: Iterable[str]) -> dict[str, int]:
-    """Counts the words of `texts`, in lower case, that no target of the training split has."""
+    """Counts the lower-cased words of `texts` that occur in no target of the training split."""
     wanted = Counter(word for text in texts for word in _plain_words(text))
     for batch in train.batches():
         for text in batch["target_text"].to_pylist():
@@ -79,7 +79,7 @@ def unseen_words(train: Shard, texts: Iterable[str]) -> dict[str, int]:
 
 
 def commonest(texts: Sequence[str], most: int) -> list[tuple[str, int]]:
-    """Returns the most frequent texts with their numbers."""
+    """Returns the most frequent texts with their counts."""
     return Counter(texts).most_common(most)
 
 

@@ -46,9 +46,9 @@ from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe
 
-#: The most test examples that are answered; perplexity is computed on all.
+#: Maximum number of test examples that are answered; perplexity is computed on all.
 MAX_ANSWERS = 5000
-#: Answers that the card and the report show.
+#: Number of answers in the card and in the report.
 SAMPLES, REPORTED = 12, 50
 
 
@@ -61,18 +61,18 @@ def evaluate(
 ) -> str:
     """Scores the model that `fit` wrote, on the test split (else dev, else train) or on files.
 
-    Answers by greedy search and by the recipe's own are kept in `evaluation/`, with a page. Scores
-    of the test split go to the model's card and to `report.md`, and the recipe's search becomes the
-    default of the model.
+    Answers with greedy search and with the recipe's search are stored in `evaluation/`, with a
+    page. Scores of the test split go to the model card and to `report.md`, and the recipe's search
+    becomes the default of the model.
 
     Args:
-        recipe: of the run.
-        test: sources and references to answer instead, two line-aligned files.
-        against: `output` of another run, which has answered the same test set.
-        engine: that answers.
+        recipe: recipe of the run.
+        test: two line-aligned files with sources and references to use instead.
+        against: `output` of another run on the same test set.
+        engine: engine to use.
 
     Returns:
-        the scores, one a line, and a line for each comparison and warning.
+        the scores, one per line, and a line for each comparison and warning.
 
     Raises:
         CorpusError: if the model was trained on another corpus, or files do not fit.
@@ -83,22 +83,26 @@ def evaluate(
     folder, generator, name = _load(recipe, corpus, engine)
     part = next(part for part in ("test", "dev", "train") if len(corpus.part(part)))
     if test:
-        asked = read_test_set(*test, generator)
+        test_set = read_test_set(*test, generator)
     else:
-        asked = examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
-    answered = [answer(generator, asked.sources, options) for options in searches_of(recipe.search)]
-    write_answers(Path(recipe.output), asked, answered)
+        test_set = examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
+    answered = [
+        answer(generator, test_set.sources, options) for options in searches_of(recipe.search)
+    ]
+    write_answers(Path(recipe.output), test_set, answered)
     unseen = unseen_words(corpus.train, answered[-1].texts)
-    metrics = {**_scores(generator, asked, answered, unseen, recipe), "engine": name}
-    compared = _compare(asked, answered, against, recipe)
+    metrics = {**_scores(generator, test_set, answered, unseen, recipe), "engine": name}
+    compared = _compare(test_set, answered, against, recipe)
     warnings = []
     if not test:
-        metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], asked, recipe)
-        _write_report(folder.config.name, corpus, metrics, asked, answered, Path(recipe.output))
-        warnings = _warnings(part, metrics, answered[0].texts, asked.references)
+        metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], test_set, recipe)
+        _write_report(folder.config.name, corpus, metrics, test_set, answered, Path(recipe.output))
+        warnings = _warnings(part, metrics, answered[0].texts, test_set.references)
     history = read_history(Path(recipe.output) / "checkpoints" / CHECKPOINT_FILE)
     _write_page(
-        Evaluation(recipe, corpus.fingerprint, asked, answered, metrics, compared, history, unseen)
+        Evaluation(
+            recipe, corpus.fingerprint, test_set, answered, metrics, compared, history, unseen
+        )
     )
     lines = [f"{name}: {value}" for name, value in metrics.items()]
     return "\n".join([*lines, *(_describe(*each) for each in compared), *warnings])
@@ -107,7 +111,7 @@ def evaluate(
 def _load(
     recipe: Recipe, corpus: PreparedCorpus, engine: EngineName
 ) -> tuple[ModelFolder, Generator, EngineName]:
-    """Loads the model of a run, and names the engine that runs it.
+    """Loads the model of a run; returns it with the name of its engine.
 
     Raises:
         CorpusError: if it was trained on another corpus.
@@ -125,7 +129,7 @@ def _load(
 
 def _scores(
     generator: Generator,
-    asked: TestSet,
+    test_set: TestSet,
     answered: Sequence[Answers],
     unseen: dict[str, int],
     recipe: Recipe,
@@ -133,10 +137,12 @@ def _scores(
     metrics: Metrics = {}
     for answers in answered:
         if recipe.task == "reply":
-            found = _reply_scores(answers.texts, asked.references)
+            found = _reply_scores(answers.texts, test_set.references)
         else:
-            found = _translation_scores(answers.texts, asked.references, _language(recipe))
-        metrics |= {f"{asked.name}_{answers.search}_{name}": score for name, score in found.items()}
+            found = _translation_scores(answers.texts, test_set.references, _language(recipe))
+        metrics |= {
+            f"{test_set.name}_{answers.search}_{name}": score for name, score in found.items()
+        }
     if recipe.task == "reply":
         own, options = answered[-1], searches_of(recipe.search)[-1]
 
@@ -145,11 +151,11 @@ def _scores(
 
         words = max(1, sum(len(words_of(text)) for text in own.texts))
         found = {
-            **robustness(answer_all, asked.sources, own.texts),
-            "own_repeats_percent": own_repeats(answer_all, asked.sources),
+            **robustness(answer_all, test_set.sources, own.texts),
+            "own_repeats_percent": own_repeats(answer_all, test_set.sources),
             "unseen_words_percent": round(100.0 * sum(unseen.values()) / words, 3),
         }
-        metrics |= {f"{asked.name}_{own.search}_{name}": score for name, score in found.items()}
+        metrics |= {f"{test_set.name}_{own.search}_{name}": score for name, score in found.items()}
     return metrics
 
 
@@ -163,15 +169,15 @@ def _add_to_card(
     part: str,
     metrics: Metrics,
     own: Answers,
-    asked: TestSet,
+    test_set: TestSet,
     recipe: Recipe,
 ) -> Metrics:
-    """Writes all scores to the model's card, and returns them."""
+    """Writes all scores to the model card and returns them."""
     predicted = _prediction_scores(folder, corpus, part, recipe)
     metrics = {**folder.config.training["metrics"], **predicted, **metrics}
     samples = [
-        (" / ".join(asked.sources[i]), own.texts[i])
-        for i in evenly_spaced(len(asked.sources), SAMPLES)
+        (" / ".join(test_set.sources[i]), own.texts[i])
+        for i in evenly_spaced(len(test_set.sources), SAMPLES)
     ]
     fallback = fallback_of(recipe, corpus)
     write_scores(folder.path, folder.config, len(corpus.train), metrics, samples, fallback)
@@ -227,20 +233,20 @@ def _mean_words(texts: Sequence[str]) -> float:
 
 
 def _compare(
-    asked: TestSet, answered: Sequence[Answers], against: Path | None, recipe: Recipe
+    test_set: TestSet, answered: Sequence[Answers], against: Path | None, recipe: Recipe
 ) -> list[tuple[str, str, Comparison]]:
-    """Compares the recipe's own search with the greedy one, and with all that another run kept.
-    Returns the names of baseline and system, and their scores by each metric."""
+    """Compares the recipe's search with greedy search and with the answers of another run. Returns
+    the names of baseline and system with their scores by each metric."""
     own = answered[-1]
     baselines = [(each.search, each.texts) for each in answered[:-1]]
     if against:
         baselines += [
-            (f"{against} {each.search}", each.texts) for each in read_answers(against, asked)
+            (f"{against} {each.search}", each.texts) for each in read_answers(against, test_set)
         ]
     return [
         (name, own.search, found)
         for name, texts in baselines
-        for found in compare(texts, own.texts, asked.references, language=_language(recipe))
+        for found in compare(texts, own.texts, test_set.references, language=_language(recipe))
     ]
 
 
@@ -265,7 +271,7 @@ def _warnings(
 
 
 def _write_page(done: Evaluation) -> None:
-    place = Path(done.recipe.output) / FOLDER / f"{done.asked.name}.html"
+    place = Path(done.recipe.output) / FOLDER / f"{done.test_set.name}.html"
     with writing(place):
         place.write_text(render_page(done), encoding="utf-8")
 
@@ -274,18 +280,18 @@ def _write_report(
     model_name: str,
     corpus: PreparedCorpus,
     metrics: Metrics,
-    asked: TestSet,
+    test_set: TestSet,
     answered: Sequence[Answers],
     output: Path,
 ) -> None:
     header = ("source", "reference", *(answers.search for answers in answered))
     rows = [
         (
-            " / ".join(asked.sources[i]),
-            asked.references[i],
+            " / ".join(test_set.sources[i]),
+            test_set.references[i],
             *(answers.texts[i] for answers in answered),
         )
-        for i in evenly_spaced(len(asked.sources), REPORTED)
+        for i in evenly_spaced(len(test_set.sources), REPORTED)
     ]
     text = (
         f"# {model_name}: evaluation\n\n"

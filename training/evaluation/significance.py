@@ -1,4 +1,4 @@
-"""Comparison of answers to one test set: is a difference more than chance?"""
+"""Significance of the difference between two systems on one test set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sacrebleu.significance import PairedTest, Result
 
 from training.metrics import bleu_metric
 
-#: Test sets that are drawn from the one at hand.
+#: Number of resampled test sets.
 RESAMPLES = 1000
 
 
@@ -19,9 +19,9 @@ class Comparison:
     """Scores of two systems by one metric.
 
     Attributes:
-        metric: its name.
-        baseline, score: of the two systems.
-        p_value: probability of a difference as large if they were equally good.
+        metric: name of the metric.
+        baseline, score: scores of the two systems.
+        p_value: probability of a difference at least as large if both were equally good.
     """
 
     metric: str
@@ -38,7 +38,7 @@ def compare(
     Args:
         baseline, texts: answers of both systems.
         references: in the same order.
-        language: of the texts, a code or nothing.
+        language: language code of the texts, or empty.
     """
     test = PairedTest(
         [("baseline", list(baseline)), ("system", list(texts))],

@@ -1,1 +1,1 @@
-"""`new`: a recipe for files that nobody has described."""
+"""`new`: writes a recipe for given files."""

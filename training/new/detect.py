@@ -1,6 +1,6 @@
-"""Detection of formats: from a file's name and its first lines to the format of a source.
+"""Detection of formats: from the name and the first lines of a file to the format of a source.
 
-It tells what a file looks like. Whether it is that, its reader says (`survey.py`).
+It guesses what a file looks like; its reader decides whether that is right (`survey.py`).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from training.readers.chat_dates import STAMP
 from training.readers.discord import COLUMNS as DISCORD_COLUMNS
 from training.readers.tables import SEPARATED_LINES, separator_of
 
-#: Bytes of a file, and lines of them, that are looked at.
+#: Number of bytes of a file, and of lines in them, that are inspected.
 HEAD_BYTES, HEAD_LINES = 64 * 1024, 200
 #: Share of the lines that must look alike.
-MOST, SOME = 0.8, 0.1
+MIN_SHARE, SOME_SHARE = 0.8, 0.1
 
-#: Formats that a suffix names.
+#: Formats that follow from the suffix.
 _BY_SUFFIX: dict[str, Format] = {
     **dict.fromkeys(FORMATS["subtitles"].suffixes, "subtitles"),
     **dict.fromkeys(FORMATS["yaml"].suffixes, "yaml"),
@@ -39,7 +39,7 @@ _BY_SUFFIX: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
-#: Names of columns with a message and its reply, or a source and its target, the best first.
+#: Names of columns with message and reply, or source and target, best first.
 _COLUMN_PAIRS = (
     ("question", "answer"),
     ("message", "reply"),
@@ -48,8 +48,8 @@ _COLUMN_PAIRS = (
     ("input", "output"),
     ("context", "response"),
 )
-#: A second column of text has at least this share of the letters of the first, and letters in this
-#: share of its rows.
+#: Minimum number of letters in a second text column, as a share of the first, and minimum share of
+#: its rows that contain letters.
 SECOND_COLUMN = 0.5
 _CONVERSATION = re.compile(r"(dialog|convers|thread|talk|scene|session).*id", re.IGNORECASE)
 _PAIR_OF_LANGUAGES = re.compile(r"(?:^|[.-])([a-z]{2,3})-([a-z]{2,3})(?:\.txt)?\.zip$")
@@ -61,12 +61,12 @@ Predicate = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Detected:
-    """A format, with the keys that a source of it needs.
+    """A format, with the keys that its source needs.
 
     Attributes:
-        format: of the file.
-        columns: of a table.
-        group_column: of a table with a turn in each row.
+        format: format of the file.
+        columns: columns of a table.
+        group_column: grouping column of a table with one turn per row.
         languages: codes in the file, for a format that needs them.
     """
 
@@ -77,8 +77,8 @@ class Detected:
 
 
 def detect(path: Path) -> Detected | None:
-    """Returns the format that a file, or what an archive contains, looks like; None if it looks
-    like none, as a picture or a licence.
+    """Returns the likely format of a file or of the contents of an archive; None if there is none,
+    as for a picture or a licence.
 
     Raises:
         CorpusError: if it cannot be read.
@@ -102,7 +102,7 @@ def detect(path: Path) -> Detected | None:
 
 
 def head_of(path: Path) -> list[str]:
-    """Returns the first lines of a text file, without empty ones; none if it is no text.
+    """Returns the first non-empty lines of a text file; none if it is not text.
 
     Raises:
         CorpusError: if it cannot be read.
@@ -144,19 +144,23 @@ def _detect_xml(text: str) -> Detected | None:
 
 
 def _detect_lines(lines: list[str], name: str) -> Detected | None:
-    """Returns the format of a text file by its lines."""
+    """Returns the format of a text file, judged by its lines."""
     kinds: tuple[tuple[Format, float, float], ...] = (
-        ("cornell", _share(lines, lambda line: line.count(" +++$+++ ") >= 3), MOST),
-        ("scan", _share(lines, lambda line: line.startswith("IN: ") and " OUT: " in line), MOST),
+        ("cornell", _share(lines, lambda line: line.count(" +++$+++ ") >= 3), MIN_SHARE),
+        (
+            "scan",
+            _share(lines, lambda line: line.startswith("IN: ") and " OUT: " in line),
+            MIN_SHARE,
+        ),
         ("whatsapp", _share(lines, lambda line: bool(_CHAT_LINE.match(line))), 0.5),
-        ("conversations", _share(lines, lambda line: line.startswith("> ")), SOME),
+        ("conversations", _share(lines, lambda line: line.startswith("> ")), SOME_SHARE),
     )
     for kind, share, least in kinds:
         if share >= least:
             return Detected(kind)
     if name.endswith(".csv"):
         return _detect_table(lines)
-    if _share(lines, lambda line: "\t" in line) >= MOST:
+    if _share(lines, lambda line: "\t" in line) >= MIN_SHARE:
         return _detect_table(lines) if name.endswith(".tsv") and _has_names(lines) else _TABBED
     is_text = Path(name).suffix in (*FORMATS["lines"].suffixes, "") or language_of(Path(name))
     return Detected("lines") if is_text else None
@@ -166,7 +170,7 @@ _TABBED = Detected("exchanges")
 
 
 def language_of(path: Path) -> str:
-    """Returns the code that a file's name ends in (`train.de`), if it is one of a language."""
+    """Returns the language code at the end of a file's name (`train.de`), if there is one."""
     code = Path(plain_name(path)).suffix.removeprefix(".")
     return code if 2 <= len(code) <= 3 and can_identify(code) else ""
 
@@ -177,7 +181,8 @@ def _has_names(lines: list[str]) -> bool:
 
 
 def _detect_table(lines: list[str]) -> Detected | None:
-    """Returns the two columns of a table with the names of a pair, or else with most text."""
+    """Returns the two columns of a table with the names of a pair, else those with the most
+    text."""
     separator = separator_of(lines[:SEPARATED_LINES])
     rows = [row for row in csv.reader(lines, delimiter=separator) if row]
     names = [name.strip() for name in rows[0]]

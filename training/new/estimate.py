@@ -1,5 +1,5 @@
-"""Estimate of the time that a new recipe takes here, before there is a corpus: a few steps of its
-network, measured."""
+"""Estimate of the time that a new recipe takes on this machine, before there is a corpus, by
+measuring a few steps of its network."""
 
 from __future__ import annotations
 
@@ -23,32 +23,33 @@ from training.new.proposal import PIECES_PER_WORD
 from training.new.survey import Survey
 from training.recipe import Recipe, TrainingPrecision
 
-#: Examples that `prepare` reads in a second, and the seconds that all commands need at least.
+#: Examples that `prepare` reads per second, and the minimum time of all commands in seconds.
 PREPARED_PER_SECOND, MIN_SECONDS = 4000.0, 60.0
-#: Share of the epochs that a run takes: it ends when dev no longer improves, or all is learnt.
+#: Share of the epochs that a run takes: it ends when dev stops improving or everything is learnt.
 EPOCHS_TAKEN = 0.8
 HALF_PRECISION: TrainingPrecision = "mixed_bfloat16"
-#: A run of fewer seconds is not worth another measurement; half precision has to save a tenth.
+#: Minimum time of a run for which half precision is measured too, and the share of the time in
+#: float32 below which it is chosen.
 WORTH_CHOOSING_SECONDS, WORTH_CHANGING = 300.0, 0.9
-#: Steps that compile, and steps that are measured.
+#: Number of steps for compilation, and of measured steps.
 WARM_UP_STEPS, MEASURED_STEPS = 2, 6
-#: How often a step is compiled: for each shape of batches; TensorFlow takes a size as variable from
-#: its second value on, so that it has all of them after three batches.
+#: Number of compilations of a step: one per batch shape. TensorFlow treats a size as variable from
+#: its second value on, which covers all shapes after three batches.
 COMPILATIONS = TARGET_LENGTHS * SOURCE_LENGTHS if COMPILES_STEPS else 3
 #: Share of a batch that is not padding.
-FILLED = 0.8
+FILL_SHARE = 0.8
 
 
 def choose_precision(recipe: Recipe, found: Survey) -> tuple[TrainingPrecision, float]:
-    """Returns the precision in which `recipe` trains faster on this machine, and about how many
+    """Chooses the precision in which `recipe` trains faster on this machine, and estimates how many
     seconds all commands then take.
 
-    Trains its network for some steps. Half precision pays on GPUs and on processors that multiply
-    matrices in it.
+    Trains its network for a few steps. Half precision is faster on GPUs and on processors that
+    multiply matrices in it.
 
     Args:
-        recipe: in float32.
-        found: its sources.
+        recipe: the recipe, in float32.
+        found: the survey of its sources.
     """
     seconds = _estimate_seconds(recipe, found)
     if seconds < WORTH_CHOOSING_SECONDS:
@@ -83,7 +84,7 @@ def _options_of(recipe: Recipe, tokens: int) -> SizedFitConfig:
     return sized_for(
         recipe.fit,
         tokens,
-        lambda batch_tokens: max(1, round(tokens / (FILLED * batch_tokens))),
+        lambda batch_tokens: max(1, round(tokens / (FILL_SHARE * batch_tokens))),
         by_heart=not recipe.corpus.dev_fraction,
     )
 
@@ -104,14 +105,14 @@ def _mean_tokens(texts: list[str]) -> int:
 def _seconds_to_train(
     config: NetworkConfig, options: SizedFitConfig, source_len: int, target_len: int, tokens: float
 ) -> float:
-    """Trains a new network on random tokens for some steps, and returns how long it would take on
-    so many target tokens.
+    """Trains a new network on random tokens for a few steps, and returns the time that `tokens`
+    target tokens take.
 
     Args:
-        config: the network.
-        options: of its training.
-        source_len, target_len: tokens of a typical example.
-        tokens: target tokens, without padding.
+        config: configuration of the network.
+        options: options of its training.
+        source_len, target_len: numbers of tokens of a typical example.
+        tokens: number of target tokens, without padding.
     """
     with _precision(options.precision):
         network = TokenSeq2Seq(config)
@@ -127,12 +128,12 @@ def _seconds_to_train(
     _train(network, batch, MEASURED_STEPS)
     seconds = (time.perf_counter() - compiled) / MEASURED_STEPS
     compile_seconds = max(0.0, compiled - began - WARM_UP_STEPS * seconds)
-    return COMPILATIONS * compile_seconds + seconds * tokens / (FILLED * batch.labels.size)
+    return COMPILATIONS * compile_seconds + seconds * tokens / (FILL_SHARE * batch.labels.size)
 
 
 @contextmanager
 def _precision(name: str) -> Iterator[None]:
-    """Builds layers in this precision."""
+    """Sets the precision of layers built in this context."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

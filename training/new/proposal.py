@@ -1,8 +1,8 @@
-"""Sizes that fit an amount of data: vocabulary, network, regularisation, epochs, search.
+"""Settings for an amount of data: vocabulary, network, regularisation, epochs, search.
 
-A small corpus wants few pieces, a small network and much noise, for many epochs; a large one the
-opposite (Sennrich and Zhang 2019, arXiv:1905.11901, for translation). The numbers follow that paper
-and runs on Multi30k; nobody has searched them.
+A small corpus needs few pieces, a small network, strong regularisation and many epochs; a large one
+the opposite (Sennrich and Zhang 2019, arXiv:1905.11901, for translation). The numbers follow that
+paper and runs on Multi30k; they have not been tuned.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from training.cleaning.languages import scripts_of
 from training.metrics import words_of
 from training.new.survey import Survey
 
-#: Questions and answers of one's own: fewer are learnt by heart.
+#: A list of fewer questions and answers is learnt by heart.
 MAX_BY_HEART = 2000
-#: Share of the questions of such a list that come once.
+#: Minimum share of questions in such a list that occur once.
 DISTINCT_SHARE = 0.9
-#: The reply of such a model where it does not know, by language.
+#: The fallback reply of such a model, by language.
 FALLBACK_REPLIES = {
     "de": "Das weiß ich leider nicht.",
     "en": "I'm sorry, I don't know that.",
     "es": "Lo siento, eso no lo sé.",
     "fr": "Désolé, je ne le sais pas.",
 }
-#: Number of examples in the languages of a bundled model below which that model is fine-tuned.
+#: Fewer examples in the languages of a bundled model fine-tune that model.
 MAX_FINE_TUNED = 100_000
 #: For translations only; replies are uncertain enough.
 LABEL_SMOOTHING = 0.1
-#: Pieces of a word, roughly: to guess how many tokens a text has.
+#: Approximate number of pieces per word, to estimate the number of tokens of a text.
 PIECES_PER_WORD = 1.4
-#: Share of the examples that may be longer than the limit of tokens, and what limits there are.
+#: Maximum share of examples above the token limit, and the available limits.
 LONGER_SHARE, TOKEN_LIMITS = 0.02, (64, 128, 256)
 
 
@@ -44,12 +44,12 @@ class Size:
     """Settings for up to a number of examples.
 
     Attributes:
-        examples: the most.
-        vocab_size: pieces.
-        units: embedding, encoder (each direction) and decoder.
-        dropout: for translation; replies, which are less certain, want less.
-        epochs: for translation, and for replies.
-        learning_rate: peak.
+        examples: maximum number of examples.
+        vocab_size: number of pieces.
+        units: units of embedding, encoder (per direction) and decoder.
+        dropout: for translation; replies, which are less predictable, need less.
+        epochs: for translation and for replies.
+        learning_rate: peak learning rate.
     """
 
     examples: float
@@ -67,17 +67,17 @@ SIZES = (
     Size(500_000, 8000, (256, 256, 512), 0.2, (10, 5), 0.001),
     Size(float("inf"), 16_000, (384, 384, 768), 0.1, (5, 3), 0.001),
 )
-#: Of the dropout for translation.
+#: Dropout for replies, as a share of that for translation.
 REPLY_DROPOUT = 0.5
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Sections of a recipe, and why they are so.
+    """Sections of a recipe, and the reason for them.
 
     Attributes:
         kind: what the recipe does, in a sentence.
-        start_from: a model folder, or nothing.
+        start_from: a model folder, or empty.
         corpus, tokenizer, network, fit, search: keys of these sections.
     """
 
@@ -91,7 +91,7 @@ class Proposal:
 
 
 def propose(found: Survey) -> Proposal:
-    """Returns the settings that fit what a survey has found."""
+    """Returns settings that suit the result of a survey."""
     limits = _limits_of(found)
     if found.task == "reply":
         if _is_list_of_answers(found):
@@ -161,7 +161,7 @@ def _translator_of(found: Survey) -> str:
 
 
 def _fallback(found: Survey) -> dict[str, str]:
-    """Returns the reply where a model does not know, in the language of the replies."""
+    """Returns the fallback reply in the language of the replies."""
     reply = FALLBACK_REPLIES.get(next(iter(found.languages), ""))
     return {"fallback_reply": reply} if reply else {}
 
@@ -173,8 +173,8 @@ def _search_of(task: Task, most_tokens: int) -> dict[str, Any]:
 
 
 def _is_list_of_answers(found: Survey) -> bool:
-    """Tells whether these are somebody's own questions and answers: few, no conversation, and one
-    answer to each."""
+    """Tells whether the examples are a list of questions and answers: few, no conversations, and
+    one answer to each."""
     is_single = all(len(example.source) == 1 for example in found.sample)
     questions = {example.source[-1].lower() for example in found.sample}
     is_certain = len(questions) >= DISTINCT_SHARE * len(found.sample)
@@ -182,7 +182,7 @@ def _is_list_of_answers(found: Survey) -> bool:
 
 
 def _limits_of(found: Survey) -> dict[str, int]:
-    """Returns limits of tokens which few examples exceed."""
+    """Returns token limits that few examples exceed."""
     sides = {
         "max_source_tokens": [example.source[-1] for example in found.sample],
         "max_target_tokens": [example.target for example in found.sample],
@@ -198,7 +198,7 @@ def _limit_of(texts: list[str]) -> int:
 
 
 def _share_a_script(languages: tuple[str, ...]) -> bool:
-    """Tells whether source and target can share pieces: letters of one are letters of the other."""
+    """Tells whether source and target can share pieces, because their languages share a script."""
     if len(languages) != 2:
         return True
     source, target = languages

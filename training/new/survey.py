@@ -1,4 +1,4 @@
-"""Survey of files: which sources they are, in which languages, and how much they hold."""
+"""Survey of files: their formats, their languages and the number of their examples."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from training.prepare.inputs import Input, find_inputs, pieces_of, total_bytes
 from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe, SourceConfig
 
-#: Files of a folder that are looked at to learn its formats, and of those to learn encodings.
-LOOKED_AT, DECODED = 200, 20
-#: Examples of a source that are read; more are estimated by its size.
+#: Number of files in a folder that are inspected for formats, and for encodings.
+INSPECTED_FILES, DECODED_FILES = 200, 20
+#: Number of examples of a source that are read; the rest is estimated from its size.
 MAX_READ = 300_000
-#: Examples that are kept to measure lengths and languages.
+#: Number of examples that are kept to measure lengths and languages.
 SAMPLED = 4000
-#: Texts of a side whose language is identified.
+#: Number of texts per side whose language is identified.
 IDENTIFIED = 300
-#: What to do with files of other kinds, by their suffix.
-_TO_DO = {
+#: Advice for files of other formats, by suffix.
+_ADVICE = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as .csv"),
     **dict.fromkeys(
         (".docx", ".doc", ".odt", ".rtf", ".pdf", ".epub", ".html", ".htm", ".md"),
-        "Save its text as .txt with a turn a line, or as .tsv with a pair a line",
+        "Save its text as .txt with one turn per line, or as .tsv with one pair per line",
     ),
-    **dict.fromkeys((".7z", ".rar", ".bz2"), "Unpack it, and name its files or folder"),
+    **dict.fromkeys((".7z", ".rar", ".bz2"), "Unpack it and pass its files or folder"),
     **dict.fromkeys((".po", ".xlf", ".xliff", ".sdlxliff"), "Export it as .tmx"),
-    ".json": "Save it as an array of records, or as .jsonl with a record a line",
+    ".json": "Save it as an array of records, or as .jsonl with one record per line",
 }
-#: Least probability of a text's language, and least share of the texts in the language of most.
+#: Minimum probability of a text's language, and minimum share of texts in the main language.
 MIN_CERTAINTY, MIN_SHARE = 0.5, 0.5
 
 
@@ -52,14 +52,14 @@ class Source:
 
     Attributes:
         config: source of a recipe.
-        files: number of its files.
-        size: of these, in bytes, unpacked.
-        encodings: those that its files are in, the most frequent first.
-        examples: number of them; an estimate if `is_estimate`.
-        faults: number of records that could not be read.
-        fault: the first of them.
+        files: number of files.
+        size: unpacked size of the files in bytes.
+        encodings: encodings of the files, most frequent first.
+        examples: number of examples; an estimate if `is_estimate`.
+        faults: number of unreadable records.
+        fault: the first of these.
         sample: some examples.
-        languages: of source and target, as far as they are known.
+        languages: languages of source and target, as far as known.
     """
 
     config: SourceConfig
@@ -74,7 +74,7 @@ class Source:
     languages: tuple[str, str]
 
     @property
-    def says_two_languages(self) -> bool:
+    def is_bilingual(self) -> bool:
         """Tells whether sources and targets are in two known languages."""
         source, target = self.languages
         return bool(source and target) and not same_language(source, target)
@@ -82,13 +82,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Survey:
-    """All that is known of some files.
+    """Result of a survey.
 
     Attributes:
-        task: that they can train.
-        languages: of source and target, or one for replies; empty if unknown.
-        sources: as a recipe names them.
-        left_out: those that cannot train the task.
+        task: task that can be trained on the files.
+        languages: languages of source and target, or one for replies; empty if unknown.
+        sources: sources for a recipe.
+        left_out: sources that cannot train the task.
     """
 
     task: Task
@@ -108,20 +108,20 @@ class Survey:
 
 
 def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[str, ...]) -> Survey:
-    """Looks at files.
+    """Inspects files.
 
     Args:
         paths: files, folders, globs or archives.
-        task: what a model is to do; None: what the files look like.
-        languages: codes of source and target, or one for replies; empty: those of the texts.
+        task: task of the model; None: guessed from the files.
+        languages: codes of source and target, or one for replies; empty: detected.
 
     Raises:
         CorpusError: if nothing in them can be read, or not for this task.
     """
-    looked_at = [_look(config) for config in _sources_of(paths, languages)]
-    found = [source for source in looked_at if source.examples]
+    inspected = [_inspect(config) for config in _sources_of(paths, languages)]
+    found = [source for source in inspected if source.examples]
     if not found:
-        raise CorpusError(_describe_nothing(paths, looked_at))
+        raise CorpusError(_describe_nothing(paths, inspected))
     if task is None:
         task = _task_of(found)
     fitting = [_for_task(source, task) for source in found]
@@ -134,18 +134,18 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     return Survey(
         task,
         languages,
-        tuple(_turned(source, task, languages) for source in usable),
+        tuple(_swap_if_reversed(source, task, languages) for source in usable),
         tuple(source for source in fitting if source not in usable),
     )
 
 
-def _describe_nothing(paths: Sequence[str], looked_at: Sequence[Source]) -> str:
+def _describe_nothing(paths: Sequence[str], inspected: Sequence[Source]) -> str:
     """Describes why no example was found, and what to do."""
-    reasons = [f"{each.fault.origin}: {each.fault.reason}" for each in looked_at if each.fault]
+    reasons = [f"{each.fault.origin}: {each.fault.reason}" for each in inspected if each.fault]
     for path in paths:
-        reasons += [todo for suffix, todo in _TO_DO.items() if path.lower().endswith(suffix)]
+        reasons += [advice for suffix, advice in _ADVICE.items() if path.lower().endswith(suffix)]
     reason = reasons[0] if reasons else "docs/train.md shows each format"
-    return f"{', '.join(paths)}: no file of a known format holds an example. {reason}."
+    return f"{', '.join(paths)}: no file of a known format contains an example. {reason}."
 
 
 def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig]:
@@ -163,10 +163,10 @@ def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[So
 
 
 def _sides_of(files: Sequence[Path], languages: tuple[str, ...]) -> list[list[str]]:
-    """Returns the line-aligned files whose names differ in a code of a language alone.
+    """Returns the line-aligned files whose names differ only in a language code.
 
     Raises:
-        CorpusError: if there are more than two of a name, and `languages` do not choose.
+        CorpusError: if a name occurs in more than two languages, and `languages` does not choose.
     """
     by_name: dict[Path, list[Path]] = {}
     for file in files:
@@ -184,9 +184,10 @@ def _sides_of(files: Sequence[Path], languages: tuple[str, ...]) -> list[list[st
 def _sources_by_format(
     path: str, files: Sequence[Path], languages: tuple[str, ...]
 ) -> Iterator[SourceConfig]:
-    """Yields `path` for each format that some of its files have and no suffix of which another one
-    has; else each file."""
-    formats, named = _formats_of([files[i] for i in evenly_spaced(len(files), LOOKED_AT)]), []
+    """Yields `path` once for each format found in it whose suffixes no other of these formats has;
+    for the other formats, yields each file."""
+    shown = [files[i] for i in evenly_spaced(len(files), INSPECTED_FILES)]
+    formats, named = _formats_of(shown), []
     for form, (detected, members) in formats.items():
         suffixes = FORMATS[form].suffixes
         others = {each for other in formats if other != form for each in FORMATS[other].suffixes}
@@ -197,14 +198,15 @@ def _sources_by_format(
             yield _config_of(detected, path, languages)
         else:
             named.append(form)
-    if named and len(files) > LOOKED_AT:
+    if named and len(files) > INSPECTED_FILES:
         formats = _formats_of(files)
     for detected, members in map(formats.__getitem__, named):
         yield from (_config_of(detected, str(file), languages) for file in members)
 
 
 def _formats_of(files: Sequence[Path]) -> dict[Format, tuple[Detected, list[Path]]]:
-    """Returns the formats of some files, with the first file's keys and all files of each."""
+    """Returns the formats of some files, each with the result for its first file and all its
+    files."""
     formats: dict[Format, tuple[Detected, list[Path]]] = {}
     for file in files:
         if detected := detect(file):
@@ -233,7 +235,7 @@ def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> Sou
     return SourceConfig.parse(values, where=path)
 
 
-def _look(config: SourceConfig) -> Source:
+def _inspect(config: SourceConfig) -> Source:
     """Reads a source."""
     [given] = find_inputs(_recipe_of(config), Path("recipe.toml"))
     draw, sample = Random(0), list[Example]()
@@ -293,7 +295,7 @@ def _encodings_of(given: Input) -> tuple[str, ...]:
     """Returns the encodings of some files of a format that may be in any."""
     if given.source.format not in ("subtitles", "subtitle-pairs"):
         return ()
-    files = [given.files[i] for i in evenly_spaced(len(given.files), DECODED)]
+    files = [given.files[i] for i in evenly_spaced(len(given.files), DECODED_FILES)]
     counts = Counter(_encoding_of(file) for file in files)
     return tuple(name for name, _ in counts.most_common() if name)
 
@@ -321,7 +323,7 @@ def _task_of(sources: Sequence[Source]) -> Task:
     for source in sources:
         tasks = FORMATS[_for_task(source, "translate").config.format].tasks
         can_reply = "reply" in FORMATS[source.config.format].tasks
-        is_bilingual = "translate" in tasks and (source.says_two_languages or not can_reply)
+        is_bilingual = "translate" in tasks and (source.is_bilingual or not can_reply)
         counts["translate" if is_bilingual else "reply"] += source.examples
     return counts.most_common(1)[0][0]
 
@@ -329,7 +331,7 @@ def _task_of(sources: Sequence[Source]) -> Task:
 def _for_task(source: Source, task: Task) -> Source:
     """Returns a source of lines with tabs as pairs, if it is to be translated."""
     if task == "translate" and source.config.format == "exchanges":
-        return _look(source.config.model_copy(update={"format": "pairs"}))
+        return _inspect(source.config.model_copy(update={"format": "pairs"}))
     return source
 
 
@@ -342,7 +344,7 @@ def _languages_of(sources: Sequence[Source], task: Task) -> tuple[str, ...]:
     return (largest.languages[1],) if largest.languages[1] else ()
 
 
-def _turned(source: Source, task: Task, languages: tuple[str, ...]) -> Source:
+def _swap_if_reversed(source: Source, task: Task, languages: tuple[str, ...]) -> Source:
     """Returns a source that is swapped if its sides are in the other order."""
     if task != "translate" or len(languages) != 2 or source.config.languages:
         return source

@@ -1,4 +1,4 @@
-"""A recipe as a TOML file, with what was found as comments."""
+"""A recipe as a TOML file, with the result of the survey as comments."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from training.recipe import SourceConfig
 
 
 def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> str:
-    """Returns a recipe for what was found.
+    """Returns a recipe for surveyed files.
 
     Args:
-        name: of the model.
-        output: the folder that the recipe writes to.
+        name: name of the model.
+        output: output folder of the recipe.
         found: the sources.
         proposal: the settings.
     """
@@ -37,7 +37,7 @@ def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> st
 
 
 def describe(source: Source) -> str:
-    """Describes what a source holds, in one line."""
+    """Describes the contents of a source in one line."""
     about = "about " if source.is_estimate else ""
     parts = [f"{source.files:,} file{'s' if source.files != 1 else ''}", _size(source.size)]
     parts += [", ".join(source.encodings)] if source.encodings else []
@@ -48,7 +48,7 @@ def describe(source: Source) -> str:
 
 
 def name_of(path: str) -> str:
-    """Returns a name for what is made of a path: its last part, in letters that a name may have."""
+    """Returns a name derived from the last part of a path, in characters that a name may have."""
     stem = Path(path.split("*")[0].rstrip("/")).name.split(".")[0] or "model"
     return "".join(each if each.isalnum() or each in "_-" else "-" for each in stem)
 

@@ -24,15 +24,15 @@ _OTHER_REASONS = {
     "empty": "a side without any text",
     "source too long": "more tokens than corpus.max_source_tokens",
     "target too long": "more tokens than corpus.max_target_tokens",
-    "also in train": "an exchange that train has too",
-    "also in dev": "an example that dev has too",
-    "also in test": "an example that test has too",
+    "also in train": "an exchange that also occurs in train",
+    "also in dev": "an example that also occurs in dev",
+    "also in test": "an example that also occurs in test",
 }
 _HOW = {
-    "given": "Each part was given by its sources; nothing was drawn.",
-    "fractions": "Drawn by conversation, film or source sentence, as many as the fractions say.",
-    "groups": "Drawn by conversation, film or source sentence, more of them than the fractions "
-    "say, so that dev and test can be scored.",
+    "given": "The sources set their splits; nothing was drawn.",
+    "fractions": "Drawn by conversation, film or source sentence, in the given fractions.",
+    "groups": "Drawn by conversation, film or source sentence, but more than the given "
+    "fractions, so that dev and test are large enough to score.",
     "stretches": "Drawn within conversations, films or sources, since there are too few of them: "
     "the last examples are held out. Scores are better than on another film.",
 }

@@ -14,7 +14,7 @@ def page_of(task: str, sources: list[str], texts: list[str], **changes: Any) -> 
     values = {"name": "a", "task": task, "output": "a"}
     corpus = {"sources": [{"format": form, "path": "a.tsv"}]}
     recipe = Recipe.parse({**values, "corpus": corpus}, where="test")
-    asked = TestSet("test", tuple((source,) for source in sources), tuple(texts))
+    test_set = TestSet("test", tuple((source,) for source in sources), tuple(texts))
     given: dict[str, Any] = {
         "metrics": {"engine": "onnx"},
         "compared": [],
@@ -23,7 +23,7 @@ def page_of(task: str, sources: list[str], texts: list[str], **changes: Any) -> 
         **changes,
     }
     answered = [Answers("greedy", tuple(texts))]
-    return render_page(Evaluation(recipe, "0" * 64, asked, answered, **given))
+    return render_page(Evaluation(recipe, "0" * 64, test_set, answered, **given))
 
 
 def test_sources_are_grouped_by_length() -> None:

@@ -118,13 +118,13 @@ def test_files_of_other_kinds_are_told_what_to_do(
     tmp_path: Path, name: str, content: str, reason: str
 ) -> None:
     (tmp_path / name).write_text(content)
-    with pytest.raises(CorpusError, match=f"holds an example. .*{reason}"):
+    with pytest.raises(CorpusError, match=f"contains an example. .*{reason}"):
         survey([str(tmp_path / name)], languages=())
 
 
 def test_files_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one line\n")
-    with pytest.raises(CorpusError, match="no file of a known format holds an example"):
+    with pytest.raises(CorpusError, match="no file of a known format contains an example"):
         survey([str(tmp_path)], languages=())
 
 

@@ -81,8 +81,8 @@ def test_the_page_tells_counts_reasons_samples_and_places(content: str) -> None:
         "Before you train",
         "examples to train on",
         "dev has",
-        "Look",
-        "What parts had in common",
+        "Details",
+        "Examples in two splits",
         "we see <b>a</b> & more",
     ):
         assert said in text, said
@@ -98,13 +98,13 @@ def test_every_link_has_its_section(content: str) -> None:
 
 def test_what_cannot_be_read_comes_before_the_samples(content: str) -> None:
     titles = re.findall(r"<h2[^>]*>([^<]+)</h2>", content)
-    assert titles[0] == "Records that could not be read"
-    assert titles[-2:] == ["Samples that were kept", "Samples that were left out"]
+    assert titles[0] == "Unreadable records"
+    assert titles[-2:] == ["Kept samples", "Dropped samples"]
     assert content.index('class="verdict amber"') < content.index("<h2")
 
 
 def test_what_parts_have_in_common_is_folded_up_if_it_is_nothing(content: str) -> None:
-    assert "<details><summary>What parts had in common <span>0</span>" in content
+    assert "<details><summary>Examples in two splits <span>0</span>" in content
 
 
 @pytest.mark.parametrize(
