@@ -144,7 +144,7 @@ KINDS: dict[str, tuple[str, bool, Callable[[list[Word], random.Random], str]]] =
 }
 
 
-def normalised(text: str) -> str:
+def layer_norm(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s']", " ", text.lower()).split())
 
 
@@ -153,12 +153,12 @@ def score(scenes: Scenes, kind: str, random_seed: int, folder: Path) -> tuple[in
     suffix, is_punctuated, render = KINDS[kind]
     draw = random.Random(random_seed)
     if not is_punctuated:
-        scenes = [[normalised(turn) for turn in scene] for scene in scenes]
+        scenes = [[layer_norm(turn) for turn in scene] for scene in scenes]
     path = folder / f"captions{suffix}"
     path.write_text(render(list(timed_words(scenes, draw)), draw), encoding="utf-8")
-    truth = Counter(pair for scene in scenes for pair in pairwise(map(normalised, scene)))
+    truth = Counter(pair for scene in scenes for pair in pairwise(map(layer_norm, scene)))
     mined = Counter(
-        (normalised(each.context[-1]), normalised(each.reply))
+        (layer_norm(each.context[-1]), layer_norm(each.reply))
         for each in mine([str(path)], MiningOptions())
         if isinstance(each, Exchange)
     )

@@ -17,19 +17,19 @@ from model.tokenizer import BOS_ID, EOS_ID
 from model.types import Int32
 from training.export.linear import array
 
-#: Examples of random tokens that stand in for a corpus, and their length.
+#: Number of random examples that replace a corpus, and their length.
 RANDOM_EXAMPLES, RANDOM_TOKENS = 64, 16
 #: Layers whose inputs are measured.
 INPUTS_OF = (keras.layers.Dense, OutputProjection)
 
 
 class Ranges:
-    """The greatest absolute input of each linear layer and of the output projection, and output of
-    each normalisation; measured when one is first asked for.
+    """The largest absolute inputs of linear layers and of the output projection, and outputs of
+    normalisations; measured on first use.
 
     Args:
         network: its weights must not change.
-        examples: (source, target) ids; None: random tokens, always the same.
+        examples: (source, target) ids; None: fixed random tokens.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ def _random_batch(network: TokenSeq2Seq) -> tuple[Int32, Int32]:
 
 @contextmanager
 def _observed(network: TokenSeq2Seq, greatest: dict[int, float]) -> Iterator[None]:
-    """Lets the layers of `network` write what passes them into `greatest`, by their `id`."""
+    """Makes the layers of `network` record their largest values in `greatest`, by `id`."""
     kinds = (*INPUTS_OF, keras.layers.LayerNormalization)
     layers = [each for each in network._flatten_layers() if isinstance(each, kinds)]
     for layer in layers:

@@ -1,4 +1,4 @@
-"""A network's weights as a model of CTranslate2, which runs Transformers on CPUs and GPUs.
+"""Conversion of a network to CTranslate2, which runs Transformers on CPUs and GPUs.
 
 CTranslate2 is optional: `pip install ctranslate2`.
 """
@@ -22,7 +22,7 @@ from model.tokenizer import BOS_ID, EOS_ID, UNK_ID
 from model.types import Array, Float32, Int32
 from training.export.linear import array
 
-#: Positions that are written, which bounds the length of sources and targets.
+#: Number of written position encodings, which limits the length of sources and targets.
 POSITIONS = 1024
 
 
@@ -33,13 +33,13 @@ def converted_files(
     it is loaded (`compute_type="int8"`). Sources end with the piece of `EOS_ID`.
 
     Args:
-        network: a Transformer encoder under a Transformer decoder of the same size.
-        source_pieces, target_pieces: of the tokenizer, by id.
+        network: a Transformer encoder and a Transformer decoder of the same size.
+        source_pieces, target_pieces: pieces of the tokenizer, by id.
 
     Raises:
-        EngineError: if CTranslate2 is not installed, or has no such network.
+        EngineError: if CTranslate2 is not installed or does not support the network.
     """
-    _require_convertible(network.config)
+    _check_convertible(network.config)
     spec = _spec(network)
     spec.register_source_vocabulary(list(source_pieces))
     spec.register_target_vocabulary(list(target_pieces))
@@ -59,9 +59,9 @@ def difference_of(
     pieces: tuple[Sequence[str], Sequence[str]],
     examples: Sequence[tuple[Int32, Int32]],
 ) -> float:
-    """Returns the greatest difference between the log-probabilities, in nats, that the network and
-    the model of `files` give to each token of the targets of `examples`, (source, target) ids.
-    `pieces` are those of source and target."""
+    """Returns the largest difference, in nats, between the log-probabilities that the network and
+    the model in `files` give to each target token of `examples`, (source, target) ids. `pieces` are
+    those of source and target."""
     source_pieces, target_pieces = pieces
     with tempfile.TemporaryDirectory() as folder:
         for name, contents in files.items():
@@ -87,8 +87,8 @@ def _logprobs(network: TokenSeq2Seq, source: Int32, target: Int32) -> Float32:
     return logprobs[np.arange(len(labels)), labels]
 
 
-def _require_convertible(config: NetworkConfig) -> None:
-    """Raises EngineError if CTranslate2 has no such network."""
+def _check_convertible(config: NetworkConfig) -> None:
+    """Raises an EngineError if CTranslate2 does not support the network."""
     if (config.encoder, config.decoder) != ("transformer", "transformer"):
         raise EngineError(
             "CTranslate2 needs a Transformer encoder and a Transformer decoder. Received: "

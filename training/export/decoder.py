@@ -1,4 +1,4 @@
-"""A decoder's part of the graphs: what the encoder graph computes for it once, and its step."""
+"""The decoder's part of the graphs: what the encoder graph computes for it once, and its step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StateShape(NamedTuple):
 
     Attributes:
         units: the last dimension.
-        is_history: whether `steps` is open: it holds something of each token read; else 1.
+        is_history: whether `steps` is dynamic, one per token read; otherwise it is 1.
     """
 
     units: int
@@ -42,7 +42,8 @@ class DecoderGraph(Protocol):
 
     Attributes:
         heads: pairs of keys and values of a source.
-        keys, values: from encoder outputs, `heads` times their units; no keys: the outputs are.
+        keys, values: projections of encoder outputs, `heads` times their units; no keys: the
+            outputs themselves.
         state_shapes: parts of a row's state, in order.
     """
 

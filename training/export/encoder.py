@@ -1,4 +1,4 @@
-"""Encoder graph: reads sources and computes once what every step needs of them."""
+"""Encoder graph: encodes sources and computes once what every step needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.types import Array
 from training.export.calibration import Ranges
 from training.export.decoders import decoder_graph
 from training.export.graph import Graph, Value
-from training.export.linear import array, fused_linear, normalised
+from training.export.linear import array, fused_linear, layer_norm
 from training.export.quantization import ARITHMETIC, Arithmetic
 from training.export.recurrent_decoder import layer_limit
 from training.export.transformer import scaled_table, transformer_outputs
@@ -55,8 +55,8 @@ def _outputs(
     ids: Value,
     lengths: Value,
 ) -> tuple[Value, float, list[Value]]:
-    """Adds embedding and encoder. Returns outputs `(batch, source_len, width)`, the greatest of
-    their absolute values, and the final states `(batch, width)`."""
+    """Adds embedding and encoder. Returns outputs `(batch, source_len, width)`, their largest
+    absolute value, and the final states `(batch, width)`."""
     encoder, embeddings = network.encoder, array(network.source_embedding.embeddings)
     if isinstance(encoder, TransformerEncoder):
         embedded = arithmetic.look_up(graph, scaled_table(encoder.reader, embeddings), ids)
@@ -68,7 +68,7 @@ def _outputs(
     for i, forward in enumerate(encoder.forward_stack):
         below = sequence
         if encoder.norms and i:
-            sequence = normalised(graph, encoder.norms[i - 1], sequence)
+            sequence = layer_norm(graph, encoder.norms[i - 1], sequence)
         layers = [forward, *encoder.backward_stack[i : i + 1]]
         sequence, finals = _recurrent(graph, arithmetic, encoder.cell, layers, sequence, lengths)
         if encoder.residual and i:
@@ -115,7 +115,7 @@ def _recurrent(
         **options,
     )
     by_row = graph.op("Transpose", outputs, perm=[0, 2, 1, 3])  # S D B H -> S B D H
-    concatenated = graph.op("Reshape", by_row, graph.constant([0, 0, -1], "int64"))
+    concatenate_linears = graph.op("Reshape", by_row, graph.constant([0, 0, -1], "int64"))
     states = [
         graph.op(
             "Reshape",
@@ -124,7 +124,7 @@ def _recurrent(
         )
         for final in finals
     ]
-    return concatenated, states
+    return concatenate_linears, states
 
 
 def _onnx_weights(cell: str, layer: keras.layers.RNN) -> tuple[Array, Array, Array]:

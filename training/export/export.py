@@ -39,23 +39,23 @@ from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe
 
-#: Sources on which the engines are compared, the most steps for each, and those of a batch.
+#: Number of sources on which engines are compared, maximum steps per source, and batch size.
 SAMPLE = 256
 MAX_STEPS = 30
 BATCH = 32
-#: Examples of them on which the ranges of activations are measured.
+#: Number of these examples on which the ranges of activations are measured.
 MEASURED = 64
-#: Tokens whose log-probabilities are closer than this may change places.
+#: Tokens whose log-probabilities differ by less than this count as tied.
 TIE = 1e-3
-#: The share of steps in which graphs of a precision must name the network's own next token.
+#: Minimum share of steps in which graphs of a precision choose the same next token as the network.
 MIN_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "int8": 0.95}
-#: The most, in nats, that a log-probability may differ from the network's after conversion.
+#: Maximum difference of a log-probability from the network's after conversion, in nats.
 MAX_DIFFERENCE = 1e-3
-#: Sizes that are tried for a shortlist, and the share of steps in which it must contain the whole
-#: vocabulary's next token.
+#: Shortlist sizes to try, and the minimum share of steps in which a shortlist contains the next
+#: token.
 SHORTLIST_SIZES = (512, 1024, 2048)
 MIN_SHORTLIST_AGREEMENT = 0.985
-#: A vocabulary must be this many times as large as its shortlist; a smaller one is as fast alone.
+#: Minimum ratio of vocabulary to shortlist; a smaller vocabulary is just as fast without one.
 MIN_GAIN = 4
 
 
@@ -81,30 +81,30 @@ def export(
     half_weights: bool = False,
     with_shortlist: bool = True,
 ) -> str:
-    """Adds graphs of those precisions to the model that `fit` wrote, and removes other graphs.
+    """Adds graphs in the given precisions to the model that `fit` wrote, and removes other graphs.
 
     Args:
-        recipe: of the model.
-        precisions: of the graphs.
-        half_weights: whether its weights are rounded to half precision, in a file of half the size.
-        with_shortlist: whether int8 graphs may come with a shortlist.
+        recipe: recipe of the model.
+        precisions: precisions of the graphs.
+        half_weights: whether weights are stored in half precision, which halves their file.
+        with_shortlist: whether int8 graphs may have a shortlist.
 
     Returns:
-        one line for each precision.
+        one line per precision.
 
     Raises:
         FolderError: if there is no model yet.
         CorpusError: if the corpus was tokenised with another tokenizer than the model's.
-        EngineError: if graphs disagree with the network; nothing is written then.
+        EngineError: if graphs disagree with the network; then nothing is written.
     """
     path = Path(recipe.output) / "model"
     folder = load_folder(path)
     corpus = open_prepared(recipe)
-    _require_same_tokenizers(corpus, folder)
+    _check_same_tokenizers(corpus, folder)
     examples = _sampled_examples(corpus)
     sources = [source for source, _ in examples]
     network = load_network(folder)
-    lines, files = [], _kept_files(path, folder.config.sha256)
+    lines, files = [], _other_files(path, folder.config.sha256)
     if half_weights:
         round_weights(network)
         files[WEIGHTS_FILE] = halved(files[WEIGHTS_FILE])
@@ -130,7 +130,7 @@ def _agreement(
     precision: Precision,
     path: Path,
 ) -> str:
-    """Returns a line about graphs that agree with their network.
+    """Checks that graphs agree with their network; returns a line about it.
 
     Raises:
         EngineError: if they do not.
@@ -150,8 +150,8 @@ def _agreement(
 
 
 def convert(recipe: Recipe) -> str:
-    """Writes the model that `fit` wrote for CTranslate2, with its tokenizers, into the folder
-    `ctranslate2` of the recipe's output.
+    """Converts the model that `fit` wrote for CTranslate2, and writes it with its tokenizers to the
+    folder `ctranslate2` of the recipe's output.
 
     Returns:
         a line about it.
@@ -159,12 +159,12 @@ def convert(recipe: Recipe) -> str:
     Raises:
         FolderError: if there is no model yet.
         CorpusError: if the corpus was tokenised with another tokenizer than the model's.
-        EngineError: if CTranslate2 is not installed, has no such network, or gives a token another
-            log-probability; nothing is written then.
+        EngineError: if CTranslate2 is not installed, does not support the network, or gives
+            different log-probabilities; then nothing is written.
     """
     folder = load_folder(Path(recipe.output) / "model")
     corpus = open_prepared(recipe)
-    _require_same_tokenizers(corpus, folder)
+    _check_same_tokenizers(corpus, folder)
     network, tokenizer = load_network(folder), corpus.tokenizer
     pieces = (
         tokenizer.source_pieces(range(tokenizer.source_vocab_size)),
@@ -196,8 +196,8 @@ def _sampled_examples(corpus: PreparedCorpus) -> list[tuple[Int32, Int32]]:
     return list(zip(shard.source_ids(chosen), shard.target_ids(chosen), strict=True))
 
 
-def _require_same_tokenizers(corpus: PreparedCorpus, folder: ModelFolder) -> None:
-    """Raises CorpusError if the corpus has another tokenizer, whose ids mean other words."""
+def _check_same_tokenizers(corpus: PreparedCorpus, folder: ModelFolder) -> None:
+    """Raises a CorpusError if the corpus has another tokenizer, with other ids."""
     for name, contents in corpus.tokenizer_files.items():
         if folder.config.sha256.get(name) != hashlib.sha256(contents).hexdigest():
             raise CorpusError(
@@ -209,8 +209,8 @@ def _require_same_tokenizers(corpus: PreparedCorpus, folder: ModelFolder) -> Non
 def graph_files(
     network: TokenSeq2Seq, precision: Precision, ranges: Ranges | None = None
 ) -> dict[str, bytes]:
-    """Builds the encoder and step graphs; returns file name -> contents. Without `ranges` of its
-    activations on a corpus, those on random tokens are taken.
+    """Builds the encoder and step graphs; returns file name -> contents. Without `ranges` of
+    activations on a corpus, uses those on random tokens.
     """
     ranges = ranges or Ranges(network)
     builders = (encoder_graph, step_graph)
@@ -238,7 +238,7 @@ def _shortlist_files(
     sources: Sequence[Int32],
     ranges: Ranges,
 ) -> tuple[str, dict[str, bytes]]:
-    """Builds the smallest shortlist that is good enough for the int8 `graphs`, if any is; returns a
+    """Builds the smallest shortlist that is good enough for the int8 `graphs`, if any; returns a
     line about it and its files."""
     whole = OnnxEngine(*graphs.values())
     vocab_size = network.config.target_vocab_size
@@ -288,14 +288,14 @@ def compare(
 
 
 def _new_table(engine: Engine, source_ids: Int32, lengths: Int32) -> StateTable:
-    """Builds a table of one row for each source, with shortlists if the engine has them."""
+    """Builds a table with one row per source, with shortlists if the engine has them."""
     rows = np.arange(len(source_ids))
     table = engine.new_table(1, use_shortlist=True)
     table.insert(rows, engine.encode(source_ids, lengths, np.ones(len(rows), bool)), rows)
     return table
 
 
-def _kept_files(path: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """Reads the files that `export` did not write."""
+def _other_files(path: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Reads the files that `export` does not write."""
     own = {name for files in (*GRAPH_FILES.values(), SHORTLIST_FILES) for name in files}
     return {name: (path / name).read_bytes() for name in names if name not in own}

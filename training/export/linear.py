@@ -29,8 +29,8 @@ class Linear:
         return self.kernel.shape[1]
 
 
-def concatenated(layers: Sequence[Linear]) -> Linear:
-    """Returns one layer with the outputs of all, side by side."""
+def concatenate_linears(layers: Sequence[Linear]) -> Linear:
+    """Returns one layer with the outputs of all layers, concatenated."""
     kernel = np.concatenate([each.kernel for each in layers], axis=1)
     return Linear(kernel, np.concatenate([each.bias for each in layers]))
 
@@ -39,7 +39,7 @@ def fused_linear(
     graph: Graph, arithmetic: Arithmetic, operand: Operand, layers: list[Linear]
 ) -> list[Value]:
     """Applies layers that share an input as one product, and returns the output of each."""
-    whole = concatenated(layers)
+    whole = concatenate_linears(layers)
     product = arithmetic.multiply(graph, operand, whole.kernel, whole.bias)
     if len(layers) == 1:
         return [product]
@@ -61,10 +61,10 @@ class DecoderWeights:
         feeding: of the first layer, from the last readout; None without input feeding.
         recurrent: of each layer, from its own last output.
         readout: from the top layer.
-        query: from the top layer; None where the output itself is the query.
-        keys: from encoder outputs; None where they are the keys.
+        query: from the top layer; None if the output itself is the query.
+        keys: from encoder outputs; None if they are the keys themselves.
         values: from encoder outputs, `heads` times `readout_units` columns.
-        energy_vector: of additive scores, `(1, units)`; None of others.
+        energy_vector: `(1, units)`, for additive scores; None for others.
         heads: attention heads.
     """
 
@@ -113,8 +113,8 @@ class DecoderWeights:
         )
 
     def consumers(self, layer: int) -> list[Linear]:
-        """Returns what multiplies the output of `layer`: its own recurrent weights, then the layer
-        above or readout and query."""
+        """Returns the layers that consume the output of `layer`: its recurrent weights, then the
+        layer above or readout and query."""
         above = self.inputs[layer + 1 : layer + 2]
         top = [each for each in (self.readout, self.query) if each is not None]
         return [self.recurrent[layer], *(above or top)]
@@ -157,7 +157,7 @@ def array(weight: object) -> Array:
     return np.asarray(ops.convert_to_numpy(weight))
 
 
-def normalised(graph: Graph, layer: keras.layers.LayerNormalization, sequence: Value) -> Value:
+def layer_norm(graph: Graph, layer: keras.layers.LayerNormalization, sequence: Value) -> Value:
     """Adds a layer normalisation of `(..., units)`."""
     weights = graph.constant(array(layer.gamma)), graph.constant(array(layer.beta))
     return graph.op("LayerNormalization", sequence, *weights, axis=-1, epsilon=layer.epsilon)

@@ -17,7 +17,7 @@ from training.export.linear import (
     array,
     dense,
     fused_linear,
-    normalised,
+    layer_norm,
 )
 from training.export.quantization import ARITHMETIC, TANH_LIMIT, Float32Arithmetic, Operand
 
@@ -109,7 +109,7 @@ class RecurrentDecoderGraph:
         seen, limit = output, layer_limit(decoder.residual, layer)
         if decoder.norms and not is_top:
             norm = decoder.norms[layer]
-            seen, limit = normalised(graph, norm, output), self._ranges.of(norm)
+            seen, limit = layer_norm(graph, norm, output), self._ranges.of(norm)
         products = fused_linear(graph, arithmetic, operand, [recurrent])
         operand = arithmetic.quantize(graph, seen, limit)
         return output, products + fused_linear(graph, arithmetic, operand, above)

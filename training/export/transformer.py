@@ -16,7 +16,7 @@ from model.layers.transformer import (
 from model.types import Array
 from training.export.calibration import Ranges
 from training.export.graph import FLOAT, INT32, RUNTIME_DOMAIN, Graph, Value
-from training.export.linear import Linear, array, dense, fused_linear, normalised
+from training.export.linear import Linear, array, dense, fused_linear, layer_norm
 from training.export.quantization import Arithmetic
 
 #: Added to the energies of padding: what is left after the softmax is 0 in float32.
@@ -48,7 +48,7 @@ def transformer_outputs(
     mask = graph.op("Cast", is_real, to=INT32)
     for layer in encoder.stack:
         sequence = _layer(graph, arithmetic, layer, ranges, sequence, mask)
-    outputs = normalised(graph, encoder.norm, sequence)
+    outputs = layer_norm(graph, encoder.norm, sequence)
     return outputs, _mean(graph, outputs, is_real, by_source)
 
 
@@ -67,7 +67,7 @@ def feed_forward(
     sequence: Value,
 ) -> Value:
     """Adds a feed-forward part with its normalisation and residual."""
-    seen = arithmetic.quantize(graph, normalised(graph, norm, sequence), ranges.of(norm))
+    seen = arithmetic.quantize(graph, layer_norm(graph, norm, sequence), ranges.of(norm))
     (hidden,) = fused_linear(graph, arithmetic, seen, [dense(layer.hidden)])
     output = layer.output_projection
     operand = arithmetic.quantize(graph, graph.op("Relu", hidden), ranges.of(output))
@@ -85,7 +85,7 @@ def _layer(
 ) -> Value:
     attend = layer.attend
     norm = layer.attend_norm
-    seen = arithmetic.quantize(graph, normalised(graph, norm, sequence), ranges.of(norm))
+    seen = arithmetic.quantize(graph, layer_norm(graph, norm, sequence), ranges.of(norm))
     projections = fused_linear(graph, arithmetic, seen, _projections(attend))
     context = graph.op(
         "MultiHeadAttention",

@@ -19,10 +19,10 @@ from training.export.linear import (
     Linear,
     array,
     by_head,
-    concatenated,
+    concatenate_linears,
     dense,
     fused_linear,
-    normalised,
+    layer_norm,
 )
 from training.export.projection import readout_limit
 from training.export.quantization import ARITHMETIC, Operand
@@ -48,8 +48,8 @@ class TransformerDecoderGraph:
         self.heads = decoder.depth * decoder.heads
         by_layer = [source_linears(layer.attend) for layer in decoder.stack]
         keys, values = zip(*by_layer, strict=True)
-        self.keys: Linear | None = concatenated(keys)
-        self.values = concatenated(values)
+        self.keys: Linear | None = concatenate_linears(keys)
+        self.values = concatenate_linears(values)
         self.state_shapes: Sequence[StateShape] = [StateShape(decoder.units)] * decoder.depth
         if not decoder.uses_ssru:
             history = StateShape(2 * decoder.units, is_history=True)
@@ -154,7 +154,7 @@ class TransformerDecoderGraph:
 
     def _readout(self, graph: Graph, output: Value) -> Operand:
         decoder = self._decoder
-        readout = normalised(graph, decoder.norm, output)
+        readout = layer_norm(graph, decoder.norm, output)
         if decoder.readout is not None:
             readout = self._project(graph, decoder.readout, readout)
         limit = readout_limit(self._network, self._ranges)
@@ -173,7 +173,7 @@ class TransformerDecoderGraph:
         return [Source(*each, source.padding) for each in zip(keys, values, strict=True)]
 
     def _quantize(self, graph: Graph, norm: Any, inputs: Value) -> Operand:
-        seen = normalised(graph, norm, inputs)
+        seen = layer_norm(graph, norm, inputs)
         return self._arithmetic.quantize(graph, seen, self._ranges.of(norm))
 
     def _project(self, graph: Graph, layer: Any, inputs: Value) -> Value:
