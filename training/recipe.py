@@ -21,6 +21,9 @@ from training.variants import OPENERS, Variant
 
 TrainingPrecision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
+#: Maximum length of a model's name.
+MAX_NAME_LENGTH = 100
+
 
 class SourceConfig(Document):
     """Files of one format (see `training.formats`). Relative paths are looked up in `folders_of`
@@ -252,7 +255,10 @@ class Recipe(Document):
     """A run."""
 
     name: str = Field(
-        min_length=1, max_length=100, pattern=r"^[\w.-]+$", description="name of the model"
+        min_length=1,
+        max_length=MAX_NAME_LENGTH,
+        pattern=r"^[\w.-]+$",
+        description="name of the model",
     )
     task: Task = Field(description="task of the model")
     languages: tuple[str, ...] = Field(

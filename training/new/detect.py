@@ -24,7 +24,7 @@ from training.files.encodings import decode
 from training.formats import FORMATS, Format
 from training.readers.chat_dates import STAMP
 from training.readers.discord import COLUMNS as DISCORD_COLUMNS
-from training.readers.tables import SEPARATED_LINES, separator_of
+from training.readers.tables import EXCEL_SEPARATOR, SEPARATED_LINES, separator_of
 
 #: Number of bytes of a file, and of lines in them, that are inspected.
 HEAD_BYTES, HEAD_LINES = 64 * 1024, 200
@@ -183,9 +183,11 @@ def _has_names(lines: list[str]) -> bool:
 def _detect_table(lines: list[str]) -> Detected | None:
     """Returns the two columns of a table with the names of a pair, else those with the most
     text."""
-    separator = separator_of(lines[:SEPARATED_LINES])
+    if named := EXCEL_SEPARATOR.fullmatch(lines[0]):
+        lines = lines[1:]
+    separator = named[1] if named else separator_of(lines[:SEPARATED_LINES])
     rows = [row for row in csv.reader(lines, delimiter=separator) if row]
-    names = [name.strip() for name in rows[0]]
+    names = [name.strip() for name in rows[0]] if rows else []
     if set(DISCORD_COLUMNS) <= set(names):
         return Detected("discord")
     if len(names) < 2:

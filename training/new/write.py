@@ -9,7 +9,7 @@ from typing import Any
 
 from training.new.proposal import Proposal
 from training.new.survey import Source, Survey
-from training.recipe import SourceConfig
+from training.recipe import MAX_NAME_LENGTH, SourceConfig
 
 
 def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> str:
@@ -48,9 +48,11 @@ def describe(source: Source) -> str:
 
 
 def name_of(path: str) -> str:
-    """Returns a name derived from the last part of a path, in characters that a name may have."""
+    """Returns a name derived from the last part of a path, in as many of its characters as a name
+    may have."""
     stem = Path(path.split("*")[0].rstrip("/")).name.split(".")[0] or "model"
-    return "".join(each if each.isalnum() or each in "_-" else "-" for each in stem)
+    name = "".join(each if each.isalnum() or each in "_-" else "-" for each in stem)
+    return name[:MAX_NAME_LENGTH]
 
 
 def _keys(values: dict[str, Any]) -> Iterator[str]:

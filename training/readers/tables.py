@@ -24,7 +24,7 @@ SEPARATED_LINES = 5
 #: A field in quotation marks, whose commas and line breaks separate nothing, and what is before it.
 _QUOTED = re.compile(r'(^|[,;\t|])"(?:[^"]|"")*("|\Z)', re.MULTILINE)
 #: The first line in which Excel names the separator.
-_EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _UNCLOSED_QUOTE = "a quotation mark is not closed"
 
 
@@ -120,7 +120,7 @@ class _Table:
         """Finds the separator in a line of Excel that names it, or by counting in the first
         rows."""
         first = list(islice(self._lines, SEPARATED_LINES))
-        named = _EXCEL_SEPARATOR.fullmatch(first[0][1]) if first else None
+        named = EXCEL_SEPARATOR.fullmatch(first[0][1]) if first else None
         self._pushed_back.extend(first[1:] if named else first)
         if named:
             return named[1]

@@ -159,7 +159,12 @@ def test_a_recipe_that_is_written_can_be_read(
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("films/", "films"), ("my talks/*.srt", "my-talks"), ("a/fra-eng.tsv.gz", "fra-eng")],
+    [
+        (f"{'a' * 150}.tsv", "a" * 100),
+        ("films/", "films"),
+        ("my talks/*.srt", "my-talks"),
+        ("a/fra-eng.tsv.gz", "fra-eng"),
+    ],
 )
 def test_a_model_is_named_after_its_files(path: str, name: str) -> None:
     assert name_of(path) == name
