@@ -58,8 +58,8 @@ _REMEDIES = {
     errno.EACCES: "Change its permissions, or choose another path.",
     errno.EPERM: "Change its permissions, or choose another path.",
     errno.EROFS: "Choose another path.",
-    errno.ENOTDIR: "Choose another path: a part of this one is a file.",
-    errno.EEXIST: "Choose another path: a part of this one is a file.",
+    errno.ENOTDIR: "Choose another path: a folder in this one is a file.",
+    errno.EEXIST: "Choose another path: a folder in this one is a file.",
 }
 
 

@@ -145,7 +145,7 @@ def test_a_folder_below_a_file_is_one_sentence(
     assert main(["prepare", str(recipe)]) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"error: {output}")
-    assert error.endswith("a part of this path is a file.\n")
+    assert error.endswith("a folder in this one is a file.\n")
     assert error.count("\n") == 1
 
 
