@@ -444,7 +444,14 @@ def _backtranslate(chosen: argparse.Namespace) -> str:
 def _listed(paths: Iterable[str]) -> Iterator[str]:
     """Yields paths; `-` is replaced by the list on standard input."""
     for path in paths:
-        yield from filter(None, map(str.strip, sys.stdin)) if path == "-" else [path]
+        yield from filter(None, map(str.strip, _input())) if path == "-" else [path]
+
+
+def _input() -> TextIO:
+    """Returns standard input."""
+    if sys.stdin is None:
+        raise CorpusError("standard input is closed, but - reads from it.")
+    return sys.stdin
 
 
 @contextmanager
@@ -458,6 +465,8 @@ def _open_output(path: Path | None) -> Iterator[TextIO]:
         with writing(path), path.open("w", encoding="utf-8", errors="replace") as file:
             yield file
         return
+    if sys.stdout is None:
+        raise CorpusError("standard output is closed. Open it, or set an output file with -o.")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     with writing(Path("standard output")):
@@ -507,7 +516,7 @@ def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
     if target:
         yield source, target
         return
-    for number, line in enumerate(sys.stdin, start=1):
+    for number, line in enumerate(_input(), start=1):
         first, tab, second = line.rstrip("\r\n").partition("\t")
         if tab:
             yield first, second

@@ -226,6 +226,8 @@ def _is_side(file: Path) -> bool:
 
 
 def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig:
+    if any("\ud800" <= character <= "\udfff" for character in path):  # Python's for such bytes
+        raise CorpusError(f"{path}: its name is not UTF-8, which recipes require. Rename it.")
     pair = detected.languages or (languages if len(languages) == 2 else ())
     takes = (*FORMATS[detected.format].needs, *FORMATS[detected.format].takes)
     values: dict[str, Any] = {"format": detected.format, "path": path}

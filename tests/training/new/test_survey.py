@@ -122,6 +122,12 @@ def test_files_of_other_kinds_are_told_what_to_do(
         survey([str(tmp_path / name)], languages=())
 
 
+def test_a_name_that_no_recipe_can_hold_is_refused(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a\udcff.tsv", ENGLISH, GERMAN)
+    with pytest.raises(CorpusError, match="name is not UTF-8, which recipes require"):
+        survey([path], languages=())
+
+
 def test_files_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one line\n")
     with pytest.raises(CorpusError, match="no file of a known format contains an example"):

@@ -91,6 +91,17 @@ def test_a_list_of_paths_is_read_and_faults_are_named(
     assert len(lines(Path("exchanges.jsonl").read_text())) == 3
 
 
+def test_closed_streams_are_told(
+    films: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["mine", "-"]) == 1
+    assert capsys.readouterr().err == "error: standard input is closed, but - reads from it.\n"
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["mine", "films"]) == 1
+    assert "error: standard output is closed." in capsys.readouterr().err
+
+
 def test_a_file_of_output_stays_until_there_is_something_to_write(
     films: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
