@@ -267,7 +267,7 @@ class KerasEngine:
         """Returns the table `tensors`, resized for its first `rows`, whose sources have up to
         `longest` tokens and which will have read up to `read` tokens."""
         memory, state = tensors[:MEMORY_SIZE], tensors[MEMORY_SIZE:]
-        tensors = [*memory, *self._network.decoder.make_room(state, read)]
+        tensors = [*memory, *self._network.decoder.allocate_cache(state, read)]
         if (len(tensors[0]), _lengths(tensors)[0]) == (self.rows(rows), self._source_room(longest)):
             return tensors
         return self.place(tensors, np.arange(rows), longest)
@@ -337,7 +337,7 @@ class KerasEngine:
     ) -> list[Tensor]:
         memory, state = self._network.encode(source_ids, mask)
         padded = [each if room is None else _fit(each, room) for each in memory]
-        return [*padded, *self._network.decoder.make_room(state, target_tokens)]
+        return [*padded, *self._network.decoder.allocate_cache(state, target_tokens)]
 
     def _run_step(
         self,

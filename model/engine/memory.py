@@ -73,7 +73,7 @@ class SourceMemory:
             self._adopt(first)
             return
         longest = max(int(kept.max(initial=0)), int(lengths.max()))
-        self._make_room(int(slots.max()) + 1, longest, like=first)
+        self._reserve(int(slots.max()) + 1, longest, like=first)
         self.arrays["padding"][slots] = _padding(lengths, self._source_len)
         begin = 0
         for part, rows in parts:
@@ -105,7 +105,7 @@ class SourceMemory:
         self.arrays = {name: sources.arrays[name] for name in self._names if name != "padding"}
         self.arrays["padding"] = _padding(self.lengths, int(self.lengths.max()))
 
-    def _make_room(self, slots: int, longest: int, like: EncodedSources) -> None:
+    def _reserve(self, slots: int, longest: int, like: EncodedSources) -> None:
         """Makes room for this many slots and for sources of `longest` tokens."""
         count, source_len = len(self.lengths), self._source_len
         if slots > count:

@@ -99,7 +99,7 @@ class OnnxTable:
             state = [each.reshape(-1, *each.shape[2:])[parents] for each in state]
         if self._graph.has_history:
             self._tokens_read = self._tokens_read[:count] + (self._memory.lengths[:count] > 0)
-            state = self._graph.make_room(state, int(self._tokens_read.max()))
+            state = self._graph.allocate_cache(state, int(self._tokens_read.max()))
         if not self._feeds:
             self._feeds = self._new_feeds(self._memory.first(count))
             self._top_k = 0

@@ -62,7 +62,7 @@ class StepGraph:
             feeds["wanted"] = np.zeros((len(memory["padding"]), width, 1, 0), np.int32)
         return feeds
 
-    def make_room(self, state: Sequence[Float32], steps: int) -> list[Float32]:
+    def allocate_cache(self, state: Sequence[Float32], steps: int) -> list[Float32]:
         """Returns `state` with room for `steps` tokens in its histories, which grow by at least
         half."""
         return [

@@ -1,3 +1,3 @@
-"""Layers over tensors, in `keras.ops` only: they know nothing of text, files or search."""
+"""Layers over tensors, in `keras.ops` only: they do not depend on text, files or search."""
 
 import keras  # noqa: F401, first: Keras then imports the networks, before any layer is half imported

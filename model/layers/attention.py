@@ -1,6 +1,6 @@
-"""Soft attention over a source: one class for each score, one softmax for all of them.
+"""Soft attention over a source: one class per score function, one shared softmax.
 
-Keys are projected once for a source (`project_keys`) and given to every call: nothing is cached.
+Project the keys once per source (`project_keys`) and pass them to every call: nothing is cached.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Attention(keras.layers.Layer):
 
     Call arguments:
         query: decoder states, `(batch, decoder_units)` or `(batch, target_len, decoder_units)`.
-        keys: `project_keys(outputs)` of encoder outputs, once for a source, `(batch, source_len,
+        keys: `project_keys(outputs)` of encoder outputs, once per source, `(batch, source_len,
             key_units)`.
         values: `project_values(outputs)`, `(batch, source_len, value_units)`.
         mask: bool, `(batch, source_len)`, True at real tokens, at least one in each row; or
@@ -51,7 +51,7 @@ class Attention(keras.layers.Layer):
         return values
 
     def project_values(self, values: Tensor) -> Tensor:
-        """Returns what is summed for `values`, `(batch, source_len, value_units)`."""
+        """Returns the vectors that attention sums, `(batch, source_len, value_units)`."""
         return values
 
     def context_units(self, values_units: int) -> int:
@@ -75,15 +75,15 @@ class Attention(keras.layers.Layer):
     ) -> tuple[Tensor, Tensor]:
         """Attends as `call` does, for a query `(batch, target_len, decoder_units)`."""
         energies = self.energies(query, keys)  # B T S
-        attention_weights = masked_softmax(energies, by_query(mask))
+        attention_weights = masked_softmax(energies, with_query_axis(mask))
         return ops.matmul(self.noise(attention_weights), values), attention_weights
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dropout": self.dropout}
 
 
-def by_query(mask: Tensor | None) -> Tensor | None:
-    """Returns a mask with an axis for the query: `(batch, source_len)` gets one."""
+def with_query_axis(mask: Tensor | None) -> Tensor | None:
+    """Returns `mask` with a query axis, added to `(batch, source_len)`."""
     return mask if mask is None or len(mask.shape) == 3 else mask[:, None]
 
 
@@ -139,11 +139,11 @@ class AdditiveAttention(Attention):
     """energy_j = v . tanh(W query + b + U values_j).
 
     Without b this is Luong's "concat" score (2015, arXiv:1508.04025, eq. 8): v . tanh(W [query;
-    values_j]) with W in two parts.
+    values_j]) with W split in two.
 
     Args:
-        units: size of the space in which query and keys meet, >= 1.
-        use_bias: whether there is b.
+        units: size of the space that query and keys are projected into, >= 1.
+        use_bias: whether to add b.
 
     Raises:
         ValueError: if `units` < 1.
@@ -176,24 +176,24 @@ class AdditiveAttention(Attention):
         return self.key_projection(values)
 
     def energies(self, query: Tensor, keys: Tensor) -> Tensor:
-        meeting = ops.expand_dims(self.query_projection(query), 2) + ops.expand_dims(keys, 1)
-        vector = ops.cast(self.energy_vector, meeting.dtype)
-        return ops.sum(ops.tanh(meeting) * vector, axis=-1)  # B T S U -> B T S
+        joint = ops.expand_dims(self.query_projection(query), 2) + ops.expand_dims(keys, 1)
+        vector = ops.cast(self.energy_vector, joint.dtype)
+        return ops.sum(ops.tanh(joint) * vector, axis=-1)  # B T S U -> B T S
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "use_bias": self.use_bias}
 
 
 class MultiHeadAttention(Attention):
-    """`heads` scaled dot products side by side, each in a space of `units / heads`.
+    """`heads` parallel scaled dot products, each of size `units / heads`.
 
     energy_hj = (Q_h query) . (K_h values_j) / sqrt(units / heads);
     context_vector = O [head_1; ...; head_H],  head_h = sum_j weights_hj V_h values_j
 
-    The attention weights that it returns are the mean over heads.
+    The attention weights returned are the mean over heads.
 
     Args:
-        units: size of all heads together, and of the context vector.
+        units: total size of all heads, and size of the context vector.
         heads: divides `units`.
 
     Raises:
@@ -234,16 +234,16 @@ class MultiHeadAttention(Attention):
 
     def attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Any:
         queries = self.query_projection(query) * (self.units // self.heads) ** -0.5
-        queries, keys, values = (self._parted(each) for each in (queries, keys, values))
+        queries, keys, values = (self._split_heads(each) for each in (queries, keys, values))
         energies = ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))  # B H T S
-        mask = by_query(mask)
+        mask = with_query_axis(mask)
         attention_weights = masked_softmax(energies, None if mask is None else mask[:, None])
         context = ops.matmul(self.noise(attention_weights), values)
         heads = ops.transpose(context, (0, 2, 1, 3))  # B T H U
         joined = ops.reshape(heads, (*ops.shape(heads)[:2], self.units))
         return self.output_projection(joined), ops.mean(attention_weights, axis=1)
 
-    def _parted(self, sequence: Tensor) -> Tensor:
+    def _split_heads(self, sequence: Tensor) -> Tensor:
         """Splits heads: `(batch, length, units)` -> `(batch, heads, length, units / heads)`."""
         shape = (*ops.shape(sequence)[:2], self.heads, self.units // self.heads)
         return ops.transpose(ops.reshape(sequence, shape), (0, 2, 1, 3))
@@ -253,11 +253,11 @@ class MultiHeadAttention(Attention):
 
 
 def build_attention(score: str, units: int, *, heads: int = 4, **kwargs: Any) -> Attention:
-    """Builds the attention with that score; `units` is the size of its space, if it has one, and
-    `heads` counts for `multihead` only.
+    """Builds the attention with the given score; `units` is its projection size, if it has one,
+    and `heads` applies to `multihead` only.
 
     Raises:
-        ValueError: if there is no such score.
+        ValueError: if the score is unknown.
     """
     if score not in SCORES:
         raise ValueError(f"attention must be one of {', '.join(SCORES)}. Received: {score!r}")

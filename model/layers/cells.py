@@ -1,4 +1,4 @@
-"""Recurrent cells, alone, over a sequence and one above the other. Cells and layers are Keras'."""
+"""Recurrent cells: single, over a sequence, and stacked. Cells and layers are those of Keras."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def build_recurrent(cell: str, units: int, **kwargs: Any) -> keras.layers.RNN:
     """Builds Keras' own `GRU` or `LSTM` over a sequence, returning outputs and states. Its `.cell`
     runs one step with the same weights."""
     if keras.backend.backend() == "torch":
-        # Loops are unrolled there in any case, and Keras 3.15 fails to with a mask going backwards.
+        # PyTorch unrolls loops anyway, and Keras 3.15 fails to unroll a masked backward layer.
         kwargs["unroll"] = False
     options = {**half_precision_initializer(kwargs.get("dtype")), **kwargs}
     return RECURRENT_LAYERS[cell](units, return_sequences=True, return_state=True, **options)
@@ -32,13 +32,13 @@ def build_cell(cell: str, units: int, **kwargs: Any) -> keras.layers.Layer:
 
 
 def half_precision_initializer(dtype: Any) -> dict[str, str]:
-    """Returns the recurrent initializer of weights in half precision, which no backend can make
-    orthogonal; nothing for others, which keep that of Keras."""
+    """Returns the recurrent initializer for half-precision weights, for which no backend supports
+    orthogonal initialization; an empty dict for other dtypes, which keep Keras' default."""
     is_half = keras.dtype_policies.get(dtype).variable_dtype in ("bfloat16", "float16")
     return {"recurrent_initializer": "glorot_uniform"} if is_half else {}
 
 
-def advance(
+def step_cells(
     cells: list[keras.layers.Layer],
     inputs: Tensor,
     state: list[Tensor],
@@ -48,17 +48,17 @@ def advance(
     norms: list[keras.layers.Layer] | None = None,
     residual: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Takes one step through stacked cells.
+    """Runs one step through stacked cells.
 
     Args:
-        cells: the lowest first.
+        cells: bottom first.
         inputs: `(batch, features)`.
         state: h (and c) of each cell in turn, `(batch, units)`; of one cell with `share_state`.
-        noise: a dropout mask for each cell's input, None where nothing is dropped.
-        share_state: all cells read and write one state: it goes up the stack within a step, and
-            from the top to the bottom of the next.
-        norms: layer normalisations, of each cell's input but the lowest's.
-        residual: each cell but the lowest adds its input to its output.
+        noise: a dropout mask per cell input; None drops nothing.
+        share_state: whether all cells share one state, which passes up the stack within a step and
+            from the top cell to the bottom cell of the next step.
+        norms: layer normalisations of the cell inputs, except the bottom one.
+        residual: whether each cell except the bottom one adds its input to its output.
 
     Returns:
         the top cell's output `(batch, units)` and the next state.
@@ -77,27 +77,29 @@ def advance(
 
 
 def build_norms(depth: int, policy: Any) -> list[keras.layers.LayerNormalization]:
-    """Builds the layer normalisations between `depth` layers, one below each but the lowest."""
+    """Builds the layer normalisations between `depth` layers: before all but the bottom one."""
     return [
         keras.layers.LayerNormalization(epsilon=NORM_EPSILON, name=f"norm_{i}", dtype=policy)
         for i in range(1, depth)
     ]
 
 
-def draw_noise(dropout: keras.layers.Dropout, like: Tensor, *widths: int) -> list[Tensor] | None:
-    """Draws a mask `(batch, width)` for each width, to serve at every step (Gal and Ghahramani
-    2016, arXiv:1512.05287); None at rate 0. `like` `(batch, ...)` has the batch and the dtype."""
+def draw_dropout_masks(
+    dropout: keras.layers.Dropout, like: Tensor, *widths: int
+) -> list[Tensor] | None:
+    """Draws a mask `(batch, width)` per width, shared by all steps (Gal and Ghahramani 2016,
+    arXiv:1512.05287); None at rate 0. `like` `(batch, ...)` gives the batch size and dtype."""
     if not dropout.rate:
         return None
     return [dropout(zeros_like(like, width) + 1, training=True) for width in widths]
 
 
-def draw_noise_between(
+def draw_dropout_masks_between(
     dropout: keras.layers.Dropout, like: Tensor, units: int, depth: int
 ) -> list[Tensor | None] | None:
-    """Draws masks as `draw_noise` does for `depth` cells of `units`, all but the lowest, whose
-    input stays whole."""
-    masks = draw_noise(dropout, like, *[units] * (depth - 1))
+    """Draws masks as `draw_dropout_masks` does for `depth` cells of `units`, except the bottom
+    one, whose input is not dropped."""
+    masks = draw_dropout_masks(dropout, like, *[units] * (depth - 1))
     return None if masks is None else [None, *masks]
 
 
@@ -116,13 +118,13 @@ def run_steps(
     Args:
         step: maps a state, and an input or None, to the next state of the same shapes.
         state: each `(batch, units)`.
-        inputs: `(batch, length, features)`, one for each step, or None.
+        inputs: `(batch, length, features)`, one per step, or None.
         length: number of steps; only used if `inputs` is None.
-        unroll: whether each step becomes a piece of graph of its own: quicker to run where
-            sequences are short, slower to compile.
+        unroll: whether to unroll the loop over time: faster on short sequences, slower to
+            compile.
 
     Returns:
-        every state after each step, `(batch, length, units)`.
+        the state after each step, `(batch, length, units)`.
     """
     by_time = None if inputs is None else ops.transpose(inputs, (1, 0, 2))  # T B F
     if unroll:
@@ -140,23 +142,23 @@ def run_steps(
     return [ops.transpose(each, (1, 0, 2)) for each in states]
 
 
-def learns_in_xla(*, unroll: bool) -> bool:
-    """Tells whether XLA can compile the gradient of `run_steps`: Keras' scan on TensorFlow sets no
-    bound on its loop, which XLA needs. Layers pass it to Keras as `supports_jit`."""
+def gradient_compiles_in_xla(*, unroll: bool) -> bool:
+    """Tells whether XLA can compile the gradient of `run_steps`: it needs a bounded loop, and
+    Keras' scan on TensorFlow sets no bound. Layers pass the result to Keras as `supports_jit`."""
     return unroll or keras.backend.backend() != "tensorflow"
 
 
-class Carried:
-    """The state that a stateful layer keeps from one batch to the next.
+class CarriedState:
+    """The state that a stateful layer carries from one batch to the next.
 
     Args:
         layer: owns the variables.
-        count: tensors of its state.
+        count: number of state tensors.
         units: size of each.
-        batch_size: fixed.
+        batch_size: the fixed batch size.
 
     Raises:
-        ValueError: if there is no batch size.
+        ValueError: if the batch size is not given.
     """
 
     def __init__(
@@ -174,11 +176,11 @@ class Carried:
         ]
 
     def read(self) -> list[Tensor]:
-        """Returns the state to begin with, each `(batch, units)`."""
+        """Returns the initial state, each `(batch, units)`."""
         return [ops.convert_to_tensor(variable) for variable in self._variables]
 
     def write(self, state: list[Tensor]) -> None:
-        """Keeps `state` for the next batch."""
+        """Stores `state` for the next batch."""
         for variable, value in zip(self._variables, state, strict=True):
             variable.assign(value)
 
@@ -188,5 +190,5 @@ class Carried:
 
 
 def zeros_like(like: Tensor, units: int) -> Tensor:
-    """Returns zeros `(batch, units)`, batch and dtype as in `like` `(batch, features)`."""
+    """Returns zeros `(batch, units)` with the batch size and dtype of `like` `(batch, ...)`."""
     return ops.repeat(ops.zeros_like(like[:, :1]), units, axis=1)

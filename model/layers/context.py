@@ -1,4 +1,4 @@
-"""An encoder that reads a sequence of vectors into one, with cells that may share one state."""
+"""An encoder that turns a sequence of vectors into one vector; its cells may share one state."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from keras import ops
 
 from model.layers.cells import (
     STATE_NAMES,
-    Carried,
-    advance,
+    CarriedState,
     build_cell,
-    draw_noise_between,
-    learns_in_xla,
+    draw_dropout_masks_between,
+    gradient_compiles_in_xla,
     run_steps,
+    step_cells,
     zeros_like,
 )
 from model.types import Tensor
@@ -22,23 +22,23 @@ from model.types import Tensor
 
 @keras.saving.register_keras_serializable("seq2seq")
 class ContextEncoder(keras.layers.Layer):
-    """An encoder that reads a sequence into one vector, with cells that may share one state.
+    """An encoder that turns a sequence into one vector; its cells may share one state.
 
     Args:
         units: size of each cell, >= 1.
-        depth: cells one above the other, >= 1.
+        depth: number of stacked cells, >= 1.
         cell: `lstm` or `gru`.
-        share_state: all cells read and write one state, see `model.layers.cells.advance`.
-        bidirectional: whether a second stack of cells reads from the end; output and state are the
-            sums of both directions.
-        dropout: rate between cells, one mask for all steps, and at the output, while training.
-        unroll: whether each step becomes a piece of graph of its own.
-        stateful: begin where the last batch ended.
+        share_state: whether all cells share one state, see `model.layers.cells.step_cells`.
+        bidirectional: whether a second stack of cells reads backward; output and state are the
+            sums over both directions.
+        dropout: rate between cells, one mask for all steps, and on the output, during training.
+        unroll: whether to unroll the loop over time.
+        stateful: whether to start from the state of the last batch.
         weight_options: initializers and regularizers of each cell, by Keras' argument names.
 
     Call arguments:
         sequence: `(batch, source_len, features)`, of any dtype.
-        mask: bool, `(batch, source_len)`, True at real steps, which alone are read.
+        mask: bool, `(batch, source_len)`, True at real steps; others are skipped.
 
     Returns:
         the top cell's last output `(batch, units)`; the final state, h (and c) of each cell in
@@ -67,7 +67,7 @@ class ContextEncoder(keras.layers.Layer):
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.unroll = unroll
-        self.supports_jit = learns_in_xla(unroll=unroll)
+        self.supports_jit = gradient_compiles_in_xla(unroll=unroll)
         self.stateful = stateful
         self.weight_options = weight_options or {}
         self.cells = [self._build_cell(f"cell_{i}") for i in range(depth)]
@@ -75,7 +75,7 @@ class ContextEncoder(keras.layers.Layer):
             self._build_cell(f"backward_cell_{i}") for i in range(depth if bidirectional else 0)
         ]
         self.noise = keras.layers.Dropout(dropout, name="noise", dtype=self.dtype_policy)
-        self.carried: Carried | None = None
+        self.carried: CarriedState | None = None
 
     def _build_cell(self, name: str) -> keras.layers.Layer:
         policy = self.dtype_policy
@@ -92,7 +92,7 @@ class ContextEncoder(keras.layers.Layer):
                 cell.build((None, self.units if i else sequence_shape[-1]))
         if self.stateful:
             count = self.state_count * (2 if self.bidirectional else 1)
-            self.carried = Carried(self, count, self.units, sequence_shape[0])
+            self.carried = CarriedState(self, count, self.units, sequence_shape[0])
         self.built = True
 
     def call(
@@ -126,14 +126,18 @@ class ContextEncoder(keras.layers.Layer):
         first = sequence[:, 0]
         zeros = zeros_like(first, self.units)
         state = [zeros] * self.state_count if state is None else state
-        noise = draw_noise_between(self.noise, first, self.units, self.depth) if training else None
+        noise = (
+            draw_dropout_masks_between(self.noise, first, self.units, self.depth)
+            if training
+            else None
+        )
         if mask is not None:
             real = ops.cast(mask, sequence.dtype)[:, :, None]
             sequence = ops.concatenate([sequence, real], axis=-1)
 
         def step(carry: list[Tensor], step_input: Tensor) -> list[Tensor]:
             inputs = step_input if mask is None else step_input[:, :-1]
-            output, state = advance(
+            output, state = step_cells(
                 cells, inputs, carry[1:], noise=noise, share_state=self.share_state
             )
             if mask is None:
@@ -153,7 +157,7 @@ class ContextEncoder(keras.layers.Layer):
         return vector, [vector] * self.state_count
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: the reader of the outputs gets the mask as an argument."""
+        """Returns None: consumers of the outputs get the mask as an argument."""
 
     def reset_state(self) -> None:
         """Resets the state of a stateful encoder to zeros."""

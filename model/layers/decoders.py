@@ -10,24 +10,24 @@ from keras import ops
 from model.layers.attention import build_attention
 from model.layers.cells import (
     STATE_NAMES,
-    advance,
     build_norms,
     build_recurrent,
-    draw_noise,
+    draw_dropout_masks,
     drop_features,
-    learns_in_xla,
+    gradient_compiles_in_xla,
     run_steps,
+    step_cells,
     zeros_like,
 )
 from model.types import Tensor
 
 
 class Memory(NamedTuple):
-    """A source, as a decoder reads it.
+    """An encoded source that a decoder attends to.
 
     Attributes:
         keys: `(batch, source_len, key_units)`, projected once.
-        values: what attention sums, projected once, `(batch, source_len, value_units)`.
+        values: the vectors that attention sums, projected once, `(batch, source_len, value_units)`.
         mask: bool, `(batch, source_len)`, True at real tokens.
     """
 
@@ -47,13 +47,13 @@ class AttentionDecoder(keras.layers.Layer):
 
     Args:
         units: size of each layer, >= 1.
-        readout_units: size of what the output projection reads, >= 1.
-        depth: layers one above the other, >= 1.
+        readout_units: size of the readout, the input of the output projection, >= 1.
+        depth: number of stacked layers, >= 1.
         cell: `gru` or `lstm`.
         attention: the score, see `build_attention`.
         input_feeding: see above.
         heads: of `multihead` attention.
-        dropout: rate at each layer's input, one mask for all steps.
+        dropout: rate on each layer's input, one mask for all steps.
         input_dropout: rate at the first layer's input; None: `dropout`.
         recurrent_dropout: rate at each layer's own last output; not with input feeding.
         attention_dropout: rate at the attention weights; not with input feeding.
@@ -95,7 +95,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.cell = cell
         self.attention = attention
         self.input_feeding = input_feeding
-        self.supports_jit = not input_feeding or learns_in_xla(unroll=False)
+        self.supports_jit = not input_feeding or gradient_compiles_in_xla(unroll=False)
         self.heads = heads
         self.dropout = dropout
         self.input_dropout = dropout if input_dropout is None else input_dropout
@@ -158,14 +158,14 @@ class AttentionDecoder(keras.layers.Layer):
             bridge.build((None, values_shape[-1]))
         self.built = True
 
-    def read_source(self, outputs: Tensor, mask: Tensor) -> Memory:
+    def build_memory(self, outputs: Tensor, mask: Tensor) -> Memory:
         """Builds the memory of encoder outputs `(batch, source_len, encoder_units)`."""
         keys, values = self.attend.project_keys(outputs), self.attend.project_values(outputs)
         return Memory(keys, values, mask)
 
     def initial_state(self, encoder_states: list[Tensor]) -> list[Tensor]:
-        """Builds the state before the first step, from the encoder's final states `(batch, width)`:
-        one for each of h (and c), or one for both.
+        """Builds the initial state from the encoder's final states `(batch, width)`: one each for h
+        (and c), or one for both.
 
         Returns `(batch, units)` for each layer's h (and c), then with input feeding the readout of
         zeros, `(batch, readout_units)`.
@@ -176,8 +176,8 @@ class AttentionDecoder(keras.layers.Layer):
             state.append(zeros_like(state[0], self.readout_units))
         return state
 
-    def make_room(self, state: list[Tensor], steps: int) -> list[Tensor]:
-        """Returns `state`: it does not grow with the number of steps."""
+    def allocate_cache(self, state: list[Tensor], steps: int) -> list[Tensor]:
+        """Returns `state`: its size does not depend on the number of steps."""
         return state
 
     def call(
@@ -210,7 +210,7 @@ class AttentionDecoder(keras.layers.Layer):
         if self.input_feeding:
             *state, last_readout = state
             fed.append(last_readout)
-        output, state = advance(
+        output, state = step_cells(
             cells,
             ops.concatenate(fed, axis=-1),
             state,
@@ -228,19 +228,19 @@ class AttentionDecoder(keras.layers.Layer):
     def _call_step_by_step(
         self, embedded: Tensor, memory: Memory, state: list[Tensor], training: bool
     ) -> Tensor:
-        noise = self._draw_noise(embedded) if training else None
+        noise = self._draw_dropout_masks(embedded) if training else None
 
         def step(carry: list[Tensor], step_input: Tensor) -> list[Tensor]:
             return self.step(step_input, memory, carry, noise)[2]
 
         return run_steps(step, state, embedded, length=embedded.shape[1], unroll=False)[-1]
 
-    def _draw_noise(self, embedded: Tensor) -> list[Tensor | None]:
+    def _draw_dropout_masks(self, embedded: Tensor) -> list[Tensor | None]:
         """Draws a mask for each layer's input, to serve at every step; None drops nothing."""
-        first = draw_noise(
+        first = draw_dropout_masks(
             self.input_noise, embedded[:, 0], embedded.shape[-1] + self.readout_units
         )
-        others = draw_noise(self.noise, embedded[:, 0], *[self.units] * (self.depth - 1))
+        others = draw_dropout_masks(self.noise, embedded[:, 0], *[self.units] * (self.depth - 1))
         none: list[Tensor | None] = [None]
         return [*(first or none), *(others or none * (self.depth - 1))]
 

@@ -1,4 +1,4 @@
-"""Ids to vectors, and vectors back to scores over a vocabulary."""
+"""Embeddings, and the output projection to scores over a vocabulary."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from model.types import Tensor
 
 
 def build_embedding(vocab_size: int, units: int, *, name: str) -> keras.layers.Embedding:
-    """Builds a table of `(vocab_size, units)` whose rows have a norm of about 1 at first.
+    """Builds a table of `(vocab_size, units)` whose rows are initialized to a norm of about 1.
 
-    A table that is also the output matrix then gives logits, and passes back gradients, of the size
-    of its readouts. Keras' own initialiser, U(-0.05, 0.05), makes both so small that a tied network
-    learns word frequencies and stays there.
+    If the table is also the output matrix, its logits and gradients are then on the scale of the
+    readouts. With Keras' default initializer, U(-0.05, 0.05), they are so small that a tied network
+    learns word frequencies and no more.
     """
     return keras.layers.Embedding(
         vocab_size,
@@ -26,16 +26,16 @@ def build_embedding(vocab_size: int, units: int, *, name: str) -> keras.layers.E
 
 
 class OutputProjection(keras.layers.Layer):
-    """Scores of every word of a vocabulary: `logits = W readout + b`.
+    """Scores for every word of a vocabulary: `logits = W readout + b`.
 
     Args:
         vocab_size: columns of the logits.
         tied_to: an embedding whose table serves as W (Press and Wolf 2017, arXiv:1608.05859); its
-            units must be those of the readout. None: W is a weight of its own.
+            units must equal those of the readout. None: W is a separate weight.
 
     Call arguments:
         readouts: `(..., units)`.
-        matrix: `self.matrix()`, for a caller that multiplies many times.
+        matrix: `self.matrix()`, precomputed by callers that run many steps.
 
     Returns:
         logits `(..., vocab_size)`.
@@ -46,7 +46,7 @@ class OutputProjection(keras.layers.Layer):
     ) -> None:
         super().__init__(
             autocast=False, **kwargs
-        )  # a caller may want exact logits of rough readouts
+        )  # callers may want float32 logits of half-precision readouts
         self.vocab_size = vocab_size
         self.tied_to = tied_to
 
@@ -61,8 +61,8 @@ class OutputProjection(keras.layers.Layer):
         self.built = True
 
     def matrix(self) -> Tensor:
-        """Returns W transposed, `(units, vocab_size)`. On a CPU a product with it is faster than
-        one with W, and its rows do not depend on their number."""
+        """Returns W transposed, `(units, vocab_size)`. On a CPU, multiplying by it is faster than
+        by W, and each row's result does not depend on the number of rows."""
         if self.tied_to is not None:
             return ops.transpose(self.tied_to.embeddings)
         return ops.convert_to_tensor(self.kernel)

@@ -1,4 +1,4 @@
-"""Sequence in, one output for each position and the final states out."""
+"""Recurrent encoders: one output per position, and the final states."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from model.types import Tensor
 class RecurrentEncoder(keras.layers.Layer):
     """A stack of LSTM or GRU layers, uni- or bidirectional.
 
-    One dropout mask serves all positions of a sequence (Gal and Ghahramani 2016,
+    One dropout mask is shared by all positions of a sequence (Gal and Ghahramani 2016,
     arXiv:1512.05287).
 
     Args:
         units: size of each direction, >= 1.
-        depth: layers one above the other, >= 1.
+        depth: number of stacked layers, >= 1.
         cell: `gru` or `lstm`.
-        bidirectional: whether a second direction reads from the end.
+        bidirectional: whether a second stack reads backward.
         dropout: rate at each layer's input.
         input_dropout: rate at the first layer's input; None: `dropout`.
         recurrent_dropout: rate at each layer's own last output.
@@ -35,7 +35,7 @@ class RecurrentEncoder(keras.layers.Layer):
 
     Call arguments:
         sequence: `(batch, source_len, features)`.
-        mask: bool, `(batch, source_len)`, True at real tokens. Padding changes no real output.
+        mask: bool, `(batch, source_len)`, True at real tokens. Padding affects no real output.
             None: all are real.
 
     Returns:
@@ -127,7 +127,7 @@ class RecurrentEncoder(keras.layers.Layer):
     def _read(
         self, i: int, sequence: Tensor, mask: Tensor | None, training: bool
     ) -> tuple[Tensor, list[Tensor]]:
-        """Returns the outputs and final states of layer i, both directions side by side."""
+        """Returns the outputs and final states of layer i, with both directions concatenated."""
         outputs, *states = self.forward_stack[i](sequence, mask=mask, training=training)
         if not self.bidirectional:
             return outputs, states
@@ -143,7 +143,7 @@ class RecurrentEncoder(keras.layers.Layer):
         return (batch_size, length, self.width), states
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: the reader of the outputs gets the mask as an argument."""
+        """Returns None: consumers of the outputs get the mask as an argument."""
 
     def reset_state(self) -> None:
         """Resets the states of stateful layers to zeros."""

@@ -1,4 +1,4 @@
-"""A decoder of vectors that reads its own last output, with or without attention."""
+"""A decoder of vectors that feeds its last output back, with or without attention."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from keras import ops
 from model.layers.attention import build_attention
 from model.layers.cells import (
     STATE_NAMES,
-    Carried,
-    advance,
+    CarriedState,
     build_cell,
-    draw_noise_between,
+    draw_dropout_masks_between,
     drop_features,
-    learns_in_xla,
+    gradient_compiles_in_xla,
     run_steps,
+    step_cells,
     zeros_like,
 )
 from model.types import Tensor
@@ -24,7 +24,7 @@ from model.types import Tensor
 
 @keras.saving.register_keras_serializable("seq2seq")
 class FeedbackDecoder(keras.layers.Layer):
-    """Recurrent cells that read y_{t-1}, the output before:
+    """Recurrent cells that read the previous output, y_{t-1}:
 
         s_t = cells(s_{t-1}, [y_{t-1}; peeked; v_t]),   y_t = f(W s_t + b)
 
@@ -34,28 +34,28 @@ class FeedbackDecoder(keras.layers.Layer):
     Args:
         output_dim: size of y, >= 1.
         hidden_dim: size of each cell, >= 1.
-        output_length: steps, >= 1; None: as many as `clock` has.
-        depth: cells one above the other, >= 1.
+        output_length: number of steps, >= 1; None: the length of `length_like`.
+        depth: number of stacked cells, >= 1.
         cell: `lstm` or `gru`.
-        share_state: all cells share one state, see `model.layers.cells.advance`.
+        share_state: whether all cells share one state, see `model.layers.cells.step_cells`.
         attention: the score, see `build_attention`; None for a decoder without attention.
         activation: f, as in `keras.layers.Dense`; None: the identity.
-        dropout: rate at `values` and between cells while training, one mask for all steps.
-        unroll: whether each step becomes a piece of graph of its own.
-        stateful: begin where the last batch ended, where no state is given.
+        dropout: rate on `values` and between cells during training, one mask for all steps.
+        unroll: whether to unroll the loop over time.
+        stateful: whether to start from the state of the last batch if no state is given.
         weight_options: initializers and regularizers, by Keras' argument names: all of them for
             the cells, those of kernel and bias for W and b too.
 
     Call arguments:
         first_output: y before the first step, `(batch, output_dim)`.
-        state: h (and c) of each cell, `(batch, hidden_dim)`; None begins with zeros.
+        state: h (and c) of each cell, `(batch, hidden_dim)`; None: zeros.
         peeked: `(batch, features)`, or None.
         values: what is attended to, `(batch, source_len, features)`, or None.
         mask: bool, `(batch, source_len)`, True at real values; None if all are.
-        teacher: y that is read instead of its own while training, `(batch, output_length,
-            output_dim)`, or None.
-        clock: `(batch, output_length, any)`, of which only the length is read; given where
-            `output_length` is None, and only there.
+        teacher: target outputs to feed back during training instead of the decoder's own, `(batch,
+            output_length, output_dim)`, or None.
+        length_like: `(batch, output_length, any)`, used for its length only; pass it
+            if, and only if, `output_length` is None.
 
     Returns:
         outputs `(batch, output_length, output_dim)`; with attention also attention_weights
@@ -90,7 +90,7 @@ class FeedbackDecoder(keras.layers.Layer):
         self.activation = keras.activations.serialize(keras.activations.get(activation))
         self.dropout = dropout
         self.unroll = unroll
-        self.supports_jit = learns_in_xla(unroll=unroll)
+        self.supports_jit = gradient_compiles_in_xla(unroll=unroll)
         self.stateful = stateful
         self.weight_options = weight_options or {}
         policy = self.dtype_policy
@@ -111,7 +111,7 @@ class FeedbackDecoder(keras.layers.Layer):
             **dense_options(self.weight_options),
         )
         self.noise = keras.layers.Dropout(dropout, name="noise", dtype=policy)
-        self.carried: Carried | None = None
+        self.carried: CarriedState | None = None
 
     @property
     def state_count(self) -> int:
@@ -134,7 +134,9 @@ class FeedbackDecoder(keras.layers.Layer):
             cell.build((None, self.hidden_dim if i else features))
         self.projection.build((None, self.hidden_dim))
         if self.stateful:
-            self.carried = Carried(self, self.state_count, self.hidden_dim, first_output_shape[0])
+            self.carried = CarriedState(
+                self, self.state_count, self.hidden_dim, first_output_shape[0]
+            )
         # Keras' summary reads it.
         self.output_shape = (first_output_shape[0], self.output_length, self.output_dim)
         self.built = True
@@ -147,7 +149,7 @@ class FeedbackDecoder(keras.layers.Layer):
         values: Tensor | None = None,
         mask: Tensor | None = None,
         teacher: Tensor | None = None,
-        clock: Tensor | None = None,
+        length_like: Tensor | None = None,
         training: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         if values is not None:
@@ -158,7 +160,9 @@ class FeedbackDecoder(keras.layers.Layer):
         state = self._begin(first_output) if state is None else state
         noise = None
         if training:
-            noise = draw_noise_between(self.noise, first_output, self.hidden_dim, self.depth)
+            noise = draw_dropout_masks_between(
+                self.noise, first_output, self.hidden_dim, self.depth
+            )
         taught = teacher if training else None
 
         def look(query: Tensor) -> Any:
@@ -170,17 +174,17 @@ class FeedbackDecoder(keras.layers.Layer):
             seen += [] if peeked is None else [peeked]
             seen += [] if self.attend is None else [look(self._query(state))[0]]
             inputs = ops.concatenate(seen, axis=-1)
-            top, state = advance(
+            top, state = step_cells(
                 self.cells, inputs, state, noise=noise, share_state=self.share_state
             )
             return [self.projection(top), *state]
 
-        step_inputs = clock
+        step_inputs = length_like
         if taught is not None:  # y_0 .. y_{T-1}, one step late
             step_inputs = ops.concatenate([first_output[:, None], taught[:, :-1]], axis=1)
         length: Any = self.output_length
-        if clock is not None:
-            length = clock.shape[1]
+        if length_like is not None:
+            length = length_like.shape[1]
         outputs, *states = run_steps(
             step, [first_output, *state], step_inputs, length=length, unroll=self.unroll
         )
@@ -191,7 +195,7 @@ class FeedbackDecoder(keras.layers.Layer):
         return outputs, look(self._query(_one_step_earlier(state, states)))[1]
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: every output is real."""
+        """Returns None: no output is padding."""
 
     def reset_state(self) -> None:
         """Resets the state of a stateful decoder to zeros."""

@@ -1,5 +1,5 @@
-"""The simpler simple recurrent unit: a layer that multiplies its input with weights, never its
-state, so that only element-wise arithmetic runs step by step."""
+"""The simpler simple recurrent unit: only its input is multiplied by weights, never its state, so
+the step-by-step part is element-wise."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from model.layers.cells import learns_in_xla, run_steps, zeros_like
+from model.layers.cells import gradient_compiles_in_xla, run_steps, zeros_like
 from model.types import Tensor
 
 
 @keras.saving.register_keras_serializable("seq2seq")
 class SSRU(keras.layers.Layer):
-    """A recurrent layer with a forget gate and no product with its own output.
+    """A recurrent layer with a forget gate and no matrix product with its state.
 
         f_t = sigmoid(W_f x_t + b),   c_t = f_t c_{t-1} + (1 - f_t) W x_t,   h_t = ReLU(c_t)
 
@@ -39,7 +39,7 @@ class SSRU(keras.layers.Layer):
         if units < 1:
             raise ValueError(f"units must be at least 1. Received: units={units}")
         self.units = units
-        self.supports_jit = learns_in_xla(unroll=False)
+        self.supports_jit = gradient_compiles_in_xla(unroll=False)
         policy = self.dtype_policy
         self.forget = keras.layers.Dense(units, name="forget", dtype=policy)
         self.candidate = keras.layers.Dense(units, use_bias=False, name="candidate", dtype=policy)
@@ -54,8 +54,8 @@ class SSRU(keras.layers.Layer):
         return ops.relu(linear_recurrence(kept, added))
 
     def initial_state(self, like: Tensor) -> list[Tensor]:
-        """Returns c before the first step, `(batch, units)`; `like` `(batch, ...)` has its batch
-        and dtype."""
+        """Returns c before the first step, `(batch, units)`; `like` `(batch, ...)` gives the
+        batch size and dtype."""
         return [zeros_like(like, self.units)]
 
     def step(self, inputs: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:

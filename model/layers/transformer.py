@@ -1,4 +1,4 @@
-"""Transformer: an encoder with normalisation before each part, and what its decoder shares."""
+"""Transformer: a pre-norm encoder, and the layers that the decoder shares."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def sinusoids(positions: Tensor, units: int, dtype: Any = "float32") -> Tensor:
 
 
 class Residual(keras.layers.Layer):
-    """Base of a layer of parts, each added to its input: x + dropout(part(norm(x))).
+    """Base of a layer of residual sublayers: x + dropout(sublayer(norm(x))).
 
-    Normalisation before a part, not after the sum, trains without a long warm-up (Xiong et al.
-    2020, arXiv:2002.04745).
+    Normalisation before the sublayer, not after the sum, trains without a long warm-up (Xiong
+    et al. 2020, arXiv:2002.04745).
 
     Args:
         units: size of every input and output.
-        dropout: rate at each part's output.
+        dropout: rate on each sublayer's output.
     """
 
     def __init__(self, units: int, *, dropout: float = 0.0, **kwargs: Any) -> None:
@@ -56,7 +56,7 @@ class Residual(keras.layers.Layer):
         )
 
     def add(self, sequence: Tensor, output: Tensor) -> Tensor:
-        """Returns the sum of a part's input and its output."""
+        """Returns the sum of a sublayer's input and its output."""
         return sequence + self.noise(output)
 
 
@@ -144,24 +144,24 @@ class TransformerEncoderLayer(Residual):
         return self.add(sequence, self.feed_forward(self.feed_forward_norm(sequence)))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: the reader of the outputs gets the mask as an argument."""
+        """Returns None: consumers of the outputs get the mask as an argument."""
 
 
 class TransformerEncoder(Residual):
-    """A stack of self-attention and feed-forward layers over a sequence with its positions.
+    """A stack of self-attention and feed-forward layers with position encodings.
 
     Args:
         units: size of each layer, an even number.
-        depth: layers one above the other, >= 1.
+        depth: number of stacked layers, >= 1.
         heads: of the attention; divides `units`.
         feed_forward_units: size of a feed-forward layer's hidden layer.
-        dropout: rate at the output of each part of a layer.
+        dropout: rate on each sublayer's output.
         input_dropout: rate at the input; None: `dropout`.
         attention_dropout: rate at the attention weights.
 
     Call arguments:
         sequence: `(batch, source_len, features)`; projected if features is not `units`.
-        mask: bool, `(batch, source_len)`, True at real tokens. Padding changes no real output.
+        mask: bool, `(batch, source_len)`, True at real tokens. Padding affects no real output.
 
     Returns:
         outputs `(batch, source_len, units)`; as the only state, their mean over real tokens,
@@ -225,7 +225,7 @@ class TransformerEncoder(Residual):
         return outputs, [ops.sum(outputs * is_real, axis=1) / ops.sum(is_real, axis=1)]
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: the reader of the outputs gets the mask as an argument."""
+        """Returns None: consumers of the outputs get the mask as an argument."""
 
     def get_config(self) -> dict[str, Any]:
         sizes = ("units", "depth", "heads", "feed_forward_units")

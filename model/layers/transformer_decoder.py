@@ -1,4 +1,4 @@
-"""Transformer decoder: a target's tokens meet by self-attention or by an SSRU, then attend to the
+"""Transformer decoder: self-attention or an SSRU over the target's tokens, then attention to the
 source."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from model.layers.attention import MultiHeadAttention
-from model.layers.cells import learns_in_xla
+from model.layers.cells import gradient_compiles_in_xla
 from model.layers.decoders import Memory
 from model.layers.ssru import SSRU
 from model.layers.transformer import FeedForward, PositionedInput, Residual
@@ -20,10 +20,10 @@ MIN_HISTORY = 16
 
 
 class CausalSelfAttention(keras.layers.Layer):
-    """Attention of each position of a target to itself and those before it.
+    """Causal self-attention over a target.
 
-    A step keeps the keys and values of all positions, side by side in one history `(rows, room, 2 *
-    units)`; at first there is room for `MIN_HISTORY`.
+    A step caches the keys and values of all positions, concatenated in one history `(rows,
+    capacity, 2 * units)`; its initial capacity is `MIN_HISTORY`.
 
     Args:
         units: size of inputs and outputs.
@@ -55,7 +55,7 @@ class CausalSelfAttention(keras.layers.Layer):
         return self.attention(sequence, keys, values, is_past[None])[0]
 
     def initial_state(self, like: Tensor) -> list[Tensor]:
-        """Returns an empty history; `like` `(batch, ...)` has its batch and dtype."""
+        """Returns an empty history; `like` `(batch, ...)` gives the batch size and dtype."""
         room = ops.zeros_like(like[:, :1])[:, None]  # B 1 1
         return [ops.tile(room, (1, MIN_HISTORY, 2 * self.attention.units))]
 
@@ -75,13 +75,13 @@ class CausalSelfAttention(keras.layers.Layer):
 
 
 class TransformerDecoderLayer(Residual):
-    """The target's own tokens, attention to the source, then a feed-forward layer if it has units.
+    """Self-attention or an SSRU, attention to the source, then an optional feed-forward layer.
 
     Args:
         units, dropout: as in `Residual`.
         heads: of each attention; divides `units`.
-        feed_forward_units: size of the feed-forward layer's hidden layer; 0: there is none.
-        uses_ssru: whether the target's tokens meet by an SSRU, not by self-attention.
+        feed_forward_units: size of the feed-forward layer's hidden layer; 0: no such layer.
+        uses_ssru: whether to use an SSRU instead of self-attention.
         attention_dropout: rate at the attention weights.
 
     Call arguments:
@@ -139,7 +139,7 @@ class TransformerDecoderLayer(Residual):
 
     def call(self, sequence: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
         sequence = self.add(sequence, self.past(self.past_norm(sequence)))
-        return self._read_source(sequence, keys, values, mask)[0]
+        return self._attend_to_source(sequence, keys, values, mask)[0]
 
     def step(
         self,
@@ -152,10 +152,10 @@ class TransformerDecoderLayer(Residual):
         the output `(rows, units)`, attention_weights `(rows, source_len)` and the next state."""
         where = [] if position is None else [position]
         past, state = self.past.step(self.past_norm(inputs), state, *where)
-        output, attention_weights = self._read_source(inputs + past, *source)
+        output, attention_weights = self._attend_to_source(inputs + past, *source)
         return output, attention_weights, state
 
-    def _read_source(
+    def _attend_to_source(
         self, sequence: Tensor, keys: Tensor, values: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         context, weights = self.attend(self.attend_norm(sequence), keys, values, mask)
@@ -165,24 +165,23 @@ class TransformerDecoderLayer(Residual):
         return sequence, weights
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: every position of a target counts."""
+        """Returns None: the decoder does not mask target positions."""
 
 
 class TransformerDecoder(Residual):
-    """A stack of layers in which a target's tokens meet, attend to the source, and pass a
-    feed-forward layer.
+    """A stack of layers: target context, attention to the source, feed-forward.
 
-    Tokens meet by causal self-attention, with position encodings; or by an SSRU, whose step costs
-    the same at every position, without (Kim et al. 2019, https://aclanthology.org/D19-5632).
+    The target context comes from causal self-attention, with position encodings, or from an SSRU,
+    without them, whose step costs the same at every position (Kim et al. 2019, https://aclanthology.org/D19-5632).
 
     Args:
         units: size of each layer, an even number.
-        readout_units: size of what the output projection reads; another than `units` is projected.
-        depth: layers one above the other, >= 1.
+        readout_units: size of the readout; projected if it differs from `units`.
+        depth: number of stacked layers, >= 1.
         heads: of each attention; divides `units`.
-        feed_forward_units: size of a feed-forward layer's hidden layer; 0: there are none.
+        feed_forward_units: size of a feed-forward layer's hidden layer; 0: no such layers.
         uses_ssru: see above.
-        dropout: rate at the output of each part of a layer.
+        dropout: rate on each sublayer's output.
         input_dropout: rate at the input; None: `dropout`.
         attention_dropout: rate at the attention weights.
 
@@ -218,7 +217,7 @@ class TransformerDecoder(Residual):
         self.heads = heads
         self.feed_forward_units = feed_forward_units
         self.uses_ssru = uses_ssru
-        self.supports_jit = not uses_ssru or learns_in_xla(unroll=False)
+        self.supports_jit = not uses_ssru or gradient_compiles_in_xla(unroll=False)
         self.input_dropout = dropout if input_dropout is None else input_dropout
         self.attention_dropout = attention_dropout
         policy = self.dtype_policy
@@ -255,7 +254,7 @@ class TransformerDecoder(Residual):
             self.readout.build(shape)
         self.built = True
 
-    def read_source(self, outputs: Tensor, mask: Tensor) -> Memory:
+    def build_memory(self, outputs: Tensor, mask: Tensor) -> Memory:
         """Builds the memory of encoder outputs `(batch, source_len, encoder_units)`."""
         keys = [layer.attend.project_keys(outputs) for layer in self.stack]
         values = [layer.attend.project_values(outputs) for layer in self.stack]
@@ -274,7 +273,7 @@ class TransformerDecoder(Residual):
             state.append(ops.zeros_like(like[:, 0], dtype="int32"))
         return state
 
-    def make_room(self, state: list[Tensor], steps: int) -> list[Tensor]:
+    def allocate_cache(self, state: list[Tensor], steps: int) -> list[Tensor]:
         """Returns `state` with room for at least `steps` tokens in its histories: a power of two,
         so that there are few shapes."""
         if self.uses_ssru:
@@ -320,7 +319,7 @@ class TransformerDecoder(Residual):
         return outputs if self.readout is None else self.readout(outputs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: every position of a target counts."""
+        """Returns None: the decoder does not mask target positions."""
 
     def get_config(self) -> dict[str, Any]:
         sizes = ("units", "readout_units", "depth", "heads", "feed_forward_units", "uses_ssru")

@@ -1,3 +1,3 @@
-"""Networks: layers put together by a config."""
+"""Networks: models assembled from layers by a config."""
 
-import keras  # noqa: F401, first: Keras then imports the networks, before one is half imported
+import keras  # noqa: F401, first, so that Keras imports the networks before any is partially imported

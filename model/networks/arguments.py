@@ -31,14 +31,14 @@ def check_size(name: str, value: Any) -> int:
     """Returns `value` as a size.
 
     Raises:
-        ValueError: if it is not a whole number >= 1.
+        ValueError: if it is not a positive integer.
     """
     try:
         size = 0 if isinstance(value, bool) else operator.index(value)  # NumPy's integers too
     except TypeError:
         size = 0
     if size < 1:
-        raise ValueError(f"{name} must be a whole number from 1 up. Received: {name}={value!r}")
+        raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
     return size
 
 
@@ -46,7 +46,7 @@ def check_depth(depth: Any) -> tuple[int, int]:
     """Returns `depth` as (encoder, decoder).
 
     Raises:
-        ValueError: if it is neither a size nor two of them.
+        ValueError: if it is neither a size nor a pair of sizes.
     """
     both = depth if isinstance(depth, list | tuple) else (depth, depth)
     if len(both) != 2:
@@ -58,7 +58,7 @@ def check_cell(cell: Any) -> str:
     """Returns the name of a cell, in lower case.
 
     Raises:
-        ValueError: if there is no such cell.
+        ValueError: if the cell is unknown.
     """
     name = cell.lower() if isinstance(cell, str) else cell
     if name not in STATE_NAMES:
@@ -67,11 +67,11 @@ def check_cell(cell: Any) -> str:
 
 
 def check_weight_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the given initializers and regularizers as Keras saves them, so that each layer makes
-    its own: one initializer draws the same numbers for all that share it.
+    """Returns the given initializers and regularizers as Keras saves them, so each layer builds
+    its own: layers that share one initializer get the same values.
 
     Raises:
-        ValueError: if Keras knows no such initializer or regularizer.
+        ValueError: if Keras does not know the initializer or regularizer.
     """
     return {
         name: keras.initializers.serialize(keras.initializers.get(value))
@@ -90,7 +90,7 @@ def find_batch_shape(
     input_dim: int | None = None,
     input_length: int | None = None,
 ) -> BatchShape | None:
-    """Returns `(batch_size, input_length, input_dim)` from whichever arguments were given; None if
+    """Returns `(batch_size, input_length, input_dim)` from the given arguments; None if there are
     none.
 
     Raises:
@@ -107,7 +107,7 @@ def find_batch_shape(
         length = _check_optional("input_length", input_length)
         return size, length, check_size("input_dim", input_dim)
     if input_length is not None or batch_size is not None:
-        raise ValueError("input_dim is missing: batch_size and input_length need it beside them")
+        raise ValueError("input_dim is missing: batch_size and input_length require it")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Base of the networks as Keras models: what their file keeps beside sizes and weights."""
+"""Base of the networks as Keras models: what their files store besides sizes and weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import keras
 
 
 class Network(keras.Model):
-    """A Keras model of layers that are made in `__init__` and in `build`.
+    """A Keras model whose layers are created in `__init__` and in `build`.
 
-    A saved, loaded or cloned one keeps which of its layers are frozen (`trainable = False`) and
-    which are quantized. A subclass calls `settle_parts` at the end of `build`.
+    Saving, loading and cloning preserve which layers are frozen (`trainable = False`) and which
+    are quantized. A subclass calls `apply_layer_settings` at the end of `build`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -23,19 +23,19 @@ class Network(keras.Model):
         self.frozen: list[str] = []
         self.quantized: dict[str, Any] = {}
 
-    def settle_parts(self) -> None:
-        """Freezes and quantizes the layers that the configuration names."""
+    def apply_layer_settings(self) -> None:
+        """Freezes and quantizes the layers listed in the configuration."""
         network: keras.Model = self
         if not network.trainable:
-            network.trainable = False  # for the layers and weights that came after it was set
-        for path, part in list(walk(self)):
+            network.trainable = False  # also for layers and weights added since it was set
+        for path, part in list(iterate_layers(self)):
             if self.frozen or not part.trainable:
                 part.trainable = part.trainable and path not in self.frozen
             if path in self.quantized:
                 part.dtype_policy = keras.dtype_policies.deserialize(self.quantized[path])
 
     def get_config(self) -> dict[str, Any]:
-        parts = dict(walk(self))
+        parts = dict(iterate_layers(self))
         frozen = [path for path, part in parts.items() if not part.trainable]
         quantized = {
             path: keras.dtype_policies.serialize(part.dtype_policy)
@@ -57,12 +57,12 @@ class Network(keras.Model):
         network = super().from_config(config)
         network.frozen, network.quantized = frozen, quantized
         if network.built:
-            network.settle_parts()
+            network.apply_layer_settings()
         return network
 
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Saves the network as Keras does. An `.h5` file also gets the registered name of the
-        class, by which Keras finds it when it loads."""
+        """Saves the network as Keras does. An `.h5` file also stores the registered name of the
+        class, which Keras needs to load it."""
         super().save(filepath, *args, **kwargs)
         if Path(filepath).suffix in (".h5", ".hdf5"):
             with h5py.File(filepath, "r+") as file:
@@ -71,10 +71,12 @@ class Network(keras.Model):
                 file.attrs["model_config"] = json.dumps(config)
 
 
-def walk(layer: keras.layers.Layer, path: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    """Yields the layers inside `layer`, each before those inside it, with their path: names with
-    slashes between."""
+def iterate_layers(
+    layer: keras.layers.Layer, path: str = ""
+) -> Iterator[tuple[str, keras.layers.Layer]]:
+    """Yields the layers inside `layer` with their paths (names joined by slashes), each before its
+    own sublayers."""
     for part in layer._flatten_layers(include_self=False, recursive=False):
         name = f"{path}{part.name}"
         yield name, part
-        yield from walk(part, f"{name}/")
+        yield from iterate_layers(part, f"{name}/")

@@ -21,15 +21,15 @@ PAD_ID = 0
 
 @keras.saving.register_keras_serializable("seq2seq")
 class TokenSeq2Seq(Network):
-    """Embeddings, an encoder, a decoder that attends to it, output projection.
+    """Embeddings, an encoder, a decoder that attends to it, and an output projection.
 
     Args:
-        config: its sizes and parts.
+        config: its layers and their sizes.
 
     Call arguments:
         inputs: `{"source_ids": (batch, source_len), "target_ids": (batch, target_len)}`, int32,
-            padded at the right with `PAD_ID`; `target_ids` is what the decoder reads (teacher
-            forcing): it begins with the begin-of-sentence id.
+            padded at the right with `PAD_ID`; `target_ids` is the decoder input (teacher forcing):
+            it starts with the begin-of-sentence id.
 
     Returns:
         logits `(batch, target_len, target_vocab_size)`, float32.
@@ -58,9 +58,9 @@ class TokenSeq2Seq(Network):
             tied_to=self.target_embedding if config.tie_output else None,
             name="projection",
         )
-        self._build_parts()
+        self._build_layers()
 
-    def _build_parts(self) -> None:
+    def _build_layers(self) -> None:
         embedded = (None, None, self.config.embedding_units)
         outputs = (None, None, self.encoder.width)
         self.source_embedding.build((None, None))
@@ -70,7 +70,7 @@ class TokenSeq2Seq(Network):
         self.decoder.build(embedded, outputs)
         self.projection.build((None, None, self.decoder.readout_units))
         self.built = True
-        self.settle_parts()
+        self.apply_layer_settings()
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         source_ids = inputs["source_ids"]
@@ -82,11 +82,11 @@ class TokenSeq2Seq(Network):
     def encode(
         self, source_ids: Tensor, mask: Tensor, training: bool = False
     ) -> tuple[Memory, list[Tensor]]:
-        """Reads sources `(batch, source_len)` with `mask` True at real tokens. Returns the memory
-        and the decoder's state before its first step."""
+        """Encodes sources `(batch, source_len)`, with `mask` True at real tokens. Returns the
+        memory and the decoder's initial state."""
         embedded = self._embed(self.source_embedding, source_ids, training)
         outputs, states = self.encoder(embedded, mask, training=training)
-        return self.decoder.read_source(outputs, mask), self.decoder.initial_state(states)
+        return self.decoder.build_memory(outputs, mask), self.decoder.initial_state(states)
 
     def step(
         self,
@@ -95,9 +95,9 @@ class TokenSeq2Seq(Network):
         state: list[Tensor],
         projection: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Reads one token in each row, `(batch,)`; `projection` is `self.projection.matrix()`, for
-        a caller of many steps. Returns logits `(batch, target_vocab_size)`, attention_weights
-        `(batch, source_len)` and the next state."""
+        """Reads one token per row, `(batch,)`; `projection` is `self.projection.matrix()`,
+        precomputed by callers that run many steps. Returns logits `(batch, target_vocab_size)`,
+        attention_weights `(batch, source_len)` and the next state."""
         embedded = self.target_embedding(tokens)
         readout, attention_weights, state = self.decoder.step(embedded, memory, state)
         exact = ops.cast(readout, "float32")  # the sum over a vocabulary needs it
@@ -119,7 +119,7 @@ class TokenSeq2Seq(Network):
 
 
 def build_encoder(config: NetworkConfig) -> RecurrentEncoder | TransformerEncoder:
-    """Builds the encoder that `config` names."""
+    """Builds the encoder described by `config`."""
     options: dict[str, Any] = {
         "depth": config.encoder_layers,
         "dropout": config.dropout,
@@ -146,7 +146,7 @@ def build_encoder(config: NetworkConfig) -> RecurrentEncoder | TransformerEncode
 
 
 def build_decoder(config: NetworkConfig) -> AttentionDecoder | TransformerDecoder:
-    """Builds the decoder that `config` names."""
+    """Builds the decoder described by `config`."""
     readout_units = config.embedding_units if config.tie_output else config.decoder_units
     options: dict[str, Any] = {
         "depth": config.decoder_layers,

@@ -32,20 +32,21 @@ class VectorModel(Network):
             else that of the source.
         hidden_dim: size of each cell; None: `output_dim`.
         input_shape: `(input_length, input_dim)`; the length may be None.
-        batch_size: fixes the batch; a stateful model needs that.
+        batch_size: a fixed batch size; required for stateful models.
         batch_input_shape, batch_shape: `(batch_size, input_length, input_dim)`, instead of the two
-            before.
-        input_dim, input_length: the same, one by one.
+            above.
+        input_dim, input_length: the same, given separately.
         depth: layers of encoder and of decoder, or `(encoder, decoder)`.
-        dropout: rate between layers, and between encoder and decoder, while training.
-        unroll: whether each step becomes a piece of graph of its own.
-        stateful: begin each batch where the last one ended, row by row; see `reset_state`.
+        dropout: rate between layers, and between encoder and decoder, during training.
+        unroll: whether to unroll the loop over time.
+        stateful: whether each batch starts from the state of the last one, row by row; see
+            `reset_state`.
         cell: `lstm` or `gru`.
         teacher_force, activation: see the models that take them.
         kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer,
         recurrent_regularizer, bias_regularizer: of the cells' weights, as in `keras.layers.LSTM`;
-            those of kernel and bias apply to the layer that makes y too.
-        name, dtype, trainable: as in every Keras layer.
+            those of kernel and bias also apply to the layer that outputs y.
+        name, dtype, trainable: as in any Keras layer.
 
     Call arguments:
         inputs: `(batch, input_length, input_dim)`, of any dtype; a list of source and target with
@@ -103,7 +104,7 @@ class VectorModel(Network):
             )
 
     def recurrent_options(self) -> dict[str, Any]:
-        """Returns the arguments that every recurrent part takes."""
+        """Returns the arguments shared by all recurrent layers."""
         return {
             "cell": self.cell,
             "unroll": self.unroll,
@@ -112,8 +113,8 @@ class VectorModel(Network):
             "dtype": self.dtype_policy,
         }
 
-    def build_now(self) -> None:
-        """Builds the weights, if the input shape is known. Each `__init__` calls it last."""
+    def build_if_shape_known(self) -> None:
+        """Builds the weights if the input shape is known. Call it last in `__init__`."""
         if self.batch_shape is not None:
             self.build(self._with_target(self.batch_shape))
 
@@ -130,15 +131,15 @@ class VectorModel(Network):
                 f"input_dim) with input_dim known. Received: input shape {tuple(source)}"
             )
         batch_size, length, features = source
-        self.build_parts(batch_size, length, features)
+        self.build_layers(batch_size, length, features)
         spec = keras.InputSpec(shape=(batch_size if self.stateful else None, None, features))
         target = keras.InputSpec(ndim=3, axes={-1: self.output_dim})
         self.input_spec = [spec, target] if self.teacher_force else spec
         self.source_shape = (batch_size if self.stateful else None, length, features)
         self.built = True
-        self.settle_parts()
+        self.apply_layer_settings()
 
-    def build_parts(self, batch_size: int | None, length: int | None, features: int) -> None:
+    def build_layers(self, batch_size: int | None, length: int | None, features: int) -> None:
         """Builds the layers for sources `(batch_size, length, features)`."""
         raise NotImplementedError
 
@@ -153,8 +154,8 @@ class VectorModel(Network):
             None if mask is None else ops.cast(mask, "bool"),
         )
 
-    def clock(self, source: Tensor, target: Tensor | None) -> Tensor | None:
-        """Returns the sequence that is as long as the outputs, if their number is not fixed."""
+    def output_length_like(self, source: Tensor, target: Tensor | None) -> Tensor | None:
+        """Returns a sequence as long as the outputs, or None if `output_length` is fixed."""
         if self.output_length is not None:
             return None
         return source if target is None else target
@@ -165,10 +166,10 @@ class VectorModel(Network):
             if hasattr(layer, "reset_state"):
                 layer.reset_state()
 
-    reset_states = reset_state  # its name in the add-on
+    reset_states = reset_state  # the add-on's name for it
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: every output is real."""
+        """Returns None: no output is padding."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns `(batch, output_length, output_dim)`."""
@@ -201,8 +202,8 @@ class VectorModel(Network):
         shape = self.batch_shape or getattr(self, "source_shape", None)
         if shape is None:
             raise ValueError(
-                f"the input shape of {self.name} is not known yet. Give input_dim when you make "
-                "it, or call it first"
+                f"the input shape of {self.name} is not known yet. Pass input_dim to the "
+                "constructor, or call the model first"
             )
         return shape
 
@@ -226,13 +227,13 @@ class VectorModel(Network):
         input_signature: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Exports as `keras.Model.export` does, and also before the first call, for the shape that
-        the model was made with.
+        """Exports as `keras.Model.export` does, but also before the first call, with the input
+        shape given to the constructor.
 
         Raises:
-            ValueError: if the format is `onnx` and Keras would write what no ONNX runtime loads, as
-                of TensorFlow's loops without `unroll`; or what is right for one source length only,
-                as of PyTorch's loops without `input_length`.
+            ValueError: if the format is `onnx` and Keras would write a file that no ONNX runtime
+                loads (TensorFlow loops without `unroll`) or that is correct for one source length
+                only (PyTorch loops without `input_length`).
         """
         if input_signature is None:
             shapes = self.input_shape if self.teacher_force else [self.input_shape]
@@ -248,14 +249,14 @@ class VectorModel(Network):
         name = type(self).__name__
         if not all(getattr(layer, "supports_jit", True) for layer in self.layers):
             raise ValueError(
-                f"{name} on TensorFlow is exported to ONNX only if it was made with unroll=True "
-                "and an input_length. Make it so, and set_weights to those of this one"
+                f"{name} on TensorFlow can be exported to ONNX only if it is created with "
+                "unroll=True and an input_length. Create one, and copy the weights with set_weights"
             )
         lengths = [spec.shape[1] for spec in keras.tree.flatten(input_signature)]
         if keras.backend.backend() == "torch" and None in lengths:
             raise ValueError(
-                f"{name} on PyTorch is exported to ONNX for one length. Make it with an "
-                "input_length, or give an input_signature that has all lengths"
+                f"{name} on PyTorch is exported to ONNX for a single length. Create it with an "
+                "input_length, or pass an input_signature without unknown lengths"
             )
 
     def get_config(self) -> dict[str, Any]:

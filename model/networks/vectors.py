@@ -1,8 +1,8 @@
-"""Sequences of vectors in, sequences of vectors out: the models of the Keras `seq2seq` add-on.
+"""Vector-to-vector sequence models: those of the Keras `seq2seq` add-on.
 
-`SimpleSeq2Seq`, `Seq2Seq` and `AttentionSeq2Seq` are Keras 3 models: compile and fit them as they
-are, or use them as a layer of a bigger model. Masks of their input are respected. Their positional
-arguments come in the add-on's order, which differs between them.
+`SimpleSeq2Seq`, `Seq2Seq` and `AttentionSeq2Seq` are Keras 3 models: compile and fit them
+directly, or use them as layers of a larger model. They respect input masks. Their positional
+arguments follow the add-on's order, which differs between the models.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from model.types import Tensor
 
 @keras.saving.register_keras_serializable("seq2seq")
 class SimpleSeq2Seq(VectorModel):
-    """A model that reads the source into one vector, and that vector at every step of the target.
+    """A model that encodes the source as one vector and feeds it to every step of the target.
 
         C = encoder(X), the last output;   y = decoder(C, C, ..., C)
 
     Encoder and decoder are plain stacks; the decoder's top layer has `output_dim` units and its
-    output is y. Nothing else passes between them: use it where source and target elements have no
-    order in common. Arguments as in `VectorModel`, and:
+    output is y. Nothing else connects them: use it if source and target elements are not in
+    the same order. Arguments as in `VectorModel`, and:
 
     Args:
-        activation: of the decoder's top layer. None: that of its cell, `tanh`, which keeps y in
+        activation: of the decoder's top layer. None: the cell's own, `tanh`, which keeps y in
             (-1, 1).
     """
 
@@ -72,7 +72,7 @@ class SimpleSeq2Seq(VectorModel):
             **kwargs,
         )
         self._add_layers()
-        self.build_now()
+        self.build_if_shape_known()
 
     def _add_layers(self) -> None:
         self.encoder = RecurrentEncoder(
@@ -88,7 +88,7 @@ class SimpleSeq2Seq(VectorModel):
         self.noise = keras.layers.Dropout(self.dropout, name="noise", dtype=self.dtype_policy)
 
     def _decoder(self) -> list[keras.layers.RNN]:
-        """Builds a stack of plain layers, whose top has the units and the activation of y."""
+        """Builds a stack of plain layers; the top one has the units and the activation of y."""
         options: dict[str, Any] = {
             "cell": self.cell,
             "unroll": self.unroll,
@@ -106,7 +106,7 @@ class SimpleSeq2Seq(VectorModel):
         )
         return [*lower, top]
 
-    def build_parts(self, batch_size: int | None, length: int | None, features: int) -> None:
+    def build_layers(self, batch_size: int | None, length: int | None, features: int) -> None:
         self.encoder.build((batch_size, length, features))
         width = self.hidden_dim
         for layer in self.decoder:
@@ -139,12 +139,12 @@ class Seq2Seq(VectorModel):
     y_t = decoder(s_{t-1}, [y_{t-1}; C]). Arguments as in `VectorModel`, and:
 
     Args:
-        broadcast_state: the encoder's final state (h and c) is the decoder's first. With several
-            states a side, the top ones of the encoder go to all of the decoder's.
-        inner_broadcast_state: the cells of a stack share one state, which goes up the stack within
-            a step and from its top to the bottom of the next; else each has its own.
-        teacher_force: takes `[source, target]`, target `(batch, output_length, output_dim)`; while
-            training, the decoder reads the target's y_{t-1}, otherwise its own.
+        broadcast_state: whether the encoder's final state (h and c) is the decoder's initial state.
+            If each has several states, every decoder cell gets the encoder's top one.
+        inner_broadcast_state: whether the cells of a stack share one state, which passes up the
+            stack within a step and from the top cell to the bottom cell of the next step.
+        teacher_force: whether the input is `[source, target]`, target `(batch, output_length,
+            output_dim)`; in training, the decoder reads the target's y_{t-1}, otherwise its own.
         peek: see above.
         bidirectional: whether the encoder reads in both directions; C and s_0 are the sums.
         activation: of each y before it is fed back, such as `softmax`; None: none.
@@ -195,7 +195,7 @@ class Seq2Seq(VectorModel):
         self.peek = peek
         self.bidirectional = bidirectional
         self._add_layers()
-        self.build_now()
+        self.build_if_shape_known()
 
     def _add_layers(self) -> None:
         common = {**self.recurrent_options(), "share_state": self.inner_broadcast_state}
@@ -224,7 +224,7 @@ class Seq2Seq(VectorModel):
             **common,
         )
 
-    def build_parts(self, batch_size: int | None, length: int | None, features: int) -> None:
+    def build_layers(self, batch_size: int | None, length: int | None, features: int) -> None:
         context = (batch_size, self.hidden_dim)
         self.encoder.build((batch_size, length, features))
         self.first_output.build(context)
@@ -235,14 +235,14 @@ class Seq2Seq(VectorModel):
         context, states = self.encoder(source, mask=mask, training=training)
         return self.decoder(
             self.first_output(context),
-            state=self._handed_over(states) if self.broadcast_state else None,
+            state=self._initial_state(states) if self.broadcast_state else None,
             peeked=context if self.peek else None,
             teacher=teacher,
-            clock=self.clock(source, teacher),
+            length_like=self.output_length_like(source, teacher),
             training=training,
         )
 
-    def _handed_over(self, states: list[Tensor]) -> list[Tensor]:
+    def _initial_state(self, states: list[Tensor]) -> list[Tensor]:
         top = states[-len(STATE_NAMES[self.cell]) :]
         return top * (self.decoder.state_count // len(top))
 
@@ -258,15 +258,16 @@ class AttentionSeq2Seq(VectorModel):
         H = encoder(X);   y_i = decoder(s_{i-1}, [y_{i-1}; v_i])
         v_i = sum_j alpha_ij H_j,   alpha_i = softmax_j a(s_{i-1}, H_j)
 
-    y_0 and s_0 are zeros: no state is handed over. Arguments as in `VectorModel`, and:
+    y_0 and s_0 are zeros: the decoder does not get the encoder's state.
+    Arguments as in `VectorModel`, and:
 
     Args:
         bidirectional: whether the encoder reads in both directions, `hidden_dim` each.
         attention: a, one of `additive`, `dot`, `general`, `concat`, `multihead`.
-        teacher_force: takes `[source, target]`, target `(batch, output_length, output_dim)`; while
-            training, the decoder reads the target's y_{i-1}, otherwise its own.
+        teacher_force: whether the input is `[source, target]`, target `(batch, output_length,
+            output_dim)`; in training, the decoder reads the target's y_{i-1}, otherwise its own.
         activation: of each y before it is fed back, such as `softmax`; None: none.
-        return_attention_scores: whether alpha `(batch, output_length, input_length)` is returned
+        return_attention_scores: whether to return alpha `(batch, output_length, input_length)`
             after the outputs.
     """
 
@@ -313,7 +314,7 @@ class AttentionSeq2Seq(VectorModel):
         self.attention = attention
         self.return_attention_scores = return_attention_scores
         self._add_layers()
-        self.build_now()
+        self.build_if_shape_known()
 
     def _add_layers(self) -> None:
         common = {**self.recurrent_options(), "stateful": self.stateful}
@@ -337,7 +338,7 @@ class AttentionSeq2Seq(VectorModel):
             **common,
         )
 
-    def build_parts(self, batch_size: int | None, length: int | None, features: int) -> None:
+    def build_layers(self, batch_size: int | None, length: int | None, features: int) -> None:
         self.encoder.build((batch_size, length, features))
         values = (batch_size, length, self.encoder.width)
         self.decoder.build((batch_size, self.output_dim), values_shape=values)
@@ -357,12 +358,12 @@ class AttentionSeq2Seq(VectorModel):
             values=values,
             mask=mask,
             teacher=teacher,
-            clock=self.clock(source, teacher),
+            length_like=self.output_length_like(source, teacher),
             training=training,
         )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Returns the shape of the outputs, and of alpha where that is returned."""
+        """Returns the shape of the outputs, and of alpha if it is returned."""
         outputs = super().compute_output_shape(input_shape)
         source = input_shape[0] if self.teacher_force else input_shape
         alpha = (*outputs[:2], source[1])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from model.layers.cells import advance, build_recurrent, run_steps
+from model.layers.cells import build_recurrent, run_steps, step_cells
 from tests.model.layers.twins import sigmoid, to_numpy
 
 BATCH, LENGTH, FEATURES, UNITS = 3, 4, 5, 6
@@ -55,7 +55,7 @@ def test_a_stack_of_cells_computes_its_equations(kind: str, unroll: bool) -> Non
     state = draw.normal(size=(2 * size, BATCH, UNITS)).astype("float32")
 
     def climb(carry: list[Any], x: Any) -> list[Any]:
-        return advance([layer.cell for layer in layers], x, carry)[1]
+        return step_cells([layer.cell for layer in layers], x, carry)[1]
 
     start = [ops.convert_to_tensor(each) for each in state]
     found = run_steps(climb, start, ops.convert_to_tensor(inputs), length=LENGTH, unroll=unroll)
@@ -92,7 +92,7 @@ def test_a_shared_state_goes_up_the_stack() -> None:
     layers = [build_cell("gru", UNITS, draw), build_cell("gru", UNITS, draw)]
     x, h = draw.normal(size=(2, BATCH, UNITS)).astype("float32")
     cells = [layer.cell for layer in layers]
-    output, (state,) = advance(
+    output, (state,) = step_cells(
         cells, ops.convert_to_tensor(x), [ops.convert_to_tensor(h)], share_state=True
     )
     weights = [[to_numpy(each) for each in layer.weights] for layer in layers]

@@ -64,7 +64,7 @@ def test_a_deep_decoder_steps_as_it_reads_whole_targets(input_feeding: bool) -> 
         ops.convert_to_tensor(draw.normal(size=shape).astype("float32"))
         for shape in ((BATCH, LENGTH, 4), (BATCH, 3, 7), (BATCH, 7))
     )
-    memory = decoder.read_source(outputs, ops.ones((BATCH, 3), "bool"))
+    memory = decoder.build_memory(outputs, ops.ones((BATCH, 3), "bool"))
     state = decoder.initial_state([final])
     whole = to_numpy(decoder(embedded, memory, state))
     for t in range(LENGTH):

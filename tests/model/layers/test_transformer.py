@@ -64,7 +64,7 @@ def test_the_encoder_computes_its_equations(features: int, draw: np.random.Gener
 def test_the_decoder_computes_its_equations(kind: str, draw: np.random.Generator) -> None:
     decoder = built_decoder(draw, **DECODERS[kind])
     embedded, source = normal(draw, BATCH, TARGET, FEATURES), normal(draw, BATCH, SOURCE, 7)
-    memory = decoder.read_source(ops.convert_to_tensor(source), ops.convert_to_tensor(MASK))
+    memory = decoder.build_memory(ops.convert_to_tensor(source), ops.convert_to_tensor(MASK))
     expected, expected_weights = transformer_decoder(decoder, embedded, source, MASK)
 
     readouts = decoder(ops.convert_to_tensor(embedded), memory, [])
@@ -72,7 +72,7 @@ def test_the_decoder_computes_its_equations(kind: str, draw: np.random.Generator
 
     state = decoder.initial_state([ops.convert_to_tensor(source[:, 0])])
     for t in range(TARGET):
-        state = decoder.make_room(state, t + 1)
+        state = decoder.allocate_cache(state, t + 1)
         readout, weights, state = decoder.step(ops.convert_to_tensor(embedded[:, t]), memory, state)
         np.testing.assert_allclose(to_numpy(readout), expected[:, t], atol=1e-4)
         np.testing.assert_allclose(to_numpy(weights), expected_weights[:, t], atol=1e-4)
@@ -82,7 +82,7 @@ def test_rows_of_one_history_stand_at_their_own_positions(draw: np.random.Genera
     decoder = built_decoder(draw, **DECODERS["self-attention"])
     embedded, source = normal(draw, 2, 3, FEATURES), normal(draw, 2, SOURCE, 7)
     mask = np.ones((2, SOURCE), bool)
-    memory = decoder.read_source(ops.convert_to_tensor(source), ops.convert_to_tensor(mask))
+    memory = decoder.build_memory(ops.convert_to_tensor(source), ops.convert_to_tensor(mask))
     expected, _ = transformer_decoder(decoder, embedded, source, mask)
     start = decoder.initial_state([ops.convert_to_tensor(source[:, 0])])
     _, _, ahead = decoder.step(ops.convert_to_tensor(embedded[:, 0]), memory, start)
@@ -96,7 +96,7 @@ def test_rows_of_one_history_stand_at_their_own_positions(draw: np.random.Genera
 def test_room_grows_by_powers_of_two(draw: np.random.Generator) -> None:
     decoder = built_decoder(draw, **DECODERS["self-attention"])
     state = decoder.initial_state([ops.zeros((2, 7))])
-    rooms = [decoder.make_room(state, steps)[0].shape[1] for steps in (1, 16, 17, 32, 33)]
+    rooms = [decoder.allocate_cache(state, steps)[0].shape[1] for steps in (1, 16, 17, 32, 33)]
     assert rooms == [16, 16, 32, 32, 64]
 
 
@@ -146,7 +146,7 @@ class Pair(keras.Model):
         mask = ops.ones(inputs["source"].shape[:2], "bool")
         outputs, _ = self.encoder(inputs["source"], mask)
         readouts = [
-            decoder(inputs["target"], decoder.read_source(outputs, mask), [])
+            decoder(inputs["target"], decoder.build_memory(outputs, mask), [])
             for decoder in self.decoders
         ]
         return readouts[0] + readouts[1]
