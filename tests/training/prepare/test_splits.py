@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.types import Bool
 from training.prepare.splits import (
     DEV,
     TEST,
     TRAIN,
-    Bools,
     Fractions,
     Indices,
     Parts,
@@ -73,7 +73,7 @@ def test_a_part_needs_50_examples_or_a_tenth(examples: int, least: int) -> None:
     assert least_sizes(examples, Fractions(0.01, 0.0)) == (least, 0)
 
 
-def drawn(sizes: list[int], wanted: Sizes, may_test: Bools | None = None) -> Parts | None:
+def drawn(sizes: list[int], wanted: Sizes, may_test: Bool | None = None) -> Parts | None:
     places = np.repeat(places_of(*FILMS[: len(sizes)]), sizes)
     return draw_groups(places, np.ones(len(places), bool) if may_test is None else may_test, wanted)
 
