@@ -86,7 +86,7 @@ class ThreadWorker:
         return 0
 
     def wait_until_ready(self) -> Mapping[str, str]:
-        (ready,) = self._connection.receive(waits=True)
+        (ready,) = self._connection.receive(block=True)
         sums: Mapping[str, str] = ready.sha256
         return sums
 
@@ -105,7 +105,7 @@ def files_of_a_reply(model: Path) -> set[str]:
     folder, worker = load_folder(model), ThreadWorker(settings)
     worker.wait_until_ready()
     loaded = LoadedModel(folder.config, folder.tokenizer, worker, lambda: worker)
-    server = uvicorn.Server(config_of(create_app(settings, first=loaded), settings))
+    server = uvicorn.Server(config_of(create_app(settings, preloaded=loaded), settings))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -31,7 +31,7 @@ from keras import ops
 
 from model.config import SearchOptions
 from model.engine.compiled import compiled, has_fast_bfloat16, prepare_device
-from model.engine.keras import MEMORY_SIZE, WANTED, KerasEngine, KerasTable, load_network
+from model.engine.keras import MEMORY_SIZE, WANTED_CHUNK, KerasEngine, KerasTable, load_network
 from model.folder import load_folder
 from model.networks.tokens import TokenSeq2Seq
 from model.search.beam import Search
@@ -142,7 +142,7 @@ def step_bytes(network: TokenSeq2Seq, engine: KerasEngine, table: KerasTable, ro
 def run_on_device(engine: KerasEngine, table: KerasTable) -> None:
     """`TOKENS` steps, of which only the last one's result is copied."""
     memory, state = table._tensors[:MEMORY_SIZE], table._tensors[MEMORY_SIZE:]
-    inputs = np.zeros((len(memory[0]), 2 + WANTED), np.int32)
+    inputs = np.zeros((len(memory[0]), 2 + WANTED_CHUNK), np.int32)
     inputs[:, 0], inputs[:, 1] = np.arange(len(inputs)), BOS_ID
     for _ in range(TOKENS):
         _, ranked, _, state = engine._step(memory, state, inputs, engine._projection, None, None)

@@ -49,7 +49,7 @@ class ChatModel:
         return Path(self._generator.config.training["recipe"]["output"]) / "data"
 
     def converse(self, messages: Sequence[str]) -> list[str]:
-        self._conversation.forget()
+        self._conversation.reset()
         return [self._conversation.reply(message, _ignore)[0].text for message in messages]
 
     def reply(self, turns: Sequence[str]) -> str:

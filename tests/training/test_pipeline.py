@@ -43,7 +43,7 @@ def test_new_writes_a_recipe_and_says_what_it_found(
 def test_new_writes_commands_that_a_shell_reads(
     answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pipeline, "estimate_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(pipeline, "choose_precision", lambda *_: ("float32", 1.0))
     recipe = str(answers.parent / "my recipe's.toml")
     assert main(["new", str(answers), "-o", recipe]) == 0
     command = capsys.readouterr().out.partition("then run: ")[2].partition(" && ")[0]
@@ -90,7 +90,7 @@ def test_train_that_is_killed_before_its_recipe_remembers_its_files(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pipeline, "describe_seconds", stop)  # right after the recipe is written
-    monkeypatch.setattr(pipeline, "estimate_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(pipeline, "choose_precision", lambda *_: ("float32", 1.0))
     assert main(command) == 130
     assert main(["train", str(answers), *command[2:]]) == 1
     printed = capsys.readouterr()

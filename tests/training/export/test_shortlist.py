@@ -58,7 +58,7 @@ def test_every_source_has_equally_many_candidates(shortlist: Shortlist) -> None:
     sources = np.array([[3, 4, 5, 6], [7, 0, 0, 0]], np.int32)
     found = shortlist.candidates(sources, np.array([4, 1]))
     assert found["candidates"].shape == (2, 12)
-    columns = ShortlistColumns(shortlist).of(found["candidates"])
+    columns = ShortlistColumns(shortlist).columns_for(found["candidates"])
     for row, tokens in enumerate(found["candidates"]):
         assert (np.diff(tokens) > 0).all()
         assert set(shortlist.frequent[:5]) <= set(tokens)
@@ -74,8 +74,10 @@ def test_columns_follow_the_candidates_of_their_slots(shortlist: Shortlist) -> N
     candidates = np.stack([shortlist.tokens(np.array([token], np.int32)) for token in (3, 4, 5, 6)])
     for slots in ([0], [0, 1, 2], [1, 0], [3, 2, 1]):
         now = candidates[slots]
-        columns.forget(np.arange(len(slots)))
-        np.testing.assert_array_equal(columns.of(now), shortlist.columns[now].transpose(0, 2, 1))
+        columns.invalidate(np.arange(len(slots)))
+        np.testing.assert_array_equal(
+            columns.columns_for(now), shortlist.columns[now].transpose(0, 2, 1)
+        )
 
 
 def test_a_shortlist_is_stored_whole(shortlist: Shortlist) -> None:
