@@ -108,12 +108,12 @@ def _interpolated_peak(ratings: Float32, column: int) -> float:
     """
     low = max(0, column - PEAK_COLUMNS)
     near = ratings[low : column + PEAK_COLUMNS + 1].astype(np.float64)
-    place = int(near.argmax())
-    if not 0 < place < len(near) - 1:
+    index = int(near.argmax())
+    if not 0 < index < len(near) - 1:
         return float(column)
-    before, height, after = near[place - 1 : place + 2]
+    before, height, after = near[index - 1 : index + 2]
     curvature = before - 2 * height + after
-    return low + place + float(0.5 * (before - after) / curvature if curvature else 0.0)
+    return low + index + float(0.5 * (before - after) / curvature if curvature else 0.0)
 
 
 def timing_of(target: Sequence[Cue], clock: Timing, stretches: Sequence[Stretch]) -> Timing:
@@ -209,12 +209,12 @@ def _word_ratings(source: Sequence[TimedText], target: Sequence[TimedText]) -> F
     times = (target_words.times / GRID_SECONDS).astype(int)
     order = np.argsort(target_words.ids, kind="stable")
     counts = np.bincount(target_words.ids, minlength=len(target_words.names))
-    places = np.split(order, np.cumsum(counts)[:-1])
+    indices = np.split(order, np.cumsum(counts)[:-1])
     for word in np.flatnonzero(same.any(axis=0)):
         evidence = word_times.evidence(same[:, word])
-        for place in places[word]:
-            near = slice(times[place], times[place] + 2 * OFFSETS_PER_SIDE + 1)
-            ratings[target_words.segments[place]] += evidence[near]
+        for index in indices[word]:
+            near = slice(times[index], times[index] + 2 * OFFSETS_PER_SIDE + 1)
+            ratings[target_words.segments[index]] += evidence[near]
     return ratings
 
 
@@ -277,11 +277,11 @@ def _best_chain(ratings: Float32, starts: Int64) -> Iterator[tuple[int, int, int
         value, last, column = _best_chain_before(best[:first], starts, int(starts[first]) + column)
 
 
-def _best_chain_before(best: Float32, starts: Int64, place: int) -> tuple[float, int, int]:
-    """Returns sum, last row and column of the best chain that ends before a place in the source."""
+def _best_chain_before(best: Float32, starts: Int64, index: int) -> tuple[float, int, int]:
+    """Returns sum, last row and column of the best chain that ends before a source index."""
     most, last, column = 0.0, 0, 0
     for row, start in enumerate(starts[: len(best)]):
-        values = best[row, : max(0, place - start)]
+        values = best[row, : max(0, index - start)]
         if len(values) and values.max() > most:
             most, last, column = float(values.max()), row, int(values.argmax())
     return most, last, column

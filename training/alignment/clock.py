@@ -202,10 +202,10 @@ def _normalised(spectra: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex12
     return spectra / (np.linalg.norm(spectra, axis=1, keepdims=True) + 1e-12)
 
 
-def _impulses(places: Float64, heights: Float64, size: int) -> Float64:
-    """Returns a signal in which each impulse is shared by the two steps around its place."""
-    steps = np.floor(places).astype(int)
-    after = places - steps
+def _impulses(positions: Float64, heights: Float64, size: int) -> Float64:
+    """Returns a signal in which each impulse is split between the two steps around its position."""
+    steps = np.floor(positions).astype(int)
+    after = positions - steps
     signal = np.zeros(size + 1)
     np.add.at(signal, steps, heights * (1 - after))
     np.add.at(signal, steps + 1, heights * after)
@@ -226,8 +226,8 @@ def _peak(agreement: Float64) -> tuple[float, float, float]:
     standard deviation of all values."""
     most = min(int(MAX_OFFSET_SECONDS / STEP_SECONDS), len(agreement) // 2 - 2)
     values = np.concatenate([agreement[-most - 1 :], agreement[: most + 2]])  # negative lags wrap
-    place = int(values[1:-1].argmax()) + 1
-    before, height, after = values[place - 1 : place + 2]
+    index = int(values[1:-1].argmax()) + 1
+    before, height, after = values[index - 1 : index + 2]
     curvature = before - 2 * height + after
     between = 0.5 * (before - after) / curvature if curvature else 0.0
-    return float(place - most - 1 + between), float(height), float(values.std()) + 1e-12
+    return float(index - most - 1 + between), float(height), float(values.std()) + 1e-12

@@ -128,10 +128,10 @@ def _crossing_links(source: Side, target: Side, links: Links) -> Iterator[Float6
         yield np.maximum(0.0, both[-1] + before - 2 * both)
 
 
-def _border_costs(source: Side, target: Side, place: int, places: slice) -> Float64:
-    """Returns the costs of source border `place` with each of the target's, links apart."""
-    border, borders = source.borders[place], target.borders[places]
-    ending, endings = source.endings[place], target.endings[places]
+def _border_costs(source: Side, target: Side, index: int, indices: slice) -> Float64:
+    """Returns the costs of source border `index` with each of the target's, links apart."""
+    border, borders = source.borders[index], target.borders[indices]
+    ending, endings = source.endings[index], target.endings[indices]
     least, most = np.minimum(ending, endings), np.maximum(ending, endings)
     silence = np.maximum(border[1] - border[0], borders[:, 1] - borders[:, 0])
     unmarked = np.where(ending < endings, source.surprise, target.surprise)
@@ -140,7 +140,7 @@ def _border_costs(source: Side, target: Side, place: int, places: slice) -> Floa
     mark = np.where(least == Ending.SENTENCE, 0.0, unmarked)
     mark = np.where(most < Ending.SENTENCE, MID_SENTENCE_COST, mark)
     return (
-        np.minimum(border_distance(source, target, place, places), MAX_DISTANCE_SECONDS)
+        np.minimum(border_distance(source, target, index, indices), MAX_DISTANCE_SECONDS)
         / SECONDS_PER_NAT
         + mark
     )

@@ -67,12 +67,12 @@ def sides_of(
     )
 
 
-def border_distance(source: Side, target: Side, place: int, places: slice) -> Float64:
-    """Returns the seconds between the source's border `place` and each of the target's `places`; 0
+def border_distance(source: Side, target: Side, index: int, indices: slice) -> Float64:
+    """Returns the seconds between the source's border `index` and each of the target's `indices`; 0
     if they share a moment."""
-    border, borders = source.borders[place], target.borders[places]
+    border, borders = source.borders[index], target.borders[indices]
     between = np.maximum(borders[:, 0] - border[1], border[0] - borders[:, 1])
-    return np.asarray(np.maximum(0.0, between - source.slack[place] - target.slack[places]))
+    return np.asarray(np.maximum(0.0, between - source.slack[index] - target.slack[indices]))
 
 
 def _marks_statements(segments: Sequence[Segment]) -> bool:

@@ -76,9 +76,9 @@ class _Part:
 
 def _parts_of(cue: Cue) -> Iterator[_Part]:
     parts = [
-        (sentence, speech.is_marked and place == 0 and _begins_sentence(sentence))
+        (sentence, speech.is_marked and index == 0 and _begins_sentence(sentence))
         for speech in speeches_of(cue)
-        for place, sentence in enumerate(sentences_of(speech.text))
+        for index, sentence in enumerate(sentences_of(speech.text))
     ]
     characters = sum(len(text) for text, _ in parts)
     start = cue.start_ms / 1000

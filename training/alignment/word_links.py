@@ -106,7 +106,7 @@ class Words:
     Attributes:
         names: the distinct words.
         ids: index of each word in `names`, `(words,)`.
-        times: seconds of each word, by its place in its segment, `(words,)`.
+        times: seconds of each word, by its position in its segment, `(words,)`.
         segments: index of each word's segment, `(words,)`.
     """
 
@@ -121,9 +121,9 @@ def words_in_order(texts: Sequence[TimedText]) -> Words:
     found: list[tuple[float, int, int]] = []
     for segment, each in enumerate(texts):
         words = words_of(each.text)
-        places = np.cumsum([0, *(len(word) + 1 for word in words)])
-        for word, place in zip(words, places, strict=False):
-            share = (place + len(word) / 2) / places[-1]
+        offsets = np.cumsum([0, *(len(word) + 1 for word in words)])
+        for word, offset in zip(words, offsets, strict=False):
+            share = (offset + len(word) / 2) / offsets[-1]
             time = each.start + (each.end - each.start) * float(share)
             found.append((time, numbers.setdefault(word, len(numbers)), segment))
     times = np.array([time for time, _, _ in found], np.float64)

@@ -74,7 +74,7 @@ def read_xces(path: Path, languages: tuple[str, ...], documents: Sequence[Path] 
     Raises:
         CorpusError: if the alignment cannot be read.
     """
-    places = tuple(documents) or _default_places(path)
+    locations = tuple(documents) or _default_locations(path)
     sides: _DocumentPair | None = None
     for found in read_xml(path, _Alignment(), "XCES"):
         if isinstance(found, Fault):
@@ -82,7 +82,7 @@ def read_xces(path: Path, languages: tuple[str, ...], documents: Sequence[Path] 
             continue
         origin = f"{path}:{found.line}"
         if isinstance(found, _LinkGroup):
-            sides = yield from _load_documents(found, languages, places, origin)
+            sides = yield from _load_documents(found, languages, locations, origin)
         elif not found.source and not found.target:
             yield Fault(origin, 'expected <link xtargets="1 2;1"/>, ids of both documents')
         elif sides and (pair := sides.pair(found, origin)):
@@ -107,7 +107,7 @@ class _Alignment(Handler[_LinkGroup | _Link]):
 
 
 def _load_documents(
-    names: _LinkGroup, languages: tuple[str, ...], places: tuple[Path, ...], origin: str
+    names: _LinkGroup, languages: tuple[str, ...], locations: tuple[Path, ...], origin: str
 ) -> Generator[Fault, None, _DocumentPair | None]:
     """Returns the sentences of two documents, or None, after a fault, if one is unreadable."""
     codes = [_language_of(name) for name in (names.source, names.target)]
@@ -118,11 +118,11 @@ def _load_documents(
         return None
     sides: list[dict[str, str]] = []
     for name in (names.source, names.target):
-        file, sentences = places[0], dict[str, str]()
+        file, sentences = locations[0], dict[str, str]()
         try:
-            document = _find_document(name, places)
+            document = _find_document(name, locations)
             if document is None:
-                where = " or ".join(str(place) for place in places[:3])
+                where = " or ".join(str(location) for location in locations[:3])
                 yield Fault(origin, f"its document {name} is not in {where}")
                 return None
             file = document
@@ -151,7 +151,7 @@ def _match_languages(codes: list[str], languages: tuple[str, ...]) -> bool:
     )
 
 
-def _default_places(path: Path) -> tuple[Path, ...]:
+def _default_locations(path: Path) -> tuple[Path, ...]:
     """Returns the folder or archive of an alignment, and the archives beside it."""
     archive = archive_of(path)
     folder = (archive or path).parent
@@ -159,22 +159,24 @@ def _default_places(path: Path) -> tuple[Path, ...]:
     return (path.parent, *beside) if archive is None else (archive, folder, *beside)
 
 
-def _find_document(document: str, places: tuple[Path, ...]) -> Path | None:
+def _find_document(document: str, locations: tuple[Path, ...]) -> Path | None:
     """Returns a document, packed or not, in any folder of OPUS (`OpenSubtitles/raw`), or None."""
     if ".." in document.split("/"):
         return None
     plain = document.removesuffix(".gz")
-    bases = (base for place in places for base in _corpus_folders(place, document.split("/")[0]))
+    bases = (
+        base for location in locations for base in _corpus_folders(location, document.split("/")[0])
+    )
     files = (base / name for base in bases for name in (document, plain, f"{plain}.gz"))
     return next(filter(is_file, files), None)
 
 
 @lru_cache(maxsize=64)
-def _corpus_folders(place: Path, folder: str) -> tuple[Path, ...]:
-    """Returns the parents of `folder`, at most two levels below `place`."""
-    if is_archive(place):
-        found = {f"/{name}".partition(f"/{folder}/") for name in names_in(place)}
-        return tuple(place / before[1:] for before in sorted({b for b, f, _ in found if f}))
+def _corpus_folders(location: Path, folder: str) -> tuple[Path, ...]:
+    """Returns the parents of `folder`, at most two levels below `location`."""
+    if is_archive(location):
+        found = {f"/{name}".partition(f"/{folder}/") for name in names_in(location)}
+        return tuple(location / before[1:] for before in sorted({b for b, f, _ in found if f}))
     patterns = ("", "*", "*/*")
-    found_in = {base for each in patterns for base in (place.glob(each) if each else [place])}
+    found_in = {base for each in patterns for base in (location.glob(each) if each else [location])}
     return tuple(sorted(base for base in found_in if (base / folder).is_dir()))
