@@ -104,6 +104,8 @@ def train(
         CorpusError: if the files hold nothing, or a recipe for other files is there.
         FolderError: if something that is no model lies where it is to be written.
     """
+    if not model.name:
+        raise CorpusError(f"{model}: not a folder of its own. Choose a new one, such as my-model.")
     check_replaceable(model)
     run = model.with_name(f"{model.name}{RUN_SUFFIX}")
     recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE

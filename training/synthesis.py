@@ -18,6 +18,7 @@ from sacrebleu.metrics.bleu import BLEU
 from tqdm import tqdm
 
 from model.config import SearchOptions
+from model.errors import ConfigError
 from model.generator import Generator
 from model.text.normalise import normalise
 from training.errors import CorpusError
@@ -75,8 +76,10 @@ def distill(
     Raises:
         CorpusError: if the recipe has not been prepared, or the file cannot be written.
         FolderError: if a teacher is broken.
+        ConfigError: if a teacher has another task or other languages than the recipe.
     """
-    loaded = [_teacher(path) for path in teachers]
+    _check_file(output)
+    loaded = [_teacher(path, recipe) for path in teachers]
     corpus = open_prepared(recipe)
     language = recipe.languages[-1] if recipe.languages else ""
     metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(language))
@@ -111,8 +114,9 @@ def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = Fals
         CorpusError: if a file cannot be read or written, or the output is the texts.
         FolderError: if the model is broken.
     """
+    _check_file(output)
     if output.exists() and texts.exists() and output.samefile(texts):
-        raise CorpusError(f"{output}: is the file that is read. Name another output.")
+        raise CorpusError(f"{output}: is also the input. Choose another output.")
     generator = Generator.load(model)
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
     own = generator.config.search.greedy().model_copy(update=drawn)
@@ -134,8 +138,20 @@ def _stamp_of(texts: Path) -> str:
     return f"{texts} {stat and stat.st_size} {stat and stat.st_mtime_ns}"
 
 
-def _teacher(path: Path) -> Teacher:
+def _check_file(output: Path) -> None:
+    """Raises a CorpusError if `output` is not the path of a file, but of a folder or a device."""
+    if not output.name or (output.exists() and not output.is_file()):
+        raise CorpusError(f"{output}: not a file. Choose another output.")
+
+
+def _teacher(path: Path, recipe: Recipe) -> Teacher:
     generator = Generator.load(path)
+    config = generator.config
+    if config.task != recipe.task:
+        raise ConfigError(f"{path}: has task '{config.task}', but the recipe '{recipe.task}'.")
+    if config.languages and recipe.languages and config.languages != recipe.languages:
+        theirs, ours = " ".join(config.languages), " ".join(recipe.languages)
+        raise ConfigError(f"{path}: has languages {theirs}, but the recipe {ours}.")
     own = generator.config.search
     size = max(BEAM, own.beam_size)
     beam = {"beam_size": size, "n_best": size, "temperature": 0.0, "rerank_weight": 0.0}

@@ -81,6 +81,14 @@ def test_train_goes_on_where_it_was_killed(
         assert reason in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("output", [".", "/"])
+def test_train_needs_a_folder_of_its_own(
+    answers: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    assert main(["train", str(answers), "-o", output]) == 1
+    assert "not a folder of its own" in capsys.readouterr().err
+
+
 def test_train_that_is_killed_before_its_recipe_remembers_its_files(
     answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

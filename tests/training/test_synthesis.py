@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from model.errors import ConfigError
+from model.folder import DEFAULT_MODEL
 from model.generator import Generator
 from training import synthesis
 from training.errors import CorpusError
@@ -105,10 +107,25 @@ def test_lines_of_another_run_are_not_gone_on_with(
     assert [each.target for each in found] == ["five six", "seven eight"]
 
 
+def test_a_teacher_of_another_task_is_refused(fitted: Path, make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe(fitted)
+    with pytest.raises(ConfigError, match="default: has task 'reply', but the recipe"):
+        distill(recipe, [DEFAULT_MODEL], fitted / "a.tsv")
+    turned = recipe.model_copy(update={"languages": ("de", "en")})
+    with pytest.raises(ConfigError, match="has languages en de, but the recipe de en"):
+        distill(turned, [Path("models/en-de")], fitted / "a.tsv")
+
+
+@pytest.mark.parametrize("output", [".", "/", "/dev/null"])
+def test_an_output_that_is_no_file_is_refused(output: str) -> None:
+    with pytest.raises(CorpusError, match="not a file"):
+        backtranslate(DEFAULT_MODEL, Path("texts.txt"), Path(output))
+
+
 def test_the_texts_are_not_written_over(fitted: Path) -> None:
     texts = fitted / "own.txt"
     texts.write_text("one two\n")
-    with pytest.raises(CorpusError, match=r"own\.txt: is the file that is read"):
+    with pytest.raises(CorpusError, match=r"own\.txt: is also the input"):
         backtranslate(fitted / "model", texts, texts)
     assert texts.read_text() == "one two\n"
 
