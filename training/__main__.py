@@ -385,7 +385,7 @@ def _cluster(chosen: argparse.Namespace) -> AbstractContextManager[Cluster | Non
         return connect(chosen.address)
     if chosen.executor == "ray" or chosen.address:
         raise ConfigError(
-            "--workers goes with --executor processes, and --address with --executor ray"
+            "--workers needs --executor processes, and --address needs --executor ray"
         )
     return nullcontext()
 

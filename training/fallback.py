@@ -77,7 +77,7 @@ def fallback_of(recipe: Recipe, corpus: PreparedCorpus) -> Fallback:
         return Fallback(search)
     if len(corpus.train) > MAX_QUESTIONS:
         raise CorpusError(
-            f"{corpus.path}: has {len(corpus.train):,} questions; search.fallback_reply goes with "
+            f"{corpus.path}: has {len(corpus.train):,} questions; search.fallback_reply supports "
             f"at most {MAX_QUESTIONS:,}. Leave it out."
         )
     pairs = _pairs_of(corpus)

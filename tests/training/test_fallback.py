@@ -108,7 +108,7 @@ def test_too_many_questions_are_refused(
     folder: Path, corpus: PreparedCorpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fallback, "MAX_QUESTIONS", 10)
-    with pytest.raises(CorpusError, match=r"fallback_reply goes with at most 10\."):
+    with pytest.raises(CorpusError, match=r"fallback_reply supports at most 10\."):
         fallback_of(recipe_in(folder), corpus)
 
 
@@ -116,5 +116,5 @@ def test_a_translation_has_no_fallback(folder: Path) -> None:
     values = recipe_in(folder).model_dump()
     values |= {"task": "translate", "languages": ("en", "de")}
     values["corpus"]["sources"] = [{"format": "pairs", "path": "faq.tsv"}]
-    with pytest.raises(ValueError, match="fallback_reply goes with task 'reply'"):
+    with pytest.raises(ValueError, match="fallback_reply needs task 'reply'"):
         Recipe.parse(values, where="test")

@@ -50,7 +50,7 @@ def test_prepare_says_what_it_made(recipe: Path, capsys: pytest.CaptureFixture[s
     ("options", "message"),
     [
         (["--executor", "ray"], "install the extra 'ray'"),
-        (["--executor", "ray", "--workers", "2"], "--workers goes with --executor processes"),
+        (["--executor", "ray", "--workers", "2"], "--workers needs --executor processes"),
         (["--address", "a:6379"], "--address with --executor ray"),
     ],
 )
