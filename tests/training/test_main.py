@@ -51,7 +51,7 @@ def test_prepare_says_what_it_made(recipe: Path, capsys: pytest.CaptureFixture[s
     [
         (["--executor", "ray"], "install the extra 'ray'"),
         (["--executor", "ray", "--workers", "2"], "--workers needs --executor processes"),
-        (["--address", "a:6379"], "--address with --executor ray"),
+        (["--address", "a:6379"], "--address needs --executor ray"),
     ],
 )
 def test_a_cluster_needs_ray_and_has_options_of_its_own(
