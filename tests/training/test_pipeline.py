@@ -37,7 +37,7 @@ def test_new_writes_a_recipe_and_says_what_it_found(
     assert "python -m training prepare answers.toml" in printed
     assert read_recipe(Path("answers.toml")).corpus.dev_fraction == 0
     assert main(["new", "answers.tsv"]) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_new_writes_commands_that_a_shell_reads(
@@ -73,7 +73,7 @@ def test_train_goes_on_where_it_was_killed(
     assert answer.text == "It is rain."
 
     for others, reason in (
-        (["train", str(answers.parent), "-o", str(model)], "is for other files"),
+        (["train", str(answers.parent), "-o", str(model)], "belongs to other files"),
         ([*command[:-1], "de"], "is for --languages en, not de"),
         ([*command, "--task", "translate"], "is for --task reply, not translate"),
     ):
@@ -102,5 +102,5 @@ def test_train_that_is_killed_before_its_recipe_remembers_its_files(
     assert main(command) == 130
     assert main(["train", str(answers), *command[2:]]) == 1
     printed = capsys.readouterr()
-    assert "is for other files" in printed.err
+    assert "belongs to other files" in printed.err
     assert ": exchanges, 1 file, " in printed.out
