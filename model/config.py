@@ -162,7 +162,9 @@ class NetworkShape(Document):
                     f"'{self.decoder}'. Leave it out"
                 )
         if self.input_feeding and (self.recurrent_dropout or self.attention_dropout):
-            raise ValueError("input_feeding does not support recurrent_dropout or attention_dropout")
+            raise ValueError(
+                "input_feeding does not support recurrent_dropout or attention_dropout"
+            )
         return self
 
     @property

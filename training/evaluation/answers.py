@@ -66,7 +66,7 @@ def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
     """Reads two line-aligned files. Turns of a dialogue are separated by tabs.
 
     Raises:
-        CorpusError: if one cannot be read or is empty, or they differ in length.
+        CorpusError: if one cannot be read, is empty or not UTF-8, or they differ in length.
     """
     sources, references = ([line for _, line in read_lines(path)] for path in (source, target))
     if len(sources) != len(references):
@@ -76,6 +76,12 @@ def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
         )
     if not sources:
         raise CorpusError(f"{source}: is empty.")
+    for path, lines in ((source, sources), (target, references)):
+        if number := next((n for n, line in enumerate(lines, start=1) if "\ufffd" in line), 0):
+            raise CorpusError(
+                f"{path}:{number}: contains bytes that are not UTF-8 text. Convert the file: "
+                "iconv -f cp1252 -t utf-8"
+            )
     rules = generator.config.text
     return TestSet(
         plain_name(source).rpartition(".")[0] or source.name,

@@ -4,8 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from model.folder import DEFAULT_MODEL
+from model.generator import Generator
 from training.errors import CorpusError
-from training.evaluation.answers import Answers, TestSet, read_answers, write_answers
+from training.evaluation.answers import (
+    Answers,
+    TestSet,
+    read_answers,
+    read_test_set,
+    write_answers,
+)
 
 ASKED = TestSet("test", (("a", "b"), ("c",)), ("B", "C"))
 
@@ -28,3 +36,12 @@ def test_answers_to_something_else_are_refused(tmp_path: Path) -> None:
     write_answers(tmp_path, ASKED, [Answers("greedy", ("x", "y"))])
     with pytest.raises(CorpusError, match="other references"):
         read_answers(tmp_path, TestSet("test", ASKED.sources, ("B", "D")))
+
+
+@pytest.mark.parametrize("side", ["a.en", "a.de"])
+def test_a_test_set_in_another_encoding_is_refused(tmp_path: Path, side: str) -> None:
+    sides = [tmp_path / name for name in ("a.en", "a.de")]
+    for path in sides:
+        path.write_bytes("Yes.\nGrün.\n".encode("cp1252" if path.name == side else "utf-8"))
+    with pytest.raises(CorpusError, match=f"{side}:2: contains bytes that are not UTF-8 text"):
+        read_test_set(*sides, Generator.load(DEFAULT_MODEL, "onnx-int8"))
