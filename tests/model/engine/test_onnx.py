@@ -58,11 +58,11 @@ def test_graphs_that_do_not_fit_each_other_are_refused(
     encoder, step = GRAPH_FILES["int8"]
     content = (exported_folder / encoder).read_bytes()
     folder = replaced(exported_folder, tmp_path / "swapped", step, content)
-    with pytest.raises(FolderError, match=r"Export them anew.*not the graph of a step"):
+    with pytest.raises(FolderError, match=r"Export them again.*not the graph of a step"):
         load_engine(folder, "onnx-int8")
     content = (DEFAULT_MODEL / step).read_bytes()
     folder = replaced(exported_folder, tmp_path / "mixed", step, content)
-    with pytest.raises(FolderError, match=r"Export them anew.*of another network"):
+    with pytest.raises(FolderError, match=r"Export them again.*of another network"):
         load_engine(folder, "onnx-int8")
 
 

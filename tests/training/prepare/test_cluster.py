@@ -244,6 +244,6 @@ def test_a_run_that_loses_a_node_ends_with_the_bytes_of_one_process(
 
 
 def test_a_cluster_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"--address 127.0.0.1:1: no Ray cluster"):
+    with pytest.raises(ConfigError, match=r"--address 127.0.0.1:1: no usable Ray cluster"):
         with connect("127.0.0.1:1"):
             pass
