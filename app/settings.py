@@ -164,8 +164,8 @@ class Settings(BaseSettings):
     def _check_beam_fits_rows(self) -> Self:
         if self.max_beam_size > self.max_rows:
             raise ValueError(
-                "max_beam_size must not exceed max_rows. Received: "
-                f"max_beam_size={self.max_beam_size}, max_rows={self.max_rows}"
+                "SEQ2SEQ_MAX_BEAM_SIZE must be at most SEQ2SEQ_MAX_ROWS; set both. Received: "
+                f"{self.max_beam_size} and {self.max_rows}"
             )
         return self
 

@@ -58,7 +58,8 @@ def write_recipe(
         CorpusError: if the files contain no examples, or the recipe exists or cannot be written.
     """
     if recipe_path.exists():
-        raise CorpusError(f"{recipe_path}: already exists. Delete it, or choose another file.")
+        advice = "Choose a file" if recipe_path.is_dir() else "Delete it, or choose another file"
+        raise CorpusError(f"{recipe_path}: already exists. {advice}.")
     found = survey(paths, task=task, languages=languages)
     for source in found.sources:
         say(f"{source.config.path}: {source.config.format}, {describe(source)}")

@@ -37,7 +37,9 @@ def test_new_writes_a_recipe_and_says_what_it_found(
     assert "python -m training prepare answers.toml" in printed
     assert read_recipe(Path("answers.toml")).corpus.dev_fraction == 0
     assert main(["new", "answers.tsv"]) == 1
-    assert "already exists" in capsys.readouterr().err
+    assert "already exists. Delete it, or choose" in capsys.readouterr().err
+    assert main(["new", "answers.tsv", "-o", "."]) == 1
+    assert capsys.readouterr().err == "error: .: already exists. Choose a file.\n"
 
 
 def test_new_writes_commands_that_a_shell_reads(
