@@ -31,8 +31,10 @@ FALLBACK_REPLIES = {
 }
 #: Fewer examples in the languages of a bundled model fine-tune that model.
 MAX_FINE_TUNED = 100_000
-#: For translations only; replies are uncertain enough.
+#: For translations only; replies are uncertain enough. Fewer pairs than `MAX_SAMPLED` are cut into
+#: other pieces in each epoch, and their weights are averaged.
 LABEL_SMOOTHING = 0.1
+MAX_SAMPLED, SAMPLED_SHARE, AVERAGED_STEPS = 100_000, 0.2, 200
 #: Approximate number of pieces per word, to estimate the number of tokens of a text.
 PIECES_PER_WORD = 1.4
 #: Maximum share of examples above the token limit, and the available limits.
@@ -116,9 +118,9 @@ def propose(found: Survey) -> Proposal:
             corpus=limits,
             fit={
                 "batch_tokens": 1024,
-                "epochs": 8,
-                "learning_rate": 0.0005,
-                "label_smoothing": LABEL_SMOOTHING,
+                "epochs": 10,
+                "learning_rate": 0.0015,
+                **_regularisation_of(found),
             },
             search=_search_of(found.task, limits["max_target_tokens"]),
         )
@@ -148,10 +150,19 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
         fit={
             "epochs": size.epochs[is_reply],
             "learning_rate": size.learning_rate,
-            "label_smoothing": 0.0 if is_reply else LABEL_SMOOTHING,
+            **_regularisation_of(found),
         },
         search=_search_of(found.task, limits["max_target_tokens"]),
     )
+
+
+def _regularisation_of(found: Survey) -> dict[str, float]:
+    if found.task == "reply":
+        return {}
+    options = {"label_smoothing": LABEL_SMOOTHING}
+    if found.examples < MAX_SAMPLED:
+        options |= {"sample_pieces": SAMPLED_SHARE, "average_steps": AVERAGED_STEPS}
+    return options
 
 
 def _translator_of(found: Survey) -> str:
