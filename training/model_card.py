@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +113,11 @@ def weights_of(network: TokenSeq2Seq) -> bytes:
 @functools.cache
 def _versions() -> dict[str, str]:
     names = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "sentencepiece", "numpy")
-    found = {each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}
-    return {name: found[name] for name in names if name in found}
+    found = {}
+    for name in names:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _card(config: ModelConfig, train_examples: int, samples: list[tuple[str, str]]) -> str:

@@ -114,6 +114,10 @@ def test_a_run_that_is_stopped_leaves_the_model_of_its_best_epoch(
         run.train()
     config = load_folder(prepared / "model").config
     assert config.training["metrics"]["epochs"] == 1
+    backends = {"tensorflow": {"tensorflow", "tensorflow-cpu"}, "jax": {"jax"}, "torch": {"torch"}}
+    versions = config.training["versions"]
+    assert {"keras", "numpy", "sentencepiece"} <= set(versions)
+    assert backends[keras.backend.backend()] & set(versions)
     assert "test_loss" in evaluate(recipe)
 
 
