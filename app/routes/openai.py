@@ -112,9 +112,8 @@ async def _respond(
     if not body.stream:
         choices, usage = await cancel_on_disconnect(request.receive, batch.choices())
         _record(request, batch, usage)
-        content = response_format.whole(
-            choices, usage
-        ).model_dump_json()  # with nulls, as OpenAI sends them
+        whole = response_format.whole(choices, usage)
+        content = whole.model_dump_json()  # with nulls, as OpenAI sends them
         return Response(content, media_type="application/json")
     includes_usage = bool(body.stream_options and body.stream_options.include_usage)
 
@@ -173,7 +172,6 @@ def _record(request: Request, batch: CompletionBatch, usage: Usage) -> None:
 @dataclass(frozen=True)
 class _Part:
     """The next part of a choice.
-
 
     Attributes:
         index: index of the choice.
