@@ -55,7 +55,7 @@ def test_commas_in_texts_separate_nothing(
     tmp_path: Path, rows: str, targets: list[str], header: str
 ) -> None:
     path = write(tmp_path / "a.csv", f"{header}{rows}")
-    found = read_table(path, ("en", "fr") if header else ("1", "2"))
+    found = read_table(path, Fields(("en", "fr") if header else ("1", "2")))
     assert [each.target for each in found if isinstance(each, Example)] == targets
 
 
