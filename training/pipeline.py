@@ -109,6 +109,32 @@ def train(
         raise CorpusError(f"{model}: not a folder of its own. Choose a new one, such as my-model.")
     check_replaceable(model)
     run = model.with_name(f"{model.name}{RUN_SUFFIX}")
+    recipe = _recipe_of_run(run, paths, task=task, languages=languages, say=say)
+    corpus = prepare(recipe, run / RECIPE_FILE)
+    say(expectation_of(corpus.report, recipe))
+    for note in notes_of(corpus.report, recipe):
+        say(f"note: {note.text}")
+    say(fit(recipe))
+    say(export(recipe, ("float32", "int8")))
+    scores = evaluate(recipe)
+    _copy(run / "model", model)
+    command = f"python -m model {_command(recipe)} {shlex.quote(str(model))}"
+    return f"{scores}\n{model}: ready. Try it: {command}"
+
+
+def _recipe_of_run(
+    run: Path,
+    paths: Sequence[str],
+    *,
+    task: Task | None,
+    languages: tuple[str, ...],
+    say: Say,
+) -> Recipe:
+    """Reads the recipe of a run, and writes it first if there is none.
+
+    Raises:
+        CorpusError: if it is for other files, another task or other languages.
+    """
     recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE
     absolute = [str(Path(path).absolute()) for path in paths]
     if not recipe_path.exists():
@@ -132,16 +158,7 @@ def train(
                 f"{recipe_path}: is for {option} {known}, not {given}. Delete {run}, or name "
                 "another -o."
             )
-    corpus = prepare(recipe, recipe_path)
-    say(expectation_of(corpus.report, recipe))
-    for note in notes_of(corpus.report, recipe):
-        say(f"note: {note.text}")
-    say(fit(recipe))
-    say(export(recipe, ("float32", "int8")))
-    scores = evaluate(recipe)
-    _copy(run / "model", model)
-    command = f"python -m model {_command(recipe)} {shlex.quote(str(model))}"
-    return f"{scores}\n{model}: ready. Try it: {command}"
+    return recipe
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -179,12 +179,8 @@ class FeedbackDecoder(keras.layers.Layer):
             )
             return [self.projection(top), *state]
 
-        step_inputs = length_like
-        if taught is not None:  # y_0 .. y_{T-1}, one step late
-            step_inputs = ops.concatenate([first_output[:, None], taught[:, :-1]], axis=1)
-        length: Any = self.output_length
-        if length_like is not None:
-            length = length_like.shape[1]
+        step_inputs = length_like if taught is None else _one_step_late(first_output, taught)
+        length: Any = self.output_length if length_like is None else length_like.shape[1]
         outputs, *states = run_steps(
             step, [first_output, *state], step_inputs, length=length, unroll=self.unroll
         )
@@ -227,6 +223,12 @@ class FeedbackDecoder(keras.layers.Layer):
             "weight_options",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+def _one_step_late(first_output: Tensor, teacher: Tensor) -> Tensor:
+    """Returns what each step reads under teacher forcing, y_0 .. y_{T-1}: the first output
+    `(batch, output_dim)`, then all but the last of the teacher `(batch, steps, output_dim)`."""
+    return ops.concatenate([first_output[:, None], teacher[:, :-1]], axis=1)
 
 
 def _one_step_earlier(first: list[Tensor], histories: list[Tensor]) -> list[Tensor]:

@@ -20,6 +20,12 @@ from tests.conftest import PATIENCE_SECONDS, wait_until
 LINES = ["hello there", "", "my name is robin", " \t ", "what is your name?\ti like films", "\x00"]
 
 
+def run_in_shell(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, shell=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+
+
 def run(monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) -> int:
     stream = io.TextIOWrapper(io.BytesIO(text.encode("utf-8", "surrogateescape")))
     monkeypatch.setattr(sys, "stdin", stream)
@@ -85,13 +91,7 @@ def test_streams_that_do_not_work_are_told(
     exported_folder: Path, redirection: str, error: str
 ) -> None:
     command = shlex.join([sys.executable, "-m", "model", "reply", str(exported_folder)])
-    done = subprocess.run(
-        f"echo hello | {command} {redirection}",
-        shell=True,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
+    done = run_in_shell(f"echo hello | {command} {redirection}")
     assert done.returncode == 1
     assert done.stderr.startswith(error) and done.stderr.count("\n") == 1
 
@@ -309,12 +309,6 @@ def test_a_conversation_loads_no_framework(exported_folder: Path) -> None:
 
 def test_a_reader_that_has_enough_is_no_error(exported_folder: Path) -> None:
     command = shlex.join([sys.executable, "-m", "model", "reply", str(exported_folder)])
-    process = subprocess.run(
-        f"yes hello | head -20000 | {command} | head -1",
-        shell=True,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
+    process = run_in_shell(f"yes hello | head -20000 | {command} | head -1")
     assert process.stdout.count("\n") == 1
     assert "Error" not in process.stderr

@@ -82,10 +82,7 @@ def evaluate(
     corpus = open_prepared(recipe)
     folder, generator, name = _load(recipe, corpus, engine)
     part = next(part for part in ("test", "dev", "train") if len(corpus.part(part)))
-    if test:
-        test_set = read_test_set(*test, generator)
-    else:
-        test_set = examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
+    test_set = _test_set_of(corpus, part, test, generator)
     answered = [
         answer(generator, test_set.sources, options) for options in searches_of(recipe.search)
     ]
@@ -106,6 +103,15 @@ def evaluate(
     )
     lines = [f"{name}: {value}" for name, value in metrics.items()]
     return "\n".join([*lines, *(_describe(*each) for each in compared), *warnings])
+
+
+def _test_set_of(
+    corpus: PreparedCorpus, part: str, test: tuple[Path, Path] | None, generator: Generator
+) -> TestSet:
+    """Returns the examples of two files, or of a part of the corpus if there are no files."""
+    if test:
+        return read_test_set(*test, generator)
+    return examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
 
 
 def _load(
