@@ -1,6 +1,6 @@
 """Parses commands into actions: "jump twice and look left" -> "I_JUMP I_JUMP I_TURN_LEFT I_LOOK".
 
-    python -m examples.scan_parser            (about five minutes on two cores)
+    python -m examples.scan_parser            (about a quarter of an hour on one core)
 
 Trains `recipes/scan.toml` on the simple split of SCAN and prints the exact match on its test file.
 """
