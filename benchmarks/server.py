@@ -81,17 +81,19 @@ class Server:
 
     def cpu_seconds(self) -> tuple[float, float]:
         """Of the process that answers, and of those that decode."""
-        tick = os.sysconf("SC_CLK_TCK")
-        seconds = []
-        for pid in self.pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            seconds.append((int(fields[11]) + int(fields[12])) / tick)
+        seconds = [cpu_seconds(pid) for pid in self.pids()]
         return seconds[0], sum(seconds[1:])
 
     def pids(self) -> list[int]:
         """Of the process that answers, and of its children, whichever thread has started them."""
         threads = Path(f"/proc/{self.pid}/task").glob("*/children")
         return [self.pid, *(int(pid) for thread in threads for pid in thread.read_text().split())]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of a process and its threads, as Linux counts it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes(pid: int) -> int:
