@@ -41,7 +41,7 @@ smoke: ## a part of matrix that takes some minutes
 check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy app model seq2seq training docs/generate.py
+	$(BIN)/mypy app model seq2seq training benchmarks examples docs/generate.py
 	$(BIN)/lint-imports --no-cache
 
 manifests: .venv/dev ## compare the Dockerfile, Compose and deploy/ with their rules and schemas

@@ -196,12 +196,10 @@ class Cut:
     rate: float = 1.0
 
 
+TWICE = {seconds: ((0.3, seconds), (0.65, seconds)) for seconds in (30, 90, 240)}
 CUTS = {
-    **{
-        f"{seconds} s put into the {side}, twice": Cut(**{side: ((0.3, seconds), (0.65, seconds))})
-        for seconds in (30, 90, 240)
-        for side in ("source", "target")
-    },
+    **{f"{each} s put into the source, twice": Cut(source=TWICE[each]) for each in TWICE},
+    **{f"{each} s put into the target, twice": Cut(target=TWICE[each]) for each in TWICE},
     "90 s put into each": Cut(((0.3, 90),), ((0.65, 90),)),
     "60 s removed from the target, twice": Cut(target=((0.3, -60), (0.65, -60))),
     "60 s removed from each": Cut(((0.3, -60),), ((0.65, -60),)),

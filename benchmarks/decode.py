@@ -35,6 +35,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
@@ -56,7 +57,7 @@ from benchmarks.peers import (
 )
 from benchmarks.timing import Contestant, Times, measure
 from model.config import NetworkConfig, SearchOptions
-from model.contract import Engine, StepResult
+from model.contract import Engine, Limits, StepResult
 from model.engine.keras import KerasEngine, load_network
 from model.engine.onnx import OnnxEngine, Precision
 from model.engine.shortlist import Shortlist
@@ -89,9 +90,13 @@ class ModelCallEngine:
     """Calls the model on the whole prefix for every token. Its requests all begin at once."""
 
     has_shortlist = False
+    compilations = 0
 
     def __init__(self, network: TokenSeq2Seq) -> None:
         self._network = network
+
+    def warm_up(self, limits: Limits) -> None:
+        """Compiles nothing."""
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Int32:
         return source_ids
@@ -101,7 +106,7 @@ class ModelCallEngine:
 
 
 class PrefixTable:
-    """All that `model(...)` needs: the source of each row, and what was said so far."""
+    """All that `model(...)` needs: the source and the prefix of each row."""
 
     def __init__(self, network: TokenSeq2Seq, width: int) -> None:
         self._network = network
@@ -126,12 +131,15 @@ class PrefixTable:
         *,
         with_attention: bool = False,
     ) -> StepResult:
-        said = self._target_ids if parents is None else self._target_ids[parents.ravel()]
-        self._target_ids = np.concatenate([said, tokens.reshape(-1, 1)], axis=1)
+        prefix = self._target_ids if parents is None else self._target_ids[parents.ravel()]
+        self._target_ids = np.concatenate([prefix, tokens.reshape(-1, 1)], axis=1)
         inputs = {"source_ids": self._source_ids, "target_ids": self._target_ids}
         logprobs, best = ops.top_k(ops.log_softmax(self._network(inputs)[:, -1]), top_k)
-        found = [ops.convert_to_numpy(each) for each in (ops.cast(best, "int32"), logprobs)]
-        return StepResult(*(each.reshape(*tokens.shape, -1) for each in found))
+        shape = (*tokens.shape, -1)
+        return StepResult(
+            ops.convert_to_numpy(ops.cast(best, "int32")).reshape(shape),
+            ops.convert_to_numpy(logprobs).reshape(shape),
+        )
 
 
 class EagerStepEngine(KerasEngine):
@@ -169,7 +177,7 @@ def network_of(recipe: Path, vocab_size: int, model: Path | None) -> TokenSeq2Se
 
 def shortlist_of(network: TokenSeq2Seq, model: Path | None) -> Shortlist | None:
     """The model's own, or one of random words; None where the model has none."""
-    columns = shortlist_columns(network, Ranges(network))
+    columns: dict[str, Any] = shortlist_columns(network, Ranges(network))
     if model is not None:
         path = model / SHORTLIST_FILES[0]
         return (

@@ -118,7 +118,7 @@ def files_of_a_reply(model: Path) -> set[str]:
         urllib.request.urlopen(request).read()
     server.should_exit = True
     thread.join()
-    threading.setprofile(None)  # type: ignore[arg-type]
+    threading.setprofile(None)
     return recorder.files
 
 

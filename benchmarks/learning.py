@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -26,12 +27,12 @@ from training.prepare.prepare import PreparedCorpus, open_prepared, prepare
 from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe, data_folder
 
-NETWORKS = {
-    "64 GRU, tied": {"units": 64, "cell": "gru", "tie_output": True},
-    "64 LSTM": {"units": 64, "cell": "lstm", "tie_output": False},
-    "128 LSTM, tied": {"units": 128, "cell": "lstm", "tie_output": True},
-    "256 GRU": {"units": 256, "cell": "gru", "tie_output": False},
-    "512 GRU, tied": {"units": 512, "cell": "gru", "tie_output": True},
+NETWORKS: dict[str, tuple[int, dict[str, Any]]] = {
+    "64 GRU, tied": (64, {"cell": "gru", "tie_output": True}),
+    "64 LSTM": (64, {"cell": "lstm", "tie_output": False}),
+    "128 LSTM, tied": (128, {"cell": "lstm", "tie_output": True}),
+    "256 GRU": (256, {"cell": "gru", "tie_output": False}),
+    "512 GRU, tied": (512, {"cell": "gru", "tie_output": True}),
 }
 
 
@@ -58,8 +59,7 @@ def prepared(folder: Path, pairs: int, name: str) -> tuple[Recipe, PreparedCorpu
     with gzip.open(data_folder() / "tatoeba" / "fra-eng.tsv.gz", "rt", encoding="utf-8") as file:
         lines = file.readlines()
     (folder / "pairs.tsv").write_text("".join(lines[i] for i in evenly_spaced(len(lines), pairs)))
-    parts = dict(NETWORKS[name])
-    units = parts.pop("units")
+    units, parts = NETWORKS[name]
     widths = {"embedding_units": units, "encoder_units": units // 2, "decoder_units": units}
     values = {
         "name": "learning",

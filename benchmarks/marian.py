@@ -22,7 +22,7 @@ import numpy as np
 from sentencepiece import sentencepiece_model_pb2
 
 from benchmarks.peers import FREQUENT, TransformerSize
-from benchmarks.timing import Contestant
+from benchmarks.timing import Contestant, ask
 from model.types import Float32, Int32
 
 EOS_ID, UNK_ID = 0, 1
@@ -116,8 +116,7 @@ class Marian:
 
     def _ask(self, request: str) -> float:
         """Returns the seconds of CPU that the process has used when it is done."""
-        print(request, file=self._process.stdin, flush=True)
-        answer = self._process.stdout.readline()
+        answer = ask(self._process, request)
         if not answer:
             raise SystemExit(f"Marian ended ({self._process.wait()}): {self._log.read_text()}")
         return float(answer)

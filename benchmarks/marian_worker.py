@@ -9,19 +9,21 @@ The wheel's extension is loaded without its package, which downloads lists of mo
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import time
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from importlib.metadata import distribution
+from importlib.util import module_from_spec
 from pathlib import Path
 
 TOKENS = int(sys.argv[1])
 
-package = importlib.util.find_spec("bergamot")
-(path,) = Path(package.submodule_search_locations[0]).glob("_bergamot*.so")
-spec = importlib.util.spec_from_file_location("_bergamot", path)
-bergamot = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(bergamot)
+folder = Path(str(distribution("bergamot").locate_file("bergamot")))
+(path,) = folder.glob("_bergamot*.so")
+loader = ExtensionFileLoader("_bergamot", str(path))
+bergamot = module_from_spec(ModuleSpec("_bergamot", loader))
+loader.exec_module(bergamot)
 
 service = bergamot.Service(bergamot.ServiceConfig(numWorkers=1, logLevel="off"))
 options = bergamot.ResponseOptions(

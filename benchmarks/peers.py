@@ -14,7 +14,7 @@ from ctranslate2.specs import TransformerSpec
 from keras import ops
 
 from benchmarks.timing import Contestant
-from model.contract import StepResult
+from model.contract import Limits, StepResult
 from model.networks.tokens import TokenSeq2Seq
 from model.types import Bool, Indices, Int32
 
@@ -162,6 +162,7 @@ class TorchEngine:
     """
 
     has_shortlist = False
+    compilations = 0
 
     def __init__(self, network: TokenSeq2Seq, *, is_int8: bool) -> None:
         config, decoder = network.config, network.decoder
@@ -179,12 +180,13 @@ class TorchEngine:
         cell = torch.nn.GRUCell(config.embedding_units, config.decoder_units)
         _fill_gru(cell, decoder.stack[0], "")
         projection = network.projection
+        readout: Any = decoder.readout  # there is one, without input feeding
         parts = {
             "encoder": encoder,
             "cell": cell,
             "key_projection": _linear(decoder.attend.key_projection.kernel),
             "bridge": _linear(decoder.bridges[0].kernel, decoder.bridges[0].bias),
-            "readout": _linear(decoder.readout.kernel, decoder.readout.bias),
+            "readout": _linear(readout.kernel, readout.bias),
             "projection": _linear(projection.matrix(), projection.bias),
         }
         modules = torch.nn.ModuleDict(parts).eval()
@@ -192,6 +194,9 @@ class TorchEngine:
             kinds = {torch.nn.Linear, torch.nn.GRU, torch.nn.GRUCell}
             modules = torch.ao.quantization.quantize_dynamic(modules, kinds)
         self.modules = modules
+
+    def warm_up(self, limits: Limits) -> None:
+        """Compiles nothing."""
 
     @torch.inference_mode()
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> TorchState:
@@ -245,8 +250,12 @@ class TorchTable:
         context = torch.bmm(attention_weights[:, None], self._values)[:, 0]
         readout = torch.tanh(modules["readout"](torch.cat([context, hidden], dim=-1)))
         logprobs, best = modules["projection"](readout).log_softmax(dim=-1).topk(top_k)
-        found = (best.to(torch.int32), logprobs, attention_weights)
-        return StepResult(*(each.numpy().reshape(*tokens.shape, -1) for each in found))
+        shape = (*tokens.shape, -1)
+        return StepResult(
+            best.to(torch.int32).numpy().reshape(shape),
+            logprobs.numpy().reshape(shape),
+            attention_weights.numpy().reshape(shape),
+        )
 
 
 def _tensor(weight: Any) -> torch.Tensor:

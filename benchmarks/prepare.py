@@ -34,6 +34,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -206,8 +207,8 @@ def peer_configuration(folder: Path, workers: int) -> dict[str, object]:
             }
         },
     ]
-    near = {"letters_only": True, "lowercase": True}
-    steps = [
+    near: dict[str, Any] = {"letters_only": True, "lowercase": True}
+    steps: list[tuple[str, str, str, dict[str, Any]]] = [
         ("remove_duplicates", "corpus", "exact", {}),
         ("remove_duplicates", "exact", "unique", near),
         ("filter", "unique", "near", {"filters": filters}),

@@ -15,11 +15,12 @@ import platform
 import statistics
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from model.config import SearchOptions
-from model.contract import StepResult
+from model.contract import Limits, StepResult
 from model.search.beam import Search
 from model.search.requests import SearchRequest
 from model.types import Bool, Indices, Int32
@@ -27,7 +28,7 @@ from model.types import Bool, Indices, Int32
 BOS, EOS, VOCAB = 2, 3, 8000
 SOURCE_TOKENS = 20
 
-CASES: dict[str, dict[str, float]] = {
+CASES: dict[str, dict[str, Any]] = {
     "greedy": {},
     "greedy, no_repeat_ngram 3": {"no_repeat_ngram": 3},
     "greedy, repetition_penalty 1.2": {"repetition_penalty": 1.2},
@@ -39,20 +40,27 @@ CASES: dict[str, dict[str, float]] = {
 _draw = np.random.default_rng(1)
 BLOCKED = [_draw.integers(4, VOCAB, 1 + place % 3).tolist() for place in range(128)]
 #: Searches in which every request blocks those sequences.
-BLOCKING = {"greedy, 64 words blocked": {}, "beam 4, 64 words blocked": {"beam_size": 4}}
+BLOCKING: dict[str, dict[str, Any]] = {
+    "greedy, 64 words blocked": {},
+    "beam 4, 64 words blocked": {"beam_size": 4},
+}
 
 
 class FreeEngine:
-    """Says random tokens, best first, that were drawn when it was made."""
+    """Returns random tokens, best first, that were drawn when it was made."""
 
     has_shortlist = False
+    compilations = 0
 
     def __init__(self, rows: int, steps: int = 64, most: int = 64) -> None:
         draw = np.random.default_rng(0)
         self.tokens = draw.integers(4, VOCAB, (steps, rows, most)).astype(np.int32)
         logprobs = -np.sort(draw.exponential(2.0, (rows, most)), axis=1)
         self.logprobs = logprobs.astype(np.float32)
-        self.looked = np.full((rows, SOURCE_TOKENS), 1 / SOURCE_TOKENS, np.float32)
+        self.attention_weights = np.full((rows, SOURCE_TOKENS), 1 / SOURCE_TOKENS, np.float32)
+
+    def warm_up(self, limits: Limits) -> None:
+        """Compiles nothing."""
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> None:
         return None
@@ -86,11 +94,14 @@ class FreeTable:
         *,
         with_attention: bool = False,
     ) -> StepResult:
-        engine, rows = self._engine, tokens.size
-        said = engine.tokens[self._steps % len(engine.tokens), :rows, :top_k]
+        engine, rows, shape = self._engine, tokens.size, (*tokens.shape, -1)
+        best = engine.tokens[self._steps % len(engine.tokens), :rows, :top_k]
         self._steps += 1
-        found = (said, engine.logprobs[:rows, :top_k], engine.looked[:rows])
-        return StepResult(*(each.reshape(*tokens.shape, -1) for each in found))
+        return StepResult(
+            best.reshape(shape),
+            engine.logprobs[:rows, :top_k].reshape(shape),
+            engine.attention_weights[:rows].reshape(shape),
+        )
 
 
 def step_us(

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.server import messages
 from model.config import SearchOptions
+from model.engine import EngineName
 from model.generator import Generator
 
 #: Greatest difference of two scores that are the same.
@@ -66,7 +67,7 @@ def main() -> None:
     raise SystemExit(0 if is_same else 1)
 
 
-def answers_of(model: str, engine: str, sources: list[str]) -> dict[str, list[Any]]:
+def answers_of(model: str, engine: EngineName, sources: list[str]) -> dict[str, list[Any]]:
     """Returns decoding -> for each source, tokens and score of every candidate."""
     generator = Generator.load(model, engine)
     answers = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,14 @@ class Times:
     def cpu_ratio(self, other: Times) -> float:
         """Returns how many times the CPU of `other` this took, the median of their rounds."""
         return statistics.median(a / b for a, b in zip(self.cpu, other.cpu, strict=False))
+
+
+def ask(process: subprocess.Popen[str], line: str = "") -> str:
+    """Writes a line to a process. Returns the line that it answers, empty if it has ended."""
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("the process has no pipes")
+    print(line, file=process.stdin, flush=True)
+    return process.stdout.readline()
 
 
 def measure(

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.timing import ask
 from model import AttentionSeq2Seq, TokenSeq2Seq
 from model.config import NetworkConfig
 from training.fit.distribution import COMPILES_STEPS
@@ -187,9 +188,7 @@ def backend_seconds(repeats: int) -> dict[str, float]:
     times: dict[str, list[float]] = {backend: [] for backend in processes}
     for turn in range(repeats + 3):
         for backend, process in processes.items():
-            process.stdin.write("\n")
-            process.stdin.flush()
-            seconds = float(process.stdout.readline())
+            seconds = float(ask(process))
             if turn >= 3:
                 times[backend].append(seconds)
     for process in processes.values():

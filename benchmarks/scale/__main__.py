@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from app.settings import Settings
 from benchmarks.load import Load, closed_loop, open_loop, random_moments, request_bytes
@@ -39,7 +41,7 @@ MAX_ROWS, MAX_QUEUE = (Settings.model_fields[name].default for name in ("max_row
 PEAKS = (200, 2_000, 20_000, 200_000)
 #: What may go wrong on such a day, at one of the peaks.
 TROUBLED_PEAK = 20_000
-TROUBLES: dict[str, dict[str, float]] = {
+TROUBLES: dict[str, dict[str, Any]] = {
     "a burst of 1.5 for five minutes": {},
     "a burst of 2": {"burst": 2.0},
     "a burst of 2, and replicas are ready after five": {"burst": 2.0, "start_seconds": 300.0},
@@ -104,8 +106,7 @@ def measured(server: Server, requests: Sequence[bytes], room: int) -> Costs:
     busy = Run.of(server, lambda: closed_loop(port, requests[:TOGETHER], CLIENTS))
     rates = [share * TOGETHER / busy.load.seconds for share in MEASURED]
     runs = [
-        Run.of(server, lambda rate=rate: open_loop(port, requests[:OPEN], rate, seed=9))
-        for rate in rates
+        Run.of(server, partial(open_loop, port, requests[:OPEN], rate, seed=9)) for rate in rates
     ]
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     longer = alone.steps / sum(alone.tokens)  # a beam goes on when its best hypothesis has ended

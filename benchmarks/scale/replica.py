@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import simpy
 
-Process = Iterator[simpy.Event]
+Process = Generator[simpy.Event, Any, None]
 
 
 @dataclass(frozen=True)
