@@ -1,13 +1,14 @@
 """BLEU over CPU minutes of training, beside JoeyNMT (Kreutzer et al. 2019, arXiv:1907.12484).
 
-    python -m venv joeynmt && joeynmt/bin/pip install joeynmt importlib_metadata
+    python -m venv joeynmt
+    joeynmt/bin/pip install joeynmt importlib_metadata 'sentencepiece<0.2.1'
     SEQ2SEQ_DATA=... python -m benchmarks.joeynmt joeynmt/bin/python [--networks gru] [--minutes 15]
 
 Both train the same shape of network on the same pairs, pieces of one SentencePiece model, batch
 size, dropout and label smoothing, each on one core with one thread. The rest is of the toolkit:
 schedules, averaged weights, sampled pieces. When a run has used so many minutes of CPU, it halts,
-and a copy of its best checkpoint by the development part translates the test part with a beam of 5.
-Also prints how many target tokens of training a CPU second brings, validation included.
+and a copy of its best checkpoint by the development part translates held-out parts with a beam of
+5. Also prints how many target tokens of training a CPU second brings, validation included.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
+import random
 import re
 import shutil
 import signal
@@ -22,8 +24,10 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
@@ -31,10 +35,12 @@ from sentencepiece import SentencePieceProcessor
 from benchmarks.server import cpu_seconds
 from model.generator import Generator
 from training.markdown import markdown_table
-from training.metrics import corpus_bleu
+from training.metrics import corpus_bleu, corpus_chrf
 from training.recipe import data_folder
 
 BEAM_SIZE, BATCH_TOKENS, MAX_TOKENS = 5, 2048, 80
+#: Sources of a development part, and of a test part, that are drawn.
+HELD_OUT = 1000
 #: How often CPU clocks are read, in seconds.
 POLL_SECONDS = 5.0
 #: A process that is alone on a core.
@@ -53,7 +59,7 @@ OUR_NETWORKS = {
 encoder_units = 192
 decoder_units = 256
 attention = "general"
-dropout = 0.4""",
+""",
     "transformer": """encoder = "transformer"
 decoder = "transformer"
 embedding_units = 128
@@ -64,20 +70,20 @@ decoder_layers = 4
 decoder_units = 128
 decoder_feed_forward_units = 256
 heads = 4
-dropout = 0.3""",
+""",
 }
 THEIR_NETWORKS = {
     "gru": """
   encoder: {type: recurrent, rnn_type: gru, embeddings: {embedding_dim: 256},
-    hidden_size: 192, bidirectional: true, num_layers: 1, dropout: 0.4}
+    hidden_size: 192, bidirectional: true, num_layers: 1, dropout: DROPOUT}
   decoder: {type: recurrent, rnn_type: gru, embeddings: {embedding_dim: 256},
-    hidden_size: 256, num_layers: 1, dropout: 0.4, hidden_dropout: 0.4,
+    hidden_size: 256, num_layers: 1, dropout: DROPOUT, hidden_dropout: DROPOUT,
     input_feeding: true, init_hidden: bridge, attention: luong}""",
     "transformer": """
   encoder: {type: transformer, num_layers: 4, num_heads: 4, hidden_size: 128, ff_size: 256,
-    embeddings: {embedding_dim: 128, scale: true}, dropout: 0.3, layer_norm: pre}
+    embeddings: {embedding_dim: 128, scale: true}, dropout: DROPOUT, layer_norm: pre}
   decoder: {type: transformer, num_layers: 4, num_heads: 4, hidden_size: 128, ff_size: 256,
-    embeddings: {embedding_dim: 128, scale: true}, dropout: 0.3, layer_norm: pre}""",
+    embeddings: {embedding_dim: 128, scale: true}, dropout: DROPOUT, layer_norm: pre}""",
 }
 OUR_SCHEDULES = {
     "gru": 'learning_rate = 0.002\nwarmup_steps = 600\ndecay = "inverse_sqrt"',
@@ -100,13 +106,13 @@ max_source_tokens = {max_tokens}
 max_target_tokens = {max_tokens}
 [[corpus.sources]]
 format = "bitext"
-path = "{train}.{source}"
-target_path = "{train}.{target}"
+path = "{folder}/train.{source}"
+target_path = "{folder}/train.{target}"
 split = "train"
 [[corpus.sources]]
 format = "bitext"
-path = "{dev}.{source}"
-target_path = "{dev}.{target}"
+path = "{folder}/dev.{source}"
+target_path = "{folder}/dev.{target}"
 split = "dev"
 
 [tokenizer]
@@ -114,8 +120,8 @@ vocab_size = 5000
 shared_vocabulary = true
 
 [network]
-{network}
-share_embeddings = true
+{network}share_embeddings = true
+dropout = {dropout}
 
 [fit]
 batch_tokens = {batch_tokens}
@@ -137,9 +143,8 @@ use_cuda: false
 fp16: false
 random_seed: 42
 data:
-  train: {train}
-  dev: {dev}
-  test: {test}
+  train: {folder}/train
+  dev: {folder}/dev
   dataset_type: plain
   src: {{lang: {source}, max_length: {max_tokens}, level: bpe, voc_file: {vocabulary},
     tokenizer_type: sentencepiece, tokenizer_cfg: {{model_file: {pieces}}}}}
@@ -161,30 +166,70 @@ model:
 OUR_STEP = re.compile(r"epoch \d+ of (\d+), step ([\d,]+) of ([\d,]+)")
 #: "Epoch   2, Step:      590, ..."
 THEIR_STEP = re.compile(r"Epoch +(\d+), Step: +(\d+)")
-#: By name: languages, and the paths of parts without the language at the end.
+HEADER = ("toolkit", "CPU minutes", "target tokens/s", "test", "BLEU", "chrF2")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Pairs, as files of lines.
+
+    Attributes:
+        source, target: languages, which end the names of the files.
+        dropout: for networks that learn them.
+        parts: training, development and test parts: paths in the data folder without the language.
+        table: the path of a table of pairs instead, of which parts are drawn.
+    """
+
+    source: str
+    target: str
+    dropout: float
+    parts: dict[str, str]
+    table: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Writes the files `<part>.<language>`."""
+        sides = (self.source, self.target)
+        texts = {
+            part: [_lines(f"{path}.{side}.gz") for side in sides]
+            for part, path in self.parts.items()
+        }
+        for part, columns in {**texts, **self._draw()}.items():
+            for side, lines in zip(sides, columns, strict=True):
+                (folder / f"{part}.{side}").write_text("\n".join([*lines, ""]), "utf-8")
+
+    def _draw(self) -> dict[str, list[list[str]]]:
+        """Draws parts of the table. Returns their sources and targets; a source is in one part."""
+        if not self.table:
+            return {}
+        targets = defaultdict(list)
+        for line in _lines(self.table):
+            source, target = line.split("\t")[:2]
+            targets[source].append(target)
+        sources = sorted(targets)
+        random.Random(1).shuffle(sources)
+        cuts = {
+            "dev": sources[:HELD_OUT],
+            "test": sources[HELD_OUT : 2 * HELD_OUT],
+            "train": sources[2 * HELD_OUT :],
+        }
+        return {
+            part: [
+                [source for source in own for _ in targets[source]],
+                [target for source in own for target in targets[source]],
+            ]
+            for part, own in cuts.items()
+        }
+
+
+MULTI30K = {"train": "multi30k/train", "dev": "multi30k/val", "test": "multi30k/test_2016_flickr"}
+ENJA = {part: f"small-parallel-enja/{part}" for part in ("train", "dev", "test")}
 CORPORA = {
-    "multi30k": {
-        "source": "en",
-        "target": "de",
-        "train": "multi30k/train",
-        "dev": "multi30k/val",
-        "test": "multi30k/test_2016_flickr",
-    },
-    "small-parallel-enja": {
-        "source": "en",
-        "target": "ja",
-        "train": "small-parallel-enja/train",
-        "dev": "small-parallel-enja/dev",
-        "test": "small-parallel-enja/test",
-    },
+    "multi30k": Corpus("en", "de", 0.4, MULTI30K),
+    "small-parallel-enja": Corpus("en", "ja", 0.3, ENJA),
+    "tatoeba": Corpus("en", "de", 0.1, {"captions": MULTI30K["test"]}, "tatoeba/deu-eng.tsv.gz"),
 }
-HEADER = (
-    "CPU minutes",
-    "Seq2Seq, BLEU",
-    "JoeyNMT, BLEU",
-    "Seq2Seq, tokens/s",
-    "JoeyNMT, tokens/s",
-)
+#: The parts that are translated, of those that a corpus has.
+TESTS = ("test", "captions")
 
 
 def main() -> None:
@@ -200,19 +245,20 @@ def main() -> None:
         for network in options.networks:
             folder = (options.output / f"{corpus}-{network}").absolute()
             folder.mkdir(parents=True)
-            ours = Ours(folder, corpus, network)
-            theirs = Theirs(folder, corpus, network, options.python)
+            ours = Ours(folder, CORPORA[corpus], network)
+            theirs = Theirs(folder, CORPORA[corpus], network, options.python)
             with ThreadPoolExecutor() as pool:
                 measures = [
                     pool.submit(toolkit.measure, options.minutes, core)
                     for toolkit, core in ((ours, cores[0]), (theirs, cores[-1]))
                 ]
-            columns = zip(options.minutes, *(each.result() for each in measures), strict=True)
-            rows = [
-                (f"{minute:g}", f"{bleu:.1f}", f"{other_bleu:.1f}", f"{speed:.0f}", f"{other:.0f}")
-                for minute, (bleu, speed), (other_bleu, other) in columns
-            ]
+            rows = [row for each in measures for row in each.result()]
             print(f"\n{corpus}, {network}\n\n{markdown_table(HEADER, rows)}", flush=True)
+
+
+def _lines(path: str) -> list[str]:
+    with gzip.open(data_folder() / path, "rt", encoding="utf-8") as file:
+        return file.read().splitlines()
 
 
 class Toolkit(ABC):
@@ -220,24 +266,35 @@ class Toolkit(ABC):
 
     Args:
         folder: for its files.
-        corpus: one of `CORPORA`.
+        corpus: the pairs.
     """
 
     name: str
 
-    def __init__(self, folder: Path, corpus: str) -> None:
-        self.folder, self.language = folder, CORPORA[corpus]["target"]
-        self.files = {**CORPORA[corpus]}
-        for part in ("train", "dev", "test"):
-            self.files[part] = str(folder / part)
-            for side in (self.files["source"], self.files["target"]):
-                packed = data_folder() / f"{CORPORA[corpus][part]}.{side}.gz"
-                (folder / f"{part}.{side}").write_bytes(gzip.decompress(packed.read_bytes()))
+    def __init__(self, folder: Path, corpus: Corpus) -> None:
+        self.folder, self.corpus = folder, corpus
+        corpus.write(folder)
 
-    def measure(self, minutes: Sequence[float], core: int) -> list[tuple[float, float]]:
-        """Trains on a core. Returns, for each number of minutes of CPU, BLEU on the test part and
-        the target tokens of training per second of CPU."""
-        marks: list[tuple[Path, float]] = []
+    def measure(self, minutes: Sequence[float], core: int) -> list[Sequence[object]]:
+        """Trains on a core. Returns rows of the table."""
+        rows: list[Sequence[object]] = []
+        for minute, copy, speed in self._train(minutes, core):
+            for test in TESTS:
+                if not (self.folder / f"{test}.{self.corpus.source}").exists():
+                    continue
+                hypotheses = self.translate(copy, self.lines(test, self.corpus.source))
+                references = self.lines(test, self.corpus.target)
+                bleu, _ = corpus_bleu(hypotheses, references, language=self.corpus.target)
+                chrf = corpus_chrf(hypotheses, references)
+                rows.append(
+                    (self.name, f"{minute:g}", f"{speed:.0f}", test, f"{bleu:.1f}", f"{chrf:.1f}")
+                )
+        return rows
+
+    def _train(self, minutes: Sequence[float], core: int) -> list[tuple[float, Path, float]]:
+        """Trains on a core. Returns, for each number of minutes of CPU, a copy of the best
+        checkpoint and the target tokens of training per second of CPU."""
+        marks = []
         log = self.folder / f"{self.name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -256,25 +313,21 @@ class Toolkit(ABC):
                 copy = self.folder / f"{self.name}-{minute:g}"
                 self.copy_best(copy)
                 tokens = self.epochs(log.read_text("utf-8")) * self.tokens_of_epoch()
-                marks.append((copy, tokens / cpu_seconds(process.pid)))
+                marks.append((minute, copy, tokens / cpu_seconds(process.pid)))
                 process.send_signal(signal.SIGCONT)
         finally:
             process.kill()
             process.wait()
-        return [(self.bleu(self.translate(copy)), speed) for copy, speed in marks]
+        return marks
 
-    def bleu(self, hypotheses: Sequence[str]) -> float:
-        """Returns BLEU on the test part."""
-        return corpus_bleu(hypotheses, self.test("target"), language=self.language)[0]
-
-    def test(self, side: str) -> list[str]:
-        """Returns the sentences of a side of the test part."""
-        return self._lines("test", side)
+    def lines(self, part: str, side: str) -> list[str]:
+        """Returns the lines of a side of a part."""
+        return (self.folder / f"{part}.{side}").read_text("utf-8").splitlines()
 
     def tokens_of_epoch(self) -> int:
         """Returns how many target tokens the training part has, ends included."""
         pieces = SentencePieceProcessor(model_file=str(self.pieces()))
-        return sum(len(each) + 1 for each in pieces.encode(self._lines("train", "target")))
+        return sum(len(each) + 1 for each in pieces.encode(self.lines("train", self.corpus.target)))
 
     def pieces(self) -> Path:
         """Returns the path of the SentencePiece model, which ours makes."""
@@ -293,11 +346,8 @@ class Toolkit(ABC):
         """Copies the best checkpoint while training halts."""
 
     @abstractmethod
-    def translate(self, copy: Path) -> Sequence[str]:
-        """Translates the test part with what `copy_best` copied."""
-
-    def _lines(self, part: str, side: str) -> list[str]:
-        return Path(f"{self.files[part]}.{self.files[side]}").read_text("utf-8").splitlines()
+    def translate(self, copy: Path, sources: Sequence[str]) -> Sequence[str]:
+        """Translates with what `copy_best` copied."""
 
 
 class Ours(Toolkit):
@@ -305,7 +355,7 @@ class Ours(Toolkit):
 
     name = "seq2seq"
 
-    def __init__(self, folder: Path, corpus: str, network: str) -> None:
+    def __init__(self, folder: Path, corpus: Corpus, network: str) -> None:
         super().__init__(folder, corpus)
         self._network = network
         self._run("prepare", self._recipe(folder))
@@ -320,10 +370,10 @@ class Ours(Toolkit):
     def copy_best(self, to: Path) -> None:
         shutil.copytree(self.folder / "run", to / "run")
 
-    def translate(self, copy: Path) -> Sequence[str]:
+    def translate(self, copy: Path, sources: Sequence[str]) -> Sequence[str]:
         self._run("export", self._recipe(copy))
         generator = Generator.load(copy / "run" / "model", "onnx", threads=1)
-        return [found[0].text for found in generator.generate(self.test("source"))]
+        return [found[0].text for found in generator.generate(sources)]
 
     def _recipe(self, folder: Path) -> Path:
         """Writes the recipe of a run in `folder`."""
@@ -335,7 +385,10 @@ class Ours(Toolkit):
             beam_size=BEAM_SIZE,
             batch_tokens=BATCH_TOKENS,
             max_tokens=MAX_TOKENS,
-            **self.files,
+            dropout=self.corpus.dropout,
+            source=self.corpus.source,
+            target=self.corpus.target,
+            folder=self.folder,
         )
         path = folder / "recipe.toml"
         path.write_text(text, "utf-8")
@@ -355,7 +408,7 @@ class Theirs(Toolkit):
 
     name = "joeynmt"
 
-    def __init__(self, folder: Path, corpus: str, network: str, python: str) -> None:
+    def __init__(self, folder: Path, corpus: Corpus, network: str, python: str) -> None:
         super().__init__(folder, corpus)
         self._network, self._python = network, python
         pieces = SentencePieceProcessor(model_file=str(self.pieces()))
@@ -373,10 +426,10 @@ class Theirs(Toolkit):
     def copy_best(self, to: Path) -> None:
         shutil.copytree(self.folder / "joeynmt", to)
 
-    def translate(self, copy: Path) -> Sequence[str]:
+    def translate(self, copy: Path, sources: Sequence[str]) -> Sequence[str]:
         found = subprocess.run(
             [self._python, "-m", "joeynmt", "translate", str(self._config(copy))],
-            input="\n".join(self.test("source")),
+            input="\n".join(sources),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -391,12 +444,14 @@ class Theirs(Toolkit):
             output=model,
             pieces=self.pieces(),
             vocabulary=self.folder / "vocabulary.txt",
-            network=THEIR_NETWORKS[self._network],
+            network=THEIR_NETWORKS[self._network].replace("DROPOUT", str(self.corpus.dropout)),
             schedule=THEIR_SCHEDULES[self._network],
             beam_size=BEAM_SIZE,
             batch_tokens=BATCH_TOKENS,
             max_tokens=MAX_TOKENS,
-            **self.files,
+            source=self.corpus.source,
+            target=self.corpus.target,
+            folder=self.folder,
         )
         path = self.folder / f"{model.name}.yaml"
         path.write_text(text, "utf-8")
