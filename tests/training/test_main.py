@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from training import __main__ as command
+from training import json_lines
 from training.__main__ import main
 from training.errors import CheckpointError
 
@@ -166,7 +167,7 @@ def test_what_cannot_go_on_does_not_claim_to(
     def stop(*_: object, **__: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "mine", stop)
+    monkeypatch.setattr(json_lines, "mine", stop)
     assert main(["mine", "films"]) == 130
     assert capsys.readouterr().err == "stopped\n"
 

@@ -1,0 +1,251 @@
+"""The arguments of the commands of `training`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from model.config import Task
+from model.engine import EngineName
+from training.cleaning.languages import can_identify
+from training.formats import MIN_SCORE
+from training.synthesis import Keep
+
+STRICT = "stop at the first unreadable record or file instead of skipping it"
+#: Commands that write data to standard output.
+PRINTING = ("mine", "align")
+PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
+
+#: Subparsers to which commands are added.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def build_parser(program: str, description: str | None) -> argparse.ArgumentParser:
+    """Builds the parser of all commands. The name of the chosen one is `command`."""
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_new(commands)
+    _add_recipe_commands(commands)
+    _add_mine(commands)
+    _add_align(commands)
+    _add_synthesis(commands)
+    for name in PRINTING:
+        commands.choices[name].add_argument(
+            "-o", "--output", type=Path, help="file to write instead of standard output"
+        )
+        commands.choices[name].add_argument("--strict", action="store_true", help=STRICT)
+    return parser
+
+
+def _add_recipe_commands(commands: Commands) -> None:
+    for name, add_options, description in (
+        ("prepare", _add_prepare_options, "read, clean, split and tokenise the corpus"),
+        ("fit", _add_fit_options, "train or resume training, and write the model folder"),
+        (
+            "evaluate",
+            _add_evaluate_options,
+            "score the model on the test split and complete its model card",
+        ),
+        (
+            "export",
+            _add_export_options,
+            "add graphs for ONNX Runtime to the model, which are much faster on a CPU",
+        ),
+    ):
+        command = commands.add_parser(name, help=description, description=description)
+        command.add_argument("recipe", type=Path, help="recipe, for example recipes/scan.toml")
+        add_options(command)
+
+
+def _add_prepare_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--workers", type=_count, help="number of processes; default: one per core"
+    )
+    command.add_argument(
+        "--executor",
+        choices=("processes", "ray"),
+        default="processes",
+        help="run on processes of this machine or on a Ray cluster",
+    )
+    command.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="address of the Ray cluster; default: RAY_ADDRESS, else starts a cluster here",
+    )
+    command.add_argument("--strict", action="store_true", help=STRICT)
+
+
+def _add_fit_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--devices",
+        type=_count,
+        default=1,
+        help="number of devices per process; needs JAX",
+    )
+
+
+def _add_export_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        action="append",
+        help="precision of the graphs; may be repeated; default: both",
+    )
+    command.add_argument(
+        "--half-weights",
+        action="store_true",
+        help="store the weights in half precision, which halves their file",
+    )
+    command.add_argument(
+        "--no-shortlist",
+        dest="shortlist",
+        action="store_false",
+        help="leave out the shortlist graphs: a smaller folder, but slower replies",
+    )
+    command.add_argument(
+        "--format",
+        choices=("onnx", "ctranslate2"),
+        default="onnx",
+        help="ctranslate2: convert a Transformer for CTranslate2, into a separate folder",
+    )
+
+
+def _add_evaluate_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--test",
+        nargs=2,
+        type=Path,
+        metavar=("SOURCE", "TARGET"),
+        help="line-aligned files to evaluate instead of the test split",
+    )
+    command.add_argument(
+        "--against",
+        type=Path,
+        metavar="OUTPUT",
+        help="output of another run on the same sources, for a significance test",
+    )
+    command.add_argument(
+        "--engine", choices=get_args(EngineName), default="auto", help="engine to use"
+    )
+
+
+def _add_new(commands: Commands) -> None:
+    for name, description in (
+        ("new", "inspect files and write a recipe that suits them"),
+        ("train", "train a model on files in one go; the same command resumes"),
+    ):
+        command = commands.add_parser(name, help=description, description=description)
+        command.add_argument(
+            "paths", nargs="+", metavar="PATH", help="files, folders, globs or archives"
+        )
+        command.add_argument(
+            "--task",
+            choices=get_args(Task),
+            help="task of the model; default: guessed from the files",
+        )
+        command.add_argument(
+            "--languages",
+            nargs="+",
+            type=_language,
+            default=[],
+            metavar="CODE",
+            help="source and target language, or one for replies; default: detected",
+        )
+    commands.choices["new"].add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="RECIPE",
+        help="recipe to write; default: NAME.toml",
+    )
+    commands.choices["train"].add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MODEL", help="model folder to write"
+    )
+
+
+def _add_mine(commands: Commands) -> None:
+    description = "print the exchanges in subtitle files, one JSON object per line"
+    command = commands.add_parser("mine", help=description, description=description)
+    command.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="files, folders, globs or archives; -: read a list of them from standard input",
+    )
+    command.add_argument(
+        "--context-turns", type=_count, help="maximum number of turns of a context"
+    )
+    command.add_argument("--scene-pause", type=_seconds, help="seconds of silence that end a scene")
+    command.add_argument(
+        "--turn-pause", type=_seconds, help="maximum seconds between cues of one turn"
+    )
+    command.add_argument(
+        "--keep-language", type=_language, help="code of the language to keep where cues show two"
+    )
+
+
+def _add_align(commands: Commands) -> None:
+    description = (
+        "print the sentence pairs of two subtitle files of a film, one JSON object per line"
+    )
+    command = commands.add_parser("align", help=description, description=description)
+    command.add_argument(
+        "source",
+        help="subtitle file; -: read lines of SOURCE, a tab and TARGET from standard input",
+    )
+    command.add_argument("target", nargs="?", help="subtitle file of the film in another language")
+    command.add_argument(
+        "--min-score", type=_share, default=MIN_SCORE, help="minimum score of a pair, 0 to 1"
+    )
+
+
+def _add_synthesis(commands: Commands) -> None:
+    description = "write a student's targets: the answers of models to the sources of a recipe"
+    command = commands.add_parser("distill", help=description, description=description)
+    command.add_argument("recipe", type=Path, help="recipe whose corpus is prepared")
+    command.add_argument("models", nargs="+", type=Path, metavar="MODEL", help="teacher models")
+    command.add_argument(
+        "--keep",
+        choices=get_args(Keep),
+        default="likeliest",
+        help="keep the best answer of each model, or of all beams the one closest to the reference",
+    )
+    description = "write sources for texts with a model of the opposite direction"
+    command = commands.add_parser("backtranslate", help=description, description=description)
+    command.add_argument("model", type=Path, help="model folder")
+    command.add_argument("texts", type=Path, help="texts in the target language, one per line")
+    command.add_argument(
+        "--sample", action="store_true", help="sample the sources, for more variety"
+    )
+    for name in ("distill", "backtranslate"):
+        commands.choices[name].add_argument(
+            "-o", "--output", type=Path, required=True, help="TSV file to write"
+        )
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more. Received: {text}")
+    return count
+
+
+def _language(text: str) -> str:
+    if not can_identify(text):
+        raise argparse.ArgumentTypeError(f"must be a known language code. Received: {text}")
+    return text
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more. Received: {text}")
+    return seconds
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"must be 0 to 1. Received: {text}")
+    return share

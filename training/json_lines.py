@@ -1,0 +1,135 @@
+"""The commands `mine` and `align`, which print JSON lines for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from training.alignment.align import FilmPair, film_pairs
+from training.errors import CorpusError
+from training.files.paths import writing
+from training.files.records import Fault
+from training.subtitles.mine import Exchange, MiningOptions, is_mined, mine
+
+Found = TypeVar("Found", Exchange, FilmPair)
+
+
+def run_mine(chosen: argparse.Namespace) -> str:
+    """Runs `mine`. Returns a summary."""
+    names = (field.name for field in fields(MiningOptions))
+    given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
+    files: set[str] = set()
+    paths: Iterable[str] = _listed(chosen.paths)
+    if chosen.output and chosen.output.is_file():
+        paths = list(paths)
+        if is_mined(paths, chosen.output):
+            raise _is_read(chosen.output)
+    found = mine(paths, MiningOptions(**given), on_read=files.add)
+    exchanges, faults = _print(found, chosen)
+    return f"{exchanges:,} exchanges of {len(files):,} files; {faults:,} could not be read"
+
+
+def run_align(chosen: argparse.Namespace) -> str:
+    """Runs `align`. Returns a summary."""
+    if (chosen.source == "-") == bool(chosen.target):
+        raise CorpusError("align needs two files, or - alone to read a list from standard input.")
+    films: set[tuple[str, str]] = set()
+    listed: Iterable[tuple[str, str]] = _films(chosen.source, chosen.target)
+    if chosen.output and chosen.output.is_file():
+        listed = list(listed)
+        files = (Path(file) for film in listed for file in film)
+        if any(file.is_file() and file.samefile(chosen.output) for file in files):
+            raise _is_read(chosen.output)
+    found = film_pairs(listed, chosen.min_score, on_read=films.add)
+    pairs, faults = _print(found, chosen)
+    return f"{pairs:,} pairs of {len(films):,} films; {faults:,} could not be read"
+
+
+def _listed(paths: Iterable[str]) -> Iterator[str]:
+    """Yields paths; `-` is replaced by the list on standard input."""
+    for path in paths:
+        yield from filter(None, map(str.strip, _input())) if path == "-" else [path]
+
+
+def _input() -> TextIO:
+    """Returns standard input."""
+    if sys.stdin is None:
+        raise CorpusError("standard input is closed, but - reads from it.")
+    return sys.stdin
+
+
+@contextmanager
+def _open_output(path: Path | None) -> Iterator[TextIO]:
+    """Opens a file, or standard output, in UTF-8.
+
+    Raises:
+        CorpusError: if it cannot be opened, or written while this context is open.
+    """
+    if path:
+        with writing(path), path.open("w", encoding="utf-8", errors="replace") as file:
+            yield file
+        return
+    if sys.stdout is None:
+        raise CorpusError("standard output is closed. Open it, or set an output file with -o.")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    with writing(Path("standard output")):
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except OSError:
+            discard_output()
+            raise
+
+
+def _is_read(output: Path) -> CorpusError:
+    return CorpusError(f"{output}: is also an input. Choose another output.")
+
+
+def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
+    """Yields the two files of a film, or of all films listed on standard input."""
+    if target:
+        yield source, target
+        return
+    for number, line in enumerate(_input(), start=1):
+        first, tab, second = line.rstrip("\r\n").partition("\t")
+        if tab:
+            yield first, second
+        elif line.strip():
+            raise CorpusError(f"standard input:{number}: expected SOURCE, a tab, TARGET.")
+
+
+def _print(records: Iterator[Found | Fault], chosen: argparse.Namespace) -> tuple[int, int]:
+    """Prints records as JSON lines and faults on standard error; returns the number of each.
+
+    An existing file is not changed until there is something to write.
+    """
+    count, faults = 0, 0
+    output: TextIO | None = None
+    with ExitStack() as opened:
+        for record in records:
+            if isinstance(record, Fault):
+                if chosen.strict:
+                    raise CorpusError(f"{record.origin}: {record.reason}")
+                faults += 1
+                print(f"left out: {record.origin}: {record.reason}", file=sys.stderr)
+            else:
+                output = output or opened.enter_context(_open_output(chosen.output))
+                count += 1
+                print(record.to_json(), file=output)
+    if chosen.output and not output:
+        print(f"{chosen.output}: not written, since nothing was found", file=sys.stderr)
+    return count, faults
+
+
+def discard_output() -> None:
+    """Discards what standard output still buffers: Python would try to write it at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
