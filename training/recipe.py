@@ -219,8 +219,8 @@ class FitConfig(Document):
     average_steps: int = Field(
         0,
         ge=0,
-        description="steps of the exponential moving average of the weights, at most a tenth of "
-        "the run; the average is what is scored and saved; 0: off",
+        description="steps of the exponential moving average of the weights, at most a ninth of "
+        "those done; the average is what is scored and saved; 0: off",
     )
     clip_norm: float = Field(1.0, gt=0.0, description="maximum norm of all gradients together")
     label_smoothing: float = Field(

@@ -194,7 +194,7 @@ class Run:
         )
         with log:
             if not self.is_finished:
-                self._warn_of_reductions(log)
+                self._warn_of_warm_up(log)
                 self._log_devices(log)
             while not self.is_finished:
                 for batch in self._remaining_batches():
@@ -215,15 +215,14 @@ class Run:
                 f"{self.devices.count}, processes: {self.devices.processes}"
             )
 
-    def _warn_of_reductions(self, log: FitLog) -> None:
-        for name, share in (("warmup_steps", "half"), ("average_steps", "a tenth")):
-            wanted, used = (getattr(each, name) for each in (self.recipe.fit, self.options))
-            if wanted and used < wanted:
-                log.write(
-                    f"warning: {name} = {wanted:,} is cut to {used:,}, {share} of the "
-                    f"{self.total_steps:,} steps of this run: {self.steps_per_epoch:,} in each of "
-                    f"{self.options.epochs:,} epochs"
-                )
+    def _warn_of_warm_up(self, log: FitLog) -> None:
+        wanted, used = self.recipe.fit.warmup_steps, self.options.warmup_steps
+        if wanted and used < wanted:
+            log.write(
+                f"warning: warmup_steps = {wanted:,} is cut to {used:,}, half of the "
+                f"{self.total_steps:,} steps of this run: {self.steps_per_epoch:,} in each of "
+                f"{self.options.epochs:,} epochs"
+            )
 
     def write_best(self) -> None:
         """Writes the model folder with the weights of the lowest dev loss.

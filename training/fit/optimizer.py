@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 
@@ -12,6 +13,21 @@ from training.fit.sizing import SizedFitConfig
 
 #: Names of weights without weight decay: biases, and normalisation scales.
 UNDECAYED = ("bias", "gamma", "beta")
+
+
+class AveragingAdam(keras.optimizers.Adam):
+    """Adam whose moving average spans a ninth of the steps so far, at most `1 / (1 - ema_momentum)`
+    steps, so that the first weights are forgotten in short runs too."""
+
+    @property
+    def ema_momentum(self) -> Any:
+        """Returns the momentum of the average at this step, a tensor."""
+        steps = keras.ops.cast(self.iterations, "float32")
+        return keras.ops.minimum(self._max_momentum, (1.0 + steps) / (10.0 + steps))
+
+    @ema_momentum.setter
+    def ema_momentum(self, momentum: float) -> None:
+        self._max_momentum = momentum
 
 
 def build_optimizer(options: SizedFitConfig, total_steps: int) -> keras.optimizers.Optimizer:
@@ -28,7 +44,7 @@ def build_optimizer(options: SizedFitConfig, total_steps: int) -> keras.optimize
         total_steps=total_steps,
         decay=options.decay,
     )
-    optimizer = keras.optimizers.Adam(
+    optimizer = AveragingAdam(
         schedule,
         weight_decay=options.weight_decay or None,
         global_clipnorm=options.clip_norm,

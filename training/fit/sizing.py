@@ -29,8 +29,6 @@ LEARNING_RATE, LEARNING_RATE_BY_HEART = 0.001, 0.004
 WARMUP_SHARE, MAX_WARMUP_STEPS = 0.05, 1000
 #: A longer warm-up, as a share of the run, would leave no time at the peak.
 MAX_WARMUP_SHARE = 0.5
-#: A longer average, as a share of the run, would keep too much of the first weights.
-MAX_AVERAGED_SHARE = 0.1
 #: The network of a recipe without `[network]` that learns by heart.
 SHAPE_BY_HEART = NetworkShape(embedding_units=512, encoder_units=64, decoder_units=128, dropout=0.0)
 
@@ -81,7 +79,7 @@ def sized_for(
     epochs = options.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, -(-STEPS // steps)))
     rate = options.learning_rate or (LEARNING_RATE_BY_HEART if by_heart else LEARNING_RATE)
     total = steps * epochs
-    warmup, average = options.warmup_steps, options.average_steps
+    warmup = options.warmup_steps
     if warmup is None:
         warmup = min(MAX_WARMUP_STEPS, int(WARMUP_SHARE * total))
     sizes = {
@@ -89,7 +87,6 @@ def sized_for(
         "epochs": epochs,
         "learning_rate": rate,
         "warmup_steps": min(warmup, int(MAX_WARMUP_SHARE * total)),
-        "average_steps": min(average, int(MAX_AVERAGED_SHARE * total)),
     }
     return SizedFitConfig(**{**options.model_dump(), **sizes})
 

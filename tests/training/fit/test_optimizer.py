@@ -27,11 +27,21 @@ def train(steps: int, **changes: float) -> tuple[keras.Model, list[np.ndarray]]:
 
 
 def test_averages_are_lent_to_the_network() -> None:
-    network, kernels = train(3, average_steps=2)
-    average = 0.5 * (0.5 * kernels[0] + 0.5 * kernels[1]) + 0.5 * kernels[2]
+    network, kernels = train(40, average_steps=4)
+    average = kernels[0]
+    for step, kernel in enumerate(kernels[1:], start=1):
+        momentum = min(1 - 1 / 4, (1 + step) / (10 + step))
+        average = momentum * average + (1 - momentum) * kernel
     with averaged_weights(network):
-        np.testing.assert_allclose(network.get_weights()[0], average, rtol=1e-6)
-    np.testing.assert_array_equal(network.get_weights()[0], kernels[2])
+        np.testing.assert_allclose(network.get_weights()[0], average, rtol=1e-5)
+    np.testing.assert_array_equal(network.get_weights()[0], kernels[-1])
+
+
+def test_a_long_average_forgets_the_first_weights() -> None:
+    network, kernels = train(20, average_steps=1000)
+    with averaged_weights(network):
+        average = network.get_weights()[0]
+    assert np.abs(average - kernels[-1]) < np.abs(average - kernels[0])
 
 
 def test_without_averages_the_weights_are_those_of_the_last_step() -> None:

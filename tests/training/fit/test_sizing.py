@@ -50,17 +50,17 @@ def test_what_a_recipe_sets_stays(tmp_path: Path) -> None:
     assert sized_options(FitConfig(batch_tokens=1024), shard).epochs == 100
 
 
-def test_warm_up_and_average_fit_the_run(tmp_path: Path) -> None:
+def test_the_warm_up_fits_the_run(tmp_path: Path) -> None:
     shard = shard_of(tmp_path, examples=10_000, tokens=10)
 
-    def sized(epochs: int, **options: int) -> tuple[int, int]:
-        found = sized_options(FitConfig(batch_tokens=1000, epochs=epochs, **options), shard)
-        return found.warmup_steps, found.average_steps
+    def sized(epochs: int, **options: int) -> int:
+        wanted = FitConfig(batch_tokens=1000, epochs=epochs, **options)
+        return sized_options(wanted, shard).warmup_steps
 
-    assert sized(10) == (50, 0)  # of 1,000 steps
-    assert sized(1000) == (1000, 0)
-    assert sized(1, warmup_steps=4000, average_steps=4000) == (50, 10)
-    assert sized(10, warmup_steps=0, average_steps=80) == (0, 80)
+    assert sized(10) == 50  # of 1,000 steps
+    assert sized(1000) == 1000
+    assert sized(1, warmup_steps=4000) == 50
+    assert sized(10, warmup_steps=0) == 0
 
 
 def test_by_heart_learns_a_small_network_without_dropout_unless_the_recipe_has_its_own() -> None:
