@@ -78,6 +78,11 @@ def test_few_examples_to_train_on_need_more_unless_a_model_is_fine_tuned() -> No
     assert not has_few(report, tuned)
 
 
+def test_few_examples_are_enough_to_learn_by_heart() -> None:
+    by_heart = recipe_of(dev_fraction=0)
+    assert expectation_of(report_of(train=300), by_heart).endswith("hardly anything else.")
+
+
 @pytest.mark.parametrize(
     ("examples", "learns"),
     [(999, "these sentences"), (1000, "commands"), (20_000, "narrow"), (500_000, "everyday")],
