@@ -16,6 +16,7 @@ import yaml
 
 from app.routes import health, metrics
 from app.settings import settings_table
+from training.__main__ import RECIPE_COMMANDS
 from training.recipe import read_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -159,8 +160,16 @@ def test_one_document_decides_how_many_replicas_run(folder: str) -> None:
     assert len([*numbers_of_replicas(folder)]) == 1
 
 
-def test_the_recipe_of_the_training_job_is_valid() -> None:
-    assert read_recipe(FOLDER / "training" / "recipe.toml").output.startswith("runs/")
+def test_the_recipe_of_the_training_job_starts_from_a_model_of_the_image() -> None:
+    recipe = read_recipe(FOLDER / "training" / "recipe.toml")
+    assert recipe.output.startswith("runs/")
+    assert f"\nCOPY {recipe.start_from} " in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_training_job_runs_all_commands_in_order() -> None:
+    (container,) = pod_of("training")["containers"]
+    (script,) = container["args"]
+    assert f"for command in {' '.join(RECIPE_COMMANDS)}; do" in script
 
 
 def test_the_ray_cluster_has_the_version_and_the_files_of_the_job() -> None:
