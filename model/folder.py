@@ -45,8 +45,8 @@ GRAPH_FORMAT = 2
 DEFAULT_MODEL = Path("models/default")
 #: Pretrained conversational English, from which small models of films or chats start. Not served.
 ENGLISH_BASE = Path("recipes/english")
-#: Translation models, by source and target language. They are in a checkout and in the image, but
-#: not in the package.
+#: Translation models, by source and target language. They are in a checkout only: neither the
+#: package nor the images include them.
 TRANSLATORS: dict[tuple[str, ...], Path] = {
     ("en", "de"): Path("models/en-de"),
     ("de", "en"): Path("models/de-en"),

@@ -69,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
         return int(run(given, program="seq2seq serve" if name == "serve" else "seq2seq"))
     except ModuleNotFoundError as error:
         print(
-            f"seq2seq {name}: needs the package '{error.name}': pip install 'seq2seq[{extra}]'",
+            f"seq2seq {name}: needs the package '{error.name}'. "
+            f"Run `pip install '.[{extra}]'` in the root of the repository.",
             file=sys.stderr,
         )
         return 1

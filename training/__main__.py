@@ -77,7 +77,7 @@ def _new(chosen: argparse.Namespace) -> str:
         say=_say,
     )
     quoted = shlex.quote(str(recipe_path))
-    steps = (f"python -m training {step} {quoted}" for step in RECIPE_COMMANDS)
+    steps = (f"python -m seq2seq {step} {quoted}" for step in RECIPE_COMMANDS)
     return f"Check {recipe_path}, then run: {' && '.join(steps)}"
 
 

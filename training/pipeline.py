@@ -118,7 +118,7 @@ def train(
     say(export(recipe, ("float32", "int8")))
     scores = evaluate(recipe)
     _copy(run / "model", model)
-    command = f"python -m model {_command(recipe)} {shlex.quote(str(model))}"
+    command = f"python -m seq2seq {_command(recipe)} {shlex.quote(str(model))}"
     return f"{scores}\n{model}: ready. Try it: {command}"
 
 

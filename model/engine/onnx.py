@@ -203,7 +203,7 @@ class OnnxEngine:
         if not set(names) <= set(folder.config.sha256):
             raise EngineError(
                 f"{folder.path}: has no {precision} graphs ({', '.join(names)}). Write them with "
-                "`python -m training export`, or use the keras engine."
+                "`python -m seq2seq export RECIPE`, or use the keras engine."
             )
         if precision == "int8" and set(SHORTLIST_FILES) <= set(folder.config.sha256):
             names = (*names, *SHORTLIST_FILES)

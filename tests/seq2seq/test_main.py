@@ -35,7 +35,7 @@ def test_a_command_says_which_extra_it_needs(
     monkeypatch.delitem(sys.modules, "training.__main__", raising=False)
     monkeypatch.setitem(sys.modules, "training.recipe", None)
     assert main(["fit", "a.toml"]) == 1
-    assert "pip install 'seq2seq[train]'" in capsys.readouterr().err
+    assert "Run `pip install '.[train]'` in the root" in capsys.readouterr().err
 
 
 def test_replies_with_the_default_model_from_any_folder(

@@ -34,7 +34,7 @@ def test_new_writes_a_recipe_and_says_what_it_found(
     size = answers.stat().st_size
     assert f"answers.tsv: exchanges, 1 file, {size} bytes, en, 4 examples" in printed
     assert "on this machine" in printed
-    assert "python -m training prepare answers.toml" in printed
+    assert "python -m seq2seq prepare answers.toml" in printed
     assert read_recipe(Path("answers.toml")).corpus.dev_fraction == 0
     assert main(["new", "answers.tsv"]) == 1
     assert "already exists. Delete it, or choose" in capsys.readouterr().err
@@ -49,7 +49,7 @@ def test_new_writes_commands_that_a_shell_reads(
     recipe = str(answers.parent / "my recipe's.toml")
     assert main(["new", str(answers), "-o", recipe]) == 0
     command = capsys.readouterr().out.partition("then run: ")[2].partition(" && ")[0]
-    assert shlex.split(command) == ["python", "-m", "training", "prepare", recipe]
+    assert shlex.split(command) == ["python", "-m", "seq2seq", "prepare", recipe]
 
 
 def test_train_goes_on_where_it_was_killed(

@@ -1,6 +1,6 @@
 """Execution of one job on many tasks, on the machines of a Ray cluster. Knows nothing of corpora.
 
-Ray is optional and loaded only here: `pip install 'seq2seq[ray]'`.
+Ray is optional and loaded only here: it comes with the extra `ray`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def connect(address: str | None) -> Iterator[Cluster]:
     except ImportError:
         raise ConfigError(
             "--executor ray needs the package 'ray'; install the extra 'ray': "
-            "pip install 'seq2seq[ray]'"
+            "pip install '.[ray]' in the root of the repository"
         ) from None
     place = address or os.environ.get("RAY_ADDRESS", "")
     try:
