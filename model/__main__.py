@@ -233,7 +233,12 @@ def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
     for name, (_, meaning) in COMMANDS.items():
         command = commands.add_parser(name, help=meaning, description=meaning)
         command.add_argument("model", metavar="MODEL", help="model folder")
-        command.add_argument("--engine", choices=get_args(EngineName), default="auto")
+        command.add_argument(
+            "--engine",
+            choices=get_args(EngineName),
+            default="auto",
+            help="default: the fastest one available",
+        )
         command.add_argument(
             "--rerank-model",
             metavar="MODEL",

@@ -10,6 +10,7 @@ from model.config import Task
 from model.engine import EngineName
 from training.cleaning.languages import can_identify
 from training.formats import MIN_SCORE
+from training.subtitles.mine import MiningOptions
 from training.synthesis import Keep
 
 STRICT = "stop at the first unreadable record or file instead of skipping it"
@@ -81,7 +82,7 @@ def _add_fit_options(command: argparse.ArgumentParser) -> None:
         "--devices",
         type=_count,
         default=1,
-        help="number of devices per process; needs JAX",
+        help="number of devices per process; more than %(default)s need JAX",
     )
 
 
@@ -126,7 +127,10 @@ def _add_evaluate_options(command: argparse.ArgumentParser) -> None:
         help="output of another run on the same sources, for a significance test",
     )
     command.add_argument(
-        "--engine", choices=get_args(EngineName), default="auto", help="engine to use"
+        "--engine",
+        choices=get_args(EngineName),
+        default="auto",
+        help="default: the fastest one available",
     )
 
 
@@ -174,14 +178,27 @@ def _add_mine(commands: Commands) -> None:
         help="files, folders, globs or archives; -: read a list of them from standard input",
     )
     command.add_argument(
-        "--context-turns", type=_count, help="maximum number of turns of a context"
+        "--context-turns",
+        type=_count,
+        default=MiningOptions.context_turns,
+        help="maximum number of turns of a context; default: %(default)s",
     )
-    command.add_argument("--scene-pause", type=_seconds, help="seconds of silence that end a scene")
     command.add_argument(
-        "--turn-pause", type=_seconds, help="maximum seconds between cues of one turn"
+        "--scene-pause",
+        type=_seconds,
+        default=MiningOptions.scene_pause,
+        help="seconds of silence that end a scene; default: %(default)s",
     )
     command.add_argument(
-        "--keep-language", type=_language, help="code of the language to keep where cues show two"
+        "--turn-pause",
+        type=_seconds,
+        default=MiningOptions.turn_pause,
+        help="maximum seconds between cues of one turn; default: %(default)s",
+    )
+    command.add_argument(
+        "--keep-language",
+        type=_language,
+        help="code of the language to keep where cues show two; default: both",
     )
 
 
@@ -196,7 +213,10 @@ def _add_align(commands: Commands) -> None:
     )
     command.add_argument("target", nargs="?", help="subtitle file of the film in another language")
     command.add_argument(
-        "--min-score", type=_share, default=MIN_SCORE, help="minimum score of a pair, 0 to 1"
+        "--min-score",
+        type=_share,
+        default=MIN_SCORE,
+        help="minimum score of a pair, 0 to 1; default: %(default)s",
     )
 
 
@@ -209,7 +229,8 @@ def _add_synthesis(commands: Commands) -> None:
         "--keep",
         choices=get_args(Keep),
         default="likeliest",
-        help="keep the best answer of each model, or of all beams the one closest to the reference",
+        help="keep the best answer of each model (the default), or of all beams the one closest to "
+        "the reference",
     )
     description = "write sources for texts with a model of the opposite direction"
     command = commands.add_parser("backtranslate", help=description, description=description)

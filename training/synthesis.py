@@ -94,7 +94,7 @@ def distill(
     configs = [teacher.generator.config.model_dump_json() for teacher in loaded]
     made_from = [corpus.fingerprint, keep, *configs]
     written = _write(output, _distinct(corpus.train), write, made_from)
-    return f"{output}: {written:,} examples that {len(loaded)} models wrote"
+    return f"{output}: {written:,} examples by {len(loaded)} model{'s' if len(loaded) > 1 else ''}"
 
 
 def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = False) -> str:

@@ -190,3 +190,12 @@ def test_a_wrong_command_shows_the_usage(
         main(arguments)
     assert caught.value.code == 2
     assert "usage: python -m training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("step", "default"), [("mine", "one turn; default: 0.25"), ("align", "0 to 1; default: 0.4")]
+)
+def test_help_shows_defaults(step: str, default: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([step, "--help"])
+    assert default in " ".join(capsys.readouterr().out.split())

@@ -26,7 +26,7 @@ def test_a_student_gets_what_its_teacher_says(fitted: Path, make_recipe: MakeRec
     train = open_prepared(recipe).train
     sources = dict.fromkeys(train.source_turns(i)[0] for i in range(len(train)))
     assert [each.source[0] for each in found] == list(sources)
-    assert f"{len(found)} examples that 1 models wrote" in summary
+    assert f"{len(found)} examples by 1 model" in summary
     generator = Generator.load(fitted / "model")
     options = generator.config.search.model_copy(update={"beam_size": 5})
     [[first, *_]] = generator.generate([found[0].source[0]], options)
