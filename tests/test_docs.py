@@ -48,14 +48,15 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_every_python_example_builds_its_model(
+def test_every_python_example_runs_and_builds_its_model(
     example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     names: dict[str, Any] = {}
     exec(compile(example, "docs", "exec"), names)
-    assert names["model"].built and names["model"].count_params() > 0
+    model = names.get("model")
+    assert model is None or (model.built and model.count_params() > 0)
 
 
 @pytest.mark.parametrize("example", RECIPES, ids=range(len(RECIPES)))
