@@ -176,12 +176,14 @@ def read_settings() -> Settings:
     Raises:
         ConfigError: one line for each fault, which names the environment variable.
     """
-    if unknown := [*map(_describe_unknown, _unknown_variables(os.environ))]:
-        raise ConfigError("\n".join(unknown))
+    faults = [*map(_describe_unknown, _unknown_variables(os.environ))]
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        raise ConfigError("\n".join(_describe(fault) for fault in error.errors())) from None
+        faults += map(_describe, error.errors())
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return settings
 
 
 def settings_table() -> list[tuple[str, str, str]]:

@@ -26,6 +26,17 @@ def test_every_wrong_variable_is_named_with_its_value(monkeypatch: pytest.Monkey
     assert timeout.startswith("SEQ2SEQ_REQUEST_TIMEOUT_SECONDS: ")
 
 
+def test_unknown_and_invalid_variables_are_reported_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SEQ2SEQ_PROT", "9000")
+    monkeypatch.setenv("SEQ2SEQ_MAX_ROWS", "many")
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    unknown, invalid = str(caught.value).splitlines()
+    assert unknown.startswith("SEQ2SEQ_PROT: ") and invalid.startswith("SEQ2SEQ_MAX_ROWS: ")
+
+
 def test_a_beam_must_fit_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQ2SEQ_MAX_ROWS", "2")
     with pytest.raises(
