@@ -222,7 +222,8 @@ def _check_file(path: Path, name: str, config: ModelConfig) -> str | None:
     if Path(name).name != name:
         return f"{CONFIG_FILE}: names a file outside the folder: {name!r}"
     try:
-        found = hashlib.sha256((path / name).read_bytes()).hexdigest()
+        with (path / name).open("rb") as stream:  # in parts: whole files fragment the memory
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError:
         return f"{name}: missing. Copy the folder again or export it again."
     except OSError as error:
