@@ -177,7 +177,8 @@ class OnnxEngine:
         shortlist: tuple[bytes, ...] | None = None,
         threads: int = 0,
     ) -> None:
-        self._encoder = open_session(encoder, threads)
+        session = open_session(encoder, threads)
+        self._run_encoder = session._sess.run  # `session` also holds the file
         self._threads = threads
         choice, *short = shortlist or (None,)
         self._shortlist = None if choice is None else Shortlist.from_bytes(choice)
@@ -185,7 +186,7 @@ class OnnxEngine:
         self._files = [step, *short]
         self._graphs: dict[int, StepGraph] = {}
         first = self._graph(1 if short else 0)  # the one that most requests need
-        shapes = {each.name: each.shape for each in self._encoder.get_outputs()}
+        shapes = {each.name: each.shape for each in session.get_outputs()}
         states = [name for name in shapes if name.startswith("state_")]
         if [shapes[name][-1] for name in states] != first.state_sizes:
             raise InvalidGraph("the encoder is of another network than the step")
@@ -235,7 +236,7 @@ class OnnxEngine:
         lengths = source_lengths.astype(np.int32)
         ids = source_ids[:, : lengths.max()]
         feeds = {"source_ids": ids, "source_lengths": lengths}
-        keys, values, *state = self._encoder.run(self._outputs, feeds)
+        keys, values, *state = self._run_encoder(self._outputs, feeds, None)
         arrays = {"keys": keys, "values": values}
         if self._shortlist is not None and use_shortlist.any():
             arrays |= self._shortlist.candidates(ids, lengths)
