@@ -18,6 +18,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from model.config import FORMAT_VERSION, ModelConfig
@@ -62,12 +63,31 @@ class ModelFolder:
     Attributes:
         path: path of the folder.
         config: its configuration.
-        tokenizer: its tokenizer, whose vocabularies match the network.
     """
 
     path: Path
     config: ModelConfig
-    tokenizer: Tokenizer
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Loads its tokenizer.
+
+        Raises:
+            FolderError: if it is broken, or its vocabularies do not match the network.
+        """
+        try:
+            tokenizer = _read_tokenizer(self.path, self.config)
+        except TokenizerError as error:
+            raise FolderError(f"{self.path}: {error}") from None
+        network = self.config.network
+        sizes = (tokenizer.source_vocab_size, tokenizer.target_vocab_size)
+        expected = (network.source_vocab_size, network.target_vocab_size)
+        if sizes != expected:
+            raise FolderError(
+                f"{self.path}: the tokenizers have {sizes} pieces, the network was built for "
+                f"{expected}. Export the folder again."
+            )
+        return tokenizer
 
 
 def find_folder(path: str | Path) -> Path:
@@ -85,8 +105,8 @@ def load_folder(path: str | Path) -> ModelFolder:
     """Reads a folder, as `find_folder` finds it, and checks every file against `config.json`.
 
     Raises:
-        FolderError: if it is missing, partial, altered, of a newer format, or its parts do not
-            match; the message names every fault.
+        FolderError: if it is missing, partial, altered or of a newer format; the message names
+            every fault.
     """
     path = find_folder(path)
     config = read_config(path)
@@ -98,18 +118,7 @@ def load_folder(path: str | Path) -> ModelFolder:
     ]
     if faults:
         raise FolderError("\n".join(f"{path}/{fault}" for fault in faults))
-    try:
-        tokenizer = _read_tokenizer(path, config)
-    except TokenizerError as error:
-        raise FolderError(f"{path}: {error}") from None
-    network = config.network
-    sizes = (tokenizer.source_vocab_size, tokenizer.target_vocab_size)
-    if sizes != (network.source_vocab_size, network.target_vocab_size):
-        raise FolderError(
-            f"{path}: the tokenizers have {sizes} pieces, the network was built for "
-            f"{(network.source_vocab_size, network.target_vocab_size)}. Export the folder again."
-        )
-    return ModelFolder(path, config, tokenizer)
+    return ModelFolder(path, config)
 
 
 def read_config(path: Path) -> ModelConfig:

@@ -7,13 +7,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-
-import sentencepiece
+from typing import TYPE_CHECKING
 
 from model.config import TextConfig
 from model.errors import InputError, TokenizerError
 from model.search.blocked import contains_any
 from model.text.normalise import normalise, plain_punctuation
+
+if TYPE_CHECKING:
+    import sentencepiece
 
 #: The first ids of every tokenizer, in this order; `<sep>` separates the turns of a dialogue.
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")
@@ -251,6 +253,8 @@ def _join(turns: Sequence[list[int]]) -> list[int]:
 
 
 def _load(model: bytes, side: str) -> sentencepiece.SentencePieceProcessor:
+    import sentencepiece  # only here: a process that decodes has no tokenizer
+
     try:
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     except RuntimeError as error:

@@ -30,7 +30,22 @@ FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")
     ],
 )
 def test_no_framework_is_loaded_before_it_is_needed(module: str) -> None:
-    code = f"import sys, {module}; print([f for f in {FRAMEWORKS} if f in sys.modules])"
+    assert _loaded(module, FRAMEWORKS) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("module", "library"),
+    [("app.decoding.worker", "sentencepiece")],
+)
+def test_a_process_of_the_server_loads_no_library_that_it_has_no_use_for(
+    module: str, library: str
+) -> None:
+    assert _loaded(module, (library,)) == "[]"
+
+
+def _loaded(module: str, libraries: tuple[str, ...]) -> str:
+    """Those of `libraries` that importing `module` loads."""
+    code = f"import sys, {module}; print([each for each in {libraries} if each in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -38,7 +53,7 @@ def test_no_framework_is_loaded_before_it_is_needed(module: str) -> None:
         check=True,
         timeout=PATIENCE_SECONDS,
     )
-    assert result.stdout.strip() == "[]"
+    return result.stdout.strip()
 
 
 ROOT = Path(__file__).parent.parent

@@ -197,6 +197,7 @@ def _await_worker(
     settings: Settings, path: Path, worker: Worker, rerank_model: LoadedModel | None = None
 ) -> LoadedModel:
     folder = load_folder(path)
+    tokenizer = folder.tokenizer  # loaded while the worker loads its graphs
 
     def ready(worker: Worker) -> Worker:
         if worker.wait_until_ready() != folder.config.sha256:
@@ -209,7 +210,7 @@ def _await_worker(
 
     worker = ready(worker)
     questions = load_questions(folder)
-    return LoadedModel(folder.config, folder.tokenizer, worker, new_worker, rerank_model, questions)
+    return LoadedModel(folder.config, tokenizer, worker, new_worker, rerank_model, questions)
 
 
 async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:

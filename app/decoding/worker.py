@@ -40,13 +40,14 @@ from app.decoding.messages import (
 )
 from app.logs import log_config
 from model.config import SearchOptions
-from model.contract import Limits
+from model.contract import Engine, Limits
+from model.engine import load_engine
 from model.errors import Seq2SeqError
-from model.generator import Generator
+from model.folder import ModelFolder, load_folder
 from model.search.beam import Search
 from model.search.options import USUAL_BEAM_SIZE
 from model.search.requests import SearchRequest
-from model.tokenizer import EOS_ID, UNK_ID
+from model.tokenizer import BOS_ID, EOS_ID, UNK_ID
 
 logger = logging.getLogger(__name__)
 
@@ -181,18 +182,18 @@ def serve(connection: Connection) -> None:
     with suppress(Disconnected):
         (config,) = connection.receive(block=True)
         try:
-            generator = load(config)
+            folder = load_folder(config.model)
+            engine = load_warm_engine(folder, config)
         except Seq2SeqError as error:
             connection.send(error)
             return
-        connection.send(Ready(generator.config.sha256))
+        connection.send(Ready(folder.config.sha256))
         gc.freeze()  # the collector never scans these long-lived objects
         trim_memory()
         costly_rows = max(config.max_rows // COSTLY_ROWS_ONE_IN, config.max_beam_size)
-        engine = generator.engine
         before = engine.compilations
         Worker(
-            generator.new_search,
+            partial(new_search, engine),
             connection,
             max_rows=config.max_rows,
             costly_rows=costly_rows,
@@ -200,21 +201,26 @@ def serve(connection: Connection) -> None:
         ).run()
 
 
-def load(config: WorkerConfig) -> Generator:
-    """Loads a worker's model and warms it up.
+def load_warm_engine(folder: ModelFolder, config: WorkerConfig) -> Engine:
+    """Loads the engine of a model and warms it up.
 
     Raises:
-        FolderError: if the folder is absent or broken.
+        FolderError: if its files do not fit.
         EngineError: if the engine cannot run here.
     """
-    generator = Generator.load(config.model, config.engine, threads=config.threads)
-    longest = generator.config.text.max_source_tokens
-    generator.engine.warm_up(Limits(config.max_rows, longest, config.max_tokens))
-    own = generator.config.search.beam_size
+    engine = load_engine(folder, config.engine, threads=config.threads)
+    longest = folder.config.text.max_source_tokens
+    engine.warm_up(Limits(config.max_rows, longest, config.max_tokens))
+    own = folder.config.search.beam_size
     sizes = {1, *(min(size, config.max_beam_size) for size in (own, max(own, USUAL_BEAM_SIZE)))}
     for beam_size in sorted(sizes):
-        warm_up(generator, beam_size)
-    return generator
+        warm_up(engine, beam_size)
+    return engine
+
+
+def new_search(engine: Engine) -> Search:
+    """Builds an empty search that never produces the unknown word."""
+    return Search(engine, bos_id=BOS_ID, eos_id=EOS_ID, blocked_ids=(UNK_ID,))
 
 
 def trim_memory() -> None:
@@ -223,12 +229,15 @@ def trim_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def warm_up(generator: Generator, beam_size: int) -> None:
+def warm_up(engine: Engine, beam_size: int) -> None:
     """Runs searches alone and in a batch, with short and longer sources: the first one is slow."""
     short, longer = (UNK_ID, EOS_ID), (UNK_ID,) * 20 + (EOS_ID,)
     options = SearchOptions(beam_size=beam_size, max_tokens=3)
     for sources in ([short], [short, longer]):
-        generator.search([SearchRequest(None, source, options) for source in sources])
+        search = new_search(engine)
+        search.add([SearchRequest(key, source, options) for key, source in enumerate(sources)])
+        while not search.is_idle:
+            search.step()
 
 
 def main() -> None:

@@ -195,10 +195,10 @@ def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> No
 def test_an_error_that_nobody_expected_while_loading_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(config: WorkerConfig) -> None:
+    def load_folder(path: Path) -> None:
         raise OSError("libcudart.so.11.0: cannot open shared object file")
 
-    monkeypatch.setattr(worker, "load", load)
+    monkeypatch.setattr(worker, "load_folder", load_folder)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         Connection(ours).send(

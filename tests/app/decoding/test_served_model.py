@@ -15,6 +15,7 @@ from app.errors import DeadlineExceeded, Overloaded
 from app.settings import Settings
 from model.config import SearchOptions
 from model.contract import Engine, StepResult
+from model.folder import ModelFolder
 from model.generator import Generator
 from tests.app.fakes import SteppedEngine, TableEngine, let_time_pass, loaded, loop
 from tests.conftest import PATIENCE_SECONDS
@@ -36,10 +37,12 @@ def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(
     make_generator: Callable[[Engine], Generator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = RecordingEngine(vocab_size=20)
-    monkeypatch.setattr(Generator, "load", lambda *_, **__: make_generator(engine))
-    worker.load(
-        WorkerConfig(Path("tiny"), "auto", threads=1, max_rows=64, max_beam_size=16, max_tokens=256)
+    monkeypatch.setattr(worker, "load_engine", lambda *_, **__: engine)
+    folder = ModelFolder(Path("tiny"), make_generator(engine).config)
+    config = WorkerConfig(
+        folder.path, "auto", threads=1, max_rows=64, max_beam_size=16, max_tokens=256
     )
+    worker.load_warm_engine(folder, config)
     rows = {rows for rows, _ in engine.asked}
     assert {1, 2} <= rows  # greedy, alone and in company
     assert max(rows) > 4  # the beams of two requests
