@@ -12,9 +12,8 @@ from app.settings import Settings
 from model.blocked_words import blocked_sequences
 from model.config import SearchOptions, Task
 from model.errors import InputError
-from model.search.blocked import contains_any
 from model.search.options import Decoding, OptionError, check_at_most, choose_options
-from model.tokenizer import Source, Tokenizer
+from model.tokenizer import Source, Tokenizer, contains_any
 
 
 def source_of(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
 from model.config import TextConfig
 from model.errors import InputError, TokenizerError
-from model.search.blocked import contains_any
 from model.text.normalise import normalise, plain_punctuation
 
 if TYPE_CHECKING:
@@ -224,6 +223,18 @@ def normalise_target(text: str, rules: TextConfig) -> str:
     """Returns `text` as the target tokenizer reads it."""
     plain = normalise(text)
     return normalise(plain_punctuation(plain)) if rules.plain_punctuation else plain
+
+
+def contains_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:
+    """Tells whether `ids` contains any of `sequences`, none of which is empty."""
+    whole = tuple(ids)
+    sought = {tuple(each) for each in sequences}
+    sizes = {len(each) for each in sought}
+    return any(
+        whole[start : start + size] in sought
+        for size in sizes
+        for start in range(len(whole) - size + 1)
+    )
 
 
 def _encode_all(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.decoding.client import WorkerClient
 from app.decoding.messages import Hypotheses, Tokens
@@ -18,9 +19,11 @@ from model.config import ModelConfig
 from model.errors import FolderError
 from model.folder import load_folder, load_questions
 from model.known_questions import CheckedReply, KnownQuestions, checked_reply, may_fall_back
-from model.reranker import Reranker, reranking_kind
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from model.reranker import Reranker
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class LoadedModel:
         """
         if self.rerank_model is None:
             return None
+        from model.reranker import Reranker, reranking_kind  # loads NumPy
+
         kind = reranking_kind(self.config, self.rerank_model.config)
         return Reranker(kind, self.tokenizer, self.rerank_model.tokenizer)
 

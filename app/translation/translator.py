@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from app.decoding.served_model import ServedModel
 from app.errors import Overloaded
@@ -26,7 +26,9 @@ from app.translation.words import word_attention
 from model.blocked_words import blocked_sequences
 from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
-from model.types import Float32
+
+if TYPE_CHECKING:
+    from model.types import Float32
 
 R = TypeVar("R")
 

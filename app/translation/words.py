@@ -7,9 +7,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from model.tokenizer import SPACE
-from model.types import Float32
+
+if TYPE_CHECKING:
+    from model.types import Float32
 
 Span = tuple[int, int]
 

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from model.contract import Engine
 from model.errors import EngineError
 from model.folder import GRAPH_FILES, ModelFolder
 from model.quiet import keep_libraries_out_of_home, quiet_framework
+
+if TYPE_CHECKING:
+    from model.contract import Engine
 
 # ONNX Runtime sends telemetry to its maker unless this is set before it is imported: it makes DNS
 # look-ups at once and leaves a machine id in the home folder. This program always imports it after

@@ -114,18 +114,6 @@ class BlockedBatch:
         return rows, self._tokens[self._ends[found]]
 
 
-def contains_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:
-    """Tells whether `ids` contains any of `sequences`, none of which is empty."""
-    whole = tuple(ids)
-    sought = {tuple(each) for each in sequences}
-    sizes = {len(each) for each in sought}
-    return any(
-        whole[start : start + size] in sought
-        for size in sizes
-        for start in range(len(whole) - size + 1)
-    )
-
-
 def _keys(requests: Indices, tokens: Int32) -> Int64:
     """Returns integer keys that sort by request, then by token."""
     return requests.astype(np.int64) << TOKEN_BITS | tokens

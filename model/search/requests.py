@@ -1,16 +1,18 @@
-"""Requests to a search, and its answers."""
+"""Requests to a search, and its answers. NumPy is loaded only with the first array."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from model.config import SearchOptions
 from model.errors import ConfigError
-from model.search.blocked import BlockedSequences
-from model.types import Float32
+
+if TYPE_CHECKING:
+    from model.search.blocked import BlockedSequences
+    from model.types import Float32
 
 FinishReason = Literal["stop", "length"]
 
@@ -60,6 +62,8 @@ class SearchRequest:
     @cached_property
     def blocked_sequences(self) -> BlockedSequences:
         """Returns `blocked` as arrays."""
+        from model.search.blocked import BlockedSequences
+
         return BlockedSequences.build(self.blocked)
 
     @property
