@@ -7,6 +7,7 @@ paper and runs on Multi30k; they have not been tuned.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from model.config import Task
 from model.folder import ENGLISH_BASE, TRANSLATORS, find_folder
+from model.text.normalise import normalise
 from training.cleaning.languages import scripts_of
 from training.metrics import words_of
 from training.new.survey import Survey
@@ -37,6 +39,9 @@ LABEL_SMOOTHING = 0.1
 MAX_SAMPLED, SAMPLED_SHARE, AVERAGED_STEPS = 100_000, 0.2, 200
 #: Approximate number of pieces per word, to estimate the number of tokens of a text.
 PIECES_PER_WORD = 1.4
+#: Minimum number of pieces per character: an alphabet of thousands (Chinese) needs a piece for each
+#: character, and room for words. Vocabulary sizes are rounded up.
+PIECES_PER_CHARACTER, ROUNDED_PIECES = 2, 1000
 #: Maximum share of examples above the token limit, and the available limits.
 LONGER_SHARE, TOKEN_LIMITS = 0.02, (64, 128, 256)
 
@@ -100,7 +105,7 @@ def propose(found: Survey) -> Proposal:
             return Proposal(
                 "It learns these answers by heart, and says where it does not know.",
                 corpus={"dev_fraction": 0, "test_fraction": 0, **limits},
-                tokenizer={"vocab_size": 2000, "lowercase_source": True},
+                tokenizer={"vocab_size": _vocab_size(found, 2000), "lowercase_source": True},
                 search={"max_tokens": limits["max_target_tokens"], **_fallback(found)},
             )
         if found.languages[:1] == ("en",) and found.examples < MAX_FINE_TUNED:
@@ -133,7 +138,10 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
     shares = is_reply or _share_a_script(found.languages)
     embedding, encoder, decoder = size.units
     dropout = size.dropout * (REPLY_DROPOUT if is_reply else 1.0)
-    tokenizer: dict[str, Any] = {"vocab_size": size.vocab_size, "shared_vocabulary": shares}
+    tokenizer: dict[str, Any] = {
+        "vocab_size": _vocab_size(found, size.vocab_size, is_shared=shares),
+        "shared_vocabulary": shares,
+    }
     if is_reply:
         tokenizer |= {"lowercase_source": True, "plain_punctuation": True, "context_turns": 2}
     return Proposal(
@@ -154,6 +162,15 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
         },
         search=_search_of(found.task, limits["max_target_tokens"]),
     )
+
+
+def _vocab_size(found: Survey, usual: int, *, is_shared: bool = True) -> int:
+    """Returns the usual vocabulary size, or one that suits a larger alphabet."""
+    sources = set().union(*(normalise(example.source[-1]) for example in found.sample))
+    targets = set().union(*(normalise(example.target) for example in found.sample))
+    alphabet = len(sources | targets) if is_shared else max(len(sources), len(targets))
+    needed = ROUNDED_PIECES * math.ceil(PIECES_PER_CHARACTER * alphabet / ROUNDED_PIECES)
+    return max(usual, needed)
 
 
 def _regularisation_of(found: Survey) -> dict[str, float]:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from model.config import Task
 from model.folder import load_folder
 from tests.training.new.test_survey import ENGLISH, GERMAN, write_rows
 from training.new.proposal import propose
 from training.new.survey import survey
+from training.prepare.tokenizer import train_tokenizer
+from training.recipe import TokenizerConfig
 
 
 @pytest.mark.parametrize("languages", [("en", "de"), ("de", "en")])
@@ -28,3 +31,15 @@ def test_pairs_of_other_languages_start_from_nothing(tmp_path: Path) -> None:
     proposal = propose(survey([path], languages=("en", "nl")))
     assert not proposal.start_from
     assert proposal.network
+
+
+@pytest.mark.parametrize("task", ["translate", "reply"])
+def test_a_vocabulary_has_a_piece_for_each_chinese_character(tmp_path: Path, task: Task) -> None:
+    chinese = ["".join(chr(0x4E00 + 8 * i + k) for k in range(8)) for i in range(150)]
+    english = [f"This is sentence {i} of them." for i in range(150)]
+    path = write_rows(tmp_path / "a.tsv", english if task == "translate" else chinese, chinese)
+    languages = ("en", "zh") if task == "translate" else ("zh",)
+    proposal = propose(survey([path], task=task, languages=languages))
+    config = TokenizerConfig(vocab_size=proposal.tokenizer["vocab_size"])
+    assert train_tokenizer(chinese, config)
+    assert config.vocab_size == 3000
