@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from model.config import TextConfig
 from model.errors import InputError, TokenizerError
-from model.text.normalise import normalise, plain_punctuation
+from model.text.normalise import narrow_punctuation, normalise, plain_punctuation
 
 if TYPE_CHECKING:
     import sentencepiece
@@ -24,6 +24,9 @@ PAD_ID, UNK_ID, BOS_ID, EOS_ID, SEP_ID = range(5)
 
 #: Number of segmentations to sample from, and the exponent of their probabilities.
 SAMPLED_SEGMENTATIONS, SAMPLING_ALPHA = 16, 0.2
+
+#: Python's lower case of the Turkish capital of `i`.
+_LOWERED_I_WITH_DOT = "\u0130".lower()
 
 _TAG = re.compile(r"\u2581?(<[a-z0-9_-]+>)")
 
@@ -215,8 +218,10 @@ class IncrementalDetokenizer:
 
 def normalise_source(text: str, rules: TextConfig) -> str:
     """Returns `text` as the source tokenizer reads it."""
-    plain = normalise_target(text, rules)
-    return plain.lower() if rules.lowercase_source else plain
+    plain = narrow_punctuation(normalise_target(text, rules))
+    if rules.lowercase_source:
+        return plain.lower().replace(_LOWERED_I_WITH_DOT, "i")
+    return plain
 
 
 def normalise_target(text: str, rules: TextConfig) -> str:

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from model.config import TextConfig
 from model.errors import InputError, TokenizerError
-from model.tokenizer import EOS_ID, SEP_ID, SPECIAL_PIECES, IncrementalDetokenizer, Tokenizer
+from model.tokenizer import (
+    EOS_ID,
+    SEP_ID,
+    SPECIAL_PIECES,
+    IncrementalDetokenizer,
+    Tokenizer,
+    normalise_source,
+    normalise_target,
+)
 
 
 def build(model: bytes, **rules: object) -> Tokenizer:
@@ -42,6 +50,16 @@ def test_a_long_source_keeps_its_end(tokenizer_model: bytes) -> None:
 def test_case_and_spacing_of_a_source_do_not_matter(tokenizer_model: bytes) -> None:
     tokenizer = build(tokenizer_model, lowercase_source=True, plain_punctuation=True)
     assert tokenizer.source_ids("WHAT is Your name ?") == tokenizer.source_ids("what is your name?")
+
+
+def test_a_source_has_narrow_punctuation_and_a_target_keeps_its_own() -> None:
+    rules = TextConfig(lowercase_source=True, plain_punctuation=True)
+    assert normalise_source("你好 ！ＯＫ？", rules) == normalise_source("你好!OK?", rules)
+    assert normalise_target("你好 ！ＯＫ？", rules) == "你好！OK？"
+
+
+def test_a_turkish_capital_is_lowered_to_the_letter_that_people_type() -> None:
+    assert normalise_source("İyi", TextConfig(lowercase_source=True)) == "iyi"
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\x00\x1b", "\ud800"])

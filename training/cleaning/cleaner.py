@@ -55,7 +55,7 @@ _SCALED = re.compile(
     r"|hundred|tausend|mio|mrd|milliard|mill[eo]n|mille?\b|mil\b|tys|mln|mld)",
     re.IGNORECASE,
 )
-_CLOCK = re.compile(r"\d\s*[:.h]\s*\d\d(?!\d)|\d\s*[ap]\.?\s?m\b|\d\s*uhr\b", re.IGNORECASE)
+_CLOCK = re.compile(r"\d\s*[:\uff1a.h]\s*\d\d(?!\d)|\d\s*[ap]\.?\s?m\b|\d\s*uhr\b", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
 #: Python refuses to parse integers of many digits; it always parses up to this many.
 _MOST_DIGITS = sys.int_info.str_digits_check_threshold

@@ -20,7 +20,8 @@ class Rule(Document):
 
 class UnicodeRule(Rule):
     """damaged text: U+FFFD, private or unassigned characters, UTF-8 that was decoded as cp1252
-    (`Ã¤`). All later rules and the tokenizer see texts in NFKC without invisible characters"""
+    (`Ã¤`). All later rules and the tokenizer see texts in NFKC, except for Chinese and Japanese
+    punctuation and a few letters, without invisible characters"""
 
     rule: Literal["unicode"] = "unicode"
 

@@ -33,6 +33,11 @@ def test_the_result_can_be_encoded_and_stands_on_one_line(text: str) -> None:
         ("a\x00b\ud800c", "abc"),
         ("e\u0301", "é"),
         ("نمی\u200cشود", "نمی\u200cشود"),
+        ("ｵﾏｴ、ＯＫ？（笑）", "オマエ、OK？（笑）"),
+        ("你好，５０％！", "你好，50%！"),
+        ("ＯＫ！？", "OK!?"),
+        ("네ㄳ ㅋㅋㅠ", "네ㄳ ㅋㅋㅠ"),
+        ("น้ำ", "น้ำ"),
     ],
 )
 def test_normalise(text: str, plain: str) -> None:
