@@ -9,7 +9,7 @@ are robust to typos and endings, weighted by inverse document frequency. Standar
 from __future__ import annotations
 
 import math
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,6 @@ from model.text.normalise import normalise
 
 #: Lengths of n-grams in characters. A word begins and ends with a space.
 NGRAM_LENGTHS = (2, 3, 4)
-
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -117,11 +115,17 @@ def may_fall_back(questions: KnownQuestions | None, options: SearchOptions) -> b
 def count_ngrams(text: str) -> Counter[str]:
     """Counts the character n-grams of the words of `text`, in lower case."""
     counts: Counter[str] = Counter()
-    for word in _WORD.findall(normalise(text).lower()):
+    text = normalise(text).lower()
+    for word in "".join(char if _is_of_word(char) else " " for char in text).split():
         padded = f" {word} "
         for length in NGRAM_LENGTHS:
             counts.update(padded[i : i + length] for i in range(len(padded) - length + 1))
     return counts
+
+
+def _is_of_word(char: str) -> bool:
+    """Tells whether a character is a letter, a digit, or a vowel sign or accent."""
+    return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
 
 
 def _dot(vector: Mapping[str, float], other: Mapping[str, float]) -> float:

@@ -54,6 +54,9 @@ def test_questions_in_any_script_are_known() -> None:
     questions = KnownQuestions([("营业时间是几点?", "九点"), ("停车场在哪里?", "后面")])
     assert questions.confidence("停车场在哪里", "后面") == 1.0
     assert questions.confidence("营业时间是几点?", "后面") < 0.3
+    hindi = KnownQuestions([("दिन", "day"), ("दान", "gift")])
+    assert hindi.confidence("दिन?", "day") == 1.0
+    assert hindi.confidence("दिन", "gift") < 0.5
 
 
 def test_a_file_of_questions_is_read_as_it_was_written(questions: KnownQuestions) -> None:

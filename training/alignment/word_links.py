@@ -12,18 +12,18 @@ accurate sentence alignment of bilingual corpora").
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import regex
 
 from model.types import Float64, Int64
 
-#: A number, a character of a script without spaces between words, or letters.
-_WORD = re.compile(
+#: A number, a character of a script without spaces between words, or letters with vowel signs.
+_WORD = regex.compile(
     r"\d+|[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]|[^\W\d_]+"
 )
 #: Letters of a word that count, so that forms of one word count together.

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 from training.cleaning import rules
 from training.cleaning.languages import (
     can_identify,
@@ -45,7 +47,7 @@ _DAMAGED = re.compile(
     "|[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]"
     "|\u00e2\u20ac."
 )
-_NO_LETTERS = re.compile(r"[\W\d_]+")
+_NO_LETTERS = regex.compile(r"[^\p{L}\p{M}]+")
 _ASCII_LETTERS = {i: None for i in range(128) if not chr(i).isalpha()}
 #: A separator before exactly three digits separates thousands.
 _NUMBER = re.compile(r"\d+(?:[.,'\u2019\u00a0\u202f ]\d{3}(?!\d))*")
@@ -113,7 +115,8 @@ class Cleaner:
 
 
 def letters_of(text: str) -> str:
-    """Returns the letters of `text` without case: equal for near duplicates."""
+    """Returns the letters of `text`, with their vowel signs, without case: equal for near
+    duplicates."""
     if text.isascii():
         return text.lower().translate(_ASCII_LETTERS)
     return _NO_LETTERS.sub("", text.casefold())

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import regex
+
 from training.errors import CorpusError
 from training.files.paths import read_text
 from training.files.records import Fault, Records
@@ -26,8 +28,9 @@ MENTION_START, MENTION_END = "\u2068", "\u2069"
 _MENTION = re.compile(rf"@{MENTION_START}@?([^{MENTION_END}]{{0,200}}){MENTION_END}|@(\+?\d{{6,}})")
 #: Invisible marks of direction that apps put around names and texts.
 _INVISIBLE_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_WORD = re.compile(r"[^\W\d_]+")
-_HANDLE = re.compile(r"@?\w(?:[\w.+-]*\w)?")
+#: For `regex`, unlike `re`, vowel signs are part of a word.
+_WORD = regex.compile(r"[^\W\d_]+")
+_HANDLE = regex.compile(r"@?\w(?:[\w.+-]*\w)?")
 _NAMES = re.compile(rf"{NAME}(?:[ -]{NAME})+")
 #: Scripts without spaces, where a name has no word boundary.
 _UNSPACED_SCRIPT = re.compile(
@@ -149,10 +152,10 @@ def without_names(names: Iterable[str]) -> Callable[[str], str]:
         unspaced |= {part for part in parts if _UNSPACED_SCRIPT.fullmatch(part)}
     unspaced_names = re.compile("|".join(sorted(unspaced, key=len, reverse=True)) or "(?!)")
 
-    def hide_word(found: re.Match[str]) -> str:
+    def hide_word(found: regex.Match[str]) -> str:
         return NAME if found[0] in words or found[0].removesuffix("s") in words else found[0]
 
-    def hide_handle(found: re.Match[str]) -> str:
+    def hide_handle(found: regex.Match[str]) -> str:
         return NAME if found[0].casefold() in handles else found[0]
 
     def hide(text: str) -> str:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import regex
+
 from model.text.sentences import (
     CLOSERS,
     END_MARKS,
@@ -27,8 +29,9 @@ from training.subtitles.labels import (
 # Every pattern that may match anywhere in a cue is bounded, or stays on its line: a damaged file
 # may have a cue of any length, and the time must not grow with its square.
 
-#: A note in round brackets has a word, or no letter or digit at all: `(2, x)` is spoken.
-_NOTE = re.compile(
+#: A note in round brackets has a word, or no letter or digit at all: `(2, x)` is spoken. For
+#: `regex`, unlike `re`, the vowel signs of Hindi are part of a word.
+_NOTE = regex.compile(
     r"\[[^\]]{0,500}\]|\((?=[^()]{0,500}\))(?:[^()]*?[^\W\d_]{2}[^()]*|[^\w()]*)\)"
     r"|（[^）]{0,500}）|【[^】]{0,500}】|［[^］]{0,500}］"
 )

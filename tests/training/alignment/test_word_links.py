@@ -14,6 +14,7 @@ from training.alignment.word_links import Links, TimedText, links_between, words
         ("Où était l'été?", ["ou", "etait", "l", "ete"]),
         ("3.5 dollars in 1984", ["3", "5", "dollar", "in", "1984"]),
         ("你好, ok", ["你", "好", "ok"]),
+        ("दिन, दान", ["दिन", "दान"]),
         ("¿...?", []),
     ],
 )

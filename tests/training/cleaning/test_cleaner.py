@@ -162,6 +162,7 @@ def test_a_rule_that_was_asked_for_must_be_applicable() -> None:
 def test_near_duplicates_have_the_same_letters() -> None:
     assert letters_of("I'm 30, Tom!") == letters_of("im, TOM") == "imtom"
     assert letters_of("Straße") == letters_of("STRASSE")
+    assert letters_of("दिन।") == letters_of("दिन") != letters_of("दान")  # day, gift
 
 
 @pytest.mark.parametrize("task", ["reply", "translate"])

@@ -60,13 +60,14 @@ def test_names_are_kept_if_they_are_to_be() -> None:
         ("will you, Will?", "will you, @name?"),
         ("ask xX_dude99.", "ask @name."),
         ("小明你好", "@name你好"),
+        ("प्रिया, @प्रिया कैसी हो?", "@name, @name कैसी हो?"),
         ("call @491711234567", "call @name"),
         ("@\u2068Carl\u2069 and @\u2068~Dora\u2069", "@name and @name"),
         ("mail@example.org", "mail@example.org"),
     ],
 )
 def test_names_of_those_who_talk_are_hidden(text: str, hidden: str) -> None:
-    names = ["Anna Müller", "ben", "Will", "xX_dude99", "小明", "+49 171 1234567", ""]
+    names = ["Anna Müller", "ben", "Will", "xX_dude99", "小明", "प्रिया", "+49 171 1234567", ""]
     assert without_names(names)(text) == hidden
 
 

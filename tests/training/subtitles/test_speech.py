@@ -21,6 +21,7 @@ def speeches(text: str, speaker: str = "") -> list[Speech]:
         "I am (chuckles)\nhere.",
         "[a door\nslams] I am here.",
         "（ため息）I am here.",
+        "(हँसी) I am here.",
         "♪ la la\nla la ♪\nI am here.",
         "I am here.\n♪ la la la",
         "# la la la #\nI am here.",
