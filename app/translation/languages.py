@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from model.language_id import base_of, predict
+from model.text.normalise import normalise
 
 #: Number of characters that suffice to identify the language of a text.
 _MAX_CHARACTERS = 400
@@ -44,7 +45,7 @@ def match_language(language: str, served: Collection[str]) -> str | None:
 def detect(text: str, served: Sequence[str]) -> list[tuple[str, float]]:
     """Returns the served languages by how likely a text is in them, the likeliest first, with
     probabilities that sum to 1, or are all 0 if it is in none of them."""
-    line = " ".join(text[:_MAX_CHARACTERS].split())
+    line = normalise(text[:_MAX_CHARACTERS])  # the model does not know decomposed characters
     found = predict(line.lower() if line.isupper() else line, _MAX_LANGUAGES) if line else []
     likely = {language: probability for probability, language in found}
     scores = [(each, likely.get(base_of(each), 0.0)) for each in dict.fromkeys(served)]

@@ -8,6 +8,7 @@ from functools import cache
 import regex
 
 from model.language_id import base_of, known_languages, predict
+from model.text.normalise import normalise
 
 #: Languages that are not written in Latin letters (ISO 639), and their scripts (Unicode names).
 _SCRIPTS = {
@@ -103,7 +104,7 @@ def same_language(one: str, other: str) -> bool:
 
 def identify(text: str) -> tuple[str, float]:
     """Identifies the language of `text`, one line; returns it with its probability, or ("", 0)."""
-    text = text[:_ENOUGH]
+    text = normalise(text[:_ENOUGH])  # the model does not know decomposed characters
     found = predict(text.lower() if text.isupper() else text)
     if not found:
         return "", 0.0
