@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from app.translation.parts import Part, Tag, split_in_proportion
-from app.translation.words import is_unspaced
+from app.translation.words import columns_of, is_unspaced
 from model.text.sentences import is_ended
 
-#: Maximum length of a line; in scripts without spaces.
-LINE_CHARACTERS, UNSPACED_LINE_CHARACTERS = 42, 20
+#: Maximum length of a line, half as many wide characters.
+LINE_COLUMNS = 42
 #: Longest pause within a sentence, and its maximum length.
 MAX_PAUSE_MS, MAX_SPAN_CHARACTERS = 3_000, 400
 
@@ -142,9 +142,9 @@ def _wrap(part: Part, lines: int, file_format: str) -> Part:
     text = part.text
     if file_format == "txt":
         return part
-    longest = UNSPACED_LINE_CHARACTERS if is_unspaced(text) else LINE_CHARACTERS
-    needed = math.ceil(len(text) / longest)
-    count = min(max(needed, lines if len(text) > longest // 2 else 1), max(lines, 2))
+    columns = columns_of(text)
+    needed = math.ceil(columns / LINE_COLUMNS)
+    count = min(max(needed, lines if columns > LINE_COLUMNS // 2 else 1), max(lines, 2))
     if count < 2 or (lines < 2 and file_format in ("ass", "ssa")):  # players wrap these
         return part
     ends = [end for _, end in split_in_proportion(text, [1] * count)[:-1]]

@@ -13,7 +13,7 @@ from app.translation.parts import (
     split_in_proportion,
     tags_of_chunks,
 )
-from app.translation.words import Span, is_unspaced, word_spans
+from app.translation.words import Span, gap_between, word_spans
 
 Attention = list[list[float]]
 
@@ -61,11 +61,12 @@ def concatenate(
         translations: one for each piece.
         gaps: white space after each piece.
     """
-    text, links, words = "", list[int | None](), 0
+    text, links, words, gap_before = "", list[int | None](), 0, ""
     for source, translation, gap in zip(sources, translations, gaps, strict=True):
-        if text and not text[-1].isspace() and not is_unspaced(text[-1]):
-            text += " "
-        text += translation.text + gap
+        if text and translation.text:
+            text += gap_between(text, translation.text, gap_before)
+        text += translation.text
+        gap_before = gap
         links += [None if link is None else link + words for link in translation.links]
         words += len(word_spans(source))
     return Translation(text, tuple(links))

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.translation.words import Span, break_spans, is_unspaced, word_spans
+from app.translation.words import Span, break_spans, gap_between, word_spans
 from model.text.sentences import END_MARKS, sentence_spans
 
-#: How many characters further from the even position a break after a comma may be.
-_COMMA_BONUS = 6
+#: How many characters further from the even position a break may be after a comma, and at a space
+#: rather than between two characters.
+_COMMA_BONUS, _SPACE_BONUS = 6, 12
 #: Maximum number of elements of a sentence, which are compared pairwise.
 _MAX_ELEMENTS = 40
 
@@ -108,7 +109,7 @@ def sentences_of_parts(parts: Sequence[Part], first: int, language: str) -> list
 
 def split_in_proportion(text: str, sizes: Sequence[int]) -> list[Span]:
     """Splits `text` into spans in proportion to `sizes`, where lines may break, preferably after a
-    comma. If there are more sizes than words, the last word is repeated."""
+    comma or a space. If there are more sizes than words, the last word is repeated."""
     total, length = sum(sizes), len(text)
     breaks = [(a, b) for a, b in break_spans(text) if 0 < a and b < length]
     spans, begin, done, first = list[Span](), 0, 0, 0
@@ -119,14 +120,16 @@ def split_in_proportion(text: str, sizes: Sequence[int]) -> list[Span]:
         if not left:
             spans.append((begin, length))
             continue
-        best = min(left, key=lambda at: abs(breaks[at][0] - even) - _comma_bonus(text, breaks[at]))
+        best = min(left, key=lambda at: abs(breaks[at][0] - even) - _bonus(text, breaks[at]))
         spans.append((begin, breaks[best][0]))
         begin, first = breaks[best][1], best + 1
     return [*spans, (begin, length)]
 
 
-def _comma_bonus(text: str, place: Span) -> int:
-    return _COMMA_BONUS * (text[place[0] - 1 : place[0]] in ",;:、，；：" + END_MARKS)
+def _bonus(text: str, place: Span) -> int:
+    start, end = place
+    is_after_comma = text[start - 1 : start] in ",;:、，；：" + END_MARKS
+    return _COMMA_BONUS * is_after_comma + _SPACE_BONUS * (start < end)
 
 
 def place_tags(
@@ -266,8 +269,8 @@ def assemble(part: Part, chunks: Sequence[Span], translations: Sequence[Part]) -
     text, tags, place = "", list[Tag](), 0
     for (start, end), translation in zip(chunks, translations, strict=True):
         gap = part.text[place:start]
-        if text and not gap and not is_unspaced(text[-1:] + translation.text[:1]):
-            gap = " "
+        if text:
+            gap = gap_between(text, translation.text, gap)
         text += gap
         tags += [_tag_at(tag, len(text) + tag.position) for tag in translation.tags]
         text += translation.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
@@ -30,16 +31,51 @@ _SIGNS = (
 _LETTER = rf"[^\W{_UNSPACED}]|[{_MARKS}]"
 _WORD = re.compile(rf"(?:{_LETTER})+(?:['’.\-]?(?:{_LETTER})+)*|[{_UNSPACED}][{_SIGNS}]*|[^\w\s]")
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
-#: Characters that never begin a line.
-_NOT_AT_LINE_START = _SIGNS + "、。，．：；？！」』）】》〉…ー々"
+#: Characters that never begin a line: closing marks, and what Thai and Lao write after a consonant.
+_NOT_AT_LINE_START = _SIGNS + "、。，．：；？！」』】）》〉…ー々"
+_NOT_AT_LINE_START += "\u0e2f\u0e30\u0e32\u0e33\u0e45\u0e46\u0eaf\u0eb0\u0eb2\u0eb3\u0ec6"
+#: Characters that never end a line: vowels that Thai and Lao write before a consonant.
+_NOT_AT_LINE_END = "\u0e40-\u0e44\u0ec0-\u0ec4"
 _BREAK = re.compile(
-    rf"\s+|(?:(?<=[{_UNSPACED}、。，？！」』）…])(?=[{_UNSPACED}「『（])|(?<=[{_UNSPACED}])(?=\w))(?![{_NOT_AT_LINE_START}])"
+    rf"\s+|(?:(?<=[{_UNSPACED}、。，？！」』）…])(?=[{_UNSPACED}「『（])|(?<=[{_UNSPACED}])(?=\w))"
+    rf"(?<![{_NOT_AT_LINE_END}])(?![{_NOT_AT_LINE_START}])"
 )
+#: Chinese characters, kana and their punctuation, after which no space follows.
+_CHINESE_OR_JAPANESE = re.compile(
+    "[\u2e80-\u312f\u31a0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff9f\U00020000-\U0003ffff]"
+)
+_CLOSING_QUOTES = "\"'”’»"
 
 
 def is_unspaced(text: str) -> bool:
     """Tells whether a text has words without spaces between them, as in Chinese."""
     return bool(_UNSPACED_CHARACTER.search(text))
+
+
+def gap_between(before: str, after: str, source_gap: str) -> str:
+    """Returns the space between two translations that follow each other: that of the source, unless
+    the languages differ in whether they have one.
+
+    Args:
+        before, after: the translations, `before` not empty.
+        source_gap: what is between their sources.
+    """
+    if source_gap not in ("", " "):
+        return source_gap
+    if _CHINESE_OR_JAPANESE.match(before.rstrip(_CLOSING_QUOTES)[-1:]):
+        return ""
+    return source_gap if _CHINESE_OR_JAPANESE.match(after) else " "
+
+
+def columns_of(text: str) -> int:
+    """Counts the columns that a text takes on a screen: two for a wide character (Chinese, kana,
+    Hangul), none for a sign above or below another."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        2 if unicodedata.east_asian_width(char) in "WF" else unicodedata.category(char) != "Mn"
+        for char in text
+    )
 
 
 @lru_cache(maxsize=32)  # several functions look at the same sentence in turn

@@ -44,6 +44,11 @@ def test_a_longer_text_is_broken_into_lines_of_equal_length_around_its_tags() ->
     assert cue.render([Part(text)]) == text.replace(", ", ",\n")
     chinese = "我不知道你在说什么但是我觉得我们应该现在就回家去了"
     assert [len(line) for line in cue.render([Part(chinese)]).split("\n")] == [12, 13]
+    korean = "네가 무슨 말을 하는지 모르겠지만 우리는 지금 집에 가야 해"
+    assert cue.render([Part(korean)]).count("\n") == 1
+    thai = "ผมไม่รู้ว่าคุณพูดเรื่องอะไร แต่เราควรกลับบ้าน"
+    assert cue.render([Part(thai)]) == thai
+    assert cue.render([Part(thai + "ตอนนี้เลยนะครับ")]) == thai.replace(" ", "\n") + "ตอนนี้เลยนะครับ"
     assert utterance.lines == 1
 
 

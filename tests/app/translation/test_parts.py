@@ -101,6 +101,15 @@ def test_sentences_of_chinese_get_spaces_between_their_translations() -> None:
     assert translated.text == "Hi. Bye."
 
 
+def test_sentences_of_japanese_are_joined_without_a_space() -> None:
+    part = Part("Hi. Bye.")
+    sentences = sentences_of_parts([part], 0, "en")
+    translations = [Translation.unlinked(text) for text in ("やあ。", "またね。")]
+    [translated] = lay_out([part], sentences, translations)
+    assert translated.text == "やあ。またね。"
+    assert concatenate(["Hi,", "bye."], translations, [" ", ""]).text == "やあ。またね。"
+
+
 def test_halves_of_a_sentence_are_joined_with_their_links() -> None:
     both = [Translation("eins zwei", (0, 1)), Translation("drei", (0,))]
     assert concatenate(["one two", "three"], both, [" ", ""]) == Translation(
