@@ -8,21 +8,30 @@ stand-ins and all numbers.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.text.sentences import END_MARKS
 
+#: Chinese, Japanese and Korean characters, which follow an address without a space.
+_EAST_ASIAN = "\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
+_LETTER = rf"[^\W{_EAST_ASIAN}]"
+_IN_URL = rf'[^\s<>"{_EAST_ASIAN}]'
 #: Addresses, placeholders of programs, markup, and the substitutes of `html_text`. All repetitions
 #: are bounded, since texts may be hostile.
 _FIXED = re.compile(
+    rf"""
+    (?:https?|ftp|file|mailto|tel|urn):{_IN_URL}{{1,2000}}(?<![.,;:!?'")\]}}])
+    | (?<!{_LETTER})www\.{_IN_URL}{{1,2000}}(?<![.,;:!?'")\]}}])
+    | (?<!{_LETTER})(?<![.+-])(?:{_LETTER}|[.+-]){{1,64}}
+      @(?:{_LETTER}|-){{1,63}}(?:\.(?:{_LETTER}|-){{1,63}}){{1,8}}
+    | (?<!{_LETTER})(?<![.-])(?:[a-z0-9-]{{1,63}}\.){{1,4}}
+      (?:com|org|net|edu|gov|io|eu|de|fr|uk)(?!{_LETTER})
+      (?:/{_IN_URL}{{0,500}}(?<=[\w/]))?
+    """
     r"""
-    (?:https?|ftp|file|mailto|tel|urn):[^\s<>"]{1,2000}(?<![.,;:!?'")\]}])
-    | \bwww\.[^\s<>"]{1,2000}(?<![.,;:!?'")\]}])
-    | (?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}
-    | (?<![\w.-])(?:[a-z0-9-]{1,63}\.){1,4}(?:com|org|net|edu|gov|io|eu|de|fr|uk)\b
-      (?:/[^\s<>"]{0,500}[\w/])?
     | \{\{[^{}\n]{0,100}\}\} | \$\{[^{}\n]{0,100}\} | \{[\w.:!\- ]{0,60}\}
     | \[\[[^\[\]\n]{0,100}\]\]
     | %\(\w{1,40}\)[-+#0-9.]{0,6}[a-zA-Z] | %(?:\d\$)?[-+#0-9.]{0,6}[sdifuxXc@](?![A-Za-z]) | %%
@@ -31,7 +40,7 @@ _FIXED = re.compile(
     """,
     re.VERBOSE,
 )
-_NUMBER = re.compile(r"\d+(?:[.,:/'\u00a0\u202f’-]\d+)*")
+_NUMBER = re.compile(r"\d+(?:[.,:/'\u00a0\u202f’，．：／٫٬-]\d+)*")
 _WORDS = re.compile(r"\w(?:.*\w)?", re.DOTALL)
 _BETWEEN_DIGITS = re.compile(r"\D+")
 #: Two digits: models spell out shorter numbers and split longer ones.
@@ -80,7 +89,9 @@ class Protected:
         found = _numbers(translation)
         if self.numbers - found or any(found[each] != 1 for each in self.fixed):
             return None
-        return _NUMBER.sub(lambda number: self.fixed.get(number[0], number[0]), translation)
+        return _NUMBER.sub(
+            lambda number: self.fixed.get(_digits(number[0]), number[0]), translation
+        )
 
 
 def protect(sentence: str) -> Protected:
@@ -138,8 +149,9 @@ def _numbers(text: str) -> Counter[str]:
 
 
 def _digits(number: str) -> str:
-    """Returns the digits of a number: other languages write `1,000.5` as `1.000,5`."""
-    return _BETWEEN_DIGITS.sub("", number)
+    """Returns the digits of a number in ASCII: other languages write `1,000.5` as `1.000,5`, or
+    have digits of their own."""
+    return "".join(str(unicodedata.decimal(digit)) for digit in _BETWEEN_DIGITS.sub("", number))
 
 
 def _blank(match: re.Match[str]) -> str:

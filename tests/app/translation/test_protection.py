@@ -37,6 +37,28 @@ def test_what_is_fixed_gets_a_stand_in_and_comes_back(fixed: str) -> None:
     assert protected.restore(f"Bitte {stand_in} ansehen.") == f"Bitte {fixed} ansehen."
 
 
+@pytest.mark.parametrize(
+    ("text", "fixed"),
+    [
+        ("请看https://example.com/a?b=1。谢谢", "https://example.com/a?b=1"),
+        ("www.example.comを見て", "www.example.com"),
+        ("联系我me@example.com吧", "me@example.com"),
+        ("지금 example.com에서", "example.com"),
+        ("siehe https://de.example.org/Österreich!", "https://de.example.org/Österreich"),
+    ],
+)
+def test_an_address_ends_where_east_asian_text_begins(text: str, fixed: str) -> None:
+    assert list(protect(text).fixed.values()) == [fixed]
+
+
+@pytest.mark.parametrize("text", ["私は５０，０００円払った", "دفعت ٥٠٬٠٠٠ ين", "मैंने ५०,००० येन दिए"])
+def test_numbers_are_the_same_in_all_digits(text: str) -> None:
+    protected = protect(text)
+    assert protected.required == ["50000"]
+    assert protected.restore("I paid 50,000 yen.") == "I paid 50,000 yen."
+    assert protect("See {name}.").restore("٤٧ देखें") == "{name} देखें"
+
+
 @pytest.mark.parametrize("lossy", ["Bitte ansehen.", "47 und 47 bitte.", "4 7 bitte."])
 def test_a_translation_without_its_stand_in_or_with_two_counts_as_lost(lossy: str) -> None:
     protected = protect("Look at {name}, please.")
