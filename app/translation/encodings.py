@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from model.errors import InputError
+from model.language_id import base_of, known_languages, predict
+from model.text.normalise import normalise
 
 #: UTF-32 comes first: its little-endian mark begins with that of UTF-16.
 _BYTE_ORDER_MARKS = (
@@ -34,6 +38,17 @@ _CODE_PAGE_OF = {
     language: name for name, languages in _CODE_PAGES.items() for language in languages.split()
 }
 _DEFAULT_CODE_PAGE = "cp1252"
+#: Other encodings in which subtitles of a language occur.
+_OTHER_ENCODINGS = {
+    **dict.fromkeys(("cs", "hu", "pl", "sk", "sl"), ("iso8859-2",)),
+    "ja": ("euc_jis_2004",),
+    "ru": ("koi8-r", "iso8859-5", "cp866"),
+    "uk": ("koi8-u",),
+    "zh": ("big5hkscs",),
+}
+#: Number of characters by which the language of a text is identified, and that are searched.
+_IDENTIFIED_CHARACTERS, _READ_CHARACTERS = 400, 20_000
+_ASCII = re.compile(r"[\x00-\x7f]+")
 
 
 @dataclass(frozen=True)
@@ -57,8 +72,12 @@ class Encoding:
 
 
 def decode(data: bytes, language: str) -> tuple[str, Encoding]:
-    """Decodes a file by its byte-order mark, else as UTF-8, else by the Windows code page of
-    `language`.
+    """Decodes a file by its byte-order mark, else as UTF-8, else in that encoding of `language` in
+    which the text is likeliest in this language.
+
+    Args:
+        data: contents of the file.
+        language: language of its text, as the model names it.
 
     Raises:
         InputError: if none of these decodes it.
@@ -71,13 +90,31 @@ def decode(data: bytes, language: str) -> tuple[str, Encoding]:
             raise InputError(
                 f"byte {error.start} is not {name}, as the byte-order mark says"
             ) from None
-        name = _CODE_PAGE_OF.get(language, _DEFAULT_CODE_PAGE)
-        try:
-            text = data.decode(name)
-        except UnicodeDecodeError:
-            raise InputError(f"neither UTF-8 nor {name}; save the file as UTF-8") from None
+        text, name = _decode_by_language(data, base_of(language))
     if "\0" in text:
         raise InputError(
             "zero bytes: not text, or UTF-16 without a byte-order mark; save the file as UTF-8"
         )
     return text, Encoding(name, bom)
+
+
+def _decode_by_language(data: bytes, language: str) -> tuple[str, str]:
+    """Returns the text of a file that is not in Unicode, and its encoding."""
+    code_page = _CODE_PAGE_OF.get(language, _DEFAULT_CODE_PAGE)
+    names = (code_page, *_OTHER_ENCODINGS.get(language, ()))
+    decoded = []
+    for name in names:
+        with suppress(UnicodeDecodeError):
+            decoded.append((data.decode(name), name))
+    if not decoded:
+        raise InputError(f"neither UTF-8 nor {' nor '.join(names)}; save the file as UTF-8")
+    if len(decoded) == 1:
+        return decoded[0]
+    return max(decoded, key=lambda each: _likelihood(each[0], language))
+
+
+def _likelihood(text: str, language: str) -> float:
+    """Returns the probability that a text is in a language, by its characters beyond ASCII."""
+    words = normalise(_ASCII.sub(" ", text[:_READ_CHARACTERS]))[:_IDENTIFIED_CHARACTERS]
+    found = predict(words, len(known_languages())) if words else []
+    return next((probability for probability, code in found if code == language), 0.0)

@@ -18,6 +18,12 @@ from model.errors import InputError
         ("„Ähm“".encode("cp1252"), "de", "„Ähm“"),
         ("Да".encode("cp1251"), "ru", "Да"),
         ("你好".encode("gb18030"), "zh", "你好"),
+        ("你好".encode("gb18030"), "zh-Hans", "你好"),
+        ("請問，有人在家嗎？".encode("big5"), "zh", "請問，有人在家嗎？"),
+        ("誰かいますか".encode("euc_jp"), "ja", "誰かいますか"),
+        ("誰かいますか".encode("cp932"), "ja", "誰かいますか"),
+        ("Здесь кто-нибудь есть?".encode("koi8-r"), "ru", "Здесь кто-нибудь есть?"),
+        ("Jest tu ktoś?".encode("iso8859-2"), "pl", "Jest tu ktoś?"),
     ],
 )
 def test_a_file_is_decoded_and_encoded_as_it_was(data: bytes, language: str, text: str) -> None:
