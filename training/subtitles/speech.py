@@ -65,6 +65,10 @@ _READING = re.compile(r"(?<=[\u3400-\u9fff々])[（(][\u3041-\u3096\u30a1-\u30fa
 _SPACES = re.compile(r"[ \t]+")
 #: A word or a pair of words that a line break divides.
 _HYPHEN = re.compile(r"\w--?$")
+_CHINESE_OR_JAPANESE = r"[\p{Han}\p{Hiragana}\p{Katakana}ー「『（]"
+#: What follows a mark of Chinese or Japanese without a space.
+_AFTER_WIDE_MARK = regex.compile(rf"[、，；：{WIDE_MARKS}」』）]\n{_CHINESE_OR_JAPANESE}")
+_WITHIN_SENTENCE = regex.compile(rf"{_CHINESE_OR_JAPANESE}\n{_CHINESE_OR_JAPANESE}")
 _ADVERT = re.compile(
     r"""
     www\.|https?://|\w@[\w-]+\.\w|\bopen\ ?subtitles\b|addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
@@ -135,8 +139,18 @@ def speeches_of(cue: Cue, labels: Labels = NO_LABELS) -> Iterator[Speech]:
 
 
 def join_texts(first: str, second: str) -> str:
-    """Returns two parts of a text as one; a word divided by a hyphen becomes whole again."""
-    return f"{first}{'' if _HYPHEN.search(first[-3:]) else ' '}{second}"
+    """Returns two parts of a text as one; a word divided by a hyphen becomes whole again.
+
+    Chinese and Japanese have no space after a mark, and none within a sentence. Without a full stop
+    at the end, the two parts may be two sentences, which only a space then separates.
+    """
+    border = f"{first[-1:]}\n{second[:1]}"
+    is_one = (
+        _HYPHEN.search(first[-3:])
+        or _AFTER_WIDE_MARK.match(border)
+        or (second.endswith("。") and _WITHIN_SENTENCE.match(border))
+    )
+    return f"{first}{'' if is_one else ' '}{second}"
 
 
 def _lines_of(text: str, labels: Labels) -> Iterator[str]:

@@ -34,6 +34,21 @@ def test_notes_and_songs_are_not_said(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [
+        ("良い", "天気ですね。", "良い天気ですね。"),
+        ("もしもし。", "佐藤です", "もしもし。佐藤です"),
+        ("我是王明，", "你呢", "我是王明，你呢"),
+        ("行きましょう", "時間がない", "行きましょう 時間がない"),
+        ("iPhoneと", "Androidです。", "iPhoneと Androidです。"),
+        ("나는 어제", "잤다.", "나는 어제 잤다."),
+    ],
+)
+def test_lines_of_japanese_are_joined_without_a_space(first: str, second: str, joined: str) -> None:
+    assert join_texts(first, second) == joined
+
+
+@pytest.mark.parametrize(
     "text",
     ["(SIGHS)", "[music]", "♪ la la ♪", "...", "-", "?!", "(?)", "ANNA:", "- (laughs)\n- [sobs]"],
 )
