@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 from model.config import SearchOptions
-from model.tokenizer import EOS_ID, Tokenizer
+from model.text.scripts import is_unspaced
+from model.tokenizer import EOS_ID, Tokenizer, normalise_target
+
+#: Most sequences of pieces that are blocked for a word within other text.
+MAX_SEQUENCES = 4000
 
 
 def blocked_sequences(
@@ -35,7 +41,41 @@ def forms_of(tokenizer: Tokenizer, words: tuple[str, ...]) -> tuple[list[int], .
     """Returns the ids of all forms of `words`, see `Tokenizer.forms`. They are cached, since the
     words of a model are the same in each request.
 
+    A word in a script without spaces is found within other text too, where its first and last piece
+    may have more characters.
+
     Raises:
         InputError: if a word has no text.
     """
-    return tuple(ids for word in words for ids in tokenizer.forms(word))
+    found = [ids for word in words for ids in tokenizer.forms(word)]
+    for word in filter(is_unspaced, words):
+        text = normalise_target(word, tokenizer.text)
+        found += islice(_sequences_with(text, tokenizer.target_texts), MAX_SEQUENCES)
+    return tuple(found)
+
+
+def _sequences_with(word: str, texts: Mapping[int, str]) -> Iterator[list[int]]:
+    """Yields the sequences of tokens whose text contains `word`, but not without the first or the
+    last token; short ones first.
+
+    Args:
+        word: the word.
+        texts: the text of each token, none empty.
+    """
+    begun = deque[tuple[list[int], str]]()  # tokens, and what is left of the word
+    for token, text in texts.items():
+        if word[0] not in text:
+            continue
+        if word in text:
+            yield [token]
+            continue
+        sizes = range(1, min(len(word), len(text) + 1))
+        begun += (([token], word[size:]) for size in sizes if text.endswith(word[:size]))
+    inner = [(token, text) for token, text in texts.items() if text[0] in word]
+    while begun:
+        tokens, rest = begun.popleft()
+        for token, text in inner:
+            if text.startswith(rest):
+                yield [*tokens, token]
+            elif rest.startswith(text):
+                begun.append(([*tokens, token], rest[len(text) :]))

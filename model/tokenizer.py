@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,14 @@ class Tokenizer:
     @property
     def target_vocab_size(self) -> int:
         return int(self._target.get_piece_size())
+
+    @cached_property
+    def target_texts(self) -> dict[int, str]:
+        """Returns the text of each target id, with its leading space; special and byte pieces have
+        none."""
+        target = self._target
+        ids = range(len(SPECIAL_PIECES), self.target_vocab_size)
+        return {i: self.target_token(i) for i in ids if not target.is_byte(i)}
 
     @property
     def tags(self) -> tuple[str, ...]:

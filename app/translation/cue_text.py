@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from app.translation.parts import Part, Tag, split_in_proportion
-from app.translation.words import columns_of, is_unspaced
+from app.translation.words import columns_of
+from model.text.scripts import is_unspaced
 from model.text.sentences import is_ended
 
 #: Maximum length of a line, half as many wide characters.

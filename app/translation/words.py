@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from model.text.scripts import UNSPACED
 from model.tokenizer import SPACE
 
 if TYPE_CHECKING:
@@ -17,27 +18,21 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int]
 
-#: Scripts without spaces between words: South-East Asian ones, Han and kana.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u312f\u31a0-\u4dbf\u4e00-\ua4cf\uf900-\ufaff"
-    "\uff66-\uff9f"
-)
 #: Vowel signs and accents, which Python's `\w` leaves out.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
 #: The same for scripts without spaces.
 _SIGNS = (
     "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e\u17b6-\u17d3"
 )
-_LETTER = rf"[^\W{_UNSPACED}]|[{_MARKS}]"
-_WORD = re.compile(rf"(?:{_LETTER})+(?:['’.\-]?(?:{_LETTER})+)*|[{_UNSPACED}][{_SIGNS}]*|[^\w\s]")
-_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_LETTER = rf"[^\W{UNSPACED}]|[{_MARKS}]"
+_WORD = re.compile(rf"(?:{_LETTER})+(?:['’.\-]?(?:{_LETTER})+)*|[{UNSPACED}][{_SIGNS}]*|[^\w\s]")
 #: Characters that never begin a line: closing marks, and what Thai and Lao write after a consonant.
 _NOT_AT_LINE_START = _SIGNS + "、。，．：；？！」』】）》〉…ー々"
 _NOT_AT_LINE_START += "\u0e2f\u0e30\u0e32\u0e33\u0e45\u0e46\u0eaf\u0eb0\u0eb2\u0eb3\u0ec6"
 #: Characters that never end a line: vowels that Thai and Lao write before a consonant.
 _NOT_AT_LINE_END = "\u0e40-\u0e44\u0ec0-\u0ec4"
 _BREAK = re.compile(
-    rf"\s+|(?:(?<=[{_UNSPACED}、。，？！」』）…])(?=[{_UNSPACED}「『（])|(?<=[{_UNSPACED}])(?=\w))"
+    rf"\s+|(?:(?<=[{UNSPACED}、。，？！」』）…])(?=[{UNSPACED}「『（])|(?<=[{UNSPACED}])(?=\w))"
     rf"(?<![{_NOT_AT_LINE_END}])(?![{_NOT_AT_LINE_START}])"
 )
 #: Chinese characters, kana and their punctuation, after which no space follows.
@@ -45,11 +40,6 @@ _CHINESE_OR_JAPANESE = re.compile(
     "[\u2e80-\u312f\u31a0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff9f\U00020000-\U0003ffff]"
 )
 _CLOSING_QUOTES = "\"'”’»"
-
-
-def is_unspaced(text: str) -> bool:
-    """Tells whether a text has words without spaces between them, as in Chinese."""
-    return bool(_UNSPACED_CHARACTER.search(text))
 
 
 def gap_between(before: str, after: str, source_gap: str) -> str:
