@@ -45,6 +45,8 @@ _ABBREVIATIONS_OF = {
 #: Words that are abbreviations before a number only: `No. 5`, but `No. I won't.`
 _BEFORE_NUMBERS = "No Nos Nr Nrn pp? vol fig art ch chap sec S Abs Kap Bd n núm nº č str рис"
 _BEFORE_WORD = r"(?:^|[\s(\"'“„«.])"
+#: What continues a sentence after a quote: a comma, a Japanese particle (`「はい。」と言った`).
+_AFTER_QUOTE = "[、，のをがにだ]|と|って|など|なんて"
 _ORDINAL = re.compile(r"(?<!\d)(?<!\d[.,])\d{1,2}\.\s+$")
 _NUMBERED = re.compile(
     rf"{_BEFORE_WORD}(?:{_BEFORE_NUMBERS.replace(' ', '|')})\.\s+$", re.IGNORECASE
@@ -107,7 +109,9 @@ def _ends_of(text: str, language: str) -> Iterator[int]:
 @cache
 def _ends(language: str) -> re.Pattern[str]:
     marks = END_MARKS + (";" if language == "el" else "")  # the Greek question mark
-    return re.compile(rf"(?<![{marks}])[{marks}]++[{CLOSERS}]*(?:\s+|(?<=[{WIDE_MARKS}」』]))")
+    unspaced = rf"(?:(?<=[{WIDE_MARKS}])[{CLOSERS}]*+|[{CLOSERS}]*+(?<=[」』]))"
+    is_quoted = rf"(?<=[{CLOSERS}])(?:{_AFTER_QUOTE})"
+    return re.compile(rf"(?<![{marks}])[{marks}]++(?:[{CLOSERS}]*+\s+|{unspaced}(?!{is_quoted}))")
 
 
 @cache
