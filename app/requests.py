@@ -111,7 +111,10 @@ def prefix_ids_of(
     """
     if not prefix:
         return []
-    ids = _constraint_ids("prefix", prefix, tokenizer, blocked)
+    try:
+        ids = tokenizer.constraint_ids(prefix, blocked)
+    except InputError as error:
+        raise InvalidField("prefix", str(error)) from None
     if len(ids) >= max_tokens:
         raise InvalidField(
             "prefix", f"must be shorter than max_tokens={max_tokens}. Received: {len(ids)} tokens"
@@ -119,11 +122,11 @@ def prefix_ids_of(
     return ids
 
 
-def _constraint_ids(
+def _required_ids(
     field: str, text: str, tokenizer: Tokenizer, blocked: Sequence[Sequence[int]]
 ) -> list[int]:
     try:
-        return tokenizer.constraint_ids(text, blocked)
+        return tokenizer.required_ids(text, blocked)
     except InputError as error:
         raise InvalidField(field, str(error)) from None
 
@@ -183,7 +186,7 @@ def required_ids_of(
     if options.beam_size < 2 or options.temperature > 0:
         raise InvalidField("required_words", "need a beam: decoding beam, with a beam_size above 1")
     sequences = [
-        _constraint_ids(f"required_words.{place}", word, tokenizer, blocked)
+        _required_ids(f"required_words.{place}", word, tokenizer, blocked)
         for place, word in enumerate(words)
     ]
     to_come = (ids for ids in sequences if not contains_any(prefix_ids, [ids]))

@@ -244,11 +244,9 @@ class Generator:
             key=None,
             source_ids=(EOS_ID,),
             options=options,
-            prefix_ids=self._constraint_ids("prefix", prefix, blocked) if prefix else (),
+            prefix_ids=self._prefix_ids(prefix, blocked) if prefix else (),
             blocked=blocked,
-            required=[
-                self._constraint_ids("required word", each, blocked) for each in required_words
-            ],
+            required=[self._required_ids(each, blocked) for each in required_words],
             with_attention=with_attention,
         )
 
@@ -280,11 +278,17 @@ class Generator:
         blocked = blocked_sequences(self.tokenizer, template.options, source)
         return replace(template, source_ids=source_ids, blocked=blocked)
 
-    def _constraint_ids(self, name: str, text: str, blocked: list[list[int]]) -> list[int]:
+    def _prefix_ids(self, prefix: str, blocked: list[list[int]]) -> list[int]:
         try:
-            return self.tokenizer.constraint_ids(text, blocked)
+            return self.tokenizer.constraint_ids(prefix, blocked)
         except InputError as error:
-            raise InputError(f"{name} {text!r} {error}") from None
+            raise InputError(f"prefix {prefix!r} {error}") from None
+
+    def _required_ids(self, word: str, blocked: list[list[int]]) -> list[int]:
+        try:
+            return self.tokenizer.required_ids(word, blocked)
+        except InputError as error:
+            raise InputError(f"required word {word!r} {error}") from None
 
     def _candidates(
         self,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from model.config import TextConfig
 from model.errors import InputError, TokenizerError
 from model.text.normalise import narrow_punctuation, normalise, plain_punctuation
+from model.text.scripts import is_unspaced
 
 if TYPE_CHECKING:
     import sentencepiece
@@ -140,6 +141,13 @@ class Tokenizer:
         if contains_any(ids, blocked):
             raise InputError("contains a blocked word")
         return ids
+
+    def required_ids(self, text: str, blocked: Sequence[Sequence[int]]) -> list[int]:
+        """Encodes a target text that an answer must contain anywhere, as `constraint_ids` does; in
+        a script without spaces between words, without a space before it if that is a token."""
+        ids = self.constraint_ids(text, blocked)
+        has_space = len(ids) > 1 and self.target_token(ids[0]) == " "
+        return ids[1:] if has_space and is_unspaced(text[:1]) else ids
 
     def whole_source_ids(
         self, sources: Sequence[Sequence[str]], *, draw: Random | None = None

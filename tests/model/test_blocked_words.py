@@ -22,5 +22,10 @@ def test_a_word_is_blocked_within_japanese_text(tokenizer: Tokenizer, text: str)
     assert contains_any(ids, forms_of(tokenizer, ("バカ",))) == ("バカ" in text)
 
 
+def test_a_required_word_may_be_within_japanese_text(tokenizer: Tokenizer) -> None:
+    ids = tokenizer.required_ids("バカ", ())
+    assert tokenizer.target_text([*tokenizer.target_ids("この"), *ids]) == "このバカ"
+
+
 def test_a_word_that_has_spaces_around_it_is_blocked_as_a_word(tokenizer: Tokenizer) -> None:
     assert [*forms_of(tokenizer, ("ok",))] == tokenizer.forms("ok")
