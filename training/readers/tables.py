@@ -75,6 +75,11 @@ def _column_indices(wanted: list[str], table: _Table) -> list[int]:
     header = next(table.rows(), (1, []))
     names = [] if isinstance(header, Fault) else [name.strip() for name in header[1]]
     missing = [name for name in wanted if name not in names]
+    if missing and any("\ufffd" in name for name in names):
+        raise CorpusError(
+            f"{table.path}: its first row holds bytes that are not UTF-8 text. Save the table in "
+            'UTF-8 (in Excel: "CSV UTF-8").'
+        )
     if missing:
         raise CorpusError(
             f"{table.path}: has no column {' or '.join(missing)}. "

@@ -94,6 +94,13 @@ def test_a_short_row_is_a_fault_with_its_place(tmp_path: Path) -> None:
     assert isinstance(example, Example)
 
 
+def test_a_table_that_is_not_in_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("質問,回答\n何時？,九時。\n".encode("cp932"))
+    with pytest.raises(CorpusError, match="first row holds bytes that are not UTF-8"):
+        next(iter(read_table(path, Fields(("質問", "回答")))))
+
+
 def test_an_unknown_column_is_named_with_those_there_are(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "question,answer\n")
     with pytest.raises(CorpusError, match=r"has no column reply\. Its columns: question, answer\."):
