@@ -48,7 +48,7 @@ export function startChat(models) {
         if (history[turn]) history[turn].content = candidate.text;
       });
       const score = element("span", { className: "score" }, candidate.score.toFixed(2).replace("-", "−"));
-      choices.append(element("label", {}, input, element("span", {}, candidate.text), score));
+      choices.append(element("label", {}, input, element("span", { dir: "auto" }, candidate.text), score));
     });
     item.append(choices);
   }
@@ -64,7 +64,7 @@ export function startChat(models) {
   }
 
   async function reply() {
-    const text = element("p");
+    const text = element("p", { dir: "auto" });
     const item = element("li", { className: "it waiting" }, text);
     turns.append(item);
     stop = new AbortController();
@@ -106,7 +106,7 @@ export function startChat(models) {
     byId("welcome").hidden = true;
     clear.disabled = false;
     history.push({ role: "user", content });
-    turns.append(element("li", { className: "you" }, content));
+    turns.append(element("li", { className: "you", dir: "auto" }, content));
     log.scrollTop = log.scrollHeight;
     reply();
   }

@@ -73,7 +73,7 @@ export function startSubtitles(languages) {
 
   function row(...texts) {
     const made = document.createElement("tr");
-    made.append(...texts.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+    made.append(...texts.map((text) => Object.assign(document.createElement("td"), { textContent: text, dir: "auto" })));
     return made;
   }
 

@@ -60,11 +60,13 @@ export function startTranslate(languages) {
     const found = sentences.map((sentence) => {
       const start = text.indexOf(sentence[side], place);
       if (start < 0) return [];
+      const offsets = [start]; // of the characters, which are one or two units of a JavaScript string
+      for (const character of sentence[side]) offsets.push(offsets.at(-1) + character.length);
       return sentence[`${side}_words`].map(([from, to]) => {
         const word = Object.assign(document.createElement("span"), { className: "word" });
-        word.textContent = text.slice(start + from, start + to);
-        box.append(text.slice(place, start + from), word);
-        place = start + to;
+        word.textContent = text.slice(offsets[from], offsets[to]);
+        box.append(text.slice(place, offsets[from]), word);
+        place = offsets[to];
         return word;
       });
     });

@@ -117,6 +117,25 @@ def test_a_translation_lights_up_where_its_words_come_from(
         playwright.expect(page.locator("#announcer")).to_have_text("rote: red")
 
 
+def test_words_after_an_emoji_are_found(visit: Visit, translating_client: httpx.Client) -> None:
+    with visit(translating_client) as page:
+        page.get_by_role("tab", name="Translate").click()
+        page.fill("#source-text", "😀 red dogs.")
+        words = page.locator("#source-words .word")
+        playwright.expect(words).to_have_text(["😀", "red", "dogs", "."])
+
+
+def test_hebrew_is_written_from_right_to_left(visit: Visit, client: httpx.Client) -> None:
+    with visit(client) as page:
+        page.fill("#message", "שלום!")
+        direction = "e => getComputedStyle(e).direction"
+        assert page.locator("#message").evaluate(direction) == "rtl"
+        page.keyboard.press("Enter")
+        assert page.locator(".you").evaluate(direction) == "rtl"
+        playwright.expect(last_reply(page)).to_have_text(REPLY)
+        assert last_reply(page).evaluate(direction) == "ltr"
+
+
 def test_a_long_text_is_translated_whole(visit: Visit, translating_client: httpx.Client) -> None:
     with visit(translating_client) as page:
         page.get_by_role("tab", name="Translate").click()
