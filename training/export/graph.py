@@ -14,7 +14,7 @@ OPSET = 17
 #: ONNX Runtime's own operators.
 RUNTIME_DOMAIN = "com.microsoft"
 
-FLOAT, INT32 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
+FLOAT, INT8, INT32 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT8, onnx.TensorProto.INT32
 
 Value = str  # the name of a tensor in a graph
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-import onnx
 
 from model.types import Array
-from training.export.graph import RUNTIME_DOMAIN, Graph, Value
+from training.export.graph import FLOAT, INT8, RUNTIME_DOMAIN, Graph, Value
 
-FLOAT = onnx.TensorProto.FLOAT
 #: Weights keep 7 bits: processors without VNNI add two products of 8 x 8 bits in 16, and would
 #: saturate. With 7, a graph computes the same on every machine.
 WEIGHT_QMAX = 63
@@ -49,53 +46,37 @@ class Operand:
         return self.limit * ACTIVATION_SCALE
 
 
-class Arithmetic(Protocol):
-    """Look-ups and products in one precision."""
+class Arithmetic:
+    """Look-ups and products in one precision: float32."""
 
     def look_up(self, graph: Graph, table: Array, tokens: Value) -> Value:
         """Stores a table `(vocabulary, units)` and returns the tokens' rows in float32."""
-
-    def multiply_rows(
-        self, graph: Graph, table: Array, tokens: Value, matrix: Array, bias: Array
-    ) -> Value:
-        """Stores a table and returns `look_up(table, tokens) @ matrix + bias` in float32."""
-
-    def weight(self, graph: Graph, weight: Array) -> Value:
-        """Stores a weight and returns it in float32."""
-
-    def quantize(self, graph: Graph, value: Value, limit: float = TANH_LIMIT) -> Operand:
-        """Returns a value within [-limit, limit] as an operand of this precision; 1 is the limit
-        of tanh. What lies beyond is cut."""
-
-    def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
-        """Returns `operand @ matrix + bias` in float32."""
-
-
-class Float32Arithmetic:
-    """All tables, weights and products in float32."""
-
-    def look_up(self, graph: Graph, table: Array, tokens: Value) -> Value:
         return graph.op("Gather", graph.constant(table), tokens, axis=0)
 
     def multiply_rows(
         self, graph: Graph, table: Array, tokens: Value, matrix: Array, bias: Array
     ) -> Value:
+        """Stores a table and returns `look_up(table, tokens) @ matrix + bias` in float32."""
         rows = Operand(self.look_up(graph, table, tokens))
         return self.multiply(graph, rows, matrix, bias)
 
     def weight(self, graph: Graph, weight: Array) -> Value:
+        """Stores a weight and returns it in float32."""
         return graph.constant(weight)
 
     def quantize(self, graph: Graph, value: Value, limit: float = TANH_LIMIT) -> Operand:
+        """Returns a value within [-limit, limit] as an operand of this precision; 1 is the limit
+        of tanh. What lies beyond is cut."""
         return Operand(value)
 
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
+        """Returns `operand @ matrix + bias` in float32."""
         graph.has_float_products = True
         product = graph.op("MatMul", operand.value, graph.constant(matrix))
         return graph.op("Add", product, graph.constant(bias)) if bias.any() else product
 
 
-class Int8Arithmetic:
+class Int8Arithmetic(Arithmetic):
     """uint8 activations with a fixed scale, int8 weights with a scale for each column.
 
     The scale is fixed: one computed from a batch would let a row's answer depend on the others.
@@ -112,8 +93,7 @@ class Int8Arithmetic:
     ) -> Value:
         rows, units = len(table), matrix.shape[1]
         if rows * units * 4 > MAX_TABLE_BYTES:
-            looked_up = Operand(self.look_up(graph, table, tokens))
-            return self.multiply(graph, looked_up, matrix, bias)
+            return super().multiply_rows(graph, table, tokens, matrix, bias)
         row_scales, quantized = quantize_rows(table)
         scales = np.abs(row_scales * quantized @ matrix).max(axis=0) / ACTIVATION_QMAX
         scales = np.where(scales > 0, scales, 1.0)
@@ -123,7 +103,7 @@ class Int8Arithmetic:
         stored = graph.op("Cast", graph.constant(quantized, "int8"), to=FLOAT)
         stored = graph.op("Mul", stored, graph.constant(row_scales * greatest))
         products = graph.op("MatMul", stored, self.weight(graph, scaled / greatest))
-        products = graph.op("Cast", graph.op("Round", products), to=onnx.TensorProto.INT8)
+        products = graph.op("Cast", graph.op("Round", products), to=INT8)
         found = graph.op("Cast", graph.op("Gather", products, tokens, axis=0), to=FLOAT)
         return graph.op("Add", graph.op("Mul", found, graph.constant(scales)), graph.constant(bias))
 
@@ -139,17 +119,21 @@ class Int8Arithmetic:
         return Operand(quantized, is_integer=True, limit=limit)
 
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
+        if not operand.is_integer:
+            return super().multiply(graph, operand, matrix, bias)
+        scale, zero_point = graph.constant(operand.scale), graph.constant(ZERO_POINT, "uint8")
         scales, quantized = quantize_columns(matrix)
         loss = float(np.linalg.norm(matrix - scales * quantized) / (np.linalg.norm(matrix) + 1e-9))
-        if not operand.is_integer or loss > MAX_NORM_LOSS:
-            return Float32Arithmetic().multiply(graph, dequantize(graph, operand), matrix, bias)
+        if loss > MAX_NORM_LOSS:
+            value = graph.op("DequantizeLinear", operand.value, scale, zero_point)
+            return super().multiply(graph, Operand(value), matrix, bias)
         return graph.op(
             "MatMulIntegerToFloat",
             operand.value,
             graph.constant(quantized, "int8"),
-            graph.constant(operand.scale),
+            scale,
             graph.constant(scales),
-            graph.constant(ZERO_POINT, "uint8"),
+            zero_point,
             graph.constant(np.zeros_like(scales), "int8"),
             graph.constant(bias),
             domain=RUNTIME_DOMAIN,
@@ -172,12 +156,4 @@ def quantize_columns(matrix: Array) -> tuple[Array, Array]:
     return scales, np.round(matrix / scales)
 
 
-def dequantize(graph: Graph, operand: Operand) -> Operand:
-    """Returns `operand` in float32."""
-    if not operand.is_integer:
-        return operand
-    constants = graph.constant(operand.scale), graph.constant(ZERO_POINT, "uint8")
-    return Operand(graph.op("DequantizeLinear", operand.value, *constants))
-
-
-ARITHMETIC: dict[str, Arithmetic] = {"float32": Float32Arithmetic(), "int8": Int8Arithmetic()}
+ARITHMETIC: dict[str, Arithmetic] = {"float32": Arithmetic(), "int8": Int8Arithmetic()}

@@ -19,7 +19,7 @@ from training.export.linear import (
     fused_linear,
     layer_norm,
 )
-from training.export.quantization import ARITHMETIC, TANH_LIMIT, Float32Arithmetic, Operand
+from training.export.quantization import ARITHMETIC, TANH_LIMIT, Operand
 
 
 class RecurrentDecoderGraph:
@@ -50,7 +50,7 @@ class RecurrentDecoderGraph:
             states = []
             for kind, bridge in enumerate(decoder.bridges[layer * size : (layer + 1) * size]):
                 final = Operand(finals[kind % len(finals)])
-                (value,) = fused_linear(graph, Float32Arithmetic(), final, [dense(bridge)])
+                (value,) = fused_linear(graph, ARITHMETIC["float32"], final, [dense(bridge)])
                 by_row = graph.op("Unsqueeze", value, graph.constant([1, 2], "int64"))
                 states.append(graph.op("Tanh", by_row))
             own = fused_linear(
