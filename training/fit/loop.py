@@ -33,8 +33,7 @@ from training.fit.distribution import COMPILES_STEPS, ONE_DEVICE, Devices, choos
 from training.fit.divergence import DivergenceCheck
 from training.fit.epochs import EpochShards
 from training.fit.log import FitLog
-from training.fit.losses import TokenCrossEntropy
-from training.fit.optimizer import averaged_weights, build_optimizer
+from training.fit.optimizer import averaged_weights, compile_network
 from training.fit.scoring import Scorer, TokenScore
 from training.fit.shapes import UNPLANNED, plan_shapes
 from training.fit.sizing import network_config, sized_options
@@ -142,12 +141,17 @@ class Run:
         start = start_of(recipe)
         self.progress = Progress(_fingerprint(recipe, corpus, start), self.devices.count)
         self._check_agreement(path)
-        self.network = TokenSeq2Seq(network_config(recipe, corpus))
+        source_vocab_size = corpus.tokenizer.source_vocab_size
+        by_heart = self.part == "train"
+        self.network = TokenSeq2Seq(
+            network_config(recipe, source_vocab_size, vocab_size, by_heart=by_heart)
+        )
         if start:
             self.network.load_weights(start.path / WEIGHTS_FILE)
         else:  # the untrained network predicts the frequencies of the corpus
             self.network.projection.bias.assign(unigram_logprobs(corpus.train, vocab_size))
-        self._compile()
+        compile_network(self.network, self.options, self.total_steps)
+        self.network.optimizer.build(self.network.trainable_variables)
         if path.exists():
             self.progress = load_checkpoint(
                 path, self.network, self.progress.run, self.devices.count
@@ -205,7 +209,9 @@ class Run:
                     is_sound = loss <= self._divergence.train_limit(progress.first_loss)
                     if progress.step % options.checkpoint_every == 0 and is_sound:
                         self._save()
-                self._end_epoch(log)
+                with averaged_weights(self.network):
+                    self._end_epoch(log)
+                self._save()
 
     def _log_devices(self, log: FitLog) -> None:
         if self._shapes.levels:
@@ -296,11 +302,6 @@ class Run:
 
     def _end_epoch(self, log: FitLog) -> None:
         """Scores the dev split, saves the best weights and logs the scores."""
-        with averaged_weights(self.network):
-            self._score(log)
-        self._save()
-
-    def _score(self, log: FitLog) -> None:
         progress, part = self.progress, self.part
         score = self.scorer(self.scored)
         fault = self._divergence.check_dev_loss(
@@ -339,14 +340,6 @@ class Run:
     def _save(self) -> None:
         if self.devices.is_first:
             save_checkpoint(self.folder / CHECKPOINT_FILE, self.network, self.progress)
-
-    def _compile(self) -> None:
-        self.network.compile(
-            optimizer=build_optimizer(self.options, self.total_steps),
-            loss=TokenCrossEntropy(self.options.label_smoothing),
-            jit_compile=COMPILES_STEPS,
-        )
-        self.network.optimizer.build(self.network.trainable_variables)
 
 
 def _make_deterministic(seed: int) -> None:

@@ -1,4 +1,4 @@
-"""The optimizer of a run, and its averaged weights."""
+"""Optimizer and loss of a run, and its averaged weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from training.fit.distribution import COMPILES_STEPS
+from training.fit.losses import TokenCrossEntropy
 from training.fit.schedules import WarmUpAndDecay
 from training.fit.sizing import SizedFitConfig
 
@@ -28,6 +30,15 @@ class AveragingAdam(keras.optimizers.Adam):
     @ema_momentum.setter
     def ema_momentum(self, momentum: float) -> None:
         self._max_momentum = momentum
+
+
+def compile_network(network: keras.Model, options: SizedFitConfig, total_steps: int) -> None:
+    """Compiles a network for training; `total_steps` as in `build_optimizer`."""
+    network.compile(
+        optimizer=build_optimizer(options, total_steps),
+        loss=TokenCrossEntropy(options.label_smoothing),
+        jit_compile=COMPILES_STEPS,
+    )
 
 
 def build_optimizer(options: SizedFitConfig, total_steps: int) -> keras.optimizers.Optimizer:

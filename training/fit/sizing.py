@@ -15,7 +15,6 @@ from pydantic import Field
 from model.config import NetworkConfig, NetworkShape
 from training.fit.batches import plan_batches
 from training.fit.shapes import UNPLANNED, Shapes
-from training.prepare.prepare import PreparedCorpus
 from training.prepare.shards import Shard
 from training.recipe import FitConfig, Recipe
 
@@ -101,16 +100,14 @@ def shape_by_heart(shape: NetworkShape) -> NetworkShape:
     return shape.model_copy(update={"dropout": 0.0})
 
 
-def network_config(recipe: Recipe, corpus: PreparedCorpus) -> NetworkConfig:
-    """Returns the recipe's network with the vocabulary sizes of the corpus; without a dev split, a
-    network to learn by heart.
+def network_config(
+    recipe: Recipe, source_vocab_size: int, target_vocab_size: int, *, by_heart: bool
+) -> NetworkConfig:
+    """Returns the recipe's network, or the one to learn by heart, with its vocabulary sizes.
 
     Raises:
         ConfigError: if the sizes do not fit the network.
     """
-    sizes = {
-        "source_vocab_size": corpus.tokenizer.source_vocab_size,
-        "target_vocab_size": corpus.tokenizer.target_vocab_size,
-    }
-    shape = recipe.network if len(corpus.dev) else shape_by_heart(recipe.network)
+    shape = shape_by_heart(recipe.network) if by_heart else recipe.network
+    sizes = {"source_vocab_size": source_vocab_size, "target_vocab_size": target_vocab_size}
     return NetworkConfig.parse({**shape.model_dump(), **sizes}, where="[network]")

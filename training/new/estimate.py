@@ -10,14 +10,13 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
-from model.config import NetworkConfig, NetworkShape
+from model.config import NetworkConfig
 from model.networks.tokens import TokenSeq2Seq
 from training.fit.batches import Batch, make_batch, shape_of_batch
 from training.fit.distribution import COMPILES_STEPS
-from training.fit.losses import TokenCrossEntropy
-from training.fit.optimizer import build_optimizer
+from training.fit.optimizer import compile_network
 from training.fit.shapes import SOURCE_LENGTHS, TARGET_LENGTHS
-from training.fit.sizing import SizedFitConfig, shape_by_heart, sized_for
+from training.fit.sizing import SizedFitConfig, network_config, sized_for
 from training.metrics import words_of
 from training.new.proposal import PIECES_PER_WORD
 from training.new.survey import Survey
@@ -62,40 +61,22 @@ def choose_precision(recipe: Recipe, found: Survey) -> tuple[TrainingPrecision, 
 
 
 def _estimate_seconds(recipe: Recipe, found: Survey) -> float:
-    source_tokens, target_tokens = (
-        _mean_tokens([example.source[-1] for example in found.sample]),
-        _mean_tokens([example.target for example in found.sample]),
-    )
+    source_tokens = _mean_tokens([example.source[-1] for example in found.sample])
+    target_tokens = _mean_tokens([example.target for example in found.sample])
     turns = recipe.tokenizer.context_turns
     source_tokens = min(source_tokens * (1 + turns) // 2, recipe.tokenizer.max_source_tokens)
     tokens = found.examples * (target_tokens + 1)
-    options = _options_of(recipe, tokens)
-    trained = _seconds_to_train(
-        _network_of(recipe),
-        options,
-        source_tokens,
-        target_tokens,
-        tokens * options.epochs * EPOCHS_TAKEN,
-    )
-    return MIN_SECONDS + found.examples / PREPARED_PER_SECOND + trained
-
-
-def _options_of(recipe: Recipe, tokens: int) -> SizedFitConfig:
-    return sized_for(
+    by_heart, vocab_size = not recipe.corpus.dev_fraction, recipe.tokenizer.vocab_size
+    options = sized_for(
         recipe.fit,
         tokens,
         lambda batch_tokens: max(1, round(tokens / (FILL_SHARE * batch_tokens))),
-        by_heart=not recipe.corpus.dev_fraction,
+        by_heart=by_heart,
     )
-
-
-def _network_of(recipe: Recipe) -> NetworkConfig:
-    shape: NetworkShape = recipe.network
-    if not recipe.corpus.dev_fraction:
-        shape = shape_by_heart(shape)
-    size = recipe.tokenizer.vocab_size
-    sizes = {"source_vocab_size": size, "target_vocab_size": size}
-    return NetworkConfig.parse({**shape.model_dump(), **sizes}, where="[network]")
+    network = network_config(recipe, vocab_size, vocab_size, by_heart=by_heart)
+    trained_tokens = tokens * options.epochs * EPOCHS_TAKEN
+    trained = _seconds_to_train(network, options, source_tokens, target_tokens, trained_tokens)
+    return MIN_SECONDS + found.examples / PREPARED_PER_SECOND + trained
 
 
 def _mean_tokens(texts: list[str]) -> int:
@@ -116,11 +97,7 @@ def _seconds_to_train(
     """
     with _precision(options.precision):
         network = TokenSeq2Seq(config)
-    network.compile(
-        optimizer=build_optimizer(options, MEASURED_STEPS),
-        loss=TokenCrossEntropy(options.label_smoothing),
-        jit_compile=COMPILES_STEPS,
-    )
+    compile_network(network, options, MEASURED_STEPS)
     batch = _random_batch(config, options.batch_tokens, source_len, target_len)
     began = time.perf_counter()
     _train(network, batch, WARM_UP_STEPS)
