@@ -37,14 +37,9 @@ def unigram_entropy(train: Shard, shard: Shard, vocab_size: int) -> float:
     return float(-(found * unigram_logprobs(train, vocab_size)).sum() / found.sum())
 
 
-def beats_unigrams(loss: float, entropy: float) -> bool:
-    """Tells whether a model with this loss knows more than token frequencies."""
-    return loss < entropy * (1.0 - MIN_GAIN)
-
-
 def describe_loss(part: str, loss: float, entropy: float) -> list[str]:
     """Returns a warning if the loss of a split is no better than its unigram entropy."""
-    if beats_unigrams(loss, entropy):
+    if loss < entropy * (1.0 - MIN_GAIN):
         return []
     return [
         f"warning: the {part} loss {loss:.4f} is no better than the unigram entropy "

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tensorboard.summary import Writer
@@ -61,12 +60,7 @@ class FitLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.close()
         if self._writer:
             self._writer.close()
@@ -92,12 +86,12 @@ class FitLog:
         if self._has_lines and now - self._last_line >= INTERVAL:
             self._last_line = now
             place = f"epoch {epoch} of {self._epochs}, step {self._step:,} of {self._total_steps:,}"
-            self.write(f"{place}: loss {loss:.4f}{speed}{self._time_left(now, ', ')}")
+            self.write(f"{place}: loss {loss:.4f}{speed}{self._time_left(now)}")
 
     def end_epoch(self, epoch: int, scores: str, *, is_last: bool) -> None:
         """Prints the scores of an epoch, from 1, with elapsed and remaining time."""
         now = self._clock()
-        left = "" if is_last else self._time_left(now, ", ")
+        left = "" if is_last else self._time_left(now)
         took = describe_seconds(now - self._epoch_began)
         self.write(f"epoch {epoch} of {self._epochs}: {scores}; {took}{left}")
         self._epoch_began = self._last_line = now
@@ -113,12 +107,12 @@ class FitLog:
         if self._writer:
             self._writer.add_scalar(name, value, step=self._step)
 
-    def _time_left(self, now: float, before: str) -> str:
+    def _time_left(self, now: float) -> str:
         done = self._step - self._first_step - 1
         if done < 1:
             return ""
         seconds = (now - self._began) / done * max(self._total_steps - self._step, 0)
-        return f"{before}about {describe_seconds(seconds)} left"
+        return f", about {describe_seconds(seconds)} left"
 
 
 def describe_seconds(seconds: float) -> str:
