@@ -177,7 +177,7 @@ def clean(folder: str, workers: int) -> None:
     chunks = [chunk_path(job.folder, number) for number in range(count)]
     rules = frozenset(rule.rule for rule in recipe.rules)
     parts = np.zeros(sum(read_stats(chunk)["rows"] for chunk in chunks), np.uint8)  # all are train
-    deduplicate(chunks, parts, work / "verdicts", is_bilingual=True, rules=rules)
+    deduplicate(chunks, parts, is_bilingual=True, rules=rules)
 
 
 def peer_configuration(folder: Path, workers: int) -> dict[str, object]:

@@ -86,7 +86,7 @@ class DrawnSplits:
     def each_chunk(self) -> Iterator[tuple[Path, Parts, Verdicts]]:
         """Yields each chunk with the splits and the verdicts of its rows."""
         for chunk, span in _spans(self.chunks):
-            yield chunk.path, np.array(self.parts[span]), np.array(self.verdicts[span])
+            yield chunk.path, self.parts[span], self.verdicts[span]
 
     def counts(self) -> Int64:
         """Counts the candidates of each split by verdict, `(splits, verdicts)`."""
@@ -96,23 +96,21 @@ class DrawnSplits:
         return found
 
 
-def draw_splits(recipe: Recipe, chunks: Sequence[Chunk], folder: Path) -> DrawnSplits:
+def draw_splits(recipe: Recipe, chunks: Sequence[Chunk]) -> DrawnSplits:
     """Draws splits by the first method that leaves enough in each after deduplication; if none
     does, by the one that leaves the most in the smallest split.
 
     Args:
         recipe: fractions, task and rules.
         chunks: the candidates, in order.
-        folder: receives files with one byte per candidate.
     """
     fractions = fractions_of(recipe.corpus)
     rules = frozenset(rule.rule for rule in recipe.rules)
     is_bilingual = recipe.task == "translate"
     paths = [chunk.path for chunk in chunks]
     attempts: list[tuple[int, DrawnSplits]] = []
-    for number, (how, groups, parts) in enumerate(_attempts(chunks, fractions, folder)):
-        path = folder / f"verdicts-{number}"
-        found = deduplicate(paths, parts, path, is_bilingual=is_bilingual, rules=rules)
+    for how, groups, parts in _attempts(chunks, fractions):
+        found = deduplicate(paths, parts, is_bilingual=is_bilingual, rules=rules)
         drawn = DrawnSplits(chunks, how, groups, parts, *found)
         kept = _count(chunks, parts, drawn.verdicts)
         least = least_sizes(int(kept.sum()), fractions)
@@ -138,12 +136,10 @@ def fractions_of(corpus: CorpusConfig) -> Fractions:
     return Fractions(dev, 0.0 if "test" in given or "auto" not in given else corpus.test_fraction)
 
 
-def _attempts(
-    chunks: Sequence[Chunk], fractions: Fractions, folder: Path
-) -> Iterator[tuple[How, int, Parts]]:
+def _attempts(chunks: Sequence[Chunk], fractions: Fractions) -> Iterator[tuple[How, int, Parts]]:
     """Yields method, number of groups and splits: first the methods for large corpora, then those
     for small ones."""
-    parts = _by_fractions(chunks, fractions, folder / "parts")
+    parts = _by_fractions(chunks, fractions)
     if not any(fractions):
         yield "given", 0, parts
         return
@@ -157,11 +153,8 @@ def _attempts(
         yield "fractions", 0, parts
 
 
-def _by_fractions(chunks: Sequence[Chunk], fractions: Fractions, path: Path) -> Parts:
-    total = sum(chunk.rows for chunk in chunks)
-    if not total:
-        return np.zeros(0, np.uint8)
-    parts: Parts = np.memmap(path, np.uint8, "w+", shape=(total,))
+def _by_fractions(chunks: Sequence[Chunk], fractions: Fractions) -> Parts:
+    parts: Parts = np.zeros(sum(chunk.rows for chunk in chunks), np.uint8)
     for chunk, span in _spans(chunks):
         if chunk.is_drawn:
             shares = fractions if chunk.split == "auto" else Fractions(fractions.dev, 0.0)
@@ -182,7 +175,7 @@ def _larger_splits(
     groups = len(np.unique(places))
 
     def whole(drawn: Parts) -> Parts:
-        found = np.array(parts)
+        found = parts.copy()
         found[is_drawn] = drawn
         return found
 

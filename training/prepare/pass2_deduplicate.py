@@ -25,7 +25,6 @@ from training.prepare.splits import Parts
 
 #: Number of keys per round; each takes about 60 bytes while it is sorted.
 ROUND_KEYS = 4_000_000
-BLOCK_BYTES = 2**20
 
 KEPT, DUPLICATE, NEAR_DUPLICATE, IN_TRAIN, IN_DEV, IN_TEST = range(6)
 VERDICTS = ("kept", "duplicate", "near_duplicate", "also in train", "also in dev", "also in test")
@@ -71,29 +70,21 @@ class _Round:
 
 
 def deduplicate(
-    chunks: Sequence[Path],
-    parts: Parts,
-    path: Path,
-    *,
-    is_bilingual: bool,
-    rules: frozenset[str],
+    chunks: Sequence[Path], parts: Parts, *, is_bilingual: bool, rules: frozenset[str]
 ) -> tuple[Verdicts, Counter[str]]:
     """Decides which candidates to keep.
 
     Args:
         chunks: files of candidates, in order.
         parts: split of each candidate as an index into SPLITS, `(candidates,)`.
-        path: file for the verdicts.
         is_bilingual: whether candidates are sentence pairs; else exchanges.
         rules: names of the recipe's rules; only `duplicate` and `near_duplicate` matter.
 
     Returns:
-        a verdict for each candidate as an index into `VERDICTS`, uint8 `(candidates,)`, mapped from
-        `path`; and the number of candidates of one split whose key also occurs in another split.
+        a verdict for each candidate as an index into `VERDICTS`, uint8 `(candidates,)`; and the
+        number of candidates of one split whose key also occurs in another split.
     """
-    if not len(parts):
-        return np.zeros(0, np.uint8), Counter()
-    verdicts = _new_verdicts(path, len(parts))
+    verdicts = np.full(len(parts), KEPT, np.uint8)
     common: Counter[str] = Counter()
     if is_bilingual:
         leaks = [("pairs", "key", _HELD_OUT_FIRST)]
@@ -113,16 +104,7 @@ def deduplicate(
         if rule in rules:
             for each in _rounds(chunks, parts, column):
                 _drop_repeats(verdicts, each, verdict)
-    verdicts.flush()  # type: ignore[attr-defined]
     return verdicts, common
-
-
-def _new_verdicts(path: Path, total: int) -> Verdicts:
-    """Returns `total` verdicts of `KEPT`, mapped from a new file."""
-    with path.open("wb") as file:  # in full: a mapped file on a full disk ends the process
-        for start in range(0, total, BLOCK_BYTES):
-            file.write(bytes(min(BLOCK_BYTES, total - start)))
-    return np.memmap(path, np.uint8, "r+", shape=(total,))
 
 
 def _rounds(chunks: Sequence[Path], parts: Parts, column: str) -> Iterator[_Round]:

@@ -209,7 +209,7 @@ class _Preparation:
     def make(self, recipe_path: Path) -> dict[str, Any]:
         """Writes shards and tokenizers. Returns the report."""
         chunks = self._select()
-        drawn = draw_splits(self.recipe, chunks, self.folder / "work")
+        drawn = draw_splits(self.recipe, chunks)
         self._check_splits(drawn, recipe_path)
         tokenizers = self._tokenizers(drawn)
         tokenised = self._tokenise(drawn, tokenizers)

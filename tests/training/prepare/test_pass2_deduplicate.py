@@ -37,8 +37,7 @@ def verdicts_of(
         ]
         chunks.append(folder / f"{number}.arrow")
         write_chunk(chunks[-1], CANDIDATES, [pa.record_batch(columns, schema=CANDIDATES)], {})
-    path = folder / "verdicts"
-    found, common = deduplicate(chunks, parts, path, is_bilingual=is_bilingual, rules=rules)
+    found, common = deduplicate(chunks, parts, is_bilingual=is_bilingual, rules=rules)
     return [VERDICTS[verdict] for verdict in found], common
 
 
@@ -126,8 +125,8 @@ def test_rounds_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert set(at_once[0]) == set(VERDICTS) - {"also in train"}
 
 
-def test_no_candidates_have_no_verdicts(tmp_path: Path) -> None:
+def test_no_candidates_have_no_verdicts() -> None:
     parts = np.zeros(0, np.uint8)
-    found, common = deduplicate([], parts, tmp_path / "v", is_bilingual=True, rules=frozenset())
+    found, common = deduplicate([], parts, is_bilingual=True, rules=frozenset())
     assert len(found) == 0
     assert not common
