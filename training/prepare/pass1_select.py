@@ -12,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from model.config import TextConfig
 from model.text.normalise import normalise
 from model.tokenizer import normalise_source, normalise_target
 from training.cleaning.cleaner import Cleaner, Sides, letters_of
@@ -114,10 +113,8 @@ class Select:
 
     def _keys(self, example: Example, turns: tuple[str, ...], target: str) -> Iterator[int]:
         rules = self.recipe.tokenizer
-        if _changes_text(rules):
-            turns = tuple(normalise_source(turn, rules) for turn in turns)
-            target = normalise_target(target, rules)
-        source = "\n".join(turns)
+        source = "\n".join(normalise_source(turn, rules) for turn in turns)
+        target = normalise_target(target, rules)
         key = _hash(f"{source}\t{target}")
         yield key
         letters = letters_of(source), letters_of(target)
@@ -156,10 +153,6 @@ def _swap(example: Example, is_bilingual: bool) -> Example:
     stands_alone = is_bilingual and example.group == example.source[-1]
     group = example.target if stands_alone else example.group
     return Example((example.target,), example.source[-1], group, example.origin)
-
-
-def _changes_text(rules: TextConfig) -> bool:
-    return rules.lowercase_source or rules.plain_punctuation
 
 
 def _hash(text: str) -> int:

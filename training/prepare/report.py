@@ -34,19 +34,15 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
-    _limits: dict[str, int] = field(default_factory=dict)
 
     def add(self, kind: str, origin: str, source: str, target: str = "") -> None:
         """Counts one example of `kind`."""
         self.counts[kind] += 1
         place = zlib.crc32(origin.encode("utf-8", "replace"))
-        if place > self._limits.get(kind, place):
-            return
         shown = self.samples.setdefault(kind, [])
         shown.append((place, origin, source[:LONGEST_SAMPLE], target[:LONGEST_SAMPLE]))
         if len(shown) >= 4 * SAMPLES_SHOWN:
             shown[:] = _first(shown)
-            self._limits[kind] = shown[-1][0]
 
     def merge(self, other: Tally) -> None:
         """Adds what `other` counted."""
