@@ -56,9 +56,6 @@ _PAIR_OF_LANGUAGES = re.compile(r"(?:^|[.-])([a-z]{2,3})-([a-z]{2,3})(?:\.txt)?\
 _CHAT_LINE = re.compile(rf"\W?\[?{STAMP}(\]|,|:|\s)")
 
 
-Predicate = Callable[[str], bool]
-
-
 @dataclass(frozen=True)
 class Detected:
     """A format, with the keys that its source needs.
@@ -145,28 +142,22 @@ def _detect_xml(text: str) -> Detected | None:
 
 def _detect_lines(lines: list[str], name: str) -> Detected | None:
     """Returns the format of a text file, judged by its lines."""
-    kinds: tuple[tuple[Format, float, float], ...] = (
-        ("cornell", _share(lines, lambda line: line.count(" +++$+++ ") >= 3), MIN_SHARE),
-        (
-            "scan",
-            _share(lines, lambda line: line.startswith("IN: ") and " OUT: " in line),
-            MIN_SHARE,
-        ),
-        ("whatsapp", _share(lines, lambda line: bool(_CHAT_LINE.match(line))), 0.5),
-        ("conversations", _share(lines, lambda line: line.startswith("> ")), SOME_SHARE),
+    kinds: tuple[tuple[Format, Callable[[str], bool], float], ...] = (
+        ("cornell", lambda line: line.count(" +++$+++ ") >= 3, MIN_SHARE),
+        ("scan", lambda line: line.startswith("IN: ") and " OUT: " in line, MIN_SHARE),
+        ("whatsapp", lambda line: bool(_CHAT_LINE.match(line)), 0.5),
+        ("conversations", lambda line: line.startswith("> "), SOME_SHARE),
     )
-    for kind, share, least in kinds:
-        if share >= least:
+    for kind, holds, least in kinds:
+        if _share(lines, holds) >= least:
             return Detected(kind)
     if name.endswith(".csv"):
         return _detect_table(lines)
     if _share(lines, lambda line: "\t" in line) >= MIN_SHARE:
-        return _detect_table(lines) if name.endswith(".tsv") and _has_names(lines) else _TABBED
+        has_names = name.endswith(".tsv") and _has_names(lines)
+        return _detect_table(lines) if has_names else Detected("exchanges")
     is_text = Path(name).suffix in (*FORMATS["lines"].suffixes, "") or language_of(Path(name))
     return Detected("lines") if is_text else None
-
-
-_TABBED = Detected("exchanges")
 
 
 def language_of(path: Path) -> str:
@@ -213,5 +204,5 @@ def _letters_in(texts: Iterable[str]) -> int:
     return sum(sum(map(str.isalpha, text)) for text in texts)
 
 
-def _share(lines: list[str], holds: Predicate) -> float:
+def _share(lines: list[str], holds: Callable[[str], bool]) -> float:
     return sum(map(holds, lines)) / len(lines)

@@ -19,9 +19,9 @@ from training.files.paths import find_files, read_bytes
 from training.files.records import Example, Fault
 from training.formats import FORMATS, Format
 from training.new.detect import Detected, detect, language_of
-from training.prepare.inputs import Input, find_inputs, pieces_of, total_bytes
+from training.prepare.inputs import Input, find_input, pieces_of, total_bytes
 from training.prepare.shards import evenly_spaced
-from training.recipe import Recipe, SourceConfig
+from training.recipe import SourceConfig, folders_of
 
 #: Number of files in a folder that are inspected for formats, and for encodings.
 INSPECTED_FILES, DECODED_FILES = 200, 20
@@ -239,7 +239,7 @@ def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> Sou
 
 def _inspect(config: SourceConfig) -> Source:
     """Reads a source."""
-    [given] = find_inputs(_recipe_of(config), Path("recipe.toml"))
+    given = find_input(config, folders_of(Path("recipe.toml")))
     draw, sample = Random(0), list[Example]()
     count = faults = characters = 0
     first: Fault | None = None
@@ -282,17 +282,6 @@ def _inspect(config: SourceConfig) -> Source:
     )
 
 
-def _recipe_of(config: SourceConfig) -> Recipe:
-    task = FORMATS[config.format].tasks[0]
-    values = {
-        "name": "new",
-        "task": task,
-        "output": "new",
-        "corpus": {"sources": [config.model_dump()]},
-    }
-    return Recipe.parse(values, where=config.path)
-
-
 def _encodings_of(given: Input) -> tuple[str, ...]:
     """Returns the encodings of some files of a format that may be in any."""
     if given.source.format not in ("subtitles", "subtitle-pairs"):
@@ -323,9 +312,9 @@ def _task_of(sources: Sequence[Source]) -> Task:
     says so."""
     counts: Counter[Task] = Counter()
     for source in sources:
-        tasks = FORMATS[_for_task(source, "translate").config.format].tasks
-        can_reply = "reply" in FORMATS[source.config.format].tasks
-        is_bilingual = "translate" in tasks and (source.is_bilingual or not can_reply)
+        tasks = FORMATS[source.config.format].tasks
+        can_translate = "translate" in tasks or source.config.format == "exchanges"
+        is_bilingual = can_translate and (source.is_bilingual or "reply" not in tasks)
         counts["translate" if is_bilingual else "reply"] += source.examples
     return counts.most_common(1)[0][0]
 

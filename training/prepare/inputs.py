@@ -89,8 +89,35 @@ def find_inputs(recipe: Recipe, recipe_path: Path) -> list[Input]:
         CorpusError: if a source has no file, the two sides of a bitext have different numbers of
             files, or no film has both sides.
     """
-    roots = [folder.resolve() for folder in folders_of(recipe_path)]
-    return [_find(source, roots) for source in recipe.corpus.sources]
+    folders = folders_of(recipe_path)
+    return [find_input(source, folders) for source in recipe.corpus.sources]
+
+
+def find_input(source: SourceConfig, folders: list[Path]) -> Input:
+    """Finds the files of a source, whose paths are looked up in `folders`.
+
+    Raises:
+        CorpusError: as in `find_inputs`.
+    """
+    roots = [folder.resolve() for folder in folders]
+    root, files = find_files(source.path, roots)
+    documents = [_find_documents(path, roots) for path in source.documents]
+    source = source.model_copy(update={"documents": tuple(map(str, documents))})
+    wanted = suffixes_of(source)
+    files = wanted_files(files, wanted)
+    if not files:
+        raise CorpusError(
+            f"{root / source.path}: contains no file that ends in {' or '.join(wanted)}"
+        )
+    if source.format == "subtitle-pairs":
+        return _pair_films(source, roots, root, files)
+    targets = find_files(source.target_path, roots)[1] if source.target_path else []
+    if targets and len(targets) != len(files):
+        raise CorpusError(
+            f"{source.path} has {len(files)} files, but {source.target_path} {len(targets)}"
+        )
+    companions = [*companions_of(source, files), *documents]
+    return Input(source, root, files, targets, companions)
 
 
 def stamps_of(inputs: list[Input], others: list[Path]) -> list[Any]:
@@ -141,27 +168,6 @@ def _read(each: Input, files: tuple[int, int], lines: Lines = ()) -> Records:
 def _chosen(each: Input, files: tuple[int, int]) -> tuple[list[Path], list[Path]]:
     """Returns a range of an input's files, and of their other sides."""
     return each.files[slice(*files)], each.targets[slice(*files)]
-
-
-def _find(source: SourceConfig, roots: list[Path]) -> Input:
-    root, files = find_files(source.path, roots)
-    documents = [_find_documents(path, roots) for path in source.documents]
-    source = source.model_copy(update={"documents": tuple(map(str, documents))})
-    wanted = suffixes_of(source)
-    files = wanted_files(files, wanted)
-    if not files:
-        raise CorpusError(
-            f"{root / source.path}: contains no file that ends in {' or '.join(wanted)}"
-        )
-    if source.format == "subtitle-pairs":
-        return _pair_films(source, roots, root, files)
-    targets = find_files(source.target_path, roots)[1] if source.target_path else []
-    if targets and len(targets) != len(files):
-        raise CorpusError(
-            f"{source.path} has {len(files)} files, but {source.target_path} {len(targets)}"
-        )
-    companions = [*companions_of(source, files), *documents]
-    return Input(source, root, files, targets, companions)
 
 
 def _find_documents(path: str, roots: list[Path]) -> Path:
