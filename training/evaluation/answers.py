@@ -99,13 +99,21 @@ def searches_of(own: SearchOptions) -> list[SearchOptions]:
 
 def answer(generator: Generator, sources: Sequence[Turns], options: SearchOptions) -> Answers:
     """Answers each source with one search; a source without text gets an empty answer."""
-    test_set = [i for i, turns in enumerate(sources) if normalise(turns[-1])]
-    found = generator.generate([sources[i] for i in test_set], options)
+    answerable = [i for i, turns in enumerate(sources) if normalise(turns[-1])]
+    found = generator.generate([sources[i] for i in answerable], options)
     texts = [""] * len(sources)
-    for i, candidates in zip(test_set, found, strict=True):
+    for i, candidates in zip(answerable, found, strict=True):
         texts[i] = candidates[0].text
     name = "greedy" if options.beam_size == 1 else f"beam{options.beam_size}"
     return Answers("sampling" if options.temperature else name, tuple(texts))
+
+
+def rows_of(test: TestSet, answered: Sequence[Answers], most: int) -> list[tuple[str, ...]]:
+    """Returns source, reference and answers of at most `most` examples, evenly spaced."""
+    return [
+        (" / ".join(test.sources[i]), test.references[i], *(each.texts[i] for each in answered))
+        for i in evenly_spaced(len(test.sources), most).tolist()
+    ]
 
 
 def write_answers(output: Path, test: TestSet, answered: Sequence[Answers]) -> None:

@@ -3,22 +3,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from training.evaluation.answers import Answers, TestSet
-from training.evaluation.replies import commonest
+from training.evaluation.answers import Answers, TestSet, rows_of
 from training.evaluation.significance import Comparison
 from training.metrics import corpus_bleu, exact_match, words_of
 from training.model_card import Metrics
 from training.prepare.charts import lines
-from training.prepare.shards import evenly_spaced
+from training.prepare.page import load_template
 from training.recipe import Recipe
 
 #: Number of groups of sources by length, and of rows in the tables of answers and words.
@@ -53,7 +52,8 @@ class Evaluation:
 def render_page(given: Evaluation) -> str:
     """Renders the page as HTML."""
     is_reply = given.recipe.task == "reply"
-    return _template().render(
+    template = load_template("training.evaluation", "evaluation.html.jinja")
+    return template.render(
         name=given.recipe.name,
         test_set=given.test_set.name,
         sources=len(given.test_set.sources),
@@ -63,23 +63,11 @@ def render_page(given: Evaluation) -> str:
         searches=[each.search for each in given.answered],
         length_metric="exact matches in %" if is_reply else "BLEU",
         lengths=_lengths(given),
-        replies=commonest(given.answered[-1].texts, SHOWN_REPLIES) if is_reply else [],
+        replies=Counter(given.answered[-1].texts).most_common(SHOWN_REPLIES) if is_reply else [],
         unseen=list(islice(given.unseen.items(), SHOWN_WORDS)),
         curves=_curves(given),
-        answers=_answers(given),
+        answers=rows_of(given.test_set, given.answered, SHOWN_ANSWERS),
     )
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader(f"training.{room}", ".") for room in ("evaluation", "prepare")]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
-    return environment.get_template("evaluation.html.jinja")
 
 
 def _lengths(given: Evaluation) -> list[dict[str, Any]]:
@@ -114,15 +102,3 @@ def _curves(given: Evaluation) -> Markup | None:
         "dev": ([entry["loss"] for entry in given.history], "var(--orange)"),
     }
     return Markup(lines(series, "epoch", "loss"))
-
-
-def _answers(given: Evaluation) -> list[list[str]]:
-    test_set = given.test_set
-    return [
-        [
-            " / ".join(test_set.sources[i]),
-            test_set.references[i],
-            *(a.texts[i] for a in given.answered),
-        ]
-        for i in evenly_spaced(len(test_set.sources), SHOWN_ANSWERS).tolist()
-    ]

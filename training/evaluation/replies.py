@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from training.metrics import words_of
 from training.prepare.shards import Shard, evenly_spaced
@@ -16,6 +17,7 @@ VARIED = 500
 CONVERSATIONS, TURNS = 40, 8
 
 _FINAL = re.compile(r"\s*[.!?…]+$")
+_MARKS = ".,;:!?…\"'()[]-*"
 
 #: Answers each of several dialogues.
 AnswerAll = Callable[[Sequence[Sequence[str]]], Sequence[str]]
@@ -33,7 +35,10 @@ def robustness(
     """
     chosen = evenly_spaced(len(sources), VARIED).tolist()
     found = {}
-    for name, change in (("without_final_mark", _without_final_mark), ("in_lower_case", str.lower)):
+    for name, change in (
+        ("without_final_mark", partial(_FINAL.sub, "")),
+        ("in_lower_case", str.lower),
+    ):
         varied = [(*sources[i][:-1], change(sources[i][-1])) for i in chosen]
         pairs = [(i, turns) for i, turns in zip(chosen, varied, strict=True) if turns[-1].strip()]
         changed = [(i, turns) for i, turns in pairs if turns[-1] != sources[i][-1]]
@@ -78,17 +83,5 @@ def unseen_words(train: Shard, texts: Iterable[str]) -> dict[str, int]:
     return dict(wanted.most_common())
 
 
-def commonest(texts: Sequence[str], most: int) -> list[tuple[str, int]]:
-    """Returns the most frequent texts with their counts."""
-    return Counter(texts).most_common(most)
-
-
 def _plain_words(text: str) -> Iterable[str]:
     return (stripped for word in words_of(text.lower()) if (stripped := word.strip(_MARKS)))
-
-
-_MARKS = ".,;:!?…\"'()[]-*"
-
-
-def _without_final_mark(text: str) -> str:
-    return _FINAL.sub("", text)

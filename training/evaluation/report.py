@@ -18,6 +18,7 @@ from training.evaluation.answers import (
     examples_of,
     read_answers,
     read_test_set,
+    rows_of,
     searches_of,
     write_answers,
 )
@@ -43,7 +44,6 @@ from training.metrics import (
 )
 from training.model_card import Metrics, write_scores
 from training.prepare.prepare import PreparedCorpus, open_prepared
-from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe
 
 #: Maximum number of test examples that are answered; perplexity is computed on all.
@@ -82,10 +82,12 @@ def evaluate(
     corpus = open_prepared(recipe)
     folder, generator, name = _load(recipe, corpus, engine)
     part = next(part for part in ("test", "dev", "train") if len(corpus.part(part)))
-    test_set = _test_set_of(corpus, part, test, generator)
-    answered = [
-        answer(generator, test_set.sources, options) for options in searches_of(recipe.search)
-    ]
+    if test:
+        test_set = read_test_set(*test, generator)
+    else:
+        test_set = examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
+    searches = searches_of(recipe.search)
+    answered = [answer(generator, test_set.sources, options) for options in searches]
     write_answers(Path(recipe.output), test_set, answered)
     unseen = unseen_words(corpus.train, answered[-1].texts)
     metrics = {**_scores(generator, test_set, answered, unseen, recipe), "engine": name}
@@ -103,15 +105,6 @@ def evaluate(
     )
     lines = [f"{name}: {value}" for name, value in metrics.items()]
     return "\n".join([*lines, *(_describe(*each) for each in compared), *warnings])
-
-
-def _test_set_of(
-    corpus: PreparedCorpus, part: str, test: tuple[Path, Path] | None, generator: Generator
-) -> TestSet:
-    """Returns the examples of two files, or of a part of the corpus if there are no files."""
-    if test:
-        return read_test_set(*test, generator)
-    return examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
 
 
 def _load(
@@ -181,10 +174,7 @@ def _add_to_card(
     """Writes all scores to the model card and returns them."""
     predicted = _prediction_scores(folder, corpus, part, recipe)
     metrics = {**folder.config.training["metrics"], **predicted, **metrics}
-    samples = [
-        (" / ".join(test_set.sources[i]), own.texts[i])
-        for i in evenly_spaced(len(test_set.sources), SAMPLES)
-    ]
+    samples = [(row[0], row[-1]) for row in rows_of(test_set, [own], SAMPLES)]
     fallback = fallback_of(recipe, corpus)
     write_scores(folder.path, folder.config, len(corpus.train), metrics, samples, fallback)
     return metrics
@@ -291,21 +281,13 @@ def _write_report(
     output: Path,
 ) -> None:
     header = ("source", "reference", *(answers.search for answers in answered))
-    rows = [
-        (
-            " / ".join(test_set.sources[i]),
-            test_set.references[i],
-            *(answers.texts[i] for answers in answered),
-        )
-        for i in evenly_spaced(len(test_set.sources), REPORTED)
-    ]
     text = (
         f"# {model_name}: evaluation\n\n"
         f"{len(corpus.train):,} training, {len(corpus.dev):,} dev and {len(corpus.test):,} test "
         f"examples (corpus {corpus.fingerprint[:12]}). The {metrics['engine']} engine answered; "
         "losses, in nats a token, and perplexities are the network's own.\n\n"
         f"{markdown_table(('score', 'value'), metrics.items())}\n\n"
-        f"{markdown_table(header, rows)}\n"
+        f"{markdown_table(header, rows_of(test_set, answered, REPORTED))}\n"
     )
     with writing(output / "report.md"):
         (output / "report.md").write_text(text, encoding="utf-8")

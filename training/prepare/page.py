@@ -43,7 +43,7 @@ def render_page(report: dict[str, Any], recipe: Recipe) -> str:
     """Renders the page as HTML."""
     notes = notes_of(report, recipe)
     in_common = _in_common(report)
-    return _template().render(
+    return load_template("training.prepare", "report.html.jinja").render(
         report=report,
         recipe=recipe,
         parts=SPLITS,
@@ -65,15 +65,18 @@ def render_page(report: dict[str, Any], recipe: Recipe) -> str:
     )
 
 
-def _template() -> jinja2.Template:
+def load_template(package: str, name: str) -> jinja2.Template:
+    """Loads a template of `package`, which may include those of `training.prepare`."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("training.prepare", "."),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader(each, ".") for each in (package, "training.prepare")]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
     environment.filters["code"] = _with_code
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(name)
 
 
 def _with_code(text: str) -> Markup:

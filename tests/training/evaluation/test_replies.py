@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from training.evaluation.replies import commonest, own_repeats, robustness, unseen_words
+from training.evaluation.replies import own_repeats, robustness, unseen_words
 from training.prepare.shards import SCHEMA, Shard, write_shard
 
 Talks = Sequence[Sequence[str]]
@@ -61,7 +61,3 @@ def test_words_that_no_target_has_are_counted(tmp_path: Path) -> None:
         "apple": 2,
         "an": 1,
     }
-
-
-def test_the_commonest_come_first() -> None:
-    assert commonest(["a", "b", "b", "c"], 2) == [("b", 2), ("a", 1)]
