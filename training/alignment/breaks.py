@@ -30,6 +30,7 @@ from training.alignment.clock import (
     Break,
     Timing,
     filtered_signals,
+    vertex_of,
 )
 from training.alignment.word_links import TimedText, Words, spelling_similarity, words_in_order
 from training.files.records import Cue
@@ -53,6 +54,9 @@ OUTSIDE_EVIDENCE = -1.0
 SPELLING_PROBABILITY, MAX_SPELLING_PROBABILITY = 0.2, 0.8
 #: Seconds after which this probability falls to 1/e, and beyond which words are not compared.
 DECAY_SECONDS, MAX_WORD_SECONDS = 1.5, 6.0
+_HALF_WIDTH = int(MAX_WORD_SECONDS / GRID_SECONDS)
+_AROUND = np.arange(-_HALF_WIDTH, _HALF_WIDTH + 1) * GRID_SECONDS
+_KERNEL = np.exp(-np.abs(_AROUND) / DECAY_SECONDS) / (2 * DECAY_SECONDS)
 #: Seconds by which a cue of the source that belongs after a break may come too early.
 MARGIN_SECONDS = 0.5
 #: Seconds by which two stretches may differ in offset for the time between them to be trusted.
@@ -111,9 +115,7 @@ def _interpolated_peak(ratings: Float32, column: int) -> float:
     index = int(near.argmax())
     if not 0 < index < len(near) - 1:
         return float(column)
-    before, height, after = near[index - 1 : index + 2]
-    curvature = before - 2 * height + after
-    return low + index + float(0.5 * (before - after) / curvature if curvature else 0.0)
+    return low + index + vertex_of(near[index - 1 : index + 2])
 
 
 def timing_of(target: Sequence[Cue], clock: Timing, stretches: Sequence[Stretch]) -> Timing:
@@ -205,46 +207,40 @@ def _word_ratings(source: Sequence[TimedText], target: Sequence[TimedText]) -> F
     same = SPELLING_PROBABILITY * spelling_similarity(source_words.names, target_words.names)
     same *= np.minimum(1.0, MAX_SPELLING_PROBABILITY / np.maximum(1e-9, same.sum(axis=0)))
     last = max(each.end for each in (*source, *target))
-    word_times = _WordTimes(source_words, last)
-    times = (target_words.times / GRID_SECONDS).astype(int)
-    order = np.argsort(target_words.ids, kind="stable")
-    counts = np.bincount(target_words.ids, minlength=len(target_words.names))
-    indices = np.split(order, np.cumsum(counts)[:-1])
+    source_steps, _ = _occurrences(source_words)
+    target_steps, segments = _occurrences(target_words)
     for word in np.flatnonzero(same.any(axis=0)):
-        evidence = word_times.evidence(same[:, word])
-        for index in indices[word]:
-            near = slice(times[index], times[index] + 2 * OFFSETS_PER_SIDE + 1)
-            ratings[target_words.segments[index]] += evidence[near]
+        evidence = _word_evidence(same[:, word], source_steps, last)
+        for step, segment in zip(target_steps[word], segments[word], strict=True):
+            ratings[segment] += evidence[step : step + ratings.shape[1]]
     return ratings
 
 
-class _WordTimes:
-    """Times of each word of a file, in steps of `GRID_SECONDS` from `-MAX_OFFSET_SECONDS` on."""
+def _occurrences(words: Words) -> tuple[list[Int64], list[Int64]]:
+    """Returns the steps of `GRID_SECONDS` at which each distinct word is, and its segments."""
+    order = np.argsort(words.ids, kind="stable")
+    ends = np.cumsum(np.bincount(words.ids, minlength=len(words.names)))[:-1]
+    steps = (words.times / GRID_SECONDS).astype(np.int64)
+    return np.split(steps[order], ends), np.split(words.segments[order], ends)
 
-    def __init__(self, words: Words, last: float) -> None:
-        self._half_width = _grid_step(MAX_WORD_SECONDS)
-        self._steps = _grid_step(last) + 2 * OFFSETS_PER_SIDE + 2 * self._half_width + 2
-        around = np.arange(-self._half_width, self._half_width + 1) * GRID_SECONDS
-        self._kernel = np.exp(-np.abs(around) / DECAY_SECONDS) / (2 * DECAY_SECONDS)
-        order = np.argsort(words.ids, kind="stable")
-        self._counts = np.bincount(words.ids, minlength=len(words.names))
-        times = (words.times / GRID_SECONDS).astype(int) + OFFSETS_PER_SIDE
-        self._times = np.split(times[order], np.cumsum(self._counts)[:-1])
-        self._seconds = max(1.0, last)
 
-    def evidence(self, same: Float64) -> Float32:
-        """Returns the nats by which a word is likelier at each step than anywhere.
+def _word_evidence(same: Float64, steps: list[Int64], last: float) -> Float32:
+    """Returns the nats by which a word is likelier at each step of `GRID_SECONDS` than anywhere,
+    from `-MAX_OFFSET_SECONDS` on.
 
-        Args:
-            same: the probability that it matches each of the file's words.
-        """
-        ratios = np.full(self._steps, 1 - same.sum())
-        for word in np.flatnonzero(same):
-            by_chance = (self._counts[word] + 1) / self._seconds
-            once = same[word] * self._kernel / by_chance
-            for time in self._times[word]:
-                ratios[time : time + len(once)] += once
-        return np.log(ratios[self._half_width :]).astype(np.float32)
+    Args:
+        same: the probability that it matches each of the other file's words.
+        steps: the steps at which each of these words is.
+        last: seconds until the end of both files.
+    """
+    count = _grid_step(last) + 2 * (OFFSETS_PER_SIDE + _HALF_WIDTH + 1)
+    ratios = np.full(count, 1 - same.sum())
+    for word in np.flatnonzero(same):
+        by_chance = (len(steps[word]) + 1) / max(1.0, last)
+        once = same[word] * _KERNEL / by_chance
+        for step in steps[word] + OFFSETS_PER_SIDE:
+            ratios[step : step + len(once)] += once
+    return np.log(ratios[_HALF_WIDTH:]).astype(np.float32)
 
 
 def _best_chain(ratings: Float32, starts: Int64) -> Iterator[tuple[int, int, int, float]]:

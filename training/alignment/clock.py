@@ -227,7 +227,12 @@ def _peak(agreement: Float64) -> tuple[float, float, float]:
     most = min(int(MAX_OFFSET_SECONDS / STEP_SECONDS), len(agreement) // 2 - 2)
     values = np.concatenate([agreement[-most - 1 :], agreement[: most + 2]])  # negative lags wrap
     index = int(values[1:-1].argmax()) + 1
-    before, height, after = values[index - 1 : index + 2]
+    lag = index - most - 1 + vertex_of(values[index - 1 : index + 2])
+    return lag, float(values[index]), float(values.std()) + 1e-12
+
+
+def vertex_of(values: Float64) -> float:
+    """Returns the place of the vertex of the parabola through three values, from the middle one."""
+    before, height, after = values
     curvature = before - 2 * height + after
-    between = 0.5 * (before - after) / curvature if curvature else 0.0
-    return float(index - most - 1 + between), float(height), float(values.std()) + 1e-12
+    return float(0.5 * (before - after) / curvature) if curvature else 0.0

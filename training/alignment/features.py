@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.text.sentences import is_question_or_exclamation
 from model.types import Float64, Int64
 from training.alignment.clock import Timing
 from training.alignment.segments import Ending, Segment
@@ -76,9 +77,11 @@ def border_distance(source: Side, target: Side, index: int, indices: slice) -> F
 
 
 def _marks_statements(segments: Sequence[Segment]) -> bool:
-    """Tells whether statements, too, have a mark at their end."""
+    """Tells whether statements, too, have a mark at their end: all files mark questions and
+    exclamations."""
     stops = sum(
-        each.ending == Ending.SENTENCE and not each.is_question_or_exclamation for each in segments
+        each.ending == Ending.SENTENCE and not is_question_or_exclamation(each.text)
+        for each in segments
     )
     return stops >= MIN_MARKED_SHARE * len(segments)
 

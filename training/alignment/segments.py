@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
-from model.text.sentences import is_ended, is_question_or_exclamation, sentences_of
+from model.text.sentences import is_ended, sentences_of
 from training.files.records import Cue
 from training.subtitles.speech import is_advert, speeches_of
 
@@ -46,12 +46,6 @@ class Segment:
     text: str
     ending: Ending
     line: int
-
-    @property
-    def is_question_or_exclamation(self) -> bool:
-        """Tells whether it ends with a question or an exclamation, which even files without full
-        stops mark."""
-        return is_question_or_exclamation(self.text)
 
 
 def segments_of(cues: Iterable[Cue]) -> list[Segment]:
