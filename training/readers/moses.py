@@ -25,22 +25,16 @@ def read_moses(path: Path, languages: tuple[str, str], *lines: LineRange) -> Rec
         return
     other = other_side_of(path, languages)
     if other is None:
-        stem, _ = _split_name(path.name, source)
+        stem = path.name.rpartition(f".{source}")[0]
         raise CorpusError(f"{path}: no {stem}.{target} beside it")
     yield from read_bitext(path, other, *lines)
 
 
 def other_side_of(path: Path, languages: tuple[str, str]) -> Path | None:
     """Returns the target's file beside the source's, packed or not, if there is one."""
-    stem, packing = _split_name(path.name, languages[0])
+    stem, _, packing = path.name.rpartition(f".{languages[0]}")
     others = (
         path.with_name(f"{stem}.{languages[1]}{suffix}")
         for suffix in dict.fromkeys((packing, "", ".gz", ".xz", ".zst"))
     )
     return next(filter(is_file, others), None)
-
-
-def _split_name(name: str, language: str) -> tuple[str, str]:
-    """Returns the parts of a name before and after the language's code."""
-    stem, _, packing = name.rpartition(f".{language}")
-    return stem, packing

@@ -52,7 +52,7 @@ def read_bitext(
         if source is not None and target is not None:
             yield Example((source,), target, source, f"{source_path}:{number}")
         elif last_text_lines[0] != last_text_lines[1]:
-            counts = (f"{path} has {_count_lines(path)} lines" for path in paths)
+            counts = (f"{path} has {sum(1 for _ in read_lines(path))} lines" for path in paths)
             raise MisalignedError(f"{', but '.join(counts)}. Both sides must be line-aligned.")
         else:
             longer, shorter = paths if target is None else reversed(paths)
@@ -121,7 +121,3 @@ def _lines_of(path: Path, lines: LineRange) -> Iterator[str]:
             yield line
     except CorpusError as error:
         raise MisalignedError(str(error)) from None
-
-
-def _count_lines(path: Path) -> int:
-    return sum(1 for _ in read_lines(path))

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pyarrow import ArrowException, BufferReader
+
 from training.errors import CorpusError
 from training.files.archives import SINGLE, archive_of
 from training.files.paths import read_bytes
@@ -23,8 +25,7 @@ def read_parquet(path: Path, fields: Fields) -> Records:
     Raises:
         CorpusError: if it is not Parquet, or lacks the columns.
     """
-    from pyarrow import ArrowException, BufferReader  # take a while, and are rarely needed
-    from pyarrow.parquet import ParquetFile
+    from pyarrow.parquet import ParquetFile  # takes a while, and is rarely needed
 
     is_packed = path.suffix.lower() in SINGLE or archive_of(path)
     try:
@@ -40,7 +41,7 @@ def read_parquet(path: Path, fields: Fields) -> Records:
             raise CorpusError(
                 f"{path}: has no column {what}. Its columns: {', '.join(names)[:200]}."
             )
-        yield from records_of(_rows(path, file, columns, ArrowException), str(path), fields)
+        yield from records_of(_rows(path, file, columns), str(path), fields)
 
 
 def _missing(names: list[str], fields: Fields) -> list[str]:
@@ -48,9 +49,7 @@ def _missing(names: list[str], fields: Fields) -> list[str]:
     return [each for each in wanted if each not in names and each.split(".")[0] not in names]
 
 
-def _rows(
-    path: Path, file: Any, columns: list[str], failure: type[Exception]
-) -> Iterator[Row | Fault]:
+def _rows(path: Path, file: Any, columns: list[str]) -> Iterator[Row | Fault]:
     """Yields the rows of all row groups; a broken group ends with a fault, and the next is read."""
     first = 1
     for group in range(file.num_row_groups):
@@ -59,7 +58,7 @@ def _rows(
             for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns):
                 yield from _rows_of(path, batch, number)
                 number += batch.num_rows
-        except (failure, OSError) as error:
+        except (ArrowException, OSError) as error:
             yield Fault(f"{path}:{number}", f"its row group is broken: {_first_line(error)}")
         first += file.metadata.row_group(group).num_rows
 

@@ -31,7 +31,9 @@ _CUT = re.compile(r"<!--|<!\[CDATA\[|<tu(?=[\s/>])|</(?:tu|body|tmx)\s*>")
 _SECTION_ENDS = {"<!--": "-->", "<![CDATA[": "]]>"}
 _ROOT = re.compile(r"<([^\s<>!?/]+)")
 _UNIT_TAG = re.compile(r"</?(?:tuv?|seg)\b")
-_NAMED_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
+_COMMENT = re.compile(r"<!--(?:(?!<!--).)*?-->", re.DOTALL)
+#: A named character, or a section in which it would be text.
+_ENTITY_OR_CDATA = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)|<!\[CDATA\[.*?\]\]>", re.DOTALL)
 _DECLARATION = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
 
 
@@ -139,7 +141,7 @@ def _records(path: Path, parts: Iterable[_Part], languages: tuple[str, str]) -> 
             has_units = True
             yield _record(path, last, languages)
             continue
-        text = _without_comments(last.text)
+        text = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), last.text)
         if not root and (found := _ROOT.search(text)):
             root = found[1]
         if stray := _UNIT_TAG.search(text):
@@ -156,7 +158,7 @@ def _records(path: Path, parts: Iterable[_Part], languages: tuple[str, str]) -> 
 def _record(path: Path, part: _Part, languages: tuple[str, str]) -> Example | Fault:
     unit = _Unit(languages)
     try:
-        unit.parse(_with_numeric_entities(part.text))
+        unit.parse(_ENTITY_OR_CDATA.sub(_numeric_entity, part.text))
     except (expat.ExpatError, ValueError) as error:
         line = part.line + getattr(error, "lineno", 1) - 1
         reason = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else error
@@ -169,29 +171,8 @@ def _record(path: Path, part: _Part, languages: tuple[str, str]) -> Example | Fa
     return Example((source,), target, source, origin)
 
 
-def _without_comments(text: str) -> str:
-    """Returns a text without its comments, of which only the line breaks stay."""
-    before, *others = text.split("<!--")
-    pieces = [before]
-    for other in others:
-        comment, end, after = other.partition("-->")
-        pieces.append("\n" * comment.count("\n") + after if end else other)
-    return "".join(pieces)
-
-
-def _with_numeric_entities(text: str) -> str:
-    """Returns a text with HTML's named characters as numeric ones, except in CDATA sections."""
-    if "&" not in text:
-        return text
-    before, *others = text.split("<![CDATA[")
-    pieces = [_NAMED_ENTITY.sub(_character_of, before)]
-    for other in others:
-        section, end, after = other.partition("]]>")
-        pieces += ["<![CDATA[", section, end, _NAMED_ENTITY.sub(_character_of, after)]
-    return "".join(pieces)
-
-
-def _character_of(match: re.Match[str]) -> str:
+def _numeric_entity(match: re.Match[str]) -> str:
+    """Returns one of HTML's named characters as a numeric one; other matches as they are."""
     characters = html5.get(match[1])
     return "".join(f"&#{ord(each)};" for each in characters) if characters else match[0]
 
