@@ -150,10 +150,6 @@ def _examples(count: int) -> str:
     return f"{count:,} example{'' if count == 1 else 's'}"
 
 
-def _is_given(part: str, recipe: Recipe) -> bool:
-    return any(source.split == part for source in recipe.corpus.sources)
-
-
 def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
     found = []
     how, groups = report["drawn"]["how"], report["drawn"]["groups"]
@@ -167,26 +163,23 @@ def _about_parts(report: dict[str, Any], recipe: Recipe) -> list[Note]:
         sizes = " and ".join(f"{part} has {_examples(kept[part])}" for part in small)
         found.append(Note(f"{sizes}, so scores are imprecise. {_how_to_enlarge(small, recipe)}"))
     if how == "stretches":
-        one = (
-            "One conversation, film or source is"
-            if groups == 1
-            else (f"{groups:,} conversations, films or sources of such sizes are")
+        few = f"{groups:,} conversations, films or sources of such sizes are"
+        if groups == 1:
+            few = "One conversation, film or source is"
+        text = (
+            f"{few} too few to hold out a whole one: the last examples become dev and test, "
+            "and score better than another film would. Add files."
         )
-        found.append(
-            Note(
-                f"{one} too few to hold out a whole one: the last examples become dev and test, "
-                "and score better than another film would. Add files.",
-                "parts",
-            )
-        )
+        found.append(Note(text, "parts"))
     return found
 
 
 def _how_to_enlarge(small: list[str], recipe: Recipe) -> str:
-    drawn = " and ".join(f"{part}_fraction" for part in small if not _is_given(part, recipe))
-    return (
-        f"Add files, or raise {drawn}." if drawn else "Add files to the sources with this `split`."
-    )
+    given = {source.split for source in recipe.corpus.sources}
+    drawn = " and ".join(f"{part}_fraction" for part in small if part not in given)
+    if drawn:
+        return f"Add files, or raise {drawn}."
+    return "Add files to the sources with this `split`."
 
 
 def _why_no_test(recipe: Recipe) -> str:
@@ -221,20 +214,16 @@ def _about_losses(report: dict[str, Any]) -> list[Note]:
     if dropped > MANY_DROPPED * examples:
         reason, counts = next(iter(reasons_of(report["dropped"]).items()))
         remedy = _REMEDIES.get(reason, "Look at its samples: is the rule right for your text?")
-        found.append(
-            Note(
-                f"{dropped:,} of {examples:,} examples were left out, most of them by `{reason}` "
-                f"({counts.total():,}). {remedy}",
-                "left-out",
-            )
+        text = (
+            f"{dropped:,} of {examples:,} examples were left out, most of them by `{reason}` "
+            f"({counts.total():,}). {remedy}"
         )
+        found.append(Note(text, "left-out"))
     faults = report["faults"]
     if faults > MANY_FAULTS * (examples + faults):
-        found.append(
-            Note(
-                f"{faults:,} of {examples + faults:,} records could not be read. Fix the files, "
-                "or check `format`.",
-                "unreadable",
-            )
+        text = (
+            f"{faults:,} of {examples + faults:,} records could not be read. Fix the files, "
+            "or check `format`."
         )
+        found.append(Note(text, "unreadable"))
     return found

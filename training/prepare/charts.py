@@ -43,15 +43,9 @@ def histogram(counts: Sequence[int], limit: int, colour: str) -> str:
 def curve(points: Sequence[Sequence[float]], colour: str) -> str:
     """Draws a line through points (number, percent), numbers on a logarithmic scale."""
     last = math.log(max(2.0, points[-1][0]))
-    places = [
-        f"{LEFT + (WIDTH - LEFT) * math.log(number) / last:.1f} {_y(percent / 100):.1f}"
-        for number, percent in points
-    ]
-    line = f'<path d="M{" L".join(places)}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
+    line = _line([(math.log(number) / last, percent / 100) for number, percent in points], colour)
     powers = [10**i for i in range(8) if 10**i <= points[-1][0]]
-    marks = [
-        _text(LEFT + (WIDTH - LEFT) * math.log(n) / last, TICKS, f"{n:,}", "middle") for n in powers
-    ]
+    marks = [_text(_x(math.log(n) / last), TICKS, f"{n:,}", "middle") for n in powers]
     labels = _labels("number of most frequent pieces (logarithmic)", "share of all tokens")
     return _svg([*_scale("100 %", "0 %"), line, *marks, *labels])
 
@@ -68,25 +62,29 @@ def lines(series: Mapping[str, tuple[Sequence[float], str]], horizontal: str, ve
     count = max(len(values) for values, _ in series.values())
     shapes = []
     for row, (name, (values, colour)) in enumerate(series.items()):
-        places = [
-            f"{LEFT + (WIDTH - LEFT) * i / (count - 1):.1f} "
-            f"{_y((value - least) / max(most - least, 1e-9)):.1f}"
-            for i, value in enumerate(values)
-        ]
-        shapes.append(
-            f'<path d="M{" L".join(places)}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
-        )
+        heights = [(value - least) / max(most - least, 1e-9) for value in values]
+        shapes.append(_line([(i / (count - 1), y) for i, y in enumerate(heights)], colour))
         shapes.append(
             f'<text x="{WIDTH}" y="{TOP + 12 + 14 * row}" text-anchor="end" '
             f'style="fill:{colour}">{name}</text>'
         )
     marks = [
-        _text(LEFT + (WIDTH - LEFT) * max(i - 1, 0) / (count - 1), TICKS, str(i), "middle")
+        _text(_x((i - 1) / (count - 1)), TICKS, str(i), "middle")
         for i in _round_numbers(count)
         if i
     ]
     scale = _scale(f"{most:.2f}", f"{least:.2f}")
     return _svg([*scale, *shapes, *marks, *_labels(horizontal, vertical)])
+
+
+def _line(points: Sequence[tuple[float, float]], colour: str) -> str:
+    """Draws a line through points, given as shares of width and height."""
+    places = " L".join(f"{_x(x):.1f} {_y(y):.1f}" for x, y in points)
+    return f'<path d="M{places}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
+
+
+def _x(share: float) -> float:
+    return LEFT + (WIDTH - LEFT) * share
 
 
 def _y(share: float) -> float:
