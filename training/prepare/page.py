@@ -42,7 +42,6 @@ _COLOURS = {"source": "var(--blue)", "target": "var(--green)"}
 def render_page(report: dict[str, Any], recipe: Recipe) -> str:
     """Renders the page as HTML."""
     notes = notes_of(report, recipe)
-    in_common = _in_common(report)
     return load_template("training.prepare", "report.html.jinja").render(
         report=report,
         recipe=recipe,
@@ -53,14 +52,15 @@ def render_page(report: dict[str, Any], recipe: Recipe) -> str:
         is_amber=bool(notes) or has_few(report, recipe),
         expectation=expectation_of(report, recipe),
         faults=_faults(report),
-        active_rules=_active_rules(report),
+        active_rules=[
+            rule["rule"]
+            for rule in report["made_from"]["corpus"]["rules"]
+            if rule["rule"] not in report["inactive_rules"]
+        ],
         dropped=_dropped(report),
-        dropped_total=sum(report["dropped"].values()),
         how=_HOW[report["drawn"]["how"]],
-        in_common=in_common,
-        in_common_total=sum(each["count"] for each in in_common),
-        lengths=_lengths(report, recipe),
-        vocabulary=_vocabulary(report, recipe),
+        in_common=_in_common(report),
+        sides=_sides(report, recipe),
         kept_samples=_samples(report, "kept")[:SAMPLES_KEPT],
     )
 
@@ -90,11 +90,6 @@ def _faults(report: dict[str, Any]) -> list[dict[str, str]]:
         for source in report["sources"]
         for line in source["fault_samples"]
     ]
-
-
-def _active_rules(report: dict[str, Any]) -> list[str]:
-    applied = [rule["rule"] for rule in report["made_from"]["corpus"]["rules"]]
-    return [name for name in applied if name not in report["inactive_rules"]]
 
 
 def _dropped(report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -130,33 +125,23 @@ def _in_common(report: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _lengths(report: dict[str, Any], recipe: Recipe) -> list[dict[str, Any]]:
-    names = _side_names(recipe)
+def _sides(report: dict[str, Any], recipe: Recipe) -> list[dict[str, Any]]:
+    """Returns lengths and vocabulary of both sides of the training split."""
+    tokens, names = report["tokens"], _side_names(recipe)
     limits = {"source": recipe.corpus.max_source_tokens, "target": recipe.corpus.max_target_tokens}
     return [
         {
             **numbers,
             "name": names[side],
-            "chart": Markup(histogram(numbers["lengths"], limits[side], _COLOURS[side])),
-        }
-        for side, numbers in report["tokens"].get("train", {}).items()
-    ]
-
-
-def _vocabulary(report: dict[str, Any], recipe: Recipe) -> list[dict[str, Any]]:
-    tokens, names = report["tokens"], _side_names(recipe)
-    return [
-        {
-            **numbers,
-            "name": names[side],
-            "chart": Markup(curve(numbers["coverage"], _COLOURS["source"])),
+            "length_chart": Markup(histogram(numbers["lengths"], limits[side], _COLOURS[side])),
+            "piece_chart": Markup(curve(numbers["coverage"], _COLOURS["source"])),
             "unknown": ", ".join(
                 f"{tokens[part][side]['unknown_percent']:g} % of {part}"
                 for part in SPLITS
                 if part in tokens
             ),
         }
-        for side, numbers in tokens.get("train", {}).items()
+        for side, numbers in tokens["train"].items()
     ]
 
 

@@ -247,15 +247,8 @@ class _Preparation:
 
     def _select(self) -> list[Chunk]:
         job = Select(self.recipe, self.inputs, self._work_folder("candidates"), self.is_strict)
-        numbers: list[int] = []
-
-        def pieces() -> Iterator[Any]:
-            for piece in pieces_of(self.inputs):
-                numbers.append(piece.number)
-                yield piece
-
-        self._run("read", job, pieces())
-        return [self._chunk(chunk_path(job.folder, number)) for number in numbers]
+        pieces = self._run("read", job, pieces_of(self.inputs))
+        return [self._chunk(chunk_path(job.folder, number)) for number in range(pieces)]
 
     def _chunk(self, path: Path) -> Chunk:
         stats = read_stats(path)
@@ -265,13 +258,17 @@ class _Preparation:
         folder = self._work_folder("rows")
         job = Tokenise(self.recipe, self.inputs, tuple(tokenizers.values()), folder)
         tasks = (Candidates(number, *each) for number, each in enumerate(drawn.each_chunk()))
-        self._run("tokenise", job, tasks)
-        return [chunk_path(folder, number) for number in range(len(drawn.chunks))]
+        pieces = self._run("tokenise", job, tasks)
+        return [chunk_path(folder, number) for number in range(pieces)]
 
-    def _run(self, name: str, job: Any, tasks: Iterator[Any]) -> None:
+    def _run(self, name: str, job: Any, tasks: Iterator[Any]) -> int:
+        """Runs a job that returns numbers of examples; returns the number of tasks."""
+        done = 0
         with tqdm(desc=name, unit=" examples", disable=None) as bar:
-            for count in self.run_jobs(job, tasks):
-                bar.update(count)
+            for examples in self.run_jobs(job, tasks):
+                bar.update(examples)
+                done += 1
+        return done
 
     def _tokenizers(self, drawn: DrawnSplits) -> dict[str, bytes]:
         """Writes missing tokenizers; returns file name -> contents of all tokenizers."""
