@@ -279,6 +279,11 @@ class Recipe(Document):
     search: SearchOptions = SearchOptions()
 
     @property
+    def target_language(self) -> str:
+        """Returns the language of targets, or nothing if it is unknown."""
+        return self.languages[-1] if self.languages else ""
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """Returns the rules that are applied, in order."""
         given = self.corpus.rules

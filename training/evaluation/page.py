@@ -29,11 +29,8 @@ class Evaluation:
     """Contents of the page.
 
     Attributes:
-        recipe: recipe of the run.
-        fingerprint: fingerprint of its corpus.
-        test_set: the test set.
+        fingerprint: of the corpus.
         answered: answers of each search, the recipe's search last.
-        metrics: name -> score.
         compared: baseline, system and their scores by a metric.
         history: scores of each epoch of the run.
         unseen: words of the answers that occur in no target of the training split, with counts.
@@ -90,8 +87,7 @@ def _score_of(given: Evaluation, answers: Answers, chosen: Sequence[int]) -> flo
     references = [given.test_set.references[i] for i in chosen]
     if given.recipe.task == "reply":
         return exact_match(texts, references)
-    language = given.recipe.languages[-1] if given.recipe.languages else ""
-    return corpus_bleu(texts, references, language=language)[0]
+    return corpus_bleu(texts, references, language=given.recipe.target_language)[0]
 
 
 def _curves(given: Evaluation) -> Markup | None:

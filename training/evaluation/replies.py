@@ -27,12 +27,7 @@ def robustness(
     answer_all: AnswerAll, sources: Sequence[Sequence[str]], texts: Sequence[str]
 ) -> dict[str, float]:
     """Returns the percentage of messages that get the same answer when they are typed differently.
-
-    Args:
-        answer_all: generates the answers.
-        sources: turns of each source.
-        texts: answers to them.
-    """
+    `texts` are the answers to `sources`."""
     chosen = evenly_spaced(len(sources), VARIED).tolist()
     found = {}
     for name, change in (
@@ -51,12 +46,8 @@ def robustness(
 
 def own_repeats(answer_all: AnswerAll, sources: Sequence[Sequence[str]]) -> float:
     """Returns the percentage of the model's turns that repeat an earlier one of the same
-    conversation word for word. In each conversation it answers messages of the test set in turn.
-
-    Args:
-        answer_all: generates the answers.
-        sources: turns of each source; their last ones are the messages.
-    """
+    conversation word for word. In each conversation it answers messages of the test set, the last
+    turns of `sources`, in turn."""
     messages = [turns[-1] for turns in sources]
     count = min(CONVERSATIONS, max(1, len(messages) // TURNS))
     talks: list[list[str]] = [[] for _ in range(count)]

@@ -66,10 +66,8 @@ def evaluate(
     becomes the default of the model.
 
     Args:
-        recipe: recipe of the run.
         test: two line-aligned files with sources and references to use instead.
         against: `output` of another run on the same test set.
-        engine: engine to use.
 
     Returns:
         the scores, one per line, and a line for each comparison and warning.
@@ -86,8 +84,7 @@ def evaluate(
         test_set = read_test_set(*test, generator)
     else:
         test_set = examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
-    searches = searches_of(recipe.search)
-    answered = [answer(generator, test_set.sources, options) for options in searches]
+    answered = [answer(generator, test_set.sources, each) for each in searches_of(recipe.search)]
     write_answers(Path(recipe.output), test_set, answered)
     unseen = unseen_words(corpus.train, answered[-1].texts)
     metrics = {**_scores(generator, test_set, answered, unseen, recipe), "engine": name}
@@ -138,7 +135,8 @@ def _scores(
         if recipe.task == "reply":
             found = _reply_scores(answers.texts, test_set.references)
         else:
-            found = _translation_scores(answers.texts, test_set.references, _language(recipe))
+            language = recipe.target_language
+            found = _translation_scores(answers.texts, test_set.references, language)
         metrics |= {
             f"{test_set.name}_{answers.search}_{name}": score for name, score in found.items()
         }
@@ -156,10 +154,6 @@ def _scores(
         }
         metrics |= {f"{test_set.name}_{own.search}_{name}": score for name, score in found.items()}
     return metrics
-
-
-def _language(recipe: Recipe) -> str:
-    return recipe.languages[-1] if recipe.languages else ""
 
 
 def _add_to_card(
@@ -233,7 +227,7 @@ def _compare(
 ) -> list[tuple[str, str, Comparison]]:
     """Compares the recipe's search with greedy search and with the answers of another run. Returns
     the names of baseline and system with their scores by each metric."""
-    own = answered[-1]
+    own, language = answered[-1], recipe.target_language
     baselines = [(each.search, each.texts) for each in answered[:-1]]
     if against:
         baselines += [
@@ -242,7 +236,7 @@ def _compare(
     return [
         (name, own.search, found)
         for name, texts in baselines
-        for found in compare(texts, own.texts, test_set.references, language=_language(recipe))
+        for found in compare(texts, own.texts, test_set.references, language=language)
     ]
 
 

@@ -33,13 +33,8 @@ class Comparison:
 def compare(
     baseline: Sequence[str], texts: Sequence[str], references: Sequence[str], *, language: str = ""
 ) -> list[Comparison]:
-    """Compares two systems by paired bootstrap resampling (Koehn 2004), in BLEU and chrF2.
-
-    Args:
-        baseline, texts: answers of both systems.
-        references: in the same order.
-        language: language code of the texts, or empty.
-    """
+    """Compares the answers of two systems by paired bootstrap resampling (Koehn 2004), in BLEU and
+    chrF2."""
     test = PairedTest(
         [("baseline", list(baseline)), ("system", list(texts))],
         {"BLEU": bleu_metric(language=language), "chrF2": CHRF()},

@@ -22,8 +22,7 @@ SAMPLED_ANSWERS = 128
 def bleu_of(network: TokenSeq2Seq, recipe: Recipe, corpus: PreparedCorpus, shard: Shard) -> float:
     """Returns the BLEU of greedy answers to at most `SCORED_ANSWERS` sources of `shard`."""
     texts, references = _answers(network, recipe, corpus, shard, SCORED_ANSWERS)
-    language = recipe.languages[-1] if recipe.languages else ""
-    return corpus_bleu(texts, references, language=language)[0]
+    return corpus_bleu(texts, references, language=recipe.target_language)[0]
 
 
 def check_answers(
