@@ -101,8 +101,7 @@ def possible_timings(source: Sequence[Cue], target: Sequence[Cue]) -> list[Timin
     offset is at the highest peak of the cross-correlation.
 
     Args:
-        source: cues of one file, at least one.
-        target: cues of the other, at least one.
+        source, target: cues, at least one each.
 
     Returns:
         The best first, only one of nearly equal rates; last, the clocks unchanged.

@@ -59,8 +59,7 @@ def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[
     """Returns all pairs of two files of one film, in order; no text is in two pairs.
 
     Args:
-        source: the cues of one file, in any order.
-        target: the cues of the other.
+        source, target: cues, in any order.
         timing: from the target's clock to the source's (`estimate_clock`).
     """
     source_segments, target_segments = segments_of(source), segments_of(target)

@@ -37,12 +37,8 @@ MAX_RATES = 3
 
 
 def estimate_clock(source: Sequence[Cue], target: Sequence[Cue]) -> Timing | None:
-    """Returns the map from the target's clock to the source's, or None if the films differ.
-
-    Args:
-        source: cues of one file, at least one.
-        target: cues of the other, at least one.
-    """
+    """Returns the map from the target's clock to the source's, or None if the films differ. Each
+    file has at least one cue."""
     source_segments, target_segments = segments_of(source), segments_of(target)
     if not source_segments or not target_segments:
         return None

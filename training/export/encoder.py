@@ -115,7 +115,7 @@ def _recurrent(
         **options,
     )
     by_row = graph.op("Transpose", outputs, perm=[0, 2, 1, 3])  # S D B H -> S B D H
-    concatenate_linears = graph.op("Reshape", by_row, graph.constant([0, 0, -1], "int64"))
+    concatenated = graph.op("Reshape", by_row, graph.constant([0, 0, -1], "int64"))
     states = [
         graph.op(
             "Reshape",
@@ -124,7 +124,7 @@ def _recurrent(
         )
         for final in finals
     ]
-    return concatenate_linears, states
+    return concatenated, states
 
 
 def _onnx_weights(cell: str, layer: keras.layers.RNN) -> tuple[Array, Array, Array]:

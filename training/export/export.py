@@ -84,8 +84,6 @@ def export(
     """Adds graphs in the given precisions to the model that `fit` wrote, and removes other graphs.
 
     Args:
-        recipe: recipe of the model.
-        precisions: precisions of the graphs.
         half_weights: whether weights are stored in half precision, which halves their file.
         with_shortlist: whether int8 graphs may have a shortlist.
 

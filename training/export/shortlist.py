@@ -14,7 +14,7 @@ from model.tokenizer import EOS_ID
 from model.types import Array, Int32, Int64
 from training.export.calibration import Ranges
 from training.export.projection import shortlist_columns
-from training.prepare.shards import Shard
+from training.prepare.shards import Shard, evenly_spaced
 
 #: The most pairs of a source and a target token that are counted; beyond, examples are sampled.
 MAX_LINKS = 12_000_000
@@ -39,7 +39,7 @@ def _sample_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:
     """Returns sources and targets of evenly spaced examples, as many as `MAX_LINKS` allows."""
     links = train.source_lengths.astype(np.int64) * train.target_lengths
     count = int(len(links) * min(1.0, MAX_LINKS / max(links.sum(), 1)))
-    chosen = np.linspace(0, len(links) - 1, max(count, 1)).astype(np.int64)
+    chosen = evenly_spaced(len(links), max(count, 1))
     return train.source_ids(chosen), train.target_ids(chosen)
 
 

@@ -18,9 +18,6 @@ class DivergenceCheck:
 
     A far higher dev loss means divergence only before any epoch was better: later it can be
     overfitting, which `patience` stops.
-
-    Args:
-        vocab_size: number of target tokens.
     """
 
     def __init__(self, vocab_size: int) -> None:

@@ -26,14 +26,8 @@ Ids = list[list[int]]
 
 
 class EpochShards:
-    """The training split of each epoch.
-
-    Args:
-        recipe: `fit.sample_pieces`, `fit.seed`, and `variants` of its sources.
-        corpus: the prepared corpus.
-        folder: receives a file if something varies.
-        process: index of this process; each process has its own file.
-    """
+    """The training split of each epoch. If something varies, each process writes its own file to
+    `folder`."""
 
     def __init__(
         self, recipe: Recipe, corpus: PreparedCorpus, folder: Path, *, process: int = 0

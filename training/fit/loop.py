@@ -56,7 +56,6 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
     """Trains what `recipe` describes and writes its model folder.
 
     Args:
-        recipe: recipe of the run.
         devices: number of devices per process; see `distribution`.
 
     Returns:
@@ -96,13 +95,8 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
 
 
 class Run:
-    """A training run on disk and in memory.
-
-    Args:
-        recipe: what to train; its `output` receives checkpoints, losses and the model.
-        corpus: what to train on.
-        devices: that train it.
-    """
+    """A training run on disk and in memory; the recipe's `output` receives checkpoints, losses and
+    the model."""
 
     def __init__(
         self, recipe: Recipe, corpus: PreparedCorpus, devices: Devices = ONE_DEVICE
@@ -188,15 +182,13 @@ class Run:
         """Trains from the last checkpoint to the end."""
         options, progress = self.options, self.progress
         point = max(1, min(MAX_STEPS, self.steps_per_epoch // POINTS_PER_EPOCH))
-        log = FitLog(
+        curves = self.folder.parent / "tensorboard" if self.devices.is_first else None
+        with FitLog(
             epochs=options.epochs,
             total_steps=self.total_steps,
             step=progress.step,
-            tensorboard_folder=self.folder.parent / "tensorboard"
-            if self.devices.is_first
-            else None,
-        )
-        with log:
+            tensorboard_folder=curves,
+        ) as log:
             if not self.is_finished:
                 self._warn_of_warm_up(log)
                 self._log_devices(log)
@@ -245,15 +237,9 @@ class Run:
                 f"{path}: cannot be read ({error.strerror}). Delete the folder {self.folder} to "
                 "train anew."
             ) from None
-        network = self.network.config
+        network, metrics = self.network.config, self.metrics()
         write_model(
-            self.model_path,
-            self.recipe,
-            self.corpus,
-            network,
-            weights,
-            self.metrics(),
-            self.fallback,
+            self.model_path, self.recipe, self.corpus, network, weights, metrics, self.fallback
         )
 
     def metrics(self) -> Metrics:

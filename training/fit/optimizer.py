@@ -43,12 +43,8 @@ def compile_network(network: keras.Model, options: SizedFitConfig, total_steps: 
 
 def build_optimizer(options: SizedFitConfig, total_steps: int) -> keras.optimizers.Optimizer:
     """Builds Adam (Kingma and Ba 2015, arXiv:1412.6980) with decoupled weight decay (Loshchilov and
-    Hutter 2019, arXiv:1711.05101).
-
-    Args:
-        options: of the run.
-        total_steps: batches of the whole run, from which the learning rate follows.
-    """
+    Hutter 2019, arXiv:1711.05101). The learning rate follows from the batches of the whole run,
+    `total_steps`."""
     schedule = WarmUpAndDecay(
         options.learning_rate,
         warmup_steps=options.warmup_steps,

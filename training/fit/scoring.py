@@ -10,7 +10,7 @@ from keras import ops
 
 from model.engine.compiled import compiled
 from model.types import Tensor
-from training.fit.batches import Batch, plan_batches, read_batches
+from training.fit.batches import plan_batches, read_batches
 from training.fit.distribution import ONE_DEVICE, Devices
 from training.fit.losses import TokenCrossEntropy
 from training.fit.shapes import UNPLANNED, Shapes
@@ -42,14 +42,7 @@ class TokenScore:
 
 
 class Scorer:
-    """Scorer of shards with a network.
-
-    Args:
-        network: see `model.networks.tokens.TokenSeq2Seq`; scored with its current weights.
-        batch_tokens: target tokens of a batch, padding included.
-        shapes: shapes of batches.
-        devices: devices that hold the network.
-    """
+    """Scorer of shards with the current weights of a network, a `TokenSeq2Seq` on `devices`."""
 
     def __init__(
         self,
@@ -79,12 +72,10 @@ class Scorer:
         loss = correct = 0.0
         tokens = 0
         for batch in read_batches(shard, plan, self._batch_tokens, shapes, share):
-            batch_loss, batch_correct = self._sums(self._tensors(batch))
+            arrays = {**batch.inputs, "labels": batch.labels, "weights": batch.weights}
+            tensors = {name: self._devices.to_tensor(array) for name, array in arrays.items()}
+            batch_loss, batch_correct = self._sums(tensors)
             loss += float(batch_loss)
             correct += float(batch_correct)
             tokens += batch.tokens
         return TokenScore(loss / tokens, correct / tokens, tokens)
-
-    def _tensors(self, batch: Batch) -> dict[str, Tensor]:
-        arrays = {**batch.inputs, "labels": batch.labels, "weights": batch.weights}
-        return {name: self._devices.to_tensor(array) for name, array in arrays.items()}

@@ -44,14 +44,8 @@ class SizedFitConfig(FitConfig):
 def sized_options(
     options: FitConfig, train: Shard, *, by_heart: bool = False, shapes: Shapes = UNPLANNED
 ) -> SizedFitConfig:
-    """Returns `options` with all defaults filled in.
-
-    Args:
-        options: options of the recipe.
-        train: the training split.
-        by_heart: whether there is no other split to score.
-        shapes: shapes of batches.
-    """
+    """Returns `options` with all defaults filled in; `by_heart` if there is no split to score but
+    `train`."""
     return sized_for(
         options,
         int((train.target_lengths + 1).sum()),
@@ -63,14 +57,8 @@ def sized_options(
 def sized_for(
     options: FitConfig, tokens: int, count_steps: Callable[[int], int], *, by_heart: bool
 ) -> SizedFitConfig:
-    """Returns `options` with all defaults filled in, without the training split.
-
-    Args:
-        options: options of the recipe.
-        tokens: target tokens of the training split.
-        count_steps: returns the number of batches per epoch for a number of tokens per batch.
-        by_heart: whether there is no other split to score.
-    """
+    """Returns `options` with all defaults filled in, for a training split of so many target
+    `tokens`. `count_steps` returns the batches per epoch for a number of tokens per batch."""
     batch_tokens = options.batch_tokens or min(
         MAX_BATCH_TOKENS, max(MIN_BATCH_TOKENS, tokens // BATCHES)
     )

@@ -44,11 +44,7 @@ def choose_precision(recipe: Recipe, found: Survey) -> tuple[TrainingPrecision, 
     seconds all commands then take.
 
     Trains its network for a few steps. Half precision is faster on GPUs and on processors that
-    multiply matrices in it.
-
-    Args:
-        recipe: the recipe, in float32.
-        found: the survey of its sources.
+    multiply matrices in it. The recipe is in float32.
     """
     seconds = _estimate_seconds(recipe, found)
     if seconds < WORTH_CHOOSING_SECONDS:
@@ -87,14 +83,7 @@ def _seconds_to_train(
     config: NetworkConfig, options: SizedFitConfig, source_len: int, target_len: int, tokens: float
 ) -> float:
     """Trains a new network on random tokens for a few steps, and returns the time that `tokens`
-    target tokens take.
-
-    Args:
-        config: configuration of the network.
-        options: options of its training.
-        source_len, target_len: numbers of tokens of a typical example.
-        tokens: number of target tokens, without padding.
-    """
+    target tokens take, without padding, in examples of `source_len` and `target_len` tokens."""
     with _precision(options.precision):
         network = TokenSeq2Seq(config)
     compile_network(network, options, MEASURED_STEPS)

@@ -13,14 +13,7 @@ from training.recipe import MAX_NAME_LENGTH, SourceConfig
 
 
 def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> str:
-    """Returns a recipe for surveyed files.
-
-    Args:
-        name: name of the model.
-        output: output folder of the recipe.
-        found: the sources.
-        proposal: the settings.
-    """
+    """Returns a recipe for surveyed files, with the settings of a proposal."""
     lines = [f"# Written by `seq2seq new`. {proposal.kind} docs/train.md explains every key."]
     top = {"name": name, "task": found.task, "languages": found.languages, "output": output}
     if proposal.start_from:

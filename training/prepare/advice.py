@@ -112,15 +112,8 @@ def reasons_of(dropped: dict[str, int]) -> dict[str, Counter[str]]:
 def nothing_left(
     part: str, report: dict[str, Any], examples: int, recipe: Recipe, recipe_path: Path
 ) -> CorpusError:
-    """Builds the error for an empty split: numbers, cause and remedy.
-
-    Args:
-        part: name of the split.
-        report: needs `dropped`, `faults` and `sources`.
-        examples: number of examples that were read.
-        recipe: the recipe, for its fractions and sources.
-        recipe_path: file of the recipe.
-    """
+    """Builds the error for an empty split: numbers, cause and remedy. The report needs `dropped`,
+    `faults` and `sources`; `examples` were read."""
     message = f"{recipe_path}: nothing is left for {part}"
     samples = [sample for each in report["sources"] for sample in each["fault_samples"]]
     unreadable = f"{report['faults']:,} unreadable" + (f" ({samples[0]})" if samples else "")

@@ -44,13 +44,7 @@ DRAWN = ("auto", "train")
 
 @dataclass(frozen=True)
 class Chunk:
-    """Candidates of a piece.
-
-    Attributes:
-        path: file of the candidates.
-        rows: number of candidates.
-        split: `split` of their source.
-    """
+    """Candidates of a piece: their file and number, and the `split` of their source."""
 
     path: Path
     rows: int
@@ -98,12 +92,7 @@ class DrawnSplits:
 
 def draw_splits(recipe: Recipe, chunks: Sequence[Chunk]) -> DrawnSplits:
     """Draws splits by the first method that leaves enough in each after deduplication; if none
-    does, by the one that leaves the most in the smallest split.
-
-    Args:
-        recipe: fractions, task and rules.
-        chunks: the candidates, in order.
-    """
+    does, by the one that leaves the most in the smallest split."""
     fractions = fractions_of(recipe.corpus)
     rules = frozenset(rule.rule for rule in recipe.rules)
     is_bilingual = recipe.task == "translate"

@@ -43,15 +43,9 @@ _Row = tuple[Any, ...]
 
 @dataclass
 class Select:
-    """Job of the first pass: writes the candidates of a piece unless they exist already. What a job
-    loads lazily, as a language model, each process loads for itself.
-
-    Args:
-        recipe: rules and task.
-        inputs: the inputs to which the pieces belong.
-        folder: receives the chunks.
-        is_strict: whether an unreadable record is an error.
-    """
+    """Job of the first pass: writes the candidates of a piece to `folder`, unless they exist
+    already. What a job loads lazily, as a language model, each process loads for itself. When
+    strict, an unreadable record is an error."""
 
     recipe: Recipe
     inputs: list[Input]

@@ -25,14 +25,8 @@ LONGEST_COUNTED = 512
 
 @dataclass(frozen=True)
 class Candidates:
-    """Chunk of a piece, with split and verdict of each row.
-
-    Attributes:
-        number: number of the piece.
-        path: file of its candidates.
-        parts: uint8 `(rows,)`, indices into SPLITS.
-        verdicts: uint8 `(rows,)`, indices into `VERDICTS`.
-    """
+    """Number of a piece and its file of candidates, with split and verdict of each row as indices
+    into `SPLITS` and `VERDICTS`, uint8 `(rows,)`."""
 
     number: int
     path: Path
@@ -42,14 +36,8 @@ class Candidates:
 
 @dataclass
 class Tokenise:
-    """Job of the third pass: writes the rows of a piece unless they exist already.
-
-    Args:
-        recipe: limits and tokenizer.
-        inputs: the inputs to which the pieces belong.
-        tokenizer_files: contents of the tokenizers, source first.
-        folder: receives the chunks.
-    """
+    """Job of the third pass: writes the rows of a piece to `folder` unless they exist already.
+    `tokenizer_files` are the contents of the tokenizers, source first."""
 
     recipe: Recipe
     inputs: list[Input]

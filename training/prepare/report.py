@@ -71,12 +71,7 @@ def _first(samples: list[Sample]) -> list[Sample]:
 
 def count_all(inputs: list[Input], chunks: Iterable[Path]) -> dict[str, Any]:
     """Sums the statistics of chunks of candidates and of rows; returns JSON values. A source's
-    `kept` counts each example once, whatever its `repeat`.
-
-    Args:
-        inputs: the sources of the recipe.
-        chunks: files of the chunks.
-    """
+    `kept` counts each example once, whatever its `repeat`."""
     tallies = [Tally() for _ in inputs]
     counts: dict[tuple[str, str, str], Int64] = {}
     for path in chunks:
