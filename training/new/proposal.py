@@ -99,35 +99,30 @@ class Proposal:
 
 def propose(found: Survey) -> Proposal:
     """Returns settings that suit the result of a survey."""
-    limits = _limits_of(found)
-    if found.task == "reply":
-        if _is_list_of_answers(found):
-            return Proposal(
-                "It learns these answers by heart, and says where it does not know.",
-                corpus={"dev_fraction": 0, "test_fraction": 0, **limits},
-                tokenizer={"vocab_size": _vocab_size(found, 2000), "lowercase_source": True},
-                search={"max_tokens": limits["max_target_tokens"], **_fallback(found)},
-            )
-        if found.languages[:1] == ("en",) and found.examples < MAX_FINE_TUNED:
-            return Proposal(
-                "It starts from a model that knows everyday English already.",
-                start_from=str(ENGLISH_BASE),
-                fit={"batch_tokens": 1024, "epochs": 3, "learning_rate": 0.0003},
-                search=_search_of(found.task, limits["max_target_tokens"]),
-            )
-    translator = _translator_of(found)
-    if translator and found.examples < MAX_FINE_TUNED:
+    limits, is_reply = _limits_of(found), found.task == "reply"
+    if is_reply and _is_list_of_answers(found):
+        return Proposal(
+            "It learns these answers by heart, and says where it does not know.",
+            corpus={"dev_fraction": 0, "test_fraction": 0, **limits},
+            tokenizer={"vocab_size": _vocab_size(found, 2000), "lowercase_source": True},
+            search={"max_tokens": limits["max_target_tokens"], **_fallback(found)},
+        )
+    search, is_small = _search_of(found.task, limits), found.examples < MAX_FINE_TUNED
+    if is_reply and is_small and found.languages[:1] == ("en",):
+        return Proposal(
+            "It starts from a model that knows everyday English already.",
+            start_from=str(ENGLISH_BASE),
+            fit={"batch_tokens": 1024, "epochs": 3, "learning_rate": 0.0003},
+            search=search,
+        )
+    if is_small and (translator := _translator_of(found)):
+        rates = {"batch_tokens": 1024, "epochs": 10, "learning_rate": 0.0015}
         return Proposal(
             "It starts from a model that translates everyday sentences already.",
             start_from=translator,
             corpus=limits,
-            fit={
-                "batch_tokens": 1024,
-                "epochs": 10,
-                "learning_rate": 0.0015,
-                **_regularisation_of(found),
-            },
-            search=_search_of(found.task, limits["max_target_tokens"]),
+            fit=rates | _regularisation_of(found),
+            search=search,
         )
     size = next(size for size in SIZES if found.examples < size.examples)
     return _from_scratch(found, size, limits)
@@ -160,7 +155,7 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
             "learning_rate": size.learning_rate,
             **_regularisation_of(found),
         },
-        search=_search_of(found.task, limits["max_target_tokens"]),
+        search=_search_of(found.task, limits),
     )
 
 
@@ -194,10 +189,10 @@ def _fallback(found: Survey) -> dict[str, str]:
     return {"fallback_reply": reply} if reply else {}
 
 
-def _search_of(task: Task, most_tokens: int) -> dict[str, Any]:
+def _search_of(task: Task, limits: dict[str, int]) -> dict[str, Any]:
     if task == "reply":
         return {"no_repeat_ngram": 3, "max_tokens": 32}
-    return {"beam_size": 4, "length_penalty": 1.0, "max_tokens": most_tokens}
+    return {"beam_size": 4, "length_penalty": 1.0, "max_tokens": limits["max_target_tokens"]}
 
 
 def _is_list_of_answers(found: Survey) -> bool:
@@ -211,11 +206,10 @@ def _is_list_of_answers(found: Survey) -> bool:
 
 def _limits_of(found: Survey) -> dict[str, int]:
     """Returns token limits that few examples exceed."""
-    sides = {
-        "max_source_tokens": [example.source[-1] for example in found.sample],
-        "max_target_tokens": [example.target for example in found.sample],
+    return {
+        "max_source_tokens": _limit_of([example.source[-1] for example in found.sample]),
+        "max_target_tokens": _limit_of([example.target for example in found.sample]),
     }
-    return {name: _limit_of(texts) for name, texts in sides.items()}
 
 
 def _limit_of(texts: list[str]) -> int:

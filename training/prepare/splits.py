@@ -9,6 +9,7 @@ examples are held out.
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -54,7 +55,7 @@ def place_of(group: str) -> int:
 def least_sizes(examples: int, fractions: Fractions, times: int = 1) -> Sizes:
     """Returns the minimum sizes of dev and test for a meaningful score, times `times`; 0 if the
     fraction is 0."""
-    least = times * min(MIN_EXAMPLES, -int(-examples * MIN_SPLIT_SHARE // 1))
+    least = times * min(MIN_EXAMPLES, math.ceil(examples * MIN_SPLIT_SHARE))
     return Sizes(*(least if fraction else 0 for fraction in fractions))
 
 
