@@ -38,7 +38,7 @@ from typing import Any
 
 import numpy as np
 
-from training.prepare.parallel import available_cores
+from model.engine.cores import usable_cores
 from training.recipe import data_folder, read_recipe
 
 RECIPE = """
@@ -74,7 +74,7 @@ def main() -> None:
     """Makes the corpus, measures and prints one table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lines", type=int, default=300_000)
-    parser.add_argument("--workers", type=int, default=available_cores())
+    parser.add_argument("--workers", type=int, default=usable_cores())
     parser.add_argument("--peer", default=sys.executable, help="a Python that has OpusFilter")
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--folder", type=Path, help="instead of a temporary one; is kept")

@@ -21,14 +21,14 @@ import time
 from pathlib import Path
 
 from benchmarks.prepare import write_corpus
-from training.prepare.parallel import available_cores
+from model.engine.cores import usable_cores
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=12)
-    parser.add_argument("--workers", type=int, default=available_cores())
+    parser.add_argument("--workers", type=int, default=usable_cores())
     chosen = parser.parse_args()
     draw = random.Random(0)
     with tempfile.TemporaryDirectory() as temporary:

@@ -24,11 +24,6 @@ Result = TypeVar("Result")
 _job: Callable[[Any], Any]
 
 
-def available_cores() -> int:
-    """Returns the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run_all(job: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
     """Yields the result of `job` for each task, in order.
 

@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from model.engine.cores import usable_cores
 from model.errors import TokenizerError
 from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE, write_durably
 from model.tokenizer import Tokenizer, normalise_source, normalise_target
@@ -38,7 +39,7 @@ from training.prepare.cluster import Cluster
 from training.prepare.drawing import Chunk, DrawnSplits, draw_splits, wants_dev
 from training.prepare.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
 from training.prepare.page import render_page
-from training.prepare.parallel import available_cores, run_all
+from training.prepare.parallel import run_all
 from training.prepare.pass1_select import Select, cleaner_of
 from training.prepare.pass2_deduplicate import KEPT, VERDICTS
 from training.prepare.pass3_tokenise import Candidates, Tokenise
@@ -117,7 +118,7 @@ def prepare(
             if not (strict and prepared.report["faults"]):
                 return prepared
     if workers is None:
-        workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else available_cores()
+        workers = 1 if total_bytes(inputs) < SMALL_CORPUS_BYTES else usable_cores()
     run_jobs = cluster.run_all if cluster else partial(run_all, workers=workers)
     folder = path.with_name("data.partial").absolute()  # a cluster uses other folders
     _check_own(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PATIENCE_SECONDS
-from training.prepare.parallel import available_cores
 from training.prepare.prepare import prepare
 from training.recipe import read_recipe
 
@@ -144,7 +142,3 @@ def test_processes_end_with_a_parent_that_is_killed(corpus: Path) -> None:
     path = recipe_in(corpus, "orphans")
     killed = run_killed("read", ["prepare", str(path), "--workers", "2"])
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-
-
-def test_cores_are_counted() -> None:
-    assert 1 <= available_cores() <= (os.cpu_count() or 1)
