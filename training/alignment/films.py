@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -47,12 +48,12 @@ class Pair:
     @property
     def source_text(self) -> str:
         """Returns the source's text, on one line."""
-        return text_of(self.source)
+        return _text_of(self.source)
 
     @property
     def target_text(self) -> str:
         """Returns the target's text, on one line."""
-        return text_of(self.target)
+        return _text_of(self.target)
 
 
 def align(source: Sequence[Cue], target: Sequence[Cue], timing: Timing) -> list[Pair]:
@@ -89,12 +90,8 @@ def timed_texts(segments: Sequence[Segment], side: Side) -> list[TimedText]:
     ]
 
 
-def text_of(segments: Sequence[Segment]) -> str:
-    """Returns the text of segments, at least one, on one line."""
-    text = segments[0].text
-    for segment in segments[1:]:
-        text = join_texts(text, segment.text)
-    return text
+def _text_of(segments: Sequence[Segment]) -> str:
+    return reduce(join_texts, (segment.text for segment in segments))
 
 
 def _find_groups(

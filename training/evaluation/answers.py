@@ -18,8 +18,6 @@ from training.prepare.shards import Shard, evenly_spaced
 FOLDER = "evaluation"
 SUFFIX = ".txt"
 
-Turns = Sequence[str]
-
 
 @dataclass(frozen=True)
 class TestSet:
@@ -97,7 +95,9 @@ def searches_of(own: SearchOptions) -> list[SearchOptions]:
     return [greedy] if own == greedy else [greedy, own]
 
 
-def answer(generator: Generator, sources: Sequence[Turns], options: SearchOptions) -> Answers:
+def answer(
+    generator: Generator, sources: Sequence[Sequence[str]], options: SearchOptions
+) -> Answers:
     """Answers each source with one search; a source without text gets an empty answer."""
     answerable = [i for i, turns in enumerate(sources) if normalise(turns[-1])]
     found = generator.generate([sources[i] for i in answerable], options)
