@@ -88,6 +88,7 @@ def notes_of(report: dict[str, Any], recipe: Recipe) -> list[Note]:
     """Lists the problems to know or to solve before `fit`, the most serious first."""
     return [
         *_about_unknown_tokens(report, recipe),
+        *_about_languages(report, recipe),
         *_about_parts(report, recipe),
         *_about_losses(report),
     ]
@@ -199,6 +200,14 @@ def _about_unknown_tokens(report: dict[str, Any], recipe: Recipe) -> list[Note]:
         else "Raise tokenizer.vocab_size, so that there is a piece for every character."
     )
     return [Note(f"{share:.0f}% of the {side} tokens are unknown. {remedy}", "vocabulary")]
+
+
+def _about_languages(report: dict[str, Any], recipe: Recipe) -> list[Note]:
+    inactive = report["inactive_rules"]
+    if not (inactive and recipe.languages):
+        return []
+    rules, reason = " and ".join(f"`{name}`" for name in inactive), next(iter(inactive.values()))
+    return [Note(f"`languages`: {reason}, so no text is checked by {rules}.")]
 
 
 def _about_losses(report: dict[str, Any]) -> list[Note]:

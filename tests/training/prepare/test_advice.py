@@ -31,12 +31,24 @@ def report_of(
         "tokens": {"train": {side: {"unknown_percent": 0.1} for side in ("source", "target")}},
         "sources": [{"kept": kept, "fault_samples": []}],
         "drawn": {"how": how, "groups": 1},
+        "inactive_rules": {},
     }
     return report | changes
 
 
 def test_a_large_clean_corpus_needs_no_note() -> None:
     assert notes_of(report_of(), recipe_of()) == []
+
+
+def test_a_language_code_that_nobody_knows_is_named() -> None:
+    inactive = {"language": "'jp' is not a known language", "script": "'jp' is not ..."}
+    recipe = recipe_of().model_copy(update={"languages": ("en", "jp")})
+    [note] = notes_of(report_of(inactive_rules=inactive), recipe)
+    assert note.text == (
+        "`languages`: 'jp' is not a known language, so no text is checked by `language` and "
+        "`script`."
+    )
+    assert notes_of(report_of(inactive_rules=inactive), recipe_of()) == []  # names no languages
 
 
 def test_a_small_part_is_named_with_its_size() -> None:
