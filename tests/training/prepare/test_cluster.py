@@ -205,10 +205,8 @@ def test_an_interrupted_run_goes_on_and_tells_what_each_node_read(
     command = ["prepare", str(path), "--executor", "ray", "--address", nodes.address]
     options: Any = {"capture_output": True, "text": True, "timeout": PATIENCE_SECONDS}
     stopped = subprocess.run([sys.executable, "-c", INTERRUPTED, *command], **options)
-    assert (stopped.returncode, stopped.stderr) == (
-        130,
-        "stopped; the same command resumes from here\n",
-    )
+    *_, last = stopped.stderr.splitlines()  # Ray may log that a task was cancelled
+    assert (stopped.returncode, last) == (130, "stopped; the same command resumes from here")
     ended = subprocess.run([sys.executable, "-m", "training", *command], **options)
     assert (ended.returncode, ended.stderr) == (0, "")
     [line] = [line for line in ended.stdout.splitlines() if line.startswith("read, pieces")]
