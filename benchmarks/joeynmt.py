@@ -320,6 +320,21 @@ class Toolkit(ABC):
             process.wait()
         return marks
 
+    def _write_config(self, path: Path, template: str, **own: object) -> Path:
+        """Writes a configuration: a template with what both toolkits share, and the `own`."""
+        text = template.format(
+            name=self.folder.name,
+            folder=self.folder,
+            source=self.corpus.source,
+            target=self.corpus.target,
+            beam_size=BEAM_SIZE,
+            batch_tokens=BATCH_TOKENS,
+            max_tokens=MAX_TOKENS,
+            **own,
+        )
+        path.write_text(text, "utf-8")
+        return path
+
     def lines(self, part: str, side: str) -> list[str]:
         """Returns the lines of a side of a part."""
         return (self.folder / f"{part}.{side}").read_text("utf-8").splitlines()
@@ -377,22 +392,14 @@ class Ours(Toolkit):
 
     def _recipe(self, folder: Path) -> Path:
         """Writes the recipe of a run in `folder`."""
-        text = OUR_RECIPE.format(
-            name=self.folder.name,
+        return self._write_config(
+            folder / "recipe.toml",
+            OUR_RECIPE,
             output=folder / "run",
             network=OUR_NETWORKS[self._network],
             schedule=OUR_SCHEDULES[self._network],
-            beam_size=BEAM_SIZE,
-            batch_tokens=BATCH_TOKENS,
-            max_tokens=MAX_TOKENS,
             dropout=self.corpus.dropout,
-            source=self.corpus.source,
-            target=self.corpus.target,
-            folder=self.folder,
         )
-        path = folder / "recipe.toml"
-        path.write_text(text, "utf-8")
-        return path
 
     def _run(self, command: str, recipe: Path) -> None:
         subprocess.run([sys.executable, "-m", "seq2seq", command, str(recipe)], check=True)
@@ -439,23 +446,15 @@ class Theirs(Toolkit):
 
     def _config(self, model: Path) -> Path:
         """Writes the configuration of a model in the folder `model`."""
-        text = THEIR_CONFIG.format(
-            name=self.folder.name,
+        return self._write_config(
+            self.folder / f"{model.name}.yaml",
+            THEIR_CONFIG,
             output=model,
             pieces=self.pieces(),
             vocabulary=self.folder / "vocabulary.txt",
             network=THEIR_NETWORKS[self._network].replace("DROPOUT", str(self.corpus.dropout)),
             schedule=THEIR_SCHEDULES[self._network],
-            beam_size=BEAM_SIZE,
-            batch_tokens=BATCH_TOKENS,
-            max_tokens=MAX_TOKENS,
-            source=self.corpus.source,
-            target=self.corpus.target,
-            folder=self.folder,
         )
-        path = self.folder / f"{model.name}.yaml"
-        path.write_text(text, "utf-8")
-        return path
 
 
 if __name__ == "__main__":

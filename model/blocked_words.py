@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -11,8 +11,9 @@ from model.config import SearchOptions
 from model.text.scripts import is_unspaced
 from model.tokenizer import EOS_ID, Tokenizer, normalise_target
 
-#: Most sequences of pieces that are blocked for a word within other text.
-MAX_SEQUENCES = 4000
+#: Most sequences of pieces that are blocked for a word within other text, and most beginnings of
+#: such sequences that are continued: a long word has more segmentations than can be listed.
+MAX_SEQUENCES, MAX_BEGINNINGS = 4000, 1000
 
 
 def blocked_sequences(
@@ -71,10 +72,15 @@ def _sequences_with(word: str, texts: Mapping[int, str]) -> Iterator[list[int]]:
             continue
         sizes = range(1, min(len(word), len(text) + 1))
         begun += (([token], word[size:]) for size in sizes if text.endswith(word[:size]))
-    inner = [(token, text) for token, text in texts.items() if text[0] in word]
-    while begun:
+    following = defaultdict[str, list[tuple[int, str]]](list)
+    for token, text in texts.items():
+        if text[0] in word:
+            following[text[0]].append((token, text))
+    for _ in range(MAX_BEGINNINGS):
+        if not begun:
+            return
         tokens, rest = begun.popleft()
-        for token, text in inner:
+        for token, text in following[rest[0]]:
             if text.startswith(rest):
                 yield [*tokens, token]
             elif rest.startswith(text):

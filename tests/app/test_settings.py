@@ -6,6 +6,13 @@ from app.settings import Settings, read_settings, settings_table
 from model.errors import ConfigError
 
 
+def faults() -> list[str]:
+    """Reads wrong settings; returns the lines of the error."""
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    return str(caught.value).splitlines()
+
+
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQ2SEQ_PORT", "9000")
     assert read_settings().port == 9000
@@ -19,9 +26,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 def test_every_wrong_variable_is_named_with_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQ2SEQ_PORT", "abc")
     monkeypatch.setenv("SEQ2SEQ_REQUEST_TIMEOUT_SECONDS", "inf")
-    with pytest.raises(ConfigError) as caught:
-        read_settings()
-    port, timeout = str(caught.value).splitlines()
+    port, timeout = faults()
     assert port.startswith("SEQ2SEQ_PORT: ") and port.endswith("Received: 'abc'")
     assert timeout.startswith("SEQ2SEQ_REQUEST_TIMEOUT_SECONDS: ")
 
@@ -31,9 +36,7 @@ def test_unknown_and_invalid_variables_are_reported_together(
 ) -> None:
     monkeypatch.setenv("SEQ2SEQ_PROT", "9000")
     monkeypatch.setenv("SEQ2SEQ_MAX_ROWS", "many")
-    with pytest.raises(ConfigError) as caught:
-        read_settings()
-    unknown, invalid = str(caught.value).splitlines()
+    unknown, invalid = faults()
     assert unknown.startswith("SEQ2SEQ_PROT: ") and invalid.startswith("SEQ2SEQ_MAX_ROWS: ")
 
 

@@ -83,8 +83,13 @@ def read_batches(
 def shape_of_batch(
     source_lengths: Int32, target_lengths: Int32, batch_tokens: int, shapes: Shapes = UNPLANNED
 ) -> tuple[int, int, int]:
-    """Returns rows, source length and target length of a batch of examples, whose lengths include
-    the end of sentence."""
+    """Returns rows, source length and target length of a batch of examples.
+
+    Args:
+        source_lengths, target_lengths: with the end of sentence, `(examples,)`.
+        batch_tokens: target tokens of a batch, padding included.
+        shapes: those to choose from.
+    """
     padded = shapes.pad(source_lengths, target_lengths)
     source_len, target_len = (int(lengths.max()) for lengths in padded)
     return max(len(source_lengths), shapes.rows(target_len, batch_tokens)), source_len, target_len

@@ -42,7 +42,14 @@ class TokenScore:
 
 
 class Scorer:
-    """Scorer of shards with the current weights of a network, a `TokenSeq2Seq` on `devices`."""
+    """Scorer of shards with the current weights of a network.
+
+    Args:
+        network: a `TokenSeq2Seq`.
+        batch_tokens: target tokens of a batch, padding included.
+        shapes: shapes of batches.
+        devices: devices that hold the network.
+    """
 
     def __init__(
         self,
