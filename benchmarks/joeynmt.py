@@ -155,7 +155,7 @@ testing: {{beam_size: {beam_size}, beam_alpha: 1.0, batch_size: 2048, batch_type
 training: {{optimizer: adam, adam_betas: [0.9, 0.998], normalization: tokens, clip_grad_norm: 1.0,
   label_smoothing: 0.1, loss: crossentropy, batch_size: {batch_tokens}, batch_type: token,
   early_stopping_metric: loss, epochs: 1000, validation_freq: 300, logging_freq: 10,
-  shuffle: true, keep_best_ckpts: 2, {schedule}}}
+  shuffle: true, keep_best_ckpts: 2, learning_rate_min: 1.0e-8, {schedule}}}
 model:
   initializer: xavier_uniform
   embed_initializer: xavier_uniform

@@ -26,11 +26,7 @@ class TokenCrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        log_total = ops.logsumexp(y_pred, axis=-1)
-        labels = ops.expand_dims(ops.cast(y_true, "int32"), -1)
-        label_logits = ops.squeeze(ops.take_along_axis(y_pred, labels, axis=-1), -1)
-        if not self.label_smoothing:
-            return log_total - label_logits
-        mean_logits = ops.mean(y_pred, axis=-1)
-        smoothing = self.label_smoothing
-        return log_total - (1.0 - smoothing) * label_logits - smoothing * mean_logits
+        smoothing, vocab_size = self.label_smoothing, y_pred.shape[-1]
+        certain = ops.one_hot(ops.cast(y_true, "int32"), vocab_size)
+        smoothed = (1.0 - smoothing) * certain + smoothing / vocab_size
+        return ops.categorical_crossentropy(smoothed, y_pred, from_logits=True)
