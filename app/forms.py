@@ -7,11 +7,12 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
-from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from app.errors import InvalidField
 from app.routing import is_json, refusal_of
@@ -57,23 +58,39 @@ async def read_fields(request: Request) -> Fields:
     if is_json(kind):
         return fields | await _json_fields(request)
     if kind == "multipart/form-data":
-        parser = _InMemory(
-            request.headers, request.stream(), max_files=MAX_FILES, max_fields=MAX_FIELDS
-        )
-        try:
-            form = await parser.parse()
-        except (MultiPartException, KeyError, UnicodeDecodeError) as error:
-            reason = getattr(error, "message", "no boundary, or not UTF-8")
-            raise InvalidField("body", f"is not multipart/form-data ({reason})") from None
-    else:
-        if (await request.body()).lstrip().startswith(b"{"):  # as `curl -d` without a header
-            raise InvalidField("body", "is JSON; send it with 'Content-Type: application/json'")
-        form = await FormParser(request.headers, request.stream()).parse()
+        return fields | await _multipart_fields(request)
+    return fields | _urlencoded_fields(await request.body())
+
+
+async def _multipart_fields(request: Request) -> Fields:
+    parser = _InMemory(
+        request.headers, request.stream(), max_files=MAX_FILES, max_fields=MAX_FIELDS
+    )
     try:
-        items = [(name, await _value(value)) for name, value in form.multi_items()]
+        form = await parser.parse()
+    except (MultiPartException, KeyError, UnicodeDecodeError) as error:
+        reason = getattr(error, "message", "no boundary, or not UTF-8")
+        raise InvalidField("body", f"is not multipart/form-data ({reason})") from None
+    try:
+        return _merge([(name, await _value(value)) for name, value in form.multi_items()])
     finally:
         await form.close()
-    return fields | _merge(items)
+
+
+def _urlencoded_fields(body: bytes) -> Fields:
+    """Returns the fields of a form. `curl -d` sends characters beyond ASCII without encoding them,
+    for which Starlette's parser assumes Latin-1."""
+    if body.lstrip().startswith(b"{"):  # as `curl -d` without a header
+        raise InvalidField("body", "is JSON; send it with 'Content-Type: application/json'")
+    try:
+        items = parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
+        )
+    except UnicodeDecodeError:
+        raise InvalidField("body", "is not a form in UTF-8") from None
+    except ValueError:
+        raise InvalidField("body", f"must have at most {MAX_FIELDS} fields") from None
+    return _merge(items)
 
 
 async def _value(value: str | UploadFile) -> str | File:

@@ -85,6 +85,15 @@ def test_the_language_is_detected(client: httpx.Client) -> None:
     assert answer["detectedLanguage"] == {"confidence": 100.0, "language": "en"}
     german = "Ich weiß nicht, was soll es bedeuten"
     both = client.post("/translate", json={**body, "q": ["go home now", german]}).json()
+@pytest.mark.parametrize("text", ["Ich weiß nicht, was", "Ich+wei%C3%9F+nicht%2C+was"])
+def test_a_form_is_utf8_whether_or_not_it_is_percent_encoded(
+    client: httpx.Client, text: str
+) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = client.post("/translate", content=f"q={text}&target=de", headers=form)
+    assert answer.json()["translatedText"] == "Ich weiß nicht, was"  # it is in German
+
+
     assert both["translatedText"] == ["geh Haus jetzt", german]
     assert [each["language"] for each in both["detectedLanguage"]] == ["en", "de"]
     found = client.post("/detect", data={"q": "Ich weiß nicht, was soll es bedeuten"}).json()
@@ -130,6 +139,9 @@ def test_a_body_that_is_none_is_refused(client: httpx.Client, body: bytes, kind:
     assert answer.status_code == 400 and isinstance(answer.json()["error"], str)
 
 
+        (b"q=a&" * 1500 + b"target=de", "application/x-www-form-urlencoded"),
+        (b"q=f\xfcr&target=de", "application/x-www-form-urlencoded"),
+        (b"q=f%FCr&target=de", "application/x-www-form-urlencoded"),
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
 def test_json_without_its_content_type_is_told(client: httpx.Client, kind: str) -> None:
     body = b' {"q": "two dogs", "target": "de"}'
