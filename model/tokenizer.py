@@ -209,6 +209,12 @@ class IncrementalDetokenizer:
     """Decoder of target ids that arrive in parts, for streaming.
 
     The first bytes of a character made of several pieces are held back until it is complete.
+    def target_bytes(self, token: int) -> bytes:
+        """Returns the bytes of one target id, with its leading space. A character that is no piece
+        is made of byte pieces such as `<0xF0>`."""
+        text = self.target_token(token)
+        return bytes.fromhex(text[3:5]) if self._target.is_byte(int(token)) else text.encode()
+
 
     Args:
         tokenizer: tokenizer of these ids.

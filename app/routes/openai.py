@@ -7,6 +7,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -233,6 +234,16 @@ class _ResponseFormat(ABC):
     @abstractmethod
     def _logprobs(self, scores: Sequence[TokenLogprob]) -> BaseModel: ...
 
+    def _text_of(self, token: int, place: int) -> str:
+        """Returns the text of a token at a place in a reply, which begins without a space."""
+        text = self._tokenizer.target_token(token)
+        return text if place else text.removeprefix(" ")
+
+    def _bytes_of(self, token: int, place: int) -> bytes:
+        """Returns the bytes of a token at a place in a reply."""
+        data = self._tokenizer.target_bytes(token)
+        return data if place else data.removeprefix(b" ")
+
     def _rest(self, part: _Part) -> dict[str, Any]:
         """Returns the fields of a choice besides its text, including its end, if it has ended."""
         names = ("finish_reason", "confidence", "is_fallback")
@@ -260,19 +271,22 @@ class _ChatFormat(_ResponseFormat):
         return ChunkChoice(delta=delta, **self._rest(part))
 
     def _logprobs(self, scores: Sequence[TokenLogprob]) -> ChatLogprobs:
-        to_text = self._tokenizer.target_token
         return ChatLogprobs(
             content=[
                 ContentLogprob(
-                    **_token(to_text(score.token), score.logprob),
+                    **self._token(score.token, score.logprob, place),
                     top_logprobs=[
-                        TopLogprob(**_token(to_text(token), logprob))
+                        TopLogprob(**self._token(token, logprob, place))
                         for token, logprob in score.likeliest
                     ],
                 )
-                for score in scores
+                for place, score in enumerate(scores)
             ]
         )
+
+    def _token(self, token: int, logprob: float, place: int) -> dict[str, Any]:
+        data = self._bytes_of(token, place)
+        return {"token": self._text_of(token, place), "logprob": logprob, "bytes": list(data)}
 
 
 class _TextFormat(_ResponseFormat):
@@ -286,20 +300,17 @@ class _TextFormat(_ResponseFormat):
     _chunk = _whole
 
     def _logprobs(self, scores: Sequence[TokenLogprob]) -> TextLogprobs:
-        tokens = [self._tokenizer.target_token(score.token) for score in scores]
+        data = [self._bytes_of(score.token, place) for place, score in enumerate(scores)]
+        starts = accumulate(data[:-1], initial=b"")
         return TextLogprobs(
-            tokens=tokens,
+            tokens=[self._text_of(score.token, place) for place, score in enumerate(scores)],
             token_logprobs=[score.logprob for score in scores],
             top_logprobs=[
-                {self._tokenizer.target_token(token): logprob for token, logprob in score.likeliest}
-                for score in scores
+                {self._text_of(token, place): logprob for token, logprob in score.likeliest}
+                for place, score in enumerate(scores)
             ],
-            text_offset=[sum(map(len, tokens[:index])) for index in range(len(tokens))],
+            text_offset=[len(start.decode(errors="ignore")) for start in starts][: len(data)],
         )
-
-
-def _token(text: str, logprob: float) -> dict[str, Any]:
-    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
 
 
 def _model(config: ModelConfig, created: int) -> Model:

@@ -106,7 +106,9 @@ def test_a_growing_text_is_never_taken_back(data: st.DataObject, tokenizer_model
     assert told + text.finish(tokenizer.target_text(ids)) == tokenizer.target_text(ids)
 
 
-def test_a_character_of_several_pieces_comes_whole() -> None:
+@pytest.fixture(scope="module")
+def byte_tokenizer() -> Tokenizer:
+    """A tokenizer that writes characters beyond its vocabulary as bytes."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["hello there"]),
@@ -121,13 +123,22 @@ def test_a_character_of_several_pieces_comes_whole() -> None:
         control_symbols=["<sep>"],
         minloglevel=2,
     )
-    tokenizer = Tokenizer(TextConfig(), model.getvalue())
-    ids = tokenizer.target_ids("hello \u4f60 t")
-    text = IncrementalDetokenizer(tokenizer)
+    return Tokenizer(TextConfig(), model.getvalue())
+
+
+def test_a_character_of_several_pieces_comes_whole(byte_tokenizer: Tokenizer) -> None:
+    ids = byte_tokenizer.target_ids("hello \u4f60 t")
+    text = IncrementalDetokenizer(byte_tokenizer)
     told = [text.add([each]) for each in ids]
     assert "".join(told) == "hello \u4f60 t"
     assert not any("\N{REPLACEMENT CHARACTER}" in each for each in told)
     assert told.count("\u4f60") == 1
+
+
+def test_the_bytes_of_a_target_join_to_its_text(byte_tokenizer: Tokenizer) -> None:
+    text = "hello \u4f60 t\N{GRINNING FACE}"
+    ids = byte_tokenizer.target_ids(text)
+    assert b"".join(map(byte_tokenizer.target_bytes, ids)).decode() == f" {text}"
 
 
 def test_the_tokens_of_a_target_join_to_its_text(tokenizer_model: bytes) -> None:

@@ -199,8 +199,8 @@ def test_the_logprobs_of_tokens_are_those_of_the_network(
     done = ai.chat.completions.create(model="tiny", messages=HELLO, logprobs=True, top_logprobs=3)
     assert done.choices[0].logprobs is not None
     content = done.choices[0].logprobs.content or []
-    assert "".join(each.token for each in content).strip() == REPLY
-    assert bytes(b for each in content for b in each.bytes or []).decode().strip() == REPLY
+    assert "".join(each.token for each in content) == REPLY
+    assert bytes(b for each in content for b in each.bytes or []).decode() == REPLY
     for each in content:
         assert each.logprob == pytest.approx(math.log(0.9), abs=1e-5)
         assert len(each.top_logprobs) == 3
@@ -273,7 +273,7 @@ def test_a_stream_with_logprobs_has_those_of_its_text(ai: openai.OpenAI) -> None
         chunks = list(stream)
     scores = [chunk.choices[0].logprobs for chunk in chunks]
     tokens = [each.token for score in scores if score for each in score.content or []]
-    assert "".join(tokens).strip() == "".join(deltas_of(chunks)) == REPLY
+    assert "".join(tokens) == "".join(deltas_of(chunks)) == REPLY
 
 
 def test_a_stream_ends_at_a_stop_sequence(ai: openai.OpenAI) -> None:
@@ -360,7 +360,7 @@ def test_a_prompt_is_streamed(ai: openai.OpenAI) -> None:
 def test_a_completion_has_logprobs(ai: openai.OpenAI) -> None:
     scores = ai.completions.create(model="tiny", prompt="hello", logprobs=2).choices[0].logprobs
     assert scores is not None and scores.tokens and scores.token_logprobs and scores.text_offset
-    assert "".join(scores.tokens).strip() == REPLY
+    assert "".join(scores.tokens) == REPLY
     np.testing.assert_allclose(scores.token_logprobs, math.log(0.9), atol=1e-5)
     ends = np.cumsum([0, *map(len, scores.tokens)])[:-1]
     assert scores.text_offset == ends.tolist()
