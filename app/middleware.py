@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 
 from starlette.requests import ClientDisconnect
@@ -57,8 +58,8 @@ class ErrorBoundary:
 
 
 class RequestLimits:
-    """Rejects requests whose head or body is too large, or whose length is ambiguous, and closes
-    their connection.
+    """Rejects requests whose head or body is too large, whose length is ambiguous, or whose body is
+    compressed, and closes their connection.
 
     FastAPI has a limit for bodies, but answers in plain text, not in the format of our other
     errors.
@@ -78,34 +79,31 @@ class RequestLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared, is_chunked, head_bytes = b"", False, len(scope.get("raw_path") or b"")
-        for name, value in scope["headers"]:
-            head_bytes += len(name) + len(value)
-            if name == b"content-length":
-                declared = value
-            elif name == b"transfer-encoding":
-                is_chunked = True
+        fields = dict(scope["headers"])
         most = self._max_body_bytes
         if route_path(scope) in FILE_PATHS:
             most = self._max_file_bytes
-        if fault := self._fault(scope, head_bytes, declared, is_chunked, most):
+        if fault := self._fault(scope, fields, most):
             refusal = to_response(replace(fault, headers=_CLOSE), scope)
             await refusal(scope, receive, send)
-        elif declared and not is_chunked:  # the server passes on no more than was declared
+        elif b"content-length" in fields:  # the server passes on no more than was declared
             await self._app(scope, receive, send)
         else:
             await self._app(scope, self._counted(receive, most), send)
 
-    def _fault(
-        self, scope: Scope, head_bytes: int, declared: bytes, is_chunked: bool, most: int
-    ) -> Fault | None:
+    def _fault(self, scope: Scope, fields: Mapping[bytes, bytes], most: int) -> Fault | None:
+        head_bytes = len(scope.get("raw_path") or b"")
+        head_bytes += sum(len(name) + len(value) for name, value in scope["headers"])
         if head_bytes > MAX_HEAD_BYTES or len(scope["headers"]) > MAX_HEADERS:
             return head_too_large()
-        if declared and is_chunked:
+        declared = fields.get(b"content-length")
+        if declared is not None and b"transfer-encoding" in fields:
             reason = "has both Content-Length and Transfer-Encoding"
             return Fault(400, "bad_request", f"the request {reason}")
-        if declared.isdigit() and int(declared) > most:
+        if declared is not None and declared.isdigit() and int(declared) > most:
             return to_fault(BodyTooLarge(most))
+        if fields.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+            return Fault(415, "unsupported_media_type", "body: must not be compressed", "body")
         return None
 
     def _counted(self, receive: Receive, most: int) -> Receive:

@@ -76,6 +76,14 @@ def test_a_head_beyond_the_limits_is_refused_and_its_connection_closed(
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
+def test_a_compressed_body_is_refused_unread() -> None:
+    sent, chunks_read = send([b"x"], [(b"content-encoding", b"gzip")])
+    assert (sent[0]["status"], chunks_read) == (415, 0)
+    assert json.loads(sent[1]["body"])["error"]["code"] == "unsupported_media_type"
+    sent, _ = send([b"x"], [(b"content-encoding", b"identity")])
+    assert sent[0]["status"] == 200
+
+
 def test_a_body_without_a_size_is_read_no_further_than_the_limit() -> None:
     sent, chunks_read = send([b"x" * 60] * 50, [])
     assert sent[0]["status"] == 413
