@@ -8,6 +8,7 @@ pipelined requests.
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import httptools
@@ -35,9 +36,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     Attributes:
         request_seconds: timeout for the head and body of a request.
+        stalled_seconds: time without progress after which a connection is closed whose client does
+            not read.
     """
 
     request_seconds = 30.0
+    stalled_seconds = 60.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,6 +55,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; it measures progress better than we could
+            milliseconds = int(self.stalled_seconds * 1000)
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         self._update_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:

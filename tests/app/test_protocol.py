@@ -135,6 +135,24 @@ def test_a_request_that_does_not_come_is_given_up(
     assert status_of(talk(client, sent)) == 408
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="needs Linux")
+def test_a_client_that_does_not_read_is_given_up(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[Exception | None] = []
+    end = HttpProtocol.connection_lost
+
+    def connection_lost(protocol: HttpProtocol, error: Exception | None) -> None:
+        lost.append(error)
+        end(protocol, error)
+
+    monkeypatch.setattr(HttpProtocol, "stalled_seconds", 0.2)
+    monkeypatch.setattr(HttpProtocol, "connection_lost", connection_lost)
+    with connect(client) as connection:
+        connection.sendall(b"GET /static/swagger/swagger-ui-bundle.js HTTP/1.1\r\n\r\n" * 10)
+        wait_until(lambda: any(isinstance(error, TimeoutError) for error in lost))
+
+
 def test_requests_after_one_another_have_a_time_of_their_own(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
