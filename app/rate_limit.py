@@ -111,7 +111,9 @@ class RedisRateLimiter(RateLimiter):
                 socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
             )
         except ValueError as error:
-            raise ConfigError(f"redis_url: {error}. Write it as redis://HOST:6379/0.") from None
+            raise ConfigError(
+                f"SEQ2SEQ_REDIS_URL: {error}. Write it as redis://HOST:6379/0."
+            ) from None
         self._script = self._redis.register_script(_TAKE)
         self._retry_at = 0.0
 

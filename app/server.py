@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import math
 import os
 import signal
@@ -22,6 +23,8 @@ from app.decoding.registry import ModelRegistry
 from app.logs import log_config
 from app.protocol import HttpProtocol
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 #: Exit codes: cannot listen on the port; stopped by Ctrl-C while requests were open.
 CANNOT_LISTEN, INTERRUPTED = 1, 130
@@ -107,6 +110,8 @@ def serve(app: FastAPI, settings: Settings) -> int:
     try:
         with suppress(KeyboardInterrupt):
             server.run()
-    except SystemExit:  # uvicorn has printed why
+    except SystemExit:  # uvicorn has logged why
+        address = f"{settings.host}, port {settings.port}"
+        logger.error("cannot listen on %s: set SEQ2SEQ_HOST or SEQ2SEQ_PORT", address)
         return CANNOT_LISTEN
     return 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -22,12 +23,19 @@ ENV_PREFIX = "SEQ2SEQ_"
 #: Variables with this prefix that are no settings: the corpora of tests and benchmarks.
 _OTHER_VARIABLES = frozenset({"SEQ2SEQ_DATA"})
 
+#: An origin as browsers send it; those of extensions and apps have schemes of their own.
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s]+")
+
 
 class Settings(BaseSettings):
     """Settings of the server. Made by the caller of `create_app`, never at import."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        str_strip_whitespace=True,
     )
 
     model: Path = Field(
@@ -159,6 +167,16 @@ class Settings(BaseSettings):
         description="time limit for one step of a model process; a process that exceeds it is "
         "restarted",
     )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: str) -> str:
+        for origin in filter(None, map(str.strip, origins.split(","))):
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin: write https://example.org, without a path, or *"
+                )
+        return origins
 
     @model_validator(mode="after")
     def _check_beam_fits_rows(self) -> Self:

@@ -274,4 +274,5 @@ def test_a_port_in_use_stops_the_program(
     server: subprocess.Popen[str], exported_folder: Path
 ) -> None:
     settings = {"SEQ2SEQ_MODEL": str(exported_folder), "SEQ2SEQ_PORT": str(server.args)}
-    assert "address already in use" in refusal(settings)
+    told = refusal(settings)
+    assert "address already in use" in told and "SEQ2SEQ_PORT" in told

@@ -137,5 +137,5 @@ def test_without_redis_limits_are_kept_in_memory(caplog: pytest.LogCaptureFixtur
 
 @pytest.mark.parametrize("url", ["cache:6379", "http://cache:6379", "redis://cache:one/0"])
 def test_a_url_that_is_not_redis_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"redis_url: .* Write it as redis://HOST:6379/0"):
+    with pytest.raises(ConfigError, match=r"SEQ2SEQ_REDIS_URL: .* Write it as redis://HOST:6379/0"):
         RedisRateLimiter(RATE, url)

@@ -23,6 +23,26 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     assert read_settings().port == 8000
 
 
+def test_white_space_around_a_value_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQ2SEQ_HOST", " 0.0.0.0\r")  # from a file with Windows line ends
+    assert read_settings().host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("origins", ["*", "https://a.example, http://localhost:3000", "null", " "])
+def test_origins_are_accepted(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("SEQ2SEQ_CORS_ORIGINS", origins)
+    assert read_settings().cors_origins == origins.strip()
+
+
+@pytest.mark.parametrize("origin", ["https://a.example/", "a.example", "https://a.example/chat"])
+def test_an_origin_that_no_browser_sends_is_refused(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    monkeypatch.setenv("SEQ2SEQ_CORS_ORIGINS", f"https://b.example,{origin}")
+    [fault] = faults()
+    assert fault.startswith(f"SEQ2SEQ_CORS_ORIGINS: '{origin}' is no origin")
+
+
 def test_every_wrong_variable_is_named_with_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQ2SEQ_PORT", "abc")
     monkeypatch.setenv("SEQ2SEQ_REQUEST_TIMEOUT_SECONDS", "inf")
