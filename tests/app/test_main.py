@@ -111,10 +111,12 @@ def test_pages_of_other_origins_are_kept_out_unless_they_are_set(
     with serve(table_engine) as client:
         answer = client.post("/reply", json={"message": "hello"}, headers=origin)
         assert "access-control-allow-origin" not in answer.headers
+    openai_headers = {"Access-Control-Request-Headers": "authorization,x-stainless-os"}
     settings = Settings(cors_origins="https://b.example, https://a.example")
     with serve(table_engine, settings) as client:
         for answer in (
             client.options("/reply", headers=asks),
+            client.options("/reply", headers={**asks, **openai_headers}),
             client.post("/reply", json={"message": "hello"}, headers=origin),
             client.post("/reply", json={"message": " "}, headers=origin),
         ):
