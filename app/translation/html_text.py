@@ -13,10 +13,12 @@ from typing import Literal
 
 from app.translation.parts import Part, Tag
 
-#: Elements within a sentence; all others end a paragraph.
+_COMMENT = "!--"
+#: Elements within a sentence, and comments: React writes one between a text and a value. All other
+#: elements end a paragraph.
 _INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code del dfn em font i img input ins kbd label mark output "
-    "q s samp small span strike strong sub sup time tt u var wbr".split()
+    f"{_COMMENT} a abbr acronym b bdi bdo big cite code del dfn em font i img input ins kbd label "
+    "mark output q s samp small span strike strong sub sup time tt u var wbr".split()
 )
 #: Elements without an end tag.
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
@@ -27,7 +29,7 @@ _VERBATIM = frozenset("code kbd math pre samp script style svg template textarea
 _RAW_TEXT = frozenset(("script", "style", "textarea"))
 
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>]{0,60})((?:\"[^\"]*+\"|'[^']*+'|[^<>\"'])*+)>")
-_OTHER_MARKUP = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("<!", ">"), ("<?", ">"))
+_OTHER_MARKUP = (("<![CDATA[", "]]>"), ("<!", ">"), ("<?", ">"))
 _NOT_TO_TRANSLATE = re.compile(
     r"\btranslate\s*=\s*[\"']?no\b|\bclass\s*=\s*[\"'][^\"']*\bnotranslate\b", re.IGNORECASE
 )
@@ -124,10 +126,11 @@ def _tokens_of(source: str) -> Iterator[_Token]:
 def _markup_at(source: str, place: int, never_closed: set[str]) -> _Token | None:
     """Returns the tag or verbatim element that begins at `place`; None if it is a bare `<`.
     `never_closed` collects the names of elements that are never closed."""
+    if source.startswith("<!--", place):
+        return "empty", _raw_until(source, place, "-->"), _COMMENT
     for start, end in _OTHER_MARKUP:
         if source.startswith(start, place):
-            until = source.find(end, place)
-            return "verbatim", source[place : until + len(end) if until >= 0 else None], ""
+            return "verbatim", _raw_until(source, place, end), ""
     tag = _TAG.match(source, place)
     if tag is None:
         return None
@@ -143,6 +146,12 @@ def _markup_at(source: str, place: int, never_closed: set[str]) -> _Token | None
             return "verbatim", source[place:element_end], name
         never_closed.add(name)
     return "open", tag[0], name
+
+
+def _raw_until(source: str, place: int, end: str) -> str:
+    """Returns the source from `place` up to `end`, or to its end if `end` does not follow."""
+    until = source.find(end, place)
+    return source[place : until + len(end) if until >= 0 else None]
 
 
 def _end_of_element(source: str, place: int, name: str) -> int | None:

@@ -27,6 +27,13 @@ def test_text_is_read_by_paragraph_without_entities_and_without_what_is_no_text(
     assert not any(word in "".join(texts) for word in ("color", "ls", "if (", "Seq2Seq"))
 
 
+def test_a_comment_ends_no_sentence() -> None:
+    source = "<p>Hello, <!-- -->Tom<!-- x -->!</p><!-- y -->"
+    page = HtmlText(source)
+    assert [part.text for part in page.parts] == ["Hello, Tom!", ""]
+    assert page.render(page.parts) == source
+
+
 def test_what_is_written_instead_is_escaped() -> None:
     page = HtmlText("<p>a</p>")
     [part] = page.parts
