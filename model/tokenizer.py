@@ -122,6 +122,16 @@ class Tokenizer:
         plain = [normalise_source(turn, self.text) for turn in turns]
         return [turn for turn in plain if turn.strip()]
 
+    @cached_property
+    def _source_characters(self) -> frozenset[str]:
+        """Returns the characters that are source pieces, with or without a leading space."""
+        pieces = (self._source.id_to_piece(i) for i in range(self.source_vocab_size))
+        return frozenset(" ").union(p[-1] for p in pieces if len(p.removeprefix(SPACE)) == 1)
+
+    def can_read(self, text: str) -> bool:
+        """Tells whether the source vocabulary has a piece for each character of a text."""
+        return self._source_characters.issuperset(normalise_source(text, self.text))
+
     def target_ids(self, text: str) -> list[int]:
         """Encodes a target, without begin and end of sentence. May return no ids."""
         return list(self._target.encode(normalise_target(text, self.text)))
@@ -204,17 +214,17 @@ class Tokenizer:
         """Returns the text of one target id, with its leading space."""
         return str(self._target.id_to_piece(int(token))).replace(SPACE, " ")
 
-
-class IncrementalDetokenizer:
-    """Decoder of target ids that arrive in parts, for streaming.
-
-    The first bytes of a character made of several pieces are held back until it is complete.
     def target_bytes(self, token: int) -> bytes:
         """Returns the bytes of one target id, with its leading space. A character that is no piece
         is made of byte pieces such as `<0xF0>`."""
         text = self.target_token(token)
         return bytes.fromhex(text[3:5]) if self._target.is_byte(int(token)) else text.encode()
 
+
+class IncrementalDetokenizer:
+    """Decoder of target ids that arrive in parts, for streaming.
+
+    The first bytes of a character made of several pieces are held back until it is complete.
 
     Args:
         tokenizer: tokenizer of these ids.

@@ -13,6 +13,7 @@ from app.translation.parts import (
     split_in_proportion,
     tags_of_chunks,
 )
+from app.translation.protection import strip_end_marks
 from app.translation.words import Span, gap_between, word_spans
 
 Attention = list[list[float]]
@@ -50,6 +51,11 @@ class Translation:
         """Builds the translation of a sentence that is not changed."""
         return cls(text, tuple(range(len(word_spans(text)))))
 
+    def without_end_marks(self) -> Translation:
+        """Returns the translation without end-of-sentence marks."""
+        text = strip_end_marks(self.text)
+        return Translation(text, self.links[: len(word_spans(text))])
+
 
 def concatenate(
     sources: Sequence[str], translations: Sequence[Translation], gaps: Sequence[str]
@@ -70,6 +76,15 @@ def concatenate(
         links += [None if link is None else link + words for link in translation.links]
         words += len(word_spans(source))
     return Translation(text, tuple(links))
+
+
+def join(sources: Sequence[str], translations: Sequence[Translation]) -> Translation:
+    """Joins the translations of the pieces of a sentence, which include the space between them."""
+    links, words = list[int | None](), 0
+    for source, translation in zip(sources, translations, strict=True):
+        links += [None if link is None else link + words for link in translation.links]
+        words += len(word_spans(source))
+    return Translation("".join(each.text for each in translations), tuple(links))
 
 
 def lay_out(

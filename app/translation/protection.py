@@ -116,6 +116,11 @@ def fixed_spans(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _FIXED.finditer(text)]
 
 
+def blank_fixed(text: str) -> str:
+    """Returns a text of the same length with letters in place of its fixed parts."""
+    return _FIXED.sub(lambda match: "x" * len(match[0]), text)
+
+
 def split_protected(sentence: str) -> Iterator[tuple[str, bool]]:
     """Yields the parts of a sentence, which join to the sentence, and whether each is protected."""
     spans = sorted(

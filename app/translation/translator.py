@@ -13,7 +13,7 @@ from app.errors import Overloaded
 from app.requests import search_options
 from app.settings import Settings
 from app.translation.fitting import split_in_half
-from app.translation.layout import Translation, concatenate, lay_out
+from app.translation.layout import Translation, concatenate, join, lay_out
 from app.translation.parts import Part, Sentence, sentences_of_parts
 from app.translation.protection import (
     Protected,
@@ -22,10 +22,12 @@ from app.translation.protection import (
     strip_end_marks,
     strip_ends,
 )
+from app.translation.symbols import readable_quotes, split_at_symbols, split_ends
 from app.translation.words import word_attention
 from model.blocked_words import blocked_sequences
 from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
+from model.text.sentences import is_ended
 
 if TYPE_CHECKING:
     from model.types import Float32
@@ -185,6 +187,10 @@ class Translator:
         """Returns the translations of a sentence of any length, at least one. They keep its
         protected parts."""
         is_long = len(text) > _LONG_CHARACTERS
+        can_read = self._model.tokenizer.can_read
+        pieces = await run_maybe_in_thread(is_long, partial(split_at_symbols, text, can_read))
+        if len(pieces) > 1:
+            return await self._translate_pieces(pieces, context, wanted)
         source = await run_maybe_in_thread(is_long, partial(self._encode, text, context))
         if source is None:
             return await self._translate_halves(text, context, wanted)
@@ -204,6 +210,35 @@ class Translator:
                 hypotheses = await self._search(source, n_best, required, attends=attends)
                 found = self._keep_protected(text, protected, hypotheses)
         return found[: wanted.alternatives + 1] or [await self._translate_around(text)]
+
+    async def _translate_pieces(
+        self, pieces: Sequence[tuple[str, bool]], context: list[str], wanted: _SentenceOptions
+    ) -> list[Translation]:
+        """Translates the pieces of a sentence that are not kept."""
+        found = [
+            [Translation.unchanged(piece)]
+            if is_kept
+            else await self._translate_piece(piece, context, wanted)
+            for piece, is_kept in pieces
+        ]
+        sources = [piece for piece, _ in pieces]
+        return [
+            join(sources, [each[min(rank, len(each) - 1)] for each in found])
+            for rank in range(max(map(len, found)))
+        ]
+
+    async def _translate_piece(
+        self, piece: str, context: list[str], wanted: _SentenceOptions
+    ) -> list[Translation]:
+        """Translates a piece of a sentence without the marks that belong to the piece before."""
+        before, words, after = split_ends(piece)
+        if not any(map(str.isalpha, words)):
+            return [Translation.unchanged(piece)]
+        found = await self._translate_sentence(words, context, wanted)
+        if not is_ended(words):
+            found = [each.without_end_marks() for each in found]
+        ends = Translation.unchanged(before), Translation.unchanged(after)
+        return [join([before, words, after], [ends[0], each, ends[1]]) for each in found]
 
     async def _translate_halves(
         self, text: str, context: list[str], wanted: _SentenceOptions
@@ -225,7 +260,7 @@ class Translator:
             return _EncodedSource(protected, [text], [])
         if protected.lacks_stand_ins or len(protected.text) > self._settings.max_message_characters:
             return None
-        alone = [protected.text]
+        alone = [readable_quotes(protected.text, self._model.tokenizer.can_read)]
         for turns in ([*context, *alone], alone) if context else (alone,):
             try:
                 source = self._model.tokenizer.read_source(turns)
@@ -325,7 +360,8 @@ class Translator:
         self, text: str, translated: str, tokens: Sequence[int], weights: Float32
     ) -> Translation:
         tokenizer = self._model.tokenizer
-        read = tokenizer.source_pieces(tokenizer.source_ids(text)[:-1])
+        own_ids = tokenizer.source_ids(readable_quotes(text, tokenizer.can_read))
+        read = tokenizer.source_pieces(own_ids[:-1])
         own = weights[:, -len(read) - 1 : -1]  # after the context, before the end
         pieces = tokenizer.target_pieces(tokens)
         attention = word_attention(text, read, translated, pieces, own)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 _JOINERS = "\u200c\u200d"  # zero width, but they matter in Persian, Hindi and emoji
-_STRAIGHT = str.maketrans({"‘": "'", "’": "'", "`": "'", "´": "'", "“": '"', "”": '"', "…": "..."})
+_STRAIGHT_QUOTES = str.maketrans({"‘": "'", "’": "'", "`": "'", "´": "'", "“": '"', "”": '"'})
 _SPACE_BEFORE_PUNCTUATION = re.compile(r"\s+(?=[,.?!;:%)\]，。？！；：）］])")
 _WIDE_PUNCTUATION = "！（），：；？［］｛｝～"
 _NARROW = str.maketrans({mark: unicodedata.normalize("NFKC", mark) for mark in _WIDE_PUNCTUATION})
@@ -55,9 +55,14 @@ def _is_visible(character: str) -> bool:
     return character in _JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
 
 
+def straighten_quotes(text: str) -> str:
+    """Returns `text` with straight quotes and apostrophes."""
+    return text.translate(_STRAIGHT_QUOTES)
+
+
 def plain_punctuation(text: str) -> str:
     """Straightens quotes, joins punctuation to its word: `what ' s that ?` -> `what's that?`."""
-    text = text.translate(_STRAIGHT)
+    text = straighten_quotes(text).replace("…", "...")
     if "'" in text:
         text = _SPLIT_CONTRACTION.sub(r"\1'\2", text)
         text = _SPLIT_NEGATION.sub(r"\1\2", text)

@@ -141,6 +141,14 @@ def test_the_bytes_of_a_target_join_to_its_text(byte_tokenizer: Tokenizer) -> No
     assert b"".join(map(byte_tokenizer.target_bytes, ids)).decode() == f" {text}"
 
 
+def test_characters_without_a_piece_cannot_be_read(
+    byte_tokenizer: Tokenizer, tokenizer_model: bytes
+) -> None:
+    for tokenizer in (byte_tokenizer, build(tokenizer_model)):
+        assert tokenizer.can_read("hello there")
+        assert not tokenizer.can_read("hello \N{GRINNING FACE}")
+
+
 def test_the_tokens_of_a_target_join_to_its_text(tokenizer_model: bytes) -> None:
     tokenizer = build(tokenizer_model)
     text = "hello, how are you?"

@@ -50,6 +50,13 @@ def test_html_keeps_its_tags_round_the_words_that_they_were_round(client: httpx.
     assert translated(client, q=page, format="html") == expected
 
 
+def test_emoji_stay_where_they_are(client: httpx.Client) -> None:
+    assert translated(client, q="two dogs 😀!") == "zwei Hunde 😀!"
+    assert translated(client, q="♪ go home 👍🏽 now ♪") == "♪ geh Haus 👍🏽 jetzt ♪"
+    html = translated(client, q="• <b>two</b> dogs &#128512; <i>now</i>", format="html")
+    assert html == "• <b>zwei</b> Hunde 😀 <i>jetzt</i>"
+
+
 def test_a_list_is_translated_to_a_list(client: httpx.Client) -> None:
     assert translated(client, q=["two", "", "dogs."]) == ["zwei", "", "Hunde."]
 
@@ -78,13 +85,6 @@ def test_fields_come_as_json_form_or_query(client: httpx.Client, kind: str) -> N
     assert (answer.status_code, answer.json()["translatedText"]) == (200, "zwei Hunde")
 
 
-def test_the_language_is_detected(client: httpx.Client) -> None:
-    body = {"q": "go home now", "source": "auto", "target": "de"}
-    answer = client.post("/translate", json=body).json()
-    assert answer["translatedText"] == "geh Haus jetzt"
-    assert answer["detectedLanguage"] == {"confidence": 100.0, "language": "en"}
-    german = "Ich weiß nicht, was soll es bedeuten"
-    both = client.post("/translate", json={**body, "q": ["go home now", german]}).json()
 @pytest.mark.parametrize("text", ["Ich weiß nicht, was", "Ich+wei%C3%9F+nicht%2C+was"])
 def test_a_form_is_utf8_whether_or_not_it_is_percent_encoded(
     client: httpx.Client, text: str
@@ -94,6 +94,13 @@ def test_a_form_is_utf8_whether_or_not_it_is_percent_encoded(
     assert answer.json()["translatedText"] == "Ich weiß nicht, was"  # it is in German
 
 
+def test_the_language_is_detected(client: httpx.Client) -> None:
+    body = {"q": "go home now", "source": "auto", "target": "de"}
+    answer = client.post("/translate", json=body).json()
+    assert answer["translatedText"] == "geh Haus jetzt"
+    assert answer["detectedLanguage"] == {"confidence": 100.0, "language": "en"}
+    german = "Ich weiß nicht, was soll es bedeuten"
+    both = client.post("/translate", json={**body, "q": ["go home now", german]}).json()
     assert both["translatedText"] == ["geh Haus jetzt", german]
     assert [each["language"] for each in both["detectedLanguage"]] == ["en", "de"]
     found = client.post("/detect", data={"q": "Ich weiß nicht, was soll es bedeuten"}).json()
@@ -132,6 +139,9 @@ def test_a_wrong_field_is_named(client: httpx.Client, fields: dict[str, Any], wo
         (b"q" * 100, "multipart/form-data; boundary=x"),
         (b"\0" * 100, "text/plain"),
         (b"q=a&" * 1000, "application/x-www-form-urlencoded"),
+        (b"q=a&" * 1500 + b"target=de", "application/x-www-form-urlencoded"),
+        (b"q=f\xfcr&target=de", "application/x-www-form-urlencoded"),
+        (b"q=f%FCr&target=de", "application/x-www-form-urlencoded"),
     ],
 )
 def test_a_body_that_is_none_is_refused(client: httpx.Client, body: bytes, kind: str) -> None:
@@ -139,9 +149,6 @@ def test_a_body_that_is_none_is_refused(client: httpx.Client, body: bytes, kind:
     assert answer.status_code == 400 and isinstance(answer.json()["error"], str)
 
 
-        (b"q=a&" * 1500 + b"target=de", "application/x-www-form-urlencoded"),
-        (b"q=f\xfcr&target=de", "application/x-www-form-urlencoded"),
-        (b"q=f%FCr&target=de", "application/x-www-form-urlencoded"),
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
 def test_json_without_its_content_type_is_told(client: httpx.Client, kind: str) -> None:
     body = b' {"q": "two dogs", "target": "de"}'
