@@ -19,7 +19,9 @@ COPY training training
 COPY seq2seq seq2seq
 COPY models/default models/default
 COPY recipes/english recipes/english
-RUN python -m compileall -q --invalidation-mode unchecked-hash model app training seq2seq
+# A checkout may be closed to other users, and the server is one.
+RUN python -m compileall -q --invalidation-mode unchecked-hash model app training seq2seq \
+ && chmod -R a+rX /srv
 
 FROM ${BASE_IMAGE}
 COPY --from=build /opt/venv /opt/venv

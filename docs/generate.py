@@ -34,8 +34,9 @@ def settings_rows() -> str:
 
 
 def compose_rows() -> str:
-    """Returns the environment variables that mean the same inside a container as outside."""
-    others = {f"{ENV_PREFIX}{name}" for name in ("HOST", "PORT", "API_KEYS")}
+    """Returns the environment variables that mean the same inside a container as outside, and that
+    the image does not set."""
+    others = {f"{ENV_PREFIX}{name}" for name in ("HOST", "PORT", "API_KEYS", "MODELS")}
     return "\n".join(f"  {name}:" for name, _, _ in settings_table() if name not in others)
 
 

@@ -69,6 +69,15 @@ def test_every_setting_reaches_the_server(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVERS)
+def test_compose_removes_no_setting_of_the_image(name: str) -> None:
+    environment = SERVERS[name]["environment"]
+    of_image = re.findall(r"^\s+(SEQ2SEQ_\w+)=", DOCKERFILE, re.MULTILINE)
+    assert "SEQ2SEQ_MODELS" in of_image
+    # Compose removes what has no value here and none in the shell.
+    assert not [each for each in of_image if each in environment and environment[each] is None]
+
+
+@pytest.mark.parametrize("name", SERVERS)
 def test_compose_waits_until_requests_are_answered(name: str) -> None:
     grace = int(SERVERS[name]["stop_grace_period"].removesuffix("s"))
     assert grace >= Settings.model_fields["request_timeout_seconds"].default + 3  # for the worker
