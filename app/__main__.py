@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from types import FrameType
 
 from app.decoding.process import LaunchedWorkers
 from app.settings import read_settings, settings_table
@@ -13,6 +15,9 @@ from model.errors import Seq2SeqError
 def main(arguments: list[str] | None = None, program: str = "python -m app") -> int:
     """Runs the server until it is stopped. Returns the exit code."""
     _parse(arguments, program)
+    # Until the server has a handler of its own: the first process of a container ignores signals
+    # without one.
+    signal.signal(signal.SIGTERM, _exit)
     try:
         settings = read_settings()
         launched = LaunchedWorkers.launch(settings)
@@ -32,6 +37,10 @@ def main(arguments: list[str] | None = None, program: str = "python -m app") -> 
     except KeyboardInterrupt:  # while the model is loaded
         return 130
     return serve(app, settings)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def _parse(arguments: list[str] | None, program: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakSet
 
 from app.decoding.messages import Connection, Disconnected, Ready, WorkerConfig
 from app.logs import LogFormat
@@ -20,6 +21,10 @@ from model.errors import EngineError
 
 #: Time that a worker has to finish its step when it is stopped.
 STOP_TIMEOUT_SECONDS = 3.0
+
+
+#: Workers of this process that are not ready yet.
+_starting: WeakSet[WorkerProcess] = WeakSet()
 
 
 class Worker(Protocol):
@@ -71,6 +76,7 @@ class WorkerProcess:
             )
         self._connection = Connection(self.socket)
         self._connection.send(config)
+        _starting.add(self)
 
     @property
     def pid(self) -> int:
@@ -92,6 +98,7 @@ class WorkerProcess:
     def wait_until_ready(self) -> Mapping[str, str]:
         try:
             (message,) = self._connection.receive(block=True)
+            _starting.discard(self)
         except Disconnected:
             self._connection.close()
             raise EngineError(
@@ -113,6 +120,12 @@ class WorkerProcess:
 
     def kill(self) -> None:
         self._process.kill()
+
+
+def kill_starting() -> None:
+    """Kills the workers that are not ready yet, so that the threads that wait for them end."""
+    for worker in list(_starting):
+        worker.kill()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from app.decoding.process import kill_starting
 from app.decoding.served_model import LoadedModel, ServedModel, serve_model
 from app.errors import DeadlineExceeded, Unavailable, UnknownModel
 from app.settings import Settings
@@ -182,6 +183,7 @@ class ModelRegistry:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(model.close() for model in self._active))
+        kill_starting()
 
     def _state(self, entry: _Entry) -> ModelState:
         if entry.served is None:

@@ -272,6 +272,19 @@ def test_an_interrupt_while_nobody_asks_is_no_failure(server: subprocess.Popen[s
     assert server.wait() == 0
 
 
+def test_a_server_can_be_stopped_while_it_loads_its_model(exported_folder: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        env={**os.environ, "SEQ2SEQ_MODEL": str(exported_folder), "SEQ2SEQ_PORT": "0"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "engine" in process.stderr.readline()  # of the worker, before it is ready
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0
+
+
 def test_a_port_in_use_stops_the_program(
     server: subprocess.Popen[str], exported_folder: Path
 ) -> None:

@@ -53,6 +53,13 @@ def wait_for(client: httpx.Client, status: int) -> None:
     wait_until(lambda: client.get("/health/ready").status_code == status)
 
 
+def test_a_server_that_stops_waits_for_no_worker_that_starts(exported_folder: Path) -> None:
+    worker = process.launch(Settings(), exported_folder)
+    process.kill_starting()
+    with pytest.raises(EngineError, match="ended before it was ready"):
+        worker.wait_until_ready()
+
+
 def test_a_request_waits_for_the_worker_after_one_that_was_killed(model: LoadedModel) -> None:
     may_start = threading.Event()
 
