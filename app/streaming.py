@@ -24,9 +24,11 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _END = b""
 
 
-def event(name: str, data: BaseModel) -> bytes:
-    """Returns an event as bytes; its JSON contains no line breaks."""
-    return f"event: {name}\ndata: {data.model_dump_json(exclude_none=True)}\n\n".encode()
+def event(name: str, data: BaseModel, *, with_nulls: bool = False) -> bytes:
+    """Returns an event as bytes; its JSON contains no line breaks, and its empty fields only
+    `with_nulls`."""
+    content = data.model_dump_json(exclude_none=not with_nulls)
+    return f"event: {name}\ndata: {content}\n\n".encode()
 
 
 class EventStream(Response):

@@ -80,7 +80,7 @@ async def reply(
     if body.stream:
         return EventStream(
             partial(_stream, request, prompts[0], model, limits, started),
-            lambda fault: event("error", to_error_answer(fault)),
+            lambda fault: event("error", to_error_answer(fault), with_nulls=True),
         )
     dialogues = [prompt.turns for prompt in prompts]
     work = model.answer_all(searches, dialogues, timeout_seconds=limits.request_timeout_seconds)

@@ -327,7 +327,7 @@ def test_a_stream_that_fails_ends_with_an_error(serve: Serve, tokenizer: Tokeniz
             *_, name, data, _ = lines
     assert name == "event: error"
     error = json.loads(data.removeprefix("data: "))["error"]
-    assert (error["code"], error["message"]) == ("engine_failed", "the model failed")
+    assert error == {"code": "engine_failed", "message": "the model failed", "field": None}
 
 
 @pytest.mark.parametrize("stream", [False, True])
