@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api_keys import ApiKeys
@@ -46,7 +48,8 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            name = self._keys.name_of(_key_of(scope))
+            names = map(self._keys.name_of, _keys_of(scope))
+            name = next((each for each in names if each is not None), None)
             if name is not None:
                 scope[_CLIENT] = name
             elif (path := route_path(scope)) in KEY_IN_FIELDS:
@@ -76,10 +79,10 @@ def require_key(scope: Scope, key: object) -> None:
             raise InvalidKey
 
 
-def _key_of(scope: Scope) -> bytes:
+def _keys_of(scope: Scope) -> Iterator[bytes]:
+    """Yields the keys in the headers. A proxy may add an `Authorization` of its own."""
     for name, value in scope["headers"]:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
-            return bytes(value[7:].strip())
-        if name == b"x-api-key":
-            return bytes(value.strip())
-    return b""
+            yield value[7:].strip()
+        elif name == b"x-api-key":
+            yield value.strip()

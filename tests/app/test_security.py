@@ -57,7 +57,12 @@ def test_every_route_needs_a_key_but_those_that_are_listed(client: httpx.Client)
 
 @pytest.mark.parametrize(
     "headers",
-    [BEARER, {"authorization": "bearer  sk-alice"}, {"X-API-Key": "sk-alice"}],
+    [
+        BEARER,
+        {"authorization": "bearer  sk-alice"},
+        {"X-API-Key": "sk-alice"},
+        {"Authorization": "Bearer of-a-proxy", "X-API-Key": "sk-alice"},
+    ],
     ids=str,
 )
 def test_a_key_opens_the_server(client: httpx.Client, headers: dict[str, str]) -> None:
