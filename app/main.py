@@ -13,7 +13,7 @@ from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import LoadedModel, load_model
 from app.http_errors import install_error_handlers
 from app.metrics import Metrics
-from app.middleware import ErrorBoundary, RequestLimits
+from app.middleware import ErrorBoundary, HeadAsGet, RequestLimits
 from app.rate_limit import Rate, RateLimiter, RedisRateLimiter
 from app.routes import health, metrics, openai, page, reply, translate
 from app.security import Authentication
@@ -82,6 +82,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Adds what each request passes; the last one added is the outermost."""
+    app.add_middleware(HeadAsGet)
     if settings.api_keys is not None:
         app.add_middleware(Authentication, keys=ApiKeys(settings.api_keys))
     app.add_middleware(

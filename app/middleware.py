@@ -57,6 +57,28 @@ class ErrorBoundary:
                 await to_response(to_fault(error), scope)(scope, receive, send)
 
 
+class HeadAsGet:
+    """Answers HEAD as GET; uvicorn leaves out the body. FastAPI's routes answer GET only."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            scope["method"] = "HEAD"
+            await send(message)
+
+        scope["method"] = "GET"
+        try:
+            await self._app(scope, receive, send_head)
+        finally:
+            scope["method"] = "HEAD"
+
+
 class RequestLimits:
     """Rejects requests whose head or body is too large, whose length is ambiguous, or whose body is
     compressed, and closes their connection.

@@ -18,14 +18,12 @@ _NOT_YET: dict[int | str, dict[str, Any]] = {
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.head("/live", include_in_schema=False)
 @router.get("/live")
 async def live() -> dict[str, str]:
     """Answers while the process runs."""
     return {"status": "live"}
 
 
-@router.head("/startup", include_in_schema=False)
 @router.get("/startup", responses=_NOT_YET)
 async def startup(request: Request) -> dict[str, str]:
     """Answers 200 once all models are loaded, 503 before."""
@@ -34,7 +32,6 @@ async def startup(request: Request) -> dict[str, str]:
     return {"status": "started"}
 
 
-@router.head("/ready", include_in_schema=False)
 @router.get("/ready", responses=_NOT_YET)
 async def ready(request: Request) -> Readiness:
     """Answers 200 if all models are loaded and the default one accepts requests; 503 otherwise and

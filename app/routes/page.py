@@ -20,14 +20,12 @@ _POLICY = (
 router = APIRouter(include_in_schema=False)
 
 
-@router.head("/")
 @router.get("/")
 async def page() -> FileResponse:
     """Returns the web page."""
     return _file("index.html", styles="")
 
 
-@router.head("/docs")
 @router.get("/docs")
 async def docs() -> FileResponse:
     """Returns the API page."""

@@ -90,11 +90,28 @@ def test_every_route_passes_the_middleware_of_the_application(
     assert seen == ["/reply"] * 2  # the others went no further
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/startup", "/health/ready", "/"])
-def test_pages_that_machines_watch_answer_head(client: httpx.Client, path: str) -> None:
-    answer = client.head(path, follow_redirects=False)
-    assert answer.status_code in (200, 307)
-    assert answer.content == b""
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/docs",
+        "/health",
+        "/health/ready",
+        "/languages",
+        "/metrics",
+        "/v1/models",
+        "/static/page.js",
+    ],
+)
+def test_what_answers_get_answers_head(client: httpx.Client, path: str) -> None:
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"] == client.get(path).headers["content-type"]
+
+
+def test_what_does_not_answer_get_does_not_answer_head(client: httpx.Client) -> None:
+    assert [client.head(path).status_code for path in ("/reply", "/nowhere")] == [405, 404]
+    assert client.get("/health/live").status_code == 200  # on the same connection
 
 
 def test_no_redirect_names_the_host_that_a_client_has_sent(client: httpx.Client) -> None:
