@@ -274,7 +274,7 @@ class ModelRegistry:
             except (Seq2SeqError, OSError) as error:
                 entry = self._entry_of(path)
                 logger.error("%s", error)
-                if entry is not None and not entry.is_new:
+                if entry is not None and entry.served is not None:
                     logger.error("model %s stays in service", entry.config.name)
                 return False
             await self._activate(path, loaded)

@@ -192,6 +192,17 @@ def test_beyond_the_memory_models_wait_for_a_request(exported_folder: Path, tmp_
         assert states(client) == {"untrained": "ready", "a": "unloaded", "b": "ready"}
 
 
+def test_an_unloaded_model_that_breaks_is_not_said_to_be_in_service(
+    exported_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_variant(exported_folder, tmp_path / "a", "a")
+    with serving_folders(exported_folder, tmp_path, max_model_memory_mib=1) as client:
+        (tmp_path / "a" / "encoder.int8.onnx").write_bytes(b"no graph")
+        answer = client.post("/reply", json={"model": "a", "message": "hello"})
+    assert answer.status_code == 503
+    assert "contents differ" in caplog.text and "stays in service" not in caplog.text
+
+
 def test_a_model_is_found_by_its_languages(
     make_generator: Callable[[Engine], Generator], table_engine: TableEngine
 ) -> None:
