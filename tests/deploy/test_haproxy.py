@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.routes import health
+from app.routes import health, translate
 from app.settings import Settings
+from app.translation.files import LIFETIME_SECONDS
 
 PATH = Path(__file__).parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
 CONFIG = PATH.read_text()
@@ -26,6 +27,15 @@ def test_haproxy_accepts_the_configuration() -> None:
 def test_checks_ask_a_route_of_the_server() -> None:
     (path,) = re.findall(r"httpchk GET (\S+)", CONFIG)
     assert path in {route.path for route in health.router.routes}  # type: ignore[attr-defined]
+
+
+def test_a_file_is_fetched_from_the_replica_that_has_translated_it() -> None:
+    (rule,) = re.findall(r"stick on src if (.+)", CONFIG)
+    routes = {route.path for route in translate.router.routes}  # type: ignore[attr-defined]
+    for path in re.findall(r"/\w+", rule):
+        assert path in routes or f"{path}/{{key}}" in routes
+    (minutes,) = re.findall(r"stick-table .* expire (\d+)m", CONFIG)
+    assert int(minutes) * 60 >= LIFETIME_SECONDS
 
 
 def test_the_proxy_waits_for_longer_than_a_request_may_take() -> None:
