@@ -21,7 +21,8 @@ from typing import Any
 
 import uvicorn
 
-from app.decoding.messages import Connection, WorkerConfig
+from app.decoding.messages import Connection
+from app.decoding.process import worker_config
 from app.decoding.served_model import LoadedModel
 from app.decoding.worker import serve
 from app.main import create_app
@@ -68,16 +69,7 @@ class ThreadWorker:
     def __init__(self, settings: Settings) -> None:
         self.socket, child_socket = socket.socketpair()
         self._connection = Connection(self.socket)
-        self._connection.send(
-            WorkerConfig(
-                settings.model,
-                "auto",
-                1,
-                settings.max_rows,
-                settings.max_beam_size,
-                settings.max_reply_tokens,
-            )
-        )
+        self._connection.send(worker_config(settings, settings.model))
         self._thread = threading.Thread(target=serve, args=[Connection(child_socket)], daemon=True)
         self._thread.start()
 

@@ -8,9 +8,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.errors import ConfigError
-
-#: The largest `top_k` of sampling. To return more takes a graph longer than all the rest of a step.
-MAX_TOP_K = 1_000
+from model.search.requests import MAX_TOP_K
 
 #: The newest folder that this release reads.
 FORMAT_VERSION = 1

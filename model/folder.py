@@ -17,14 +17,18 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from model.config import FORMAT_VERSION, ModelConfig
 from model.errors import ConfigError, FolderError, TokenizerError
-from model.known_questions import KnownQuestions
-from model.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from model.config import ModelConfig
+    from model.known_questions import KnownQuestions
+    from model.tokenizer import Tokenizer
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.weights.h5"
@@ -58,15 +62,36 @@ BUNDLED = frozenset({DEFAULT_MODEL, ENGLISH_BASE, *TRANSLATORS.values()})
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A verified folder.
+    """A folder; `load_folder` returns a verified one.
 
     Attributes:
         path: path of the folder.
-        config: its configuration.
+        document: its configuration as plain values: a worker loads no pydantic, which takes
+            10 MiB.
     """
 
     path: Path
-    config: ModelConfig
+    document: Mapping[str, Any]
+
+    @property
+    def sha256(self) -> Mapping[str, str]:
+        """Returns the SHA-256 hash of each file but the configuration, by name."""
+        hashes: Mapping[str, str] = self.document.get("sha256", {})
+        return hashes
+
+    @cached_property
+    def config(self) -> ModelConfig:
+        """Returns its configuration.
+
+        Raises:
+            FolderError: if a value is not allowed.
+        """
+        from model.config import ModelConfig
+
+        try:
+            return ModelConfig.parse(self.document, where=str(self.path / CONFIG_FILE))
+        except ConfigError as error:
+            raise FolderError(str(error)) from None
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -108,17 +133,24 @@ def load_folder(path: str | Path) -> ModelFolder:
         FolderError: if it is missing, partial, altered or of a newer format; the message names
             every fault.
     """
-    path = find_folder(path)
-    config = read_config(path)
-    faults = [fault for name in sorted(config.sha256) if (fault := _check_file(path, name, config))]
+    folder = _read_folder(find_folder(path))
     needed = [WEIGHTS_FILE, SOURCE_TOKENIZER_FILE]
-    needed += [QUESTIONS_FILE] if config.search.fallback_reply else []
-    faults += [
-        f"{CONFIG_FILE}: has no sha256 of {name}" for name in needed if name not in config.sha256
-    ]
+    needed += [QUESTIONS_FILE] if folder.config.search.fallback_reply else []
+    verify_files(folder, needed)
+    return folder
+
+
+def verify_files(folder: ModelFolder, needed: Sequence[str] = ()) -> None:
+    """Checks every file of a folder against its configuration, which must name those of `needed`.
+
+    Raises:
+        FolderError: one line for each fault.
+    """
+    hashes = folder.sha256
+    faults = [fault for name in sorted(hashes) if (fault := _check_file(folder, name))]
+    faults += [f"{CONFIG_FILE}: has no sha256 of {name}" for name in needed if name not in hashes]
     if faults:
-        raise FolderError("\n".join(f"{path}/{fault}" for fault in faults))
-    return ModelFolder(path, config)
+        raise FolderError("\n".join(f"{folder.path}/{fault}" for fault in faults))
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -127,6 +159,13 @@ def read_config(path: Path) -> ModelConfig:
     Raises:
         FolderError: if it is absent, broken or from a newer format.
     """
+    return _read_folder(path).config
+
+
+def _read_folder(path: Path) -> ModelFolder:
+    """Reads the configuration of a folder, without checking its values."""
+    from model.config import FORMAT_VERSION
+
     file = path / CONFIG_FILE
     if not path.is_dir():
         raise FolderError(f"{path}: no such model folder. Train one, or set its path.")
@@ -141,10 +180,7 @@ def read_config(path: Path) -> ModelConfig:
         raise FolderError(
             f"{file}: has format {version}, this release reads up to {FORMAT_VERSION}. Upgrade."
         )
-    try:
-        return ModelConfig.parse(values, where=str(file))
-    except ConfigError as error:
-        raise FolderError(str(error)) from None
+    return ModelFolder(path, values)
 
 
 def load_questions(folder: ModelFolder) -> KnownQuestions | None:
@@ -153,7 +189,9 @@ def load_questions(folder: ModelFolder) -> KnownQuestions | None:
     Raises:
         FolderError: if the file cannot be read.
     """
-    if QUESTIONS_FILE not in folder.config.sha256:
+    from model.known_questions import KnownQuestions
+
+    if QUESTIONS_FILE not in folder.sha256:
         return None
     file = folder.path / QUESTIONS_FILE
     try:
@@ -227,17 +265,17 @@ def _is_model(path: Path) -> bool:
     return isinstance(values, dict) and {"format_version", "sha256"} <= values.keys()
 
 
-def _check_file(path: Path, name: str, config: ModelConfig) -> str | None:
+def _check_file(folder: ModelFolder, name: str) -> str | None:
     if Path(name).name != name:
         return f"{CONFIG_FILE}: names a file outside the folder: {name!r}"
     try:
-        with (path / name).open("rb") as stream:  # in parts: whole files fragment the memory
+        with (folder.path / name).open("rb") as stream:  # in parts: whole files fragment the memory
             found = hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError:
         return f"{name}: missing. Copy the folder again or export it again."
     except OSError as error:
         return f"{name}: cannot be read ({error.strerror})."
-    expected = config.sha256[name]
+    expected = folder.sha256[name]
     if found == expected:
         return None
     return (
@@ -247,6 +285,8 @@ def _check_file(path: Path, name: str, config: ModelConfig) -> str | None:
 
 
 def _read_tokenizer(path: Path, config: ModelConfig) -> Tokenizer:
+    from model.tokenizer import Tokenizer  # only here: a worker knows no text
+
     target = TARGET_TOKENIZER_FILE in config.sha256
     return Tokenizer(
         config.text,

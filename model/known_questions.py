@@ -13,9 +13,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from model.config import SearchOptions
 from model.text.normalise import normalise
+
+if TYPE_CHECKING:
+    from model.config import SearchOptions
 
 #: Lengths of n-grams in characters. A word begins and ends with a space.
 NGRAM_LENGTHS = (2, 3, 4)

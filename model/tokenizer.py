@@ -10,13 +10,14 @@ from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
-from model.config import TextConfig
 from model.errors import InputError, TokenizerError
 from model.text.normalise import narrow_punctuation, normalise, plain_punctuation
 from model.text.scripts import is_unspaced
 
 if TYPE_CHECKING:
     import sentencepiece
+
+    from model.config import TextConfig
 
 #: The first ids of every tokenizer, in this order; `<sep>` separates the turns of a dialogue.
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<sep>")

@@ -35,7 +35,11 @@ def test_no_framework_is_loaded_before_it_is_needed(module: str) -> None:
 
 @pytest.mark.parametrize(
     ("module", "library"),
-    [("app.decoding.worker", "sentencepiece"), ("app.main", "numpy")],
+    [
+        ("app.decoding.worker", "sentencepiece"),
+        ("app.decoding.worker, model.engine.onnx", "pydantic"),
+        ("app.main", "numpy"),
+    ],
 )
 def test_a_process_of_the_server_loads_no_library_that_it_has_no_use_for(
     module: str, library: str

@@ -11,8 +11,7 @@ import math
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
-from model.config import MAX_TOP_K
-from model.search.requests import Request, ScoringRequest
+from model.search.requests import MAX_TOP_K, Request, ScoringRequest
 
 #: Requests that cost more go to the costly lane. A greedy reply of 64 tokens costs 64.
 MAX_PLAIN_COST = 512.0

@@ -11,11 +11,14 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
-from model.config import SearchOptions
 from model.engine import EngineName
 from model.search.requests import Hypothesis, Request, ScoringRequest, SearchRequest
+
+if TYPE_CHECKING:
+    from model.config import SearchOptions
 
 Hypotheses = tuple[Hypothesis, ...]
 Tokens = tuple[int, ...]
@@ -35,6 +38,7 @@ class WorkerConfig:
 
     Attributes:
         model: the folder.
+        document: its configuration as plain values, of which none is left out.
         engine: see `model.engine.load_engine`.
         threads: see `model.engine.load_engine`.
         max_rows: rows decoded together.
@@ -43,6 +47,7 @@ class WorkerConfig:
     """
 
     model: Path
+    document: Mapping[str, Any]
     engine: EngineName
     threads: int
     max_rows: int
@@ -133,13 +138,18 @@ def _rebuild_submit(
 
 @lru_cache(maxsize=1024)
 def _pickle_options(options: SearchOptions) -> bytes:
-    return pickle.dumps(options, pickle.HIGHEST_PROTOCOL)
+    return pickle.dumps(dict(options), pickle.HIGHEST_PROTOCOL)
 
 
 @lru_cache(maxsize=1024)
 def _unpickle_options(options: bytes) -> SearchOptions:
-    unpacked: SearchOptions = pickle.loads(options)
-    return unpacked
+    return plain_options(pickle.loads(options))
+
+
+def plain_options(values: Mapping[str, Any]) -> SearchOptions:
+    """Returns options that a search can read, without their class: pydantic would take 10 MiB of a
+    worker."""
+    return cast("SearchOptions", SimpleNamespace(**values))
 
 
 def encode_frame(value: Any) -> bytes:

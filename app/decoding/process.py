@@ -18,6 +18,7 @@ from app.logs import LogFormat
 from app.settings import Settings
 from model.engine.cores import usable_cores
 from model.errors import EngineError
+from model.folder import find_folder, read_config
 
 #: Time that a worker has to finish its step when it is stopped.
 STOP_TIMEOUT_SECONDS = 3.0
@@ -143,21 +144,39 @@ class LaunchedWorkers:
 
     @classmethod
     def launch(cls, settings: Settings) -> LaunchedWorkers:
-        """Starts the workers that `settings` name, without waiting for them."""
-        default = launch(settings, settings.model)
-        rerank_model = settings.rerank_model
-        return cls(default, None if rerank_model is None else launch(settings, rerank_model))
+        """Starts the workers that `settings` name, without waiting for them.
+
+        Raises:
+            FolderError: if the configuration of one of the models cannot be read.
+        """
+        models = [path for path in (settings.model, settings.rerank_model) if path is not None]
+        configs = [worker_config(settings, path) for path in models]  # all, before one starts
+        return cls(*(WorkerProcess(config, settings.log_format) for config in configs))
 
 
 def launch(settings: Settings, model: Path) -> WorkerProcess:
-    """Starts a worker for the folder `model`, without waiting for it."""
+    """Starts a worker for the folder `model`, without waiting for it.
+
+    Raises:
+        FolderError: if its configuration cannot be read.
+    """
+    return WorkerProcess(worker_config(settings, model), settings.log_format)
+
+
+def worker_config(settings: Settings, model: Path) -> WorkerConfig:
+    """Returns the configuration of a worker for the folder `model`.
+
+    Raises:
+        FolderError: if the folder's configuration cannot be read.
+    """
+    path = find_folder(model)
     threads = settings.threads or max(1, usable_cores() - 1)
-    config = WorkerConfig(
-        model,
+    return WorkerConfig(
+        path,
+        read_config(path).model_dump(mode="json"),
         settings.engine,
         threads,
         settings.max_rows,
         settings.max_beam_size,
         settings.max_reply_tokens,
     )
-    return WorkerProcess(config, settings.log_format)

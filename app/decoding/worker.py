@@ -23,7 +23,7 @@ from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.decoding.admission import is_costly
 from app.decoding.lane import Job, Lane, PendingReport
@@ -37,17 +37,19 @@ from app.decoding.messages import (
     Report,
     Submit,
     WorkerConfig,
+    plain_options,
 )
 from app.logs import log_config
-from model.config import SearchOptions
 from model.contract import Engine, Limits
 from model.engine import load_engine
 from model.errors import Seq2SeqError
-from model.folder import ModelFolder, load_folder
+from model.folder import ModelFolder, verify_files
 from model.search.beam import Search
-from model.search.options import USUAL_BEAM_SIZE
-from model.search.requests import SearchRequest
+from model.search.requests import USUAL_BEAM_SIZE, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID
+
+if TYPE_CHECKING:
+    from model.config import SearchOptions
 
 logger = logging.getLogger(__name__)
 
@@ -182,12 +184,13 @@ def serve(connection: Connection) -> None:
     with suppress(Disconnected):
         (config,) = connection.receive(block=True)
         try:
-            folder = load_folder(config.model)
+            folder = ModelFolder(config.model, config.document)
+            verify_files(folder)
             engine = load_warm_engine(folder, config)
         except Seq2SeqError as error:
             connection.send(error)
             return
-        connection.send(Ready(folder.config.sha256))
+        connection.send(Ready(folder.sha256))
         gc.freeze()  # the collector never scans these long-lived objects
         trim_memory()
         costly_rows = max(config.max_rows // COSTLY_ROWS_ONE_IN, config.max_beam_size)
@@ -209,12 +212,13 @@ def load_warm_engine(folder: ModelFolder, config: WorkerConfig) -> Engine:
         EngineError: if the engine cannot run here.
     """
     engine = load_engine(folder, config.engine, threads=config.threads)
-    longest = folder.config.text.max_source_tokens
-    engine.warm_up(Limits(config.max_rows, longest, config.max_tokens))
-    own = folder.config.search.beam_size
+    text, search = (folder.document[part] for part in ("text", "search"))
+    engine.warm_up(Limits(config.max_rows, text["max_source_tokens"], config.max_tokens))
+    own = search["beam_size"]
     sizes = {1, *(min(size, config.max_beam_size) for size in (own, max(own, USUAL_BEAM_SIZE)))}
     for beam_size in sorted(sizes):
-        warm_up(engine, beam_size)
+        short = {"beam_size": beam_size, "min_tokens": 0, "max_tokens": 3}
+        warm_up(engine, plain_options({**search, **short, "n_best": 1, "temperature": 0.0}))
     return engine
 
 
@@ -229,10 +233,9 @@ def trim_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def warm_up(engine: Engine, beam_size: int) -> None:
+def warm_up(engine: Engine, options: SearchOptions) -> None:
     """Runs searches alone and in a batch, with short and longer sources: the first one is slow."""
     short, longer = (UNK_ID, EOS_ID), (UNK_ID,) * 20 + (EOS_ID,)
-    options = SearchOptions(beam_size=beam_size, max_tokens=3)
     for sources in ([short], [short, longer]):
         search = new_search(engine)
         search.add([SearchRequest(key, source, options) for key, source in enumerate(sources)])

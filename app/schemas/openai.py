@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from typing_extensions import TypedDict  # before Python 3.12, pydantic needs this one
 
-from model.config import MAX_TOP_K
+from model.search.requests import MAX_TOP_K
 
 #: OpenAI fields that the models do not support, and the values that have no effect.
 NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {

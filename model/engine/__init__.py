@@ -71,9 +71,9 @@ def _choose_engine(folder: ModelFolder) -> tuple[EngineName, str]:
     """Returns the fastest engine and the reason."""
     graphs: EngineName | None = None
     if find_spec("onnxruntime"):
-        if set(GRAPH_FILES["int8"]) <= set(folder.config.sha256):
+        if set(GRAPH_FILES["int8"]) <= set(folder.sha256):
             graphs = "onnx-int8"
-        elif set(GRAPH_FILES["float32"]) <= set(folder.config.sha256):
+        elif set(GRAPH_FILES["float32"]) <= set(folder.sha256):
             graphs = "onnx"
     if graphs is None:
         return "keras", "the folder has no graphs, or ONNX Runtime is not installed"

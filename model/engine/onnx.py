@@ -201,12 +201,12 @@ class OnnxEngine:
             FolderError: if they cannot be run.
         """
         names: tuple[str, ...] = GRAPH_FILES[precision]
-        if not set(names) <= set(folder.config.sha256):
+        if not set(names) <= set(folder.sha256):
             raise EngineError(
                 f"{folder.path}: has no {precision} graphs ({', '.join(names)}). Write them with "
                 "`python -m seq2seq export RECIPE`, or use the keras engine."
             )
-        if precision == "int8" and set(SHORTLIST_FILES) <= set(folder.config.sha256):
+        if precision == "int8" and set(SHORTLIST_FILES) <= set(folder.sha256):
             names = (*names, *SHORTLIST_FILES)
         encoder, step, *short = ((folder.path / name).read_bytes() for name in names)
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from model.config import SearchOptions
 from model.contract import Encoded, StateTable, StepResult, check_numbers, wanted_logprobs
 from model.search.beams import Beams
 from model.search.constraints import Histories, StepConstraints, TokenConstraints
@@ -18,6 +18,9 @@ from model.search.required import PhraseConstraints, allocate_beam
 from model.search.sampling import Sampler
 from model.slots import compaction, lowest_free
 from model.types import Bool, Float64, Indices, Int32
+
+if TYPE_CHECKING:
+    from model.config import SearchOptions
 
 
 @dataclass
@@ -46,7 +49,8 @@ class _Slot:
         return tuple(ranked[: self.request.options.n_best])
 
 
-_FREE = _Slot(SearchRequest(None, (0,), SearchOptions()), [])
+#: A free slot, whose options nobody reads.
+_FREE = _Slot(SearchRequest(None, (0,), cast("SearchOptions", None)), [])
 
 
 class Batch:

@@ -10,11 +10,9 @@ from pydantic import Field
 
 from model.config import Document, SearchOptions
 from model.errors import ConfigError
+from model.search.requests import USUAL_BEAM_SIZE
 
 Decoding = Literal["greedy", "beam", "sample"]
-
-#: The `beam_size` of decoding "beam" if the caller sets none, unless the model's is larger.
-USUAL_BEAM_SIZE = 4
 
 #: The temperature of decoding "sample" if neither the caller nor the model sets one.
 USUAL_TEMPERATURE = 1.0

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.config import SearchOptions
 from model.search.requests import SearchRequest
 from model.types import Float64, Int32
 
@@ -23,13 +21,20 @@ SAMPLING, DIVERSITY, ATTENTION, COVERAGE, NGRAMS, MIN_TOKENS, REPETITION, BLOCKE
     1 << place for place in range(9)
 )
 
-_DTYPES: dict[Any, type] = {int: np.int32, float: np.float64}
-
-#: Numeric fields of `SearchOptions`.
-_NUMBERS = {
-    name: _DTYPES[field.annotation]
-    for name, field in SearchOptions.model_fields.items()
-    if field.annotation in _DTYPES
+#: The numbers of `SearchOptions` that a search reads from the table. They are not derived from that
+#: class, as pydantic would take 10 MiB of a worker.
+NUMBERS: dict[str, type[np.generic]] = {
+    "beam_size": np.int32,
+    "length_penalty": np.float64,
+    "min_tokens": np.int32,
+    "max_tokens": np.int32,
+    "coverage_penalty": np.float64,
+    "diversity": np.float64,
+    "no_repeat_ngram": np.int32,
+    "repetition_penalty": np.float64,
+    "temperature": np.float64,
+    "top_k": np.int32,
+    "top_p": np.float64,
 }
 
 OPTIONS_DTYPE = np.dtype(
@@ -38,12 +43,12 @@ OPTIONS_DTYPE = np.dtype(
         ("source_length", np.int32),
         ("phrases", np.int32),  # number of required phrases
         ("max_length_penalty", np.float64),  # length penalty of `max_tokens`
-        *_NUMBERS.items(),
+        *NUMBERS.items(),
     ]
 )
 
-#: Returns the numeric fields of `SearchOptions`.
-_numbers = attrgetter(*_NUMBERS)
+#: Returns these numbers.
+_numbers = attrgetter(*NUMBERS)
 
 
 def options_table(requests: Sequence[SearchRequest]) -> OptionsTable:

@@ -1,4 +1,5 @@
-"""Requests to a search, and its answers. NumPy is loaded only with the first array."""
+"""Requests to a search, and its answers. NumPy is loaded only with the first array, pydantic never:
+a worker needs none."""
 
 from __future__ import annotations
 
@@ -7,14 +8,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from model.config import SearchOptions
 from model.errors import ConfigError
 
 if TYPE_CHECKING:
+    from model.config import SearchOptions
     from model.search.blocked import BlockedSequences
     from model.types import Float32
 
 FinishReason = Literal["stop", "length"]
+
+#: The largest `top_k` of sampling. To return more takes a graph longer than all the rest of a step.
+MAX_TOP_K = 1_000
+
+#: The `beam_size` of decoding "beam" if the caller sets none, unless the model's is larger.
+USUAL_BEAM_SIZE = 4
 
 
 @dataclass(frozen=True)

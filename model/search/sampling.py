@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.config import MAX_TOP_K
 from model.search.options_table import SAMPLING, OptionsTable, all_features
+from model.search.requests import MAX_TOP_K
 from model.types import Float64, Indices
 
 

@@ -17,6 +17,7 @@ from app.decoding.messages import (
     FrameDecoder,
     Submit,
     encode_frame,
+    plain_options,
 )
 from model.config import SearchOptions
 from model.search.requests import ScoringRequest, SearchRequest
@@ -68,7 +69,8 @@ def test_a_request_arrives_as_it_was_sent(
         with_attention=wants,
     )
     (came,) = FrameDecoder().add(encode_frame(Submit(7, request, is_streamed=not wants)))
-    assert came == Submit(7, replace(request, key=7), is_streamed=not wants)
+    arrived = replace(request, key=7, options=plain_options(dict(options)))
+    assert came == Submit(7, arrived, is_streamed=not wants)
 
 
 def test_a_request_for_scores_arrives_as_it_was_sent() -> None:

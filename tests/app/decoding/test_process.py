@@ -181,19 +181,28 @@ def test_a_worker_ends_with_its_server(model: LoadedModel) -> None:
     assert model.worker.wait() == 0
 
 
-def test_a_worker_tells_why_it_cannot_serve(tmp_path: Path) -> None:
-    config = WorkerConfig(
-        tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4, max_tokens=8
-    )
+def config_of(path: Path, **document: object) -> WorkerConfig:
+    """The configuration of a worker for a folder that was not checked."""
+    values = {"sha256": {"model.weights.h5": "0"}, **document}
+    return WorkerConfig(path, values, "auto", threads=1, max_rows=4, max_beam_size=4, max_tokens=8)
+
+
+def test_no_worker_is_started_if_one_has_no_configuration(
+    exported_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "WorkerProcess", lambda *_: pytest.fail("was started"))
+    settings = Settings(model=exported_folder, rerank_model=Path("absent"))
     with pytest.raises(FolderError, match="absent: no such model folder"):
-        WorkerProcess(config).wait_until_ready()
+        process.LaunchedWorkers.launch(settings)
+
+
+def test_a_worker_tells_why_it_cannot_serve(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match=r"absent/model\.weights\.h5: missing"):
+        WorkerProcess(config_of(tmp_path / "absent")).wait_until_ready()
 
 
 def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> None:
-    config = WorkerConfig(
-        tmp_path / "absent", "auto", threads=1, max_rows=4, max_beam_size=4, max_tokens=8
-    )
-    worker = WorkerProcess(config)
+    worker = WorkerProcess(config_of(tmp_path))
     os.kill(worker.pid, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"exit code -9"):
         worker.wait_until_ready()
@@ -202,14 +211,12 @@ def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> No
 def test_an_error_that_nobody_expected_while_loading_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load_folder(path: Path) -> None:
+    def load_engine(*_: object, **__: object) -> None:
         raise OSError("libcudart.so.11.0: cannot open shared object file")
 
-    monkeypatch.setattr(worker, "load_folder", load_folder)
+    monkeypatch.setattr(worker, "load_engine", load_engine)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        Connection(ours).send(
-            WorkerConfig(tmp_path, "auto", threads=1, max_rows=4, max_beam_size=4, max_tokens=8)
-        )
+        Connection(ours).send(config_of(tmp_path, sha256={}))
         with pytest.raises(OSError, match="libcudart"):
             worker.serve(Connection(theirs))

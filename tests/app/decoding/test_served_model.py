@@ -38,11 +38,11 @@ def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(
 ) -> None:
     engine = RecordingEngine(vocab_size=20)
     monkeypatch.setattr(worker, "load_engine", lambda *_, **__: engine)
-    folder = ModelFolder(Path("tiny"), make_generator(engine).config)
-    config = WorkerConfig(
-        folder.path, "auto", threads=1, max_rows=64, max_beam_size=16, max_tokens=256
+    folder = ModelFolder(Path("tiny"), make_generator(engine).config.model_dump())
+    limits = {"max_rows": 64, "max_beam_size": 16, "max_tokens": 256}
+    worker.load_warm_engine(
+        folder, WorkerConfig(folder.path, folder.document, "auto", threads=1, **limits)
     )
-    worker.load_warm_engine(folder, config)
     rows = {rows for rows, _ in engine.asked}
     assert {1, 2} <= rows  # greedy, alone and in company
     assert max(rows) > 4  # the beams of two requests

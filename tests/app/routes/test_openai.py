@@ -14,7 +14,7 @@ import pytest
 from openai.types.chat import ChatCompletionChunk
 
 from app.settings import Settings
-from model.config import MAX_TOP_K
+from model.search.requests import MAX_TOP_K
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
 from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, TableEngine, chain, loop
 
