@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from training.prepare.shards import Shard, evenly_spaced
 
 FOLDER = "evaluation"
 SUFFIX = ".txt"
+_SEARCH = re.compile(r"greedy|sampling|beam\d+")
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def rows_of(test: TestSet, answered: Sequence[Answers], most: int) -> list[tuple
 
 
 def write_answers(output: Path, test: TestSet, answered: Sequence[Answers]) -> None:
-    """Writes sources, references and answers to `output/evaluation`, one per line.
+    """Writes sources, references and answers to `output/evaluation`, one per line. Answers of
+    earlier searches are deleted: another model may have given them.
 
     Raises:
         CorpusError: if they cannot be written.
@@ -130,6 +133,8 @@ def write_answers(output: Path, test: TestSet, answered: Sequence[Answers]) -> N
     folder = output / FOLDER
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        for _, path in _answer_files(folder, test):
+            path.unlink()
         for name, lines in texts.items():
             content = "".join(f"{' '.join(line.splitlines())}\n" for line in lines)
             (folder / f"{test.name}.{name}{SUFFIX}").write_text(content, encoding="utf-8")
@@ -142,17 +147,21 @@ def read_answers(output: Path, test: TestSet) -> list[Answers]:
         CorpusError: if it has none, or answered another test set.
     """
     folder = output / FOLDER
-    found = {
-        path.name.removeprefix(f"{test.name}.").removesuffix(SUFFIX): _lines_in(path)
-        for path in sorted(folder.glob(f"{test.name}.*{SUFFIX}"))
-    }
-    references = found.pop("reference", None)
-    found.pop("source", None)
-    if references is None or not found:
+    found = [Answers(search, _lines_in(path)) for search, path in _answer_files(folder, test)]
+    references = folder / f"{test.name}.reference{SUFFIX}"
+    if not (found and references.is_file()):
         raise CorpusError(f"{folder}: has no answers to {test.name}. Run `evaluate` there first.")
-    if references != test.references:
+    if _lines_in(references) != test.references:
         raise CorpusError(f"{folder}: its {test.name} has other references than this one.")
-    return [Answers(search, texts) for search, texts in found.items()]
+    return found
+
+
+def _answer_files(folder: Path, test: TestSet) -> Iterator[tuple[str, Path]]:
+    """Yields the searches that answered a test set, with their files."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        name, _, search = path.stem.rpartition(".")
+        if name == test.name and _SEARCH.fullmatch(search):
+            yield search, path
 
 
 def _lines_in(path: Path) -> tuple[str, ...]:

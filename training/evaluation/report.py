@@ -67,7 +67,7 @@ def evaluate(
 
     Args:
         test: two line-aligned files with sources and references to use instead.
-        against: `output` of another run on the same test set.
+        against: `output` of another run on the same test set, or of this one before a change.
 
     Returns:
         the scores, one per line, and a line for each comparison and warning.
@@ -84,11 +84,13 @@ def evaluate(
         test_set = read_test_set(*test, generator)
     else:
         test_set = examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
+    others = read_answers(against, test_set) if against else []
     answered = [answer(generator, test_set.sources, each) for each in searches_of(recipe.search)]
     write_answers(Path(recipe.output), test_set, answered)
     unseen = unseen_words(corpus.train, answered[-1].texts)
     metrics = {**_scores(generator, test_set, answered, unseen, recipe), "engine": name}
-    compared = _compare(test_set, answered, against, recipe)
+    baselines = [(f"{against} {each.search}", each) for each in others]
+    compared = _compare(test_set, answered, baselines, recipe)
     warnings = []
     if not test:
         metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], test_set, recipe)
@@ -223,20 +225,18 @@ def _mean_words(texts: Sequence[str]) -> float:
 
 
 def _compare(
-    test_set: TestSet, answered: Sequence[Answers], against: Path | None, recipe: Recipe
+    test_set: TestSet,
+    answered: Sequence[Answers],
+    others: Sequence[tuple[str, Answers]],
+    recipe: Recipe,
 ) -> list[tuple[str, str, Comparison]]:
-    """Compares the recipe's search with greedy search and with the answers of another run. Returns
-    the names of baseline and system with their scores by each metric."""
+    """Compares the recipe's search with greedy search and with the named answers of another run.
+    Returns the names of baseline and system with their scores by each metric."""
     own, language = answered[-1], recipe.target_language
-    baselines = [(each.search, each.texts) for each in answered[:-1]]
-    if against:
-        baselines += [
-            (f"{against} {each.search}", each.texts) for each in read_answers(against, test_set)
-        ]
     return [
         (name, own.search, found)
-        for name, texts in baselines
-        for found in compare(texts, own.texts, test_set.references, language=language)
+        for name, each in [*((each.search, each) for each in answered[:-1]), *others]
+        for found in compare(each.texts, own.texts, test_set.references, language=language)
     ]
 
 

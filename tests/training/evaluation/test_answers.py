@@ -38,6 +38,20 @@ def test_answers_to_something_else_are_refused(tmp_path: Path) -> None:
         read_answers(tmp_path, TestSet("test", ASKED.sources, ("B", "D")))
 
 
+def test_answers_of_an_earlier_search_are_deleted(tmp_path: Path) -> None:
+    write_answers(tmp_path, ASKED, [Answers("greedy", ("x", "y")), Answers("beam4", ("x", "z"))])
+    write_answers(tmp_path, ASKED, [Answers("greedy", ("v", "w"))])
+    assert read_answers(tmp_path, ASKED) == [Answers("greedy", ("v", "w"))]
+
+
+@pytest.mark.parametrize(("name", "other"), [("news", "news.2019"), ("news[1]", "news1")])
+def test_test_sets_with_similar_names_are_kept_apart(tmp_path: Path, name: str, other: str) -> None:
+    asked = TestSet(name, ASKED.sources, ASKED.references)
+    write_answers(tmp_path, asked, [Answers("greedy", ("x", "y"))])
+    write_answers(tmp_path, TestSet(other, (("a",),), ("A",)), [Answers("beam4", ("z",))])
+    assert read_answers(tmp_path, asked) == [Answers("greedy", ("x", "y"))]
+
+
 @pytest.mark.parametrize("side", ["a.en", "a.de"])
 def test_a_test_set_in_another_encoding_is_refused(tmp_path: Path, side: str) -> None:
     sides = [tmp_path / name for name in ("a.en", "a.de")]

@@ -101,6 +101,26 @@ def test_files_are_answered_and_compared_with_another_run(
         evaluate(recipe, test=(source, target))
 
 
+def test_a_run_is_compared_with_its_own_earlier_answers(
+    fitted: Path, make_recipe: Callable[..., Recipe]
+) -> None:
+    recipe = make_recipe(fitted)
+    evaluate(recipe)
+    kept = fitted / "evaluation"
+    (kept / "test.greedy.txt").write_bytes((kept / "test.reference.txt").read_bytes())
+    scores = evaluate(recipe, against=fitted)
+    assert re.search(r"greedy: chrF2 [\d.]+ against 100\.00", scores)
+
+
+def test_a_run_without_answers_is_named_before_the_own_ones_are_replaced(
+    fitted: Path, make_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    recipe = make_recipe(fitted)
+    with pytest.raises(CorpusError, match="has no answers to test"):
+        evaluate(recipe, against=tmp_path)
+    assert not (fitted / "evaluation").exists()
+
+
 def test_two_searches_are_compared(fitted: Path, make_recipe: Callable[..., Recipe]) -> None:
     search = SearchOptions(beam_size=2)
     scores = evaluate(make_recipe(fitted).model_copy(update={"search": search}))
