@@ -30,8 +30,9 @@ TOO_LONG = "\ufffd\ufffd a line that is too long"
 
 def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
     """Finds the files of `path`, sorted: a file, a folder with all below it, a glob, or a file in
-    an archive (`corpus.zip/train.en`). Models, and outputs of recipes, are left out of a folder and
-    of what a glob matches: a run in the folder of its sources would read its own answers.
+    an archive (`corpus.zip/train.en`). Linked folders are read too, but no folder twice. Models,
+    and outputs of recipes, are left out of a folder and of what a glob matches: a run in the folder
+    of its sources would read its own answers.
 
     A relative path is looked up in each of `roots`; the first with any match counts.
 
@@ -46,7 +47,7 @@ def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
         matches = _matches(path, root) if is_glob else [path]
         files = {file for match in matches for file in _files_below(root / match)}
         if files:
-            return root, sorted(files)
+            return root, _each_once(files)
     if len(roots) == 1 or Path(path).is_absolute():
         raise CorpusError(f"{path}: no such file. Correct the path.")
     places = " nor in ".join(dict.fromkeys(str(root.resolve()) for root in roots))
@@ -155,12 +156,27 @@ def _matches(path: str, root: Path) -> Iterator[str]:
 def _files_below(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path] if is_file(path) else []
-    found = []
-    for folder, folders, names in os.walk(path):
+    found, seen = list[Path](), {os.path.realpath(path)}
+    for folder, folders, names in os.walk(path, followlinks=True):
         place = Path(folder)
-        folders[:] = [name for name in folders if name[0] != "." and not _is_made(place / name)]
+        wanted = [name for name in sorted(folders) if name[0] != "." and not _is_made(place / name)]
+        folders[:] = [name for name in wanted if _add(os.path.realpath(place / name), seen)]
         found += [place / name for name in names if name[0] != "." and (place / name).is_file()]
     return found
+
+
+def _add(folder: str, seen: set[str]) -> bool:
+    """Adds a folder to those seen. Tells whether it is new."""
+    is_new = folder not in seen
+    seen.add(folder)
+    return is_new
+
+
+def _each_once(files: set[Path]) -> list[Path]:
+    """Returns files, sorted, without those that a link to their folder leads to again."""
+    folders = {folder: os.path.realpath(folder) for folder in {file.parent for file in files}}
+    once = {(folders[file.parent], file.name): file for file in sorted(files, reverse=True)}
+    return sorted(once.values())
 
 
 def _is_made(folder: Path) -> bool:

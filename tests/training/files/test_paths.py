@@ -50,6 +50,16 @@ def test_models_and_outputs_of_recipes_are_no_sources(folder: Path, path: str, m
     assert find_files("deep/*", [folder])[1] == [folder / "deep" / "c.txt"]
 
 
+@pytest.mark.parametrize("path", ["films", "films/**/*.txt"])
+def test_linked_folders_are_read_once(folder: Path, path: str) -> None:
+    (folder / "films").mkdir()
+    for link, target in (("linked", "../deep"), ("same", "../deep"), ("loop", ".")):
+        (folder / "films" / link).symlink_to(target)
+    (folder / "films" / "d.txt").symlink_to("../a.txt")
+    _, files = find_files(path, [folder])
+    assert files == [folder / "films" / name for name in ("d.txt", "linked/c.txt")]
+
+
 def test_an_absolute_path_needs_no_root(folder: Path) -> None:
     _, files = find_files(str(folder / "deep"), [Path("elsewhere")])
     assert files == [folder / "deep" / "c.txt"]
