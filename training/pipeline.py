@@ -5,6 +5,7 @@ Each step resumes after it is killed, and so does the whole.
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
@@ -130,13 +131,14 @@ def _recipe_of_run(
     languages: tuple[str, ...],
     say: Say,
 ) -> Recipe:
-    """Reads the recipe of a run, and writes it first if there is none.
+    """Reads the recipe of a run, and writes it first if there is none. Its output is `run`, also if
+    the run was begun in another working directory, or has been moved.
 
     Raises:
         CorpusError: if it is for other files, another task or other languages.
     """
     recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE
-    absolute = [str(Path(path).absolute()) for path in paths]
+    absolute = list(map(os.path.abspath, paths))  # without `..`
     if not recipe_path.exists():
         with writing(paths_file):
             run.mkdir(parents=True, exist_ok=True)
@@ -148,7 +150,7 @@ def _recipe_of_run(
         raise CorpusError(
             f"{recipe_path}: belongs to other files. Delete {run}, or name another -o."
         )
-    recipe = read_recipe_to_train(recipe_path)
+    recipe = read_recipe_to_train(recipe_path).model_copy(update={"output": str(run)})
     for option, given, known in (
         ("--task", task, recipe.task),
         ("--languages", " ".join(languages), " ".join(recipe.languages)),

@@ -55,8 +55,9 @@ def test_new_writes_commands_that_a_shell_reads(
 def test_train_goes_on_where_it_was_killed(
     answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = answers.parent / "model"
-    command = ["train", str(answers), "-o", str(model), "--languages", "en"]
+    monkeypatch.chdir(answers.parent)
+    model = Path("model")
+    command = ["train", "answers.tsv", "-o", "model", "--languages", "en"]
 
     def stop(*_: object) -> str:
         raise KeyboardInterrupt
@@ -74,8 +75,16 @@ def test_train_goes_on_where_it_was_killed(
     [[answer]] = generator.generate(["what is rain?"])
     assert answer.text == "It is rain."
 
+    elsewhere = Path("elsewhere")
+    elsewhere.mkdir()
+    with monkeypatch.context() as moved:
+        moved.chdir(elsewhere)
+        assert main(["train", "../answers.tsv", "-o", "../model"]) == 0
+    assert "epoch 1 of" not in capsys.readouterr().out
+    assert not [*elsewhere.iterdir()]
+
     for others, reason in (
-        (["train", str(answers.parent), "-o", str(model)], "belongs to other files"),
+        (["train", ".", "-o", "model"], "belongs to other files"),
         ([*command[:-1], "de"], "is for --languages en, not de"),
         ([*command, "--task", "translate"], "is for --task reply, not translate"),
     ):
