@@ -44,8 +44,9 @@ class Progress:
     @property
     def best(self) -> dict[str, float]:
         """Returns the entry of the best epoch so far: the one with the highest BLEU, if measured,
-        or the lowest loss; in a tie, the first."""
-        return min(self.history, key=lambda entry: -entry.get("bleu", -entry["loss"]))
+        and of these, the one with the lowest loss; in a tie, the first. An untrained model has a
+        BLEU of 0 for some epochs, while its loss falls."""
+        return min(self.history, key=lambda entry: (-entry.get("bleu", 0.0), entry["loss"]))
 
     @property
     def best_loss(self) -> float:

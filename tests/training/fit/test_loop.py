@@ -15,7 +15,7 @@ from model.generator import Generator
 from training.errors import BusyError, CheckpointError, DivergenceError
 from training.evaluation.report import evaluate
 from training.files.locks import locked
-from training.fit.checkpoints import load_checkpoint
+from training.fit.checkpoints import Progress, load_checkpoint
 from training.fit.loop import BEST_WEIGHTS_FILE, CHECKPOINT_FILE, Run, fit
 from training.prepare.prepare import open_prepared, prepare
 from training.recipe import Recipe
@@ -151,6 +151,14 @@ def test_averaged_weights_are_scored_and_kept(prepared: Path, make_recipe: MakeR
     assert run.scorer(run.corpus.dev).loss != pytest.approx(best["loss"], abs=1e-4)
     run.network.set_weights(load_network(load_folder(prepared / "model")).get_weights())
     assert run.scorer(run.corpus.dev).loss == pytest.approx(best["loss"])
+
+
+def test_of_epochs_with_equal_bleu_the_one_with_the_lowest_loss_is_best() -> None:
+    progress = Progress("run")
+    for loss in (3.0, 2.0, 2.5):
+        progress.end_epoch(loss=loss, bleu=0.0)
+    assert progress.best["loss"] == 2.0
+    assert progress.epochs_without_improvement == 1
 
 
 def test_the_best_epoch_may_be_that_of_the_highest_bleu(
