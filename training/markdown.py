@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -17,6 +18,5 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
 
 
 def _cell(value: object) -> str:
-    """Escapes a value: one line, in which neither bar nor backslash is special."""
-    text = " ".join(str(value).split())
-    return text.replace("\\", "\\\\").replace("|", "\\|")
+    """Escapes a value: one line, without bars or markup of code and HTML."""
+    return re.sub(r"([\\|<`&])", r"\\\1", " ".join(str(value).split()))

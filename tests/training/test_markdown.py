@@ -11,3 +11,8 @@ def test_a_cell_is_one_line_without_borders() -> None:
         "| x\\|y | 1 |",
         "| back\\\\\\|slash | two lines |",
     ]
+
+
+def test_texts_are_shown_as_they_are() -> None:
+    [*_, row] = markdown_table(("a", "b"), [("<fr> Hello", "`x` &amp;")]).splitlines()
+    assert row == "| \\<fr> Hello | \\`x\\` \\&amp; |"
