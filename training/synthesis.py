@@ -154,7 +154,13 @@ def _teacher(path: Path, recipe: Recipe) -> Teacher:
         raise ConfigError(f"{path}: has languages {theirs}, but the recipe {ours}.")
     own = generator.config.search
     size = max(BEAM, own.beam_size)
-    beam = {"beam_size": size, "n_best": size, "temperature": 0.0, "rerank_weight": 0.0}
+    beam = {
+        "beam_size": size,
+        "n_best": size,
+        "temperature": 0.0,
+        "rerank_weight": 0.0,
+        "fallback_reply": "",  # a student learns what the network says
+    }
     return Teacher(generator, own.model_copy(update=beam))
 
 

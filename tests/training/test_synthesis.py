@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from model.config import SearchOptions
 from model.errors import ConfigError
-from model.folder import DEFAULT_MODEL
+from model.folder import DEFAULT_MODEL, QUESTIONS_FILE, load_folder, write_folder
 from model.generator import Generator
+from model.known_questions import KnownQuestions
 from training import synthesis
 from training.errors import CorpusError
 from training.files.records import Example
@@ -114,6 +116,17 @@ def test_a_teacher_of_another_task_is_refused(fitted: Path, make_recipe: MakeRec
     turned = recipe.model_copy(update={"languages": ("de", "en")})
     with pytest.raises(ConfigError, match="has languages en de, but the recipe de en"):
         distill(turned, [Path("models/en-de")], fitted / "a.tsv")
+
+
+def test_a_fallback_reply_is_nothing_to_learn(tmp_path: Path, make_recipe: MakeRecipe) -> None:
+    folder = load_folder(DEFAULT_MODEL)
+    search = SearchOptions(fallback_reply="Please ask somebody else.", min_confidence=0.9)
+    files = {name: (folder.path / name).read_bytes() for name in folder.config.sha256}
+    files[QUESTIONS_FILE] = KnownQuestions([("Where?", "Here.")]).to_bytes()
+    write_folder(tmp_path / "model", folder.config.model_copy(update={"search": search}), files)
+    recipe = make_recipe(tmp_path).model_copy(update={"task": "reply", "languages": ("en",)})
+    [answers] = synthesis._teacher(tmp_path / "model", recipe).answers([("How are you?",)])
+    assert search.fallback_reply not in answers
 
 
 @pytest.mark.parametrize("output", [".", "/", "/dev/null"])
