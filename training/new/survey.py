@@ -116,7 +116,8 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
         languages: codes of source and target, or one for replies; empty: detected.
 
     Raises:
-        CorpusError: if nothing in them can be read, or not for this task.
+        CorpusError: if nothing in them can be read, or not for this task, or `languages` do not fit
+            it.
     """
     inspected = [_inspect(config) for config in _sources_of(paths, languages)]
     found = [source for source in inspected if source.examples]
@@ -124,6 +125,11 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
         raise CorpusError(_describe_nothing(paths, inspected))
     if task is None:
         task = _task_of(found)
+    if task == "translate" and len(languages) not in (0, 2):
+        raise CorpusError(
+            "--languages: a translation needs two codes, for source and target, or none. "
+            f"Received: {' '.join(languages)}"
+        )
     fitting = [_for_task(source, task) for source in found]
     usable = [source for source in fitting if task in FORMATS[source.config.format].tasks]
     if not usable:

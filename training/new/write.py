@@ -44,7 +44,9 @@ def name_of(path: str) -> str:
     """Returns a name derived from the last part of a path, in as many of its characters as a name
     may have."""
     stem = Path(path.split("*")[0].rstrip("/")).name.split(".")[0] or "model"
-    name = "".join(each if each.isalnum() or each in "_-" else "-" for each in stem)
+    name = "".join(
+        each if each.isalpha() or each.isdecimal() or each in "_-" else "-" for each in stem
+    )
     return name[:MAX_NAME_LENGTH]
 
 

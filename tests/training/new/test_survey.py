@@ -37,6 +37,12 @@ def test_the_languages_that_are_asked_for_turn_a_source_around(tmp_path: Path) -
     assert found.sources[0].config.swap
 
 
+def test_a_translation_into_one_language_is_refused(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
+    with pytest.raises(CorpusError, match=r"--languages: .* two codes.* Received: de"):
+        survey([path], languages=("de",))
+
+
 def test_one_language_is_a_dialogue(tmp_path: Path) -> None:
     found = survey([write_rows(tmp_path / "a.tsv", ENGLISH, ENGLISH[::-1])], languages=())
     assert (found.task, found.languages) == ("reply", ("en",))
@@ -170,6 +176,7 @@ def test_a_recipe_that_is_written_can_be_read(
         ("films/", "films"),
         ("my talks/*.srt", "my-talks"),
         ("a/fra-eng.tsv.gz", "fra-eng"),
+        ("Folge①²٣.srt", "Folge--٣"),
     ],
 )
 def test_a_model_is_named_after_its_files(path: str, name: str) -> None:
