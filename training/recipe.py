@@ -23,6 +23,8 @@ TrainingPrecision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 #: Maximum length of a model's name.
 MAX_NAME_LENGTH = 100
+#: Pieces with a meaning of their own in every tokenizer.
+_RESERVED_PIECES = frozenset({"<pad>", "<s>", "<unk>"})
 
 
 class SourceConfig(Document):
@@ -103,6 +105,13 @@ class SourceConfig(Document):
         "depend on them: `case`, `final_punctuation`, `apostrophes`, `openers`, `typos`",
     )
 
+    @field_validator("target_tag")
+    @classmethod
+    def _check_tag_is_free(cls, tag: str) -> str:
+        if tag in _RESERVED_PIECES:
+            raise ValueError(f"every tokenizer has a piece {tag}; choose another tag")
+        return tag
+
     @model_validator(mode="after")
     def _check_keys_fit_the_format(self) -> Self:
         info = FORMATS[self.format]
@@ -169,7 +178,10 @@ class TokenizerConfig(TextConfig):
     """The tokenizer to train."""
 
     vocab_size: int = Field(
-        8000, ge=16, description="maximum vocabulary size; small corpora give fewer pieces"
+        8000,
+        ge=16,
+        le=1_000_000,
+        description="maximum vocabulary size; small corpora give fewer pieces",
     )
     type: Literal["unigram", "bpe", "word"] = Field("unigram", description="type of tokenizer")
     byte_fallback: bool | None = Field(
@@ -248,7 +260,7 @@ class FitConfig(Document):
         description="file of word vectors that initialise the source embeddings of whole words: "
         "a word and its numbers on each line, as in GloVe and word2vec (text)",
     )
-    seed: int = Field(1, ge=0, description="seed of weights, order and dropout")
+    seed: int = Field(1, ge=0, lt=2**32, description="seed of weights, order and dropout")
 
 
 class Recipe(Document):
@@ -299,6 +311,19 @@ class Recipe(Document):
                 return {**values, "corpus": {**values["corpus"], "sources": shared}}
         return values
 
+    @field_validator("output")
+    @classmethod
+    def _check_output_is_no_home(cls, output: str) -> str:
+        if output.startswith("~"):
+            raise ValueError("`~` is not expanded; write the path in full")
+        return output
+
+    @model_validator(mode="after")
+    def _check_languages_fit_the_task(self) -> Self:
+        if self.task == "translate" and len(self.languages) not in (0, 2):
+            raise ValueError("`languages` must be two codes, for source and target")
+        return self
+
     @model_validator(mode="after")
     def _check_formats_fit_the_task(self) -> Self:
         for source in self.corpus.sources:
@@ -341,7 +366,7 @@ def read_recipe(path: Path) -> Recipe:
         RecipeError: if the file is missing, not TOML, or any key is wrong.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}).") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -358,7 +383,7 @@ def read_complete_recipe(path: Path) -> Recipe:
 
     Raises:
         RecipeError: as in `read_recipe`; or if it describes another tokenizer, network or task, or
-            the model that it starts from is missing.
+            the model that it starts from is missing or its own.
         FolderError: if that model is broken.
     """
     recipe = read_recipe(path)
@@ -400,6 +425,11 @@ def _complete(recipe: Recipe, start: ModelFolder, path: Path) -> Recipe:
             raise RecipeError(
                 f"{path}: [{section}] comes from {start.path}. Leave out the section or start_from."
             )
+    if start.path.resolve() == (Path(recipe.output) / "model").resolve():
+        raise RecipeError(
+            f"{path}: start_from = '{start.path}' is the model that this recipe writes. Set "
+            "another `output`."
+        )
     config = start.config
     if config.task != recipe.task:
         raise RecipeError(

@@ -70,6 +70,14 @@ def test_a_recipe_survives_a_round_trip() -> None:
             | {"corpus": {"sources": [{"format": "lines", "path": "a", "variants": ["openers"]}]}},
             "variant 'openers' needs `languages`, one of de, en, es, fr",
         ),
+        (
+            {"corpus": {"sources": [{"format": "pairs", "path": "a", "target_tag": "<s>"}]}},
+            "target_tag: every tokenizer has a piece <s>",
+        ),
+        ({"languages": ["en"]}, "`languages` must be two codes"),
+        ({"output": "~/runs/a"}, "output: `~` is not expanded"),
+        ({"tokenizer": {"vocab_size": 2**40}}, "tokenizer.vocab_size: "),
+        ({"fit": {"seed": 2**32}}, "fit.seed: "),
     ],
 )
 def test_a_wrong_key_is_named(changes: dict[str, Any], said: str) -> None:
@@ -108,6 +116,24 @@ def test_what_a_model_to_start_from_decides_cannot_be_changed(
     )
     with pytest.raises(RecipeError, match=re.escape(said)):
         read_complete_recipe(path)
+
+
+def test_a_recipe_does_not_start_from_the_model_that_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model").symlink_to(Path("models/default").resolve())
+    monkeypatch.chdir(tmp_path)
+    path = write_start(tmp_path / "a.toml", "model")
+    read_complete_recipe(path)
+    path.write_text(path.read_text().replace('output = "a"', 'output = "."'))
+    with pytest.raises(RecipeError, match="is the model that this recipe writes"):
+        read_complete_recipe(path)
+
+
+def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = write_start(tmp_path / "a.toml", "models/default")
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert read_recipe(path).name == "a"
 
 
 @pytest.mark.parametrize("name", ["none.toml", "."])
