@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from tensorboard.summary import Writer
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 from tqdm import tqdm
+
+from training.files.paths import writing
 
 #: Seconds between two lines if there is no terminal.
 INTERVAL = 30.0
+
+
+class Curves:
+    """Curves for TensorBoard in a new file in `folder`. TensorBoard's own writer has a thread, and
+    uses TensorFlow if it is installed, whose errors are no OSErrors.
+
+    Raises:
+        CorpusError: if the file cannot be written, here and in `add_scalar`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        now = time.time()
+        self._path = folder / f"events.out.tfevents.{now:.0f}.{socket.gethostname()}.{os.getpid()}"
+        with writing(self._path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._records = RecordWriter(self._path.open("wb", buffering=0))
+        self._add(Event(wall_time=now, file_version="brain.Event:2"))
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        """Adds a point to the curve `name`."""
+        summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
+        self._add(Event(wall_time=time.time(), step=step, summary=summary))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._records.close()
+
+    def _add(self, event: Event) -> None:
+        with writing(self._path):
+            self._records.write(event.SerializeToString())
 
 
 class FitLog:
@@ -50,7 +86,7 @@ class FitLog:
             ncols=size.columns,
             nrows=size.lines,
         )
-        self._writer = Writer(str(tensorboard_folder)) if tensorboard_folder else None
+        self._curves = Curves(tensorboard_folder) if tensorboard_folder else None
         self._has_lines = self._bar.disable or not sys.stdout.isatty()
         self._step = step
         self._tokens = 0
@@ -62,8 +98,8 @@ class FitLog:
 
     def __exit__(self, *error: object) -> None:
         self._bar.close()
-        if self._writer:
-            self._writer.close()
+        if self._curves:
+            self._curves.close()
 
     def add_step(self, epoch: int, loss: float, tokens: int) -> None:
         """Records one step.
@@ -98,14 +134,14 @@ class FitLog:
 
     def write(self, line: str) -> None:
         """Prints a line on standard output at once, above the progress bar if there is one."""
-        if self._writer:
+        if self._curves:
             self._bar.write(line)
             sys.stdout.flush()
 
     def add_scalar(self, name: str, value: float) -> None:
         """Adds a point to a curve, at the current step."""
-        if self._writer:
-            self._writer.add_scalar(name, value, step=self._step)
+        if self._curves:
+            self._curves.add_scalar(name, value, self._step)
 
     def _time_left(self, now: float) -> str:
         done = self._step - self._first_step - 1

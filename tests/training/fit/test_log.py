@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from training.fit.log import FitLog, describe_seconds
+from training.errors import CorpusError
+from training.fit.log import Curves, FitLog, describe_seconds
 
 
 class Clock:
@@ -36,6 +39,32 @@ def test_a_line_every_half_minute_tells_place_speed_and_time_left(
         "epoch 2 of 2: dev loss 0.9; 0 s",
     ]
     assert captured.err == ""  # no bar, where there is no terminal
+
+
+def test_tensorboard_reads_the_curves(tmp_path: Path) -> None:
+    curves = Curves(tmp_path / "tensorboard")
+    curves.add_scalar("dev/loss", 2.5, 7)
+    curves.close()
+    [path] = (tmp_path / "tensorboard").iterdir()
+    version, event = EventFileLoader(str(path)).Load()
+    assert version.file_version == "brain.Event:2"
+    [value] = event.summary.value
+    assert (value.tag, event.step, value.tensor.float_val) == ("dev/loss", 7, [2.5])
+
+
+def test_curves_that_cannot_be_written_are_named(tmp_path: Path) -> None:
+    curves = Curves(tmp_path / "tensorboard")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(CorpusError, match=r"events.*: cannot be written: File too large"):
+            curves.add_scalar("dev/loss", 2.5, 7)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    curves.close()
+    (tmp_path / "file").touch()
+    with pytest.raises(CorpusError, match="cannot be written"):
+        Curves(tmp_path / "file")
 
 
 @pytest.mark.parametrize(
