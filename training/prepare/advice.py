@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.folder import read_config
+from training.cleaning.languages import same_language
 from training.errors import CorpusError
 from training.prepare.drawing import wants_dev
 from training.prepare.splits import MIN_EXAMPLES
@@ -63,10 +65,8 @@ def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
     little."""
     examples = report["kept"]["train"]
     if recipe.start_from:
-        return (
-            f"{examples:,} examples to fine-tune the model in start_from, which already knows the "
-            "language."
-        )
+        knows = _what_start_knows(recipe)
+        return f"{_examples(examples)} to fine-tune the model in start_from, {knows}"
     learns = next((text for most, text in EXPECTATIONS if examples < most), BEST_EXPECTATION)
     more = " Add files, or set start_from." if has_few(report, recipe) else ""
     if more and recipe.corpus.dev_fraction and recipe.task == "reply":
@@ -74,7 +74,15 @@ def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
             " If this is a list of questions and answers, set dev_fraction = 0 and "
             "test_fraction = 0 to learn all of it by heart."
         )
-    return f"{examples:,} examples to train on: expect a model to learn {learns}.{more}"
+    return f"{_examples(examples)} to train on: expect a model to learn {learns}.{more}"
+
+
+def _what_start_knows(recipe: Recipe) -> str:
+    theirs, ours = read_config(Path(recipe.start_from)).languages, recipe.languages
+    if all(map(same_language, theirs, ours)):  # or unknown
+        return "which already knows the language."
+    known, wanted = " ".join(theirs), " ".join(ours)
+    return f"which knows {known}, not {wanted}: leave out start_from, or correct `languages`."
 
 
 def has_few(report: dict[str, Any], recipe: Recipe) -> bool:

@@ -90,8 +90,19 @@ def test_few_examples_to_train_on_need_more_unless_a_model_is_fine_tuned() -> No
     assert not has_few(report, tuned)
 
 
+def test_a_model_of_other_languages_does_not_know_the_language() -> None:
+    tuned = recipe_of().model_copy(update={"start_from": "models/en-de"})
+    for languages, said in (
+        (("en", "de"), "which already knows the language."),
+        (("fr", "en"), "which knows en de, not fr en: leave out start_from"),
+    ):
+        recipe = tuned.model_copy(update={"languages": languages})
+        assert said in expectation_of(report_of(), recipe)
+
+
 def test_few_examples_are_enough_to_learn_by_heart() -> None:
     by_heart = recipe_of(dev_fraction=0)
+    assert expectation_of(report_of(train=1), by_heart).startswith("1 example to train on")
     assert expectation_of(report_of(train=300), by_heart).endswith("hardly anything else.")
 
 
