@@ -63,7 +63,7 @@ def examples_of(shard: Shard, part: str, generator: Generator, most: int) -> Tes
 
 
 def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
-    """Reads two line-aligned files. Turns of a dialogue are separated by tabs.
+    """Reads two line-aligned files. Tabs separate the turns of a dialogue.
 
     Raises:
         CorpusError: if one cannot be read, is empty or not UTF-8, or they differ in length.
@@ -82,10 +82,10 @@ def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
                 f"{path}:{number}: contains bytes that are not UTF-8 text. Convert the file: "
                 "iconv -f cp1252 -t utf-8"
             )
-    rules = generator.config.text
+    rules, is_reply = generator.config.text, generator.config.task == "reply"
     return TestSet(
         plain_name(source).rpartition(".")[0] or source.name,
-        tuple(tuple(line.split("\t")) for line in sources),
+        tuple(tuple(line.split("\t")) if is_reply else (line,) for line in sources),
         tuple(normalise_target(line, rules) for line in references),
     )
 

@@ -59,3 +59,11 @@ def test_a_test_set_in_another_encoding_is_refused(tmp_path: Path, side: str) ->
         path.write_bytes("Yes.\nGrün.\n".encode("cp1252" if path.name == side else "utf-8"))
     with pytest.raises(CorpusError, match=f"{side}:2: contains bytes that are not UTF-8 text"):
         read_test_set(*sides, Generator.load(DEFAULT_MODEL, "onnx-int8"))
+
+
+def test_only_a_dialogue_has_turns(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Hello.\tWho is there?\n")
+    for model, turns in ((DEFAULT_MODEL, 2), (Path("models/en-de"), 1)):
+        generator = Generator.load(model, "onnx-int8")
+        [source] = read_test_set(tmp_path / "a.txt", tmp_path / "a.txt", generator).sources
+        assert len(source) == turns
