@@ -66,12 +66,11 @@ def _describe(error: OSError, chosen: argparse.Namespace) -> str:
 def _new(chosen: argparse.Namespace) -> str:
     with quiet_framework():
         from training.pipeline import write_recipe
-    name = name_of(chosen.paths[0])
-    recipe_path = chosen.output or Path(f"{name}.toml")
+    recipe_path = chosen.output or Path(f"{name_of(chosen.paths[0])}.toml")
     write_recipe(
         chosen.paths,
         recipe_path,
-        output=f"runs/{name}",
+        output=f"runs/{recipe_path.stem}",
         task=chosen.task,
         languages=tuple(chosen.languages),
         say=_say,

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from model.config import Task
-from model.folder import check_replaceable
+from model.folder import check_replaceable, load_folder, write_folder
 from training.errors import CorpusError
 from training.evaluation.report import evaluate
 from training.export.export import export
@@ -104,7 +103,8 @@ def train(
 
     Raises:
         CorpusError: if the files hold nothing, or a recipe for other files is there.
-        FolderError: if something that is no model lies where it is to be written.
+        FolderError: if something that is no model lies where it is to be written, or it cannot be
+            written.
     """
     if not model.name:
         raise CorpusError(f"{model}: not a folder of its own. Choose a new one, such as my-model.")
@@ -118,7 +118,9 @@ def train(
     say(fit(recipe))
     say(export(recipe, ("float32", "int8")))
     scores = evaluate(recipe)
-    _copy(run / "model", model)
+    made = load_folder(run / "model")
+    files = {name: (made.path / name).read_bytes() for name in made.config.sha256}
+    write_folder(model, made.config, files)
     command = f"python -m seq2seq {_command(recipe)} {shlex.quote(str(model))}"
     return f"{scores}\n{model}: ready. Try it: {command}"
 
@@ -138,7 +140,7 @@ def _recipe_of_run(
         CorpusError: if it is for other files, another task or other languages.
     """
     recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE
-    absolute = list(map(os.path.abspath, paths))  # without `..`
+    absolute = _absolute(paths)
     if not recipe_path.exists():
         with writing(paths_file):
             run.mkdir(parents=True, exist_ok=True)
@@ -146,7 +148,9 @@ def _recipe_of_run(
         write_recipe(
             absolute, recipe_path, output=str(run), task=task, languages=languages, say=say
         )
-    elif paths_file.exists() and paths_file.read_text(encoding="utf-8").split("\n") != absolute:
+    elif paths_file.exists() and (
+        _absolute(paths_file.read_text(encoding="utf-8").split("\n")) != absolute
+    ):
         raise CorpusError(
             f"{recipe_path}: belongs to other files. Delete {run}, or name another -o."
         )
@@ -163,14 +167,9 @@ def _recipe_of_run(
     return recipe
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copies a model folder; an existing one is replaced when the new one is complete."""
-    partial = target.with_name(f"{target.name}.partial")
-    with writing(target):
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(source, partial)
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
+def _absolute(paths: Sequence[str]) -> list[str]:
+    """Returns absolute paths without `..`, by which paths are compared."""
+    return [os.path.abspath(path) for path in paths]
 
 
 def _command(recipe: Recipe) -> str:

@@ -48,6 +48,7 @@ def test_new_writes_commands_that_a_shell_reads(
     monkeypatch.setattr(pipeline, "choose_precision", lambda *_: ("float32", 1.0))
     recipe = str(answers.parent / "my recipe's.toml")
     assert main(["new", str(answers), "-o", recipe]) == 0
+    assert read_recipe(Path(recipe)).output == "runs/my recipe's"
     command = capsys.readouterr().out.partition("then run: ")[2].partition(" && ")[0]
     assert shlex.split(command) == ["python", "-m", "seq2seq", "prepare", recipe]
 
@@ -77,11 +78,14 @@ def test_train_goes_on_where_it_was_killed(
 
     elsewhere = Path("elsewhere")
     elsewhere.mkdir()
+    model.rename("moved")
+    model.symlink_to("moved")
     with monkeypatch.context() as moved:
         moved.chdir(elsewhere)
         assert main(["train", "../answers.tsv", "-o", "../model"]) == 0
     assert "epoch 1 of" not in capsys.readouterr().out
     assert not [*elsewhere.iterdir()]
+    assert Generator.load(model).generate(["what is rain?"]) == [[answer]]
 
     for others, reason in (
         (["train", ".", "-o", "model"], "belongs to other files"),
