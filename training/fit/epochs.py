@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from training.prepare.prepare import PreparedCorpus
 from training.prepare.shards import IDS, SCHEMA, Shard, write_shard
-from training.recipe import Recipe
-from training.variants import Variant, vary
+from training.recipe import Recipe, SourceConfig
+from training.variants import vary
 
 EPOCH_FILE = "epoch.arrow"
 
@@ -35,14 +35,14 @@ class EpochShards:
         self._recipe = recipe
         self._corpus = corpus
         self._path = folder / (f"{process}-{EPOCH_FILE}" if process else EPOCH_FILE)
-        self._variants: list[tuple[Variant, ...]] = [
-            source.variants for source in recipe.corpus.sources
-        ]
+        self._sources = recipe.corpus.sources
 
     @property
     def varies(self) -> bool:
         """Tells whether the epochs differ in more than their order."""
-        return bool(self._recipe.fit.sample_pieces) or any(self._variants)
+        return bool(self._recipe.fit.sample_pieces) or any(
+            source.variants for source in self._sources
+        )
 
     def __call__(self, epoch: int) -> Shard:
         """Returns the training split of an epoch, from 0. The previous one may be overwritten.
@@ -67,30 +67,32 @@ class EpochShards:
         numbers = batch["source_number"].to_pylist()
         sources, targets = batch["source_ids"].to_pylist(), batch["target_ids"].to_pylist()
         texts = batch["target_text"].to_pylist()
-        varied = [i for i, number in enumerate(numbers) if self._variants[number]]
+        varied = [i for i, number in enumerate(numbers) if self._sources[number].variants]
         sampled = [i for i in range(len(turns)) if draw.random() < self._recipe.fit.sample_pieces]
         for i in varied:
-            turns[i] = self._vary_messages(turns[i], self._variants[numbers[i]], draw)
+            turns[i] = self._vary_messages(turns[i], self._sources[numbers[i]], draw)
         for rows, drawing in ((varied, None), (sampled, draw)):
-            _replace(sources, rows, self._sources([turns[i] for i in rows], drawing))
+            _replace(sources, rows, self._source_ids([turns[i] for i in rows], drawing))
         found = self._corpus.tokenizer.many_target_ids([texts[i] for i in sampled], draw=draw)
         _replace(targets, sampled, found)
         others = batch.select(SCHEMA.names[2:]).columns
         ids = [pa.array(column, IDS) for column in (sources, targets)]
         return pa.record_batch([*ids, *others], schema=SCHEMA)
 
-    def _vary_messages(
-        self, turns: Sequence[str], variants: Sequence[Variant], draw: Random
-    ) -> list[str]:
-        """Varies the last turn and every second turn before it; the others are replies."""
+    def _vary_messages(self, turns: Sequence[str], source: SourceConfig, draw: Random) -> list[str]:
+        """Varies the last turn, but not its tag, and every second turn before it; the others are
+        replies."""
         language = next(iter(self._recipe.languages), "")
+        tag = f"{source.target_tag} " if source.target_tag else ""
         is_message = [(len(turns) - i) % 2 for i in range(len(turns))]
-        return [
-            vary(turn, variants, language, draw) if varies else turn
-            for turn, varies in zip(turns, is_message, strict=True)
-        ]
+        untagged = [*turns[:-1], turns[-1].removeprefix(tag)]
+        *before, last = (
+            vary(turn, source.variants, language, draw) if varies else turn
+            for turn, varies in zip(untagged, is_message, strict=True)
+        )
+        return [*before, tag + last]
 
-    def _sources(self, turns: list[list[str]], draw: Random | None) -> Ids:
+    def _source_ids(self, turns: list[list[str]], draw: Random | None) -> Ids:
         most = self._recipe.tokenizer.max_source_tokens
         found = self._corpus.tokenizer.whole_source_ids(turns, draw=draw)
         return [ids[-most:] for ids in found]

@@ -12,7 +12,9 @@ MESSAGES = ("Who is there?", "Where are you going now?", "I don't know.", "Nice 
 MAX_SOURCE_TOKENS = 40
 
 
-def prepared(folder: Path, *, variants: list[str], sample: float) -> tuple[Recipe, PreparedCorpus]:
+def prepared(
+    folder: Path, *, variants: list[str], sample: float, tag: str = ""
+) -> tuple[Recipe, PreparedCorpus]:
     """Conversations of three turns; the first source may vary, the second never does."""
     talks = [f"{text}\nYes, {i}.\n{text}\n\n" for i in range(10) for text in MESSAGES]
     for name in ("varied.txt", "plain.txt"):
@@ -27,7 +29,7 @@ def prepared(folder: Path, *, variants: list[str], sample: float) -> tuple[Recip
             "test_fraction": 0.0,
             "rules": [],
             "sources": [
-                {"format": "lines", "path": "varied.txt", "variants": variants},
+                {"format": "lines", "path": "varied.txt", "variants": variants, "target_tag": tag},
                 {"format": "lines", "path": "plain.txt"},
             ],
         },
@@ -86,6 +88,14 @@ def test_a_reply_within_the_context_stays_as_it_is(tmp_path: Path) -> None:
     }
     assert any("yes, " in text for text in texts)
     assert all(text.startswith(MESSAGES) for text in texts)
+
+
+def test_a_tag_stays_as_it_is(tmp_path: Path) -> None:
+    variants = ["case", "openers", "typos"]
+    recipe, corpus = prepared(tmp_path, variants=variants, sample=0.0, tag="<formal>")
+    tag_id = corpus.tokenizer._source.piece_to_id("<formal>")
+    for row in rows_of(EpochShards(recipe, corpus, tmp_path)(0)):
+        assert row["source_ids"].count(tag_id) == (row["source_number"] == 0)
 
 
 def test_pieces_are_drawn_on_both_sides_and_say_the_same(tmp_path: Path) -> None:
