@@ -85,11 +85,11 @@ def evaluate(
     else:
         test_set = examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
     others = read_answers(against, test_set) if against else []
+    baselines = [(f"{against} {each.search}", each) for each in others]
     answered = [answer(generator, test_set.sources, each) for each in searches_of(recipe.search)]
     write_answers(Path(recipe.output), test_set, answered)
     unseen = unseen_words(corpus.train, answered[-1].texts)
     metrics = {**_scores(generator, test_set, answered, unseen, recipe), "engine": name}
-    baselines = [(f"{against} {each.search}", each) for each in others]
     compared = _compare(test_set, answered, baselines, recipe)
     warnings = []
     if not test:
@@ -97,11 +97,8 @@ def evaluate(
         _write_report(folder.config.name, corpus, metrics, test_set, answered, Path(recipe.output))
         warnings = _warnings(part, metrics, answered[0].texts, test_set.references)
     history = read_history(Path(recipe.output) / "checkpoints" / CHECKPOINT_FILE)
-    _write_page(
-        Evaluation(
-            recipe, corpus.fingerprint, test_set, answered, metrics, compared, history, unseen
-        )
-    )
+    parts = (recipe, corpus.fingerprint, test_set, answered, metrics, compared, history, unseen)
+    _write_page(Evaluation(*parts))
     lines = [f"{name}: {value}" for name, value in metrics.items()]
     return "\n".join([*lines, *(_describe(*each) for each in compared), *warnings])
 
