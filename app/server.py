@@ -110,8 +110,11 @@ def serve(app: FastAPI, settings: Settings) -> int:
     try:
         with suppress(KeyboardInterrupt):
             server.run()
-    except SystemExit:  # uvicorn has logged why
+    except SystemExit as ended:
+        if not ended.code:  # by a signal before the server has its own handler
+            return 0
         address = f"{settings.host}, port {settings.port}"
+        # uvicorn has logged why
         logger.error("cannot listen on %s: set SEQ2SEQ_HOST or SEQ2SEQ_PORT", address)
         return CANNOT_LISTEN
     return 0

@@ -159,8 +159,7 @@ class Translator:
         found = await map_concurrently(translate_one, len(sentences), self._max_concurrent)
 
         def laid_out(rank: int) -> list[Part]:
-            chosen = [each[min(rank, len(each) - 1)] for each in found]
-            return lay_out(parts, sentences, chosen)
+            return lay_out(parts, sentences, _at_rank(found, rank))
 
         ranked = [
             await run_maybe_in_thread(is_long, partial(laid_out, rank))
@@ -222,10 +221,7 @@ class Translator:
             for piece, is_kept in pieces
         ]
         sources = [piece for piece, _ in pieces]
-        return [
-            join(sources, [each[min(rank, len(each) - 1)] for each in found])
-            for rank in range(max(map(len, found)))
-        ]
+        return [join(sources, _at_rank(found, rank)) for rank in range(max(map(len, found)))]
 
     async def _translate_piece(
         self, piece: str, context: list[str], wanted: _SentenceOptions
@@ -237,8 +233,8 @@ class Translator:
         found = await self._translate_sentence(words, context, wanted)
         if not is_ended(words):
             found = [each.without_end_marks() for each in found]
-        ends = Translation.unchanged(before), Translation.unchanged(after)
-        return [join([before, words, after], [ends[0], each, ends[1]]) for each in found]
+        first, last = map(Translation.unchanged, (before, after))
+        return [join([before, words, after], [first, each, last]) for each in found]
 
     async def _translate_halves(
         self, text: str, context: list[str], wanted: _SentenceOptions
@@ -369,6 +365,11 @@ class Translator:
         return found if self._with_attention else replace(found, attention=None)
 
 
+def _at_rank(found: Sequence[Sequence[Translation]], rank: int) -> list[Translation]:
+    """Returns of each text the translation of a rank, or the last one if it has fewer."""
+    return [each[min(rank, len(each) - 1)] for each in found]
+
+
 async def run_maybe_in_thread(is_long: bool, work: Callable[[], R]) -> R:
     """Returns the result of `work`, which runs in a thread if `is_long`."""
     return await asyncio.to_thread(work) if is_long else work()
@@ -380,11 +381,11 @@ async def map_concurrently(work: Callable[[int], Awaitable[R]], count: int, wind
     results: dict[int, R] = {}
     indices = iter(range(count))
 
-    async def run_maybe_in_thread() -> None:
+    async def run_some() -> None:
         for index in indices:
             results[index] = await work(index)
 
-    tasks = [asyncio.create_task(run_maybe_in_thread()) for _ in range(min(window, count))]
+    tasks = [asyncio.create_task(run_some()) for _ in range(min(window, count))]
     try:
         await asyncio.gather(*tasks)
     finally:

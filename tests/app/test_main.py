@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.main import create_app
+from app.server import Server, serve
 from app.settings import Settings
 from model.contract import Engine
 from model.errors import FolderError
@@ -300,6 +301,14 @@ def test_a_server_can_be_stopped_while_it_loads_its_model(exported_folder: Path)
         assert "engine" in process.stderr.readline()  # of the worker, before it is ready
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_a_signal_before_the_server_has_a_handler_is_no_failure(
+    exported_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(model=exported_folder)
+    monkeypatch.setattr(Server, "run", lambda _: sys.exit(0))
+    assert serve(create_app(settings), settings) == 0
 
 
 def test_a_port_in_use_stops_the_program(
