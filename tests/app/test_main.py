@@ -19,7 +19,6 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.main import create_app
-from app.server import Server, serve
 from app.settings import Settings
 from model.contract import Engine
 from model.errors import FolderError
@@ -303,12 +302,20 @@ def test_a_server_can_be_stopped_while_it_loads_its_model(exported_folder: Path)
         assert process.wait(PATIENCE_SECONDS) == 0
 
 
-def test_a_signal_before_the_server_has_a_handler_is_no_failure(
-    exported_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = Settings(model=exported_folder)
-    monkeypatch.setattr(Server, "run", lambda _: sys.exit(0))
-    assert serve(create_app(settings), settings) == 0
+def test_a_signal_before_the_server_has_a_handler_is_no_failure(exported_folder: Path) -> None:
+    code = """
+import signal, sys
+from app.server import Server
+from app.__main__ import main
+Server.run = lambda server: signal.raise_signal(signal.SIGTERM)
+sys.exit(main([]))
+"""
+    environment = {**os.environ, "SEQ2SEQ_MODEL": str(exported_folder)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert (done.returncode, "cannot listen" in done.stderr) == (0, False)
 
 
 def test_a_port_in_use_stops_the_program(
