@@ -149,7 +149,7 @@ FORMATS: dict[Format, FormatInfo] = {
         meaning="a table; `columns` are names, or numbers if it has no header row",
         example="id,question,answer\n7,Who is there?,It is me.",
         needs=("columns",),
-        takes=("group_column",),
+        takes=("group_column", "languages"),
     ),
     "parquet": FormatInfo(
         tasks=("reply", "translate"),
@@ -164,6 +164,7 @@ FORMATS: dict[Format, FormatInfo] = {
         meaning="two line-aligned files, `path` and `target_path`",
         example="Who is there?",
         needs=("target_path",),
+        takes=("languages",),
     ),
     "moses": FormatInfo(
         tasks=("translate",),
@@ -179,6 +180,7 @@ FORMATS: dict[Format, FormatInfo] = {
         meaning="one pair per line, as in Tatoeba (manythings.org) and Anki: source TAB target; "
         "further columns are ignored",
         example="Who is there?\tWer ist da?\tCC-BY 2.0",
+        takes=("languages",),
     ),
     "tmx": FormatInfo(
         tasks=("translate",),
@@ -204,7 +206,7 @@ FORMATS: dict[Format, FormatInfo] = {
         meaning="two subtitle files per film, `path` and `target_path`, which are aligned by time",
         example="1\n00:00:01,000 --> 00:00:02,500\n- Who is there?\n- It is me.",
         needs=("target_path",),
-        takes=("min_score",),
+        takes=("min_score", "languages"),
     ),
     "scan": FormatInfo(
         tasks=("translate",),

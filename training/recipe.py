@@ -46,8 +46,8 @@ class SourceConfig(Document):
     )
     languages: tuple[str, ...] = Field(
         (),
-        description="codes of source and target, for formats whose files name languages; unset: "
-        "those of the recipe",
+        description="codes of the two sides of the files, if they are not those of the recipe "
+        "(after `swap`)",
     )
     columns: tuple[str, ...] = Field(
         (),
@@ -294,6 +294,12 @@ class Recipe(Document):
     def target_language(self) -> str:
         """Returns the language of targets, or nothing if it is unknown."""
         return self.languages[-1] if self.languages else ""
+
+    def languages_of(self, source: SourceConfig) -> tuple[str, ...]:
+        """Returns the languages of the source and target that a source of the corpus gives."""
+        if not source.languages:
+            return self.languages
+        return source.languages[::-1] if source.swap else source.languages
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -154,7 +154,7 @@ SOURCES: list[dict[str, Any]] = [
     {"format": "tmx", "path": "a"},
     {"format": "tmx", "path": "a", "swap": True},
     {"format": "tmx", "path": "a", "languages": ["fr", "en"], "swap": True},
-    {"format": "pairs", "path": "a"},
+    {"format": "scan", "path": "a"},
 ]
 
 

@@ -88,7 +88,8 @@ class Select:
             rule = "empty"
         else:
             sides = Sides(turns[-1], target, used[-1], example.target)
-            rule = None if is_published else self._cleaner.refusal(sides)
+            cleaner = self._cleaners[self.recipe.languages_of(given.source)]
+            rule = None if is_published else cleaner.refusal(sides)
         if rule:
             tally.add(rule, example.origin, used[-1], example.target)
             return
@@ -121,18 +122,20 @@ class Select:
         return self.recipe.task == "translate"
 
     @cached_property
-    def _cleaner(self) -> Cleaner:
-        return cleaner_of(self.recipe)
+    def _cleaners(self) -> dict[tuple[str, ...], Cleaner]:
+        return cleaners_of(self.recipe)
 
 
-def cleaner_of(recipe: Recipe) -> Cleaner:
-    """Builds the cleaner with the rules of `recipe`, or the default rules of its task.
+def cleaners_of(recipe: Recipe) -> dict[tuple[str, ...], Cleaner]:
+    """Builds a cleaner for the languages of each source of `recipe`, with its rules or the default
+    rules of its task.
 
     Raises:
         RecipeError: if a rule named in the recipe cannot be applied.
     """
     is_explicit = recipe.corpus.rules is not None
-    return Cleaner(recipe.rules, recipe.languages, is_explicit=is_explicit)
+    languages = dict.fromkeys(map(recipe.languages_of, recipe.corpus.sources))
+    return {each: Cleaner(recipe.rules, each, is_explicit=is_explicit) for each in languages}
 
 
 def _batch_of(rows: list[_Row]) -> pa.RecordBatch:

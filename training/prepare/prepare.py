@@ -40,7 +40,7 @@ from training.prepare.drawing import Chunk, DrawnSplits, draw_splits, wants_dev
 from training.prepare.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
 from training.prepare.page import render_page
 from training.prepare.parallel import run_all
-from training.prepare.pass1_select import Select, cleaner_of
+from training.prepare.pass1_select import Select, cleaners_of
 from training.prepare.pass2_deduplicate import KEPT, VERDICTS
 from training.prepare.pass3_tokenise import Candidates, Tokenise
 from training.prepare.report import count_all
@@ -108,7 +108,9 @@ def prepare(
         BusyError: if another process uses the output folder.
     """
     inputs = find_inputs(recipe, recipe_path)
-    inactive = cleaner_of(recipe).inactive
+    inactive = dict(
+        rule for cleaner in cleaners_of(recipe).values() for rule in cleaner.inactive.items()
+    )
     made_from = _describe_inputs(recipe, inputs)
     path = Path(recipe.output) / "data"
     if _made_from(path) == made_from:

@@ -33,14 +33,16 @@ def write_tsv(path: Path, rows: list[tuple[str, str]]) -> None:
 
 
 def recipe_of(folder: Path, *sources: dict[str, Any], **changes: Any) -> Recipe:
-    """A recipe for words; `changes` may replace corpus keys, or `task` and `tokenizer`."""
+    """A recipe for words; `changes` may replace corpus keys, or `task`, `languages` and
+    `tokenizer`."""
     tokenizer = {"type": "word", "vocab_size": 64, "shared_vocabulary": False}
     tokenizer |= changes.pop("tokenizer", {})
-    task = changes.pop("task", "translate")
+    task, languages = changes.pop("task", "translate"), changes.pop("languages", [])
     corpus = {"sources": sources, "dev_fraction": 0.2, "test_fraction": 0.2, **changes}
     values = {
         "name": "test",
         "task": task,
+        "languages": languages,
         "output": str(folder / "run"),
         "corpus": corpus,
         "tokenizer": tokenizer,
@@ -220,6 +222,19 @@ def test_a_source_of_one_tag_says_what_its_target_is_like(folder: Path) -> None:
             assert corpus.tokenizer.source_pieces(ids[i].tolist())[0] == f"\u2581{tag}"
 
 
+def test_each_direction_of_a_corpus_is_checked_by_its_own_languages(folder: Path) -> None:
+    rows = [(f"Where is the {c} dog?", f"Wo ist der Hund, {t}?") for c in COLOURS for t in THINGS]
+    write_tsv(folder / "both.tsv", rows)
+    there = {"format": "pairs", "path": "both.tsv", "split": "train", "target_tag": "<2de>"}
+    back = {**there, "target_tag": "<2en>", "swap": True}
+    held_out = [{**PAIRS, "split": "dev"}, {**PAIRS, "split": "test", "swap": True}]
+    chosen = {"languages": ["en", "de"], "rules": ["language"]}
+    with pytest.raises(CorpusError, match=r"nothing is left for train.*56 language"):
+        made(folder, back, *held_out, **chosen)
+    corpus = made(folder, there, {**back, "languages": ["en", "de"]}, *held_out, **chosen)
+    assert len(corpus.train) == 2 * len(rows)
+
+
 def test_what_is_drawn_in_training_needs_no_new_data(folder: Path) -> None:
     source = {"format": "exchanges", "path": "pairs.tsv"}
     made(folder, source, task="reply")
@@ -338,10 +353,10 @@ def test_a_changed_file_beside_the_named_one_makes_the_data_anew(
     folder: Path, form: str, task: str
 ) -> None:
     source, beside = write_beside(folder, form, "I see")
-    corpus = made(folder, source, task=task)
+    corpus = made(folder, source, task=task, rules=[])
     assert str(folder / beside) in {file for file, *_ in corpus.report["made_from"]["files"]}
     write_beside(folder, form, "You hear")
-    assert made(folder, source, task=task).fingerprint != corpus.fingerprint
+    assert made(folder, source, task=task, rules=[]).fingerprint != corpus.fingerprint
 
 
 def write_beside(folder: Path, form: str, reply: str) -> tuple[dict[str, Any], str]:
