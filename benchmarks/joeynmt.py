@@ -6,7 +6,7 @@
 
 Both train the same shape of network on the same pairs, pieces of one SentencePiece model, batch
 size, dropout and label smoothing, each on one core with one thread. The rest is of the toolkit:
-schedules, averaged weights, sampled pieces. When a run has used so many minutes of CPU, it halts,
+schedules, averaged weights, subword sampling. When a run has used so many minutes of CPU, it halts,
 and a copy of its best checkpoint by the development part translates held-out parts with a beam of
 5. Also prints how many target tokens of training a CPU second brings, validation included.
 """
@@ -130,7 +130,7 @@ patience = 1000
 {schedule}
 label_smoothing = 0.1
 average_steps = 500
-sample_pieces = 0.1
+subword_sampling = 0.1
 
 [search]
 beam_size = {beam_size}

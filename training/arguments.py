@@ -228,9 +228,9 @@ def _add_synthesis(commands: Commands) -> None:
     command.add_argument(
         "--keep",
         choices=get_args(Keep),
-        default="likeliest",
-        help="keep the best answer of each model (the default), or of all beams the one closest to "
-        "the reference",
+        default="best",
+        help="best (the default): the best answer of each model; oracle: of all beams, the answer "
+        "closest to the reference",
     )
     description = "write sources for texts with a model of the opposite direction"
     command = commands.add_parser("backtranslate", help=description, description=description)

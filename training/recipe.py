@@ -238,7 +238,7 @@ class FitConfig(Document):
     label_smoothing: float = Field(
         0.0, ge=0.0, lt=1.0, description="probability that is spread over all tokens"
     )
-    sample_pieces: float = Field(
+    subword_sampling: float = Field(
         0.0,
         ge=0.0,
         le=1.0,
@@ -341,8 +341,8 @@ class Recipe(Document):
 
     @model_validator(mode="after")
     def _check_training_fits_the_task(self) -> Self:
-        if self.fit.sample_pieces and self.tokenizer.type != "unigram":
-            raise ValueError("fit.sample_pieces needs tokenizer.type = 'unigram'")
+        if self.fit.subword_sampling and self.tokenizer.type != "unigram":
+            raise ValueError("fit.subword_sampling needs tokenizer.type = 'unigram'")
         if self.fit.word_vectors and self.start_from:
             raise ValueError("fit.word_vectors cannot be combined with start_from")
         if self.fit.best_by == "bleu" and self.task != "translate":

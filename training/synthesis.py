@@ -34,7 +34,7 @@ CHUNK = 512
 #: Beam size of a teacher.
 BEAM = 5
 
-Keep = Literal["likeliest", "closest"]
+Keep = Literal["best", "oracle"]
 Turns = Sequence[str]
 Row = tuple[Turns, str]  # turns of a source, target
 
@@ -57,9 +57,7 @@ class Teacher:
         return [[candidate.text for candidate in candidates] for candidates in found]
 
 
-def distill(
-    recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Keep = "likeliest"
-) -> str:
+def distill(recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Keep = "best") -> str:
     """Writes a student's targets: the answers of its teachers to the training sources, each source
     once (Kim and Rush 2016, arXiv:1606.07947).
 
@@ -67,7 +65,7 @@ def distill(
         recipe: recipe of the teachers, whose prepared data has the sources.
         teachers: model folders.
         output: receives a line per source: its turns and the target, separated by tabs.
-        keep: `likeliest`: the best answer of each teacher, one line each if they differ; `closest`:
+        keep: `best`: the best answer of each teacher, one line each if they differ; `oracle`:
             of all beams, the answer closest to the reference by sentence BLEU.
 
     Returns:
@@ -165,7 +163,7 @@ def _teacher(path: Path, recipe: Recipe) -> Teacher:
 
 
 def _kept(beams: Sequence[Sequence[str]], reference: str, keep: Keep, metric: BLEU) -> list[str]:
-    if keep == "likeliest":
+    if keep == "best":
         return list(dict.fromkeys(beam[0] for beam in beams))
     texts = dict.fromkeys(text for beam in beams for text in beam)
     return [max(texts, key=lambda text: metric.sentence_score(text, [reference]).score)]

@@ -55,7 +55,7 @@ OPTIONS = """
 weight_decay = 0.01
 accumulate = 2
 average_steps = 3
-sample_pieces = 0.5
+subword_sampling = 0.5
 best_by = "bleu"
 
 """

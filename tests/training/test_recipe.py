@@ -49,8 +49,8 @@ def test_a_recipe_survives_a_round_trip() -> None:
             "share_embeddings needs tokenizer.shared_vocabulary",
         ),
         (
-            {"fit": {"sample_pieces": 0.1}, "tokenizer": {"type": "word"}},
-            "fit.sample_pieces needs tokenizer.type",
+            {"fit": {"subword_sampling": 0.1}, "tokenizer": {"type": "word"}},
+            "fit.subword_sampling needs tokenizer.type",
         ),
         (
             {"corpus": {"sources": [{"format": "pairs", "path": "a", "variants": ["case"]}]}},

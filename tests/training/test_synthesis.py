@@ -50,7 +50,7 @@ def test_the_closest_answer_is_nearer_to_the_reference(
             for each in found
         )
 
-    assert overlap("closest") > overlap("likeliest")
+    assert overlap("oracle") > overlap("best")
 
 
 def test_texts_get_sources(fitted: Path) -> None:

@@ -133,35 +133,36 @@ def _unicode(_rule: rules.UnicodeRule, _languages: tuple[str, str]) -> Check:
 
 
 def _length(rule: rules.LengthRule, _languages: tuple[str, str]) -> Check:
-    least, most, most_characters = rule.least_words, rule.most_words, rule.most_characters
+    min_words, max_words = rule.min_words, rule.max_words
+    max_characters = rule.max_characters
 
     def is_wrong(text: str) -> bool:
-        return len(text) > most_characters or not least <= text.count(" ") + 1 <= most
+        return len(text) > max_characters or not min_words <= text.count(" ") + 1 <= max_words
 
     return lambda sides: is_wrong(sides.source) or is_wrong(sides.target)
 
 
 def _ratio(rule: rules.RatioRule, _languages: tuple[str, str]) -> Check:
-    most, slack = rule.most, rule.slack
+    max_ratio, margin = rule.max_ratio, rule.margin
 
     def drops(sides: Sides) -> bool:
-        source, target = width_of(sides.source) + slack, width_of(sides.target) + slack
-        return source > most * target or target > most * source
+        source, target = width_of(sides.source) + margin, width_of(sides.target) + margin
+        return source > max_ratio * target or target > max_ratio * source
 
     return drops
 
 
 def _repeats(rule: rules.RepeatsRule, _languages: tuple[str, str]) -> Check:
-    run = re.compile(rf"(.)\1{{{rule.most_characters}}}")
-    most = rule.most_phrases
+    run = re.compile(rf"(.)\1{{{rule.max_characters}}}")
+    max_phrases = rule.max_phrases
 
     def is_wrong(text: str) -> bool:
         if run.search(text):
             return True
         words = text.lower().split()
-        if len(words) - len(set(words)) < most:
+        if len(words) - len(set(words)) < max_phrases:
             return False
-        return _longest_loop(words) > most
+        return _longest_loop(words) > max_phrases
 
     return lambda sides: is_wrong(sides.source) or is_wrong(sides.target)
 
@@ -190,7 +191,7 @@ def _numbers(rule: rules.NumbersRule, _languages: tuple[str, str]) -> Check:
         if missing and added:
             return True
         # `twenty` and 20; `a thousand` and 1,000
-        return any(number > rule.spelled and number % 100 for number in (missing or added))
+        return any(number > rule.max_spelled and number % 100 for number in (missing or added))
 
     return drops
 
@@ -210,7 +211,7 @@ def _copy(rule: rules.CopyRule, _languages: tuple[str, str]) -> Check:
         if sides.source[:1].casefold() != sides.target[:1].casefold():
             return False
         letters = letters_of(sides.source)
-        return len(letters) >= rule.least_letters and letters == letters_of(sides.target)
+        return len(letters) >= rule.min_letters and letters == letters_of(sides.target)
 
     return drops
 
@@ -242,18 +243,22 @@ def _profanity(rule: rules.ProfanityRule, _languages: tuple[str, str]) -> Check:
 def _script(rule: rules.ScriptRule, languages: tuple[str, str]) -> Check:
     source_share, target_share = map(script_share, languages)
     return lambda sides: (
-        source_share(sides.source) < rule.share or target_share(sides.target) < rule.share
+        source_share(sides.source) < rule.min_share or target_share(sides.target) < rule.min_share
     )
 
 
 def _language(rule: rules.LanguageRule, languages: tuple[str, str]) -> Check:
     def is_wrong(text: str, expected: str) -> bool:
-        if width_of(text) < rule.least_letters:
+        if width_of(text) < rule.min_letters:
             return False
-        found, certainty = identify(text)
-        if found == expected or certainty < rule.certainty or same_language(found, expected):
+        found, probability = identify(text)
+        if (
+            found == expected
+            or probability < rule.min_probability
+            or same_language(found, expected)
+        ):
             return False
-        return width_of(letters_of(text)) >= rule.least_letters
+        return width_of(letters_of(text)) >= rule.min_letters
 
     source, target = languages
     return lambda sides: is_wrong(sides.source, source) or is_wrong(sides.target, target)

@@ -108,10 +108,10 @@ def identify(text: str) -> tuple[str, float]:
     found = predict(text.lower() if text.isupper() else text)
     if not found:
         return "", 0.0
-    [(certainty, language)] = found
+    [(probability, language)] = found
     # For Chinese characters that it does not know, the model returns any language.
     if not text.isascii() and script_share(language)(text) < 0.5:
         return "", 0.0
     if language == "ja" and not _KANA.search(text):
         language = "zh"
-    return language, certainty
+    return language, probability

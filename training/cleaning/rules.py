@@ -30,9 +30,9 @@ class LengthRule(Rule):
     """a side that is too short or too long, before it is tokenised"""
 
     rule: Literal["length"] = "length"
-    least_words: int = Field(1, ge=1, description="minimum number of words per side")
-    most_words: int = Field(200, ge=1, description="maximum number of words per side")
-    most_characters: int = Field(1000, ge=1, description="maximum number of characters per side")
+    min_words: int = Field(1, ge=1, description="minimum number of words per side")
+    max_words: int = Field(200, ge=1, description="maximum number of words per side")
+    max_characters: int = Field(1000, ge=1, description="maximum number of characters per side")
 
 
 class RatioRule(Rule):
@@ -40,25 +40,25 @@ class RatioRule(Rule):
     kana or Hangul syllable as two"""
 
     rule: Literal["ratio"] = "ratio"
-    most: float = Field(3.0, ge=1.0, description="maximum ratio of the longer side to the shorter")
-    slack: int = Field(15, ge=0, description="characters added to both lengths")
+    max_ratio: float = Field(
+        3.0, ge=1.0, description="maximum ratio of the longer side to the shorter"
+    )
+    margin: int = Field(15, ge=0, description="characters added to both lengths")
 
 
 class RepeatsRule(Rule):
     """one character, or one phrase of up to four words, repeated in a row"""
 
     rule: Literal["repeats"] = "repeats"
-    most_characters: int = Field(
-        10, ge=1, description="maximum number of equal characters in a row"
-    )
-    most_phrases: int = Field(4, ge=1, description="maximum number of equal phrases in a row")
+    max_characters: int = Field(10, ge=1, description="maximum number of equal characters in a row")
+    max_phrases: int = Field(4, ge=1, description="maximum number of equal phrases in a row")
 
 
 class NumbersRule(Rule):
     """sides whose numbers differ; 1,000 and a thousand are equal"""
 
     rule: Literal["numbers"] = "numbers"
-    spelled: int = Field(
+    max_spelled: int = Field(
         100,
         ge=0,
         description="up to this number, one side may spell out what the other writes in digits",
@@ -69,7 +69,7 @@ class ScriptRule(Rule):
     """a side in a script that its language is not written in; needs `languages`"""
 
     rule: Literal["script"] = "script"
-    share: float = Field(
+    min_share: float = Field(
         0.5, gt=0.0, le=1.0, description="minimum share of its letters in the right script"
     )
 
@@ -79,17 +79,17 @@ class LanguageRule(Rule):
     (Joulin et al. 2017, arXiv:1607.01759)"""
 
     rule: Literal["language"] = "language"
-    certainty: float = Field(
+    min_probability: float = Field(
         0.7, gt=0.0, lt=1.0, description="minimum probability of the other language"
     )
-    least_letters: int = Field(10, ge=1, description="shorter sides are not checked")
+    min_letters: int = Field(10, ge=1, description="shorter sides are not checked")
 
 
 class CopyRule(Rule):
     """a target that equals its source except for case, punctuation and digits"""
 
     rule: Literal["copy"] = "copy"
-    least_letters: int = Field(
+    min_letters: int = Field(
         12, ge=1, description="shorter targets are kept, since they may be names"
     )
 
@@ -149,7 +149,7 @@ DEFAULT_RULES: dict[Task, tuple[str, ...]] = {
 
 
 def parse_rules(entries: Any) -> Any:
-    """Parses the entries of a recipe: `"ratio"`, or `{rule = "ratio", most = 2.5}`.
+    """Parses the entries of a recipe: `"ratio"`, or `{rule = "ratio", max_ratio = 2.5}`.
 
     Raises:
         ValueError: if a name is unknown (the message suggests the nearest) or occurs twice, or a

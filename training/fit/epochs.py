@@ -40,7 +40,7 @@ class EpochShards:
     @property
     def varies(self) -> bool:
         """Tells whether the epochs differ in more than their order."""
-        return bool(self._recipe.fit.sample_pieces) or any(
+        return bool(self._recipe.fit.subword_sampling) or any(
             source.variants for source in self._sources
         )
 
@@ -68,7 +68,9 @@ class EpochShards:
         sources, targets = batch["source_ids"].to_pylist(), batch["target_ids"].to_pylist()
         texts = batch["target_text"].to_pylist()
         varied = [i for i, number in enumerate(numbers) if self._sources[number].variants]
-        sampled = [i for i in range(len(turns)) if draw.random() < self._recipe.fit.sample_pieces]
+        sampled = [
+            i for i in range(len(turns)) if draw.random() < self._recipe.fit.subword_sampling
+        ]
         for i in varied:
             turns[i] = self._vary_messages(turns[i], self._sources[numbers[i]], draw)
         for rows, drawing in ((varied, None), (sampled, draw)):

@@ -173,7 +173,7 @@ def _regularisation_of(found: Survey) -> dict[str, float]:
         return {}
     options = {"label_smoothing": LABEL_SMOOTHING}
     if found.examples < MAX_SAMPLED:
-        options |= {"sample_pieces": SAMPLED_SHARE, "average_steps": AVERAGED_STEPS}
+        options |= {"subword_sampling": SAMPLED_SHARE, "average_steps": AVERAGED_STEPS}
     return options
 
 

@@ -43,7 +43,7 @@ _ADVICE = {
     ".json": "Save it as an array of records, or as .jsonl with one record per line",
 }
 #: Minimum probability of a text's language, and minimum share of texts in the main language.
-MIN_CERTAINTY, MIN_SHARE = 0.5, 0.5
+MIN_PROBABILITY, MIN_SHARE = 0.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -308,7 +308,7 @@ def _language_of(texts: Sequence[str]) -> str:
     """Returns the language of most of the longest texts, or nothing."""
     longest = sorted(texts, key=len)[-IDENTIFIED:]
     found = [identify(" ".join(text.split())) for text in longest]
-    counts = Counter(language for language, certainty in found if certainty >= MIN_CERTAINTY)
+    counts = Counter(language for language, probability in found if probability >= MIN_PROBABILITY)
     language, count = next(iter(counts.most_common(1)), ("", 0))
     return language if count > MIN_SHARE * len(found) else ""
 

@@ -23,7 +23,7 @@ MIN_SHARE = 0.3
 SAMPLE_CUES = 30
 #: Of the halves whose languages are known, this share must agree.
 MIN_AGREEMENT = 0.7
-MIN_CERTAINTY = 0.4
+MIN_PROBABILITY = 0.4
 
 #: Share of a line's letters in the scripts of a language from which the line is in that language.
 MIN_SCRIPT_SHARE = 0.5
@@ -125,10 +125,10 @@ def _select_half(lines: list[str], *, upper: str, lower: str, keeps_upper: bool)
     single line, belongs to the half in its language."""
     border = len(lines) // 2
     if len(lines) % 2:
-        language, certainty = identify(lines[border])
+        language, probability = identify(lines[border])
         is_upper = same_language(language, upper)
         if len(lines) == 1 and (
-            certainty < MIN_CERTAINTY or not (is_upper or same_language(language, lower))
+            probability < MIN_PROBABILITY or not (is_upper or same_language(language, lower))
         ):
             return [True]
         border += is_upper
@@ -143,9 +143,9 @@ def _halves_of(screens: list[_Screen]) -> tuple[str, str] | None:
     pairs: Counter[tuple[str, str]] = Counter()
     for lines in even[:: max(1, len(even) // SAMPLE_CUES)]:
         middle = len(lines) // 2
-        upper, certainty = identify(" ".join(lines[:middle]))
+        upper, probability = identify(" ".join(lines[:middle]))
         lower, also = identify(" ".join(lines[middle:]))
-        if min(certainty, also) >= MIN_CERTAINTY:
+        if min(probability, also) >= MIN_PROBABILITY:
             pairs[upper, lower] += 1
     if not pairs:
         return None

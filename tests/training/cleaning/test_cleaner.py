@@ -51,11 +51,11 @@ def test_good_pairs_pass_all_default_rules(source: str, target: str) -> None:
         ("unicode", "a caf\u00e9", "ein Caf\u00c3\u00a9"),
         ("unicode", "don\u2019t", "don\u00e2\u20ac\u2122t"),
         ("unicode", "an icon: \ue012", "ein Bild"),
-        ({"rule": "length", "most_words": 3}, "one two three", "eins zwei drei vier"),
-        ({"rule": "length", "least_words": 2}, "one", "eins zwei"),
-        ({"rule": "length", "most_characters": 9}, "0123456789", "eins"),
+        ({"rule": "length", "max_words": 3}, "one two three", "eins zwei drei vier"),
+        ({"rule": "length", "min_words": 2}, "one", "eins zwei"),
+        ({"rule": "length", "max_characters": 9}, "0123456789", "eins"),
         ("ratio", "Yes.", "Ja, das habe ich gestern auch schon so oft zu ihm gesagt, und du?"),
-        ({"rule": "ratio", "most": 1.5, "slack": 0}, "four", "sieben!"),
+        ({"rule": "ratio", "max_ratio": 1.5, "margin": 0}, "four", "sieben!"),
         ("repeats", "Noooooooooooo!", "Nein!"),
         ("repeats", "no No no no no", "nein"),
         ("repeats", "yes", "ha ha ho ha ha ho ha ha ho ha ha ho ha ha ho"),
@@ -84,8 +84,8 @@ def test_each_rule_drops_what_it_is_for(rule: Any, source: str, target: str) -> 
     ("rule", "source", "target"),
     [
         ("unicode", "Ã is a letter", "naïve Â, Æsir"),
-        ({"rule": "length", "most_words": 3}, "one two three", "eins zwei drei"),
-        ({"rule": "repeats", "most_characters": 4}, "so....", "nun"),
+        ({"rule": "length", "max_words": 3}, "one two three", "eins zwei drei"),
+        ({"rule": "repeats", "max_characters": 4}, "so....", "nun"),
         ("numbers", "We are 12.", "Wir sind zwölf."),
         ("numbers", "a thousand men", "1000 Mann"),
         ("numbers", "on 12.5.2020", "am 12. 5. 2020"),
@@ -173,9 +173,9 @@ def test_what_is_off_by_default_is_never_filtered_unasked(task: Any) -> None:
 
 
 def test_a_recipe_names_rules_and_survives_a_round_trip() -> None:
-    found = recipe(["near_duplicate", {"rule": "ratio", "most": 2}, "length"])
+    found = recipe(["near_duplicate", {"rule": "ratio", "max_ratio": 2}, "length"])
     assert [rule.rule for rule in found.rules] == ["length", "ratio", "near_duplicate"]
-    assert found.rules[1].model_dump() == {"rule": "ratio", "most": 2.0, "slack": 15}
+    assert found.rules[1].model_dump() == {"rule": "ratio", "max_ratio": 2.0, "margin": 15}
     assert Recipe.parse(found.model_dump(mode="json"), where="a") == found
     assert recipe(None).rules == default_rules("translate")
     assert recipe([]).rules == ()
@@ -186,9 +186,12 @@ def test_a_recipe_names_rules_and_survives_a_round_trip() -> None:
     [
         (["lenght"], "unknown rule 'lenght'; did you mean 'length'?"),
         (["foo!"], "known are unicode, length"),
-        ([{"rule": "ratio", "mots": 2}], "mots: unknown key; did you mean 'most'?"),
-        ([{"rule": "ratio", "most": 0}], "most: "),
-        ([{"most": 0}], "expected"),
+        (
+            [{"rule": "ratio", "max_ration": 2}],
+            "max_ration: unknown key; did you mean 'max_ratio'?",
+        ),
+        ([{"rule": "ratio", "max_ratio": 0}], "max_ratio: "),
+        ([{"max_ratio": 0}], "expected"),
         (["ratio", {"rule": "ratio"}], "'ratio' occurs twice"),
         ("ratio", "corpus.rules: "),
     ],

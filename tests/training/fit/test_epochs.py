@@ -38,7 +38,7 @@ def prepared(
             "context_turns": 2,
             "max_source_tokens": MAX_SOURCE_TOKENS,
         },
-        "fit": {"sample_pieces": sample},
+        "fit": {"subword_sampling": sample},
     }
     recipe = Recipe.parse(values, where="test")
     return recipe, prepare(recipe, folder / "talk.toml")
