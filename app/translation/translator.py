@@ -118,8 +118,11 @@ class Translator:
         self._retries_overload = retries_overload
         self._with_attention = with_attention
         self._beam_size = search_options(model.config.search, settings).beam_size
-        #: Sentences translated at a time: half of the rows, so that other requests need not wait.
-        self._max_concurrent = max(1, settings.max_rows // self._beam_size // 2)
+        #: Sentences translated at a time: half of the rows and of the queue, so that other requests
+        #: need not wait.
+        slots = min(settings.max_rows // self._beam_size, settings.max_queue)
+        self._max_concurrent = max(1, slots // 2)
+        self._free = asyncio.Semaphore(self._max_concurrent)
         self.prompt_tokens = self.completion_tokens = 0
 
     async def translate(
@@ -214,12 +217,14 @@ class Translator:
         self, pieces: Sequence[tuple[str, bool]], context: list[str], wanted: _SentenceOptions
     ) -> list[Translation]:
         """Translates the pieces of a sentence that are not kept."""
-        found = [
-            [Translation.unchanged(piece)]
-            if is_kept
-            else await self._translate_piece(piece, context, wanted)
-            for piece, is_kept in pieces
-        ]
+
+        async def translate_one(index: int) -> list[Translation]:
+            piece, is_kept = pieces[index]
+            if is_kept:
+                return [Translation.unchanged(piece)]
+            return await self._translate_piece(piece, context, wanted)
+
+        found = await map_concurrently(translate_one, len(pieces), self._max_concurrent)
         sources = [piece for piece, _ in pieces]
         return [join(sources, _at_rank(found, rank)) for rank in range(max(map(len, found)))]
 
@@ -242,11 +247,13 @@ class Translator:
         """Translates the two halves of a sentence separately."""
         is_long = len(text) > _LONG_CHARACTERS
         first, gap, second = await run_maybe_in_thread(is_long, partial(split_in_half, text))
-        best = replace(wanted, alternatives=0)
-        both = [
-            (await self._translate_sentence(each, context, best))[0] for each in (first, second)
-        ]
-        return [concatenate([first, second], both, [gap, ""])]
+        halves, best = (first, second), replace(wanted, alternatives=0)
+
+        async def translate_half(index: int) -> Translation:
+            return (await self._translate_sentence(halves[index], context, best))[0]
+
+        both = await map_concurrently(translate_half, 2, 2)
+        return [concatenate(halves, both, [gap, ""])]
 
     def _encode(self, text: str, context: list[str]) -> _EncodedSource | None:
         """Encodes a sentence, after its context if there is room; None if it is too long. A single
@@ -297,19 +304,22 @@ class Translator:
 
     async def _translate_around(self, text: str) -> Translation:
         """Translates the text around the protected parts piece by piece."""
-        translated = ""
-        for part, is_protected in split_protected(text):
+        parts = list(split_protected(text))
+
+        async def translate_part(index: int) -> str:
+            part, is_protected = parts[index]
             words = strip_ends(part)
             source = None if is_protected else self._encode(words, [])
             hypotheses = await self._search(source, 1) if source else ()
             if not hypotheses:
-                translated += part
-                continue
+                return part
             best = self._model.tokenizer.target_text(hypotheses[0].tokens)
             best = (source.protected.restore(best) if source else None) or words
             start = part.index(words)
-            translated += part[:start] + strip_end_marks(best) + part[start + len(words) :]
-        return Translation.unlinked(translated)
+            return part[:start] + strip_end_marks(best) + part[start + len(words) :]
+
+        translated = await map_concurrently(translate_part, len(parts), self._max_concurrent)
+        return Translation.unlinked("".join(translated))
 
     async def _search(
         self,
@@ -341,9 +351,10 @@ class Translator:
         )
         while True:
             try:
-                found = await self._model.answer(
-                    request, source.turns, timeout_seconds=settings.request_timeout_seconds
-                )
+                async with self._free:
+                    found = await self._model.answer(
+                        request, source.turns, timeout_seconds=settings.request_timeout_seconds
+                    )
                 self.prompt_tokens += len(source.source_ids)
                 self.completion_tokens += sum(len(each.tokens) for each in found)
                 return found
