@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from model.errors import InputError, TokenizerError
 from model.text.normalise import narrow_punctuation, normalise, plain_punctuation
-from model.text.scripts import is_unspaced
+from model.text.scripts import is_unspaced, script_of_letter
 
 if TYPE_CHECKING:
     import sentencepiece
@@ -27,6 +28,10 @@ PAD_ID, UNK_ID, BOS_ID, EOS_ID, SEP_ID = range(5)
 
 #: Number of segmentations to sample from, and the exponent of their probabilities.
 SAMPLED_SEGMENTATIONS, SAMPLING_ALPHA = 16, 0.2
+
+#: Share of the pieces with letters from which their script is known. Fewer are of foreign words in
+#: the training data.
+MIN_SCRIPT_SHARE = 0.01
 
 #: Python's lower case of the Turkish capital of `i`.
 _LOWERED_I_WITH_DOT = "\u0130".lower()
@@ -132,6 +137,22 @@ class Tokenizer:
     def can_read(self, text: str) -> bool:
         """Tells whether the source vocabulary has a piece for each character of a text."""
         return self._source_characters.issuperset(normalise_source(text, self.text))
+
+    @cached_property
+    def _source_scripts(self) -> frozenset[str]:
+        """Returns the scripts of the source vocabulary."""
+        ids = range(len(SPECIAL_PIECES), self.source_vocab_size)
+        pieces = (self._source.id_to_piece(i) for i in ids if not self._source.is_byte(i))
+        counts = Counter(map(_script_of, pieces))
+        del counts[""]
+        fewest = MIN_SCRIPT_SHARE * counts.total()
+        return frozenset(script for script, count in counts.items() if count >= fewest)
+
+    def knows_letter(self, letter: str) -> bool:
+        """Tells whether the source vocabulary has a piece for a letter, or knows its script."""
+        if self.can_read(letter):
+            return True
+        return _script_of(normalise_source(letter, self.text)) in self._source_scripts
 
     def target_ids(self, text: str) -> list[int]:
         """Encodes a target, without begin and end of sentence. May return no ids."""
@@ -262,6 +283,11 @@ def normalise_target(text: str, rules: TextConfig) -> str:
     """Returns `text` as the target tokenizer reads it."""
     plain = normalise(text)
     return normalise(plain_punctuation(plain)) if rules.plain_punctuation else plain
+
+
+def _script_of(text: str) -> str:
+    """Returns the script of the first letter of a text; "" if it has none."""
+    return next((script_of_letter(char) for char in text if char.isalpha()), "")
 
 
 def contains_any(ids: Sequence[int], sequences: Iterable[Sequence[int]]) -> bool:

@@ -1,4 +1,5 @@
-"""Protection of what a translation must keep unchanged: addresses, placeholders, markup, numbers.
+"""Protection of what a translation must keep unchanged: addresses, placeholders, markup, numbers,
+and words that the model cannot read.
 
 A translation model copies none of these reliably. An address is replaced by a number as a stand-in,
 which most models do copy, or can be forced to; a translation is accepted only if it contains all
@@ -10,9 +11,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from app.translation.words import Span
 from model.text.sentences import END_MARKS
 
 #: Chinese, Japanese and Korean characters, which follow an address without a space.
@@ -43,6 +45,8 @@ _FIXED = re.compile(
 _NUMBER = re.compile(r"\d+(?:[.,:/'\u00a0\u202f’，．：／٫٬-]\d+)*")
 _WORDS = re.compile(r"\w(?:.*\w)?", re.DOTALL)
 _BETWEEN_DIGITS = re.compile(r"\D+")
+#: A character that is no letter, mark, symbol or space.
+BLANK = "\0"
 #: Two digits: models spell out shorter numbers and split longer ones.
 _STAND_INS = ("47", "83", "29", "61", "94", "38", "72", "56")
 
@@ -94,21 +98,27 @@ class Protected:
         )
 
 
-def protect(sentence: str) -> Protected:
-    """Replaces the fixed parts of a sentence by stand-ins."""
-    if not _FIXED.search(sentence):
+def protect(sentence: str, unreadable: Sequence[Span] = ()) -> Protected:
+    """Replaces the fixed parts of a sentence by stand-ins.
+
+    Args:
+        sentence: any text.
+        unreadable: start and end of other fixed parts, in order, outside of `fixed_spans`.
+    """
+    spans = sorted([*fixed_spans(sentence), *unreadable])
+    if not spans:
         return Protected(sentence, {}, _numbers(sentence))
-    numbers = _numbers(_FIXED.sub(" ", sentence))
+    numbers = _numbers(_blank(sentence, spans))
     free = iter([each for each in _STAND_INS if each not in numbers])
     fixed: dict[str, str] = {}
-
-    def stand_in(match: re.Match[str]) -> str:
+    text, place = "", 0
+    for start, end in spans:
         chosen = next(free, "")
-        fixed[chosen] = match[0]
-        before, after = sentence[: match.start()][-1:], sentence[match.end() :][:1]
-        return f"{' ' * before.isalnum()}{chosen}{' ' * after.isalnum()}"
-
-    return Protected(_FIXED.sub(stand_in, sentence), fixed, numbers)
+        fixed[chosen] = sentence[start:end]
+        before, after = sentence[start - 1 : start], sentence[end : end + 1]
+        text += f"{sentence[place:start]}{' ' * before.isalnum()}{chosen}{' ' * after.isalnum()}"
+        place = end
+    return Protected(text + sentence[place:], fixed, numbers)
 
 
 def fixed_spans(text: str) -> list[tuple[int, int]]:
@@ -117,16 +127,17 @@ def fixed_spans(text: str) -> list[tuple[int, int]]:
 
 
 def blank_fixed(text: str) -> str:
-    """Returns a text of the same length with letters in place of its fixed parts."""
-    return _FIXED.sub(lambda match: "x" * len(match[0]), text)
+    """Returns a text of the same length with `BLANK` in place of the characters of its fixed
+    parts."""
+    return _FIXED.sub(lambda match: BLANK * len(match[0]), text)
 
 
-def split_protected(sentence: str) -> Iterator[tuple[str, bool]]:
-    """Yields the parts of a sentence, which join to the sentence, and whether each is protected."""
-    spans = sorted(
-        fixed_spans(sentence)
-        + [match.span() for match in _NUMBER.finditer(_FIXED.sub(_blank, sentence))]
-    )
+def split_protected(sentence: str, unreadable: Sequence[Span] = ()) -> Iterator[tuple[str, bool]]:
+    """Yields the parts of a sentence, which join to the sentence, and whether each is protected.
+    For the arguments see `protect`."""
+    spans = sorted([*fixed_spans(sentence), *unreadable])
+    blank = _blank(sentence, spans)
+    spans = sorted([*spans, *(match.span() for match in _NUMBER.finditer(blank))])
     place = 0
     for start, end in spans:
         if place < start:
@@ -159,5 +170,10 @@ def _digits(number: str) -> str:
     return "".join(str(unicodedata.decimal(digit)) for digit in _BETWEEN_DIGITS.sub("", number))
 
 
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
+def _blank(text: str, spans: Sequence[Span]) -> str:
+    """Returns a text of the same length with spaces in place of some parts."""
+    blank, place = "", 0
+    for start, end in spans:
+        blank += text[place:start] + " " * (end - start)
+        place = end
+    return blank + text[place:]

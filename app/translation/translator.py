@@ -22,8 +22,8 @@ from app.translation.protection import (
     strip_end_marks,
     strip_ends,
 )
-from app.translation.symbols import readable_quotes, split_at_symbols, split_ends
-from app.translation.words import word_attention
+from app.translation.symbols import readable_form, split_at_symbols, split_ends, unreadable_words
+from app.translation.words import Span, word_attention
 from model.blocked_words import blocked_sequences
 from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
@@ -258,12 +258,12 @@ class Translator:
     def _encode(self, text: str, context: list[str]) -> _EncodedSource | None:
         """Encodes a sentence, after its context if there is room; None if it is too long. A single
         character is never too long."""
-        protected = protect(text)
+        protected = protect(text, self._unreadable_words(text))
         if not protected.has_words:
             return _EncodedSource(protected, [text], [])
         if protected.lacks_stand_ins or len(protected.text) > self._settings.max_message_characters:
             return None
-        alone = [readable_quotes(protected.text, self._model.tokenizer.can_read)]
+        alone = [readable_form(protected.text, self._model.tokenizer.can_read)]
         for turns in ([*context, *alone], alone) if context else (alone,):
             try:
                 source = self._model.tokenizer.read_source(turns)
@@ -272,6 +272,10 @@ class Translator:
             if not source.dropped_tokens or len(text) == 1:
                 return _EncodedSource(protected, turns, source.ids)
         return None
+
+    def _unreadable_words(self, text: str) -> list[Span]:
+        tokenizer = self._model.tokenizer
+        return unreadable_words(text, tokenizer.can_read, tokenizer.knows_letter)
 
     def _keep_protected(
         self, text: str, protected: Protected, hypotheses: Sequence[Hypothesis]
@@ -304,7 +308,7 @@ class Translator:
 
     async def _translate_around(self, text: str) -> Translation:
         """Translates the text around the protected parts piece by piece."""
-        parts = list(split_protected(text))
+        parts = list(split_protected(text, self._unreadable_words(text)))
 
         async def translate_part(index: int) -> str:
             part, is_protected = parts[index]
@@ -367,7 +371,7 @@ class Translator:
         self, text: str, translated: str, tokens: Sequence[int], weights: Float32
     ) -> Translation:
         tokenizer = self._model.tokenizer
-        own_ids = tokenizer.source_ids(readable_quotes(text, tokenizer.can_read))
+        own_ids = tokenizer.source_ids(readable_form(text, tokenizer.can_read))
         read = tokenizer.source_pieces(own_ids[:-1])
         own = weights[:, -len(read) - 1 : -1]  # after the context, before the end
         pieces = tokenizer.target_pieces(tokens)

@@ -18,6 +18,7 @@ from model.tokenizer import (
     normalise_source,
     normalise_target,
 )
+from tests.conftest import train_sentencepiece
 
 
 def build(model: bytes, **rules: object) -> Tokenizer:
@@ -147,6 +148,17 @@ def test_characters_without_a_piece_cannot_be_read(
     for tokenizer in (byte_tokenizer, build(tokenizer_model)):
         assert tokenizer.can_read("hello there")
         assert not tokenizer.can_read("hello \N{GRINNING FACE}")
+
+
+def test_a_letter_is_known_by_its_script() -> None:
+    english, russian = "hello there how are you today", "привет как у тебя дела сегодня"
+    both = build(train_sentencepiece([english, russian]))
+    words = [f"▁word{number}" for number in range(100)]
+    one = build(train_sentencepiece([english], vocab_size=150, pieces=[*words, "λ"]))
+    assert all(map(both.knows_letter, "éжёＥ"))
+    assert not any(map(both.knows_letter, "λ李½"))
+    assert all(map(one.knows_letter, "éλ"))
+    assert not any(map(one.knows_letter, "όж"))  # one word has given the vocabulary a Greek letter
 
 
 def test_the_tokens_of_a_target_join_to_its_text(tokenizer_model: bytes) -> None:

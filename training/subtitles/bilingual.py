@@ -6,13 +6,13 @@ the upper and lower halves of the cues. Pure functions.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
+from model.text.scripts import script_of_letter
 from training.cleaning.languages import identify, same_language, script_share, width_of
 from training.files.records import Cue, Fault
 
@@ -69,7 +69,7 @@ def script_of(text: str) -> str:
         return LATIN if any(map(str.isalpha, text)) else ""
     counts: Counter[str] = Counter()
     for char in filter(str.isalpha, text):
-        script = unicodedata.name(char, "").partition(" ")[0]
+        script = script_of_letter(char)
         counts[EAST_ASIAN if script in _EAST_ASIAN else script] += width_of(char)
     return max(counts, key=lambda script: counts[script]) if counts else ""
 

@@ -57,6 +57,15 @@ def test_emoji_stay_where_they_are(client: httpx.Client) -> None:
     assert html == "• <b>zwei</b> Hunde 😀 <i>jetzt</i>"
 
 
+def test_words_of_unknown_scripts_stay_where_they_are(client: httpx.Client) -> None:
+    assert translated(client, q="two dogs go Москва now") == "zwei Hunde geh Москва jetzt"
+    assert translated(client, q="日本語が話せますか。") == "日本語が話せますか。"
+    many = " two дом λόγος" * 12
+    assert translated(client, q=many) == many.replace("two", "zwei")
+    html = translated(client, q="<b>two</b> <i>λόγος</i> dogs", format="html")
+    assert html == "<b>zwei</b> <i>λόγος</i> Hunde"
+
+
 def test_a_list_is_translated_to_a_list(client: httpx.Client) -> None:
     assert translated(client, q=["two", "", "dogs."]) == ["zwei", "", "Hunde."]
 

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.translation.symbols import readable_quotes, split_at_symbols, split_ends
+from app.translation.protection import fixed_spans, protect, split_protected
+from app.translation.symbols import (
+    readable_form,
+    split_at_symbols,
+    split_ends,
+    unreadable_words,
+)
 
 
 def can_read(text: str) -> bool:
-    return all(char.isalnum() or char in " .,!?'\"" for char in text)
+    return all((char.isalnum() and knows_letter(char)) or char in " .,!?'\"-" for char in text)
+
+
+def knows_letter(char: str) -> bool:
+    return char.isascii() or char in "äöüßé"
 
 
 @pytest.mark.parametrize(
@@ -17,7 +29,7 @@ def can_read(text: str) -> bool:
         ("I love you 😀!", ["😀"]),
         ("♪ I love you ♪", ["♪", "♪"]),
         ("Thanks 👍🏽👩‍👩‍👧 and bye 1️⃣", ["👍🏽👩‍👩‍👧", "️⃣"]),
-        ("He works at AT&T, at 20°C.", ["AT&T,", "20°C."]),
+        ("He works at AT&T, at 20°C.", []),
         ("Tom & Mary", ["&"]),
         ("See https://a.example/?b&c=d for more 😀", ["😀"]),
         ("Hello {name}, go home.", []),
@@ -42,6 +54,54 @@ def test_the_pieces_join_to_the_text(text: str) -> None:
     assert all("".join(split_ends(piece)) == piece for piece, _ in pieces)
 
 
-def test_quotes_become_straight_only_if_the_model_cannot_read_them() -> None:
-    assert readable_quotes("“It’s here.”", can_read) == '"It\'s here."'
-    assert readable_quotes("“It’s here.”", lambda text: True) == "“It’s here.”"
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I live in Москва.", ["Москва"]),
+        ("I live in Moskва.", ["Moskва"]),
+        ("The Greek word λόγος, not ‘λέξις’.", ["λόγος", "λέξις"]),
+        ('He said "Привет, как дела?" and left.', ["Привет, как дела"]),
+        ("My name is 李明 (Tom).", ["李明"]),
+        ("我在Berlin有3只猫。", ["我在Berlin有3只猫"]),
+        ("Siehe https://a.example/дом, дом", ["дом"]),
+        ("на{name}", ["на"]),
+        ("The word שלום means peace, नमस्ते means hello.", ["שלום", "नमस्ते"]),
+        ("I drank ½ of 1½ litres.", ["½", "1½"]),
+        ("It costs £5, not 20₽.", ["£5", "20₽"]),
+        ("He works at AT&T, at 20°C.", ["AT&T", "20°C"]),
+        ("I like C++ and C#.", ["C++", "C#"]),
+        ("Für das Café & “Señor” 😀 ٥٠", ["Señor"]),
+        ("Hello {name}, go home.", []),
+    ],
+)
+def test_words_that_the_model_cannot_read_are_parts(text: str, words: list[str]) -> None:
+    spans = unreadable_words(text, can_read, knows_letter)
+    assert [text[start:end] for start, end in spans] == words
+
+
+@given(st.text(alphabet="aя李 12&+£½😀{x}%s<>@.,-\u0301", max_size=40))
+def test_unreadable_words_are_apart_from_fixed_parts(text: str) -> None:
+    spans = unreadable_words(text, can_read, knows_letter)
+    all_spans = sorted([*spans, *fixed_spans(text)])
+    assert all(end <= start for (_, end), (start, _) in pairwise(all_spans))
+    assert "".join(part for part, _ in split_protected(text, spans)) == text
+    protected = protect(text, spans)
+    if not protected.lacks_stand_ins and not protected.is_plain:
+        restored = protected.restore(protected.text)
+        assert restored is None or restored.replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("“It’s here.”", '"It\'s here."'),
+        ("«It’s here.»", '"It\'s here."'),
+        ("Wi\u2011Fi", "Wi-Fi"),
+        ("٥٠ euros", "50 euros"),
+        ("c\u0337a\u0352f\u0337e\u0301", "café"),
+        ("Señor 😀", "Señor 😀"),
+    ],
+)
+def test_a_plain_form_is_read_for_what_the_model_cannot_read(text: str, plain: str) -> None:
+    assert readable_form(text, can_read) == plain
+    assert readable_form(text, lambda text: True) == text
