@@ -54,7 +54,8 @@ class Translation:
     def without_end_marks(self) -> Translation:
         """Returns the translation without end-of-sentence marks."""
         text = strip_end_marks(self.text)
-        return Translation(text, self.links[: len(word_spans(text))])
+        words = len(word_spans(text))
+        return Translation(text, self.links[:words], self.attention and self.attention[:words])
 
 
 def concatenate(

@@ -1,29 +1,33 @@
 """What a model cannot read: emoji, bullets and other symbols, and words in other scripts.
 
-A model that meets a character beyond its vocabulary writes nonsense. Symbols need no translation,
-so they stay where they are, and the text between them is translated. Words are protected as
-addresses are.
+A model that meets a character beyond its vocabulary writes nonsense. Symbols are left out and put
+back into the translation. Words are protected as addresses are.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
+from app.translation.left_out import LeftOut
 from app.translation.protection import BLANK, blank_fixed
 from app.translation.words import Span, word_spans
 from model.text.normalise import straighten_quotes
 from model.text.scripts import UNSPACED
 
 _NEITHER_WORD_NOR_SPACE = re.compile(r"[^\w\s]")
-#: What belongs to an emoji before it: joiners, variation selectors, the key of a keycap, tags.
-_EXTENDERS = "\u200d\u20e3\ufe0e\ufe0f\U000e0020-\U000e007f"
+#: What may also follow a digit: variation selectors, the key of a keycap.
+_VARIANTS = "\u20e3\ufe0e\ufe0f"
+#: What belongs to an emoji before it: these, joiners, tags.
+_EXTENDERS = _VARIANTS + "\u200d\U000e0020-\U000e007f"
 #: Symbols that make one word of the letters and digits beside them: `AT&T`, `20°C`, `C++`, `£5`.
 _IN_WORD = re.compile(
     r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])|(?<=[A-Za-z])[+#]+(?![^\W_])"
     r"|[£¥\u20a0-\u20cf](?=\d)|(?<=\d)[£¥\u20a0-\u20cf]"
 )
+#: A sentence is split at no more brackets than this, since its pieces take long.
+_MAX_BRACKETS = 12
 _WORD = re.compile(rf"[^\s{BLANK}]+")
 #: What may be between two words that the model cannot read for them to be one part: marks, or a
 #: word of another script without spaces around it.
@@ -51,7 +55,7 @@ def unreadable_words(
         span for span in word_spans(open_text) if unknown.intersection(open_text[slice(*span)])
     ]
     for word in _WORD.finditer(open_text):
-        if any(symbols.intersection(each) for each in _IN_WORD.findall(word[0])):
+        if _has_inner(word[0], symbols):
             inner = [i for i in range(*word.span()) if open_text[i].isalnum() or text[i] in symbols]
             spans.append((inner[0], inner[-1] + 1))
     parts = list[Span]()
@@ -68,29 +72,75 @@ def _is_letter(char: str) -> bool:
     return char.isalnum() and not char.isdecimal()
 
 
-def split_at_symbols(text: str, can_read: Callable[[str], bool]) -> list[tuple[str, bool]]:
-    """Returns the pieces of a text, which join to the text, and whether each is to be kept.
+def split_at_brackets(text: str, can_read: Callable[[str], bool]) -> list[tuple[str, bool]]:
+    """Splits a text at the brackets that the model cannot read, unless there are many. Returns the
+    pieces, which join to the text, and whether each is to be kept.
 
     Args:
         text: a sentence.
         can_read: tells whether the model can read a text.
     """
-    symbols = unreadable_symbols(text, can_read)
-    if not symbols:
+    brackets = [
+        (start, end)
+        for start, end in _symbol_spans(text, can_read)
+        if any(unicodedata.category(char) in ("Ps", "Pe") for char in text[start:end])
+    ]
+    if not 0 < len(brackets) <= _MAX_BRACKETS:
         return [(text, False)]
-    open_text = blank_fixed(text)
-    run = re.compile(f"[{re.escape(''.join(sorted(symbols)))}{_EXTENDERS}]+")
     pieces, place = list[tuple[str, bool]](), 0
-    for word in _WORD.finditer(open_text):
-        if any(symbols.intersection(each) for each in _IN_WORD.findall(word[0])):
-            continue
-        for match in run.finditer(open_text, *word.span()):
-            start, end = match.span()
-            if place < start:
-                pieces.append((text[place:start], False))
-            pieces.append((text[start:end], True))
-            place = end
-    return [*pieces, (text[place:], False)] if place < len(text) else pieces
+    for start, end in brackets:
+        pieces += [(text[place:start], False), (text[start:end], True)]
+        place = end
+    return [(piece, is_kept) for piece, is_kept in [*pieces, (text[place:], False)] if piece]
+
+
+def leave_out_unreadable(
+    text: str, can_read: Callable[[str], bool], words: Sequence[Span] = ()
+) -> LeftOut:
+    """Leaves out the symbols that the model cannot read, and some words.
+
+    Args:
+        text: a sentence.
+        can_read: tells whether the model can read a text.
+        words: start and end of the words, see `unreadable_words`.
+    """
+    kept, symbols, place = "", list[tuple[int, str]](), 0
+    for start, end in sorted([*_symbol_spans(text, can_read), *words]):
+        touches_next = text[end : end + 1].isalnum()
+        if not kept and not text[place:start].strip():
+            end = len(text) - len(text[end:].lstrip())
+        elif not touches_next:
+            start = place + len(text[place:start].rstrip())
+        kept += text[place:start]
+        symbols.append((len(kept), text[start:end]))
+        if touches_next and kept[-1:].isalnum():
+            kept += " "
+        place = end
+    return LeftOut(kept + text[place:], tuple(symbols))
+
+
+def _symbol_spans(text: str, can_read: Callable[[str], bool]) -> Iterator[Span]:
+    """Yields start and end of the symbols that the model cannot read, except those in words and
+    fixed parts."""
+    if can_read(text):
+        return
+    open_text = blank_fixed(text)
+    symbols = unreadable_symbols(open_text, can_read)
+    if not symbols:
+        return
+
+    def blank_word(word: re.Match[str]) -> str:
+        return BLANK * len(word[0]) if _has_inner(word[0], symbols) else word[0]
+
+    symbol = f"[{re.escape(''.join(sorted(symbols)))}]"
+    run = re.compile(rf"{symbol}(?:{symbol}|[{_EXTENDERS}])*")
+    for match in run.finditer(_WORD.sub(blank_word, open_text)):
+        yield match.span()
+
+
+def _has_inner(word: str, symbols: set[str]) -> bool:
+    """Tells whether any of `symbols` is part of a word."""
+    return any(symbols.intersection(each) for each in _IN_WORD.findall(word))
 
 
 def split_ends(piece: str) -> tuple[str, str, str]:
@@ -102,15 +152,18 @@ def split_ends(piece: str) -> tuple[str, str, str]:
 
 
 def unreadable_symbols(text: str, can_read: Callable[[str], bool]) -> set[str]:
-    """Returns the symbols and punctuation marks of a text that the model cannot read, neither as
-    written nor in their plain form."""
+    """Returns the symbols, punctuation marks and private characters of a text that the model cannot
+    read, neither as written nor in their plain form."""
     return {
         char
         for char in set(_NEITHER_WORD_NOR_SPACE.findall(text))
-        if unicodedata.category(char)[0] in "PS"
-        and not can_read(char)
-        and not can_read(_plain_form(char))
+        if not can_read(char) and (char in _VARIANTS or _is_symbol(char, can_read))
     }
+
+
+def _is_symbol(char: str, can_read: Callable[[str], bool]) -> bool:
+    kind = unicodedata.category(char)
+    return kind.startswith(("P", "S", "Co")) and not can_read(_plain_form(char))
 
 
 def readable_form(text: str, can_read: Callable[[str], bool]) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from app.decoding.served_model import ServedModel
 from app.errors import Overloaded
@@ -14,6 +14,7 @@ from app.requests import search_options
 from app.settings import Settings
 from app.translation.fitting import split_in_half
 from app.translation.layout import Translation, concatenate, join, lay_out
+from app.translation.left_out import LeftOut
 from app.translation.parts import Part, Sentence, sentences_of_parts
 from app.translation.protection import (
     Protected,
@@ -22,15 +23,18 @@ from app.translation.protection import (
     strip_end_marks,
     strip_ends,
 )
-from app.translation.symbols import readable_form, split_at_symbols, split_ends, unreadable_words
+from app.translation.symbols import (
+    leave_out_unreadable,
+    readable_form,
+    split_at_brackets,
+    split_ends,
+    unreadable_words,
+)
 from app.translation.words import Span, word_attention
 from model.blocked_words import blocked_sequences
 from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.sentences import is_ended
-
-if TYPE_CHECKING:
-    from model.types import Float32
 
 R = TypeVar("R")
 
@@ -78,11 +82,13 @@ class _EncodedSource:
 
     Attributes:
         protected: the sentence and its protected parts.
+        left_out: the sentence with stand-ins, and its symbols.
         turns: the sentence, after its context.
         source_ids: its tokens; empty if there is nothing to translate.
     """
 
     protected: Protected
+    left_out: LeftOut
     turns: list[str]
     source_ids: list[int]
 
@@ -190,7 +196,7 @@ class Translator:
         protected parts."""
         is_long = len(text) > _LONG_CHARACTERS
         can_read = self._model.tokenizer.can_read
-        pieces = await run_maybe_in_thread(is_long, partial(split_at_symbols, text, can_read))
+        pieces = await run_maybe_in_thread(is_long, partial(split_at_brackets, text, can_read))
         if len(pieces) > 1:
             return await self._translate_pieces(pieces, context, wanted)
         source = await run_maybe_in_thread(is_long, partial(self._encode, text, context))
@@ -200,17 +206,17 @@ class Translator:
         n_best = wanted.alternatives + 1
         if not protected.is_plain:  # another hypothesis may keep what the best one loses
             n_best = max(n_best, self._beam_size)
-        attends = wanted.needs_links and not protected.fixed
+        attends = bool(source.left_out.symbols) or (wanted.needs_links and not protected.fixed)
         hypotheses = await self._search(source, n_best, attends=attends)
         if not hypotheses:
             return [Translation.unchanged(text)]
         if hypotheses[0].finish_reason == "length" and len(text) > _MIN_DIVIDED_CHARACTERS:
             return await self._translate_halves(text, context, wanted)
-        found = self._keep_protected(text, protected, hypotheses)
+        found = self._keep_protected(source, hypotheses)
         if not found:
             if required := self._required(protected):
                 hypotheses = await self._search(source, n_best, required, attends=attends)
-                found = self._keep_protected(text, protected, hypotheses)
+                found = self._keep_protected(source, hypotheses)
         return found[: wanted.alternatives + 1] or [await self._translate_around(text)]
 
     async def _translate_pieces(
@@ -258,19 +264,24 @@ class Translator:
     def _encode(self, text: str, context: list[str]) -> _EncodedSource | None:
         """Encodes a sentence, after its context if there is room; None if it is too long. A single
         character is never too long."""
-        protected = protect(text, self._unreadable_words(text))
+        can_read = self._model.tokenizer.can_read
+        words = self._unreadable_words(text)
+        protected = protect(text, words if len(words) <= _MAX_REQUIRED_WORDS else ())
+        nothing = _EncodedSource(protected, LeftOut(protected.text, ()), [text], [])
         if not protected.has_words:
-            return _EncodedSource(protected, [text], [])
+            return nothing
         if protected.lacks_stand_ins or len(protected.text) > self._settings.max_message_characters:
             return None
-        alone = [readable_form(protected.text, self._model.tokenizer.can_read)]
+        words = self._unreadable_words(protected.text)
+        left_out = leave_out_unreadable(protected.text, can_read, words)
+        alone = [readable_form(left_out.text, can_read)]
         for turns in ([*context, *alone], alone) if context else (alone,):
             try:
                 source = self._model.tokenizer.read_source(turns)
             except InputError:  # there is nothing to read
-                return _EncodedSource(protected, turns, [])
+                return nothing
             if not source.dropped_tokens or len(text) == 1:
-                return _EncodedSource(protected, turns, source.ids)
+                return _EncodedSource(protected, left_out, turns, source.ids)
         return None
 
     def _unreadable_words(self, text: str) -> list[Span]:
@@ -278,21 +289,16 @@ class Translator:
         return unreadable_words(text, tokenizer.can_read, tokenizer.knows_letter)
 
     def _keep_protected(
-        self, text: str, protected: Protected, hypotheses: Sequence[Hypothesis]
+        self, source: _EncodedSource, hypotheses: Sequence[Hypothesis]
     ) -> list[Translation]:
-        """Returns the hypotheses that keep the protected parts of `text`."""
+        """Returns the hypotheses that keep the protected parts of a sentence, with its symbols."""
         found = list[Translation]()
         for hypothesis in hypotheses:
-            translated = self._model.tokenizer.target_text(hypothesis.tokens)
-            restore = protected.restore(translated) if translated.strip() else None
-            weights = hypothesis.attention_weights
-            if not restore:
-                continue
-            found.append(
-                Translation.unlinked(restore)
-                if weights is None
-                else self._translation(text, translated, hypothesis.tokens, weights)
-            )
+            translation = self._translation(source, hypothesis)
+            restored = source.protected.restore(translation.text)
+            if restored and restored.strip():
+                is_same = restored == translation.text
+                found.append(translation if is_same else Translation.unlinked(restored))
         return found
 
     def _required(self, protected: Protected) -> list[list[int]]:
@@ -314,11 +320,11 @@ class Translator:
             part, is_protected = parts[index]
             words = strip_ends(part)
             source = None if is_protected else self._encode(words, [])
-            hypotheses = await self._search(source, 1) if source else ()
-            if not hypotheses:
+            if source is None:
                 return part
-            best = self._model.tokenizer.target_text(hypotheses[0].tokens)
-            best = (source.protected.restore(best) if source else None) or words
+            attends = bool(source.left_out.symbols)
+            found = self._keep_protected(source, await self._search(source, 1, attends=attends))
+            best = found[0].text if found else words
             start = part.index(words)
             return part[:start] + strip_end_marks(best) + part[start + len(words) :]
 
@@ -367,17 +373,21 @@ class Translator:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _translation(
-        self, text: str, translated: str, tokens: Sequence[int], weights: Float32
-    ) -> Translation:
-        tokenizer = self._model.tokenizer
-        own_ids = tokenizer.source_ids(readable_form(text, tokenizer.can_read))
+    def _translation(self, source: _EncodedSource, hypothesis: Hypothesis) -> Translation:
+        """Returns a hypothesis as the translation of a sentence with stand-ins."""
+        tokenizer, weights = self._model.tokenizer, hypothesis.attention_weights
+        text = tokenizer.target_text(hypothesis.tokens)
+        if weights is None:
+            return source.left_out.put_back(Translation.unlinked(text))
+        own_ids = tokenizer.source_ids(source.turns[-1])
         read = tokenizer.source_pieces(own_ids[:-1])
         own = weights[:, -len(read) - 1 : -1]  # after the context, before the end
-        pieces = tokenizer.target_pieces(tokens)
-        attention = word_attention(text, read, translated, pieces, own)
-        found = Translation.from_attention(translated, attention)
-        return found if self._with_attention else replace(found, attention=None)
+        pieces = tokenizer.target_pieces(hypothesis.tokens)
+        attention = word_attention(source.left_out.text, read, text, pieces, own)
+        found = Translation.from_attention(text, attention)
+        if not self._with_attention:
+            found = replace(found, attention=None)
+        return source.left_out.put_back(found)
 
 
 def _at_rank(found: Sequence[Sequence[Translation]], rank: int) -> list[Translation]:

@@ -55,6 +55,14 @@ def test_emoji_stay_where_they_are(client: httpx.Client) -> None:
     assert translated(client, q="♪ go home 👍🏽 now ♪") == "♪ geh Haus 👍🏽 jetzt ♪"
     html = translated(client, q="• <b>two</b> dogs &#128512; <i>now</i>", format="html")
     assert html == "• <b>zwei</b> Hunde 😀 <i>jetzt</i>"
+    assert translated(client, q="two 😀 " * 500) == "zwei 😀 " * 500
+
+
+def test_a_sentence_with_symbols_is_translated_as_a_whole(client: httpx.Client) -> None:
+    body = {"q": "two 😀 red dogs 🍕!", "source": "en", "target": "de", "with_attention": True}
+    [sentence] = client.post("/translate", json=body).json()["sentences"]
+    assert sentence["source"] == body["q"] and sentence["target"] == "zwei 😀 rote Hunde 🍕!"
+    assert sentence["attention"] == [[int(i == j) for j in range(6)] for i in range(6)]
 
 
 def test_words_of_unknown_scripts_stay_where_they_are(client: httpx.Client) -> None:

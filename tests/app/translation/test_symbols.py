@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.translation.left_out import LeftOut
 from app.translation.protection import fixed_spans, protect, split_protected
 from app.translation.symbols import (
+    leave_out_unreadable,
     readable_form,
-    split_at_symbols,
+    split_at_brackets,
     split_ends,
     unreadable_words,
 )
@@ -26,30 +28,43 @@ def knows_letter(char: str) -> bool:
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
-        ("I love you 😀!", ["😀"]),
-        ("♪ I love you ♪", ["♪", "♪"]),
-        ("Thanks 👍🏽👩‍👩‍👧 and bye 1️⃣", ["👍🏽👩‍👩‍👧", "️⃣"]),
-        ("He works at AT&T, at 20°C.", []),
-        ("Tom & Mary", ["&"]),
-        ("See https://a.example/?b&c=d for more 😀", ["😀"]),
-        ("Hello {name}, go home.", []),
-        ("It's “here”, isn’t it?", []),
-        ("你好😀世界", ["😀"]),
+        ("He [Tom] is here.", ["[", "]"]),
+        ("[a] " * 40, []),
+        ("He works at AT&T, at 20°C. 😀", []),
+        ("See https://a.example/?b[c]&d for more 😀", []),
     ],
 )
-def test_symbols_that_the_model_cannot_read_are_kept(text: str, kept: list[str]) -> None:
-    pieces = split_at_symbols(text, can_read)
+def test_a_text_is_split_at_brackets_unless_there_are_many(text: str, kept: list[str]) -> None:
+    pieces = split_at_brackets(text, can_read)
     assert "".join(piece for piece, _ in pieces) == text
     assert [piece for piece, is_kept in pieces if is_kept] == kept
 
 
-def test_a_text_that_the_model_can_read_stays_whole() -> None:
-    assert split_at_symbols("I love you 😀!", lambda text: True) == [("I love you 😀!", False)]
+@pytest.mark.parametrize(
+    ("text", "left", "symbols"),
+    [
+        ("I love you 😀!", "I love you!", [(10, " 😀")]),
+        ("♪ I love you ♪", "I love you", [(0, "♪ "), (10, " ♪")]),
+        ("I am *very* tired", "I am very tired", [(5, "*"), (9, "*")]),
+        ("Hi 👍🏽 👩‍👩‍👧 and 1️⃣", "Hi and 1", [(2, " 👍🏽"), (2, " 👩‍👩‍👧"), (8, "️⃣")]),
+        ("Tom & Mary at AT&T", "Tom Mary at AT&T", [(3, " &")]),
+        ("See https://a.example/?b&c=d 😀", "See https://a.example/?b&c=d", [(28, " 😀")]),
+        ("hello😀world \ue000", "hello world", [(5, "😀"), (11, " \ue000")]),
+        ("😀 👍", "", [(0, "😀 "), (0, "👍")]),
+        ("Hello {name}, go home.", "Hello {name}, go home.", []),
+        ("It's “here”, isn’t it?", "It's “here”, isn’t it?", []),
+    ],
+)
+def test_symbols_that_the_model_cannot_read_are_left_out(
+    text: str, left: str, symbols: list[tuple[int, str]]
+) -> None:
+    assert leave_out_unreadable(text, can_read) == LeftOut(left, tuple(symbols))
+    assert leave_out_unreadable(text, lambda text: True) == LeftOut(text, ())
 
 
 @given(st.text())
 def test_the_pieces_join_to_the_text(text: str) -> None:
-    pieces = split_at_symbols(text, can_read)
+    pieces = split_at_brackets(text, can_read)
     assert "".join(piece for piece, _ in pieces) == text
     assert all("".join(split_ends(piece)) == piece for piece, _ in pieces)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from app.decoding.served_model import ServedModel
@@ -27,17 +28,19 @@ class EchoClient:
         self.most_open = max(self.most_open, self.open)
         await asyncio.sleep(0.01)
         self.open -= 1
-        return (Hypothesis(tuple(request.source_ids[:-1]), 0.0, 0.0, "stop"),)
+        attention = np.eye(len(request.source_ids), dtype=np.float32)
+        tokens = tuple(request.source_ids[:-1])
+        return (Hypothesis(tokens, 0.0, 0.0, "stop", attention_weights=attention),)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "one 😀 " * 20,
+        "one 😀 " * 60,
         "one {x} " * 20,
-        "one [two] " * 20,
+        "one ⟦two⟧ " * 6,
         "one two three " * 20,
-        "one [two]. " * 20,
+        "one ⟦two⟧. " * 20,
     ],
 )
 def test_the_pieces_of_a_sentence_are_translated_together(text: str) -> None:
