@@ -185,9 +185,11 @@ class Translator:
         return parts, sentences
 
     def _context(self, sentences: Sequence[Sentence], index: int) -> list[str]:
-        """Returns the sentences before one, as many as the model reads as context."""
+        """Returns the sentences before one, as many as the model reads as context, without what it
+        cannot read."""
         turns = self._model.config.text.context_turns
-        return [each.text for each in sentences[max(0, index + 1 - turns) : index]]
+        before = sentences[max(0, index + 1 - turns) : index]
+        return [self._readable(self._leave_out_unreadable(each.text)) for each in before]
 
     async def _translate_sentence(
         self, text: str, context: list[str], wanted: _SentenceOptions
@@ -264,7 +266,6 @@ class Translator:
     def _encode(self, text: str, context: list[str]) -> _EncodedSource | None:
         """Encodes a sentence, after its context if there is room; None if it is too long. A single
         character is never too long."""
-        can_read = self._model.tokenizer.can_read
         words = self._unreadable_words(text)
         protected = protect(text, words if len(words) <= _MAX_REQUIRED_WORDS else ())
         nothing = _EncodedSource(protected, LeftOut(protected.text, ()), [text], [])
@@ -272,9 +273,8 @@ class Translator:
             return nothing
         if protected.lacks_stand_ins or len(protected.text) > self._settings.max_message_characters:
             return None
-        words = self._unreadable_words(protected.text)
-        left_out = leave_out_unreadable(protected.text, can_read, words)
-        alone = [readable_form(left_out.text, can_read)]
+        left_out = self._leave_out_unreadable(protected.text)
+        alone = [self._readable(left_out)]
         for turns in ([*context, *alone], alone) if context else (alone,):
             try:
                 source = self._model.tokenizer.read_source(turns)
@@ -283,6 +283,13 @@ class Translator:
             if not source.dropped_tokens or len(text) == 1:
                 return _EncodedSource(protected, left_out, turns, source.ids)
         return None
+
+    def _leave_out_unreadable(self, text: str) -> LeftOut:
+        words = self._unreadable_words(text)
+        return leave_out_unreadable(text, self._model.tokenizer.can_read, words)
+
+    def _readable(self, left_out: LeftOut) -> str:
+        return readable_form(left_out.text, self._model.tokenizer.can_read)
 
     def _unreadable_words(self, text: str) -> list[Span]:
         tokenizer = self._model.tokenizer

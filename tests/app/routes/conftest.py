@@ -22,7 +22,7 @@ ENGLISH = "one two three four five red dogs cats go home now you told me to".spl
 GERMAN = "eins zwei drei vier fünf rote Hunde Katzen geh Haus jetzt du sagtest mir zu".split()
 
 
-def word_tokenizer() -> Tokenizer:
+def word_tokenizer(context_turns: int = 1) -> Tokenizer:
     """A tokenizer with a piece for each word, number and mark."""
     words = (f"▁{word}" for word in ENGLISH + GERMAN)
     model = train_sentencepiece(
@@ -30,7 +30,7 @@ def word_tokenizer() -> Tokenizer:
         vocab_size=400,
         pieces=[*".,!?", *map(str, range(10, 100)), *words],
     )
-    return Tokenizer(TextConfig(context_turns=1, max_source_tokens=24), model)
+    return Tokenizer(TextConfig(context_turns=context_turns, max_source_tokens=24), model)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""How many sentences and pieces of sentences are translated at a time."""
+"""What a model reads of a text, and how much of it at a time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from app.translation.parts import Part
 from app.translation.translator import Translator
 from model.config import ModelConfig, NetworkConfig, SearchOptions
 from model.search.requests import Hypothesis, SearchRequest
+from model.tokenizer import Tokenizer
 from tests.app.routes.conftest import word_tokenizer
 
 
 class EchoClient:
-    """Answers with the source, and counts the requests that are open at a time."""
+    """Answers with the source, keeps what it has read, and counts the requests that are open at a
+    time."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.read = list[str]()
         self.open = self.most_open = 0
 
     async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+        self.read.append(self.tokenizer.target_text(request.source_ids))
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         await asyncio.sleep(0.01)
@@ -44,7 +49,19 @@ class EchoClient:
     ],
 )
 def test_the_pieces_of_a_sentence_are_translated_together(text: str) -> None:
-    tokenizer, client = word_tokenizer(), EchoClient()
+    client = EchoClient(word_tokenizer())
+    assert translate(text, client) == text
+    assert client.most_open == 4  # half of 16 rows, with beams of 2
+
+
+def test_a_sentence_is_read_after_the_readable_text_of_those_before_it() -> None:
+    client = EchoClient(word_tokenizer(context_turns=2))
+    translate("One дом 😀 “two”. Three.", client)
+    assert client.read == ['One 47 "two".', 'One "two". Three.']
+
+
+def translate(text: str, client: EchoClient) -> str:
+    tokenizer = client.tokenizer
     size = tokenizer.source_vocab_size
     config = ModelConfig(
         name="echo",
@@ -57,5 +74,4 @@ def test_the_pieces_of_a_sentence_are_translated_together(text: str) -> None:
     model = ServedModel(config, tokenizer, cast("Any", client))
     settings = Settings(max_rows=16, max_beam_size=4)
     found = asyncio.run(Translator(model, settings, source="en").translate([[Part(text)]]))
-    assert found.best == [Part(text)]
-    assert client.most_open == 4  # half of 16 rows, with beams of 2
+    return found.best[0].text
