@@ -8,6 +8,9 @@ Seq2SeqError
 └── EngineError      no engine can run this folder on this machine
 """
 
+import errno
+import os
+
 
 class Seq2SeqError(Exception):
     """Root of all errors of this project."""
@@ -31,3 +34,25 @@ class InputError(Seq2SeqError, ValueError):
 
 class EngineError(Seq2SeqError):
     """No engine can run this model folder on this machine."""
+
+
+#: Remedies for files or folders that cannot be read or written.
+_REMEDIES = {
+    errno.ENOSPC: "Free some space, then start again.",
+    errno.EDQUOT: "Free some space, then start again.",
+    errno.EFBIG: "Raise the limit on the size of a file (`ulimit -f`), then start again.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`), then start again.",
+    errno.EACCES: "Change its permissions, or choose another path.",
+    errno.EPERM: "Change its permissions, or choose another path.",
+    errno.EROFS: "Choose another path.",
+    errno.EISDIR: "Choose another path: this one is a folder.",
+    errno.ENOTDIR: "Choose another path: a folder in this one is a file.",
+    errno.EEXIST: "Choose another path: a folder in this one is a file.",
+}
+
+
+def explain(error: OSError) -> str:
+    """Explains why a file operation failed and what to do."""
+    number = error.errno or 0
+    reason = os.strerror(number) if number else str(error)
+    return f"{reason}. {_REMEDIES.get(number, 'Fix this, then start again.')}"

@@ -23,7 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.errors import ConfigError, FolderError, TokenizerError
+from model.errors import ConfigError, FolderError, TokenizerError, explain
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
@@ -226,18 +226,26 @@ def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes])
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
-        raise FolderError(f"{path}: cannot be written ({error.strerror}).") from error
+        raise FolderError(f"{path}: cannot be written: {explain(error)}") from error
 
 
 def write_durably(path: Path, content: bytes) -> None:
     """Writes a file atomically and durably: after a power failure it has the old or new
-    contents."""
+    contents.
+
+    Raises:
+        OSError: if it cannot be written; it names the file.
+    """
     partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(partial)  # that of a full disk names no file
+        raise
 
 
 def check_replaceable(path: Path) -> None:

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from model.errors import ConfigError, Seq2SeqError
+from model.errors import ConfigError, Seq2SeqError, explain
 from model.quiet import quiet_framework
 from training.arguments import PRECISIONS, PRINTING, build_parser
-from training.errors import explain
 from training.files.paths import writing
 from training.json_lines import discard_output, run_align, run_mine
 from training.new.write import name_of

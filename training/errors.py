@@ -10,9 +10,6 @@ Seq2SeqError <- DeviceError      devices or processes cannot train together
 Seq2SeqError <- DivergenceError  a loss is NaN, or far above the loss of guessing
 """
 
-import errno
-import os
-
 from model.errors import ConfigError, Seq2SeqError
 
 
@@ -47,24 +44,3 @@ class DeviceError(Seq2SeqError):
 class DivergenceError(Seq2SeqError):
     """A loss that is NaN or far above the loss of guessing, from which training does not
     recover."""
-
-
-#: Remedies for files or folders that cannot be read or written.
-_REMEDIES = {
-    errno.ENOSPC: "Free some space, then start again.",
-    errno.EDQUOT: "Free some space, then start again.",
-    errno.EFBIG: "Raise the limit on the size of a file (`ulimit -f`), then start again.",
-    errno.EMFILE: "Raise the limit of open files (`ulimit -n`), then start again.",
-    errno.EACCES: "Change its permissions, or choose another path.",
-    errno.EPERM: "Change its permissions, or choose another path.",
-    errno.EROFS: "Choose another path.",
-    errno.ENOTDIR: "Choose another path: a folder in this one is a file.",
-    errno.EEXIST: "Choose another path: a folder in this one is a file.",
-}
-
-
-def explain(error: OSError) -> str:
-    """Explains why a file operation failed and what to do."""
-    number = error.errno or 0
-    reason = os.strerror(number) if number else str(error)
-    return f"{reason}. {_REMEDIES.get(number, 'Fix this, then start again.')}"

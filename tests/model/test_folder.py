@@ -1,20 +1,37 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from model.engine import load_engine
 from model.errors import EngineError, FolderError
-from model.folder import QUESTIONS_FILE, load_folder, load_questions, write_folder
+from model.folder import (
+    QUESTIONS_FILE,
+    load_folder,
+    load_questions,
+    write_durably,
+    write_folder,
+)
 
 
 @pytest.fixture
 def folder(untrained_folder: Path, tmp_path: Path) -> Path:
     """A copy that a test may break."""
     return Path(shutil.copytree(untrained_folder, tmp_path / "model"))
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Limits the size of a file, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def edit(folder: Path, **changes: object) -> None:
@@ -140,3 +157,18 @@ def test_nothing_else_is_replaced_by_a_model(
     with pytest.raises(FolderError, match="not a model folder"):
         write_folder(place, folder.config, {})
     assert code.read_text() == "precious"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, small_files: None) -> None:
+    with pytest.raises(OSError, match="File too large") as caught:
+        write_durably(tmp_path / "checkpoint.h5", bytes(100))
+    assert caught.value.filename == str(tmp_path / "checkpoint.h5.partial")
+
+
+def test_a_folder_that_cannot_be_written_says_what_to_do(
+    untrained_folder: Path, tmp_path: Path, small_files: None
+) -> None:
+    config = load_folder(untrained_folder).config
+    with pytest.raises(FolderError, match=r"/model: cannot be written: File too large\. Raise"):
+        write_folder(tmp_path / "model", config, {})
+    assert not [*tmp_path.iterdir()]

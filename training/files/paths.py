@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from model.errors import explain
 from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE
-from training.errors import CorpusError, explain
+from training.errors import CorpusError
 from training.files.archives import is_file, open_unpacked
 from training.files.encodings import encoding_of_mark
 from training.files.line_ranges import WHOLE, LineRange
