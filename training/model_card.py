@@ -13,11 +13,14 @@ from model.config import ModelConfig, NetworkConfig, TextConfig
 from model.folder import CARD_FILE, QUESTIONS_FILE, WEIGHTS_FILE, write_folder
 from model.networks.tokens import TokenSeq2Seq
 from training.fallback import Fallback
+from training.files.paths import writing
 from training.markdown import markdown_table
 from training.prepare.prepare import PreparedCorpus
 from training.recipe import Recipe
 
 Metrics = dict[str, Any]
+#: Maximum bytes that a Keras weights file has for each weight besides its numbers.
+WEIGHT_OVERHEAD = 8192
 
 
 def write_model(
@@ -102,12 +105,20 @@ def write_scores(
 
 
 def weights_of(network: TokenSeq2Seq) -> bytes:
-    """Returns a Keras weights file of `network`, without the state of its optimizer."""
+    """Returns a Keras weights file of `network`, without the state of its optimizer.
+
+    Raises:
+        CorpusError: if the folder for temporary files has no room for it.
+    """
     plain = TokenSeq2Seq(network.config)
     plain.set_weights(network.get_weights())
+    size = sum(weight.nbytes + WEIGHT_OVERHEAD for weight in network.get_weights())
     with tempfile.TemporaryDirectory() as folder:
-        plain.save_weights(Path(folder) / WEIGHTS_FILE)
-        return (Path(folder) / WEIGHTS_FILE).read_bytes()
+        path = Path(folder) / WEIGHTS_FILE
+        with writing(path):
+            path.write_bytes(bytes(size))  # on a full disk, HDF5 would crash
+        plain.save_weights(path)
+        return path.read_bytes()
 
 
 @functools.cache
