@@ -304,11 +304,12 @@ def _read_tokenizer(path: Path, config: ModelConfig) -> Tokenizer:
 
 
 def _replace(partial: Path, path: Path) -> None:
-    """Moves a complete folder into place, then deletes the old one."""
-    if not path.exists():
-        partial.rename(path)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent))
-    path.rename(old / path.name)
+    """Moves a complete folder into place, then deletes the old one, and what killed processes
+    left."""
+    if path.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent))
+        path.rename(old / path.name)
     partial.rename(path)
-    shutil.rmtree(old)
+    for each in path.parent.iterdir():
+        if each.name.startswith((f".{path.name}.partial-", f".{path.name}.old-")):
+            shutil.rmtree(each, ignore_errors=True)
