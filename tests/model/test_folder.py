@@ -11,6 +11,7 @@ import pytest
 from model.engine import load_engine
 from model.errors import EngineError, FolderError
 from model.folder import (
+    BUNDLED,
     QUESTIONS_FILE,
     load_folder,
     load_questions,
@@ -43,6 +44,11 @@ def test_a_whole_folder_loads(folder: Path) -> None:
     loaded = load_folder(folder)
     assert loaded.config.name == "untrained"
     assert loaded.tokenizer.source_vocab_size == loaded.config.network.source_vocab_size
+
+
+@pytest.mark.parametrize("path", sorted(BUNDLED), ids=str)
+def test_every_bundled_folder_loads(path: Path) -> None:
+    load_folder(path)
 
 
 def test_an_absent_folder_is_named(tmp_path: Path) -> None:
