@@ -74,6 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    except KeyboardInterrupt:  # while the command is imported
+        print("stopped", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 from pathlib import Path
@@ -36,6 +37,17 @@ def test_a_command_says_which_extra_it_needs(
     monkeypatch.setitem(sys.modules, "training.recipe", None)
     assert main(["fit", "a.toml"]) == 1
     assert "Run `pip install '.[train]'` in the root" in capsys.readouterr().err
+
+
+def test_an_interrupt_while_a_command_is_imported_is_one_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib, "import_module", stop)
+    assert main(["train", "a.tsv"]) == 130
+    assert capsys.readouterr().err == "stopped\n"
 
 
 def test_replies_with_the_default_model_from_any_folder(
