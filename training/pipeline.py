@@ -154,6 +154,8 @@ def _recipe_of_run(
         raise CorpusError(
             f"{recipe_path}: belongs to other files. Delete {run}, or name another -o."
         )
+    else:
+        say(f"{run}: resuming the run that was begun there")
     recipe = read_recipe_to_train(recipe_path).model_copy(update={"output": str(run)})
     for option, given, known in (
         ("--task", task, recipe.task),

@@ -67,9 +67,11 @@ def test_train_goes_on_where_it_was_killed(
         patched.setattr(pipeline, "export", stop)
         assert main(command) == 130
     assert not model.exists()
-    assert "epoch 1 of" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "epoch 1 of" in printed and "resuming" not in printed
     assert main(command) == 0
     printed = capsys.readouterr().out
+    assert printed.startswith("model.run: resuming the run that was begun there\n")
     assert "epoch 1 of" not in printed
     assert "train_greedy_exact_match: 100.0" in printed
     generator = Generator.load(model)
