@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -17,9 +18,11 @@ from app.middleware import ErrorBoundary, HeadAsGet, RequestLimits
 from app.rate_limit import Rate, RateLimiter, RedisRateLimiter
 from app.routes import health, metrics, openai, page, reply, translate
 from app.security import Authentication
-from app.settings import Settings
+from app.settings import Settings, describe_ineffective
 from app.telemetry import AccessLog, Telemetry
 from app.translation.files import FileStore
+
+logger = logging.getLogger(__name__)
 
 
 def create_app(
@@ -71,6 +74,8 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    for warning in describe_ineffective(app.state.settings):
+        logger.warning("%s", warning)
     await app.state.models.open()
     try:
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +22,13 @@ ENV_PREFIX = "SEQ2SEQ_"
 
 #: Variables with this prefix that are no settings: the corpora of tests and benchmarks.
 _OTHER_VARIABLES = frozenset({"SEQ2SEQ_DATA"})
+
+#: Settings that have no effect without another one.
+_DEPENDENT = {
+    "max_model_memory_mib": "models",
+    "rate_limit_burst": "rate_limit_per_minute",
+    "redis_url": "rate_limit_per_minute",
+}
 
 #: An origin as browsers send it; those of extensions and apps have schemes of their own.
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s]+")
@@ -204,13 +211,33 @@ def read_settings() -> Settings:
     return settings
 
 
+def describe_ineffective(settings: Settings) -> Iterator[str]:
+    """Yields a sentence for each setting that has no effect, because of another one."""
+    for name, needed in _DEPENDENT.items():
+        if name in settings.model_fields_set and not getattr(settings, needed):
+            yield f"{_variable(name)} has no effect without {_variable(needed)}"
+    if settings.threads and settings.engine == "keras":
+        yield "SEQ2SEQ_THREADS has no effect with SEQ2SEQ_ENGINE=keras"
+    step, answer = settings.worker_timeout_seconds, settings.request_timeout_seconds
+    if step >= answer:
+        yield (
+            "a process that hangs may not be restarted: SEQ2SEQ_WORKER_TIMEOUT_SECONDS should be "
+            f"below SEQ2SEQ_REQUEST_TIMEOUT_SECONDS. Received: {step:g} and {answer:g}"
+        )
+
+
 def settings_table() -> list[tuple[str, str, str]]:
     """Returns the environment variable, default and meaning of every setting, for `--help` and the
     docs. A setting that is unset by default has the default ""."""
     return [
-        (ENV_PREFIX + name.upper(), _shown(field.default), str(field.description))
+        (_variable(name), _shown(field.default), str(field.description))
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _variable(name: str) -> str:
+    """Returns the environment variable of a setting."""
+    return ENV_PREFIX + name.upper()
 
 
 def _shown(default: object) -> str:
@@ -221,7 +248,7 @@ def _shown(default: object) -> str:
 
 
 def _unknown_variables(environment: Iterable[str]) -> list[str]:
-    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | _OTHER_VARIABLES
+    known = {*map(_variable, Settings.model_fields)} | _OTHER_VARIABLES
     named = (name for name in environment if name.upper().startswith(ENV_PREFIX))
     return sorted(name for name in named if name.upper() not in known)
 
@@ -229,11 +256,11 @@ def _unknown_variables(environment: Iterable[str]) -> list[str]:
 def _describe_unknown(variable: str) -> str:
     name = variable[len(ENV_PREFIX) :].lower()
     nearest = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)[0]
-    return f"{variable}: there is no such setting. The nearest is {ENV_PREFIX}{nearest.upper()}."
+    return f"{variable}: there is no such setting. The nearest is {_variable(nearest)}."
 
 
 def _describe(fault: ErrorDetails) -> str:
     location, message = fault["loc"], fault["msg"].removeprefix("Value error, ")
     if not location:
         return f"settings: {message}"
-    return f"{ENV_PREFIX}{str(location[0]).upper()}: {message}. Received: {fault['input']!r}"
+    return f"{_variable(str(location[0]))}: {message}. Received: {fault['input']!r}"

@@ -94,11 +94,12 @@ class ModelRegistry:
 
         Raises:
             FolderError: if the folder of the default model is absent or broken, or
-                `settings.models` is not a folder.
+                `settings.models` is not a folder of models.
             EngineError: if the engine cannot run here.
         """
-        if self._settings.models is not None:
-            model_folders(self._settings.models)
+        models = self._settings.models
+        if models is not None and not model_folders(models):
+            logger.warning("%s: SEQ2SEQ_MODELS has no model folders in it yet", models)
         if fingerprint := _fingerprint(self._default):
             self._last_seen[self._default] = fingerprint
         preloaded = self._preloaded or await self._load_in_thread(self._default)
@@ -383,7 +384,7 @@ def model_folders(parent: Path) -> list[Path]:
     """Returns the folders in `parent` that contain a model, sorted by name.
 
     Raises:
-        FolderError: if `parent` is not a readable folder.
+        FolderError: if `parent` is not a readable folder, or is itself a model.
     """
     try:
         found = sorted(parent.iterdir())
@@ -391,7 +392,13 @@ def model_folders(parent: Path) -> list[Path]:
         raise FolderError(
             f"{parent}: not a readable folder of models ({error.strerror})."
         ) from None
-    return [p for p in found if not p.name.startswith(".") and (p / CONFIG_FILE).is_file()]
+    folders = [p for p in found if not p.name.startswith(".") and (p / CONFIG_FILE).is_file()]
+    if not folders and (parent / CONFIG_FILE).is_file():
+        raise FolderError(
+            f"{parent}: is a model, not a folder of models. Set SEQ2SEQ_MODEL to it, or "
+            "SEQ2SEQ_MODELS to the folder that contains it."
+        )
+    return folders
 
 
 def _fingerprint(path: Path) -> Fingerprint | None:

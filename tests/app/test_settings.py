@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from app.settings import Settings, read_settings, settings_table
+from app.main import create_app
+from app.settings import Settings, describe_ineffective, read_settings, settings_table
 from model.errors import ConfigError
 
 
@@ -66,6 +71,42 @@ def test_a_beam_must_fit_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         ConfigError, match=r"at most SEQ2SEQ_MAX_ROWS; set both. Received: 16 and 2"
     ):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"redis_url": "redis://a/0"}, "REDIS_URL has no effect without SEQ2SEQ_RATE_LIMIT_PER_"),
+        ({"rate_limit_burst": 60}, "RATE_LIMIT_BURST has no effect without SEQ2SEQ_RATE_LIMIT_"),
+        ({"max_model_memory_mib": 100}, "MAX_MODEL_MEMORY_MIB has no effect without SEQ2SEQ_MOD"),
+        ({"threads": 2, "engine": "keras"}, "THREADS has no effect with SEQ2SEQ_ENGINE=keras"),
+        ({"worker_timeout_seconds": 30}, "below SEQ2SEQ_REQUEST_TIMEOUT_SECONDS. Received: 30 and"),
+    ],
+)
+def test_a_setting_without_effect_is_named_with_the_other(
+    values: dict[str, Any], sentence: str
+) -> None:
+    [warning] = describe_ineffective(Settings(**values))
+    assert sentence in warning
+
+
+def test_settings_with_an_effect_are_not_named() -> None:
+    assert not [*describe_ineffective(Settings())]
+    limits = {"rate_limit_per_minute": 1, "rate_limit_burst": 9, "redis_url": "redis://a/0"}
+    assert not [*describe_ineffective(Settings(**limits))]
+
+
+def test_an_application_logs_settings_without_effect(
+    exported_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(Settings(model=exported_folder, rate_limit_burst=5))
+
+    async def start() -> None:
+        async with app.router.lifespan_context(app):
+            pass
+
+    asyncio.run(start())
+    assert "SEQ2SEQ_RATE_LIMIT_BURST has no effect" in caplog.text
 
 
 def test_every_setting_is_described() -> None:

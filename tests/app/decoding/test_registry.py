@@ -275,3 +275,15 @@ def test_models_that_are_still_loaded_are_listed_and_told_of(
 def test_an_absent_folder_of_models_is_named(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="absent: not a readable folder of models"):
         model_folders(tmp_path / "absent")
+
+
+def test_a_model_is_no_folder_of_models(untrained_folder: Path) -> None:
+    with pytest.raises(FolderError, match=r"is a model, not a folder of models\. Set SEQ2SEQ_"):
+        model_folders(untrained_folder)
+
+
+def test_a_folder_without_models_is_reported(
+    exported_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving_folders(exported_folder, tmp_path):
+        assert "SEQ2SEQ_MODELS has no model folders in it yet" in caplog.text
