@@ -13,6 +13,7 @@ from pathlib import Path
 
 from model.language_id import base_of
 from training.cleaning.languages import can_identify
+from training.errors import CorpusError
 from training.files.archives import (
     is_archive,
     names_in,
@@ -54,6 +55,12 @@ SECOND_COLUMN = 0.5
 _CONVERSATION = re.compile(r"(dialog|convers|thread|talk|scene|session).*id", re.IGNORECASE)
 _PAIR_OF_LANGUAGES = re.compile(r"(?:^|[.-])([a-z]{2,3})-([a-z]{2,3})(?:\.txt)?\.zip$")
 _CHAT_LINE = re.compile(rf"\W?\[?{STAMP}(\]|,|:|\s)")
+_CLOCK = r"(?:\w{2}\s?)?\d{1,2}:\d{2}(?:\s?[AaPp][Mm])?"
+#: Lines of chats that no reader knows: their dates are on lines of their own.
+_UNKNOWN_CHATS = {
+    "LINE": re.compile(rf"{_CLOCK}\t[^\t]*\t"),
+    "KakaoTalk for PCs": re.compile(rf"\[[^\[\]]+\] \[{_CLOCK}\] "),
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def detect(path: Path) -> Detected | None:
     as for a picture or a licence.
 
     Raises:
-        CorpusError: if it cannot be read.
+        CorpusError: if it cannot be read, or is a chat that no reader knows.
     """
     if is_archive(path):
         return _detect_in_archive(path)
@@ -95,6 +102,7 @@ def detect(path: Path) -> Detected | None:
         return Detected(_format_of_json("\n".join(lines)))
     if name.endswith(".xml"):
         return _detect_xml("\n".join(lines))
+    _check_chat(path, lines)
     return _detect_lines(lines, name)
 
 
@@ -138,6 +146,17 @@ def _detect_xml(text: str) -> Detected | None:
     if "<cesAlign" in text:
         return Detected("xces")
     return Detected("opensubtitles") if re.search(r"<s\s", text) else None
+
+
+def _check_chat(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if most lines are those of a chat that no reader knows: read as plain
+    lines, times and names would be learnt."""
+    for app, line_of_chat in _UNKNOWN_CHATS.items():
+        if 2 * sum(1 for line in lines if line_of_chat.match(line)) >= len(lines):
+            raise CorpusError(
+                f"{path}: is a chat exported from {app}, which cannot be read. Write the date into "
+                "each line, as WhatsApp does: [31.12.20, 21:15:03] Anna: Who is there?"
+            )
 
 
 def _detect_lines(lines: list[str], name: str) -> Detected | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from training.errors import CorpusError
 from training.formats import FORMATS, Format
 from training.new.detect import Detected, detect
 
@@ -70,3 +71,23 @@ def test_an_archive_is_what_it_contains(tmp_path: Path) -> None:
             archive.writestr("X.de-en.de", "Wer ist da?\n")
             archive.writestr("X.de-en.en", "Who is there?\n")
         assert detect(tmp_path / name) == Detected("moses", languages=("de", "en"))
+
+
+@pytest.mark.parametrize(
+    ("app", "lines"),
+    [
+        (
+            "LINE",
+            "2024/05/01(水)\n21:03\t花子\t元気?\n21:04\t\t通話\n午後9:05\t花子\tうん\n",
+        ),
+        ("LINE", "Wed, 5/1/2024\n09:03 PM\tAnna\tHello!\n09:04PM\tBen\tHi.\n"),
+        (
+            "KakaoTalk for PCs",
+            "--- 2024년 5월 1일 ---\n[홍길동] [오후 9:03] 안녕\n[김] [9:04 PM] 네\n",
+        ),
+    ],
+)
+def test_a_chat_that_no_reader_knows_is_refused(tmp_path: Path, app: str, lines: str) -> None:
+    (tmp_path / "chat.txt").write_text(lines)
+    with pytest.raises(CorpusError, match=rf"chat\.txt: is a chat exported from {app}, which"):
+        detect(tmp_path / "chat.txt")
