@@ -138,7 +138,8 @@ def _agreement(
         raise EngineError(
             f"{path}: the {precision} graphs choose another token than the network in "
             f"{1 - found.share:.2%} of {found.steps:,} steps; at most "
-            f"{1 - MIN_AGREEMENT[precision]:.0%} is allowed. Nothing was written."
+            f"{1 - MIN_AGREEMENT[precision]:.0%} is allowed. Nothing was written. Train the model "
+            "for longer, or choose another --precision."
         )
     size = sum(map(len, graphs.values())) / 2**20
     return (
