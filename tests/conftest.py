@@ -21,6 +21,7 @@ from model.tokenizer import Tokenizer
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Tests leave nothing in the home folder.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # A shell that runs the tests in the background has children ignore interrupts, which some send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
