@@ -69,7 +69,7 @@ class TableEngine:
         return StepResult(
             tokens=best,
             logprobs=np.take_along_axis(logprobs, best, axis=2),
-            attention_weights=(np.arange(lengths.max()) < by_row).astype(np.float32) / by_row,
+            attention_weights=((np.arange(lengths.max()) < by_row) / by_row).astype(np.float32),
             wanted_logprobs=(
                 None if wanted is None else np.take_along_axis(logprobs, wanted, axis=2)
             ),

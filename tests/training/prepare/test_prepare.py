@@ -319,7 +319,7 @@ def test_a_piece_survives_its_way_to_another_process(folder: Path) -> None:
     inputs = find_inputs(recipe_of(folder, PAIRS), folder / "recipe.toml")
     [piece] = pieces_of(inputs)
     records = list(piece.read(inputs))
-    large = Piece(7, 0, (0, 1), [*records, Fault("pairs.tsv:1", "no tab")])
+    large = Piece(7, 0, (0, 1), records=[*records, Fault("pairs.tsv:1", "no tab")])
     for each in (piece, large):
         assert pickle.loads(pickle.dumps(each)) == each
     assert len(records) == len(pairs())
