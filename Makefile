@@ -41,7 +41,7 @@ smoke: ## run a part of matrix, in some minutes
 check: .venv/dev ## check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy app model seq2seq training benchmarks examples docs/generate.py
+	$(BIN)/mypy app model seq2seq training tests benchmarks examples docs/generate.py
 	$(BIN)/lint-imports --no-cache
 
 manifests: .venv/dev ## validate the Dockerfile, Compose and deploy/

@@ -115,6 +115,9 @@ class WordEngine:
     def __init__(self, mapping: Int32) -> None:
         self.mapping = mapping
 
+    def warm_up(self, limits: Limits) -> None:
+        """Compiles nothing."""
+
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> list[Int32]:
         return [row[:length] for row, length in zip(source_ids, source_lengths, strict=True)]
 

@@ -239,11 +239,12 @@ def hang(server: subprocess.Popen[str]) -> socket.socket:
     """A connection whose request is not answered, as the worker is stopped."""
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGSTOP)
-    connection = socket.create_connection(("127.0.0.1", int(str(server.args))))
+    port = int(str(server.args))
+    connection = socket.create_connection(("127.0.0.1", port))
     body = b'{"message":"hello"}'
     head = b"POST /reply HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    ready = f"http://127.0.0.1:{server.args}/health/ready"
+    ready = f"http://127.0.0.1:{port}/health/ready"
     wait_until(lambda: httpx.get(ready, timeout=PATIENCE_SECONDS).json()["waiting"] == 1)
     return connection
 
@@ -272,7 +273,7 @@ def test_a_worker_that_hangs_does_not_keep_the_server_from_stopping(
 
 def test_a_server_that_drains_takes_requests_but_is_not_ready(exported_folder: Path) -> None:
     with running_server(exported_folder, SEQ2SEQ_DRAIN_SECONDS="3600") as server:
-        url = f"http://127.0.0.1:{server.args}"
+        url = f"http://127.0.0.1:{int(str(server.args))}"
         with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
             wait_until(lambda: client.get("/health/ready").status_code == 200)
             server.send_signal(signal.SIGTERM)

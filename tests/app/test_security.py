@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
@@ -77,7 +78,7 @@ def test_a_key_opens_the_server(client: httpx.Client, headers: dict[str, str]) -
 def test_another_key_does_not(
     client: httpx.Client, caplog: pytest.LogCaptureFixture, key: str
 ) -> None:
-    headers = {"Authorization": b"Bearer " + key.encode("latin-1")}
+    headers = {b"Authorization": b"Bearer " + key.encode("latin-1")}
     answer = client.post("/reply", json=HELLO, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -102,7 +103,8 @@ def test_libretranslates_clients_send_the_key_as_a_field(client: httpx.Client, p
         ("sk-eve", {}, False),
         ("sk-eve", BEARER, True),
     ):
-        for body in ({"json": {**fields, "api_key": key}}, {"data": {**fields, "api_key": key}}):
+        for kind in ("json", "data"):
+            body: dict[str, Any] = {kind: {**fields, "api_key": key}}
             answer = client.post(path, headers=headers, **body)
             assert (answer.status_code != 401) == is_let_in
             assert is_let_in or set(answer.json()) == {"error"}

@@ -92,8 +92,8 @@ def test_a_setting_without_effect_is_named_with_the_other(
 
 def test_settings_with_an_effect_are_not_named() -> None:
     assert not [*describe_ineffective(Settings())]
-    limits = {"rate_limit_per_minute": 1, "rate_limit_burst": 9, "redis_url": "redis://a/0"}
-    assert not [*describe_ineffective(Settings(**limits))]
+    limits = Settings(rate_limit_per_minute=1, rate_limit_burst=9, redis_url="redis://a/0")
+    assert not [*describe_ineffective(limits)]
 
 
 def test_an_application_logs_settings_without_effect(

@@ -99,7 +99,7 @@ def test_every_answer_has_an_id_and_safe_headers(client: httpx.Client) -> None:
 def test_the_id_of_a_client_is_taken_over_if_it_is_harmless(
     client: httpx.Client, given: str, is_taken: bool
 ) -> None:
-    answer = client.get("/health/live", headers={"x-request-id": given.encode()})
+    answer = client.get("/health/live", headers={b"x-request-id": given.encode()})
     assert (answer.headers.get("x-request-id") == given) == is_taken
 
 

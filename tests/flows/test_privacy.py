@@ -93,9 +93,9 @@ class Guard:
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
         self.home.mkdir()
-        self._calls = folder / "calls"
-        hidden = ("KERAS_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
-        hidden += ("ORT_DISABLE_TELEMETRY",)
+        self._calls = str(folder / "calls")
+        hidden = ["KERAS_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"]
+        hidden += ["ORT_DISABLE_TELEMETRY"]
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         self._environment = {**kept, "HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -121,7 +121,7 @@ class Guard:
     def reached_for(self) -> set[tuple[str, int]]:
         """Returns hosts and ports that programs tried to reach beyond this machine, and what they
         asked of its resolver."""
-        found = {(host, int(port)) for port, host in ADDRESS.findall(self._calls.read_text())}
+        found = {(host, int(port)) for port, host in ADDRESS.findall(Path(self._calls).read_text())}
         return {each for each in found if each[0] not in ("127.0.0.1", "::1") or each[1] == 53}
 
     def assert_nothing_left_or_sent(self) -> None:

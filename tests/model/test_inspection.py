@@ -9,7 +9,7 @@ from keras import ops
 
 from model import AttentionSeq2Seq, Seq2Seq, attention_weights
 
-SIZES = {"hidden_dim": 4, "output_dim": 2, "output_length": 2}
+SIZES: dict[str, Any] = {"hidden_dim": 4, "output_dim": 2, "output_length": 2}
 IDS = np.array([[3, 4, 5, 0, 0], [6, 7, 8, 9, 1]])
 
 

@@ -271,10 +271,13 @@ def test_an_interrupt_is_quiet(exported_folder: Path) -> None:
     with Terminal("chat", str(exported_folder)) as terminal:
         terminal.shows(PROMPT)
         terminal.process.send_signal(signal.SIGINT)
+
         # `input` may have begun to wait for a line before it looked, and may drop what comes early
-        wait_until(
-            lambda: terminal.type("\n") or terminal.process.poll() is not None, pause_seconds=0.5
-        )
+        def has_ended() -> bool:
+            terminal.type("\n")
+            return terminal.process.poll() is not None
+
+        wait_until(has_ended, pause_seconds=0.5)
         assert terminal.rest().strip() == ""
         assert terminal.process.returncode == 130
 

@@ -13,7 +13,7 @@ from model.config import ModelConfig, SearchOptions
 from model.errors import ConfigError
 from model.folder import load_folder, write_folder
 from model.generator import Generator
-from model.reranker import reranked, reranking_kind
+from model.reranker import Kind, reranked, reranking_kind
 from model.search.requests import Hypothesis, SearchRequest
 from tests.model.search.test_beam import GARDEN_PATH, A, B, TableEngine, run
 
@@ -137,7 +137,7 @@ def test_who_is_likely_anyhow_comes_last() -> None:
 
 
 @given(st.sampled_from(["reverse", "language"]), st.lists(st.floats(-50, 0), min_size=2))
-def test_no_weight_changes_nothing(kind: str, logprobs: list[float]) -> None:
+def test_no_weight_changes_nothing(kind: Kind, logprobs: list[float]) -> None:
     found = beam_of_the_garden_path()
     assert reranked(found, logprobs[:2], kind=kind, weight=0.0, alpha=0.6) == found
 

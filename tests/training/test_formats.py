@@ -48,8 +48,8 @@ def test_the_example_of_a_format_is_read(tmp_path: Path, form: Format) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.xml").write_text('<text><s id="1">Oh!</s><s id="2">Ah!</s></text>')
     (tmp_path / "movie_lines.txt").write_text(LINES)
-    for other in ("a.de-en.en", "b.txt"):
-        (tmp_path / other).write_text("Who is there?")
+    for name in ("a.de-en.en", "b.txt"):
+        (tmp_path / name).write_text("Who is there?")
     source = SourceConfig.model_validate({"format": form, "path": ".", **KEYS.get(form, {})})
     other = file if form == "subtitle-pairs" else tmp_path / "b.txt"
     found = list(read_source(source, tmp_path, [file], [other]))

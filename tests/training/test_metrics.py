@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
-from training import metrics
 from training.metrics import bleu_tokenizer, corpus_bleu, corpus_ter, distinct, words_of
 
 #: Of each pair, a character or two differ.
@@ -32,9 +31,9 @@ def test_a_language_without_spaces_has_a_tokenizer_of_its_own(language: str, nam
 def test_a_tokenizer_that_needs_a_library_is_taken_where_it_is_installed(
     language: str, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert bleu_tokenizer(language) == "char"
-    monkeypatch.setattr(metrics.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     assert bleu_tokenizer(language) == library
 
 

@@ -8,7 +8,6 @@ from collections.abc import Hashable
 
 import pytest
 
-from app.decoding import lane
 from app.decoding.messages import Connection, Report, Submit
 from app.decoding.worker import Worker
 from model.config import SearchOptions
@@ -72,7 +71,7 @@ def test_costly_requests_get_a_quarter_of_the_time_beside_plain_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine = TimedEngine()
-    monkeypatch.setattr(lane.time, "perf_counter", lambda: engine.seconds)
+    monkeypatch.setattr("time.perf_counter", lambda: engine.seconds)
     answered = decode(engine, {COSTLY: request_of(16, 200), PLAIN: request_of(1, 200)})
     assert answered == [PLAIN, COSTLY]
     last_plain = len(engine.rows) - engine.rows[::-1].index(1)

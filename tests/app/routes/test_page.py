@@ -48,9 +48,13 @@ def visit(browser: Any) -> Visit:
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
         others, complaints = list[str](), list[str]()
         base = str(client.base_url)
-        page.on("request", lambda r: r.url.startswith((base, "blob:")) or others.append(r.url))
+        page.on(
+            "request", lambda r: None if r.url.startswith((base, "blob:")) else others.append(r.url)
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda m: "Failed to load" in m.text or complaints.append(m.text))
+        page.on(
+            "console", lambda m: None if "Failed to load" in m.text else complaints.append(m.text)
+        )
         page.goto(base)
         page.wait_for_selector("#chat-model option", state="attached")
         yield page

@@ -98,7 +98,8 @@ def test_fields_come_as_json_form_or_query(client: httpx.Client, kind: str) -> N
     fields: dict[str, Any] = {"q": "two dogs", "source": "en", "target": "de", "unknown": "x"}
     if kind == "files":
         fields = {name: (None, value) for name, value in fields.items()}
-    answer = client.post("/translate", **{kind: fields})
+    sent: dict[str, Any] = {kind: fields}
+    answer = client.post("/translate", **sent)
     assert (answer.status_code, answer.json()["translatedText"]) == (200, "zwei Hunde")
 
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from model.config import SearchOptions
-from model.contract import Engine, StateTable
+from model.contract import Engine, StateTable, wanted_logprobs
 from model.engine import EngineName, load_engine
 from model.engine.keras import KerasEngine, load_network
 from model.folder import load_folder
 from model.generator import Generator
 from model.search.requests import SearchRequest
 from model.tokenizer import EOS_ID
+from tests.model.search.test_beam import Answers
 
 ENGINES = ["keras", "onnx", "onnx-int8"]
 
@@ -85,7 +86,7 @@ def test_tokens_are_told_by_name_however_unlikely(engine: Engine) -> None:
     np.testing.assert_array_equal(result.tokens[:, :, :2], everything.tokens[:, :, :2])
     is_wanted = np.array([[True] * 3, [False] * 3, [True, False, True]])[:, None]
     some = np.where(is_wanted, wanted, np.int32(-1))
-    told = inserted(engine).step(None, BOS, top_k=2, wanted=some).wanted_logprobs
+    told = wanted_logprobs(inserted(engine).step(None, BOS, top_k=2, wanted=some))
     np.testing.assert_allclose(told[some >= 0], result.wanted_logprobs[some >= 0], rtol=1e-5)
 
 
@@ -178,8 +179,8 @@ def test_who_comes_and_goes_changes_no_answer(
     requests = []
     for key in range(60):
         source = (*draw.integers(4, 16, draw.integers(1, 12)).tolist(), EOS_ID)
-        requests.append(SearchRequest(key, source, **draw.choice(wishes)))
-    search, waiting, answers = generator.new_search(), list(requests), {}
+        requests.append(SearchRequest(key, source, **draw.choice(np.array(wishes))))
+    search, waiting, answers = generator.new_search(), list(requests), Answers()
     while waiting or not search.is_idle:
         count = draw.integers(0, 6)
         search.add(waiting[:count])

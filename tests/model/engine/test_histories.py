@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model.config import NetworkConfig
-from model.engine.keras import KerasEngine
+from model.engine.keras import EncodedSources, KerasEngine
 from model.layers.transformer_decoder import MIN_HISTORY
 from model.networks.tokens import TokenSeq2Seq
 
@@ -26,7 +26,7 @@ def test_a_row_that_joins_later_gets_what_it_gets_alone(has_static_shapes: bool)
     tokens = np.random.default_rng(0).integers(4, 12, MIN_HISTORY + 6).astype(np.int32)
     slots, none = np.arange(2), np.zeros(2, bool)
 
-    def encode(row: int) -> object:
+    def encode(row: int) -> EncodedSources:
         return engine.encode(SOURCES[[row]], LENGTHS[[row]], none[:1])
 
     def alone(row: int, steps: int) -> np.ndarray:

@@ -3,6 +3,7 @@ copies; weights of half the size."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from model.engine.keras import KerasEngine, KerasTable, load_network
 from model.folder import load_folder
 from model.networks.tokens import TokenSeq2Seq
 from model.search.beam import Search
-from model.search.requests import ScoringRequest, SearchRequest
+from model.search.requests import Request, ScoringRequest, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID
 
 
@@ -115,12 +116,12 @@ def logged_programs() -> AbstractContextManager[None]:
 def answer_all(engine: KerasEngine, limits: Limits) -> None:
     """Searches for requests of all kinds and lengths within `limits`, which come and go."""
     draw = np.random.default_rng(0)
-    waiting = []
-    for key in range(40):
+    waiting: list[Request] = []
+    for number in range(40):
         source = (*draw.integers(4, 40, draw.integers(limits.source_tokens)).tolist(), EOS_ID)
-        waiting.append(SearchRequest(key, source, **draw.choice(np.array(WISHES))))
+        waiting.append(SearchRequest(number, source, **draw.choice(np.array(WISHES))))
     waiting.append(ScoringRequest(40, [((5, 6, 3), (7,) * n) for n in range(1, 17)]))
-    search, rows = Search(engine, bos_id=BOS_ID, eos_id=EOS_ID), {}
+    search, rows = Search(engine, bos_id=BOS_ID, eos_id=EOS_ID), dict[Hashable, int]()
     while waiting or rows:
         while waiting and sum(rows.values()) + waiting[-1].rows <= limits.rows:
             request = waiting.pop()

@@ -43,14 +43,14 @@ def held(memory: SourceMemory, slots: Iterable[int]) -> dict[int, tuple[int, int
 @given(st.data())
 def test_sources_keep_what_they_hold(data: st.DataObject) -> None:
     numbers = iter(range(1, 1000))
-    memory, slots = SourceMemory(["keys", "values", "padding"]), {}
+    memory, slots = SourceMemory(["keys", "values", "padding"]), dict[int, tuple[int, int]]()
     for _ in range(data.draw(st.integers(1, 8))):
         for slot in (
             data.draw(st.lists(st.sampled_from(sorted(slots)), unique=True)) if slots else ()
         ):
             del slots[slot]
         memory.first(max(slots, default=-1) + 1)
-        if slots and data.draw(st.booleans()):
+        if bool(slots) and data.draw(st.booleans()):
             origin, free = max(slots), min({*range(max(slots) + 2)} - {*slots})
             if free < origin:
                 memory.move(np.array([origin]), np.array([free]))

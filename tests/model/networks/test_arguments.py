@@ -12,7 +12,7 @@ from keras import ops
 from model import AttentionSeq2Seq, Seq2Seq, SimpleSeq2Seq
 
 MODELS = [SimpleSeq2Seq, Seq2Seq, AttentionSeq2Seq]
-SIZES = {"input_dim": 3, "hidden_dim": 4, "output_dim": 2, "output_length": 2}
+SIZES: dict[str, Any] = {"input_dim": 3, "hidden_dim": 4, "output_dim": 2, "output_length": 2}
 every_model = pytest.mark.parametrize("kind", MODELS)
 with_feedback = pytest.mark.parametrize("kind", [Seq2Seq, AttentionSeq2Seq])
 

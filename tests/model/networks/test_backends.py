@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -20,7 +21,7 @@ from model.config import NetworkConfig
 
 ANSWERS = Path(__file__).with_name("answers.json")
 SIZES = {"input_dim": 3, "hidden_dim": 4, "output_dim": 2, "output_length": 3, "depth": 2}
-PARTS = [
+PARTS: list[dict[str, object]] = [
     {"cell": "gru", "attention": "general"},
     {"cell": "lstm", "attention": "additive", "encoder_layers": 2, "decoder_layers": 2},
     {"cell": "gru", "attention": "multihead", "input_feeding": True, "tie_output": False},
@@ -65,12 +66,9 @@ def answer_of(model: keras.Model, *inputs: object, **options: object) -> np.ndar
 
 
 CASES: dict[str, Callable[[], np.ndarray]] = {
+    **{" ".join(map(str, parts.values())): partial(token_answer, parts) for parts in PARTS},
     **{
-        " ".join(map(str, parts.values())): lambda parts=parts: token_answer(parts)
-        for parts in PARTS
-    },
-    **{
-        f"{kind.__name__} {cell}": lambda kind=kind, cell=cell: vector_answer(kind, cell=cell)
+        f"{kind.__name__} {cell}": partial(vector_answer, kind, cell=cell)
         for kind in (SimpleSeq2Seq, Seq2Seq, AttentionSeq2Seq)
         for cell in ("lstm", "gru")
     },

@@ -17,7 +17,7 @@ from model.config import NetworkConfig
 from model.networks.tokens import TokenSeq2Seq
 
 MODELS = [SimpleSeq2Seq, Seq2Seq, AttentionSeq2Seq]
-SIZES = {"input_dim": 3, "hidden_dim": 4, "output_dim": 2, "output_length": 2}
+SIZES: dict[str, Any] = {"input_dim": 3, "hidden_dim": 4, "output_dim": 2, "output_length": 2}
 every_model = pytest.mark.parametrize("kind", MODELS)
 
 
@@ -236,8 +236,8 @@ def test_dropout_leaves_the_source_whole(kind: Any) -> None:
         assert np.all(np.isclose(context, 0) | np.isclose(context, kept, atol=1e-5))
         assert 0.3 < np.isclose(context, 0).mean() < 0.9
     else:
-        outputs = [ops.convert_to_numpy(layer(source, training=t)[0]) for t in (True, False)]
-        np.testing.assert_allclose(*outputs, atol=1e-6)
+        first, second = (ops.convert_to_numpy(layer(source, training=t)[0]) for t in (True, False))
+        np.testing.assert_allclose(first, second, atol=1e-6)
     noisy, quiet = run(model, source, training=True), run(model, source)
     assert np.abs(noisy - quiet).max() > 1e-4
     deep = kind(**{**SIZES, "input_dim": 1}, dropout=0.6, depth=2)

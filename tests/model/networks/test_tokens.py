@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,7 +25,7 @@ PARTS = list(
 
 EVEN = {"encoder_units": 6, "decoder_units": 12, "heads": 2}
 #: Every encoder under every decoder, and what recurrent stacks may have.
-OTHER_PARTS: list[dict[str, object]] = [
+OTHER_PARTS: list[dict[str, Any]] = [
     *(
         {"encoder": encoder, "decoder": decoder, "encoder_layers": 2, "decoder_layers": 2, **more}
         for encoder in ("recurrent", "transformer")

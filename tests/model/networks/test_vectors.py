@@ -12,7 +12,7 @@ from model import AttentionSeq2Seq, Seq2Seq, SimpleSeq2Seq, attention_weights, p
 from tests.model.layers.twins import sigmoid
 
 MODELS = [SimpleSeq2Seq, Seq2Seq, AttentionSeq2Seq]
-SIZES = {"input_dim": 3, "hidden_dim": 4, "output_dim": 2, "output_length": 5}
+SIZES: dict[str, Any] = {"input_dim": 3, "hidden_dim": 4, "output_dim": 2, "output_length": 5}
 every_model = pytest.mark.parametrize("kind", MODELS)
 
 
@@ -77,6 +77,7 @@ def test_attention_seq2seq_computes_its_equations(source: np.ndarray) -> None:
         seen.append(h)
     values = np.stack(seen, 1)
     attend = model.decoder.attend
+    assert attend is not None
     (key_kernel,) = arrays(attend.key_projection)
     vector = np.asarray(ops.convert_to_numpy(attend.energy_vector))
     s = c = np.zeros((6, 4), "float32")
@@ -240,7 +241,7 @@ def test_an_alignment_is_drawn(source: np.ndarray) -> None:
     axes = plot_attention(weights, source=list("abcdefg"), target=list("vwxyz"))
     assert [each.get_text() for each in axes.get_xticklabels()] == list("abcdefg")
     assert [each.get_text() for each in axes.get_yticklabels()] == list("vwxyz")
-    np.testing.assert_allclose(axes.images[0].get_array(), weights)
+    np.testing.assert_allclose(np.asarray(axes.images[0].get_array()), weights)
 
 
 @pytest.mark.parametrize("attention", ["additive", "dot", "general", "concat", "multihead"])

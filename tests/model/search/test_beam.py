@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from model.config import SearchOptions
-from model.contract import StepResult
+from model.contract import Limits, StepResult
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.options_table import length_penalty
-from model.search.requests import Hypothesis, SearchRequest
+from model.search.requests import Hypothesis, Request, SearchRequest
 from model.types import Bool, Float32, Indices, Int32
 
 A, B, EOS, BOS = range(4)
+Answers = dict[object, tuple[Hypothesis, ...]]
 
 
 class TableEngine:
@@ -29,11 +31,15 @@ class TableEngine:
     padding is told changes from step to step."""
 
     has_shortlist = True
+    compilations = 0
 
-    def __init__(self, *tables: Sequence[Sequence[float]]) -> None:
+    def __init__(self, *tables: ArrayLike) -> None:
         with np.errstate(divide="ignore"):
             self.logprobs = np.log(np.array(tables, np.float32))
         self.padding = itertools.cycle((0, 2, 1))
+
+    def warm_up(self, limits: Limits) -> None:
+        """Compiles nothing."""
 
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> list[Int32]:
         return [source_ids[:, 0], source_lengths]
@@ -105,11 +111,11 @@ CHATTERBOX = [
 
 def run(
     engine: TableEngine,
-    requests: Sequence[SearchRequest],
+    requests: Sequence[Request],
     joining: Callable[[], int] = lambda: 1000,
-) -> dict[object, tuple[Hypothesis, ...]]:
+) -> Answers:
     """Runs a search; before every step `joining()` of the waiting requests join."""
-    search, waiting, answers = Search(engine, bos_id=BOS, eos_id=EOS), list(requests), {}
+    search, waiting, answers = Search(engine, bos_id=BOS, eos_id=EOS), list(requests), Answers()
     while waiting or not search.is_idle:
         count = joining()
         search.add(waiting[:count])
@@ -200,7 +206,7 @@ def test_a_beam_is_done_as_soon_as_nothing_can_overtake_its_answer(has_neighbour
     search.add([SearchRequest("beam", (0,), beam)])
     if has_neighbour:
         search.add([SearchRequest("neighbour", (0,), SearchOptions(max_tokens=5))])
-    answers, steps = {}, 0
+    answers, steps = Answers(), 0
     while not search.is_idle:
         answers.update(search.step())
         steps += 1
@@ -271,7 +277,7 @@ def test_the_last_requests_move_to_lower_slots() -> None:
 def exhaustive(table: Float32, options: SearchOptions) -> tuple[tuple[int, ...], float]:
     """The best hypothesis of all that end within `max_tokens`, by trying each."""
     best: tuple[tuple[int, ...], float] = ((), -math.inf)
-    stack = [((), 0.0, BOS)]
+    stack: list[tuple[tuple[int, ...], float, int]] = [((), 0.0, BOS)]
     while stack:
         tokens, logprob, last = stack.pop()
         for token, step in enumerate(table[last].tolist()):
@@ -354,6 +360,7 @@ def test_every_hypothesis_tells_where_it_looked(request: SearchRequest, seed: in
     engine = TableEngine(*(draw.dirichlet(np.ones(9) / 2, size=9) for _ in range(3)))
     found = run(engine, [replace(request, key=0, with_attention=True)])[0]
     for hypothesis in found:
+        assert hypothesis.attention_weights is not None
         read = [BOS, *hypothesis.tokens]
         steps, length = len(hypothesis.attention_weights), len(request.source_ids)
         assert steps == len(read) if hypothesis.finish_reason == "stop" else len(read) - 1 <= steps
@@ -365,7 +372,7 @@ def test_greedy_is_a_beam_of_one_step_by_step() -> None:
     draw = np.random.default_rng(5)
     for _ in range(20):
         table = draw.dirichlet(np.ones(8) / 2, size=8).astype(np.float32)
-        expected, last = [], BOS
+        expected, last = list[int](), BOS
         while len(expected) < 20 and (last := int(table[last].argmax())) != EOS:
             expected.append(last)
         options = SearchOptions(beam_size=1, max_tokens=20)
@@ -391,7 +398,7 @@ def test_agreed_tokens_are_how_every_answer_begins() -> None:
         )
         for place, (size, heat) in enumerate([(1, 0.0), (2, 0.0), (4, 0.0), (3, 2.0), (1, 1.0)])
     ]
-    search, answers = Search(engine, bos_id=BOS, eos_id=EOS), {}
+    search, answers = Search(engine, bos_id=BOS, eos_id=EOS), Answers()
     told: dict[object, tuple[int, ...]] = {request.key: () for request in requests}
     search.add(requests)
     while not search.is_idle:

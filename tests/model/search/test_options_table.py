@@ -7,6 +7,6 @@ from model.search.options_table import NUMBERS
 
 
 def test_numbers_have_the_types_of_the_options() -> None:
-    types = {int: np.int32, float: np.float64}
+    types: dict[object, type[np.generic]] = {int: np.int32, float: np.float64}
     fields = SearchOptions.model_fields
     assert {name: types[fields[name].annotation] for name in NUMBERS} == NUMBERS

@@ -10,18 +10,27 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from model.config import SearchOptions
 from model.errors import ConfigError
 from model.search.requests import Hypothesis, SearchRequest
 from model.search.required import PhraseConstraints, allocate_beam
-from tests.model.search.test_beam import BOS, CHATTERBOX, EOS, GARDEN_PATH, A, B, TableEngine, run
-from tests.model.search.test_constraints import any_seed, contains, found, search_requests, tables
+from tests.model.search.test_beam import (
+    BOS,
+    CHATTERBOX,
+    EOS,
+    GARDEN_PATH,
+    A,
+    B,
+    TableEngine,
+    run,
+    search_requests,
+)
+from tests.model.search.test_constraints import any_seed, contains, found, tables
 
 
-def answers(
-    table: Sequence[Sequence[float]], *required: Sequence[int], **options: float
-) -> tuple[Hypothesis, ...]:
+def answers(table: ArrayLike, *required: Sequence[int], **options: float) -> tuple[Hypothesis, ...]:
     own = SearchOptions(**{"beam_size": 2, "length_penalty": 0.0, "max_tokens": 6, **options})
     return run(TableEngine(table), [SearchRequest("only", (0,), own, required=required)])["only"]
 
@@ -87,7 +96,8 @@ def test_whatever_ends_itself_holds_all(request: SearchRequest, seed: int) -> No
 def test_a_wide_beam_finds_the_best_of_all_that_hold_it(seed: int, phrase: list[int]) -> None:
     table = np.random.default_rng(seed).dirichlet(np.ones(4), size=4)
     logprobs = np.log(table.astype(np.float32)).astype(np.float64)
-    best, stack = -math.inf, [((), 0.0, BOS)]
+    best = -math.inf
+    stack: list[tuple[tuple[int, ...], float, int]] = [((), 0.0, BOS)]
     while stack:
         tokens, logprob, last = stack.pop()
         if contains(tokens, phrase):

@@ -15,6 +15,7 @@ from model.config import SearchOptions
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.requests import ScoringRequest, SearchRequest
+from model.types import Bool, Int32
 from tests.model.search.test_beam import BOS, CHATTERBOX, EOS, GARDEN_PATH, A, B, TableEngine, run
 
 #: Sources of one id: that of the table that scores.
@@ -72,9 +73,16 @@ def test_scoring_and_searching_disturb_each_other_in_nothing() -> None:
 
 
 def test_equal_sources_are_encoded_once() -> None:
-    search, encoded = Search(engine(), bos_id=BOS, eos_id=EOS), []
-    encode = search._engine.encode
-    search._engine.encode = lambda *each: encoded.append(each[0].tolist()) or encode(*each)
+    encoded: list[list[list[int]]] = []
+
+    class RecordingEngine(TableEngine):
+        def encode(
+            self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool
+        ) -> list[Int32]:
+            encoded.append(source_ids.tolist())
+            return super().encode(source_ids, source_lengths, use_shortlist)
+
+    search = Search(RecordingEngine(GARDEN_PATH, CHATTERBOX), bos_id=BOS, eos_id=EOS)
     search.add([ScoringRequest(0, [(GARDEN, [A]), (CHATTER, [A]), (GARDEN, [B])])])
     assert encoded == [[[0], [1]]]
 

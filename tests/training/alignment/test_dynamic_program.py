@@ -6,14 +6,16 @@ import numpy as np
 
 from training.alignment.clock import Timing
 from training.alignment.dynamic_program import MAX_BAND_WIDTH, Group, _bands, cheapest_groups
-from training.alignment.features import sides_of
-from training.alignment.segments import segments_of
+from training.alignment.features import Side, sides_of
+from training.alignment.segments import Segment, segments_of
 from training.alignment.word_links import Links
 from training.files.records import Cue
 
+Timed = list[tuple[float, float, str]]
 
-def sides(source: list[tuple[float, float, str]], target: list[tuple[float, float, str]]):  # type: ignore[no-untyped-def]
-    def segments(timed: list[tuple[float, float, str]]):  # type: ignore[no-untyped-def]
+
+def sides(source: Timed, target: Timed) -> tuple[Side, Side]:
+    def segments(timed: Timed) -> list[Segment]:
         return segments_of(
             Cue(round(1000 * start), round(1000 * end), text, line)
             for line, (start, end, text) in enumerate(timed, start=1)

@@ -54,11 +54,11 @@ def test_test_sets_with_similar_names_are_kept_apart(tmp_path: Path, name: str, 
 
 @pytest.mark.parametrize("side", ["a.en", "a.de"])
 def test_a_test_set_in_another_encoding_is_refused(tmp_path: Path, side: str) -> None:
-    sides = [tmp_path / name for name in ("a.en", "a.de")]
-    for path in sides:
+    source, target = (tmp_path / name for name in ("a.en", "a.de"))
+    for path in (source, target):
         path.write_bytes("Yes.\nGrün.\n".encode("cp1252" if path.name == side else "utf-8"))
     with pytest.raises(CorpusError, match=f"{side}:2: contains bytes that are not UTF-8 text"):
-        read_test_set(*sides, Generator.load(DEFAULT_MODEL, "onnx-int8"))
+        read_test_set(source, target, Generator.load(DEFAULT_MODEL, "onnx-int8"))
 
 
 def test_only_a_dialogue_has_turns(tmp_path: Path) -> None:

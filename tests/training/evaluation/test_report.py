@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_scores_and_the_search_are_all_that_changes_whatever_became_of_the_recip
     assert scores["engine"] == "keras"
     assert scores["test_unigram_entropy"] == pytest.approx(scores["dev_unigram_entropy"], abs=0.5)
     assert after.search == search
-    changing = {"training": {"metrics"}, "sha256": {CARD_FILE}, "search": True}
+    changing: dict[str, Any] = {"training": {"metrics"}, "sha256": {CARD_FILE}, "search": True}
     assert after.model_dump(exclude=changing) == before.model_dump(exclude=changing)
     card = (fitted / "model" / CARD_FILE).read_text()
     assert card.startswith("# echo\n")

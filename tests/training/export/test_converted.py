@@ -29,11 +29,11 @@ def build(**parts: object) -> TokenSeq2Seq:
 def test_every_token_gets_its_log_probability() -> None:
     pytest.importorskip("ctranslate2")
     draw = np.random.default_rng(3)
-    examples = [
+    pairs = [
         tuple(np.append(draw.integers(5, 30, size), 3).astype(np.int32) for size in sizes)
         for sizes in ((7, 4), (1, 9), (12, 2))
     ]
-    examples = [(source, target[:-1]) for source, target in examples]
+    examples = [(source, target[:-1]) for source, target in pairs]
     for parts in ({"share_embeddings": True}, {"tie_output": False, "decoder_layers": 3}):
         network = build(**parts)
         files = converted_files(network, PIECES, PIECES)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model.config import NetworkConfig
-from model.contract import StepResult
+from model.contract import Engine, StepResult
 from model.engine.keras import KerasEngine
 from model.engine.onnx import OnnxEngine, Precision
 from model.engine.shortlist import Shortlist
@@ -42,8 +42,8 @@ def build(
             decoder_units=16,
             encoder_layers=layers,
             decoder_layers=layers,
-            cell=cell,  # type: ignore[arg-type]
-            attention=attention,  # type: ignore[arg-type]
+            cell=cell,
+            attention=attention,
             input_feeding=input_feeding,
             bidirectional=bidirectional,
             tie_output=False,
@@ -117,7 +117,8 @@ def test_graphs_of_other_parts_say_what_the_network_says(parts: dict[str, object
 @pytest.mark.parametrize("parts", OTHERS, ids=lambda parts: "-".join(map(str, parts.values())))
 def test_sources_get_alone_what_they_get_together(parts: dict[str, object]) -> None:
     network = build_other(parts)
-    for precision, tolerance in (("float32", 2e-6), ("int8", 0.0)):
+    tolerances: dict[Precision, float] = {"float32": 2e-6, "int8": 0.0}
+    for precision, tolerance in tolerances.items():
         engine = OnnxEngine(*graph_files(network, precision).values())
         together = logprobs_of(engine, range(len(SOURCES)))
         for row in range(len(SOURCES)):
@@ -179,7 +180,8 @@ def test_a_history_outgrows_its_room() -> None:
     network = build_other({"decoder": "transformer", "decoder_layers": 2})
     source, length = np.array([[5, 6, 7, 8]], np.int32), np.array([4], np.int32)
     slots, tokens = np.arange(2), np.random.default_rng(0).integers(5, 40, 30).astype(np.int32)
-    engines = [KerasEngine(network), OnnxEngine(*graph_files(network, "float32").values())]
+    onnx = OnnxEngine(*graph_files(network, "float32").values())
+    engines: list[Engine] = [KerasEngine(network), onnx]
     found = []
     for engine in engines:
         table = engine.new_table(2, use_shortlist=False)

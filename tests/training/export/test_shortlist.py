@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,7 +91,8 @@ def test_a_damaged_shortlist_is_refused(shortlist: Shortlist) -> None:
     whole = shortlist.to_bytes()
     array, arrays = io.BytesIO(), io.BytesIO()
     np.save(array, shortlist.bias)
-    np.savez(arrays, **{each.name: np.zeros((2, 2)) for each in fields(shortlist)})
+    zeros: dict[str, Any] = {each.name: np.zeros((2, 2)) for each in fields(shortlist)}
+    np.savez(arrays, **zeros)
     cut = [whole[:size] for size in range(0, len(whole), 7)]
     for stored in (b"no arrays", array.getvalue(), arrays.getvalue(), *cut):
         with pytest.raises(FolderError, match="export it again"):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from training.files.paths import TOO_LONG, find_files, read_bytes, read_lines
 
 TEXT = "one\ntw\u00f6\n"
 CONTENT = TEXT.encode()
-PACK = {
+PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
     ".xz": lzma.compress,
     ".zst": lambda content: pa.compress(content, codec="zstd", asbytes=True),

@@ -125,7 +125,7 @@ def test_how_much_of_a_cut_file_was_read_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.txt.gz"
     lines = "".join(f"line {number}\n" for number in range(5000))
     path.write_bytes(gzip.compress(lines.encode())[:-2000])
-    read = []
+    read: list[tuple[int, str]] = []
     with pytest.raises(CorpusError) as caught:
         read.extend(each for each in read_lines(path))
     assert "cannot be read" in str(caught.value)

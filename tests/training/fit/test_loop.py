@@ -191,6 +191,7 @@ def test_a_warm_up_longer_than_half_of_the_run_is_cut(
     run.train()
     assert f"is cut to {run.total_steps // 2}" in capsys.readouterr().out
     rate = run.network.optimizer.learning_rate
+    assert recipe.fit.learning_rate is not None
     assert float(rate) < recipe.fit.learning_rate / 10  # the decay has come to its end
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ GERMAN = ("Wo bist du den ganzen Tag gewesen?", "Ich möchte eine Tasse Tee.", "
 FRENCH = ("Où étais-tu toute la journée ?", "Je voudrais du thé.", "Le chien est dans le jardin.")
 
 
-def write_rows(path: Path, *columns: tuple[str, ...], times: int = 10) -> str:
+def write_rows(path: Path, *columns: Sequence[str], times: int = 10) -> str:
     rows = ["\t".join(row) for row in zip(*columns, strict=True)]
     path.write_text("\n".join(rows * times) + "\n")
     return str(path)

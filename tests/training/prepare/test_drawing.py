@@ -50,7 +50,7 @@ def sentence(draw: random.Random) -> str:
 def write_film(path: Path, scenes: int, turns: int, seed: int) -> None:
     """Scenes of turns of two seconds, ten seconds between them."""
     draw = random.Random(seed)
-    cues, second = [], 0
+    cues, second = list[str](), 0
     for _ in range(scenes):
         for _ in range(turns):
             start, end = (f"00:{s // 60:02d}:{s % 60:02d}" for s in (second, second + 1))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_no_film_in_common_is_an_error(folder: Path) -> None:
         films_of(folder, "*/en.srt", "*/x.srt")
 
 
-def inputs_of(folder: Path, source: dict[str, object], **recipe: object) -> Input:
+def inputs_of(folder: Path, source: Mapping[str, object], **recipe: object) -> Input:
     values = {"name": "a", "task": "translate", "output": "runs/a", "corpus": {"sources": [source]}}
     [found] = find_inputs(Recipe.model_validate(values | recipe), folder / "recipe.toml")
     return found

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,13 @@ Candidate = tuple[str, bool, int, int, int]
 
 def verdicts_of(
     folder: Path,
-    candidates: list[Candidate],
+    candidates: Sequence[Candidate],
     *,
     is_bilingual: bool = True,
     rules: frozenset[str] = frozenset({"duplicate", "near_duplicate"}),
 ) -> tuple[list[str], Counter[str]]:
     chunks = []
-    parts = np.array([SPLITS.index(part) for part, *_ in candidates], np.uint8)  # type: ignore[arg-type]
+    parts = np.array([SPLITS.index(part) for part, *_ in candidates], np.uint8)
     for number, some in enumerate((candidates[:2], [], candidates[2:])):
         columns = [
             pa.array([["a"]] * len(some), pa.list_(pa.string())),

@@ -227,7 +227,8 @@ def test_each_direction_of_a_corpus_is_checked_by_its_own_languages(folder: Path
     write_tsv(folder / "both.tsv", rows)
     there = {"format": "pairs", "path": "both.tsv", "split": "train", "target_tag": "<2de>"}
     back = {**there, "target_tag": "<2en>", "swap": True}
-    held_out = [{**PAIRS, "split": "dev"}, {**PAIRS, "split": "test", "swap": True}]
+    dev: dict[str, Any] = {**PAIRS, "split": "dev"}
+    held_out = [dev, {**PAIRS, "split": "test", "swap": True}]
     chosen = {"languages": ["en", "de"], "rules": ["language"]}
     with pytest.raises(CorpusError, match=r"nothing is left for train.*56 language"):
         made(folder, back, *held_out, **chosen)

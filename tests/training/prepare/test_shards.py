@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from training.errors import CorpusError
 from training.prepare.shards import SCHEMA, Shard, evenly_spaced, write_shard
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {
         "source_ids": [5 + i, 6, 3],
         "target_ids": list(range(7, 7 + i % 4)),

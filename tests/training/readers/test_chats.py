@@ -34,8 +34,9 @@ def test_a_long_silence_ends_a_conversation() -> None:
 
 
 def test_nothing_answers_a_message_that_could_not_be_read() -> None:
-    found = [Message("A", "", 0, "hi", 1), Fault("a:2", "no message"), Message("B", "", 0, "x", 3)]
-    assert list(exchanges_of_chat(found, "a", ChatOptions())) == [Fault("a:2", "no message")]
+    first, last = Message("A", "", 0, "hi", 1), Message("B", "", 0, "x", 3)
+    fault = Fault("a:2", "no message")
+    assert list(exchanges_of_chat([first, fault, last], "a", ChatOptions())) == [fault]
 
 
 def test_names_are_kept_if_they_are_to_be() -> None:

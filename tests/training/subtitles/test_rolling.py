@@ -141,8 +141,8 @@ def test_marks_of_live_captions_part_turns_where_nothing_rolls() -> None:
 
 
 def test_a_cue_that_joined_segments_hold_twice_is_said_once() -> None:
-    found = [*shown("A.", "B.", "C."), Fault("a.vtt:9", "lost"), Cue(2000, 3000, "C.", 12)]
-    assert turns(found) == ["A.", "B.", "C."]
+    found: list[Cue | Fault] = [*shown("A.", "B.", "C."), Fault("a.vtt:9", "lost")]
+    assert turns([*found, Cue(2000, 3000, "C.", 12)]) == ["A.", "B.", "C."]
 
 
 def test_damaged_cues_take_no_long() -> None:
