@@ -4,8 +4,9 @@ translations. Pure functions."""
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeVar
 
 from app.translation.layout import Attention, Translation
@@ -42,48 +43,76 @@ class LeftOut:
             return translation
         if not is_ended(self.text) and self.symbols[-1][0] >= len(self.text.rstrip()):
             translation = translation.without_end_marks()
-        words, target_words = word_spans(self.text), word_spans(translation.text)
         # The words of symbols count down from -1, those of `text` and its translation up from 0.
-        symbol_words, count = list[list[int]](), 0
+        symbol_words, count = list[range](), 0
         for _, symbol in self.symbols:
             size = len(word_spans(symbol))
-            symbol_words.append([-1 - count - word for word in range(size)])
+            symbol_words.append(range(-1 - count, -1 - count - size, -1))
             count += size
-        befores = [_words_before(words, position) for position, _ in self.symbols]
-        order = _insert([*range(len(words))], befores, symbol_words)
-        places = [self._place_in(translation, *each) for each in self.symbols]
-        befores = [_words_before(target_words, place) for place in places]
-        target_order = _insert([*range(len(target_words))], befores, symbol_words)
-        symbols = [
-            [symbol if place or not symbol[0].isspace() else f"{symbol.strip()} "]
-            for place, (_, symbol) in zip(places, self.symbols, strict=True)
-        ]
+        pairs = [*zip(self.symbols, symbol_words, strict=True)]
+        order = _order(self.text, [(position, own) for (position, _), own in pairs])
+        spans = self._linked_spans(translation)
+        placed = sorted(
+            (
+                (self._place_in(translation.text, spans, position, symbol), symbol, own)
+                for (position, symbol), own in pairs
+            ),
+            key=itemgetter(0),
+        )
+        target_order = _order(translation.text, [(place, own) for place, _, own in placed])
+        symbols = [(p, [_spaced(symbol, translation.text, p)]) for p, symbol, _ in placed]
+        text = "".join(_insert(translation.text, symbols))
+        if len(word_spans(text)) != len(target_order):  # two words have become one
+            return Translation.unlinked(text)
         return Translation(
-            "".join(_insert([*translation.text], places, symbols)),
+            text,
             _reorder_links(translation.links, order, target_order),
             _reorder_attention(translation.attention, order, target_order),
         )
 
-    def _place_in(self, translation: Translation, position: int, symbol: str) -> int:
-        """Returns the position of a symbol in a translation of `text`."""
-        words, target_words = word_spans(self.text), word_spans(translation.text)
+    def _linked_spans(self, translation: Translation) -> dict[int, Span]:
+        """Returns, for words of `text`, the start of the first word and the end of the last word
+        that translate them. A mark does not translate a word, nor a word a mark."""
+        words, spans = word_spans(self.text), dict[int, Span]()
+        for span, link in zip(word_spans(translation.text), translation.links, strict=True):
+            if link is not None and (
+                _is_word(self.text, words[link]) == _is_word(translation.text, span)
+            ):
+                spans[link] = spans.get(link, span)[0], span[1]
+        return spans
+
+    def _place_in(
+        self, translation: str, spans: Mapping[int, Span], position: int, symbol: str
+    ) -> int:
+        """Returns the position of a symbol in a translation of `text`; for `spans`, see
+        `_linked_spans`."""
+        words = word_spans(self.text)
         before, rest = _words_before(words, position), self.text[position:].strip()
         if not before:
             return 0
         if not rest.strip(END_MARKS):
-            return len(strip_end_marks(translation.text) if rest else translation.text)
+            return len(strip_end_marks(translation) if rest else translation)
         touches_next = self.text[position - 1].isspace() and not symbol[-1].isspace()
         near = range(before, len(words)) if touches_next else range(before - 1, -1, -1)
-        for word in near:
-            is_word = _is_word(self.text, words[word])
-            linked = [
-                target
-                for target, link in zip(target_words, translation.links, strict=True)
-                if link == word and _is_word(translation.text, target) == is_word
-            ]
-            if linked:
-                return linked[0][0] if touches_next else linked[-1][1]
-        return len(translation.text) if touches_next else 0
+        linked = next((spans[word] for word in near if word in spans), None)
+        if touches_next:
+            return linked[0] if linked else len(translation)
+        return linked[1] if linked else 0
+
+
+def _order(text: str, placed: Iterable[tuple[int, Sequence[int]]]) -> list[int]:
+    """Returns the words of a text and those of symbols with their positions in it, in order."""
+    words = word_spans(text)
+    return _insert(range(len(words)), [(_words_before(words, place), own) for place, own in placed])
+
+
+def _spaced(symbol: str, text: str, place: int) -> str:
+    """Returns a symbol as it is inserted into a text: with space between it and other words."""
+    if not place and symbol[0].isspace():
+        return f"{symbol.strip()} "
+    before = text[place - 1 : place].isalnum() and symbol[0].isalnum()
+    after = symbol[-1].isalnum() and text[place : place + 1].isalnum()
+    return f"{' ' * before}{symbol}{' ' * after}"
 
 
 def _words_before(words: Sequence[Span], position: int) -> int:
@@ -126,11 +155,11 @@ def _reorder_attention(
     ]
 
 
-def _insert(items: list[T], positions: Sequence[int], groups: Sequence[list[T]]) -> list[T]:
-    """Returns items with each group inserted before the item at its position, or after the last;
-    groups at the same position keep their order."""
+def _insert(items: Sequence[T], groups: Iterable[tuple[int, Sequence[T]]]) -> list[T]:
+    """Returns items with each group inserted before the item at its position, or after the last.
+    Groups are sorted by position."""
     found, place = list[T](), 0
-    for position, group in sorted(zip(positions, groups, strict=True), key=lambda each: each[0]):
+    for position, group in groups:
         found += [*items[place:position], *group]
         place = position
     return [*found, *items[place:]]

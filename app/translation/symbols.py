@@ -106,6 +106,8 @@ def leave_out_unreadable(
     """
     kept, symbols, place = "", list[tuple[int, str]](), 0
     for start, end in sorted([*_symbol_spans(text, can_read), *words]):
+        if start < place:  # a mark in a word
+            continue
         touches_next = text[end : end + 1].isalnum()
         if not kept and not text[place:start].strip():
             end = len(text) - len(text[end:].lstrip())
