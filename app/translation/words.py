@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -106,9 +107,11 @@ def word_attention(
     columns = _words_of_pieces(source, source_words, source_pieces)
     rows = _words_of_pieces(target, target_words, target_pieces)
     mass = [[0.0] * len(source_words) for _ in target_words]
+    pieces_of = Counter(rows)
     for row, weights in zip(rows, attention_weights.tolist(), strict=False):
+        share = 1 / pieces_of[row]
         for column, weight in zip(columns, weights, strict=False):
-            mass[row][column] += weight / rows.count(row)
+            mass[row][column] += weight * share
     return mass
 
 
