@@ -42,9 +42,10 @@ R = TypeVar("R")
 RETRY_SECONDS = 0.25
 #: A sentence whose translation is cut at `max_tokens` is divided, unless it is shorter than this.
 _MIN_DIVIDED_CHARACTERS = 16
-#: Longer sentences are divided in a thread (one of 64 KB takes half a second), and more paragraphs
-#: or cues are laid out in one (100,000 take seconds), so as not to block the event loop.
-_LONG_CHARACTERS, _MANY_GROUPS = 2_000, 200
+#: Longer sentences are read and divided in a thread (one of 64 KB takes half a second, and many may
+#: be ready at once), and more paragraphs or cues are laid out in one (100,000 take seconds), so as
+#: not to block the event loop.
+_LONG_CHARACTERS, _MANY_GROUPS = 250, 200
 #: Maximum number of required numbers and stand-ins: each takes a part of the beam.
 _MAX_REQUIRED_WORDS = 4
 
@@ -157,9 +158,8 @@ class Translator:
             sentence = sentences[index]
             tagged = any(parts[chunk.part].tags for chunk in sentence.chunks)
             wanted = _SentenceOptions(alternatives, needs_links=tagged or self._with_attention)
-            found = await self._translate_sentence(
-                sentence.text, self._context(sentences, index), wanted
-            )
+            context = await self._context(sentences, index)
+            found = await self._translate_sentence(sentence.text, context, wanted)
             done += 1
             if on_progress is not None:
                 on_progress(done, len(sentences))
@@ -184,12 +184,16 @@ class Translator:
             parts += group
         return parts, sentences
 
-    def _context(self, sentences: Sequence[Sentence], index: int) -> list[str]:
+    async def _context(self, sentences: Sequence[Sentence], index: int) -> list[str]:
         """Returns the sentences before one, as many as the model reads as context, without what it
         cannot read."""
         turns = self._model.config.text.context_turns
-        before = sentences[max(0, index + 1 - turns) : index]
-        return [self._readable(self._leave_out_unreadable(each.text)) for each in before]
+        before = [each.text for each in sentences[max(0, index + 1 - turns) : index]]
+        is_long = sum(map(len, before)) > _LONG_CHARACTERS
+        return await run_maybe_in_thread(
+            is_long,
+            lambda: [self._readable(self._leave_out_unreadable(text)) for text in before],
+        )
 
     async def _translate_sentence(
         self, text: str, context: list[str], wanted: _SentenceOptions
@@ -214,11 +218,11 @@ class Translator:
             return [Translation.unchanged(text)]
         if hypotheses[0].finish_reason == "length" and len(text) > _MIN_DIVIDED_CHARACTERS:
             return await self._translate_halves(text, context, wanted)
-        found = self._keep_protected(source, hypotheses)
+        found = await self._keep_protected(source, hypotheses)
         if not found:
             if required := self._required(protected):
                 hypotheses = await self._search(source, n_best, required, attends=attends)
-                found = self._keep_protected(source, hypotheses)
+                found = await self._keep_protected(source, hypotheses)
         return found[: wanted.alternatives + 1] or [await self._translate_around(text)]
 
     async def _translate_pieces(
@@ -295,18 +299,26 @@ class Translator:
         tokenizer = self._model.tokenizer
         return unreadable_words(text, tokenizer.can_read, tokenizer.knows_letter)
 
-    def _keep_protected(
+    async def _keep_protected(
         self, source: _EncodedSource, hypotheses: Sequence[Hypothesis]
     ) -> list[Translation]:
         """Returns the hypotheses that keep the protected parts of a sentence, with its symbols."""
-        found = list[Translation]()
-        for hypothesis in hypotheses:
-            translation = self._translation(source, hypothesis)
-            restored = source.protected.restore(translation.text)
-            if restored and restored.strip():
-                is_same = restored == translation.text
-                found.append(translation if is_same else Translation.unlinked(restored))
-        return found
+        is_long = len(source.protected.text) > _LONG_CHARACTERS
+        restore = partial(self._restore, source)
+        found = await run_maybe_in_thread(is_long, lambda: [*map(restore, hypotheses)])
+        return [translation for translation in found if translation is not None]
+
+    def _restore(self, source: _EncodedSource, hypothesis: Hypothesis) -> Translation | None:
+        """Returns a hypothesis as the translation of a sentence; None if it is empty or has lost
+        protected parts."""
+        translation = self._translation(source, hypothesis)
+        if not translation.text.strip():
+            return None
+        translation = source.left_out.put_back(translation)
+        restored = source.protected.restore(translation.text)
+        if restored is None:
+            return None
+        return translation if restored == translation.text else Translation.unlinked(restored)
 
     def _required(self, protected: Protected) -> list[list[int]]:
         """Returns the tokens that a translation must contain to keep the protected parts; none if
@@ -321,16 +333,22 @@ class Translator:
 
     async def _translate_around(self, text: str) -> Translation:
         """Translates the text around the protected parts piece by piece."""
-        parts = list(split_protected(text, self._unreadable_words(text)))
+        is_long = len(text) > _LONG_CHARACTERS
+        parts = await run_maybe_in_thread(
+            is_long, lambda: [*split_protected(text, self._unreadable_words(text))]
+        )
 
         async def translate_part(index: int) -> str:
             part, is_protected = parts[index]
             words = strip_ends(part)
-            source = None if is_protected else self._encode(words, [])
+            if is_protected:
+                return part
+            source = await run_maybe_in_thread(is_long, partial(self._encode, words, []))
             if source is None:
                 return part
             attends = bool(source.left_out.symbols)
-            found = self._keep_protected(source, await self._search(source, 1, attends=attends))
+            hypotheses = await self._search(source, 1, attends=attends)
+            found = await self._keep_protected(source, hypotheses)
             best = found[0].text if found else words
             start = part.index(words)
             return part[:start] + strip_end_marks(best) + part[start + len(words) :]
@@ -381,20 +399,18 @@ class Translator:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _translation(self, source: _EncodedSource, hypothesis: Hypothesis) -> Translation:
-        """Returns a hypothesis as the translation of a sentence with stand-ins."""
+        """Returns a hypothesis as the translation of a sentence with stand-ins, without symbols."""
         tokenizer, weights = self._model.tokenizer, hypothesis.attention_weights
         text = tokenizer.target_text(hypothesis.tokens)
         if weights is None:
-            return source.left_out.put_back(Translation.unlinked(text))
+            return Translation.unlinked(text)
         own_ids = tokenizer.source_ids(source.turns[-1])
         read = tokenizer.source_pieces(own_ids[:-1])
         own = weights[:, -len(read) - 1 : -1]  # after the context, before the end
         pieces = tokenizer.target_pieces(hypothesis.tokens)
         attention = word_attention(source.left_out.text, read, text, pieces, own)
         found = Translation.from_attention(text, attention)
-        if not self._with_attention:
-            found = replace(found, attention=None)
-        return source.left_out.put_back(found)
+        return found if self._with_attention else replace(found, attention=None)
 
 
 def _at_rank(found: Sequence[Sequence[Translation]], rank: int) -> list[Translation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from app.decoding.served_model import ServedModel
 from app.settings import Settings
+from app.translation.layout import Translation
+from app.translation.left_out import LeftOut
 from app.translation.parts import Part
 from app.translation.translator import Translator
 from model.config import ModelConfig, NetworkConfig, SearchOptions
@@ -58,6 +61,31 @@ def test_a_sentence_is_read_after_the_readable_text_of_those_before_it() -> None
     client = EchoClient(word_tokenizer(context_turns=2))
     translate("One дом 😀 “two”. Three.", client)
     assert client.read == ['One 47 "two".', 'One "two". Three.']
+
+
+def test_symbols_do_not_hide_that_a_translation_is_empty() -> None:
+    class SilentClient(EchoClient):
+        async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+            return (Hypothesis((), 0.0, 0.0, "stop"),)
+
+    assert translate("One 😀 two", SilentClient(word_tokenizer())) == "One 😀 two"
+
+
+@pytest.mark.parametrize(("text", "is_long"), [("one 😀 ", False), ("one " + "😀 " * 200, True)])
+def test_the_event_loop_is_free_while_a_long_sentence_is_restored(
+    text: str, is_long: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = list[threading.Thread]()
+
+    def put_back(left_out: LeftOut, translation: Translation) -> Translation:
+        threads.append(threading.current_thread())
+        return original(left_out, translation)
+
+    original = LeftOut.put_back
+    monkeypatch.setattr(LeftOut, "put_back", put_back)
+    translate(text, EchoClient(word_tokenizer()))
+    [thread] = threads
+    assert (thread is not threading.main_thread()) == is_long
 
 
 def translate(text: str, client: EchoClient) -> str:
