@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -310,6 +311,7 @@ def _replace(partial: Path, path: Path) -> None:
         old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent))
         path.rename(old / path.name)
     partial.rename(path)
+    left = re.compile(rf"\.{re.escape(path.name)}\.(partial|old)-\w+")  # `mkdtemp` adds no `.`
     for each in path.parent.iterdir():
-        if each.name.startswith((f".{path.name}.partial-", f".{path.name}.old-")):
+        if left.fullmatch(each.name):
             shutil.rmtree(each, ignore_errors=True)

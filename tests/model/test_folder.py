@@ -166,11 +166,12 @@ def test_nothing_else_is_replaced_by_a_model(
 
 
 def test_what_killed_processes_left_is_deleted(untrained_folder: Path, tmp_path: Path) -> None:
-    names = (".model.partial-1", ".model.old-2", ".other.partial-3", "model.run")
-    for name in names:
+    left = (".model.partial-1", ".model.old-2")
+    others = (".other.partial-3", ".model.partial-x.partial-4", "model.run")
+    for name in (*left, *others):
         (tmp_path / name / "model").mkdir(parents=True)
     write_folder(tmp_path / "model", load_folder(untrained_folder).config, {})
-    assert {each.name for each in tmp_path.iterdir()} == {"model", *names[2:]}
+    assert {each.name for each in tmp_path.iterdir()} == {"model", *others}
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, small_files: None) -> None:
