@@ -61,6 +61,7 @@ _UNKNOWN_CHATS = {
     "LINE": re.compile(rf"{_CLOCK}\t[^\t]*\t"),
     "KakaoTalk for PCs": re.compile(rf"\[[^\[\]]+\] \[{_CLOCK}\] "),
 }
+_LINE_WITH_YEAR = re.compile(r"[^\t]*(?<!\d)20\d\d(?!\d)[^\t]*")
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,11 @@ def _detect_xml(text: str) -> Detected | None:
 
 
 def _check_chat(path: Path, lines: list[str]) -> None:
-    """Raises a CorpusError if most lines are those of a chat that no reader knows: read as plain
-    lines, times and names would be learnt."""
+    """Raises a CorpusError if most lines are those of a chat that no reader knows, and another is a
+    date: read as plain lines, times and names would be learnt."""
     for app, line_of_chat in _UNKNOWN_CHATS.items():
-        if 2 * sum(1 for line in lines if line_of_chat.match(line)) >= len(lines):
+        others = [line for line in lines if not line_of_chat.match(line)]
+        if 2 * len(others) <= len(lines) and any(map(_LINE_WITH_YEAR.fullmatch, others)):
             raise CorpusError(
                 f"{path}: is a chat exported from {app}, which cannot be read. Write the date into "
                 "each line, as WhatsApp does: [31.12.20, 21:15:03] Anna: Who is there?"

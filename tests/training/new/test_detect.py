@@ -91,3 +91,10 @@ def test_a_chat_that_no_reader_knows_is_refused(tmp_path: Path, app: str, lines:
     (tmp_path / "chat.txt").write_text(lines)
     with pytest.raises(CorpusError, match=rf"chat\.txt: is a chat exported from {app}, which"):
         detect(tmp_path / "chat.txt")
+
+
+@pytest.mark.parametrize("name", ["film.tsv", "film.csv"])
+def test_a_table_with_times_is_no_chat(tmp_path: Path, name: str) -> None:
+    rows = "0:15\tWho is there?\tWer ist da?\n1:07\tIt is me in 2024.\tIch bin es.\n"
+    (tmp_path / name).write_text(f"time\tsource\ttarget\n{rows}")
+    assert detect(tmp_path / name) == Detected("table", ("source", "target"))
