@@ -167,7 +167,9 @@ def _distill(chosen: argparse.Namespace) -> str:
 def _backtranslate(chosen: argparse.Namespace) -> str:
     with quiet_framework():
         from training.synthesis import backtranslate
-    return backtranslate(chosen.model, chosen.texts, chosen.output, sample=chosen.sample)
+    return backtranslate(
+        chosen.model, chosen.texts, chosen.output, sample=chosen.sample, tag=chosen.tag
+    )
 
 
 RUN: dict[str, Callable[[argparse.Namespace], str]] = {

@@ -239,6 +239,9 @@ def _add_synthesis(commands: Commands) -> None:
     command.add_argument(
         "--sample", action="store_true", help="sample the sources, for more variety"
     )
+    command.add_argument(
+        "--tag", default="", help="target tag to put before each text, such as <2en>"
+    )
     for name in ("distill", "backtranslate"):
         commands.choices[name].add_argument(
             "-o", "--output", type=Path, required=True, help="TSV file to write"

@@ -95,7 +95,9 @@ def distill(recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Kee
     return f"{output}: {written:,} examples by {len(loaded)} model{'s' if len(loaded) > 1 else ''}"
 
 
-def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = False) -> str:
+def backtranslate(
+    model: Path, texts: Path, output: Path, *, sample: bool = False, tag: str = ""
+) -> str:
     """Writes sources for texts in the target language (Sennrich et al. 2016, arXiv:1511.06709).
 
     Args:
@@ -104,6 +106,7 @@ def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = Fals
         output: receives a line per text: the model's translation, a tab, the text.
         sample: whether to sample the translation; with much text, more varied sources are better
             (Edunov et al. 2018, arXiv:1808.09381).
+        tag: target tag that the model reads before each text; it is not written.
 
     Returns:
         a line that says what was written.
@@ -111,11 +114,15 @@ def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = Fals
     Raises:
         CorpusError: if a file cannot be read or written, or the output is the texts.
         FolderError: if the model is broken.
+        ConfigError: if it has no such tag.
     """
     _check_file(output)
     if output.exists() and texts.exists() and output.samefile(texts):
         raise CorpusError(f"{output}: is also the input. Choose another output.")
     generator = Generator.load(model)
+    if tag and tag not in generator.tokenizer.tags:
+        known = ", ".join(generator.tokenizer.tags) or "none"
+        raise ConfigError(f"{model}: has no tag {tag}; its tags: {known}.")
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
     own = generator.config.search.greedy().model_copy(update=drawn)
     options = own.model_copy(update={"n_best": 1})
@@ -126,8 +133,10 @@ def backtranslate(model: Path, texts: Path, output: Path, *, sample: bool = Fals
             yield _line((candidates[0].text, text))
 
     lines = (normalise(line) for _, line in read_lines(texts))
-    made_from = [generator.config.model_dump_json(), options.model_dump_json(), _stamp_of(texts)]
-    written = _write(output, (((text,), text) for text in lines if text), write, made_from)
+    rows = (((f"{tag} {text}".strip(),), text) for text in lines if text)
+    config = generator.config.model_dump_json()
+    made_from = [config, options.model_dump_json(), _stamp_of(texts), tag]
+    written = _write(output, rows, write, made_from)
     return f"{output}: {written:,} pairs"
 
 

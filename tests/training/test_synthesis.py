@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from model.errors import ConfigError
 from model.folder import DEFAULT_MODEL, QUESTIONS_FILE, load_folder, write_folder
 from model.generator import Generator
 from model.known_questions import KnownQuestions
+from model.tokenizer import Tokenizer
 from training import synthesis
 from training.errors import CorpusError
 from training.files.records import Example
@@ -59,6 +61,25 @@ def test_texts_get_sources(fitted: Path) -> None:
         backtranslate(fitted / "model", fitted / "texts.txt", fitted / "pairs.tsv", sample=sample)
         found = [each for each in read_pairs(fitted / "pairs.tsv") if isinstance(each, Example)]
         assert [each.target for each in found] == ["one two", "three four"]
+
+
+def test_a_tag_is_read_and_not_written(fitted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts, output = fitted / "texts.txt", fitted / "pairs.tsv"
+    texts.write_text("one two\n")
+    with pytest.raises(ConfigError, match="has no tag <2en>; its tags: none"):
+        backtranslate(fitted / "model", texts, output, tag="<2en>")
+    sources: list[Any] = []
+    generate = Generator.generate
+
+    def recorded(self: Generator, turns: Any, options: SearchOptions) -> Any:
+        sources.extend(turns)
+        return generate(self, turns, options)
+
+    monkeypatch.setattr(Generator, "generate", recorded)
+    monkeypatch.setattr(Tokenizer, "tags", ("<2en>",))
+    backtranslate(fitted / "model", texts, output, tag="<2en>")
+    assert sources == [("<2en> one two",)]
+    assert output.read_text().endswith("\tone two\n")
 
 
 def test_what_was_written_before_a_kill_is_kept(
