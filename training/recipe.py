@@ -46,8 +46,8 @@ class SourceConfig(Document):
     )
     languages: tuple[str, ...] = Field(
         (),
-        description="codes of the two sides of the files, if they are not those of the recipe "
-        "(after `swap`)",
+        description="codes of the two sides of the files, in their order, by which the cleaning "
+        "rules check them; unset: those of the recipe, which hold after `swap`",
     )
     columns: tuple[str, ...] = Field(
         (),

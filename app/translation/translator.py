@@ -340,9 +340,9 @@ class Translator:
 
         async def translate_part(index: int) -> str:
             part, is_protected = parts[index]
-            words = strip_ends(part)
             if is_protected:
                 return part
+            words = strip_ends(part)
             source = await run_maybe_in_thread(is_long, partial(self._encode, words, []))
             if source is None:
                 return part

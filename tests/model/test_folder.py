@@ -48,7 +48,8 @@ def test_a_whole_folder_loads(folder: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(BUNDLED), ids=str)
 def test_every_bundled_folder_loads(path: Path) -> None:
-    load_folder(path)
+    loaded = load_folder(path)  # an error if a file differs from its checksum
+    assert loaded.tokenizer.source_vocab_size == loaded.config.network.source_vocab_size
 
 
 def test_an_absent_folder_is_named(tmp_path: Path) -> None:
