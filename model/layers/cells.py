@@ -9,16 +9,93 @@ from keras import ops
 
 from model.types import Tensor
 
-RECURRENT_LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 CELLS = {"gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell}
 STATE_NAMES = {"gru": ("h",), "lstm": ("h", "c")}
 #: Added to the variance by layer normalisation.
 NORM_EPSILON = 1e-6
 
 
+class ProjectedInputs(keras.layers.RNN):
+    """Base of Keras' recurrent layers for devices without a kernel for all steps, such as cuDNN's:
+    projects the inputs of all steps in one product and leaves the rest to the loop."""
+
+    def inner_loop(
+        self, sequences: Tensor, initial_state: Any, mask: Any, training: bool = False
+    ) -> Any:
+        """Returns what Keras' loop over the cell returns: last output, outputs, final states."""
+        cell = self.cell
+        if cell.recurrent_dropout:
+            return super().inner_loop(sequences, initial_state, mask, training)
+        gates = (GRUGates if isinstance(cell, keras.layers.GRUCell) else LSTMGates)(cell)
+        loop = keras.layers.RNN(
+            gates,
+            return_sequences=True,
+            go_backwards=self.go_backwards,
+            stateful=self.stateful,
+            unroll=self.unroll,
+        )
+        projected = ops.matmul(sequences, cell.kernel) + gates.input_bias
+        return loop.inner_loop(projected, initial_state, mask, training)
+
+
+class GRUGates:
+    """The equations of a `GRUCell` after its input is projected; a cell for `keras.layers.RNN`."""
+
+    def __init__(self, cell: keras.layers.GRUCell) -> None:
+        self.cell = cell
+        self.state_size = cell.state_size
+        self.kernel = ops.convert_to_tensor(cell.recurrent_kernel)
+        self.input_bias, self.bias = ops.unstack(ops.convert_to_tensor(cell.bias))
+
+    def call(self, projected: Tensor, states: Any) -> tuple[Tensor, list[Tensor]]:
+        """Takes a step; `projected` is `(batch, 3 * units)`."""
+        (h,) = states
+        x_z, x_r, x_h = ops.split(projected, 3, axis=-1)
+        h_z, h_r, h_h = ops.split(ops.matmul(h, self.kernel) + self.bias, 3, axis=-1)
+        z = self.cell.recurrent_activation(x_z + h_z)
+        r = self.cell.recurrent_activation(x_r + h_r)
+        h = z * h + (1 - z) * self.cell.activation(x_h + r * h_h)
+        return h, [h]
+
+    __call__ = call
+
+
+class LSTMGates:
+    """The equations of an `LSTMCell` after its input is projected; a cell for
+    `keras.layers.RNN`."""
+
+    def __init__(self, cell: keras.layers.LSTMCell) -> None:
+        self.cell = cell
+        self.state_size = cell.state_size
+        self.kernel = ops.convert_to_tensor(cell.recurrent_kernel)
+        self.input_bias = ops.convert_to_tensor(cell.bias)
+
+    def call(self, projected: Tensor, states: Any) -> tuple[Tensor, list[Tensor]]:
+        """Takes a step; `projected` is `(batch, 4 * units)`."""
+        h, c = states
+        sigmoid, tanh = self.cell.recurrent_activation, self.cell.activation
+        i, f, g, o = ops.split(projected + ops.matmul(h, self.kernel), 4, axis=-1)
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h = sigmoid(o) * tanh(c)
+        return h, [h, c]
+
+    __call__ = call
+
+
+class GRU(keras.layers.GRU, ProjectedInputs):
+    """Keras' `GRU` with `ProjectedInputs`."""
+
+
+class LSTM(keras.layers.LSTM, ProjectedInputs):
+    """Keras' `LSTM` with `ProjectedInputs`."""
+
+
+RECURRENT_LAYERS = {"gru": GRU, "lstm": LSTM}
+
+
 def build_recurrent(cell: str, units: int, **kwargs: Any) -> keras.layers.RNN:
-    """Builds Keras' own `GRU` or `LSTM` over a sequence, returning outputs and states. Its `.cell`
-    runs one step with the same weights."""
+    """Builds a `GRU` or `LSTM` over a sequence, returning outputs and states. Its `.cell`, Keras'
+    own, runs one step with the same weights."""
     if keras.backend.backend() == "torch":
         # PyTorch unrolls loops anyway, and Keras 3.15 fails to unroll a masked backward layer.
         kwargs["unroll"] = False

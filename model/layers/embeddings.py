@@ -38,15 +38,13 @@ class OutputProjection(keras.layers.Layer):
         matrix: `self.matrix()`, precomputed by callers that run many steps.
 
     Returns:
-        logits `(..., vocab_size)`.
+        logits `(..., vocab_size)`, float32.
     """
 
     def __init__(
         self, vocab_size: int, tied_to: keras.layers.Embedding | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(
-            autocast=False, **kwargs
-        )  # callers may want float32 logits of half-precision readouts
+        super().__init__(autocast=False, **kwargs)
         self.vocab_size = vocab_size
         self.tied_to = tied_to
 
@@ -69,4 +67,4 @@ class OutputProjection(keras.layers.Layer):
 
     def call(self, readouts: Tensor, matrix: Tensor | None = None) -> Tensor:
         matrix = ops.cast(self.matrix() if matrix is None else matrix, readouts.dtype)
-        return ops.matmul(readouts, matrix) + ops.cast(self.bias, readouts.dtype)
+        return ops.cast(ops.matmul(readouts, matrix), "float32") + ops.cast(self.bias, "float32")

@@ -107,7 +107,7 @@ class TokenSeq2Seq(Network):
         return self.word_noise(table(ids), training=training)
 
     def _logits(self, readouts: Tensor, projection: Tensor | None = None) -> Tensor:
-        return ops.cast(self.projection(readouts, projection), "float32")
+        return self.projection(readouts, projection)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "config": self.config.model_dump(mode="json")}

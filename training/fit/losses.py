@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -26,7 +28,27 @@ class TokenCrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        smoothing, vocab_size = self.label_smoothing, y_pred.shape[-1]
-        certain = ops.one_hot(ops.cast(y_true, "int32"), vocab_size)
-        smoothed = (1.0 - smoothing) * certain + smoothing / vocab_size
-        return ops.categorical_crossentropy(smoothed, y_pred, from_logits=True)
+        vocab_size = y_pred.shape[-1]
+        labels = ops.reshape(ops.cast(y_true, "int32"), (-1, 1))
+        rows = ops.arange(ops.size(labels), dtype="int32")
+        positions = ops.concatenate([rows[:, None], labels], axis=-1)
+        sharp, even = 1.0 - self.label_smoothing, self.label_smoothing / vocab_size
+
+        def cross_entropy(logits: Tensor) -> tuple[Tensor, Any]:
+            highest = ops.max(logits, axis=-1, keepdims=True)
+            exponentials = ops.exp(logits - highest)
+            total = ops.sum(exponentials, axis=-1, keepdims=True)
+            own = ops.take_along_axis(logits, labels, axis=-1)
+            expected = sharp * own + even * ops.sum(logits, axis=-1, keepdims=True)
+
+            def gradient(*args: Tensor, upstream: Tensor | None = None) -> Tensor:
+                (scale,) = args if upstream is None else (upstream,)
+                others = exponentials * (scale / total) - even * scale
+                own = ops.take_along_axis(others, labels, axis=-1) - sharp * scale
+                return ops.scatter_update(others, positions, own[:, 0])
+
+            return ops.log(total) + highest - expected, gradient
+
+        # Each operator on all logits takes as long as a product with the weights, so there are few.
+        losses = ops.custom_gradient(cross_entropy)(ops.reshape(y_pred, (-1, vocab_size)))
+        return ops.reshape(losses, ops.shape(y_true))

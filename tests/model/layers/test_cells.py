@@ -125,3 +125,31 @@ class FirstOutput(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         return self.layer(inputs)[0]
+
+
+@pytest.mark.parametrize("kind", STEPS)
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_a_layer_computes_what_keras_own_does(
+    kind: str, go_backwards: bool, is_masked: bool
+) -> None:
+    draw = np.random.default_rng(0)
+    ours = build_recurrent(kind, UNITS, go_backwards=go_backwards)
+    theirs = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[kind](
+        UNITS, return_sequences=True, return_state=True, go_backwards=go_backwards
+    )
+    inputs = draw.normal(size=(BATCH, LENGTH, FEATURES)).astype("float32")
+    state = list(draw.normal(size=(STEPS[kind][1], BATCH, UNITS)).astype("float32"))
+    lengths = np.array([[LENGTH], [1], [2]])
+    mask = ops.convert_to_tensor(np.arange(LENGTH) < lengths) if is_masked else None
+    ours.build(inputs.shape)
+    theirs.build(inputs.shape)
+    weights = [draw.normal(size=each.shape) for each in ours.weights]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    for found, expected in zip(
+        ours(inputs, initial_state=state, mask=mask),
+        theirs(inputs, initial_state=state, mask=mask),
+        strict=True,
+    ):
+        assert to_numpy(found) == pytest.approx(to_numpy(expected), abs=1e-5)
