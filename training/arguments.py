@@ -232,6 +232,9 @@ def _add_synthesis(commands: Commands) -> None:
         help="best (the default): the best answer of each model; oracle: of all beams, the answer "
         "closest to the reference",
     )
+    command.add_argument(
+        "--tag", default="", help="target tag of the sources to answer, such as <2de>; not written"
+    )
     description = "write sources for texts with a model of the opposite direction"
     command = commands.add_parser("backtranslate", help=description, description=description)
     command.add_argument("model", type=Path, help="model folder")

@@ -21,6 +21,7 @@ from model.config import SearchOptions
 from model.errors import ConfigError
 from model.generator import Generator
 from model.text.normalise import normalise
+from model.tokenizer import Tokenizer
 from training.errors import CorpusError
 from training.files.archives import is_file, stat_of
 from training.files.paths import read_lines, writing
@@ -57,7 +58,9 @@ class Teacher:
         return [[candidate.text for candidate in candidates] for candidates in found]
 
 
-def distill(recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Keep = "best") -> str:
+def distill(
+    recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Keep = "best", tag: str = ""
+) -> str:
     """Writes a student's targets: the answers of its teachers to the training sources, each source
     once (Kim and Rush 2016, arXiv:1606.07947).
 
@@ -67,6 +70,8 @@ def distill(recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Kee
         output: receives a line per source: its turns and the target, separated by tabs.
         keep: `best`: the best answer of each teacher, one line each if they differ; `oracle`:
             of all beams, the answer closest to the reference by sentence BLEU.
+        tag: target tag of the sources to answer, which is not written; empty: all sources, with
+            their tags.
 
     Returns:
         a line that says what was written.
@@ -74,11 +79,13 @@ def distill(recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Kee
     Raises:
         CorpusError: if the recipe has not been prepared, or the file cannot be written.
         FolderError: if a teacher is broken.
-        ConfigError: if a teacher has another task or other languages than the recipe.
+        ConfigError: if a teacher has another task or other languages than the recipe, or the corpus
+            has no such tag.
     """
     _check_file(output)
     loaded = [_teacher(path, recipe) for path in teachers]
     corpus = open_prepared(recipe)
+    _check_tag(tag, corpus.tokenizer, recipe.output)
     language = recipe.languages[-1] if recipe.languages else ""
     metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(language))
 
@@ -87,11 +94,12 @@ def distill(recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Kee
         beams = zip(*(teacher.answers(sources) for teacher in loaded), strict=True)
         for (turns, reference), beam in zip(rows, beams, strict=True):
             for text in _kept(beam, reference, keep, metric):
-                yield _line((*turns, text))
+                yield _line((*turns[:-1], turns[-1].removeprefix(tag), text))
 
     configs = [teacher.generator.config.model_dump_json() for teacher in loaded]
-    made_from = [corpus.fingerprint, keep, *configs]
-    written = _write(output, _distinct(corpus.train), write, made_from)
+    made_from = [corpus.fingerprint, keep, tag, *configs]
+    rows = (row for row in _distinct(corpus.train) if row[0][-1].startswith(tag))
+    written = _write(output, rows, write, made_from)
     return f"{output}: {written:,} examples by {len(loaded)} model{'s' if len(loaded) > 1 else ''}"
 
 
@@ -120,9 +128,7 @@ def backtranslate(
     if output.exists() and texts.exists() and output.samefile(texts):
         raise CorpusError(f"{output}: is also the input. Choose another output.")
     generator = Generator.load(model)
-    if tag and tag not in generator.tokenizer.tags:
-        known = ", ".join(generator.tokenizer.tags) or "none"
-        raise ConfigError(f"{model}: has no tag {tag}; its tags: {known}.")
+    _check_tag(tag, generator.tokenizer, model)
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
     own = generator.config.search.greedy().model_copy(update=drawn)
     options = own.model_copy(update={"n_best": 1})
@@ -138,6 +144,12 @@ def backtranslate(
     made_from = [config, options.model_dump_json(), _stamp_of(texts), tag]
     written = _write(output, rows, write, made_from)
     return f"{output}: {written:,} pairs"
+
+
+def _check_tag(tag: str, tokenizer: Tokenizer, owner: Path | str) -> None:
+    if tag and tag not in tokenizer.tags:
+        known = ", ".join(tokenizer.tags) or "none"
+        raise ConfigError(f"{owner}: has no tag {tag}; its tags: {known}.")
 
 
 def _stamp_of(texts: Path) -> str:

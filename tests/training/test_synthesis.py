@@ -15,7 +15,7 @@ from model.tokenizer import Tokenizer
 from training import synthesis
 from training.errors import CorpusError
 from training.files.records import Example
-from training.prepare.prepare import open_prepared
+from training.prepare.prepare import open_prepared, prepare
 from training.readers.pairs import read_pairs
 from training.recipe import Recipe
 from training.synthesis import Row, backtranslate, distill
@@ -53,6 +53,26 @@ def test_the_closest_answer_is_nearer_to_the_reference(
         )
 
     assert overlap("oracle") > overlap("best")
+
+
+def test_only_sources_with_a_tag_are_answered(
+    fitted: Path, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    recipe, output = make_recipe(fitted), tmp_path / "student.tsv"
+    with pytest.raises(ConfigError, match="has no tag <2en>; its tags: none"):
+        distill(recipe, [fitted / "model"], output, tag="<2en>")
+    pairs = {"format": "pairs", "path": str(fitted / "pairs.tsv")}
+    both = [{**pairs, "target_tag": "<2de>"}, {**pairs, "target_tag": "<2en>", "swap": True}]
+    corpus = recipe.corpus.model_dump(exclude_unset=True) | {"sources": both}
+    values = recipe.model_dump(exclude_unset=True) | {"corpus": corpus, "output": str(tmp_path)}
+    tagged = Recipe.parse(values, where="test")
+    train = prepare(tagged, tmp_path / "both.toml").train
+    sources = dict.fromkeys(train.source_turns(i)[0] for i in range(len(train)))
+    distill(tagged, [fitted / "model"], output, tag="<2en>")
+    found = [each.source[0] for each in read_pairs(output) if isinstance(each, Example)]
+    assert [f"<2en> {each}" for each in found] == [
+        each for each in sources if each.startswith("<2en>")
+    ]
 
 
 def test_texts_get_sources(fitted: Path) -> None:
