@@ -114,12 +114,13 @@ def exported_folder(tmp_path_factory: pytest.TempPathFactory, untrained_folder: 
     files = {name: (untrained_folder / name).read_bytes() for name in folder.config.sha256}
     graphs = {**graph_files(network, "float32"), **graph_files(network, "int8")}
     size = network.config.target_vocab_size
+    others = np.zeros(network.decoder.readout_units), 0.0
     shortlist = Shortlist(
         frequent=np.arange(3, size + 3, dtype=np.int32) % size,
         likely=np.random.default_rng(0).integers(3, size, (size, 6)).astype(np.int32),
         always=16,
-        size=32,
-        **shortlist_columns(network, Ranges(network)),
+        size=33,
+        **shortlist_columns(network, Ranges(network), others),
     )
     graphs |= shortlist_files(network, shortlist)
     path = tmp_path_factory.mktemp("models") / "exported"

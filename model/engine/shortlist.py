@@ -1,10 +1,12 @@
 """Shortlists: frequent and likely words of the vocabulary that a source may need.
 
 Choosing among some hundred candidates takes a fraction of the time of the whole vocabulary (Jean et
-al. 2015, arXiv:1412.2007, section 3.3). Every source has the same number of candidates, so that the
-numbers of a request do not depend on its batch. With a few rows, each is multiplied by copies of
-its candidates' columns; with many, all are multiplied by the whole projection and the candidates of
-each row are gathered. Integer sums are exact, so both give the same bits.
+al. 2015, arXiv:1412.2007, section 3.3). The last candidate stands for all words that are left out:
+its logit is an estimate of their logsumexp, a linear function of the readout. Every source has the
+same number of candidates, so that the numbers of a request do not depend on its batch. With a few
+rows, each is multiplied by copies of its candidates' columns; with many, all are multiplied by the
+whole projection and the candidates of each row are gathered. Integer sums are exact, so both give
+the same bits.
 """
 
 from __future__ import annotations
@@ -44,9 +46,10 @@ class Shortlist:
         likely: int32 `(source_vocab_size, n)`, likely target tokens of each source token, likeliest
             first.
         always: number of tokens of `frequent` that every source gets.
-        size: number of candidates per source, >= `always`.
-        columns: int8 `(vocab_size, readout_units)`, the projection.
-        scales, bias: float32 `(vocab_size,)`.
+        size: number of candidates per source, > `always`.
+        columns: int8 `(vocab_size + 1, readout_units)`, the projection, and at the end the estimate
+            for the words that are left out.
+        scales, bias: float32 `(vocab_size + 1,)`.
     """
 
     frequent: Int32
@@ -75,14 +78,17 @@ class Shortlist:
         try:
             with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
                 found = {each.name: arrays[each.name] for each in fields(cls)}
-            return cls(**{**found, "always": int(found["always"]), "size": int(found["size"])})
+            made = cls(**{**found, "always": int(found["always"]), "size": int(found["size"])})
+            if len(made.columns) != len(made.frequent) + 1:
+                raise ValueError("it is of an earlier version")
+            return made
         except READ_ERRORS as error:
             raise FolderError(f"the shortlist cannot be read; export it again ({error})") from None
 
     def candidates(self, source_ids: Int32, source_lengths: Int32) -> dict[str, Array]:
         """Returns the candidates of each source `(batch, source_len)`: `candidates` int32 `(batch,
-        size)`, ascending, and the projection's `scales` and `bias` for them, float32 `(batch, 1,
-        size)`."""
+        size)`, ascending, `vocab_size` for all others, and the projection's `scales` and `bias` for
+        them, float32 `(batch, 1, size)`."""
         rows = zip(source_ids, source_lengths, strict=True)
         tokens = np.stack([self.tokens(row[:length]) for row, length in rows])
         scales, bias = self.scales[tokens][:, None], self.bias[tokens][:, None]
@@ -90,13 +96,16 @@ class Shortlist:
 
     def tokens(self, source: Int32) -> Int32:
         """Returns the candidates of one source `(source_len,)`, ascending: the most frequent
-        tokens, then the likely ones in turn for each source token, then more frequent ones."""
+        tokens, then the likely ones in turn for each source token, then more frequent ones, and
+        `vocab_size` for all others."""
         always, further = self.frequent[: self.always], self.frequent[self.always : self.size]
+        others = np.array([len(self.frequent)], np.int32)
         order = np.concatenate([always, self.likely[source].T.ravel(), further])
         places = np.arange(len(order), dtype=np.int32)
         first = np.empty(len(self.frequent), np.int32)
         first[order[::-1]] = places[::-1]  # among duplicates, the last write wins
-        return np.sort(order[first[order] == places][: self.size])
+        chosen = order[first[order] == places][: self.size - 1]
+        return np.concatenate([np.sort(chosen), others])
 
 
 class ShortlistColumns:

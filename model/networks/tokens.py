@@ -73,11 +73,15 @@ class TokenSeq2Seq(Network):
         self.apply_layer_settings()
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
+        readouts = self.readouts(inputs, training)
+        return self._logits(self.readout_noise(readouts, training=training))
+
+    def readouts(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
+        """Returns what the output projection reads, `(batch, target_len, readout_units)`."""
         source_ids = inputs["source_ids"]
         memory, state = self.encode(source_ids, ops.not_equal(source_ids, PAD_ID), training)
         embedded = self._embed(self.target_embedding, inputs["target_ids"], training)
-        readouts = self.decoder(embedded, memory, state, training=training)
-        return self._logits(self.readout_noise(readouts, training=training))
+        return self.decoder(embedded, memory, state, training=training)
 
     def encode(
         self, source_ids: Tensor, mask: Tensor, training: bool = False

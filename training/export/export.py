@@ -226,7 +226,7 @@ def shortlist_files(
     `ranges` as in `graph_files`, and those of `shortlist`."""
     ranges = ranges or Ranges(network)
     builders = (shortlist_graph, gathered_graph)
-    graphs = [build(network, shortlist.size, ranges) for build in builders]
+    graphs = [build(network, shortlist, ranges) for build in builders]
     return dict(zip(SHORTLIST_FILES, (shortlist.to_bytes(), *graphs), strict=True))
 
 

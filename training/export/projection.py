@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.networks.tokens import TokenSeq2Seq
 from model.types import Array
@@ -80,10 +81,12 @@ def shortlist_projection(graph: Graph, network: TokenSeq2Seq, top_k: Value) -> P
     return _candidates_projection(graph, top_k, multiply)
 
 
-def gathered_projection(graph: Graph, network: TokenSeq2Seq, top_k: Value) -> Projection:
-    """Builds the int8 projection to the candidates of each source, by the whole vocabulary."""
-    _, quantized = quantize_columns(array(network.projection.matrix()))
-    columns = graph.constant(quantized, "int8")
+def gathered_projection(
+    graph: Graph, columns_by_token: NDArray[np.int8], top_k: Value
+) -> Projection:
+    """Builds the int8 projection to the candidates of each source, by the whole vocabulary; the
+    columns are those of `shortlist_columns`."""
+    columns = graph.constant(columns_by_token.T, "int8")
 
     def multiply(rows: Value, candidates: Value) -> Value:
         product = graph.op("MatMulInteger", rows, columns)  # G W V
@@ -101,7 +104,8 @@ def _candidates_projection(
     graph: Graph, top_k: Value, multiply: Callable[[Value, Value], Value]
 ) -> Projection:
     """Builds a projection to the candidates of each source, which are inputs; `multiply` returns
-    the whole numbers of rows `(slots, width, readout_units)`."""
+    the whole numbers of rows `(slots, width, readout_units)`. The last candidate counts for the
+    probabilities of the others, but is not among the likeliest tokens."""
     candidates = graph.input("candidates", "int32", "slots", "candidates")
     scales = graph.input("scales", "float32", "slots", 1, "candidates")
     bias = graph.input("bias", "float32", "slots", 1, "candidates")
@@ -110,7 +114,9 @@ def _candidates_projection(
         rows = graph.op("Squeeze", readout.value, graph.constant([2], "int64"))  # G W E
         product = graph.op("Cast", multiply(rows, candidates), to=FLOAT)
         logits = graph.op("Add", graph.op("Mul", product, scales), bias)
-        logprobs = graph.op("LogSoftmax", logits, axis=-1)
+        normalised = graph.op("LogSoftmax", logits, axis=-1)
+        bounds = [graph.constant([place], "int64") for place in (0, -1, -1)]  # start, end, axis
+        logprobs = graph.op("Slice", normalised, *bounds)
         best_logprobs, places = graph.ops("TopK", logprobs, top_k, count=2, axis=-1)
         lifted = graph.op("Unsqueeze", places, graph.constant([3], "int64"))
         tokens = graph.op("GatherND", candidates, lifted, batch_dims=1)
@@ -119,12 +125,17 @@ def _candidates_projection(
     return project
 
 
-def shortlist_columns(network: TokenSeq2Seq, ranges: Ranges) -> dict[str, Array]:
-    """Returns the int8 projection in the layout of the shortlist graph: columns int8 `(vocab_size,
-    readout_units)`, scales and bias float32 `(vocab_size,)`."""
-    scales, quantized = quantize_columns(array(network.projection.matrix()))
+def shortlist_columns(
+    network: TokenSeq2Seq, ranges: Ranges, others: tuple[Array, float]
+) -> dict[str, Array]:
+    """Returns the int8 projection in the layout of the shortlist graph: columns int8 `(vocab_size +
+    1, readout_units)`, scales and bias float32 `(vocab_size + 1,)`. The last column is that of
+    `others`, weights `(readout_units,)` and a bias."""
+    matrix = np.column_stack([array(network.projection.matrix()), others[0]])
+    scales, quantized = quantize_columns(matrix)
     scales = scales * readout_limit(network, ranges) * ACTIVATION_SCALE
-    bias = array(network.projection.bias) - ZERO_POINT * scales * quantized.sum(axis=0)
+    bias = np.append(array(network.projection.bias), others[1])
+    bias = bias - ZERO_POINT * scales * quantized.sum(axis=0)
     return {
         "columns": np.ascontiguousarray(quantized.T, np.int8),
         "scales": scales.astype(np.float32),

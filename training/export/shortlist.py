@@ -2,17 +2,24 @@
 
 The translation table is that of IBM Model 1 (Brown et al. 1993, Computational Linguistics 19(2),
 section 4.1): t(target token | source token), by expectation maximisation from a uniform start.
+
+The words that a shortlist leaves out have little probability where the network is sure, and a
+third of it where it is not. Without them, unsure hypotheses would look better than they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from keras import ops
 
 from model.engine.shortlist import Shortlist
 from model.networks.tokens import TokenSeq2Seq
-from model.tokenizer import EOS_ID
+from model.tokenizer import BOS_ID, EOS_ID, PAD_ID
 from model.types import Array, Int32, Int64
 from training.export.calibration import Ranges
+from training.export.linear import array
 from training.export.projection import shortlist_columns
 from training.prepare.shards import Shard, evenly_spaced
 
@@ -21,6 +28,9 @@ MAX_LINKS = 12_000_000
 ITERATIONS = 5
 #: Target tokens proposed for a source token, and the share of a shortlist that all sources share.
 PROPOSALS, ALWAYS_SHARE = 64, 0.25
+#: Examples from whose steps the probability of the words that are left out is learnt, and how many
+#: are read together.
+LEARNT, TOGETHER = 512, 32
 
 
 def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int, ranges: Ranges) -> Shortlist:
@@ -32,7 +42,47 @@ def build_shortlist(network: TokenSeq2Seq, train: Shard, size: int, ranges: Rang
     counts[EOS_ID] = counts.max() + 1
     frequent = np.argsort(-counts, kind="stable").astype(np.int32)
     proposals = list_proposals(sources, targets, network.config.source_vocab_size, frequent, always)
-    return Shortlist(frequent, proposals, always, size, **shortlist_columns(network, ranges))
+    unknown = np.zeros(network.decoder.readout_units), 0.0
+    columns = shortlist_columns(network, ranges, unknown)
+    shortlist = Shortlist(frequent, proposals, always, size, **columns)
+    columns = shortlist_columns(network, ranges, estimate_others(network, train, shortlist))
+    return Shortlist(frequent, proposals, always, size, **columns)
+
+
+def estimate_others(
+    network: TokenSeq2Seq, train: Shard, shortlist: Shortlist
+) -> tuple[Array, float]:
+    """Fits a linear function of the readout to the logsumexp of the words that `shortlist` leaves
+    out, on steps of the training split. Returns its weights `(readout_units,)` and bias."""
+    chosen = evenly_spaced(len(train), min(LEARNT, len(train)))
+    examples = list(zip(train.source_ids(chosen), train.target_ids(chosen), strict=True))
+    readouts, left_out = [], []
+    for start in range(0, len(examples), TOGETHER):
+        sources, targets = zip(*examples[start : start + TOGETHER], strict=True)
+        inputs = {
+            "source_ids": _padded(sources),
+            "target_ids": _padded([np.append(np.int32(BOS_ID), target) for target in targets]),
+        }
+        rows = network.readouts({name: ops.convert_to_tensor(ids) for name, ids in inputs.items()})
+        logits = array(network.projection(ops.cast(rows, "float32")))
+        for row, source, target, scores in zip(array(rows), sources, targets, logits, strict=True):
+            steps = len(target) + 1
+            are_others = np.ones(scores.shape[1], bool)
+            are_others[shortlist.tokens(source)[:-1]] = False
+            readouts.append(row[:steps])
+            left_out.append(np.logaddexp.reduce(scores[:steps, are_others], axis=1))
+    known = np.concatenate(readouts)
+    known = np.column_stack([known, np.ones(len(known))])
+    weights, *_ = np.linalg.lstsq(known, np.concatenate(left_out))
+    return weights[:-1], float(weights[-1])
+
+
+def _padded(rows: Sequence[Int32]) -> Int32:
+    """Returns rows `(len(rows), longest)`, padded with `PAD_ID`."""
+    padded = np.full((len(rows), max(map(len, rows))), PAD_ID, np.int32)
+    for place, row in zip(padded, rows, strict=True):
+        place[: len(row)] = row
+    return padded
 
 
 def _sample_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from model.engine.shortlist import Shortlist
 from model.networks.tokens import TokenSeq2Seq
 from training.export.attention import Source
 from training.export.calibration import Ranges
@@ -43,8 +44,8 @@ def step_graph(network: TokenSeq2Seq, precision: str, ranges: Ranges) -> bytes:
     return _build(graph, decoder, projection, network.config.target_vocab_size)
 
 
-def shortlist_graph(network: TokenSeq2Seq, size: int, ranges: Ranges) -> bytes:
-    """Builds the int8 graph over `size` candidates of each source, for a few rows.
+def shortlist_graph(network: TokenSeq2Seq, shortlist: Shortlist, ranges: Ranges) -> bytes:
+    """Builds the int8 graph over the candidates of each source, for a few rows.
 
     Inputs as of `step_graph`, but for `wanted`, and: candidates int32 `(slots, candidates)`, the
     tokens; columns int8 `(slots, readout_units, candidates)`, scales and bias float32 `(slots, 1,
@@ -53,16 +54,16 @@ def shortlist_graph(network: TokenSeq2Seq, size: int, ranges: Ranges) -> bytes:
     graph = Graph("shortlist")
     top_k = graph.input("top_k", "int64", 1)
     projection = shortlist_projection(graph, network, top_k)
-    return _build(graph, decoder_graph(network, "int8", ranges), projection, size)
+    return _build(graph, decoder_graph(network, "int8", ranges), projection, shortlist.size - 1)
 
 
-def gathered_graph(network: TokenSeq2Seq, size: int, ranges: Ranges) -> bytes:
+def gathered_graph(network: TokenSeq2Seq, shortlist: Shortlist, ranges: Ranges) -> bytes:
     """Builds what `shortlist_graph` does, for many rows: without the input `columns`, and with the
     same numbers."""
     graph = Graph("gathered")
     top_k = graph.input("top_k", "int64", 1)
-    projection = gathered_projection(graph, network, top_k)
-    return _build(graph, decoder_graph(network, "int8", ranges), projection, size)
+    projection = gathered_projection(graph, shortlist.columns, top_k)
+    return _build(graph, decoder_graph(network, "int8", ranges), projection, shortlist.size - 1)
 
 
 def _build(graph: Graph, decoder: DecoderGraph, projection: Projection, most_tokens: int) -> bytes:

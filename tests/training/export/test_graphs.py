@@ -150,12 +150,13 @@ def logprobs_of(engine: OnnxEngine, rows: Sequence[int]) -> np.ndarray:
 def test_candidates_get_the_scores_of_the_vocabulary(decoder: str) -> None:
     network = build_other({"encoder": "transformer", "decoder": decoder, "decoder_layers": 2})
     graphs, everything = graph_files(network, "int8"), np.arange(40, dtype=np.int32)
+    units = network.decoder.readout_units
     shortlist = Shortlist(
         frequent=everything,
         likely=np.tile(everything[:4], (30, 1)),
         always=39,
-        size=40,
-        **shortlist_columns(network, Ranges(network)),
+        size=41,
+        **shortlist_columns(network, Ranges(network), others=(np.zeros(units), -1e9)),
     )
     files = tuple(shortlist_files(network, shortlist).values())
     engine = OnnxEngine(*graphs.values(), shortlist=files)

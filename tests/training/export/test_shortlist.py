@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from model.engine.keras import load_network
+from model.engine.onnx import OnnxEngine
 from model.engine.shortlist import Shortlist, ShortlistColumns
 from model.errors import FolderError
+from model.folder import load_folder
+from model.tokenizer import BOS_ID
 from model.types import Int32
-from training.export.shortlist import list_proposals, translation_table
+from training.export.calibration import Ranges
+from training.export.export import graph_files, shortlist_files
+from training.export.shortlist import build_shortlist, list_proposals, translation_table
+from training.prepare.prepare import open_prepared
+from training.recipe import Recipe
 
 
 def ids(*values: int) -> Int32:
@@ -49,9 +59,9 @@ def shortlist() -> Shortlist:
         likely=draw.integers(0, 50, (30, 4)).astype(np.int32),
         always=5,
         size=12,
-        columns=draw.integers(-63, 64, (50, 8)).astype(np.int8),
-        scales=np.ones(50, np.float32),
-        bias=np.arange(50, dtype=np.float32),
+        columns=draw.integers(-63, 64, (51, 8)).astype(np.int8),
+        scales=np.ones(51, np.float32),
+        bias=np.arange(51, dtype=np.float32),
     )
 
 
@@ -61,13 +71,40 @@ def test_every_source_has_equally_many_candidates(shortlist: Shortlist) -> None:
     assert found["candidates"].shape == (2, 12)
     columns = ShortlistColumns(shortlist).columns_for(found["candidates"])
     for row, tokens in enumerate(found["candidates"]):
-        assert (np.diff(tokens) > 0).all()
+        assert (np.diff(tokens) > 0).all() and tokens[-1] == 50
         assert set(shortlist.frequent[:5]) <= set(tokens)
         np.testing.assert_array_equal(columns[row], shortlist.columns[tokens].T)
         np.testing.assert_array_equal(found["bias"][row, 0], tokens)
     assert set(shortlist.likely[7]) <= set(found["candidates"][1])
     # The likeliest of each source token come first.
     assert set(shortlist.likely[[3, 4, 5, 6], 0]) <= set(found["candidates"][0])
+
+
+def test_words_that_are_left_out_keep_their_probability(
+    fitted: Path, make_recipe: Callable[..., Recipe]
+) -> None:
+    train = open_prepared(make_recipe(fitted)).train
+    network = load_network(load_folder(fitted / "model"))
+    ranges = Ranges(network)
+    graphs, few = graph_files(network, "int8", ranges), build_shortlist(network, train, 8, ranges)
+    engine = OnnxEngine(
+        *graphs.values(), shortlist=tuple(shortlist_files(network, few, ranges).values())
+    )
+    sources = np.stack(train.source_ids(np.arange(20)))
+    rows, lengths = np.arange(20), np.full(20, sources.shape[1])
+    found = []
+    for use_shortlist in (False, True):
+        table = engine.new_table(1, use_shortlist=use_shortlist)
+        table.insert(rows, engine.encode(sources, lengths, np.full(20, use_shortlist)), rows)
+        found.append(table.step(None, np.full((20, 1), BOS_ID, np.int32), 20))
+    free, held = found
+    for row in rows:
+        places = {token: place for place, token in enumerate(free.tokens[row, 0].tolist())}
+        kept = [places[token] for token in held.tokens[row, 0].tolist()]
+        assert len(kept) == 7
+        expected = free.logprobs[row, 0, kept]
+        assert np.exp(expected).sum() < 0.95  # others have some
+        assert held.logprobs[row, 0] == pytest.approx(expected, abs=0.1)
 
 
 def test_columns_follow_the_candidates_of_their_slots(shortlist: Shortlist) -> None:
