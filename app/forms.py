@@ -68,7 +68,7 @@ async def _multipart_fields(request: Request) -> Fields:
     )
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError, UnicodeDecodeError) as error:
+    except (MultiPartException, KeyError, UnicodeError) as error:
         reason = getattr(error, "message", "no boundary, or not UTF-8")
         raise InvalidField("body", f"is not multipart/form-data ({reason})") from None
     try:

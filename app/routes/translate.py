@@ -326,7 +326,7 @@ async def download_file(request: Request, key: str) -> Response:
     file = _files_of(request).get(key)
     if file is None:
         return JSONResponse({"error": "the file does not exist or has expired"}, 404)
-    disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"
+    disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='', errors='replace')}"
     return Response(
         file.data,
         media_type="application/octet-stream",

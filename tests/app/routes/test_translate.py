@@ -410,6 +410,22 @@ def test_a_hostile_form_is_refused(client: httpx.Client, body: bytes) -> None:
     assert answer.status_code == 400 and isinstance(answer.json()["error"], str)
 
 
+@pytest.mark.parametrize(
+    ("charset", "name", "status"), [("punycode", b"a.txt", 400), ("utf-7", b"a+2AA-.txt", 200)]
+)
+def test_a_form_in_an_odd_charset_is_no_fault_of_the_server(
+    client: httpx.Client, charset: str, name: bytes, status: int
+) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n'
+    fields = [(b"file", b'; filename="%b"' % name, b"two"), (b"source", b"", b"en")]
+    content = b"".join(body % each for each in [*fields, (b"target", b"", b"de")]) + b"--x--\r\n"
+    headers = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    answer = client.post("/translate_file", content=content, headers=headers)
+    assert answer.status_code == status
+    if status == 200:
+        assert client.get(answer.json()["translatedFileUrl"]).text == "zwei"
+
+
 def test_a_file_whose_client_hangs_up_is_given_up(client: httpx.Client) -> None:
     text = "two red dogs go home now. " * 5_000
     with client.stream(
