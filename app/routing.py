@@ -57,7 +57,7 @@ async def read_body(request: Request, model: type[B]) -> B:
         body += message.get("body", b"")
         is_whole = not message.get("more_body", False)
     if not is_json(request.headers.get("content-type", "")):
-        raise RequestValidationError([_fault("model_attributes_type", ("body",), "no JSON")])
+        raise RequestValidationError([_fault("model_type", ("body",), "no JSON")])
     if 0 in body:  # UTF-16, or UTF-32
         raise HTTPException(400)
     try:

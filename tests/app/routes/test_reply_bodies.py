@@ -165,6 +165,11 @@ def test_draws_without_a_top_k_are_among_many(client: httpx.Client) -> None:
     assert len({each["text"] for each in body["candidates"]}) > 8
 
 
+@pytest.mark.parametrize("body", [b"[]", b"null", b'{"messages": [1]}'])
+def test_what_is_no_object_is_told_in_words_of_json(client: httpx.Client, body: bytes) -> None:
+    assert "must be a JSON object" in error_of(post(client, body))["message"]
+
+
 def test_a_body_without_its_content_type_says_which_to_send(client: httpx.Client) -> None:
     answer = client.post("/reply", content=b'{"message": "hello"}')
     assert answer.status_code == 422
