@@ -169,6 +169,7 @@ class HttpProtocol(HttpToolsProtocol):
 
 async def _reject_connection(scope: Any, receive: Any, send: Any) -> None:
     """Rejects a connection beyond the limit."""
-    answer = to_response(to_fault(Overloaded("too many connections; try again later")))
+    fault = to_fault(Overloaded("too many connections; try again later"))
+    answer = to_response(fault, scope)
     answer.headers["connection"] = "close"
     await answer(scope, receive, send)

@@ -182,6 +182,9 @@ def test_connections_beyond_the_limit_are_turned_away(
         assert status_of(answer) == 503
         assert b"retry-after: 1" in answer
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "overloaded"
+        models = LAST_REQUEST.replace(b"/reply", b"/v1/models")
+        error = json.loads(talk(client, models).partition(b"\r\n\r\n")[2])["error"]
+        assert error["type"] == "server_error"  # in the format of the path's protocol
         for each in others:
             each.close()
         wait_until(lambda: client.get("/health/live").status_code == 200)
