@@ -42,10 +42,10 @@ R = TypeVar("R")
 RETRY_SECONDS = 0.25
 #: A sentence whose translation is cut at `max_tokens` is divided, unless it is shorter than this.
 _MIN_DIVIDED_CHARACTERS = 16
-#: Longer sentences are read and divided in a thread (one of 64 KB takes half a second, and many may
-#: be ready at once), and more paragraphs or cues are laid out in one (100,000 take seconds), so as
-#: not to block the event loop.
-_LONG_CHARACTERS, _MANY_GROUPS = 250, 200
+#: Longer sentences are read, divided and joined in a thread (one of 64 KB takes half a second, and
+#: many may be ready at once), and longer texts are laid out in one, as are more paragraphs or cues
+#: (100,000 take seconds), so as not to block the event loop.
+_LONG_CHARACTERS, _LONG_TEXT_CHARACTERS, _MANY_GROUPS = 250, 2_000, 200
 #: Maximum number of required numbers and stand-ins: each takes a part of the beam.
 _MAX_REQUIRED_WORDS = 4
 
@@ -149,7 +149,8 @@ class Translator:
         Raises:
             Overloaded, DeadlineExceeded, EngineError, Unavailable: as `ServedModel.answer`.
         """
-        is_long = len(groups) > _MANY_GROUPS
+        characters = sum(len(part.text) for group in groups for part in group)
+        is_long = len(groups) > _MANY_GROUPS or characters > _LONG_TEXT_CHARACTERS
         parts, sentences = await run_maybe_in_thread(is_long, lambda: self._split(groups))
         done = 0
 
@@ -238,7 +239,11 @@ class Translator:
 
         found = await map_concurrently(translate_one, len(pieces), self._max_concurrent)
         sources = [piece for piece, _ in pieces]
-        return [join(sources, _at_rank(found, rank)) for rank in range(max(map(len, found)))]
+
+        def joined() -> list[Translation]:
+            return [join(sources, _at_rank(found, rank)) for rank in range(max(map(len, found)))]
+
+        return await run_maybe_in_thread(sum(map(len, sources)) > _LONG_CHARACTERS, joined)
 
     async def _translate_piece(
         self, piece: str, context: list[str], wanted: _SentenceOptions
@@ -248,10 +253,13 @@ class Translator:
         if not any(map(str.isalpha, words)):
             return [Translation.unchanged(piece)]
         found = await self._translate_sentence(words, context, wanted)
-        if not is_ended(words):
-            found = [each.without_end_marks() for each in found]
         first, last = map(Translation.unchanged, (before, after))
-        return [join([before, words, after], [first, each, last]) for each in found]
+
+        def joined() -> list[Translation]:
+            inner = found if is_ended(words) else [each.without_end_marks() for each in found]
+            return [join([before, words, after], [first, each, last]) for each in inner]
+
+        return await run_maybe_in_thread(len(words) > _LONG_CHARACTERS, joined)
 
     async def _translate_halves(
         self, text: str, context: list[str], wanted: _SentenceOptions
@@ -265,7 +273,7 @@ class Translator:
             return (await self._translate_sentence(halves[index], context, best))[0]
 
         both = await map_concurrently(translate_half, 2, 2)
-        return [concatenate(halves, both, [gap, ""])]
+        return [await run_maybe_in_thread(is_long, lambda: concatenate(halves, both, [gap, ""]))]
 
     def _encode(self, text: str, context: list[str]) -> _EncodedSource | None:
         """Encodes a sentence, after its context if there is room; None if it is too long. A single

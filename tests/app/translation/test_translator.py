@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from app.decoding.served_model import ServedModel
 from app.settings import Settings
+from app.translation import translator
 from app.translation.layout import Translation
 from app.translation.left_out import LeftOut
 from app.translation.parts import Part
@@ -86,6 +88,24 @@ def test_the_event_loop_is_free_while_a_long_sentence_is_restored(
     translate(text, EchoClient(word_tokenizer()))
     [thread] = threads
     assert (thread is not threading.main_thread()) == is_long
+
+
+@pytest.mark.parametrize("work", ["lay_out", "concatenate", "join"])
+def test_the_event_loop_is_free_while_a_long_text_is_put_together(
+    work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_loop, in_threads = [0], [0]
+    original = getattr(translator, work)
+
+    def watched(pieces: Sequence[Any], *others: Any) -> Any:
+        size = sum(len(getattr(piece, "text", piece)) for piece in pieces)
+        is_on_loop = threading.current_thread() is threading.main_thread()
+        (on_loop if is_on_loop else in_threads).append(size)
+        return original(pieces, *others)
+
+    monkeypatch.setattr(translator, work, watched)
+    translate("one ⟦two⟧ " + "one " * 700, EchoClient(word_tokenizer()))
+    assert max(on_loop) <= 250 < max(in_threads)
 
 
 def translate(text: str, client: EchoClient) -> str:
