@@ -3,9 +3,17 @@
 /** An error that the server has told. */
 export class ApiError extends Error {}
 
+let key = null; // of the server, if it needs one
+try { key = sessionStorage.getItem("key"); } catch { /* storage is off */ }
+
+/** Sends a key from now on, until the tab is closed. */
+export function useKey(given) {
+  key = given;
+  try { sessionStorage.setItem("key", key); } catch { /* storage is off: until the page is left */ }
+}
+
 /** Returns the heads of a request: the key, if the server needs one, and those that are given. */
 function heads(others = {}) {
-  const key = sessionStorage.getItem("key");
   return key ? { ...others, Authorization: `Bearer ${key}` } : others;
 }
 

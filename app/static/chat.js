@@ -32,7 +32,9 @@ export function startChat(models) {
   });
 
   function request() {
-    const body = { messages: history.slice(-MOST_TURNS), model: picker.value, decoding: decoding(), stream: true };
+    const { task } = models.find(({ id }) => id === picker.value);
+    const messages = history.slice(task === "translate" ? -1 : -MOST_TURNS);
+    const body = { messages, model: picker.value, decoding: decoding(), stream: true };
     if (body.decoding !== "greedy") body.n_best = Number(byId("candidates").value);
     if (body.decoding === "sample") body.temperature = Number(byId("temperature").value);
     return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -64,6 +66,7 @@ export function startChat(models) {
   }
 
   async function reply() {
+    const own = history; // "New conversation" begins another one
     const text = element("p", { dir: "auto" });
     const item = element("li", { className: "it waiting" }, text);
     turns.append(item);
@@ -74,8 +77,8 @@ export function startChat(models) {
         if (event === "delta") text.textContent += data.text;
         else if (event === "answer") {
           text.textContent = data.reply;
-          history.push({ role: "assistant", content: data.reply });
-          showChoices(item, text, data, history.length - 1);
+          own.push({ role: "assistant", content: data.reply });
+          showChoices(item, text, data, own.length - 1);
           const words = note(data);
           if (words) item.append(element("span", { className: "note fine" }, words));
           byId("announcer").textContent = data.reply;
@@ -87,14 +90,14 @@ export function startChat(models) {
       if (reason) {
         item.classList.add("failed");
         text.textContent = reason;
-        const unanswered = history.pop()?.content ?? "";
+        const unanswered = own.pop()?.content ?? "";
         if (!message.value) message.value = unanswered; // so that it can be sent again
       } else if (text.textContent) {
-        history.push({ role: "assistant", content: text.textContent });
+        own.push({ role: "assistant", content: text.textContent });
         item.append(element("span", { className: "note fine" }, "stopped"));
       } else {
         item.remove();
-        history.pop();
+        own.pop();
       }
     }
     item.classList.remove("waiting");

@@ -9,7 +9,10 @@ export function fillLanguages(section, languages, onChange = () => {}) {
     return null;
   }
   const names = new Intl.DisplayNames(["en"], { type: "language" });
-  const option = (code) => new Option(code === "auto" ? "Detect" : names.of(code) ?? code, code);
+  const name = (code) => {
+    try { return names.of(code.replaceAll("_", "-")); } catch { return code; } // no language tag
+  };
+  const option = (code) => new Option(code === "auto" ? "Detect" : name(code), code);
   const fillTargets = () => {
     const fitting = languages.filter(({ code }) => ["auto", code].includes(source.value));
     const targets = new Set(fitting.flatMap((language) => language.targets));
@@ -21,5 +24,5 @@ export function fillLanguages(section, languages, onChange = () => {}) {
   source.addEventListener("change", () => { fillTargets(); onChange(); });
   target.addEventListener("change", onChange);
   fillTargets();
-  return { source: () => source.value, target: () => target.value, name: (code) => names.of(code) };
+  return { source: () => source.value, target: () => target.value, name };
 }

@@ -1,5 +1,5 @@
 // The page: tabs, theme, models, and whether the server is there.
-import { ApiError, json } from "./api.js";
+import { ApiError, json, useKey } from "./api.js";
 import { startChat } from "./chat.js";
 import { startSubtitles } from "./subtitles.js";
 import { startTranslate } from "./translate.js";
@@ -87,7 +87,7 @@ function watchKey() {
   const dialog = byId("key-dialog");
   window.addEventListener("key-needed", () => { if (!dialog.open) dialog.showModal(); });
   byId("key-form").addEventListener("submit", () => {
-    sessionStorage.setItem("key", byId("key").value.trim());
+    useKey(byId("key").value.trim());
     byId("key").value = "";
     loadModels();
   });

@@ -23,7 +23,11 @@ export function startTranslate(languages) {
     clearTimeout(pause);
     running?.abort();
     const q = input.value;
-    if (!q.trim()) { show("", "", []); return; }
+    if (!q.trim()) {
+      state.textContent = byId("detected").textContent = "";
+      show("", "", []);
+      return;
+    }
     const own = running = new AbortController();
     state.textContent = "Translating…";
     try {

@@ -94,6 +94,35 @@ def test_a_stream_can_be_stopped(visit: Visit, serve: Serve, tokenizer: Tokenize
         engine.go(100)
 
 
+def test_a_new_conversation_begins_without_the_reply_that_it_stopped(
+    visit: Visit, serve: Serve, tokenizer: Tokenizer
+) -> None:
+    pieces = tokenizer.target_ids(REPLY)
+    engine = SteppedEngine(chain(tokenizer.target_vocab_size, BOS_ID, *pieces))
+    with serve(engine) as client, visit(client) as page:
+        page.fill("#message", "hello")
+        page.keyboard.press("Enter")
+        engine.go(2)
+        playwright.expect(last_reply(page)).not_to_have_text("")
+        page.get_by_role("button", name="New conversation").click()
+        playwright.expect(page.locator("#send")).to_have_text("Send")
+        engine.go(100)
+        page.fill("#message", "goodbye")
+        with page.expect_request("**/reply") as sent:
+            page.keyboard.press("Enter")
+        assert [turn["content"] for turn in sent.value.post_data_json["messages"]] == ["goodbye"]
+
+
+def test_a_translation_model_is_sent_one_message_at_a_time(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    with visit(translating_client) as page:
+        for message, translation in (("two dogs", "zwei Hunde"), ("red cats", "rote Katzen")):
+            page.fill("#message", message)
+            page.keyboard.press("Enter")
+            playwright.expect(last_reply(page)).to_have_text(translation)
+
+
 def test_candidates_are_compared_and_one_is_taken(visit: Visit, client: httpx.Client) -> None:
     with visit(client) as page:
         page.get_by_text("Beam").click()
@@ -119,6 +148,29 @@ def test_a_translation_lights_up_where_its_words_come_from(
         page.locator("#target-words .word").first.focus()
         page.keyboard.press("ArrowRight")
         playwright.expect(page.locator("#announcer")).to_have_text("rote: red")
+
+
+def test_a_text_that_is_deleted_is_no_longer_being_translated(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    with visit(translating_client) as page:
+        page.route("**/translate", lambda route: None)
+        page.get_by_role("tab", name="Translate").click()
+        page.fill("#source-text", "two red dogs.")
+        playwright.expect(page.locator("#translate-state")).to_have_text("Translating…")
+        page.fill("#source-text", "")
+        playwright.expect(page.locator("#translate-state")).to_have_text("")
+
+
+def test_codes_that_the_browser_does_not_know_stand_for_themselves(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    languages = [{"code": "en_GB", "name": "English", "targets": ["x"]}]
+    with visit(translating_client) as page:
+        page.route("**/languages", lambda route: route.fulfill(json=languages))
+        page.reload()
+        options = page.locator("#translate option")
+        playwright.expect(options).to_have_text(["Detect", "British English", "x"])
 
 
 def test_words_after_an_emoji_are_found(visit: Visit, translating_client: httpx.Client) -> None:
@@ -239,6 +291,17 @@ def test_a_key_is_asked_for_where_the_server_needs_one(
         page.get_by_role("button", name="How are you?").click()
         playwright.expect(last_reply(page)).to_have_text(REPLY)
         page.close()
+
+
+def test_a_browser_that_stores_nothing_can_use_the_page(browser: Any, client: httpx.Client) -> None:
+    page = browser.new_page()
+    for storage in ("sessionStorage", "localStorage"):
+        denied = "{ get() { throw new DOMException('denied', 'SecurityError'); } }"
+        page.add_init_script(f"Object.defineProperty(window, '{storage}', {denied})")
+    page.goto(str(client.base_url))
+    page.get_by_role("button", name="How are you?").click()
+    playwright.expect(last_reply(page)).to_have_text(REPLY)
+    page.close()
 
 
 def test_without_a_model_that_translates_the_page_says_so(
