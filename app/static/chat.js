@@ -91,7 +91,7 @@ export function startChat(models) {
         item.classList.add("failed");
         text.textContent = reason;
         const unanswered = own.pop()?.content ?? "";
-        if (!message.value) message.value = unanswered; // so that it can be sent again
+        if (!message.value) { message.value = unanswered; fit(); } // so that it can be sent again
       } else if (text.textContent) {
         own.push({ role: "assistant", content: text.textContent });
         item.append(element("span", { className: "note fine" }, "stopped"));
@@ -101,6 +101,7 @@ export function startChat(models) {
       }
     }
     item.classList.remove("waiting");
+    log.scrollTop = log.scrollHeight;
     stop = null;
     send.textContent = "Send";
   }

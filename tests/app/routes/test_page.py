@@ -238,14 +238,27 @@ def test_the_keyboard_reaches_everything_and_is_trapped_nowhere(
         assert page.evaluate("() => location.hash") == "#translate"
 
 
+def test_a_message_that_is_refused_is_there_to_be_edited(
+    visit: Visit, client: httpx.Client
+) -> None:
+    with visit(client) as page:
+        page.fill("#message", "hello " * 1_000)
+        page.keyboard.press("Enter")
+        refusal = page.locator(".failed p")
+        playwright.expect(refusal).to_contain_text("4000 characters")
+        playwright.expect(refusal).to_be_in_viewport(ratio=0.9)
+        assert page.locator("#message").bounding_box()["height"] > 100
+
+
+@pytest.mark.parametrize("width", [320, 360])
 def test_a_phone_needs_no_sideways_scrolling(
-    visit: Visit, translating_client: httpx.Client
+    visit: Visit, translating_client: httpx.Client, width: int
 ) -> None:
     with visit(translating_client, has_touch=True) as page:
-        page.set_viewport_size({"width": 360, "height": 740})
+        page.set_viewport_size({"width": width, "height": 740})
         for tab in ("Chat", "Translate", "Subtitles"):
             page.get_by_role("tab", name=tab).click()
-            assert page.evaluate("() => document.documentElement.scrollWidth") == 360
+            assert page.evaluate("() => document.documentElement.scrollWidth") == width
             small = page.locator("button:visible, select:visible").evaluate_all(
                 "all => all.filter(e => e.getBoundingClientRect().height < 30).map(e => e.id)"
             )
