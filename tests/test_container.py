@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +32,26 @@ def test_the_image_runs_as_a_user_that_kubernetes_knows_not_to_be_root() -> None
 
 def test_the_image_has_the_version_of_the_package() -> None:
     assert f"\nARG VERSION={seq2seq.__version__}\n" in DOCKERFILE
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_health_check_asks_the_server_itself(status: int) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/health/ready" else 404)
+            self.end_headers()
+
+    (command,) = re.findall(r"^HEALTHCHECK .*\n  CMD (.+)$", DOCKERFILE, re.MULTILINE)
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        port = {"SEQ2SEQ_PORT": str(server.server_port)}
+        proxy = {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}  # as Docker's client adds one
+        _, *arguments = json.loads(command)
+        checked = subprocess.run(
+            [sys.executable, *arguments], env={**os.environ, **proxy, **port}, check=False
+        )
+        server.shutdown()
+    assert (checked.returncode == 0) == (status == 200)
 
 
 @pytest.mark.parametrize("image", re.findall(r"seq2seq:(\w+)", DOCKERFILE))
