@@ -54,6 +54,12 @@ def test_prometheus_looks_for_the_servers_of_compose() -> None:
     assert found["names"] == [name for name, each in services.items() if "build" in each]
 
 
+def test_a_server_that_prometheus_does_not_find_is_down() -> None:
+    (group,) = yaml.safe_load((MONITORING / "prometheus" / "alerts.yml").read_text())["groups"]
+    (rule,) = (each for each in group["rules"] if each["alert"] == "ServerDown")
+    assert 'absent(up{job="seq2seq"})' in rule["expr"]
+
+
 def test_the_dashboard_finds_its_data_source() -> None:
     folder = MONITORING / "grafana" / "provisioning" / "datasources"
     (source,) = yaml.safe_load((folder / "prometheus.yml").read_text())["datasources"]
