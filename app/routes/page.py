@@ -7,8 +7,10 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -38,6 +40,16 @@ def _file(name: str, *, styles: str) -> FileResponse:
     return FileResponse(STATIC / name, headers=headers)
 
 
+class _RevalidatedFiles(StaticFiles):
+    """Files of which browsers ask whether they have changed. Otherwise, after an update, they would
+    use old ones beside new ones for a tenth of their age."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
 def static_routes() -> list[BaseRoute]:
     """Returns the routes of the files that the pages load. Those of Swagger UI come from a package
     that is not imported, fastapi-swagger."""
@@ -45,5 +57,5 @@ def static_routes() -> list[BaseRoute]:
     found = importlib.util.find_spec("fastapi_swagger")
     if found is not None and found.submodule_search_locations:
         folder = Path(found.submodule_search_locations[0]) / "resources"
-        routes.append(Mount("/static/swagger", StaticFiles(directory=folder)))
-    return [*routes, Mount("/static", StaticFiles(directory=STATIC))]
+        routes.append(Mount("/static/swagger", _RevalidatedFiles(directory=folder)))
+    return [*routes, Mount("/static", _RevalidatedFiles(directory=STATIC))]

@@ -373,6 +373,15 @@ def test_no_other_file_is_served(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/", "/static/api.js"])
+def test_browsers_never_use_an_old_file_unasked(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.headers["cache-control"] == "no-cache"
+    if path != "/":
+        headers = {"If-None-Match": answer.headers["etag"]}
+        assert client.get(path, headers=headers).status_code == 304
+
+
 def test_the_page_may_load_nothing_from_elsewhere(client: httpx.Client) -> None:
     policy = client.get("/").headers["content-security-policy"]
     assert "default-src 'none'" in policy and "http" not in policy and "unsafe" not in policy
