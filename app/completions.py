@@ -91,8 +91,9 @@ class CompletionBatch:
                 raise InvalidField(name, "is not supported by these models; leave it out")
         widest = limits.max_beam_size
         if top_logprobs is not None and top_logprobs > widest:
+            field = "top_logprobs" if isinstance(body, ChatRequest) else "logprobs"
             raise InvalidField(
-                "top_logprobs", f"must be at most {widest} on this server. Received: {top_logprobs}"
+                field, f"must be at most {widest} on this server. Received: {top_logprobs}"
             )
         options = _options(body, model, limits)
         return cls(model, limits, options, _stops(body.stop), top_logprobs)

@@ -386,3 +386,12 @@ def test_a_prompt_that_cannot_be_answered_is_refused(
     with pytest.raises(openai.BadRequestError) as caught:
         ai.completions.create(**{"model": "tiny", **wishes})
     assert caught.value.param == param
+
+
+def test_logprobs_of_a_completion_are_refused_by_their_name(
+    serve: Serve, table_engine: TableEngine
+) -> None:
+    with serve(table_engine, Settings(max_beam_size=4)) as client, client_of(client) as ai:
+        with pytest.raises(openai.BadRequestError) as caught:
+            ai.completions.create(model="tiny", prompt="hello", logprobs=5)
+        assert caught.value.param == "logprobs"
