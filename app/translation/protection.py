@@ -20,6 +20,7 @@ from model.text.sentences import END_MARKS
 #: Chinese, Japanese and Korean characters, which follow an address without a space.
 _EAST_ASIAN = "\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
 _LETTER = rf"[^\W{_EAST_ASIAN}]"
+_UNIT = rf"[^\W\d_{_EAST_ASIAN}]{{1,4}}"
 _IN_URL = rf'[^\s<>"{_EAST_ASIAN}]'
 #: Addresses, placeholders of programs, markup, and the substitutes of `html_text`. All repetitions
 #: are bounded, since texts may be hostile.
@@ -43,6 +44,8 @@ _FIXED = re.compile(
     re.VERBOSE,
 )
 _NUMBER = re.compile(r"\d+(?:[.,:/'\u00a0\u202f’，．：／٫٬-]\d+)*")
+#: A number with the few letters that make it a word: `21st`, `5km`, `20°C`, `CO2`.
+_NUMBER_WORD = re.compile(rf"(?:(?<![^\W\d_]){_UNIT})?{_NUMBER.pattern}(?:°?{_UNIT}(?![^\W\d_]))?")
 _WORDS = re.compile(r"\w(?:.*\w)?", re.DOTALL)
 _BETWEEN_DIGITS = re.compile(r"\D+")
 #: A character that is no letter, mark, symbol or space.
@@ -137,7 +140,7 @@ def split_protected(sentence: str, unreadable: Sequence[Span] = ()) -> Iterator[
     For the arguments see `protect`."""
     spans = sorted([*fixed_spans(sentence), *unreadable])
     blank = _blank(sentence, spans)
-    spans = sorted([*spans, *(match.span() for match in _NUMBER.finditer(blank))])
+    spans = sorted([*spans, *(match.span() for match in _NUMBER_WORD.finditer(blank))])
     place = 0
     for start, end in spans:
         if place < start:

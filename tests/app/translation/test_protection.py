@@ -81,6 +81,13 @@ def test_more_fixed_parts_than_stand_ins_cannot_be_protected() -> None:
     assert protect(" ".join(["{x}"] * 9)).lacks_stand_ins
 
 
+@pytest.mark.parametrize("word", ["21st", "5km", "20°C", "CO2", "iOS17", "1,5l", "3D", "2024"])
+def test_a_number_is_not_torn_from_its_letters(word: str) -> None:
+    parts = [*split_protected(f"It is {word}, and 20jährige go.")]
+    assert parts[1] == (word, True)
+    assert parts[3:] == [("20", True), ("jährige go.", False)]  # a word to translate
+
+
 @given(st.text(alphabet="ab 12{}%s<>&@.:/", max_size=60))
 def test_all_parts_joined_are_the_text(text: str) -> None:
     assert "".join(part for part, _ in split_protected(text)) == text
