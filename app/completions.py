@@ -3,6 +3,7 @@ choices. Knows no HTTP."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from app.decoding.messages import Hypotheses
 from app.decoding.served_model import ServedModel
 from app.decoding.token_logprobs import TokenLogprob, token_logprobs
-from app.errors import InvalidField
+from app.errors import DeadlineExceeded, InvalidField
 from app.requests import search_options, source_of
 from app.schemas.openai import (
     NEUTRAL_VALUES,
@@ -112,13 +113,21 @@ class CompletionBatch:
         self.dialogues.append(turns)
 
     async def choices(self) -> tuple[list[Choice], Usage]:
-        """Returns the choices of all sources, in order, and their token counts."""
-        answers = await self.model.answer_all(
-            self.searches,
-            self.dialogues,
-            timeout_seconds=self.limits.request_timeout_seconds,
-        )
-        return await self._read(answers)
+        """Returns the choices of all sources, in order, and their token counts.
+
+        Raises:
+            DeadlineExceeded: if that takes too long, with all log-probabilities. For other errors
+                see `ServedModel.answer`.
+        """
+        seconds = self.limits.request_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                answers = await self.model.answer_all(
+                    self.searches, self.dialogues, timeout_seconds=seconds
+                )
+                return await self._read(answers)
+        except TimeoutError:
+            raise DeadlineExceeded.after(seconds) from None
 
     async def stream_choices(self, send: Callable[[str], None]) -> tuple[list[Choice], Usage]:
         """Does the same as `choices` for a single source. Calls `send` with each part of the first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Iterator
@@ -395,3 +396,18 @@ def test_logprobs_of_a_completion_are_refused_by_their_name(
         with pytest.raises(openai.BadRequestError) as caught:
             ai.completions.create(model="tiny", prompt="hello", logprobs=5)
         assert caught.value.param == "logprobs"
+
+
+def test_the_time_of_a_request_includes_all_its_logprobs(
+    serve: Serve, table_engine: TableEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow_logprobs(*arguments: Any, **options: Any) -> list[Any]:
+        await asyncio.sleep(1.0)
+        return []
+
+    monkeypatch.setattr("app.completions.token_logprobs", slow_logprobs)
+    settings = Settings(request_timeout_seconds=0.5)
+    with serve(table_engine, settings) as client, client_of(client, max_retries=0) as ai:
+        with pytest.raises(openai.InternalServerError) as caught:
+            ai.completions.create(model="tiny", prompt="hello", logprobs=1)
+        assert caught.value.code == "deadline_exceeded"
