@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -392,8 +393,9 @@ def model_folders(parent: Path) -> list[Path]:
         raise FolderError(
             f"{parent}: not a readable folder of models ({error.strerror})."
         ) from None
-    folders = [p for p in found if not p.name.startswith(".") and (p / CONFIG_FILE).is_file()]
-    if not folders and (parent / CONFIG_FILE).is_file():
+    # `Path.is_file` raises an error in an unreadable folder, such as the lost+found of a volume.
+    folders = [p for p in found if not p.name.startswith(".") and isfile(p / CONFIG_FILE)]
+    if not folders and isfile(parent / CONFIG_FILE):
         raise FolderError(
             f"{parent}: is a model, not a folder of models. Set SEQ2SEQ_MODEL to it, or "
             "SEQ2SEQ_MODELS to the folder that contains it."

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -280,6 +281,22 @@ def test_an_absent_folder_of_models_is_named(tmp_path: Path) -> None:
 def test_a_model_is_no_folder_of_models(untrained_folder: Path) -> None:
     with pytest.raises(FolderError, match=r"is a model, not a folder of models\. Set SEQ2SEQ_"):
         model_folders(untrained_folder)
+
+
+def test_a_folder_that_nobody_may_read_is_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stat(path: Any, **options: Any) -> os.stat_result:
+        if "lost+found" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return original(path, **options)
+
+    for name in ("films", "lost+found"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "films" / "config.json").touch()
+    original = os.stat
+    monkeypatch.setattr(os, "stat", stat)
+    assert model_folders(tmp_path) == [tmp_path / "films"]
 
 
 def test_a_folder_without_models_is_reported(
