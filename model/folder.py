@@ -168,12 +168,14 @@ def _read_folder(path: Path) -> ModelFolder:
     from model.config import FORMAT_VERSION
 
     file = path / CONFIG_FILE
-    if not path.is_dir():
-        raise FolderError(f"{path}: no such model folder. Train one, or set its path.")
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FolderError(f"{path}: not a model folder: it has no {CONFIG_FILE}.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        if not path.is_dir():
+            reason = "no such model folder. Train one, or set its path."
+        else:
+            reason = f"not a model folder: it has no {CONFIG_FILE}."
+        raise FolderError(f"{path}: {reason}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise FolderError(f"{file}: cannot be read as JSON ({error}). Copy it again.") from None
     version = values.get("format_version") if isinstance(values, dict) else None

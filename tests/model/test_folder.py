@@ -57,6 +57,11 @@ def test_an_absent_folder_is_named(tmp_path: Path) -> None:
         load_folder(tmp_path / "nowhere")
 
 
+def test_a_path_that_cannot_be_looked_at_is_an_error_of_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match="cannot be read"):
+        load_folder(tmp_path / ("x" * 300))  # as a path in a folder of another user
+
+
 def test_a_folder_without_config_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match=r"no config\.json"):
         load_folder(tmp_path)
