@@ -16,7 +16,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 #: Errors that matter to a user also raise exceptions.
@@ -59,7 +58,8 @@ def keep_libraries_out_of_home() -> None:
     """Makes Keras, and Matplotlib, which it imports if installed, keep their files in a folder that
     is deleted with this process, unless the user already has such files or sets their folder."""
     for variable, usual in _LIBRARY_FOLDERS:
-        if variable not in os.environ and not Path(usual).expanduser().exists():
+        # `Path.exists` raises an error if the home is that of another user.
+        if variable not in os.environ and not os.path.exists(os.path.expanduser(usual)):
             folder = tempfile.TemporaryDirectory(prefix="seq2seq-")
             atexit.register(folder.cleanup)
             os.environ[variable] = folder.name

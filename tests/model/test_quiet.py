@@ -57,3 +57,13 @@ def test_tensorflow_is_silent() -> None:
         "tf.linalg.matmul(tf.ones((2, 2)), tf.ones((2, 2)))\n"
     )
     assert lines_of(program, None) == ([], [])
+
+
+def test_a_home_that_cannot_be_looked_at_is_left_alone() -> None:
+    program = (
+        "import os\nfrom model.quiet import keep_libraries_out_of_home\n"
+        "os.environ.pop('KERAS_HOME', None)\n"
+        "os.environ['HOME'] = '/' + 'x' * 300  # as the home of another user\n"
+        "keep_libraries_out_of_home()\nprint('seq2seq-' in os.environ['KERAS_HOME'])\n"
+    )
+    assert lines_of(program, None) == (["True"], [])
