@@ -22,7 +22,15 @@ export function fillLanguages(section, languages, onChange = () => {}) {
   };
   source.append(...["auto", ...languages.map(({ code }) => code)].map(option));
   source.addEventListener("change", () => { fillTargets(); onChange(); });
-  target.addEventListener("change", onChange);
+  let isChosen = false; // the target, by the reader
+  target.addEventListener("change", () => { isChosen = true; onChange(); });
+  /** Selects a target other than the language of the text, unless the reader has chosen one. Tells whether it changed. */
+  const avoid = (code) => {
+    const other = languages.find((language) => language.code === code)?.targets.find((each) => each !== code);
+    if (isChosen || target.value !== code || !other) return false;
+    target.value = other;
+    return true;
+  };
   fillTargets();
-  return { source: () => source.value, target: () => target.value, name };
+  return { source: () => source.value, target: () => target.value, name, avoid };
 }

@@ -34,6 +34,7 @@ export function startTranslate(languages) {
       const body = { q, source: chosen.source(), target: chosen.target(), with_attention: true };
       const answer = await json("translate", body, own.signal);
       const found = answer.detectedLanguage;
+      if (found && chosen.avoid(found.language)) { translate(); return; }
       byId("detected").textContent = found ? `Detected: ${chosen.name(found.language)}` : "";
       show(q, answer.translatedText, answer.sentences);
       state.textContent = "";

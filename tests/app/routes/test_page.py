@@ -173,6 +173,33 @@ def test_codes_that_the_browser_does_not_know_stand_for_themselves(
         playwright.expect(options).to_have_text(["Detect", "British English", "x"])
 
 
+def test_a_text_is_not_translated_into_its_own_language_unasked(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    languages = [
+        {"code": "de", "name": "German", "targets": ["en", "de"]},
+        {"code": "en", "name": "English", "targets": ["de", "en"]},
+    ]
+
+    def translate(route: Any) -> None:
+        found = {"language": "en", "confidence": 90}
+        target = route.request.post_data_json["target"]
+        route.fulfill(json={"translatedText": target, "detectedLanguage": found, "sentences": []})
+
+    with visit(translating_client) as page:
+        page.route("**/languages", lambda route: route.fulfill(json=languages))
+        page.route("**/translate", translate)
+        page.reload()
+        page.get_by_role("tab", name="Translate").click()
+        target = page.locator("#translate .target")
+        playwright.expect(target).to_have_value("en")
+        page.fill("#source-text", "two red dogs.")
+        playwright.expect(page.locator("#target-words")).to_have_text("de")
+        playwright.expect(target).to_have_value("de")
+        target.select_option("en")
+        playwright.expect(page.locator("#target-words")).to_have_text("en")
+
+
 def test_words_after_an_emoji_are_found(visit: Visit, translating_client: httpx.Client) -> None:
     with visit(translating_client) as page:
         page.get_by_role("tab", name="Translate").click()
