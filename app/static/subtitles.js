@@ -1,8 +1,9 @@
 // A subtitle file, dropped in and given back translated.
-import { events, told } from "./api.js";
+import { events, json, told } from "./api.js";
 import { fillLanguages } from "./languages.js";
 
 const PREVIEWED = 8;
+const DETECTED = 2000; // characters from which the language of a file is told
 const TIMES = /(\d+:\d\d:\d\d|\d\d:\d\d)[.,]\d+\s*-->/;
 
 const byId = (id) => document.getElementById(id);
@@ -17,11 +18,6 @@ export function startSubtitles(languages) {
   async function run(chosenFile) {
     running?.abort();
     const own = running = new AbortController();
-    const form = new FormData();
-    form.append("source", chosen.source());
-    form.append("target", chosen.target());
-    form.append("stream", "true");
-    form.append("file", chosenFile);
     job.hidden = false;
     byId("job-name").textContent = chosenFile.name;
     state.textContent = "Reading…";
@@ -29,6 +25,12 @@ export function startSubtitles(languages) {
     download.hidden = preview.hidden = true;
     cancel.hidden = false;
     try {
+      if (chosen.source() === "auto") await avoidOwnLanguage(chosenFile, own.signal);
+      const form = new FormData();
+      form.append("source", chosen.source());
+      form.append("target", chosen.target());
+      form.append("stream", "true");
+      form.append("file", chosenFile);
       for await (const { event, data } of events("translate_file", { body: form, signal: own.signal })) {
         if (event === "progress") {
           bar.max = data.total;
@@ -42,6 +44,15 @@ export function startSubtitles(languages) {
       state.textContent = told(error) ?? "Cancelled";
     }
     cancel.hidden = true;
+  }
+
+  /** Selects another target language than that of a file. */
+  async function avoidOwnLanguage(chosenFile, signal) {
+    const text = await chosenFile.text();
+    const words = chosenFile.name.endsWith(".txt") ? text : cues(text).map((cue) => cue.text).join("\n");
+    if (!words.trim()) return;
+    const [found] = await json("detect", { q: words.slice(0, DETECTED) }, signal);
+    if (found) chosen.avoid(found.language);
   }
 
   async function finish(url, chosenFile) {

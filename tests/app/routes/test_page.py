@@ -22,6 +22,12 @@ from tests.conftest import PATIENCE_SECONDS
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
+#: Of a server that translates both ways.
+TWO_LANGUAGES = [
+    {"code": "de", "name": "German", "targets": ["en", "de"]},
+    {"code": "en", "name": "English", "targets": ["de", "en"]},
+]
+
 Page = Any
 Visit = Callable[..., Any]
 
@@ -176,18 +182,13 @@ def test_codes_that_the_browser_does_not_know_stand_for_themselves(
 def test_a_text_is_not_translated_into_its_own_language_unasked(
     visit: Visit, translating_client: httpx.Client
 ) -> None:
-    languages = [
-        {"code": "de", "name": "German", "targets": ["en", "de"]},
-        {"code": "en", "name": "English", "targets": ["de", "en"]},
-    ]
-
     def translate(route: Any) -> None:
         found = {"language": "en", "confidence": 90}
         target = route.request.post_data_json["target"]
         route.fulfill(json={"translatedText": target, "detectedLanguage": found, "sentences": []})
 
     with visit(translating_client) as page:
-        page.route("**/languages", lambda route: route.fulfill(json=languages))
+        page.route("**/languages", lambda route: route.fulfill(json=TWO_LANGUAGES))
         page.route("**/translate", translate)
         page.reload()
         page.get_by_role("tab", name="Translate").click()
@@ -244,6 +245,22 @@ def test_a_file_is_dropped_in_and_given_back(
         assert download.value.path().read_text() == GERMAN_SRT
         page.set_input_files("#file", {**file, "buffer": b"1\n00:00:x --> 2"})
         playwright.expect(page.locator("#job-state")).to_contain_text("line 2")
+
+
+def test_a_file_is_not_translated_into_its_own_language_unasked(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    found = [{"language": "en", "confidence": 90}]
+    with visit(translating_client) as page:
+        page.route("**/languages", lambda route: route.fulfill(json=TWO_LANGUAGES))
+        page.route("**/detect", lambda route: route.fulfill(json=found))
+        page.route("**/translate_file", lambda route: route.abort())
+        page.reload()
+        page.get_by_role("tab", name="Subtitles").click()
+        file = {"name": "film.srt", "mimeType": "text/plain", "buffer": SRT.encode()}
+        with page.expect_request("**/translate_file"):
+            page.set_input_files("#file", file)
+        playwright.expect(page.locator("#subtitles .target")).to_have_value("de")
 
 
 def test_the_keyboard_reaches_everything_and_is_trapped_nowhere(
