@@ -16,7 +16,7 @@ from training.errors import CorpusError
 from training.files.archives import is_archive, plain_name, without_notes
 from training.files.encodings import decode
 from training.files.paths import find_files, read_bytes
-from training.files.records import Example, Fault
+from training.files.records import Example, Fault, fault_of
 from training.formats import FORMATS, Format
 from training.new.detect import Detected, detect, language_of
 from training.prepare.inputs import Input, find_input, pieces_of, total_bytes
@@ -89,12 +89,14 @@ class Survey:
         languages: languages of source and target, or one for replies; empty if unknown.
         sources: sources for a recipe.
         left_out: sources that cannot train the task.
+        unreadable: files whose format cannot be found out.
     """
 
     task: Task
     languages: tuple[str, ...]
     sources: tuple[Source, ...]
     left_out: tuple[Source, ...] = ()
+    unreadable: tuple[Fault, ...] = ()
 
     @property
     def examples(self) -> int:
@@ -119,10 +121,13 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
         CorpusError: if nothing in them can be read, or not for this task, or `languages` do not fit
             it.
     """
-    inspected = [_inspect(config) for config in _sources_of(paths, languages)]
+    listed = list(_sources_of(paths, languages))
+    unreadable = [each for each in listed if isinstance(each, Fault)]
+    inspected = [_inspect(each) for each in listed if not isinstance(each, Fault)]
     found = [source for source in inspected if source.examples]
+    unreadable += [each.fault for each in inspected if each.fault and not each.examples]
     if not found:
-        raise CorpusError(_describe_nothing(paths, inspected))
+        raise CorpusError(_describe_nothing(paths, unreadable))
     if task is None:
         task = _task_of(found)
     if task == "translate" and len(languages) not in (0, 2):
@@ -142,20 +147,22 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
         languages,
         tuple(_swap_if_reversed(source, task, languages) for source in usable),
         tuple(source for source in fitting if source not in usable),
+        tuple(unreadable),
     )
 
 
-def _describe_nothing(paths: Sequence[str], inspected: Sequence[Source]) -> str:
+def _describe_nothing(paths: Sequence[str], unreadable: Sequence[Fault]) -> str:
     """Describes why no example was found, and what to do."""
-    reasons = [f"{each.fault.origin}: {each.fault.reason}" for each in inspected if each.fault]
+    reasons = [f"{fault.origin}: {fault.reason.removesuffix('.')}" for fault in unreadable]
     for path in paths:
         reasons += [advice for suffix, advice in _ADVICE.items() if path.lower().endswith(suffix)]
     reason = reasons[0] if reasons else "docs/train.md shows each format"
     return f"{', '.join(paths)}: no file of a known format contains an example. {reason}."
 
 
-def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig]:
-    """Yields a source for each path and format, or one for the two sides of a bitext."""
+def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig | Fault]:
+    """Yields a source for each path and format, or one for the two sides of a bitext; and a fault
+    for each file that cannot be read."""
     if len(paths) == 2 and all(_is_side(Path(path)) for path in paths):
         yield _bitext(paths)
         return
@@ -189,35 +196,54 @@ def _sides_of(files: Sequence[Path], languages: tuple[str, ...]) -> list[list[st
 
 def _sources_by_format(
     path: str, files: Sequence[Path], languages: tuple[str, ...]
-) -> Iterator[SourceConfig]:
-    """Yields `path` once for each format found in it whose suffixes no other of these formats has;
-    for the other formats, yields each file."""
+) -> Iterator[SourceConfig | Fault]:
+    """Yields `path` once for each format found in it whose suffixes no other of these formats has,
+    and whose files have the same columns; for the other formats, yields each file. If some files
+    cannot be read, yields each of the others, and faults."""
     shown = [files[i] for i in evenly_spaced(len(files), INSPECTED_FILES)]
-    formats, named = _formats_of(shown), []
-    for form, (detected, members) in formats.items():
+    formats, faults = _formats_of(shown)
+    named = []
+    for form, members in formats.items():
         suffixes = FORMATS[form].suffixes
         others = {each for other in formats if other != form for each in FORMATS[other].suffixes}
         has_own = others.isdisjoint(suffixes) and all(
             plain_name(file).endswith(suffixes) or is_archive(file) for file in members
         )
-        if path and (has_own or len(files) == 1):
-            yield _config_of(detected, path, languages)
+        is_alike = len({(each.columns, each.group_column) for each in members.values()}) == 1
+        if path and ((has_own and is_alike and not faults) or len(files) == 1):
+            yield _config_of(_first(members), path, languages)
         else:
             named.append(form)
     if named and len(files) > INSPECTED_FILES:
-        formats = _formats_of(files)
-    for detected, members in map(formats.__getitem__, named):
-        yield from (_config_of(detected, str(file), languages) for file in members)
+        formats, faults = _formats_of(files)
+    for form in named:
+        first = _first(formats[form])
+        for file, detected in formats[form].items():
+            own = replace(detected, languages=first.languages)
+            yield _config_of(own, str(file), languages)
+    yield from faults
 
 
-def _formats_of(files: Sequence[Path]) -> dict[Format, tuple[Detected, list[Path]]]:
-    """Returns the formats of some files, each with the result for its first file and all its
-    files."""
-    formats: dict[Format, tuple[Detected, list[Path]]] = {}
+def _formats_of(
+    files: Sequence[Path],
+) -> tuple[dict[Format, dict[Path, Detected]], list[Fault]]:
+    """Returns the files of each format, with what was detected in them, and faults for those that
+    cannot be read."""
+    formats: dict[Format, dict[Path, Detected]] = {}
+    faults = []
     for file in files:
-        if detected := detect(file):
-            formats.setdefault(detected.format, (detected, []))[1].append(file)
-    return formats
+        try:
+            detected = detect(file)
+        except CorpusError as error:
+            faults.append(fault_of(error, file))
+            continue
+        if detected:
+            formats.setdefault(detected.format, {})[file] = detected
+    return formats, faults
+
+
+def _first(members: dict[Path, Detected]) -> Detected:
+    return next(iter(members.values()))
 
 
 def _bitext(sides: Sequence[str]) -> SourceConfig:

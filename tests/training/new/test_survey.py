@@ -109,6 +109,28 @@ def test_what_cannot_train_the_task_is_left_out_and_listed(tmp_path: Path) -> No
     assert [source.config.format for source in found.left_out] == ["subtitles"]
 
 
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
+    (tmp_path / "b.tsv.gz").write_text("Who is there?\tWer ist da?\n")
+    (tmp_path / "c.srt").write_text("not subtitles\n")
+    found = survey([str(tmp_path)], languages=())
+    assert [source.config.path for source in found.sources] == [path]
+    assert {fault.origin for fault in found.unreadable} == {
+        str(tmp_path / name) for name in ("b.tsv.gz", "c.srt")
+    }
+
+
+def test_each_table_of_a_folder_has_its_own_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("question,answer\nWho is it?,It is me.\n")
+    (tmp_path / "b.csv").write_text("Frage;Antwort\nWer ist da?;Ich bin es.\n")
+    found = survey([str(tmp_path)], languages=())
+    assert [source.config.columns for source in found.sources] == [
+        ("question", "answer"),
+        ("Frage", "Antwort"),
+    ]
+    assert found.examples == 2
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
