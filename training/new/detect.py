@@ -217,7 +217,9 @@ def _detect_table(lines: list[str]) -> Detected | None:
     if _share(texts, lambda text: any(map(str.isalpha, text))) < SECOND_COLUMN:  # a number, a date
         return None
     widest = sorted((first, second))
-    has_names = all(name.replace("_", "").replace(" ", "").isalnum() for name in names)
+    has_names = len({*names}) == len(names) and all(
+        name.replace("_", "").replace(" ", "").isalnum() for name in names
+    )
     return Detected("table", tuple(names[i] if has_names else str(i + 1) for i in widest))
 
 

@@ -36,6 +36,7 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
             "No,Utterance,Dialogue_ID,Time\n1,Who is it?,7,1:00\n2,It is me.,7,1:02\n",
             Detected("table", ("Utterance",), "Dialogue_ID"),
         ),
+        ("a.csv", "id,text,text\n1,Who is it?,It is me.\n", Detected("table", ("2", "3"))),
         ("a.csv", "sep=,\n", None),
         ("a.csv", "sep=,\nen,fr\nYes.,Oui.\n", Detected("table", ("en", "fr"))),
         ("a.tsv", "question\tanswer\nWho?\tMe.\n", Detected("table", ("question", "answer"))),
