@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.engine import EngineName, best_engine, load_engine
-from model.folder import WEIGHTS_FILE, ModelFolder, load_folder
+from model.engine.keras import load_network
+from model.folder import ModelFolder, load_folder
 from model.generator import Generator
-from model.networks.tokens import TokenSeq2Seq
 from training.errors import CorpusError
 from training.evaluation.answers import (
     FOLDER,
@@ -176,8 +176,7 @@ def _add_to_card(
 def _prediction_scores(
     folder: ModelFolder, corpus: PreparedCorpus, part: str, recipe: Recipe
 ) -> Metrics:
-    network = TokenSeq2Seq(folder.config.network)
-    network.load_weights(folder.path / WEIGHTS_FILE)
+    network = load_network(folder)  # in float32, whatever `fit` trained in
     shard = corpus.part(part)
     score = Scorer(network, sized_options(recipe.fit, corpus.train).batch_tokens)(shard)
     words = sum(len(words_of(shard.target_text(i))) + 1 for i in range(len(shard)))

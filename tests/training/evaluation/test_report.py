@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 from model.config import SearchOptions
@@ -64,6 +65,22 @@ def test_bars_stay_in_their_cells(fitted: Path, make_recipe: Callable[..., Recip
     for text in ((fitted / "report.md").read_text(), (fitted / "model" / CARD_FILE).read_text()):
         [row] = [line for line in text.splitlines() if "BLEU" in line and "case:mixed" in line]
         assert len(re.findall(r"(?<!\\)\|", row)) == 3
+
+
+def test_scores_do_not_depend_on_the_precision_of_training(
+    fitted: Path, make_recipe: Callable[..., Recipe]
+) -> None:
+    def scores() -> dict[str, Any]:
+        evaluate(make_recipe(fitted))
+        metrics: dict[str, Any] = load_folder(fitted / "model").config.training["metrics"]
+        return metrics
+
+    expected, policy = scores(), keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        assert scores() == expected
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def test_without_a_test_part_dev_is_scored(
