@@ -117,7 +117,8 @@ def backtranslate(
         tag: target tag that the model reads before each text; it is not written.
 
     Returns:
-        a line that says what was written.
+        a line that says what was written, and how many lines were left out because they are not
+        UTF-8 text.
 
     Raises:
         CorpusError: if a file cannot be read or written, or the output is the texts.
@@ -138,12 +139,24 @@ def backtranslate(
         for (_, text), candidates in zip(rows, found, strict=True):
             yield _line((candidates[0].text, text))
 
-    lines = (normalise(line) for _, line in read_lines(texts))
-    rows = (((f"{tag} {text}".strip(),), text) for text in lines if text)
+    damaged: list[int] = []
+
+    def rows() -> Iterator[Row]:
+        for number, line in read_lines(texts):
+            text = normalise(line)
+            if "\ufffd" in line:  # a student's corpus would leave it out
+                damaged.append(number)
+            elif text:
+                yield (f"{tag} {text}".strip(),), text
+
     config = generator.config.model_dump_json()
     made_from = [config, options.model_dump_json(), _stamp_of(texts), tag]
-    written = _write(output, rows, write, made_from)
-    return f"{output}: {written:,} pairs"
+    written = _write(output, rows(), write, made_from)
+    summary = f"{output}: {written:,} pairs"
+    if damaged:
+        first = f"{texts}:{damaged[0]}: holds bytes that are not UTF-8 text"
+        summary += f"; {len(damaged):,} unreadable ({first})"
+    return summary
 
 
 def _check_tag(tag: str, tokenizer: Tokenizer, owner: Path | str) -> None:

@@ -83,6 +83,14 @@ def test_texts_get_sources(fitted: Path) -> None:
         assert [each.target for each in found] == ["one two", "three four"]
 
 
+def test_lines_that_are_not_text_are_left_out(fitted: Path) -> None:
+    texts, output = fitted / "texts.txt", fitted / "pairs.tsv"
+    texts.write_bytes("one two\nthree fünf\n".encode("cp1252"))
+    summary = backtranslate(fitted / "model", texts, output)
+    assert [line.split("\t")[1] for line in output.read_text().splitlines()] == ["one two"]
+    assert summary.endswith(f"1 unreadable ({texts}:2: holds bytes that are not UTF-8 text)")
+
+
 def test_a_tag_is_read_and_not_written(fitted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts, output = fitted / "texts.txt", fitted / "pairs.tsv"
     texts.write_text("one two\n")
