@@ -15,6 +15,7 @@ from training.errors import CorpusError, MisalignedError
 from training.files.archives import plain_name
 from training.files.paths import read_lines, writing
 from training.prepare.shards import Shard, evenly_spaced
+from training.prepare.splits import SPLITS
 
 FOLDER = "evaluation"
 SUFFIX = ".txt"
@@ -82,9 +83,12 @@ def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
                 f"{path}:{number}: contains bytes that are not UTF-8 text. Convert the file: "
                 "iconv -f cp1252 -t utf-8"
             )
+    name = plain_name(source).rpartition(".")[0] or source.name
+    if name in SPLITS:  # whose answers they would replace
+        name = f"{name}-files"
     rules, is_reply = generator.config.text, generator.config.task == "reply"
     return TestSet(
-        plain_name(source).rpartition(".")[0] or source.name,
+        name,
         tuple(tuple(line.split("\t")) if is_reply else (line,) for line in sources),
         tuple(normalise_target(line, rules) for line in references),
     )

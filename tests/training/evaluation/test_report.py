@@ -119,6 +119,19 @@ def test_files_are_answered_and_compared_with_another_run(
         evaluate(recipe, test=(source, target))
 
 
+def test_files_named_like_a_split_do_not_replace_its_answers(
+    fitted: Path, make_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    recipe = make_recipe(fitted)
+    evaluate(recipe)
+    kept = (fitted / "evaluation" / "test.source.txt").read_text()
+    for name in ("test.en", "test.de"):
+        (tmp_path / name).write_text("one two\n")
+    evaluate(recipe, test=(tmp_path / "test.en", tmp_path / "test.de"))
+    assert (fitted / "evaluation" / "test.source.txt").read_text() == kept
+    assert (fitted / "evaluation" / "test-files.source.txt").read_text() == "one two\n"
+
+
 def test_a_run_is_compared_with_its_own_earlier_answers(
     fitted: Path, make_recipe: Callable[..., Recipe]
 ) -> None:
