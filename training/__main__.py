@@ -161,7 +161,14 @@ def _distill(chosen: argparse.Namespace) -> str:
     with quiet_framework():
         from training.synthesis import distill
     recipe = read_complete_recipe(chosen.recipe)
-    return distill(recipe, chosen.models, chosen.output, keep=chosen.keep, tag=chosen.tag)
+    return distill(
+        recipe,
+        chosen.models,
+        chosen.output,
+        recipe_path=chosen.recipe,
+        keep=chosen.keep,
+        tag=chosen.tag,
+    )
 
 
 def _backtranslate(chosen: argparse.Namespace) -> str:

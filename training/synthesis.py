@@ -59,7 +59,13 @@ class Teacher:
 
 
 def distill(
-    recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Keep = "best", tag: str = ""
+    recipe: Recipe,
+    teachers: Sequence[Path],
+    output: Path,
+    *,
+    recipe_path: Path | None = None,
+    keep: Keep = "best",
+    tag: str = "",
 ) -> str:
     """Writes a student's targets: the answers of its teachers to the training sources, each source
     once (Kim and Rush 2016, arXiv:1606.07947).
@@ -68,6 +74,7 @@ def distill(
         recipe: recipe of the teachers, whose prepared data has the sources.
         teachers: model folders.
         output: receives a line per source: its turns and the target, separated by tabs.
+        recipe_path: file of the recipe, which is not overwritten.
         keep: `best`: the best answer of each teacher, one line each if they differ; `oracle`:
             of all beams, the answer closest to the reference by sentence BLEU.
         tag: target tag of the sources to answer, which is not written; empty: all sources, with
@@ -77,12 +84,13 @@ def distill(
         a line that says what was written.
 
     Raises:
-        CorpusError: if the recipe has not been prepared, or the file cannot be written.
+        CorpusError: if the recipe has not been prepared, or the file cannot be written or is the
+            recipe.
         FolderError: if a teacher is broken.
         ConfigError: if a teacher has another task or other languages than the recipe, or the corpus
             has no such tag.
     """
-    _check_file(output)
+    _check_file(output, recipe_path)
     loaded = [_teacher(path, recipe) for path in teachers]
     corpus = open_prepared(recipe)
     _check_tag(tag, corpus.tokenizer, recipe.output)
@@ -125,9 +133,7 @@ def backtranslate(
         FolderError: if the model is broken.
         ConfigError: if it has no such tag.
     """
-    _check_file(output)
-    if output.exists() and texts.exists() and output.samefile(texts):
-        raise CorpusError(f"{output}: is also the input. Choose another output.")
+    _check_file(output, texts)
     generator = Generator.load(model)
     _check_tag(tag, generator.tokenizer, model)
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
@@ -170,10 +176,13 @@ def _stamp_of(texts: Path) -> str:
     return f"{texts} {stat and stat.st_size} {stat and stat.st_mtime_ns}"
 
 
-def _check_file(output: Path) -> None:
-    """Raises a CorpusError if `output` is not the path of a file, but of a folder or a device."""
+def _check_file(output: Path, read: Path | None) -> None:
+    """Raises a CorpusError if `output` is the file that is `read`, or not the path of a file, but
+    of a folder or a device."""
     if not output.name or (output.exists() and not output.is_file()):
         raise CorpusError(f"{output}: not a file. Choose another output.")
+    if read and output.exists() and read.exists() and output.samefile(read):
+        raise CorpusError(f"{output}: is also the input. Choose another output.")
 
 
 def _teacher(path: Path, recipe: Recipe) -> Teacher:

@@ -13,6 +13,7 @@ from model.generator import Generator
 from model.known_questions import KnownQuestions
 from model.tokenizer import Tokenizer
 from training import synthesis
+from training.__main__ import main
 from training.errors import CorpusError
 from training.files.records import Example
 from training.prepare.prepare import open_prepared, prepare
@@ -190,6 +191,18 @@ def test_the_texts_are_not_written_over(fitted: Path) -> None:
     with pytest.raises(CorpusError, match=r"own\.txt: is also the input"):
         backtranslate(fitted / "model", texts, texts)
     assert texts.read_text() == "one two\n"
+
+
+def test_the_recipe_is_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "en-de.toml"
+    recipe.write_text(
+        'name = "en-de"\ntask = "translate"\noutput = "runs"\n[corpus]\n'
+        'sources = [{ format = "pairs", path = "pairs.tsv" }]\n'
+    )
+    assert main(["distill", str(recipe), "models/en-de", "-o", str(recipe)]) == 1
+    assert f"{recipe}: is also the input" in capsys.readouterr().err
 
 
 def test_nothing_to_write_is_an_error(tmp_path: Path) -> None:
