@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from model.config import SearchOptions
 from model.errors import ConfigError
+from model.folder import write_durably
 from model.generator import Generator
 from model.text.normalise import normalise
 from model.tokenizer import Tokenizer
@@ -230,12 +231,12 @@ def _write(
     write: Callable[[Sequence[Row]], Iterator[str]],
     made_from: Iterable[str],
 ) -> int:
-    """Writes the lines of all rows, chunk by chunk, to a file next to `output`, which is renamed
-    when it is complete. Returns the number of lines.
+    """Writes the lines of all rows, chunk by chunk, to a file next to `output`, which is written
+    when they are complete. Returns the number of lines.
 
     The partial file is named after `made_from`, so that no run continues with the lines of another.
     Each chunk ends with an empty line, so that a resumed run knows how many are complete; these
-    lines are removed at the end.
+    lines are left out of `output`.
     """
     digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:8]
     partial = output.with_name(f"{output.name}.{digest}.partial")
@@ -252,8 +253,8 @@ def _write(
         lines = [line for line in partial.read_text(encoding="utf-8").split("\n") if line]
         if not lines:
             raise CorpusError(f"{output}: there is nothing to write, since nothing was read.")
-        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        partial.replace(output)
+        write_durably(output, "".join(f"{line}\n" for line in lines).encode())
+        partial.unlink()
     return len(lines)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,28 @@ def test_what_was_written_before_a_kill_is_kept(
     assert output.read_text() == "".join(f"source {i}\ttarget {i}\n" for i in range(7))
     assert asked.count("target 3") == 1
     assert asked.count("target 4") == 2
+
+
+def test_a_full_disk_at_the_end_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[Row] = [(("source",), "target")]
+    asked: list[Row] = []
+
+    def write(chunk: Sequence[Row]) -> Iterator[str]:
+        asked.extend(chunk)
+        yield "source\ttarget\n"
+
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", fail)
+        with pytest.raises(CorpusError, match="Free some space"):
+            synthesis._write(tmp_path / "pairs.tsv", rows, write, ["a"])
+    assert synthesis._write(tmp_path / "pairs.tsv", rows, write, ["a"]) == 1
+    assert asked == rows
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs.tsv"]
 
 
 def test_lines_of_another_run_are_not_gone_on_with(
