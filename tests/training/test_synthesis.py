@@ -216,9 +216,7 @@ def test_the_texts_are_not_written_over(fitted: Path) -> None:
     assert texts.read_text() == "one two\n"
 
 
-def test_the_recipe_is_not_written_over(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_recipe_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = tmp_path / "en-de.toml"
     recipe.write_text(
         'name = "en-de"\ntask = "translate"\noutput = "runs"\n[corpus]\n'

@@ -49,6 +49,11 @@ def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
         files = {file for match in matches for file in _files_below(root / match)}
         if files:
             return root, _each_once(files)
+    if any((root / path).is_dir() for root in roots):
+        raise CorpusError(
+            f"{path}: a folder without files; hidden ones, models and outputs of recipes do not "
+            "count. Correct the path."
+        )
     if len(roots) == 1 or Path(path).is_absolute():
         raise CorpusError(f"{path}: no such file. Correct the path.")
     places = " nor in ".join(dict.fromkeys(str(root.resolve()) for root in roots))

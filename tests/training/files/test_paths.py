@@ -156,3 +156,10 @@ def test_lines_of_old_macs_are_refused(tmp_path: Path, encoding: str) -> None:
     path.write_bytes("one\teins\rtwo\tzwei\rthree\tdrei\r".encode(encoding))
     with pytest.raises(CorpusError, match=r"a\.tsv: its lines end in CR alone"):
         list(read_lines(path))
+
+
+def test_a_folder_without_files_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / ".hidden.srt").touch()
+    with pytest.raises(CorpusError, match="films: a folder without files"):
+        find_files("films", [tmp_path])
