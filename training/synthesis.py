@@ -89,12 +89,15 @@ def distill(
             recipe.
         FolderError: if a teacher is broken.
         ConfigError: if a teacher has another task or other languages than the recipe, or the corpus
-            has no such tag.
+            or a teacher has no such tag.
     """
     _check_file(output, recipe_path)
     loaded = [_teacher(path, recipe) for path in teachers]
     corpus = open_prepared(recipe)
     _check_tag(tag, corpus.tokenizer, recipe.output)
+    for teacher, path in zip(loaded, teachers, strict=True):
+        for each in [tag] if tag else corpus.tokenizer.tags:  # else it reads them as words
+            _check_tag(each, teacher.generator.tokenizer, path)
     language = recipe.languages[-1] if recipe.languages else ""
     metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(language))
 

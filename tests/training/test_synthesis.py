@@ -58,7 +58,7 @@ def test_the_closest_answer_is_nearer_to_the_reference(
 
 
 def test_only_sources_with_a_tag_are_answered(
-    fitted: Path, make_recipe: MakeRecipe, tmp_path: Path
+    fitted: Path, make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe, output = make_recipe(fitted), tmp_path / "student.tsv"
     with pytest.raises(ConfigError, match="has no tag <2en>; its tags: none"):
@@ -70,6 +70,10 @@ def test_only_sources_with_a_tag_are_answered(
     tagged = Recipe.parse(values, where="test")
     train = prepare(tagged, tmp_path / "both.toml").train
     sources = dict.fromkeys(train.source_turns(i)[0] for i in range(len(train)))
+    for tag in ("<2en>", ""):
+        with pytest.raises(ConfigError, match=r"model: has no tag <2..>; its tags: none"):
+            distill(tagged, [fitted / "model"], output, tag=tag)
+    monkeypatch.setattr(Tokenizer, "tags", ("<2de>", "<2en>"))
     distill(tagged, [fitted / "model"], output, tag="<2en>")
     found = [each.source[0] for each in read_pairs(output) if isinstance(each, Example)]
     assert [f"<2en> {each}" for each in found] == [
