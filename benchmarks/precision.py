@@ -1,8 +1,8 @@
-"""What int8 and a shortlist cost: scores of a model's exported graphs on the test part of a recipe.
+"""What int8 and a shortlist cost: scores of a model's exported graphs on a part of a corpus.
 
     python -m training prepare RECIPE && python -m training fit RECIPE
     python -m training export RECIPE
-    python -m benchmarks.precision RECIPE [--model FOLDER] [--beam-size 1 4]
+    python -m benchmarks.precision RECIPE [--model FOLDER] [--part dev] [--beam-size 1 4]
 
 `same` is how many answers are those of the float32 graphs, letter by letter.
 """
@@ -35,21 +35,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--model", type=Path, help="a folder other than the recipe's")
+    parser.add_argument("--part", choices=("dev", "test"), default="dev")
     parser.add_argument("--beam-size", type=int, nargs="+", default=[1, 4])
     chosen = parser.parse_args()
     recipe = read_complete_recipe(chosen.recipe)
     folder = chosen.model or Path(recipe.output) / "model"
-    test = open_prepared(recipe).test
-    sources = [test.source_turns(i) for i in range(len(test))]
+    shard = open_prepared(recipe).part(chosen.part)
+    sources = [shard.source_turns(i) for i in range(len(shard))]
 
     engines = {name: Generator.load(folder, name) for name in ("onnx", "onnx-int8")}
     config = engines["onnx"].config
-    references = [normalise_target(test.target_text(i), config.text) for i in range(len(test))]
+    references = [normalise_target(shard.target_text(i), config.text) for i in range(len(shard))]
     settings = dict(SETTINGS)
     if not set(SHORTLIST_FILES) <= set(config.sha256):
         del settings["int8, shortlist"]
     signature = corpus_bleu(["a"], ["a"])[1]
-    print(f"{config.name}: {len(test):,} test examples, ONNX Runtime {version('onnxruntime')}")
+    print(f"{config.name}: {len(shard):,} {chosen.part} examples, ONNX Runtime {version('onnxruntime')}")
     print(f"BLEU {signature}\n")
     print("| search | graphs | BLEU | chrF2 | exact match % | same % |\n|---|---|---|---|---|---|")
     for beam_size in chosen.beam_size:
