@@ -50,7 +50,8 @@ def main() -> None:
     if not set(SHORTLIST_FILES) <= set(config.sha256):
         del settings["int8, shortlist"]
     signature = corpus_bleu(["a"], ["a"])[1]
-    print(f"{config.name}: {len(shard):,} {chosen.part} examples, ONNX Runtime {version('onnxruntime')}")
+    examples = f"{len(shard):,} {chosen.part} examples"
+    print(f"{config.name}: {examples}, ONNX Runtime {version('onnxruntime')}")
     print(f"BLEU {signature}\n")
     print("| search | graphs | BLEU | chrF2 | exact match % | same % |\n|---|---|---|---|---|---|")
     for beam_size in chosen.beam_size:
