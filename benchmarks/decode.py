@@ -177,7 +177,8 @@ def network_of(recipe: Path, vocab_size: int, model: Path | None) -> TokenSeq2Se
 
 def shortlist_of(network: TokenSeq2Seq, model: Path | None) -> Shortlist | None:
     """The model's own, or one of random words; None where the model has none."""
-    columns: dict[str, Any] = shortlist_columns(network, Ranges(network))
+    others = np.zeros(network.decoder.readout_units), 0.0
+    columns: dict[str, Any] = shortlist_columns(network, Ranges(network), others)
     if model is not None:
         path = model / SHORTLIST_FILES[0]
         return (
