@@ -36,7 +36,7 @@ from training.export.step import gathered_graph, shortlist_graph, step_graph
 from training.export.weights import halved, round_weights
 from training.files.paths import writing
 from training.prepare.prepare import PreparedCorpus, open_prepared
-from training.prepare.shards import Shard, evenly_spaced
+from training.prepare.shards import Shard, evenly_spaced, padded
 from training.recipe import Recipe
 
 #: Number of sources on which engines are compared, maximum steps per source, and batch size.
@@ -265,10 +265,8 @@ def compare(
     for start in tqdm(range(0, len(sources), BATCH), desc=name, leave=False, disable=None):
         batch = sources[start : start + BATCH]
         lengths = np.array([len(source) for source in batch], np.int32)
-        padded = np.zeros((len(batch), lengths.max()), np.int32)
-        for row, source in zip(padded, batch, strict=True):
-            row[: len(source)] = source
-        tables = [_new_table(engine, padded, lengths) for engine in (network, graphs)]
+        source_ids = padded(batch)
+        tables = [_new_table(engine, source_ids, lengths) for engine in (network, graphs)]
         tokens = np.full((len(batch), 1), BOS_ID, np.int32)
         is_open = np.ones(len(batch), bool)
         for _ in range(MAX_STEPS):

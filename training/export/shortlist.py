@@ -9,19 +9,17 @@ third of it where it is not. Without them, unsure hypotheses would look better t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from keras import ops
 
 from model.engine.shortlist import Shortlist
 from model.networks.tokens import TokenSeq2Seq
-from model.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from model.tokenizer import BOS_ID, EOS_ID
 from model.types import Array, Int32, Int64
 from training.export.calibration import Ranges
 from training.export.linear import array
 from training.export.projection import shortlist_columns
-from training.prepare.shards import Shard, evenly_spaced
+from training.prepare.shards import Shard, evenly_spaced, padded
 
 #: The most pairs of a source and a target token that are counted; beyond, examples are sampled.
 MAX_LINKS = 12_000_000
@@ -54,14 +52,14 @@ def estimate_others(
 ) -> tuple[Array, float]:
     """Fits a linear function of the readout to the logsumexp of the words that `shortlist` leaves
     out, on steps of the training split. Returns its weights `(readout_units,)` and bias."""
-    chosen = evenly_spaced(len(train), min(LEARNT, len(train)))
+    chosen = evenly_spaced(len(train), LEARNT)
     examples = list(zip(train.source_ids(chosen), train.target_ids(chosen), strict=True))
     readouts, left_out = [], []
     for start in range(0, len(examples), TOGETHER):
         sources, targets = zip(*examples[start : start + TOGETHER], strict=True)
         inputs = {
-            "source_ids": _padded(sources),
-            "target_ids": _padded([np.append(np.int32(BOS_ID), target) for target in targets]),
+            "source_ids": padded(sources),
+            "target_ids": padded([np.append(np.int32(BOS_ID), target) for target in targets]),
         }
         rows = network.readouts({name: ops.convert_to_tensor(ids) for name, ids in inputs.items()})
         logits = array(network.projection(ops.cast(rows, "float32")))
@@ -75,14 +73,6 @@ def estimate_others(
     known = np.column_stack([known, np.ones(len(known))])
     weights, *_ = np.linalg.lstsq(known, np.concatenate(left_out))
     return weights[:-1], float(weights[-1])
-
-
-def _padded(rows: Sequence[Int32]) -> Int32:
-    """Returns rows `(len(rows), longest)`, padded with `PAD_ID`."""
-    padded = np.full((len(rows), max(map(len, rows))), PAD_ID, np.int32)
-    for place, row in zip(padded, rows, strict=True):
-        place[: len(row)] = row
-    return padded
 
 
 def _sample_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from model.tokenizer import PAD_ID
 from model.types import Int32, Int64
 from training.errors import CorpusError
 from training.files.paths import writing
@@ -117,6 +118,14 @@ class Shard:
     def origin(self, index: int) -> str:
         """Returns the location of an example, `file:line`."""
         return str(self._table["origin"][index].as_py())
+
+
+def padded(rows: Sequence[Int32]) -> Int32:
+    """Returns the ids of several examples, `(len(rows), longest)`, padded at the right."""
+    ids = np.full((len(rows), max(map(len, rows))), PAD_ID, np.int32)
+    for row, own in zip(ids, rows, strict=True):
+        row[: len(own)] = own
+    return ids
 
 
 def evenly_spaced(count: int, most: int) -> Int64:
