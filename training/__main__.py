@@ -159,16 +159,10 @@ def _export(chosen: argparse.Namespace) -> str:
 
 def _distill(chosen: argparse.Namespace) -> str:
     with quiet_framework():
-        from training.synthesis import distill
+        from training.synthesis import check_output, distill
+    check_output(chosen.output, chosen.recipe)
     recipe = read_complete_recipe(chosen.recipe)
-    return distill(
-        recipe,
-        chosen.models,
-        chosen.output,
-        recipe_path=chosen.recipe,
-        keep=chosen.keep,
-        tag=chosen.tag,
-    )
+    return distill(recipe, chosen.models, chosen.output, keep=chosen.keep, tag=chosen.tag)
 
 
 def _backtranslate(chosen: argparse.Namespace) -> str:

@@ -60,13 +60,7 @@ class Teacher:
 
 
 def distill(
-    recipe: Recipe,
-    teachers: Sequence[Path],
-    output: Path,
-    *,
-    recipe_path: Path | None = None,
-    keep: Keep = "best",
-    tag: str = "",
+    recipe: Recipe, teachers: Sequence[Path], output: Path, *, keep: Keep = "best", tag: str = ""
 ) -> str:
     """Writes a student's targets: the answers of its teachers to the training sources, each source
     once (Kim and Rush 2016, arXiv:1606.07947).
@@ -75,7 +69,6 @@ def distill(
         recipe: recipe of the teachers, whose prepared data has the sources.
         teachers: model folders.
         output: receives a line per source: its turns and the target, separated by tabs.
-        recipe_path: file of the recipe, which is not overwritten.
         keep: `best`: the best answer of each teacher, one line each if they differ; `oracle`:
             of all beams, the answer closest to the reference by sentence BLEU.
         tag: target tag of the sources to answer, which is not written; empty: all sources, with
@@ -85,19 +78,18 @@ def distill(
         a line that says what was written.
 
     Raises:
-        CorpusError: if the recipe has not been prepared, or the file cannot be written or is the
-            recipe.
+        CorpusError: if the recipe has not been prepared, or the file cannot be written.
         FolderError: if a teacher is broken.
         ConfigError: if a teacher has another task or other languages than the recipe, or the corpus
             or a teacher has no such tag.
     """
-    _check_file(output, recipe_path)
+    check_output(output)
     loaded = [_teacher(path, recipe) for path in teachers]
     corpus = open_prepared(recipe)
-    _check_tag(tag, corpus.tokenizer, recipe.output)
+    tags = [tag] if tag else corpus.tokenizer.tags
+    _check_tags(tags, corpus.tokenizer, recipe.output)
     for teacher, path in zip(loaded, teachers, strict=True):
-        for each in [tag] if tag else corpus.tokenizer.tags:  # else it reads them as words
-            _check_tag(each, teacher.generator.tokenizer, path)
+        _check_tags(tags, teacher.generator.tokenizer, path)
     language = recipe.languages[-1] if recipe.languages else ""
     metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(language))
 
@@ -137,31 +129,21 @@ def backtranslate(
         FolderError: if the model is broken.
         ConfigError: if it has no such tag.
     """
-    _check_file(output, texts)
+    check_output(output, texts)
     generator = Generator.load(model)
-    _check_tag(tag, generator.tokenizer, model)
+    _check_tags([tag] if tag else [], generator.tokenizer, model)
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
-    own = generator.config.search.greedy().model_copy(update=drawn)
-    options = own.model_copy(update={"n_best": 1})
+    options = generator.config.search.greedy().model_copy(update={**drawn, "n_best": 1})
+    damaged: list[int] = []
 
     def write(rows: Sequence[Row]) -> Iterator[str]:
         found = generator.generate([turns for turns, _ in rows], options)
         for (_, text), candidates in zip(rows, found, strict=True):
             yield _line((candidates[0].text, text))
 
-    damaged: list[int] = []
-
-    def rows() -> Iterator[Row]:
-        for number, line in read_lines(texts):
-            text = normalise(line)
-            if "\ufffd" in line:  # a student's corpus would leave it out
-                damaged.append(number)
-            elif text:
-                yield (f"{tag} {text}".strip(),), text
-
     config = generator.config.model_dump_json()
     made_from = [config, options.model_dump_json(), _stamp_of(texts), tag]
-    written = _write(output, rows(), write, made_from)
+    written = _write(output, _tagged_texts(texts, tag, damaged), write, made_from)
     summary = f"{output}: {written:,} pairs"
     if damaged:
         first = f"{texts}:{damaged[0]}: holds bytes that are not UTF-8 text"
@@ -169,10 +151,23 @@ def backtranslate(
     return summary
 
 
-def _check_tag(tag: str, tokenizer: Tokenizer, owner: Path | str) -> None:
-    if tag and tag not in tokenizer.tags:
-        known = ", ".join(tokenizer.tags) or "none"
-        raise ConfigError(f"{owner}: has no tag {tag}; its tags: {known}.")
+def _tagged_texts(texts: Path, tag: str, damaged: list[int]) -> Iterator[Row]:
+    """Yields each text after `tag`, and alone; the numbers of lines that are not text go to
+    `damaged`, since a student's corpus would leave them out."""
+    for number, line in read_lines(texts):
+        text = normalise(line)
+        if "\ufffd" in line:
+            damaged.append(number)
+        elif text:
+            yield (f"{tag} {text}".strip(),), text
+
+
+def _check_tags(tags: Iterable[str], tokenizer: Tokenizer, owner: Path | str) -> None:
+    """Raises a ConfigError if `tokenizer` lacks one of `tags`, which it would read as words."""
+    for tag in tags:
+        if tag not in tokenizer.tags:
+            known = ", ".join(tokenizer.tags) or "none"
+            raise ConfigError(f"{owner}: has no tag {tag}; its tags: {known}.")
 
 
 def _stamp_of(texts: Path) -> str:
@@ -180,9 +175,12 @@ def _stamp_of(texts: Path) -> str:
     return f"{texts} {stat and stat.st_size} {stat and stat.st_mtime_ns}"
 
 
-def _check_file(output: Path, read: Path | None) -> None:
-    """Raises a CorpusError if `output` is the file that is `read`, or not the path of a file, but
-    of a folder or a device."""
+def check_output(output: Path, read: Path | None = None) -> None:
+    """Checks the path of a file to write.
+
+    Raises:
+        CorpusError: if it is that of a folder or a device, or of the file that is `read`.
+    """
     if not output.name or (output.exists() and not output.is_file()):
         raise CorpusError(f"{output}: not a file. Choose another output.")
     if read and output.exists() and read.exists() and output.samefile(read):

@@ -22,9 +22,11 @@ class ProjectedInputs(keras.layers.RNN):
     def inner_loop(
         self, sequences: Tensor, initial_state: Any, mask: Any, training: bool = False
     ) -> Any:
-        """Returns what Keras' loop over the cell returns: last output, outputs, final states."""
+        """Returns what Keras' loop over the cell returns: the last output `(batch, units)`, all
+        outputs `(batch, length, units)` and the final states. Cells that drop features run in
+        Keras' own loop."""
         cell = self.cell
-        if cell.recurrent_dropout:
+        if cell.dropout or cell.recurrent_dropout:
             return super().inner_loop(sequences, initial_state, mask, training)
         gates = (GRUGates if isinstance(cell, keras.layers.GRUCell) else LSTMGates)(cell)
         loop = keras.layers.RNN(
@@ -48,7 +50,8 @@ class GRUGates:
         self.input_bias, self.bias = ops.unstack(ops.convert_to_tensor(cell.bias))
 
     def call(self, projected: Tensor, states: Any) -> tuple[Tensor, list[Tensor]]:
-        """Takes a step; `projected` is `(batch, 3 * units)`."""
+        """Takes a step from h, `(batch, units)`; `projected` is `(batch, 3 * units)`. Returns the
+        output and the next states, both h."""
         (h,) = states
         x_z, x_r, x_h = ops.split(projected, 3, axis=-1)
         h_z, h_r, h_h = ops.split(ops.matmul(h, self.kernel) + self.bias, 3, axis=-1)
@@ -71,7 +74,8 @@ class LSTMGates:
         self.input_bias = ops.convert_to_tensor(cell.bias)
 
     def call(self, projected: Tensor, states: Any) -> tuple[Tensor, list[Tensor]]:
-        """Takes a step; `projected` is `(batch, 4 * units)`."""
+        """Takes a step from h and c, `(batch, units)`; `projected` is `(batch, 4 * units)`. Returns
+        the output, which is h, and the next states."""
         h, c = states
         sigmoid, tanh = self.cell.recurrent_activation, self.cell.activation
         i, f, g, o = ops.split(projected + ops.matmul(h, self.kernel), 4, axis=-1)

@@ -77,7 +77,8 @@ class TokenSeq2Seq(Network):
         return self._logits(self.readout_noise(readouts, training=training))
 
     def readouts(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
-        """Returns what the output projection reads, `(batch, target_len, readout_units)`."""
+        """Returns what the output projection reads for `inputs` as of a call, `(batch, target_len,
+        readout_units)`."""
         source_ids = inputs["source_ids"]
         memory, state = self.encode(source_ids, ops.not_equal(source_ids, PAD_ID), training)
         embedded = self._embed(self.target_embedding, inputs["target_ids"], training)

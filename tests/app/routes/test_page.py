@@ -86,7 +86,11 @@ def test_the_first_visit_leads_to_a_reply(visit: Visit, client: httpx.Client) ->
         playwright.expect(page.locator(".it")).to_have_count(0)
 
 
-def test_a_stream_can_be_stopped(visit: Visit, serve: Serve, tokenizer: Tokenizer) -> None:
+@pytest.fixture
+def half_replied(
+    visit: Visit, serve: Serve, tokenizer: Tokenizer
+) -> Iterator[tuple[Page, SteppedEngine]]:
+    """The page after the first words of a reply, and the engine that can go on with it."""
     pieces = tokenizer.target_ids(REPLY)
     engine = SteppedEngine(chain(tokenizer.target_vocab_size, BOS_ID, *pieces))
     with serve(engine) as client, visit(client) as page:
@@ -94,29 +98,28 @@ def test_a_stream_can_be_stopped(visit: Visit, serve: Serve, tokenizer: Tokenize
         page.keyboard.press("Enter")
         engine.go(2)
         playwright.expect(last_reply(page)).not_to_have_text("")
-        page.keyboard.press("Escape")
-        playwright.expect(page.locator(".it .note")).to_have_text("stopped")
-        playwright.expect(page.locator("#send")).to_have_text("Send")
-        engine.go(100)
+        yield page, engine
+
+
+def test_a_stream_can_be_stopped(half_replied: tuple[Page, SteppedEngine]) -> None:
+    page, engine = half_replied
+    page.keyboard.press("Escape")
+    playwright.expect(page.locator(".it .note")).to_have_text("stopped")
+    playwright.expect(page.locator("#send")).to_have_text("Send")
+    engine.go(100)
 
 
 def test_a_new_conversation_begins_without_the_reply_that_it_stopped(
-    visit: Visit, serve: Serve, tokenizer: Tokenizer
+    half_replied: tuple[Page, SteppedEngine],
 ) -> None:
-    pieces = tokenizer.target_ids(REPLY)
-    engine = SteppedEngine(chain(tokenizer.target_vocab_size, BOS_ID, *pieces))
-    with serve(engine) as client, visit(client) as page:
-        page.fill("#message", "hello")
+    page, engine = half_replied
+    page.get_by_role("button", name="New conversation").click()
+    playwright.expect(page.locator("#send")).to_have_text("Send")
+    engine.go(100)
+    page.fill("#message", "goodbye")
+    with page.expect_request("**/reply") as sent:
         page.keyboard.press("Enter")
-        engine.go(2)
-        playwright.expect(last_reply(page)).not_to_have_text("")
-        page.get_by_role("button", name="New conversation").click()
-        playwright.expect(page.locator("#send")).to_have_text("Send")
-        engine.go(100)
-        page.fill("#message", "goodbye")
-        with page.expect_request("**/reply") as sent:
-            page.keyboard.press("Enter")
-        assert [turn["content"] for turn in sent.value.post_data_json["messages"]] == ["goodbye"]
+    assert [turn["content"] for turn in sent.value.post_data_json["messages"]] == ["goodbye"]
 
 
 def test_a_translation_model_is_sent_one_message_at_a_time(
@@ -351,15 +354,16 @@ def test_a_key_is_asked_for_where_the_server_needs_one(
         page.close()
 
 
-def test_a_browser_that_stores_nothing_can_use_the_page(browser: Any, client: httpx.Client) -> None:
-    page = browser.new_page()
-    for storage in ("sessionStorage", "localStorage"):
-        denied = "{ get() { throw new DOMException('denied', 'SecurityError'); } }"
-        page.add_init_script(f"Object.defineProperty(window, '{storage}', {denied})")
-    page.goto(str(client.base_url))
-    page.get_by_role("button", name="How are you?").click()
-    playwright.expect(last_reply(page)).to_have_text(REPLY)
-    page.close()
+def test_a_browser_that_stores_nothing_can_use_the_page(visit: Visit, client: httpx.Client) -> None:
+    with visit(client) as page:
+        for storage in ("sessionStorage", "localStorage"):
+            denied = "{ get() { throw new DOMException('denied', 'SecurityError'); } }"
+            page.add_init_script(f"Object.defineProperty(window, '{storage}', {denied})")
+        page.reload()
+        page.get_by_role("button", name="How are you?").click()
+        playwright.expect(last_reply(page)).to_have_text(REPLY)
+        can_store = "() => { try { return Boolean(localStorage); } catch { return false; } }"
+        assert page.evaluate(can_store) is False
 
 
 def test_without_a_model_that_translates_the_page_says_so(
