@@ -31,6 +31,7 @@ CANDIDATES = pa.schema(
         "place": pa.uint64(),  # hash of the group, by which parts are drawn
         "is_published": pa.bool_(),
         "key": pa.uint64(),  # hash of source and target as the model reads them
+        "pair_key": pa.uint64(),  # hash of a pair in either direction, without its tag; else 0
         "near_key": pa.uint64(),  # hash of their letters
         "talk_key": pa.uint64(),  # hash of a reply with two or more turns before it; else 0
     }
@@ -112,6 +113,8 @@ class Select:
         target = normalise_target(target, rules)
         key = _hash(f"{source}\t{target}")
         yield key
+        pair = sorted(normalise_source(text, rules) for text in (example.source[-1], target))
+        yield _hash("\t".join(pair)) if self._is_bilingual else 0
         letters = letters_of(source), letters_of(target)
         yield _hash("\t".join(letters)) if all(letters) else key
         is_talk = not self._is_bilingual and len(example.source) > 1

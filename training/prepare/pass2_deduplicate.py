@@ -3,10 +3,10 @@ in two splits. It compares 64-bit keys, in enough rounds to bound memory.
 
 Of duplicates in one split, the first is kept. A leak is kept in one split only. Published splits
 are not changed; otherwise a sentence pair stays in test rather than dev, and in dev rather than
-train. Exchanges are different: people say `hello` and `hi` in every conversation, and a model must
-learn the most frequent exchanges, so an exchange that also occurs in train is dropped from the
-drawn splits. Only if the turns before it are equal too is it the same conversation, and train drops
-it.
+train, whatever its direction and its target tag. Exchanges are different: people say `hello` and
+`hi` in every conversation, and a model must learn the most frequent exchanges, so an exchange that
+also occurs in train is dropped from the drawn splits. Only if the turns before it are equal too is
+it the same conversation, and train drops it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def deduplicate(
     verdicts = np.full(len(parts), KEPT, np.uint8)
     common: Counter[str] = Counter()
     if is_bilingual:
-        leaks = [("pairs", "key", _HELD_OUT_FIRST)]
+        leaks = [("pairs", "pair_key", _HELD_OUT_FIRST)]
     else:
         leaks = [
             ("conversations", "talk_key", _HELD_OUT_FIRST),

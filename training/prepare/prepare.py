@@ -52,8 +52,9 @@ from training.recipe import Recipe, start_of
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"
 #: Version of the folder's format.
 FORMAT = 4
-#: Version of how files are cut into pieces, whose numbers a killed run needs to resume.
-PIECES = 2
+#: Version of how files are cut into pieces, and of the candidates of each, which a killed run needs
+#: to resume.
+PIECES = 3
 #: Below this, starting processes takes longer than the work.
 SMALL_CORPUS_BYTES = 4 * 1024 * 1024
 

@@ -34,7 +34,7 @@ def verdicts_of(
             pa.array(["f:1"] * len(some), pa.string()),
             pa.array([0] * len(some), pa.uint64()),
             pa.array([each[1] for each in some], pa.bool_()),
-            *(pa.array([each[i] for each in some], pa.uint64()) for i in (2, 3, 4)),
+            *(pa.array([each[i] for each in some], pa.uint64()) for i in (2, 2, 3, 4)),
         ]
         chunks.append(folder / f"{number}.arrow")
         write_chunk(chunks[-1], CANDIDATES, [pa.record_batch(columns, schema=CANDIDATES)], {})

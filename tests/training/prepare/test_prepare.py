@@ -236,6 +236,29 @@ def test_each_direction_of_a_corpus_is_checked_by_its_own_languages(folder: Path
     assert len(corpus.train) == 2 * len(rows)
 
 
+def test_a_pair_is_learnt_in_neither_direction_if_it_is_held_out(folder: Path) -> None:
+    there = {"format": "pairs", "path": "pairs.tsv", "target_tag": "<2de>"}
+    back = {**there, "target_tag": "<2en>", "swap": True}
+    published = [{**there, "path": f"{split}.tsv", "split": split} for split in ("dev", "test")]
+    write_tsv(folder / "dev.tsv", pairs()[:6])
+    write_tsv(folder / "test.tsv", [(target, source) for source, target in pairs()[6:12]])
+    drawn = made(folder, there, back, dev_fraction=0.3, test_fraction=0.3)
+    given = made(folder, *({**each, "split": "train"} for each in (there, back)), *published)
+    for corpus in (drawn, given):
+        train, dev, test = map(colours_and_things, (corpus.train, corpus.dev, corpus.test))
+        assert all((train, dev, test))
+        assert not train & dev
+        assert not train & test
+        assert not dev & test
+    assert len(given.train) == 2 * (len(pairs()) - 12)
+    assert len(drawn.train) < 2 * len(pairs())
+
+
+def colours_and_things(shard: Shard) -> set[frozenset[str]]:
+    """Returns what the pairs of a split are about, which is the same in both directions."""
+    return {frozenset({*COLOURS, *THINGS} & {*source.split()}) for source in sources_of(shard)}
+
+
 def test_what_is_drawn_in_training_needs_no_new_data(folder: Path) -> None:
     source = {"format": "exchanges", "path": "pairs.tsv"}
     made(folder, source, task="reply")
