@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -17,7 +18,7 @@ from app.metrics import Metrics
 from app.middleware import ErrorBoundary, HeadAsGet, RequestLimits
 from app.rate_limit import Rate, RateLimiter, RedisRateLimiter
 from app.routes import health, metrics, openai, page, reply, translate
-from app.security import Authentication
+from app.security import Authentication, with_bearer_keys
 from app.settings import Settings, describe_ineffective
 from app.telemetry import AccessLog, Telemetry
 from app.translation.files import FileStore
@@ -39,7 +40,7 @@ def create_app(
         preloaded: the default model, if it is already loaded.
     """
 
-    app = FastAPI(
+    app = _Application(
         title="seq2seq",
         description="Replies by a neural network.",
         lifespan=_lifespan,
@@ -70,6 +71,15 @@ def create_app(
     app.router.routes[:0] = [route for router in routers for route in router.routes]
     app.router.routes += page.static_routes()
     return app
+
+
+class _Application(FastAPI):
+    """An application whose description says how to send a key, if it requires one."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Returns the OpenAPI description."""
+        schema = super().openapi()
+        return with_bearer_keys(schema) if self.state.settings.api_keys is not None else schema
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -54,10 +55,24 @@ class Authentication:
                 scope[_CLIENT] = name
             elif (path := route_path(scope)) in KEY_IN_FIELDS:
                 scope[_KEYS] = self._keys
-            elif path not in OPEN_PATHS and not path.startswith(OPEN_PREFIXES):
+            elif not _is_open(path):
                 await to_response(to_fault(InvalidKey()), scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def with_bearer_keys(schema: dict[str, Any]) -> dict[str, Any]:
+    """Returns an OpenAPI description that says which paths need a key, as `/docs` then asks for."""
+    scheme = {"type": "http", "scheme": "bearer"}
+    components = {**schema.get("components", {}), "securitySchemes": {"key": scheme}}
+    paths = {
+        path: {
+            method: {**operation, "security": [] if _is_open(path) else [{"key": []}]}
+            for method, operation in operations.items()
+        }
+        for path, operations in schema["paths"].items()
+    }
+    return {**schema, "components": components, "paths": paths}
 
 
 def client_of(scope: Scope) -> str:
@@ -77,6 +92,10 @@ def require_key(scope: Scope, key: object) -> None:
         scope[_CLIENT] = keys.name_of(key.encode()) if isinstance(key, str) else None
         if scope[_CLIENT] is None:
             raise InvalidKey
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
 
 
 def _keys_of(scope: Scope) -> Iterator[bytes]:

@@ -56,6 +56,20 @@ def test_every_route_needs_a_key_but_those_that_are_listed(client: httpx.Client)
     assert client.get("/nowhere").status_code == 401
 
 
+def test_the_description_says_which_paths_need_a_key(
+    client: httpx.Client, serve: Serve, table_engine: TableEngine
+) -> None:
+    described = client.get("/openapi.json").json()
+    (name,) = described["components"]["securitySchemes"]
+    assert described["components"]["securitySchemes"][name] == {"type": "http", "scheme": "bearer"}
+    assert described["paths"]["/reply"]["post"]["security"] == [{name: []}]
+    assert described["paths"]["/health"]["get"]["security"] == []
+    with serve(table_engine, Settings()) as open_client:
+        described = open_client.get("/openapi.json").json()
+    assert "securitySchemes" not in described["components"]
+    assert "security" not in described["paths"]["/reply"]["post"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [
