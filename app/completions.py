@@ -21,6 +21,8 @@ from app.schemas.openai import (
     FinishReason,
     Usage,
 )
+from app.schemas.responses import NEUTRAL_VALUES as RESPONSE_NEUTRAL_VALUES
+from app.schemas.responses import ResponseRequest
 from app.settings import Settings
 from app.stop_sequences import StopFilter, cut_at_stop
 from model.blocked_words import blocked_sequences
@@ -30,6 +32,20 @@ from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import IncrementalDetokenizer, Source
 
 MAX_STOPS = 4
+
+Body = ChatRequest | CompletionRequest | ResponseRequest
+
+#: Fields that all bodies name as `SearchOptions` do.
+_SHARED_FIELDS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "beam_size",
+    "length_penalty",
+    "repetition_penalty",
+    "fallback_reply",
+    "min_confidence",
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +93,7 @@ class CompletionBatch:
     @classmethod
     def from_body(
         cls,
-        body: ChatRequest | CompletionRequest,
+        body: Body,
         model: ServedModel,
         limits: Settings,
         top_logprobs: int | None,
@@ -87,8 +103,11 @@ class CompletionBatch:
         Raises:
             InvalidField: if this server does not support the value of a field.
         """
+        neutral = NEUTRAL_VALUES
+        if isinstance(body, ResponseRequest):
+            neutral = {**neutral, **RESPONSE_NEUTRAL_VALUES}
         for name, value in (body.model_extra or {}).items():
-            if value is not None and value not in NEUTRAL_VALUES.get(name, (value,)):
+            if value is not None and value not in neutral.get(name, (value,)):
                 raise InvalidField(name, "is not supported by these models; leave it out")
         widest = limits.max_beam_size
         if top_logprobs is not None and top_logprobs > widest:
@@ -97,7 +116,8 @@ class CompletionBatch:
                 field, f"must be at most {widest} on this server. Received: {top_logprobs}"
             )
         options = _options(body, model, limits)
-        return cls(model, limits, options, _stops(body.stop), top_logprobs)
+        stops = () if isinstance(body, ResponseRequest) else _stops(body.stop)
+        return cls(model, limits, options, stops, top_logprobs)
 
     def add(self, turns: Sequence[str], fields: Sequence[str]) -> None:
         """Adds a source, given its turns, oldest first, and the field of each.
@@ -209,15 +229,17 @@ class CompletionBatch:
         )
 
 
-def turns_of(messages: Sequence[ChatMessage]) -> tuple[list[str], list[str]]:
-    """Returns the turns of a dialogue, oldest first, and the field of each.
+def turns_of(
+    messages: Sequence[ChatMessage], name: str = "messages"
+) -> tuple[list[str], list[str]]:
+    """Returns the turns of a dialogue, oldest first, and the field of each, below that of `name`.
 
     Raises:
         InvalidField: if a role is neither user nor assistant, or a turn is not text.
     """
     turns, fields = [], []
     for index, message in enumerate(messages):
-        path = f"messages.{index}"
+        path = f"{name}.{index}"
         text = _content(message, f"{path}.content")
         if message.role in ("system", "developer") and not text.strip():
             continue
@@ -230,7 +252,7 @@ def turns_of(messages: Sequence[ChatMessage]) -> tuple[list[str], list[str]]:
         turns.append(text)
         fields.append(f"{path}.content")
     if not turns:
-        raise InvalidField("messages", "must contain at least one user message")
+        raise InvalidField(name, "must contain at least one user message")
     return turns, fields
 
 
@@ -238,29 +260,21 @@ def _content(message: ChatMessage, path: str) -> str:
     if isinstance(message.content, str) or message.content is None:
         return message.content or ""
     for index, part in enumerate(message.content):
-        if part.type != "text" or part.text is None:
+        if part.type not in ("text", "input_text", "output_text") or part.text is None:
             raise InvalidField(f"{path}.{index}", "must be text: these models read only text")
     return "\n".join(part.text or "" for part in message.content)
 
 
-def _options(
-    body: ChatRequest | CompletionRequest, model: ServedModel, limits: Settings
-) -> SearchOptions:
+def _options(body: Body, model: ServedModel, limits: Settings) -> SearchOptions:
     """Returns the options of a search. Errors name the fields of this API."""
     fields = {"n_best": "n"}
-    overrides: dict[str, Any] = {
-        "n_best": body.n,
-        "max_tokens": body.max_tokens,
-        "temperature": body.temperature,
-        "top_p": body.top_p,
-        "top_k": body.top_k,
-        "seed": None if body.seed is None else body.seed % 2**63,
-        "beam_size": body.beam_size,
-        "length_penalty": body.length_penalty,
-        "repetition_penalty": body.repetition_penalty,
-        "fallback_reply": body.fallback_reply,
-        "min_confidence": body.min_confidence,
-    }
+    overrides: dict[str, Any] = {name: getattr(body, name) for name in _SHARED_FIELDS}
+    if isinstance(body, ResponseRequest):
+        overrides["max_tokens"] = body.max_output_tokens
+        fields["max_tokens"] = "max_output_tokens"
+    else:
+        seed = None if body.seed is None else body.seed % 2**63
+        overrides |= {"n_best": body.n, "max_tokens": body.max_tokens, "seed": seed}
     if isinstance(body, ChatRequest) and body.max_completion_tokens is not None:
         if body.max_tokens not in (None, body.max_completion_tokens):
             raise InvalidField("max_completion_tokens", "differs from max_tokens; send one of them")

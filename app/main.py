@@ -17,7 +17,7 @@ from app.http_errors import install_error_handlers
 from app.metrics import Metrics
 from app.middleware import ErrorBoundary, HeadAsGet, RequestLimits
 from app.rate_limit import Rate, RateLimiter, RedisRateLimiter
-from app.routes import health, metrics, openai, page, reply, translate
+from app.routes import health, metrics, openai, page, reply, responses, translate
 from app.security import Authentication, with_bearer_keys
 from app.settings import Settings, describe_ineffective
 from app.telemetry import AccessLog, Telemetry
@@ -62,6 +62,7 @@ def create_app(
         reply.router,
         openai.router,
         openai.models_router,
+        responses.router,
         translate.text_router,
         translate.router,
         health.router,

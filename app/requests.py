@@ -33,9 +33,8 @@ def source_of(
             a translation would be truncated.
     """
     if len(turns) > limits.max_messages:
-        raise InvalidField(
-            "messages", f"must be at most {limits.max_messages}. Received: {len(turns)}"
-        )
+        name = fields[0].partition(".")[0]  # of the list of all turns
+        raise InvalidField(name, f"must be at most {limits.max_messages}. Received: {len(turns)}")
     for turn, field in zip(turns, fields, strict=True):
         if len(turn) > limits.max_message_characters:
             longest = limits.max_message_characters

@@ -112,14 +112,16 @@ async def _respond(
     await charge(request, batch.searches, 1 + scored)
     if not body.stream:
         choices, usage = await cancel_on_disconnect(request.receive, batch.choices())
-        _record(request, batch, usage)
+        record_batch(request, batch, usage)
         whole = response_format.whole(choices, usage)
         content = whole.model_dump_json()  # with nulls, as OpenAI sends them
         return Response(content, media_type="application/json")
     includes_usage = bool(body.stream_options and body.stream_options.include_usage)
 
     async def stream(send_event: SendEvent) -> None:
-        _record(request, batch, await _stream(batch, response_format, includes_usage, send_event))
+        record_batch(
+            request, batch, await _stream(batch, response_format, includes_usage, send_event)
+        )
 
     return EventStream(stream, lambda fault: _event(openai_error(fault)))
 
@@ -158,7 +160,8 @@ async def _stream(
     return usage
 
 
-def _record(request: Request, batch: CompletionBatch, usage: Usage) -> None:
+def record_batch(request: Request, batch: CompletionBatch, usage: Usage) -> None:
+    """Records what a request used, for logs and metrics."""
     record_usage(
         request.scope,
         RequestUsage(

@@ -31,54 +31,52 @@ NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
 }
 
 
-def _kind_of(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """Returns the tag of a field that is a text or a list."""
     return "<text>" if isinstance(value, str) else "<list>"
 
 
 Texts = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[list[str], Tag("<list>")], Discriminator(_kind_of)
+    Annotated[str, Tag("<text>")] | Annotated[list[str], Tag("<list>")], Discriminator(kind_of)
 ]
 
 
-class _Lenient(BaseModel):
+class Lenient(BaseModel):
     """Keeps unknown fields: clients also send fields of other services."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True, allow_inf_nan=False)
 
 
-class ContentPart(_Lenient):
+class ContentPart(Lenient):
     """A part of a message."""
 
-    type: str = Field(description="text; other types are refused")
+    type: str = Field(description="text, input_text or output_text; other types are refused")
     text: str | None = None
 
 
-class ChatMessage(_Lenient):
+class ChatMessage(Lenient):
     """A turn of a dialogue."""
 
     role: str = Field(description="user or assistant; others are refused")
     content: (
         Annotated[
             Annotated[str, Tag("<text>")] | Annotated[list[ContentPart], Tag("<list>")],
-            Discriminator(_kind_of),
+            Discriminator(kind_of),
         ]
         | None
     ) = None
 
 
-class StreamOptions(_Lenient):
+class StreamOptions(Lenient):
     """Options of a stream."""
 
     include_usage: bool | None = Field(None, description="send the usage in a final chunk")
 
 
-class _Sampling(_Lenient):
-    """Fields shared by both kinds of completion."""
+class SearchFields(Lenient):
+    """Fields shared by all requests."""
 
     model: str = Field(description="name of the model")
-    max_tokens: int | None = Field(
-        None, ge=1, description="maximum length of a reply, in tokens; longer ones are cut"
-    )
     temperature: float | None = Field(
         None,
         ge=0.0,
@@ -88,11 +86,7 @@ class _Sampling(_Lenient):
     top_p: float | None = Field(
         None, gt=0.0, le=1.0, description="below 1, samples from the likeliest tokens only"
     )
-    n: int | None = Field(None, ge=1, description="number of choices to return")
-    stop: Texts | None = Field(None, description="up to 4 texts that end the reply")
-    seed: int | None = Field(None, description="the same seed gives the same samples")
     stream: bool | None = Field(None, description="stream the reply while it is generated")
-    stream_options: StreamOptions | None = None
     top_k: int | None = Field(None, ge=0, le=MAX_TOP_K, description="as in POST /reply")
     beam_size: int | None = Field(None, ge=1, description="as in POST /reply")
     length_penalty: float | None = Field(None, ge=0.0, le=5.0, description="as in POST /reply")
@@ -101,7 +95,19 @@ class _Sampling(_Lenient):
     min_confidence: float | None = Field(None, ge=0.0, le=1.0, description="as in POST /reply")
 
 
-class ChatRequest(_Sampling):
+class _CompletionFields(SearchFields):
+    """Fields shared by both kinds of completion."""
+
+    max_tokens: int | None = Field(
+        None, ge=1, description="maximum length of a reply, in tokens; longer ones are cut"
+    )
+    n: int | None = Field(None, ge=1, description="number of choices to return")
+    stop: Texts | None = Field(None, description="up to 4 texts that end the reply")
+    seed: int | None = Field(None, description="the same seed gives the same samples")
+    stream_options: StreamOptions | None = None
+
+
+class ChatRequest(_CompletionFields):
     """A dialogue whose last turn is answered."""
 
     messages: list[ChatMessage] = Field(
@@ -114,7 +120,7 @@ class ChatRequest(_Sampling):
     )
 
 
-class CompletionRequest(_Sampling):
+class CompletionRequest(_CompletionFields):
     """One or more texts, each answered on its own."""
 
     prompt: Texts = Field(description="a text, or a list of independent texts")
@@ -167,7 +173,7 @@ def _is_none(value: Any) -> bool:
     return value is None
 
 
-class _Checked(BaseModel):
+class Checked(BaseModel):
     """Confidence of the model, as in the answers of POST /reply."""
 
     confidence: float | None = Field(
@@ -178,7 +184,7 @@ class _Checked(BaseModel):
     )
 
 
-class ChatChoice(_Checked):
+class ChatChoice(Checked):
     """One possible reply."""
 
     index: int
@@ -205,7 +211,7 @@ class ChatDelta(TypedDict, total=False):
     content: str
 
 
-class ChunkChoice(_Checked):
+class ChunkChoice(Checked):
     """A chunk of one possible reply."""
 
     index: int
@@ -234,7 +240,7 @@ class TextLogprobs(BaseModel):
     text_offset: list[int]
 
 
-class TextChoice(_Checked):
+class TextChoice(Checked):
     """One possible completion, or a chunk of it."""
 
     text: str

@@ -1,0 +1,113 @@
+"""Bodies of OpenAI's Responses API, limited to what these models support."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Discriminator, Field, Tag
+
+from app.schemas.openai import ChatMessage, Checked, SearchFields, kind_of
+
+#: Fields of this API alone that the models do not support, and the values that have no effect.
+NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
+    "background": (False,),
+    "conversation": (),
+    "include": ([],),
+    "instructions": ("",),
+    "previous_response_id": (),
+    "prompt": (),
+    "reasoning": ({},),
+    "text": ({}, {"format": {"type": "text"}}),
+    "top_logprobs": (0,),
+}
+
+
+class ResponseRequest(SearchFields):
+    """A message, or a dialogue whose last turn is answered."""
+
+    input: Annotated[
+        Annotated[str, Tag("<text>")] | Annotated[list[ChatMessage], Tag("<list>")],
+        Discriminator(kind_of),
+    ] = Field(description="a message; or messages, of which the last is answered, oldest first")
+    max_output_tokens: int | None = Field(
+        None, ge=1, description="maximum length of the reply, in tokens; a longer one is cut"
+    )
+
+
+Status = Literal["in_progress", "completed", "incomplete"]
+
+
+class OutputText(BaseModel):
+    """The text of a reply."""
+
+    type: Literal["output_text"] = "output_text"
+    text: str
+    annotations: list[Any] = []
+    logprobs: list[Any] = []
+
+
+class OutputMessage(Checked):
+    """A reply."""
+
+    id: str
+    type: Literal["message"] = "message"
+    status: Status
+    role: Literal["assistant"] = "assistant"
+    content: list[OutputText]
+
+
+class CachedTokens(BaseModel):
+    """Tokens that a cache holds, which there are none of."""
+
+    cached_tokens: Literal[0] = 0
+    cache_write_tokens: Literal[0] = 0
+
+
+class ReasoningTokens(BaseModel):
+    """Tokens of a reasoning, which there is none of."""
+
+    reasoning_tokens: Literal[0] = 0
+
+
+class ResponseUsage(BaseModel):
+    """Token counts of the request and its answer."""
+
+    input_tokens: int
+    input_tokens_details: CachedTokens = CachedTokens()
+    input_tokens_dropped: int = Field(description="oldest tokens that the model did not read")
+    turns_dropped: int = Field(description="oldest messages that the model did not read")
+    output_tokens: int
+    output_tokens_details: ReasoningTokens = ReasoningTokens()
+    total_tokens: int
+
+
+class IncompleteDetails(BaseModel):
+    """Why a reply is not complete."""
+
+    reason: Literal["max_output_tokens"] = "max_output_tokens"
+
+
+class ModelResponse(BaseModel):
+    """The answer to a request, at its end or while it is generated."""
+
+    id: str
+    object: Literal["response"] = "response"
+    created_at: int = Field(description="seconds since 1970")
+    status: Status
+    error: None = None
+    incomplete_details: IncompleteDetails | None = None
+    instructions: None = None
+    max_output_tokens: int | None
+    metadata: dict[str, str] = {}
+    model: str
+    output: list[OutputMessage]
+    parallel_tool_calls: bool = True
+    previous_response_id: None = None
+    store: Literal[False] = False
+    temperature: float | None
+    text: dict[str, Any] = {"format": {"type": "text"}}
+    tool_choice: Literal["auto"] = "auto"
+    tools: list[Any] = []
+    top_p: float | None
+    truncation: Literal["auto"] = "auto"
+    usage: ResponseUsage | None = None
