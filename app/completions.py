@@ -107,6 +107,8 @@ class CompletionBatch:
         if isinstance(body, ResponseRequest):
             neutral = {**neutral, **RESPONSE_NEUTRAL_VALUES}
         for name, value in (body.model_extra or {}).items():
+            if name == "instructions" and limits.ignore_system_messages:
+                continue
             if value is not None and value not in neutral.get(name, (value,)):
                 raise InvalidField(name, "is not supported by these models; leave it out")
         widest = limits.max_beam_size
@@ -131,6 +133,34 @@ class CompletionBatch:
         self.searches.append(SearchRequest(None, source.ids, self.options, blocked=blocked))
         self.sources.append(source)
         self.dialogues.append(turns)
+
+    def add_dialogue(self, messages: Sequence[ChatMessage], name: str) -> None:
+        """Adds the dialogue in the field `name`, oldest message first.
+
+        Raises:
+            InvalidField: if a role is neither user nor assistant, a turn is not text, or the model
+                cannot read it.
+        """
+        turns, fields = [], []
+        for index, message in enumerate(messages):
+            path = f"{name}.{index}"
+            text = _content(message, f"{path}.content")
+            if message.role in ("system", "developer") and (
+                self.limits.ignore_system_messages or not text.strip()
+            ):
+                continue
+            if message.role not in ("user", "assistant"):
+                raise InvalidField(
+                    f"{path}.role", "must be user or assistant: these models take no instructions"
+                )
+            if message.model_extra and message.model_extra.get("tool_calls"):
+                reason = "is not supported: these models call no tools"
+                raise InvalidField(f"{path}.tool_calls", reason)
+            turns.append(text)
+            fields.append(f"{path}.content")
+        if not turns:
+            raise InvalidField(name, "must contain at least one user message")
+        self.add(turns, fields)
 
     async def choices(self) -> tuple[list[Choice], Usage]:
         """Returns the choices of all sources, in order, and their token counts.
@@ -227,33 +257,6 @@ class CompletionBatch:
             top=self.top_logprobs,
             timeout_seconds=self.limits.request_timeout_seconds,
         )
-
-
-def turns_of(
-    messages: Sequence[ChatMessage], name: str = "messages"
-) -> tuple[list[str], list[str]]:
-    """Returns the turns of a dialogue, oldest first, and the field of each, below that of `name`.
-
-    Raises:
-        InvalidField: if a role is neither user nor assistant, or a turn is not text.
-    """
-    turns, fields = [], []
-    for index, message in enumerate(messages):
-        path = f"{name}.{index}"
-        text = _content(message, f"{path}.content")
-        if message.role in ("system", "developer") and not text.strip():
-            continue
-        if message.role not in ("user", "assistant"):
-            raise InvalidField(
-                f"{path}.role", "must be user or assistant: these models take no instructions"
-            )
-        if message.model_extra and message.model_extra.get("tool_calls"):
-            raise InvalidField(f"{path}.tool_calls", "is not supported: these models call no tools")
-        turns.append(text)
-        fields.append(f"{path}.content")
-    if not turns:
-        raise InvalidField(name, "must contain at least one user message")
-    return turns, fields
 
 
 def _content(message: ChatMessage, path: str) -> str:

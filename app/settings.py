@@ -134,6 +134,11 @@ class Settings(BaseSettings):
     max_messages: int = Field(
         64, ge=1, le=10_000, description="maximum number of messages in a dialogue"
     )
+    ignore_system_messages: bool = Field(
+        False,
+        description="ignore the instructions that OpenAI clients send, which models cannot follow; "
+        "otherwise they are errors",
+    )
     max_batch: int = Field(
         64,
         ge=1,

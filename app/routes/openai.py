@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.completions import Choice, CompletionBatch, turns_of
+from app.completions import Choice, CompletionBatch
 from app.decoding.token_logprobs import TokenLogprob
 from app.dependencies import cancel_on_disconnect, charge, models_of, settings_of
 from app.errors import InvalidField, UnknownModel
@@ -82,7 +82,7 @@ async def chat_completions(request: Request, body: ChatRequest) -> Response:
     top = body.top_logprobs or 0 if body.logprobs else None
     model = await models_of(request).get(body.model)
     batch = CompletionBatch.from_body(body, model, settings_of(request), top)
-    batch.add(*turns_of(body.messages))
+    batch.add_dialogue(body.messages, "messages")
     return await _respond(request, body, batch, _ChatFormat(model.config.name, model.tokenizer))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.completions import Choice, CompletionBatch, turns_of
+from app.completions import Choice, CompletionBatch
 from app.dependencies import cancel_on_disconnect, charge, models_of, settings_of
 from app.http_errors import Fault, openai_error
 from app.routes.openai import RESPONSES, record_batch
@@ -39,7 +39,7 @@ async def create_response(request: Request, body: ResponseRequest) -> Response:
     if isinstance(body.input, str):
         batch.add([body.input], ["input"])
     else:
-        batch.add(*turns_of(body.input, "input"))
+        batch.add_dialogue(body.input, "input")
     await charge(request, batch.searches)
     answer = _Answer(body, model.config.name)
     if not body.stream:

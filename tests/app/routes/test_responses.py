@@ -10,8 +10,9 @@ import openai
 import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 
+from app.settings import Settings
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
-from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, chain, loop
+from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, TableEngine, chain, loop
 from tests.app.routes.test_openai import client_of
 
 
@@ -132,6 +133,22 @@ def test_what_cannot_be_done_is_refused(
     with pytest.raises(openai.BadRequestError) as caught:
         ai.responses.create(**{"model": "tiny", "input": "hello", **wishes})
     assert (caught.value.param, caught.value.code) == (param, "invalid_input")
+
+
+def test_instructions_may_be_ignored(serve: Serve, table_engine: TableEngine) -> None:
+    instructed: list[Any] = [
+        {"role": role, "content": f"{role} says hello"} for role in ("system", "developer", "user")
+    ]
+    settings = Settings(ignore_system_messages=True)
+    with serve(table_engine, settings) as client, client_of(client) as ai:
+        alone = ai.responses.create(model="tiny", input="user says hello")
+        done = ai.responses.create(model="tiny", input=instructed, instructions="be kind")
+        chat = ai.chat.completions.create(model="tiny", messages=instructed)
+        with pytest.raises(openai.BadRequestError, match="at least one user message"):
+            ai.chat.completions.create(model="tiny", messages=instructed[:1])
+    assert done.usage == alone.usage
+    assert chat.usage is not None and alone.usage is not None
+    assert chat.usage.prompt_tokens == alone.usage.input_tokens
 
 
 def test_an_unknown_model_is_not_found(ai: openai.OpenAI) -> None:
