@@ -1,5 +1,5 @@
 """`python -m training new|train PATH...`, `prepare|fit|evaluate|export RECIPE`, `mine FILE...`,
-`align FILE FILE`, `distill RECIPE MODEL...`, `backtranslate MODEL FILE`."""
+`align FILE FILE`, `distill RECIPE MODEL...`, `backtranslate MODEL FILE|RECIPE`."""
 
 from __future__ import annotations
 
@@ -167,10 +167,12 @@ def _distill(chosen: argparse.Namespace) -> str:
 
 def _backtranslate(chosen: argparse.Namespace) -> str:
     with quiet_framework():
-        from training.synthesis import backtranslate
-    return backtranslate(
-        chosen.model, chosen.texts, chosen.output, sample=chosen.sample, tag=chosen.tag
-    )
+        from training.synthesis import backtranslate, check_output
+    texts = chosen.texts
+    if texts.suffix == ".toml":
+        check_output(chosen.output, texts)
+        texts = read_complete_recipe(texts)
+    return backtranslate(chosen.model, texts, chosen.output, sample=chosen.sample, tag=chosen.tag)
 
 
 RUN: dict[str, Callable[[argparse.Namespace], str]] = {

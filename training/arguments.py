@@ -238,7 +238,13 @@ def _add_synthesis(commands: Commands) -> None:
     description = "write sources for texts with a model of the opposite direction"
     command = commands.add_parser("backtranslate", help=description, description=description)
     command.add_argument("model", type=Path, help="model folder")
-    command.add_argument("texts", type=Path, help="texts in the target language, one per line")
+    command.add_argument(
+        "texts",
+        type=Path,
+        metavar="FILE|RECIPE",
+        help="texts in the target language, one per line; or a prepared recipe (.toml), for its "
+        "training targets",
+    )
     command.add_argument(
         "--sample", action="store_true", help="sample the sources, for more variety"
     )

@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
@@ -23,11 +23,12 @@ from model.folder import write_durably
 from model.generator import Generator
 from model.text.normalise import normalise
 from model.tokenizer import Tokenizer
+from training.cleaning.cleaner import letters_of
 from training.errors import CorpusError
 from training.files.archives import is_file, stat_of
 from training.files.paths import read_lines, writing
 from training.metrics import bleu_tokenizer
-from training.prepare.prepare import open_prepared
+from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard
 from training.recipe import Recipe
 
@@ -108,13 +109,14 @@ def distill(
 
 
 def backtranslate(
-    model: Path, texts: Path, output: Path, *, sample: bool = False, tag: str = ""
+    model: Path, texts: Path | Recipe, output: Path, *, sample: bool = False, tag: str = ""
 ) -> str:
     """Writes sources for texts in the target language (Sennrich et al. 2016, arXiv:1511.06709).
 
     Args:
         model: a model folder of the opposite direction.
-        texts: file with one text per line.
+        texts: file with one text per line; or a recipe, whose training targets are translated: all
+            that neither a dev nor a test example has, without those of sources that have `tag`.
         output: receives a line per text: the model's translation, a tab, the text.
         sample: whether to sample the translation; with much text, more varied sources are better
             (Edunov et al. 2018, arXiv:1808.09381).
@@ -125,25 +127,31 @@ def backtranslate(
         UTF-8 text.
 
     Raises:
-        CorpusError: if a file cannot be read or written, or the output is the texts.
+        CorpusError: if a file cannot be read or written, the output is the texts, or the recipe has
+            not been prepared.
         FolderError: if the model is broken.
         ConfigError: if it has no such tag.
     """
-    check_output(output, texts)
+    check_output(output, None if isinstance(texts, Recipe) else texts)
     generator = Generator.load(model)
     _check_tags([tag] if tag else [], generator.tokenizer, model)
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
     options = generator.config.search.greedy().model_copy(update={**drawn, "n_best": 1})
     damaged: list[int] = []
+    if isinstance(texts, Recipe):
+        corpus = open_prepared(texts)
+        stamp, found = corpus.fingerprint, _training_targets(corpus, tag)
+    else:
+        stamp, found = _stamp_of(texts), _texts(texts, damaged)
 
     def write(rows: Sequence[Row]) -> Iterator[str]:
         found = generator.generate([turns for turns, _ in rows], options)
         for (_, text), candidates in zip(rows, found, strict=True):
             yield _line((candidates[0].text, text))
 
-    config = generator.config.model_dump_json()
-    made_from = [config, options.model_dump_json(), _stamp_of(texts), tag]
-    written = _write(output, _tagged_texts(texts, tag, damaged), write, made_from)
+    made_from = [generator.config.model_dump_json(), options.model_dump_json(), stamp, tag]
+    tagged = (((f"{tag} {text}".strip(),), text) for text in found)
+    written = _write(output, tagged, write, made_from)
     summary = f"{output}: {written:,} pairs"
     if damaged:
         first = f"{texts}:{damaged[0]}: holds bytes that are not UTF-8 text"
@@ -151,15 +159,27 @@ def backtranslate(
     return summary
 
 
-def _tagged_texts(texts: Path, tag: str, damaged: list[int]) -> Iterator[Row]:
-    """Yields each text after `tag`, and alone; the numbers of lines that are not text go to
-    `damaged`, since a student's corpus would leave them out."""
-    for number, line in read_lines(texts):
+def _texts(path: Path, damaged: list[int]) -> Iterator[str]:
+    """Yields each text of a file; the numbers of lines that are not text go to `damaged`, since a
+    student's corpus would leave them out."""
+    for number, line in read_lines(path):
         text = normalise(line)
         if "\ufffd" in line:
             damaged.append(number)
         elif text:
-            yield (f"{tag} {text}".strip(),), text
+            yield text
+
+
+def _training_targets(corpus: PreparedCorpus, tag: str) -> Iterator[str]:
+    """Yields each target of the training split once, except those of sources with `tag`, and those
+    that dev or test has: with a new source they would be examples for what is held out."""
+    held_out = chain(_rows(corpus.dev), _rows(corpus.test))
+    seen = {letters_of(target) or target for _, target in held_out}
+    for turns, target in _rows(corpus.train):
+        letters = letters_of(target) or target
+        if letters not in seen and not (tag and turns[-1].startswith(tag)):
+            seen.add(letters)
+            yield target
 
 
 def _check_tags(tags: Iterable[str], tokenizer: Tokenizer, owner: Path | str) -> None:
@@ -217,13 +237,18 @@ def _kept(beams: Sequence[Sequence[str]], reference: str, keep: Keep, metric: BL
 def _distinct(train: Shard) -> Iterator[Row]:
     """Yields each source once, with its first target."""
     seen: set[int] = set()
-    for batch in train.batches():
+    for turns, target in _rows(train):
+        key = hash(tuple(turns))
+        if key not in seen:
+            seen.add(key)
+            yield turns, target
+
+
+def _rows(part: Shard) -> Iterator[Row]:
+    """Yields turns and target of each example."""
+    for batch in part.batches():
         columns = (batch[name].to_pylist() for name in ("source_turns", "target_text"))
-        for turns, target in zip(*columns, strict=True):
-            key = hash(tuple(turns))
-            if key not in seen:
-                seen.add(key)
-                yield turns, target
+        yield from zip(*columns, strict=True)
 
 
 def _write(

@@ -89,6 +89,28 @@ def test_texts_get_sources(fitted: Path) -> None:
         assert [each.target for each in found] == ["one two", "three four"]
 
 
+def test_targets_that_are_held_out_get_no_sources(
+    fitted: Path, make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("un", "one"), ("deux", "two"), ("trois", "three"), ("drei", "Three!"), ("a", "b")]
+    (tmp_path / "train.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in rows))
+    (tmp_path / "dev.tsv").write_text("uno\tOne.\n")
+    (tmp_path / "test.tsv").write_text("due\ttwo\n")
+    sources: list[dict[str, Any]] = [
+        {"format": "pairs", "path": str(tmp_path / f"{split}.tsv"), "split": split}
+        for split in ("train", "dev", "test")
+    ]
+    sources.append({**sources[0], "target_tag": "<2fr>", "swap": True})
+    recipe = make_recipe(fitted)
+    corpus = recipe.corpus.model_dump(exclude_unset=True) | {"sources": sources, "rules": []}
+    values = recipe.model_dump(exclude_unset=True) | {"corpus": corpus, "output": str(tmp_path)}
+    prepare(Recipe.parse(values, where="test"), tmp_path / "both.toml")
+    monkeypatch.setattr(Tokenizer, "tags", ("<2fr>",))
+    output = tmp_path / "pairs.tsv"
+    backtranslate(fitted / "model", Recipe.parse(values, where="test"), output, tag="<2fr>")
+    assert [line.split("\t")[1] for line in output.read_text().splitlines()] == ["three", "b"]
+
+
 def test_lines_that_are_not_text_are_left_out(fitted: Path) -> None:
     texts, output = fitted / "texts.txt", fitted / "pairs.tsv"
     texts.write_bytes("one two\nthree fünf\n".encode("cp1252"))
