@@ -25,7 +25,7 @@ from model.chat import Conversation, chat
 from model.config import SearchOptions
 from model.engine import EngineName
 from model.errors import ConfigError, InputError, Seq2SeqError
-from model.flags import OneLineParser, add_flags, given
+from model.flags import OneLineParser, add_flags, count, given
 from model.generator import Generator
 from model.search.options import OptionError, RequestOptions, choose_options, implied_decoding
 from model.search.requests import SearchRequest
@@ -216,13 +216,6 @@ def _template(generator: Generator, chosen: argparse.Namespace) -> SearchRequest
     )
 
 
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more. Received: {text}")
-    return count
-
-
 def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
     parser = OneLineParser(
         prog=program,
@@ -247,7 +240,7 @@ def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
         if name != "chat":
             command.add_argument(
                 "--batch-size",
-                type=_count,
+                type=count,
                 default=64,
                 metavar="N",
                 help="number of sources in search at a time",

@@ -19,6 +19,13 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (`{self.prog} --help` lists all options)\n")
 
 
+def count(text: str) -> int:
+    """Parses a number of things, at least one."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more. Received: {text}")
+    return int(text)
+
+
 def add_flags(parser: argparse.ArgumentParser, *documents: type[Document]) -> None:
     """Adds a flag for each field of `documents`. A field with several values gets a flag that may
     be repeated; a boolean field gets `--name` and `--no-name`."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from model.config import Task
 from model.engine import EngineName
+from model.flags import count
 from training.cleaning.languages import can_identify
 from training.formats import MIN_SCORE
 from training.subtitles.mine import MiningOptions
@@ -60,9 +63,7 @@ def _add_recipe_commands(commands: Commands) -> None:
 
 
 def _add_prepare_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--workers", type=_count, help="number of processes; default: one per core"
-    )
+    command.add_argument("--workers", type=count, help="number of processes; default: one per core")
     command.add_argument(
         "--executor",
         choices=("processes", "ray"),
@@ -80,7 +81,7 @@ def _add_prepare_options(command: argparse.ArgumentParser) -> None:
 def _add_fit_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--devices",
-        type=_count,
+        type=count,
         default=1,
         help="number of devices per process; more than %(default)s need JAX",
     )
@@ -179,7 +180,7 @@ def _add_mine(commands: Commands) -> None:
     )
     command.add_argument(
         "--context-turns",
-        type=_count,
+        type=count,
         default=MiningOptions.context_turns,
         help="maximum number of turns of a context; default: %(default)s",
     )
@@ -257,13 +258,6 @@ def _add_synthesis(commands: Commands) -> None:
         )
 
 
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more. Received: {text}")
-    return count
-
-
 def _language(text: str) -> str:
     if not can_identify(text):
         raise argparse.ArgumentTypeError(f"must be a known language code. Received: {text}")
@@ -271,14 +265,16 @@ def _language(text: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more. Received: {text}")
-    return seconds
+    return _number(text, sys.float_info.max, "seconds, 0 or more")
 
 
 def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"must be 0 to 1. Received: {text}")
-    return share
+    return _number(text, 1.0, "0 to 1")
+
+
+def _number(text: str, most: float, allowed: str) -> float:
+    """Parses a number from 0 to `most`; `allowed` describes it."""
+    with suppress(ValueError):
+        if 0 <= float(text) <= most:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be {allowed}. Received: {text}")

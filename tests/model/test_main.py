@@ -137,7 +137,8 @@ def test_what_cannot_be_done_is_said(
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        (["--batch-size", "0"], "argument --batch-size: must be 1 or more. Received: 0"),
+        (["--batch-size", "0"], "argument --batch-size: must be a whole number, 1 or more"),
+        (["--batch-size", "many"], "--batch-size: must be a whole number, 1 or more. Received: m"),
         (["--beam-size", "0"], "argument --beam-size: Input should be greater than or equal to 1"),
         (["--top-p", "much"], "argument --top-p: Input should be a valid number"),
         (["--decoding", "best"], "Input should be 'greedy', 'beam' or 'sample'"),

@@ -193,6 +193,23 @@ def test_a_wrong_command_shows_the_usage(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "a.toml", "--devices", "two"], "--devices: must be a whole number, 1 or more"),
+        (["mine", "films", "--scene-pause", "1s"], "--scene-pause: must be seconds, 0 or more"),
+        (["mine", "films", "--scene-pause", "inf"], "--scene-pause: must be seconds, 0 or more"),
+        (["align", "a", "b", "--min-score", "high"], "--min-score: must be 0 to 1. Received: high"),
+    ],
+)
+def test_an_option_that_is_no_number_says_what_is_allowed(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("step", "default"), [("mine", "one turn; default: 0.25"), ("align", "0 to 1; default: 0.4")]
 )
 def test_help_shows_defaults(step: str, default: str, capsys: pytest.CaptureFixture[str]) -> None:
