@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ RECIPE_COMMANDS = ("prepare", "fit", "export", "evaluate")
 def main(arguments: list[str] | None = None, program: str = "python -m training") -> int:
     """Runs one command. Returns the exit code."""
     chosen = build_parser(program, __doc__).parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         summary = RUN[chosen.command](chosen)
         with writing(Path("standard output")):

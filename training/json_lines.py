@@ -59,9 +59,12 @@ def _listed(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _input() -> TextIO:
-    """Returns standard input."""
+    """Returns standard input, as a list of files: names need not be UTF-8."""
     if sys.stdin is None:
         raise CorpusError("standard input is closed, but - reads from it.")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        with suppress(io.UnsupportedOperation):  # it has been read before
+            sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape")
     return sys.stdin
 
 

@@ -21,7 +21,7 @@ from training.fit.log import describe_seconds
 from training.fit.loop import fit
 from training.new.estimate import choose_precision
 from training.new.proposal import propose
-from training.new.survey import Survey, survey
+from training.new.survey import Survey, check_name, survey
 from training.new.write import describe, name_of, recipe_text
 from training.prepare.advice import expectation_of, notes_of
 from training.prepare.prepare import prepare
@@ -57,6 +57,7 @@ def write_recipe(
     Raises:
         CorpusError: if the files contain no examples, or the recipe exists or cannot be written.
     """
+    check_name(output)
     if recipe_path.exists():
         advice = "Choose a file" if recipe_path.is_dir() else "Delete it, or choose another file"
         raise CorpusError(f"{recipe_path}: already exists. {advice}.")
@@ -139,10 +140,13 @@ def _recipe_of_run(
     the run was begun in another working directory, or has been moved.
 
     Raises:
-        CorpusError: if it is for other files, another task or other languages.
+        CorpusError: if it is for other files, another task or other languages, or a recipe cannot
+            name its files.
     """
     recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE
     absolute = _absolute(paths)
+    for path in (*absolute, str(run)):
+        check_name(path)
     if not recipe_path.exists():
         with writing(paths_file):
             run.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import subprocess
 import sys
 from itertools import product
@@ -180,6 +181,17 @@ def test_precision_is_an_option_of_export_alone(
             main([step, str(recipe), "--precision", "int8"])
     assert main(["export", str(recipe), "--precision", "int8"]) == 1
     assert "run/model: no such model folder" in capsys.readouterr().err
+
+
+def test_the_name_of_a_file_is_printed_even_if_it_is_not_utf8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pairs.tsv").write_text("How are you?\tFine.\nWho is it?\tMe.\n")
+    (tmp_path / "caf\udce9.xz").write_bytes(b"no xz")
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="utf-8"))
+    assert main(["new", str(tmp_path), "-o", str(tmp_path / "a.toml")]) == 0
+    assert b"caf\\udce9.xz: cannot be read" in printed.getvalue()
 
 
 @pytest.mark.parametrize("arguments", [[], ["cook", "a.toml"], ["prepare"]])

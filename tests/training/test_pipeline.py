@@ -10,6 +10,7 @@ import pytest
 from model.generator import Generator
 from training import pipeline
 from training.__main__ import main
+from training.errors import CorpusError
 from training.recipe import read_recipe
 
 #: For what hangs; a machine that is busy takes minutes.
@@ -104,6 +105,18 @@ def test_train_needs_a_folder_of_its_own(
 ) -> None:
     assert main(["train", str(answers), "-o", output]) == 1
     assert "not a folder of its own" in capsys.readouterr().err
+
+
+def test_names_that_no_recipe_can_hold_are_refused(answers: Path) -> None:
+    files, other = str(answers), answers.parent / "caf\udce9"
+    options = {"task": None, "languages": (), "say": print}
+    with pytest.raises(CorpusError, match="its name is not UTF-8"):
+        pipeline.train([str(other)], answers.parent / "model", **options)  # type: ignore[arg-type]
+    with pytest.raises(CorpusError, match="its name is not UTF-8"):
+        pipeline.train([files], other, **options)  # type: ignore[arg-type]
+    with pytest.raises(CorpusError, match="its name is not UTF-8"):
+        pipeline.write_recipe([files], other, output=other.name, **options)  # type: ignore[arg-type]
+    assert list(answers.parent.iterdir()) == [answers]
 
 
 def test_train_that_is_killed_before_its_recipe_remembers_its_files(

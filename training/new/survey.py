@@ -247,6 +247,8 @@ def _first(members: dict[Path, Detected]) -> Detected:
 
 
 def _bitext(sides: Sequence[str]) -> SourceConfig:
+    for side in sides:
+        check_name(side)
     return SourceConfig(format="bitext", path=sides[0], target_path=sides[1])
 
 
@@ -257,9 +259,14 @@ def _is_side(file: Path) -> bool:
     return bool(language_of(file) and detected and detected.format == "lines")
 
 
-def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig:
+def check_name(path: str) -> None:
+    """Raises a CorpusError if a recipe cannot name a path."""
     if any("\ud800" <= character <= "\udfff" for character in path):  # Python's for such bytes
         raise CorpusError(f"{path}: its name is not UTF-8, which recipes require. Rename it.")
+
+
+def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig:
+    check_name(path)
     pair = detected.languages or (languages if len(languages) == 2 else ())
     takes = (*FORMATS[detected.format].needs, *FORMATS[detected.format].takes)
     values: dict[str, Any] = {"format": detected.format, "path": path}

@@ -91,6 +91,16 @@ def test_a_list_of_paths_is_read_and_faults_are_named(
     assert len(lines(Path("exchanges.jsonl").read_text())) == 3
 
 
+def test_a_list_may_begin_with_a_mark_and_hold_names_that_are_not_utf8(
+    films: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("films/one.srt").rename("films/caf\udce9.srt")
+    listed = io.BytesIO(b"\xef\xbb\xbffilms/caf\xe9.srt\r\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(listed, encoding="utf-8"))
+    assert main(["mine", "-", "-", "-o", "exchanges.jsonl"]) == 0
+    assert capsys.readouterr().err == "3 exchanges of 1 files; 0 could not be read\n"
+
+
 def test_closed_streams_are_told(
     films: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
