@@ -29,6 +29,7 @@ from model.flags import OneLineParser, add_flags, count, given
 from model.generator import Generator
 from model.search.options import OptionError, RequestOptions, choose_options, implied_decoding
 from model.search.requests import SearchRequest
+from model.text.encodings import encoding_of_mark
 
 #: Number of lines that are read, sorted by length and answered together.
 WINDOW = 4096
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
             found = generator.config.task
             raise ConfigError(f"{chosen.model}: this model's task is '{found}', not '{task}'")
         template = _template(generator, chosen)
+        _read_by_mark(sys.stdin)
         if chosen.command == "chat":
             _converse(generator, template)
         else:
@@ -78,6 +80,17 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
             print(file=sys.stderr)  # the shell's prompt begins a line
         return 130
     return 0
+
+
+def _read_by_mark(stream: TextIO) -> None:
+    """Reads a file that begins with a byte-order mark in its encoding, without the mark. A terminal
+    sends none."""
+    if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+        reader = stream.buffer
+        if isinstance(reader, io.BufferedReader) and (found := encoding_of_mark(reader.peek(4))):
+            mark, encoding = found
+            reader.read(len(mark))
+            stream.reconfigure(encoding=encoding, errors="replace")
 
 
 def _discard_output() -> None:

@@ -9,16 +9,9 @@ from dataclasses import dataclass
 
 from model.errors import InputError
 from model.language_id import base_of, known_languages, predict
+from model.text.encodings import encoding_of_mark
 from model.text.normalise import normalise
 
-#: UTF-32 comes first: its little-endian mark begins with that of UTF-16.
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 #: Windows code pages of files that are not in Unicode, by the language of the text.
 _CODE_PAGES = {
     "cp1250": "bs cs hr hu pl ro sk sl sq",
@@ -82,7 +75,7 @@ def decode(data: bytes, language: str) -> tuple[str, Encoding]:
     Raises:
         InputError: if none of these decodes it.
     """
-    bom, name = next(((m, n) for m, n in _BYTE_ORDER_MARKS if data.startswith(m)), (b"", "utf-8"))
+    bom, name = encoding_of_mark(data) or (b"", "utf-8")
     try:
         text = data[len(bom) :].decode(name)
     except UnicodeDecodeError as error:

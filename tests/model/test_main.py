@@ -79,6 +79,24 @@ def test_bytes_that_are_no_text_are_answered_and_told(
     assert "1 lines contain bytes that are not UTF-8 text; the first is line 2." in printed.err
 
 
+@pytest.mark.parametrize("name", ["reply", "chat"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_byte_order_mark_tells_the_encoding(
+    exported_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    encoding: str,
+) -> None:
+    printed = []
+    for content in (b"hello\r\nwho\r\n", "\ufeffhello\r\nwho\r\n".encode(encoding)):
+        stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))
+        monkeypatch.setattr("sys.stdin", stream)
+        assert command.main([name, str(exported_folder), "--max-tokens", "9"]) == 0
+        printed.append(capsys.readouterr())
+    assert printed[0] == printed[1]
+
+
 @pytest.mark.parametrize(
     ("redirection", "error"),
     [

@@ -6,11 +6,12 @@ have; UTF-8, whose rules other text breaks; and then a guess by the frequency of
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass, replace
 
 import chardet
+
+from model.text.encodings import encoding_of_mark
 
 #: Encodings that are guessed: those of subtitles in the wild. Of two that differ only in a few
 #: characters, the larger one is listed (cp1252, not latin-1; gb18030, not gb2312).
@@ -38,14 +39,6 @@ GUESSED = (
     "euc_jis_2004",
     "gb18030",
     "iso2022_jp_2",
-)
-#: UTF-32 first: its little-endian mark begins with that of UTF-16.
-MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 #: UTF-8 with a few damaged bytes is still UTF-8: at least this many sound characters for each.
@@ -86,11 +79,6 @@ def decode(content: bytes) -> Decoded:
         return _decode_wide(content)
     found = _decode_utf8(content) or _decode_by_guess(content)
     return replace(found, text=found.text.replace("\0", "\ufffd")) if zeros else found
-
-
-def encoding_of_mark(content: bytes) -> tuple[bytes, str] | None:
-    """Returns the byte-order mark at the beginning of `content` with its encoding, if any."""
-    return next((pair for pair in MARKS if content.startswith(pair[0])), None)
 
 
 def _decode_wide(content: bytes) -> Decoded:

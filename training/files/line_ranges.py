@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from model.text.encodings import encoding_of_mark
 from training.files.archives import is_packed
-from training.files.encodings import encoding_of_mark
 
 BLOCK_BYTES = 2**22
 

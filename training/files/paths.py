@@ -12,9 +12,9 @@ from pathlib import Path
 
 from model.errors import explain
 from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE
+from model.text.encodings import encoding_of_mark
 from training.errors import CorpusError
 from training.files.archives import is_file, open_unpacked
-from training.files.encodings import encoding_of_mark
 from training.files.line_ranges import WHOLE, LineRange
 
 _ERROR_OF_ARROW = re.compile(r"\[errno (\d+)\]")

@@ -16,8 +16,8 @@ from itertools import chain
 from pathlib import Path
 from xml.parsers import expat
 
+from model.text.encodings import encoding_of_mark
 from training.files.archives import open_unpacked
-from training.files.encodings import encoding_of_mark
 from training.files.records import Example, Fault, Records
 
 BLOCK_CHARACTERS = 2**16
