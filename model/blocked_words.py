@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import islice
 
 from model.config import SearchOptions
+from model.errors import InputError
 from model.text.scripts import is_unspaced
 from model.tokenizer import EOS_ID, Tokenizer, normalise_target
 
@@ -48,7 +49,12 @@ def forms_of(tokenizer: Tokenizer, words: tuple[str, ...]) -> tuple[list[int], .
     Raises:
         InputError: if a word has no text.
     """
-    found = [ids for word in words for ids in tokenizer.forms(word)]
+    found: list[list[int]] = []
+    for word in words:
+        try:
+            found += tokenizer.forms(word)
+        except InputError as error:
+            raise InputError(f"blocked word {word!r} {error}") from None
     for word in filter(is_unspaced, words):
         text = normalise_target(word, tokenizer.text)
         found += islice(_sequences_with(text, tokenizer.target_texts), MAX_SEQUENCES)

@@ -12,6 +12,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
 from model.errors import ConfigError
 from model.folder import ModelFolder, find_folder, load_folder
+from model.text.normalise import normalise
 from training.cleaning.languages import can_identify
 from training.cleaning.rules import Rule, default_rules, parse_rules
 from training.errors import RecipeError
@@ -349,6 +350,8 @@ class Recipe(Document):
             raise ValueError("fit.best_by = 'bleu' needs task 'translate'")
         if self.search.fallback_reply and self.task != "reply":
             raise ValueError("search.fallback_reply needs task 'reply'")
+        if not all(map(normalise, self.search.blocked_words)):
+            raise ValueError("search.blocked_words: each must have text")
         varied = {name for source in self.corpus.sources for name in source.variants}
         if varied and self.task != "reply":
             raise ValueError("`variants` needs task 'reply'")

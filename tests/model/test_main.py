@@ -131,6 +131,7 @@ def test_output_is_utf8_whatever_the_terminal_says(exported_folder: Path) -> Non
         (["translate"], "this model's task is 'reply', not 'translate'"),
         (["reply", "--decoding", "greedy", "--required-word", "fine"], "words need a beam"),
         (["reply", "--required-word", " "], "required word ' ' has no text"),
+        (["reply", "--blocked-word", " "], "blocked word ' ' has no text"),
         (["reply", "--decoding", "greedy", "--beam-size", "2"], "--beam-size: must be at most 1"),
         (["reply", "--min-tokens", "9", "--max-tokens", "3"], "--min-tokens: must be at most 3"),
         (["chat", "--rerank-weight", "1"], "--rerank-weight: must be at most 0 without a second"),

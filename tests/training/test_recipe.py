@@ -74,6 +74,7 @@ def test_a_recipe_survives_a_round_trip() -> None:
             {"corpus": {"sources": [{"format": "pairs", "path": "a", "target_tag": "<s>"}]}},
             "target_tag: every tokenizer has a piece <s>",
         ),
+        ({"search": {"blocked_words": ["darn", ""]}}, "search.blocked_words: each must have text"),
         ({"languages": ["en"]}, "`languages` must be two codes"),
         ({"output": "~/runs/a"}, "output: `~` is not expanded"),
         ({"tokenizer": {"vocab_size": 2**40}}, "tokenizer.vocab_size: "),
