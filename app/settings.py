@@ -32,6 +32,7 @@ _DEPENDENT = {
 
 #: An origin as browsers send it; those of extensions and apps have schemes of their own.
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s]+")
+_ROOT_PATH = re.compile("(/[^/]+)*")
 
 
 class Settings(BaseSettings):
@@ -113,7 +114,6 @@ class Settings(BaseSettings):
     )
     root_path: str = Field(
         "",
-        pattern="^(/[^/]+)*$",
         description="path prefix that a proxy strips before it forwards a request: /chat",
     )
     max_connections: int = Field(
@@ -189,6 +189,13 @@ class Settings(BaseSettings):
                     f"{origin!r} is no origin: write https://example.org, without a path, or *"
                 )
         return origins
+
+    @field_validator("root_path")
+    @classmethod
+    def _check_root_path(cls, path: str) -> str:
+        if not _ROOT_PATH.fullmatch(path):
+            raise ValueError("must begin with / and not end with it, such as /chat")
+        return path
 
     @model_validator(mode="after")
     def _check_beam_fits_rows(self) -> Self:

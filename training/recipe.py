@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -24,6 +25,7 @@ TrainingPrecision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 #: Maximum length of a model's name.
 MAX_NAME_LENGTH = 100
+_NAME, _TAG = re.compile(r"[\w.-]+"), re.compile(r"<[a-z0-9_-]+>")
 #: Pieces with a meaning of their own in every tokenizer.
 _RESERVED_PIECES = frozenset({"<pad>", "<s>", "<unk>"})
 
@@ -96,7 +98,6 @@ class SourceConfig(Document):
     swap: bool = Field(False, description="swap source and target")
     target_tag: str = Field(
         "",
-        pattern=r"^(<[a-z0-9_-]+>)?$",
         description="tag at the start of each source that names a kind of target, such as "
         "`<2de>`; put it before a text to get that kind",
     )
@@ -109,6 +110,11 @@ class SourceConfig(Document):
     @field_validator("target_tag")
     @classmethod
     def _check_tag_is_free(cls, tag: str) -> str:
+        if tag and not _TAG.fullmatch(tag):
+            raise ValueError(
+                "write lower-case letters, digits, - and _ in angle brackets, such as <2de>. "
+                f"Received: {tag}"
+            )
         if tag in _RESERVED_PIECES:
             raise ValueError(f"every tokenizer has a piece {tag}; choose another tag")
         return tag
@@ -270,7 +276,6 @@ class Recipe(Document):
     name: str = Field(
         min_length=1,
         max_length=MAX_NAME_LENGTH,
-        pattern=r"^[\w.-]+$",
         description="name of the model",
     )
     task: Task = Field(description="task of the model")
@@ -317,6 +322,13 @@ class Recipe(Document):
                 shared = [_with_languages(source, languages) for source in sources]
                 return {**values, "corpus": {**values["corpus"], "sources": shared}}
         return values
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"use letters, digits, -, _ and . only. Received: {name}")
+        return name
 
     @field_validator("output")
     @classmethod

@@ -48,6 +48,13 @@ def test_an_origin_that_no_browser_sends_is_refused(
     assert fault.startswith(f"SEQ2SEQ_CORS_ORIGINS: '{origin}' is no origin")
 
 
+@pytest.mark.parametrize("path", ["chat", "/chat/", "/"])
+def test_a_path_that_no_proxy_strips_is_refused(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("SEQ2SEQ_ROOT_PATH", path)
+    rule = "must begin with / and not end with it, such as /chat"
+    assert faults() == [f"SEQ2SEQ_ROOT_PATH: {rule}. Received: '{path}'"]
+
+
 def test_every_wrong_variable_is_named_with_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQ2SEQ_PORT", "abc")
     monkeypatch.setenv("SEQ2SEQ_REQUEST_TIMEOUT_SECONDS", "inf")

@@ -36,7 +36,7 @@ def test_a_recipe_survives_a_round_trip() -> None:
     ("changes", "said"),
     [
         ({"fit": {"epoch": 3}}, "fit.epoch: unknown key; did you mean 'epochs'?"),
-        ({"name": "a b"}, "name: "),
+        ({"name": "a b"}, "name: use letters, digits, -, _ and . only. Received: a b"),
         ({"task": "reply"}, "format 'pairs' does not support task 'reply'"),
         ({"corpus": {"sources": []}}, "corpus.sources: "),
         ({"corpus": {"sources": [{"format": "bitext", "path": "a"}]}}, "target_path"),
@@ -58,7 +58,7 @@ def test_a_recipe_survives_a_round_trip() -> None:
         ),
         (
             {"corpus": {"sources": [{"format": "pairs", "path": "a", "target_tag": "2de"}]}},
-            "target_tag: String should match",
+            "target_tag: write lower-case letters, digits, - and _ in angle brackets",
         ),
         (
             {"task": "reply", "corpus": {"sources": [{"format": "lines", "path": "a"}]}}
