@@ -258,6 +258,8 @@ def _candidate(
         is_fallback=checked.is_fallback,
         tokens=[] if checked.is_fallback else model.tokenizer.target_pieces(hypothesis.tokens),
         attention_weights=(
-            None if weights is None or checked.is_fallback else weights.round(4).tolist()
+            None
+            if weights is None or checked.is_fallback
+            else weights.astype(float).round(4).tolist()  # 0.9982 in float32 has 15 digits
         ),
     )

@@ -162,6 +162,7 @@ def test_attention_is_told_to_who_asks(client: httpx.Client, tokenizer: Tokenize
     weights = np.array(candidate["attention_weights"])
     assert weights.shape == (len(candidate["tokens"]) + 1, len(body["source_tokens"]))
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-3)
+    assert all(len(str(weight)) <= len("0.1234") for weight in weights.flat)
     plain = client.post("/reply", json={"message": "hello"}).json()
     assert "source_tokens" not in plain
     assert "attention_weights" not in plain["candidates"][0]
