@@ -49,19 +49,25 @@ class ApiKeys:
             self._reload_if_changed()
         return self._names.get(hashlib.sha256(key).digest())
 
+    def warn_if_empty(self) -> None:
+        """Logs a warning if there is no key."""
+        if not self._names:
+            logger.warning("%s: has no key, so every request that needs one gets 401", self._path)
+
     def _reload_if_changed(self) -> None:
         """Reads the file again if it has changed. An invalid file changes nothing."""
         self._next_check = time.monotonic() + RELOAD_SECONDS
         try:
             if self._path.stat().st_mtime_ns != self._modified:
                 self._read()
+                self.warn_if_empty()
         except (ConfigError, OSError) as error:
             logger.error("%s; the keys are not changed", error)
 
     def _read(self) -> None:
         try:
             self._modified = self._path.stat().st_mtime_ns
-            lines = self._path.read_text(encoding="utf-8").splitlines()
+            lines = self._path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeError) as error:
             raise ConfigError(f"{self._path}: cannot be read ({error}).") from None
         names = {}

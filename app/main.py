@@ -87,6 +87,8 @@ class _Application(FastAPI):
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for warning in describe_ineffective(app.state.settings):
         logger.warning("%s", warning)
+    if app.state.api_keys is not None:
+        app.state.api_keys.warn_if_empty()
     await app.state.models.open()
     try:
         yield
@@ -99,8 +101,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Adds what each request passes; the last one added is the outermost."""
     app.add_middleware(HeadAsGet)
+    app.state.api_keys = None
     if settings.api_keys is not None:
-        app.add_middleware(Authentication, keys=ApiKeys(settings.api_keys))
+        app.state.api_keys = ApiKeys(settings.api_keys)
+        app.add_middleware(Authentication, keys=app.state.api_keys)
     app.add_middleware(
         RequestLimits,
         max_body_bytes=settings.max_body_bytes,

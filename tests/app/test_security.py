@@ -145,6 +145,18 @@ def test_a_file_of_anything_else_is_refused(tmp_path: Path, line: str) -> None:
     assert "sk-alice" not in str(caught.value)
 
 
+def test_a_file_of_keys_may_come_from_windows(tmp_path: Path) -> None:
+    lines = f"# keys\r\n{hashlib.sha256(b'sk-alice').hexdigest()} alice\r\n"
+    (tmp_path / "keys").write_bytes(b"\xef\xbb\xbf" + lines.encode())
+    assert ApiKeys(tmp_path / "keys").name_of(b"sk-alice") == "alice"
+
+
+def test_a_file_without_keys_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "keys").write_text("# none yet\n")
+    ApiKeys(tmp_path / "keys").warn_if_empty()
+    assert "keys: has no key, so every request that needs one gets 401" in caplog.text
+
+
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="absent: cannot be read"):
         ApiKeys(tmp_path / "absent")
