@@ -6,10 +6,22 @@ import argparse
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 from app.decoding.process import LaunchedWorkers
 from app.settings import read_settings, settings_table
 from model.errors import Seq2SeqError
+
+
+class SettingsParser(argparse.ArgumentParser):
+    """A parser without options, whose errors say where settings come from."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(
+            2,
+            f"{self.prog}: error: {message}. Settings are environment variables, such as "
+            f"SEQ2SEQ_PORT=9000; `{self.prog} --help` lists them.\n",
+        )
 
 
 def main(arguments: list[str] | None = None, program: str = "python -m app") -> int:
@@ -48,7 +60,7 @@ def _parse(arguments: list[str] | None, program: str) -> None:
         f"  {name}\n      {text} (default: {value or 'unset'})"
         for name, value, text in settings_table()
     )
-    argparse.ArgumentParser(
+    SettingsParser(
         prog=program,
         description="Serves a model over HTTP.",
         epilog="environment variables:\n" + "\n".join(rows),

@@ -30,6 +30,17 @@ def test_a_command_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[st
     assert "unknown command 'trian'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["--port", "9000"], ["models/films"]])
+def test_an_option_of_the_server_is_an_environment_variable(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["serve", *arguments])
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"unrecognized arguments: {' '.join(arguments)}. Settings are environment" in line
+
+
 def test_a_command_says_which_extra_it_needs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
