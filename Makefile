@@ -20,7 +20,7 @@ help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: .venv/cpu ## serve MODEL, and those in MODELS by name, on PORT
-	SEQ2SEQ_MODEL=$(MODEL) SEQ2SEQ_MODELS=$(MODELS) SEQ2SEQ_HOST=$(HOST) SEQ2SEQ_PORT=$(PORT) $(BIN)/python -m app
+	SEQ2SEQ_MODEL="$(MODEL)" SEQ2SEQ_MODELS="$(MODELS)" SEQ2SEQ_HOST="$(HOST)" SEQ2SEQ_PORT="$(PORT)" $(BIN)/python -m app
 
 setup: .venv/dev ## install what training, tests and checks need
 
