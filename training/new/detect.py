@@ -48,6 +48,9 @@ _COLUMN_PAIRS = (
     ("prompt", "response"),
     ("input", "output"),
     ("context", "response"),
+    ("frage", "antwort"),
+    ("question", "réponse"),
+    ("pregunta", "respuesta"),
 )
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
 #: its rows that contain letters.
@@ -168,6 +171,7 @@ def _detect_lines(lines: list[str], name: str) -> Detected | None:
         ("scan", lambda line: line.startswith("IN: ") and " OUT: " in line, MIN_SHARE),
         ("whatsapp", lambda line: bool(_CHAT_LINE.match(line)), 0.5),
         ("conversations", lambda line: line.startswith("> "), SOME_SHARE),
+        ("jsonl", lambda line: line.startswith("{") and line.endswith("}"), MIN_SHARE),
     )
     for kind, holds, least in kinds:
         if _share(lines, holds) >= least:
@@ -175,8 +179,7 @@ def _detect_lines(lines: list[str], name: str) -> Detected | None:
     if name.endswith(".csv"):
         return _detect_table(lines)
     if _share(lines, lambda line: "\t" in line) >= MIN_SHARE:
-        has_names = name.endswith(".tsv") and _has_names(lines)
-        return _detect_table(lines) if has_names else Detected("exchanges")
+        return _detect_table(lines) if _has_names(lines) else Detected("exchanges")
     is_text = Path(name).suffix in (*FORMATS["lines"].suffixes, "") or language_of(Path(name))
     return Detected("lines") if is_text else None
 
