@@ -15,6 +15,7 @@ import numpy as np
 
 from model.config import Task
 from model.folder import ENGLISH_BASE, TRANSLATORS, find_folder
+from model.language_id import base_of
 from model.text.normalise import normalise
 from training.cleaning.languages import scripts_of
 from training.metrics import words_of
@@ -101,11 +102,13 @@ def propose(found: Survey) -> Proposal:
     """Returns settings that suit the result of a survey."""
     limits, is_reply = _limits_of(found), found.task == "reply"
     if is_reply and _is_list_of_answers(found):
+        fallback = _fallback(found)
+        knows = "says where it does not know" if fallback else "has no search.fallback_reply yet"
         return Proposal(
-            "It learns these answers by heart, and says where it does not know.",
+            f"It learns these answers by heart, and {knows}.",
             corpus={"dev_fraction": 0, "test_fraction": 0, **limits},
             tokenizer={"vocab_size": _vocab_size(found, 2000), "lowercase_source": True},
-            search={"max_tokens": limits["max_target_tokens"], **_fallback(found)},
+            search={"max_tokens": limits["max_target_tokens"], **fallback},
         )
     search, is_small = _search_of(found.task, limits), found.examples < MAX_FINE_TUNED
     if is_reply and is_small and found.languages[:1] == ("en",):
@@ -184,8 +187,11 @@ def _translator_of(found: Survey) -> str:
 
 
 def _fallback(found: Survey) -> dict[str, str]:
-    """Returns the fallback reply in the language of the replies."""
-    reply = FALLBACK_REPLIES.get(next(iter(found.languages), ""))
+    """Returns the fallback reply in the language of the replies; if they are too short to tell, of
+    the questions."""
+    largest = max(found.sources, key=lambda source: source.examples)
+    language = next(iter(found.languages or filter(None, largest.languages)), "")
+    reply = FALLBACK_REPLIES.get(base_of(language))
     return {"fallback_reply": reply} if reply else {}
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from model.config import Task
 from model.language_id import base_of
-from training.cleaning.languages import identify, same_language
+from training.cleaning.cleaner import letters_of
+from training.cleaning.languages import identify, same_language, width_of
 from training.errors import CorpusError
 from training.files.archives import is_archive, plain_name, without_notes
 from training.files.encodings import decode
@@ -44,6 +45,8 @@ _ADVICE = {
 }
 #: Minimum probability of a text's language, and minimum share of texts in the main language.
 MIN_PROBABILITY, MIN_SHARE = 0.5, 0.5
+#: Minimum width of the letters of a text in a language: that of `3 €` is French, says fastText.
+MIN_LETTERS = 3
 
 
 @dataclass(frozen=True)
@@ -340,10 +343,11 @@ def _encoding_of(file: Path) -> str:
 def _language_of(texts: Sequence[str]) -> str:
     """Returns the language of most of the longest texts, or nothing."""
     longest = sorted(texts, key=len)[-IDENTIFIED:]
-    found = [identify(" ".join(text.split())) for text in longest]
+    texts = [text for text in longest if width_of(letters_of(text)) >= MIN_LETTERS]
+    found = [identify(" ".join(text.split())) for text in texts]
     counts = Counter(language for language, probability in found if probability >= MIN_PROBABILITY)
     language, count = next(iter(counts.most_common(1)), ("", 0))
-    return language if count > MIN_SHARE * len(found) else ""
+    return language if count > MIN_SHARE * len(longest) else ""
 
 
 def _task_of(sources: Sequence[Source]) -> Task:

@@ -43,3 +43,24 @@ def test_a_vocabulary_has_a_piece_for_each_chinese_character(tmp_path: Path, tas
     config = TokenizerConfig(vocab_size=proposal.tokenizer["vocab_size"])
     assert train_tokenizer(chinese, config)
     assert config.vocab_size == 3000
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "reply"),
+    [
+        ("What does the blue ticket number {} cost?", "says where it does not know", "I'm sorry"),
+        ("Was kostet denn die Fahrkarte mit der Nummer {}?", "does not know", "Das weiß ich"),
+        ("{} x 3", "has no search.fallback_reply yet", ""),
+    ],
+)
+def test_answers_too_short_for_a_language_get_a_fallback_in_that_of_the_questions(
+    tmp_path: Path, question: str, said: str, reply: str
+) -> None:
+    questions = [question.format(number) for number in range(30)]
+    answers = [f"{3 * number} €" for number in range(30)]
+    path = write_rows(tmp_path / "a.tsv", questions, answers, times=1)
+    found = survey([path], languages=())
+    proposal = propose(found)
+    assert not found.languages
+    assert said in proposal.kind
+    assert proposal.search.get("fallback_reply", "").startswith(reply)

@@ -50,6 +50,11 @@ def test_one_language_is_a_dialogue(tmp_path: Path) -> None:
     assert found.sources[0].config.format == "exchanges"
 
 
+def test_amounts_are_in_no_language(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a.tsv", ENGLISH, ("3 €", "2,5 l", "12:30"))
+    assert survey([path], languages=()).sources[0].languages == ("en", "")
+
+
 def test_two_sides_are_a_bitext(tmp_path: Path) -> None:
     paths = [
         write_rows(tmp_path / "train.en", ENGLISH),
