@@ -149,12 +149,23 @@ def read_lines(path: Path, lines: LineRange = WHOLE) -> Iterator[tuple[int, str]
         raise CorpusError(f"{error} Everything after line {number:,} was not read.") from None
 
 
+def split_glob(path: str, root: Path) -> tuple[Path, str]:
+    """Splits a glob into the folder at its beginning, whose name may have brackets, and the rest. A
+    path that is no glob has no rest."""
+    parts = Path(path).parts
+    for i, part in enumerate(parts):
+        if GLOB_CHARACTERS & set(part) and not root.joinpath(*parts[: i + 1]).exists():
+            return Path(*parts[:i]), str(Path(*parts[i:]))
+    return Path(path), ""
+
+
 def _matches(path: str, root: Path) -> Iterator[str]:
     """Yields what a glob matches, outside of what was made of it."""
-    fixed = next(i for i, part in enumerate(Path(path).parts) if GLOB_CHARACTERS & set(part))
-    for match in glob.glob(path, root_dir=root, recursive=True):
+    folder, rest = split_glob(path, root)
+    pattern = os.path.join(glob.escape(str(folder)), rest)
+    for match in glob.glob(pattern, root_dir=root, recursive=True):
         parts = Path(match).parts
-        ends = range(fixed + 1, len(parts) + 1)
+        ends = range(len(folder.parts) + 1, len(parts) + 1)
         if not any(_is_made(root.joinpath(*parts[:end])) for end in ends):
             yield match
 

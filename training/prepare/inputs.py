@@ -12,7 +12,7 @@ from typing import Any
 from training.errors import CorpusError
 from training.files.archives import ARCHIVE, SINGLE, stat_of, wanted_files
 from training.files.line_ranges import line_ranges
-from training.files.paths import find_files
+from training.files.paths import find_files, split_glob
 from training.files.records import Example, Fault, Records
 from training.prepare.sources import (
     Lines,
@@ -199,7 +199,8 @@ def _pair_films(source: SourceConfig, roots: list[Path], root: Path, files: list
 def _film_of(file: Path, root: Path, path: str) -> str:
     """Returns the part of a file's name that the wildcards of `path` match; in a folder, the name
     of the file in it."""
-    before, *rest = re.split(r"[*?\[\]]+", path)
+    folder, pattern = split_glob(path, root)
+    before, *rest = re.split(r"[*?\[\]]+", pattern)
     after = rest[-1] if rest else file.suffix
-    name = file.as_posix().removeprefix((root / before).as_posix())
+    name = file.as_posix().removeprefix((root / folder / before).as_posix())
     return name.removesuffix(after).strip("/")

@@ -70,6 +70,14 @@ def test_a_name_with_glob_characters_is_found_as_it_stands(tmp_path: Path) -> No
     assert find_files("film [1999].srt", [tmp_path])[1] == [tmp_path / "film [1999].srt"]
 
 
+def test_a_glob_may_be_in_a_folder_with_brackets_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "[Sub] Films [1999]"
+    (folder / "one").mkdir(parents=True)
+    (folder / "one" / "en.srt").write_text("")
+    for path in ("[Sub] Films [1999]/*/en.srt", str(folder / "**" / "en.srt")):
+        assert find_files(path, [tmp_path])[1] == [folder / "one" / "en.srt"]
+
+
 def test_the_first_root_that_has_it_counts(folder: Path) -> None:
     assert find_files("c.txt", [folder, folder / "deep"])[0] == folder / "deep"
     (folder / "c.txt").write_text("")

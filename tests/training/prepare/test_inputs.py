@@ -58,6 +58,13 @@ def test_films_are_those_that_both_sides_have(
     assert films_of(folder, path, target_path) == films
 
 
+def test_films_may_be_in_folders_with_brackets_in_their_names(folder: Path) -> None:
+    for name in ("[a] en/1.srt", "[b] de/1.srt", "[b] de/2.srt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("")
+    assert films_of(folder, "[a] en/*.srt", "[b] de/*.srt") == [("[a] en/1.srt", "[b] de/1.srt")]
+
+
 def test_no_film_in_common_is_an_error(folder: Path) -> None:
     with pytest.raises(CorpusError, match="no film is in both"):
         films_of(folder, "*/en.srt", "*/x.srt")
