@@ -162,19 +162,19 @@ def _export(chosen: argparse.Namespace) -> str:
 
 def _distill(chosen: argparse.Namespace) -> str:
     with quiet_framework():
-        from training.synthesis import check_output, distill
-    check_output(chosen.output, chosen.recipe)
+        from training.synthesis import check_output, distill, files_of
     recipe = read_complete_recipe(chosen.recipe)
+    check_output(chosen.output, files_of(recipe, chosen.recipe))
     return distill(recipe, chosen.models, chosen.output, keep=chosen.keep, tag=chosen.tag)
 
 
 def _backtranslate(chosen: argparse.Namespace) -> str:
     with quiet_framework():
-        from training.synthesis import backtranslate, check_output
+        from training.synthesis import backtranslate, check_output, files_of
     texts = chosen.texts
     if texts.suffix == ".toml":
-        check_output(chosen.output, texts)
         texts = read_complete_recipe(texts)
+        check_output(chosen.output, files_of(texts, chosen.texts))
     return backtranslate(chosen.model, texts, chosen.output, sample=chosen.sample, tag=chosen.tag)
 
 

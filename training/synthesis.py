@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -28,6 +29,7 @@ from training.errors import CorpusError
 from training.files.archives import is_file, stat_of
 from training.files.paths import read_lines, writing
 from training.metrics import bleu_tokenizer
+from training.prepare.inputs import find_inputs
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard
 from training.recipe import Recipe
@@ -132,7 +134,7 @@ def backtranslate(
         FolderError: if the model is broken.
         ConfigError: if it has no such tag.
     """
-    check_output(output, None if isinstance(texts, Recipe) else texts)
+    check_output(output, () if isinstance(texts, Recipe) else [texts])
     generator = Generator.load(model)
     _check_tags([tag] if tag else [], generator.tokenizer, model)
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
@@ -195,16 +197,26 @@ def _stamp_of(texts: Path) -> str:
     return f"{texts} {stat and stat.st_size} {stat and stat.st_mtime_ns}"
 
 
-def check_output(output: Path, read: Path | None = None) -> None:
+def check_output(output: Path, read: Iterable[Path] = ()) -> None:
     """Checks the path of a file to write.
 
     Raises:
-        CorpusError: if it is that of a folder or a device, or of the file that is `read`.
+        CorpusError: if it is that of a folder or a device, or of one of the files that are `read`.
     """
     if not output.name or (output.exists() and not output.is_file()):
         raise CorpusError(f"{output}: not a file. Choose another output.")
-    if read and output.exists() and read.exists() and output.samefile(read):
-        raise CorpusError(f"{output}: is also the input. Choose another output.")
+    if output.exists() and any(file.exists() and output.samefile(file) for file in read):
+        raise CorpusError(f"{output}: is also an input. Choose another output.")
+
+
+def files_of(recipe: Recipe, recipe_path: Path) -> Iterator[Path]:
+    """Yields the files that a recipe depends on, as far as they exist: itself, its corpus and the
+    data that `prepare` wrote."""
+    yield recipe_path
+    yield from (Path(recipe.output) / "data").glob("*")
+    with suppress(CorpusError):  # the data are enough to train
+        for each in find_inputs(recipe, recipe_path):
+            yield from (*each.files, *each.targets, *each.companions)
 
 
 def _teacher(path: Path, recipe: Recipe) -> Teacher:

@@ -237,19 +237,26 @@ def test_an_output_that_is_no_file_is_refused(output: str) -> None:
 def test_the_texts_are_not_written_over(fitted: Path) -> None:
     texts = fitted / "own.txt"
     texts.write_text("one two\n")
-    with pytest.raises(CorpusError, match=r"own\.txt: is also the input"):
+    with pytest.raises(CorpusError, match=r"own\.txt: is also an input"):
         backtranslate(fitted / "model", texts, texts)
     assert texts.read_text() == "one two\n"
 
 
-def test_the_recipe_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    recipe = tmp_path / "en-de.toml"
+@pytest.mark.parametrize("name", ["en-de.toml", "pairs.tsv", "runs/data/train.arrow"])
+def test_what_a_recipe_reads_is_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    recipe, output = tmp_path / "en-de.toml", tmp_path / name
+    (tmp_path / "runs" / "data").mkdir(parents=True)
+    output.write_text("one\teins\n")
     recipe.write_text(
-        'name = "en-de"\ntask = "translate"\noutput = "runs"\n[corpus]\n'
+        f'name = "en-de"\ntask = "translate"\noutput = "{tmp_path / "runs"}"\n[corpus]\n'
         'sources = [{ format = "pairs", path = "pairs.tsv" }]\n'
     )
-    assert main(["distill", str(recipe), "models/en-de", "-o", str(recipe)]) == 1
-    assert f"{recipe}: is also the input" in capsys.readouterr().err
+    before = output.read_text()
+    assert main(["distill", str(recipe), "models/en-de", "-o", str(output)]) == 1
+    assert f"{output}: is also an input" in capsys.readouterr().err
+    assert output.read_text() == before
 
 
 def test_nothing_to_write_is_an_error(tmp_path: Path) -> None:
