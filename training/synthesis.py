@@ -279,18 +279,20 @@ def _write(
     digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:8]
     partial = output.with_name(f"{output.name}.{digest}.partial")
     with writing(output):
+        chunks = enumerate(_chunks(rows))
+        first = next(chunks, None)  # if nothing can be read, no file is begun
+        if first is None:
+            raise CorpusError(f"{output}: there is nothing to write, since nothing was read.")
         output.parent.mkdir(parents=True, exist_ok=True)
         done = _cut_after_last_chunk(partial)
         with partial.open("a", encoding="utf-8") as file, tqdm(unit=" texts", disable=None) as bar:
-            for number, chunk in enumerate(_chunks(rows)):
+            for number, chunk in chain([first], chunks):
                 if number >= done:
                     file.write("".join(write(chunk)) + "\n")
                     file.flush()
                     os.fsync(file.fileno())
                 bar.update(len(chunk))
         lines = [line for line in partial.read_text(encoding="utf-8").split("\n") if line]
-        if not lines:
-            raise CorpusError(f"{output}: there is nothing to write, since nothing was read.")
         write_durably(output, "".join(f"{line}\n" for line in lines).encode())
         partial.unlink()
     return len(lines)

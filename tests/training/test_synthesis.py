@@ -262,3 +262,10 @@ def test_what_a_recipe_reads_is_not_written_over(
 def test_nothing_to_write_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="nothing was read"):
         synthesis._write(tmp_path / "a.tsv", [], lambda rows: iter(()), [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_texts_that_cannot_be_read_leave_no_file(fitted: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"absent\.txt: cannot be read"):
+        backtranslate(fitted / "model", tmp_path / "absent.txt", tmp_path / "new" / "out.tsv")
+    assert not (tmp_path / "new").exists()
