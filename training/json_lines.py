@@ -70,14 +70,16 @@ def _input() -> TextIO:
 
 @contextmanager
 def _open_output(path: Path | None) -> Iterator[TextIO]:
-    """Opens a file, or standard output, in UTF-8.
+    """Opens a file, or standard output, in UTF-8. Creates the folder of the file.
 
     Raises:
         CorpusError: if it cannot be opened, or written while this context is open.
     """
     if path:
-        with writing(path), path.open("w", encoding="utf-8", errors="replace") as file:
-            yield file
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w", encoding="utf-8", errors="replace") as file:
+                yield file
         return
     if sys.stdout is None:
         raise CorpusError("standard output is closed. Open it, or set an output file with -o.")

@@ -101,6 +101,11 @@ def test_a_list_may_begin_with_a_mark_and_hold_names_that_are_not_utf8(
     assert capsys.readouterr().err == "3 exchanges of 1 files; 0 could not be read\n"
 
 
+def test_the_folder_of_the_output_is_created(films: Path) -> None:
+    assert main(["mine", "films/one.srt", "-o", "found/today/exchanges.jsonl"]) == 0
+    assert len(lines(Path("found/today/exchanges.jsonl").read_text())) == 3
+
+
 def test_closed_streams_are_told(
     films: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,8 +197,8 @@ def test_settings_without_sense_are_refused(
 def test_an_output_that_cannot_be_written_is_named(
     films: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["mine", "films", "-o", "none/a.jsonl"]) == 1
-    assert "none/a.jsonl: cannot be written" in capsys.readouterr().err
+    assert main(["mine", "films", "-o", "films/one.srt/a.jsonl"]) == 1
+    assert "films/one.srt: cannot be written: File exists" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(films: Path) -> None:
