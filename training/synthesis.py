@@ -32,6 +32,7 @@ from training.metrics import bleu_tokenizer
 from training.prepare.inputs import find_inputs
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard
+from training.prepare.sources import NOT_UTF8
 from training.recipe import Recipe
 
 #: Number of sources that are answered before their lines are written.
@@ -156,7 +157,7 @@ def backtranslate(
     written = _write(output, tagged, write, made_from)
     summary = f"{output}: {written:,} pairs"
     if damaged:
-        first = f"{texts}:{damaged[0]}: holds bytes that are not UTF-8 text"
+        first = f"{texts}:{damaged[0]}: {NOT_UTF8}"
         summary += f"; {len(damaged):,} unreadable ({first})"
     return summary
 

@@ -124,8 +124,7 @@ def nothing_left(
     """Builds the error for an empty split: numbers, cause and remedy. The report needs `dropped`,
     `faults` and `sources`; `examples` were read."""
     message = f"{recipe_path}: nothing is left for {part}"
-    samples = [sample for each in report["sources"] for sample in each["fault_samples"]]
-    unreadable = f"{report['faults']:,} unreadable" + (f" ({samples[0]})" if samples else "")
+    unreadable = f"{report['faults']:,} unreadable{_first_fault(report)}"
     if not examples:
         return CorpusError(f"{message}: no record was read, {unreadable}. Check path and format.")
     reasons = {
@@ -138,6 +137,11 @@ def nothing_left(
         f"{message}. Of {_examples(examples)} were left out: {listed or 'none'}; {unreadable}. "
         f"{_remedy(part, reasons, examples)}"
     )
+
+
+def _first_fault(report: dict[str, Any]) -> str:
+    samples = [sample for each in report["sources"] for sample in each["fault_samples"]]
+    return f" ({samples[0]})" if samples else ""
 
 
 def _remedy(part: str, reasons: dict[str, int], examples: int) -> str:
@@ -232,8 +236,8 @@ def _about_losses(report: dict[str, Any]) -> list[Note]:
     faults = report["faults"]
     if faults > MANY_FAULTS * (examples + faults):
         text = (
-            f"{faults:,} of {examples + faults:,} records could not be read. Fix the files, "
-            "or check `format`."
+            f"{faults:,} of {examples + faults:,} records could not be read"
+            f"{_first_fault(report)}. Fix the files, or check `format`."
         )
         found.append(Note(text, "unreadable"))
     return found

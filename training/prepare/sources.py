@@ -73,6 +73,7 @@ _BESIDE: dict[str, Callable[[Path, SourceConfig], Path | None]] = {
 }
 
 LONG_LINE = f"a line of more than {LONGEST_LINE:,} characters"
+NOT_UTF8 = "holds bytes that are not UTF-8 text. Convert the file: iconv -f cp1252 -t utf-8"
 _NO_TEXT = re.compile("[\ufffd\ud800-\udfff]")
 
 
@@ -96,7 +97,7 @@ def read_source(
             yield Fault(origin, record.reason)
         elif _is_no_text(record.target) or any(map(_is_no_text, record.source)):
             is_long = TOO_LONG in record.target or any(TOO_LONG in text for text in record.source)
-            yield Fault(origin, LONG_LINE if is_long else "holds bytes that are not UTF-8 text")
+            yield Fault(origin, LONG_LINE if is_long else NOT_UTF8)
         else:
             yield Example(record.source, record.target, _name(record.group, prefix), origin)
 

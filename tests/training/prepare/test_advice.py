@@ -151,6 +151,13 @@ def test_what_was_lost_is_named_with_its_place() -> None:
     ]
 
 
+def test_records_that_cannot_be_read_come_with_a_sample() -> None:
+    report = report_of(faults=2_000)
+    report["sources"][0]["fault_samples"] = ["a.tsv:7: a line", "a.tsv:9: a line"]
+    [note] = notes_of(report, recipe_of())
+    assert "records could not be read (a.tsv:7: a line). Fix the files" in note.text
+
+
 def error_of(part: str, examples: int, recipe: Recipe | None = None, **changes: Any) -> str:
     report = report_of(**changes)
     return str(nothing_left(part, report, examples, recipe or recipe_of(), Path("r.toml")))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from training.files.records import Example, Fault
 from training.formats import FORMATS, Format
-from training.prepare.sources import LINE_READERS, READERS, read_source
+from training.prepare.sources import LINE_READERS, NOT_UTF8, READERS, read_source
 from training.recipe import SourceConfig
 
 
@@ -40,7 +40,7 @@ def test_bytes_that_are_no_text_are_a_fault(tmp_path: Path, content: bytes) -> N
     file = tmp_path / "a.tsv"
     file.write_bytes(content)
     [fault] = read_source(SourceConfig(format="pairs", path="a.tsv"), tmp_path, [file], [])
-    assert fault == Fault("a.tsv:1", "holds bytes that are not UTF-8 text")
+    assert fault == Fault("a.tsv:1", NOT_UTF8)
 
 
 def test_half_a_character_in_json_is_a_fault(tmp_path: Path) -> None:
