@@ -315,7 +315,8 @@ class ModelRegistry:
         other = self._entries.get(name)
         if other is not None and other.path != path:
             raise FolderError(
-                f"{path}: has the same name as {other.path}: {name!r}. Rename one of them."
+                f"{path}: has the same name as {other.path}: {name!r}. Change `name` in the "
+                "config.json of one of them."
             )
 
     def _entry_of(self, path: Path) -> _Entry | None:

@@ -153,6 +153,7 @@ def test_a_name_that_is_taken_is_refused(
     with serving_folders(exported_folder, tmp_path) as client:
         assert ask(client, model="same")["usage"]["completion_tokens"] == 3
     assert f"{tmp_path / 'b'}: has the same name as {tmp_path / 'a'}: 'same'" in caplog.text
+    assert "Change `name` in the config.json of one" in caplog.text  # not that of the folder
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
