@@ -48,7 +48,7 @@ export function startSubtitles(languages) {
 
   /** Selects another target language than that of a file. */
   async function avoidOwnLanguage(chosenFile, signal) {
-    const text = await chosenFile.text();
+    const text = await textOf(chosenFile);
     const words = chosenFile.name.endsWith(".txt") ? text : cues(text).map((cue) => cue.text).join("\n");
     if (!words.trim()) return;
     const [found] = await json("detect", { q: words.slice(0, DETECTED) }, signal);
@@ -63,12 +63,20 @@ export function startSubtitles(languages) {
     download.hidden = false;
     state.textContent = "Done";
     byId("announcer").textContent = `${chosenFile.name} is translated.`;
-    const [before, after] = await Promise.all([chosenFile.text(), fetch(path).then((answer) => answer.text())]);
-    const [sources, targets] = [cues(before), cues(after)];
+    const translated = await fetch(path).then((answer) => answer.blob());
+    const texts = await Promise.all([chosenFile, translated].map(textOf));
+    const [sources, targets] = texts.map(cues);
     const rows = sources.slice(0, PREVIEWED).map((cue, place) => row(cue.time, cue.text, targets[place]?.text ?? ""));
     preview.tBodies[0].replaceChildren(...rows);
-    preview.hidden = !rows.length;
+    preview.hidden = !rows.length || texts.some((text) => text.includes("\ufffd"));
     download.focus();
+  }
+
+  /** Reads a file in Unicode. Only the server detects other encodings: their letters become U+FFFD. */
+  async function textOf(blob) {
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    const encoding = { "255,254": "utf-16le", "254,255": "utf-16be" }[bytes.slice(0, 2)] ?? "utf-8";
+    return new TextDecoder(encoding).decode(bytes);
   }
 
   /** Returns the first cues of a file of SubRip or WebVTT, for people to look at. */

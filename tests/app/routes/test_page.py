@@ -246,6 +246,9 @@ def test_a_file_is_dropped_in_and_given_back(
             page.get_by_role("link", name="Save").click()
         assert download.value.suggested_filename == "film.de.srt"
         assert download.value.path().read_text() == GERMAN_SRT
+        page.set_input_files("#file", {**file, "buffer": SRT.encode("utf-16")})
+        playwright.expect(page.locator("#preview")).to_be_visible()
+        playwright.expect(page.locator("#preview tbody tr").first).to_contain_text("du sagtest mir")
         page.set_input_files("#file", {**file, "buffer": b"1\n00:00:x --> 2"})
         playwright.expect(page.locator("#job-state")).to_contain_text("line 2")
 
