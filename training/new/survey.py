@@ -126,7 +126,7 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     """
     listed = list(_sources_of(paths, languages))
     unreadable = [each for each in listed if isinstance(each, Fault)]
-    inspected = [_inspect(each) for each in listed if not isinstance(each, Fault)]
+    inspected = [_inspect_pairs(each, languages) for each in listed if not isinstance(each, Fault)]
     found = [source for source in inspected if source.examples]
     unreadable += [each.fault for each in inspected if each.fault and not each.examples]
     if not found:
@@ -277,6 +277,15 @@ def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> Sou
     if "languages" in takes and detected.format not in ("jsonl", "parquet"):
         values["languages"] = pair
     return SourceConfig.parse(values, where=path)
+
+
+def _inspect_pairs(config: SourceConfig, languages: tuple[str, ...]) -> Source:
+    """Reads a source; if nothing is found in records, once more by the `languages` that may be the
+    names of their fields."""
+    found = _inspect(config)
+    if found.examples or len(languages) != 2 or config.format not in ("jsonl", "parquet"):
+        return found
+    return _inspect(config.model_copy(update={"languages": languages}))
 
 
 def _inspect(config: SourceConfig) -> Source:

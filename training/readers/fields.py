@@ -181,7 +181,9 @@ def _pair_of(
         raise ValueError(f"name two `languages` of its translation: {', '.join(map(str, inner))}")
     if languages:
         raise ValueError(f"has no texts in {' and '.join(languages)}, nor source and target")
-    raise ValueError("expected turns, messages, or source and target; or name `columns`")
+    raise ValueError(
+        "expected turns, messages, or source and target; or name `columns`, or two `languages`"
+    )
 
 
 def _outer_names(column: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +54,18 @@ def test_one_language_is_a_dialogue(tmp_path: Path) -> None:
 def test_amounts_are_in_no_language(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.tsv", ENGLISH, ("3 €", "2,5 l", "12:30"))
     assert survey([path], languages=()).sources[0].languages == ("en", "")
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_fields_named_by_languages_are_pairs_of_these(tmp_path: Path, within: bool) -> None:
+    pairs = [{"en": one, "de": other} for one, other in zip(ENGLISH, GERMAN, strict=True)]
+    records = [{"translation": pair} if within else pair for pair in pairs]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, records)))
+    with pytest.raises(CorpusError, match="two `languages`"):
+        survey([str(tmp_path / "a.jsonl")], languages=())
+    found = survey([str(tmp_path / "a.jsonl")], languages=("de", "en"))
+    assert (found.task, found.examples) == ("translate", 3)
+    assert found.sample[0].source == (GERMAN[0],)
 
 
 def test_two_sides_are_a_bitext(tmp_path: Path) -> None:
