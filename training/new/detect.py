@@ -57,6 +57,8 @@ _COLUMN_PAIRS = (
 SECOND_COLUMN = 0.5
 _CONVERSATION = re.compile(r"(dialog|convers|thread|talk|scene|session).*id", re.IGNORECASE)
 _PAIR_OF_LANGUAGES = re.compile(r"(?:^|[.-])([a-z]{2,3})-([a-z]{2,3})(?:\.txt)?\.zip$")
+#: The times of a subtitle in SubRip or WebVTT, or its frames in MicroDVD.
+_CUE = re.compile(r"[\d:,.]+ --> [\d:,.]+|\{\d+\}\{\d+\}")
 _CHAT_LINE = re.compile(rf"\W?\[?{STAMP}(\]|,|:|\s)")
 _CLOCK = r"(?:\w{2}\s?)?\d{1,2}:\d{2}(?:\s?[AaPp][Mm])?"
 #: Lines of chats that no reader knows: their dates are on lines of their own.
@@ -169,6 +171,7 @@ def _detect_lines(lines: list[str], name: str) -> Detected | None:
     kinds: tuple[tuple[Format, Callable[[str], bool], float], ...] = (
         ("cornell", lambda line: line.count(" +++$+++ ") >= 3, MIN_SHARE),
         ("scan", lambda line: line.startswith("IN: ") and " OUT: " in line, MIN_SHARE),
+        ("subtitles", lambda line: bool(_CUE.match(line)), SOME_SHARE),
         ("whatsapp", lambda line: bool(_CHAT_LINE.match(line)), 0.5),
         ("conversations", lambda line: line.startswith("> "), SOME_SHARE),
         ("jsonl", lambda line: line.startswith("{") and line.endswith("}"), MIN_SHARE),

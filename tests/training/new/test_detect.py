@@ -42,6 +42,8 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.tsv", "question\tanswer\nWho?\tMe.\n", Detected("table", ("question", "answer"))),
         ("a.txt", "Question\tAnswer\nWho?\tMe.\n", Detected("table", ("Question", "Answer"))),
         ("a.tsv", "Frage\tAntwort\nWer?\tIch.\n", Detected("table", ("Frage", "Antwort"))),
+        ("a.srt.txt", FORMATS["subtitles"].example, Detected("subtitles")),
+        ("a.txt", "{25}{50}Who is it?\n{60}{80}It is me.\n", Detected("subtitles")),
         ("a.txt", '{"source": "Who?", "target": "Me."}\n', Detected("jsonl")),
         ("a.tmx", '<tuv xml:lang="en-GB"/><tuv xml:lang="de"/>', None),
         ("a.bin", "\x00\x01\x02\x03", None),
