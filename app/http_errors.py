@@ -99,11 +99,11 @@ def to_fault(error: Exception) -> Fault:
         return _from_validation(error.errors())
     if isinstance(error, HTTPException):
         status, code = found or (error.status_code, _code_of(error.status_code))
-        if status == 400:  # FastAPI's, if json fails for any reason but syntax
-            reason = "cannot be read as JSON: not UTF-8, nested too deeply, or too long a number"
-            return Fault(status, code, f"body: {reason}", "body")
+        detail = _printable(str(error.detail))
+        if status == 400:  # JSON fails for any reason but syntax
+            return Fault(status, code, f"body: {detail}", "body")
         field = "body" if status == 413 else None
-        return Fault(status, code, _printable(str(error.detail)), field, error.headers)
+        return Fault(status, code, detail, field, error.headers)
     if found is None:
         return Fault(500, "internal_error", "the server failed; its log says why")
     headers = {"Retry-After": str(_retry_after(error))} if found[0] in (429, 503) else None

@@ -59,7 +59,7 @@ async def read_body(request: Request, model: type[B]) -> B:
     if not is_json(request.headers.get("content-type", "")):
         raise RequestValidationError([_fault("model_type", ("body",), "no JSON")])
     if 0 in body:  # UTF-16, or UTF-32
-        raise HTTPException(400)
+        raise HTTPException(400, "is UTF-16 or UTF-32. Send it in UTF-8")
     try:
         # Given bytes, `json` would guess the encoding and accept surrogates.
         return model.model_validate(json.loads(body.decode("utf-8-sig")))
@@ -68,8 +68,11 @@ async def read_body(request: Request, model: type[B]) -> B:
     except json.JSONDecodeError as error:
         fault = _fault("json_invalid", ("body", error.pos), error.msg)
         raise RequestValidationError([{**fault, "ctx": {"error": error.msg}}]) from None
-    except (ValueError, RecursionError):  # not UTF-8, a number too long, or nested too deeply
-        raise HTTPException(400) from None
+    except UnicodeDecodeError as error:
+        reason = f"is not UTF-8: see byte {error.start}. Send it in UTF-8"
+        raise HTTPException(400, reason) from None
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "is nested too deeply, or has too long a number") from None
 
 
 def refusal_of(error: ValidationError) -> RequestValidationError:

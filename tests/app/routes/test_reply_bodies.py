@@ -147,6 +147,20 @@ def test_a_wrong_body_is_refused(client: httpx.Client, body: bytes, status: int)
     assert error_of(answer)["field"] == ("message" if b"[]" in body[12:] else "body")
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"message": "M\xfcller"}', "body: is not UTF-8: see byte 14. Send it in UTF-8"),
+        ('{"message": "hello"}'.encode("utf-16"), "body: is UTF-16 or UTF-32. Send it in UTF-8"),
+        (b'{"message": ' + b"[" * 30_000, "body: is nested too deeply, or has too long a number"),
+    ],
+)
+def test_a_body_that_is_no_text_is_told_from_one_that_is_nested(
+    client: httpx.Client, body: bytes, reason: str
+) -> None:
+    assert error_of(post(client, body))["message"] == reason
+
+
 def test_a_mark_before_the_body_is_no_part_of_it(client: httpx.Client) -> None:
     answer = post(client, b'\xef\xbb\xbf{"message": "hello"}')
     assert (answer.status_code, answer.json()["reply"]) == (200, REPLY)
