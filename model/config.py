@@ -20,6 +20,13 @@ Cell = Literal["gru", "lstm"]
 Attention = Literal["additive", "concat", "dot", "general", "multihead"]
 
 
+#: Messages in the words of TOML and JSON, by pydantic's type of a fault.
+_MESSAGES = {
+    "tuple_type": "must be a list: [...]",
+    "model_type": "must have keys and values: {...}",
+}
+
+
 class Document(BaseModel):
     """A frozen document in which every key is checked."""
 
@@ -367,7 +374,8 @@ class ModelConfig(Document):
 def _describe_fault(document: type[BaseModel], fault: Any) -> str:
     path = ".".join(str(part) for part in fault["loc"]) or "document"
     if fault["type"] != "extra_forbidden":
-        return f"{path}: {fault['msg'].removeprefix('Value error, ')}"
+        message = _MESSAGES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        return f"{path}: {message}"
     *parents, key = fault["loc"]
     for name in (part for part in parents if isinstance(part, str)):
         annotation: Any = document.model_fields[name].annotation

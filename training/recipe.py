@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
@@ -52,7 +52,7 @@ class SourceConfig(Document):
         description="codes of the two sides of the files, in their order, by which the cleaning "
         "rules check them; unset: those of the recipe, which hold after `swap`",
     )
-    columns: tuple[str, ...] = Field(
+    columns: tuple[Annotated[str, Field(coerce_numbers_to_str=True)], ...] = Field(
         (),
         description="of a `table`, by name or by number from 1: source and target; or the "
         "turns, with the reply last; or a single text column with one turn per row. Of `jsonl` "
@@ -61,6 +61,7 @@ class SourceConfig(Document):
     )
     group_column: str = Field(
         "",
+        coerce_numbers_to_str=True,
         description="column that groups the rows: those with the same value are one "
         "conversation or film",
     )

@@ -27,6 +27,13 @@ def test_every_recipe_of_ours_is_right(path: Path) -> None:
     assert recipe.licence
 
 
+def test_columns_may_be_numbers() -> None:
+    source = {"format": "table", "path": "a.tsv", "columns": [2, 4], "group_column": 1}
+    recipe = Recipe.parse(values(corpus={"sources": [source]}), where="a.toml")
+    assert recipe.corpus.sources[0].columns == ("2", "4")
+    assert recipe.corpus.sources[0].group_column == "1"
+
+
 def test_a_recipe_survives_a_round_trip() -> None:
     recipe = Recipe.parse(values(), where="test")
     assert Recipe.parse(recipe.model_dump(mode="json"), where="test") == recipe
@@ -76,6 +83,8 @@ def test_a_recipe_survives_a_round_trip() -> None:
         ),
         ({"search": {"blocked_words": ["darn", ""]}}, "search.blocked_words: each must have text"),
         ({"languages": ["en"]}, "`languages` must be two codes"),
+        ({"languages": "en"}, "languages: must be a list"),
+        ({"corpus": {"sources": ["a.tsv"]}}, "corpus.sources.0: must have keys and values"),
         ({"output": "~/runs/a"}, "output: `~` is not expanded"),
         ({"tokenizer": {"vocab_size": 2**40}}, "tokenizer.vocab_size: "),
         ({"fit": {"seed": 2**32}}, "fit.seed: "),
