@@ -214,7 +214,10 @@ class TextConfig(Document):
         1, ge=1, le=16, description="number of dialogue turns that the model reads"
     )
     max_source_tokens: int = Field(
-        128, ge=2, description="sources longer than this lose their oldest tokens"
+        128,
+        ge=2,
+        description="messages longer than this lose their oldest tokens; for translations, longer "
+        "sources are dropped",
     )
     shared_vocabulary: bool = Field(True, description="use one tokenizer for source and target")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from model.config import Task
+from model.config import Task, TextConfig
 from model.folder import ENGLISH_BASE, TRANSLATORS, find_folder
 from model.language_id import base_of
 from model.text.normalise import normalise
@@ -140,6 +140,8 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
         "vocab_size": _vocab_size(found, size.vocab_size, is_shared=shares),
         "shared_vocabulary": shares,
     }
+    if not is_reply and limits["max_source_tokens"] > TextConfig().max_source_tokens:
+        tokenizer["max_source_tokens"] = limits["max_source_tokens"]
     if is_reply:
         tokenizer |= {"lowercase_source": True, "plain_punctuation": True, "context_turns": 2}
     return Proposal(

@@ -37,7 +37,7 @@ _REMEDIES = {
     "language": _LANGUAGES,
     "script": _LANGUAGES,
     "empty": "One side has no text: check `columns` and `format`.",
-    "source too long": "Raise corpus.max_source_tokens.",
+    "source too long": "Raise corpus.max_source_tokens and tokenizer.max_source_tokens.",
     "target too long": "Raise corpus.max_target_tokens.",
     "also in train": "Train has the same examples: add other files.",
     "also in dev": "Dev has the same examples: remove its source from the others, or add files.",

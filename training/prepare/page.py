@@ -22,7 +22,8 @@ _CODE = re.compile("`([^`]+)`")
 #: Reasons to drop an example, apart from the rules that a recipe can name.
 _OTHER_REASONS = {
     "empty": "a side without any text",
-    "source too long": "more tokens than corpus.max_source_tokens",
+    "source too long": "more tokens than corpus.max_source_tokens or, to be translated, "
+    "tokenizer.max_source_tokens",
     "target too long": "more tokens than corpus.max_target_tokens",
     "also in train": "an exchange that also occurs in train",
     "also in dev": "an example that also occurs in dev",

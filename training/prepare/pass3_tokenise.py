@@ -105,7 +105,10 @@ class Tokenise:
             return "empty"
         if is_published:
             return None
-        if source_len > corpus.max_source_tokens:
+        most = corpus.max_source_tokens
+        if self.recipe.task == "translate":  # no source is cut, or a target would have more to say
+            most = min(most, self.recipe.tokenizer.max_source_tokens)
+        if source_len > most:
             return "source too long"
         return "target too long" if target_len > corpus.max_target_tokens else None
 

@@ -64,3 +64,11 @@ def test_answers_too_short_for_a_language_get_a_fallback_in_that_of_the_question
     assert not found.languages
     assert said in proposal.kind
     assert proposal.search.get("fallback_reply", "").startswith(reply)
+
+
+def test_a_translator_of_long_texts_reads_them_whole(tmp_path: Path) -> None:
+    long = [f"{number} " + "This is a rather long sentence. " * 20 for number in range(30)]
+    path = write_rows(tmp_path / "a.tsv", long, long)
+    proposal = propose(survey([path], task="translate", languages=("en", "nl")))
+    limit = proposal.corpus["max_source_tokens"]
+    assert proposal.tokenizer["max_source_tokens"] == limit == 256

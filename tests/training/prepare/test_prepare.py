@@ -267,10 +267,13 @@ def test_what_is_drawn_in_training_needs_no_new_data(folder: Path) -> None:
         open_prepared(recipe_of(folder, {**source, "repeat": 2}, task="reply"))
 
 
-def test_a_long_source_to_translate_is_left_out_rather_than_cut(folder: Path) -> None:
+@pytest.mark.parametrize("corpus_limits", [{"max_source_tokens": 5}, {}])
+def test_a_long_source_to_translate_is_left_out_rather_than_cut(
+    folder: Path, corpus_limits: dict[str, int]
+) -> None:
     write_tsv(folder / "pairs.tsv", [*pairs(), (" ".join(["a red dog"] * 3), "three dogs")])
     limits = {"max_source_tokens": 5}
-    corpus = made(folder, {**PAIRS, "split": "train"}, tokenizer=limits, **limits)
+    corpus = made(folder, {**PAIRS, "split": "train"}, tokenizer=limits, **corpus_limits)
     assert "three dogs" not in [corpus.train.target_text(i) for i in range(len(corpus.train))]
     assert sum(corpus.report["dropped"].values()) == 1
 
