@@ -375,10 +375,10 @@ class ModelConfig(Document):
 
 
 def _describe_fault(document: type[BaseModel], fault: Any) -> str:
-    path = ".".join(str(part) for part in fault["loc"]) or "document"
+    path = ".".join(str(part) for part in fault["loc"])
     if fault["type"] != "extra_forbidden":
         message = _MESSAGES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-        return f"{path}: {message}"
+        return f"{path}: {message}" if path else str(message)
     *parents, key = fault["loc"]
     for name in (part for part in parents if isinstance(part, str)):
         annotation: Any = document.model_fields[name].annotation

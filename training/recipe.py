@@ -375,6 +375,18 @@ class Recipe(Document):
         return self
 
     @model_validator(mode="after")
+    def _check_heads_are_used(self) -> Self:
+        network = self.network
+        has_heads = (
+            network.encoder == "transformer"
+            or network.decoder != "recurrent"
+            or network.attention == "multihead"
+        )
+        if network.heads != NetworkShape().heads and not has_heads:
+            raise ValueError("network.heads does nothing without attention heads. Leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _check_vocabulary_can_be_shared(self) -> Self:
         if self.network.share_embeddings and not self.tokenizer.shared_vocabulary:
             raise ValueError("network.share_embeddings needs tokenizer.shared_vocabulary = true")

@@ -84,6 +84,7 @@ def test_a_recipe_survives_a_round_trip() -> None:
         ({"search": {"blocked_words": ["darn", ""]}}, "search.blocked_words: each must have text"),
         ({"languages": ["en"]}, "`languages` must be two codes"),
         ({"languages": "en"}, "languages: must be a list"),
+        ({"network": {"heads": 8}}, "a.toml: network.heads does nothing without attention heads"),
         ({"corpus": {"sources": ["a.tsv"]}}, "corpus.sources.0: must have keys and values"),
         ({"output": "~/runs/a"}, "output: `~` is not expanded"),
         ({"tokenizer": {"vocab_size": 2**40}}, "tokenizer.vocab_size: "),
