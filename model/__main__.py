@@ -5,9 +5,10 @@
     python -m model translate MODEL < in > out
 
 A line of `reply` may contain several turns of a dialogue, separated by tabs, oldest first. A line
-without text gets an empty answer, so that every line has one; with --n-best, tabs separate the
-candidates. Memory does not grow with the file. In a conversation, the line /new starts a new one,
-and Ctrl-D ends it.
+of `translate` is one sentence; what follows in a longer one may be left out. A line without text
+gets an empty answer, so that every line has one; with --n-best, tabs separate the candidates.
+Memory does not grow with the file. In a conversation, the line /new starts a new one, and Ctrl-D
+ends it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ RERANK_WEIGHT = 0.5
 COMMANDS = {
     "chat": ("reply", "chat in the terminal: each line is a message"),
     "reply": ("reply", "answer each line of standard input"),
-    "translate": ("translate", "translate each line of standard input"),
+    "translate": ("translate", "translate standard input, one sentence per line"),
 }
 
 
