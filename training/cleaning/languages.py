@@ -42,7 +42,8 @@ _SCRIPTS = {
 }
 
 #: Languages that an identifier can hardly distinguish are treated as one.
-_TWINS = {"bs": "hr", "sh": "hr", "sr": "hr", "nn": "no", "nb": "no", "yue": "zh", "wuu": "zh"}
+_TWINS = {"bs": "hr", "sh": "hr", "sr": "hr", "yue": "zh", "wuu": "zh"}
+_TWINS |= {"nn": "no", "nb": "no", "da": "no"}
 _TWINS |= {"arz": "ar", "ms": "id", "min": "id", "pnb": "ur", "als": "de", "gl": "pt"}
 
 #: Characters of a text that suffice to identify its language.
@@ -92,8 +93,9 @@ def script_share(language: str) -> Callable[[str], float]:
 
 
 def can_identify(language: str) -> bool:
-    """Tells whether `identify` knows `language`."""
-    return base_of(language) in known_languages()
+    """Tells whether `identify` knows `language`, or one that it treats as the same."""
+    base = base_of(language)
+    return _TWINS.get(base, base) in known_languages()
 
 
 def same_language(one: str, other: str) -> bool:

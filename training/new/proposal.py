@@ -111,7 +111,7 @@ def propose(found: Survey) -> Proposal:
             search={"max_tokens": limits["max_target_tokens"], **fallback},
         )
     search, is_small = _search_of(found.task, limits), found.examples < MAX_FINE_TUNED
-    if is_reply and is_small and found.languages[:1] == ("en",):
+    if is_reply and is_small and [*map(base_of, found.languages[:1])] == ["en"]:
         return Proposal(
             "It starts from a model that knows everyday English already.",
             start_from=str(ENGLISH_BASE),
@@ -184,7 +184,7 @@ def _regularisation_of(found: Survey) -> dict[str, float]:
 
 def _translator_of(found: Survey) -> str:
     """Returns the bundled model that translates between these languages, or nothing."""
-    folder = TRANSLATORS.get(found.languages)
+    folder = TRANSLATORS.get(tuple(map(base_of, found.languages)))
     return str(folder) if folder and find_folder(folder).is_dir() else ""
 
 

@@ -115,6 +115,14 @@ def test_dense_scripts_are_longer_than_they_look() -> None:
     )
 
 
+@pytest.mark.parametrize("language", ["no", "nb", "nn", "da"])
+def test_norwegian_is_hardly_told_from_danish(language: str) -> None:
+    judge = cleaner("language", languages=("en", language))
+    norwegian, english = "Hva heter du, og hvor kommer du fra?", "Where do you come from?"
+    assert refusal(judge, english, norwegian) is None
+    assert refusal(judge, english, english) == "language"
+
+
 @pytest.mark.parametrize(
     "language", ["zh", "zh-Hant", "ja", "ko", "ru", "el", "ar", "he", "hi", "th"]
 )
