@@ -95,9 +95,9 @@ def choose_options(
     check_at_most("min_tokens", overrides, longest, "(the max_tokens)")
     own["min_tokens"] = min(defaults.min_tokens, longest)
     if not can_rerank or beam_size < 2:
-        check_at_most(
-            "rerank_weight", overrides, 0.0, "without a second model, and a beam_size of 2"
-        )
+        if weight := overrides.get("rerank_weight"):
+            reason = f"needs a second model, and a beam_size of 2 or more. Received: {weight}"
+            raise OptionError("rerank_weight", reason)
         own["rerank_weight"] = 0.0
     if overrides.get("fallback_reply") and not has_questions:
         raise OptionError(

@@ -134,7 +134,7 @@ def test_output_is_utf8_whatever_the_terminal_says(exported_folder: Path) -> Non
         (["reply", "--blocked-word", " "], "blocked word ' ' has no text"),
         (["reply", "--decoding", "greedy", "--beam-size", "2"], "--beam-size: must be at most 1"),
         (["reply", "--min-tokens", "9", "--max-tokens", "3"], "--min-tokens: must be at most 3"),
-        (["chat", "--rerank-weight", "1"], "--rerank-weight: must be at most 0 without a second"),
+        (["chat", "--rerank-weight", "1"], "--rerank-weight: needs a second model, and a beam"),
         (["chat", "--engine", "onnx-int8"], "no int8 graphs"),
     ],
 )
