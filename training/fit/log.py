@@ -20,6 +20,8 @@ from training.files.paths import writing
 
 #: Seconds between two lines if there is no terminal.
 INTERVAL = 30.0
+#: Minimum number of steps in a first epoch from which the remaining time is estimated.
+MIN_STEPS = 5
 
 
 class Curves:
@@ -91,7 +93,7 @@ class FitLog:
         self._step = step
         self._tokens = 0
         self._began = self._epoch_began = self._last_line = clock()
-        self._first_step = step
+        self._first_step = self._epoch_step = step
 
     def __enter__(self) -> Self:
         return self
@@ -122,15 +124,20 @@ class FitLog:
         if self._has_lines and now - self._last_line >= INTERVAL:
             self._last_line = now
             place = f"epoch {epoch} of {self._epochs}, step {self._step:,} of {self._total_steps:,}"
-            self.write(f"{place}: loss {loss:.4f}{speed}{self._time_left(now)}")
+            self.write(f"{place}: loss {loss:.4f}{speed}{self._time_left(self._pace(now))}")
 
     def end_epoch(self, epoch: int, scores: str, *, is_last: bool) -> None:
         """Prints the scores of an epoch, from 1, with elapsed and remaining time."""
         now = self._clock()
-        left = "" if is_last else self._time_left(now)
+        steps = self._step - self._epoch_step
+        pace = (now - self._epoch_began) / max(steps, 1)
+        if self._epoch_step == self._first_step:  # a short first epoch mostly compiles
+            pace = self._pace(now) if steps >= MIN_STEPS else 0.0
+        left = "" if is_last else self._time_left(pace)
         took = describe_seconds(now - self._epoch_began)
         self.write(f"epoch {epoch} of {self._epochs}: {scores}; {took}{left}")
         self._epoch_began = self._last_line = now
+        self._epoch_step = self._step
 
     def write(self, line: str) -> None:
         """Prints a line on standard output at once, above the progress bar if there is one."""
@@ -143,12 +150,14 @@ class FitLog:
         if self._curves:
             self._curves.add_scalar(name, value, self._step)
 
-    def _time_left(self, now: float) -> str:
+    def _pace(self, now: float) -> float:
+        """Returns the seconds per step so far; 0 if there were none after the first."""
         done = self._step - self._first_step - 1
-        if done < 1:
-            return ""
-        seconds = (now - self._began) / done * max(self._total_steps - self._step, 0)
-        return f", about {describe_seconds(seconds)} left"
+        return (now - self._began) / done if done > 0 else 0.0
+
+    def _time_left(self, pace: float) -> str:
+        seconds = pace * max(self._total_steps - self._step, 0)
+        return f", about {describe_seconds(seconds)} left" if pace else ""
 
 
 def describe_seconds(seconds: float) -> str:

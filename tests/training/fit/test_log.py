@@ -41,6 +41,23 @@ def test_a_line_every_half_minute_tells_place_speed_and_time_left(
     assert captured.err == ""  # no bar, where there is no terminal
 
 
+def test_the_time_left_is_that_of_the_last_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    with FitLog(epochs=9, total_steps=18, step=0, tensorboard_folder=tmp_path, clock=clock) as log:
+        for epoch, seconds in enumerate((20, 1, 2), start=1):  # the first compiles
+            log.add_step(epoch, 2.5, 500)
+            log.add_step(epoch, 2.5, 500)
+            clock.seconds += seconds
+            log.end_epoch(epoch, "dev loss 1.0", is_last=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch 1 of 9: dev loss 1.0; 20 s",
+        "epoch 2 of 9: dev loss 1.0; 1 s, about 7 s left",
+        "epoch 3 of 9: dev loss 1.0; 2 s, about 12 s left",
+    ]
+
+
 def test_tensorboard_reads_the_curves(tmp_path: Path) -> None:
     curves = Curves(tmp_path / "tensorboard")
     curves.add_scalar("dev/loss", 2.5, 7)
