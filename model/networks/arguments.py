@@ -94,13 +94,15 @@ def find_batch_shape(
     none.
 
     Raises:
-        ValueError: if they are incomplete, or not sizes.
+        ValueError: if they are incomplete, not sizes, or contradict each other.
     """
+    sizes = {"batch_size": batch_size, "input_length": input_length, "input_dim": input_dim}
     for name, shape in (("batch_input_shape", batch_input_shape), ("batch_shape", batch_shape)):
         if shape is not None:
-            return _check_shape(name, shape, ("batch_size", "input_length", "input_dim"))
+            return _check_shape(name, shape, sizes)
     if input_shape is not None:
-        shape = _check_shape("input_shape", input_shape, ("input_length", "input_dim"))
+        del sizes["batch_size"]
+        shape = _check_shape("input_shape", input_shape, sizes)
         return (_check_optional("batch_size", batch_size), *shape)
     if input_dim is not None:
         size = _check_optional("batch_size", batch_size)
@@ -111,9 +113,13 @@ def find_batch_shape(
     return None
 
 
-def _check_shape(name: str, shape: Any, sizes: tuple[str, ...]) -> Any:
+def _check_shape(name: str, shape: Any, sizes: dict[str, int | None]) -> Any:
+    """Checks a shape of `sizes`, of which those that are not None were given separately, too."""
     if not isinstance(shape, list | tuple) or len(shape) != len(sizes) or shape[-1] is None:
         raise ValueError(f"{name} must be ({', '.join(sizes)}). Received: {name}={shape!r}")
+    for (size, given), each in zip(sizes.items(), shape, strict=True):
+        if given is not None and given != each:
+            raise ValueError(f"{size} contradicts {name}. Received: {size}={given}, {name}={shape}")
     return tuple(
         _check_optional(f"{name}'s {size}", each) for size, each in zip(sizes, shape, strict=True)
     )

@@ -166,6 +166,8 @@ def test_initializers_and_regularizers_reach_the_weights(kind: Any) -> None:
         ({"cell": 3}, "cell must be one of gru, lstm"),
         ({"batch_shape": 3}, "batch_shape must be"),
         ({"input_shape": (-1, 3)}, "input_shape's input_length"),
+        ({"input_shape": (None, 3), "input_length": 7}, "input_length contradicts input_shape"),
+        ({"batch_shape": (2, 4, 3), "input_dim": 5}, "input_dim contradicts batch_shape"),
         ({"batch_size": 0}, "batch_size"),
     ],
 )
