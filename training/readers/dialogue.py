@@ -33,9 +33,13 @@ def exchanges_of(turns: Iterable[Turn], *, group: str, origin: str) -> Iterator[
 
 
 def read_exchanges(path: Path, lines: LineRange = WHOLE) -> Records:
-    """Reads `turn TAB ... TAB reply`, one exchange per line: the last column answers the others."""
+    """Reads `turn TAB ... TAB reply`, one exchange per line: the last column answers the others.
+    Spreadsheets fill shorter lines up with empty columns, which do not count."""
     for number, line in read_lines(path, lines):
-        *context, reply = line.split("\t")
+        cells = line.split("\t")
+        while len(cells) > 2 and not cells[-1].strip():
+            cells.pop()
+        *context, reply = cells
         if context:
             yield Example(tuple(context), reply, context[0], f"{path}:{number}")
         elif line.strip():

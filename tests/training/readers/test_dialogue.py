@@ -31,7 +31,7 @@ def test_a_context_never_grows_beyond_its_limit() -> None:
 
 def test_an_exchange_is_a_message_and_a_reply(tmp_path: Path) -> None:
     path = tmp_path / "talk.tsv"
-    path.write_text("hi\thello\n\nnothing here\nbye\tsee you\tsoon\r\n")
+    path.write_text("hi\thello\t\t\n\nnothing here\nbye\tsee you\tsoon\r\n")
     assert list(read_exchanges(path)) == [
         Example(("hi",), "hello", "hi", f"{path}:1"),
         Fault(f"{path}:3", "expected message TAB reply"),
