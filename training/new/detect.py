@@ -66,6 +66,8 @@ _UNKNOWN_CHATS = {
     "LINE": re.compile(rf"{_CLOCK}\t[^\t]*\t"),
     "KakaoTalk for PCs": re.compile(rf"\[[^\[\]]+\] \[{_CLOCK}\] "),
 }
+#: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.
+_QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
 _LINE_WITH_YEAR = re.compile(r"[^\t]*(?<!\d)20\d\d(?!\d)[^\t]*")
 
 
@@ -182,7 +184,14 @@ def _detect_lines(lines: list[str], name: str) -> Detected | None:
     if name.endswith(".csv"):
         return _detect_table(lines)
     if _share(lines, lambda line: "\t" in line) >= MIN_SHARE:
-        return _detect_table(lines) if _has_names(lines) else Detected("exchanges")
+        has_numbers = _share(lines, lambda line: line.split("\t")[0].isdecimal()) >= MIN_SHARE
+        if (_has_names(lines) or has_numbers) and (found := _detect_table(lines)):
+            return found
+        is_quoted = _share(lines, lambda line: bool(_QUOTED_CELL.search(line))) >= SOME_SHARE
+        if is_quoted and not name.endswith(".tsv"):
+            columns = lines[0].rstrip("\t").count("\t") + 1
+            return Detected("table", tuple(str(i + 1) for i in range(columns)))
+        return Detected("exchanges")
     is_text = Path(name).suffix in (*FORMATS["lines"].suffixes, "") or language_of(Path(name))
     return Detected("lines") if is_text else None
 
@@ -224,7 +233,7 @@ def _detect_table(lines: list[str]) -> Detected | None:
         return None
     widest = sorted((first, second))
     has_names = len({*names}) == len(names) and all(
-        name.replace("_", "").replace(" ", "").isalnum() for name in names
+        name.replace("_", "").replace(" ", "").isalnum() and not name.isdecimal() for name in names
     )
     return Detected("table", tuple(names[i] if has_names else str(i + 1) for i in widest))
 
