@@ -25,6 +25,7 @@ from training.files.encodings import decode
 from training.formats import FORMATS, Format
 from training.readers.chat_dates import STAMP
 from training.readers.discord import COLUMNS as DISCORD_COLUMNS
+from training.readers.pairs import ANKI_HEADER
 from training.readers.tables import EXCEL_SEPARATOR, SEPARATED_LINES, separator_of
 
 #: Number of bytes of a file, and of lines in them, that are inspected.
@@ -68,6 +69,8 @@ _UNKNOWN_CHATS = {
 }
 #: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.
 _QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
+#: End of a turn in the DailyDialog corpus.
+TURN_END = "__eou__"
 _LINE_WITH_YEAR = re.compile(r"[^\t]*(?<!\d)20\d\d(?!\d)[^\t]*")
 
 
@@ -110,7 +113,10 @@ def detect(path: Path) -> Detected | None:
         return Detected(_format_of_json("\n".join(lines)))
     if name.endswith(".xml"):
         return _detect_xml("\n".join(lines))
+    if ANKI_HEADER.match(lines[0]):
+        return Detected("pairs")
     _check_chat(path, lines)
+    _check_turns(path, lines)
     return _detect_lines(lines, name)
 
 
@@ -166,6 +172,15 @@ def _check_chat(path: Path, lines: list[str]) -> None:
                 f"{path}: is a chat exported from {app}, which cannot be read. Write the date into "
                 "each line, as WhatsApp does: [31.12.20, 21:15:03] Anna: Who is there?"
             )
+
+
+def _check_turns(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if lines are whole conversations, as in the DailyDialog corpus."""
+    if _share(lines, lambda line: TURN_END in line) >= MIN_SHARE:
+        raise CorpusError(
+            f"{path}: has {TURN_END} between the turns of a line. Write each turn on a line of its "
+            f"own, and an empty line after a conversation: sed 's/ *{TURN_END} */\\n/g'"
+        )
 
 
 def _detect_lines(lines: list[str], name: str) -> Detected | None:

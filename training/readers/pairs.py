@@ -15,7 +15,7 @@ from training.files.paths import read_lines
 from training.files.records import Example, Fault, Records
 
 #: https://docs.ankiweb.net/importing/text-files.html
-_ANKI_HEADER = re.compile(
+ANKI_HEADER = re.compile(
     r"#(separator|html|tags|columns|notetype|deck|guid|(?:notetype|deck|tags|guid) column):(.*)"
 )
 _ANKI_SEPARATORS = {
@@ -99,7 +99,7 @@ class _AnkiHeader:
 def _read_anki_header(path: Path) -> _AnkiHeader:
     header = _AnkiHeader()
     for number, line in read_lines(path):
-        setting = _ANKI_HEADER.match(line)
+        setting = ANKI_HEADER.match(line)
         if not setting:
             break
         header = replace(header, lines=number)

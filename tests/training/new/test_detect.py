@@ -45,6 +45,7 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.tsv", 'Who?\t"Me, of course."\nWhy?\tSo.\n', Detected("exchanges")),
         ("a.tsv", "1\tGood day\t7\tGuten Tag\n2\tYes\t9\tJa\n", Detected("table", ("2", "4"))),
         ("a.tsv", "12\ttwelve\n13\tthirteen\n", Detected("exchanges")),
+        ("a.txt", "#separator:Comma\n#html:true\nYes.,Ja.\n", Detected("pairs")),
         ("a.tsv", "Frage\tAntwort\nWer?\tIch.\n", Detected("table", ("Frage", "Antwort"))),
         ("a.srt.txt", FORMATS["subtitles"].example, Detected("subtitles")),
         ("a.txt", "{25}{50}Who is it?\n{60}{80}It is me.\n", Detected("subtitles")),
@@ -101,6 +102,12 @@ def test_a_chat_that_no_reader_knows_is_refused(tmp_path: Path, app: str, lines:
     (tmp_path / "chat.txt").write_text(lines)
     with pytest.raises(CorpusError, match=rf"chat\.txt: is a chat exported from {app}, which"):
         detect(tmp_path / "chat.txt")
+
+
+def test_conversations_in_one_line_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "dialogues.txt").write_text("Hi . __eou__ Hello . __eou__\n")
+    with pytest.raises(CorpusError, match=r"has __eou__ between the turns of a line\..* sed 's/ "):
+        detect(tmp_path / "dialogues.txt")
 
 
 @pytest.mark.parametrize("name", ["film.tsv", "film.csv"])
