@@ -61,11 +61,16 @@ def read_bitext(
 
 def read_pairs(path: Path, lines: LineRange = WHOLE) -> Records:
     """Reads `source TAB target`, one pair per line, and ignores further columns. Exports of Anki
-    also have header lines with the separator, and whether fields hold HTML."""
+    also have header lines with the separator, with the columns that hold no texts (a note's type,
+    its deck), and whether fields hold HTML."""
     header = _read_anki_header(path)
     for number, line in read_lines(path, lines):
         if number <= header.lines:
             continue
+        if header.no_texts:
+            cells = enumerate(line.split(header.separator), start=1)
+            texts = (cell for column, cell in cells if column not in header.no_texts)
+            line = header.separator.join(texts)
         source, has_separator, rest = line.partition(header.separator)
         target = rest.partition(header.separator)[0]
         if header.has_html:
@@ -94,6 +99,7 @@ class _AnkiHeader:
     lines: int = 0
     separator: str = "\t"
     has_html: bool = False
+    no_texts: frozenset[int] = frozenset()
 
 
 def _read_anki_header(path: Path) -> _AnkiHeader:
@@ -108,6 +114,8 @@ def _read_anki_header(path: Path) -> _AnkiHeader:
             header = replace(header, separator=_ANKI_SEPARATORS.get(value.lower(), value))
         elif setting[1] == "html":
             header = replace(header, has_html=value.lower() == "true")
+        elif setting[1].endswith(" column") and value.isdecimal():
+            header = replace(header, no_texts=header.no_texts | {int(value)})
     return header
 
 

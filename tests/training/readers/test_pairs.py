@@ -48,3 +48,10 @@ def test_commands_and_actions_are_told_apart(tmp_path: Path) -> None:
         Example(("jump twice",), "I_JUMP I_JUMP", "jump twice", f"{path}:1"),
         Fault(f"{path}:2", "expected `IN: ... OUT: ...`"),
     ]
+
+
+def test_columns_of_anki_that_hold_no_texts_are_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "deck.txt"
+    header = "#separator:tab\n#html:false\n#guid column:1\n#notetype column:2\n#tags column:5\n"
+    path.write_text(f"{header}x7\tBasic\tYes.\tJa.\tverbs\n")
+    assert list(read_pairs(path)) == [Example(("Yes.",), "Ja.", "Yes.", f"{path}:6")]
