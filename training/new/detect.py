@@ -146,7 +146,7 @@ def _detect_in_archive(path: Path) -> Detected | None:
 
 
 def _languages_of_tmx(text: str) -> tuple[str, ...]:
-    codes = re.findall(r"""xml:lang=["']([\w-]+)["']""", text)
+    codes = re.findall(r"""\b(?:xml:)?lang=["']([\w-]+)["']""", text)
     return tuple(dict.fromkeys(base_of(code) for code in codes))[:2]
 
 

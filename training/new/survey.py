@@ -270,13 +270,20 @@ def check_name(path: str) -> None:
 
 def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig:
     check_name(path)
-    pair = detected.languages or (languages if len(languages) == 2 else ())
-    takes = (*FORMATS[detected.format].needs, *FORMATS[detected.format].takes)
     values: dict[str, Any] = {"format": detected.format, "path": path}
     values |= {"columns": detected.columns, "group_column": detected.group_column}
-    if "languages" in takes and detected.format not in ("jsonl", "parquet"):
-        values["languages"] = pair
+    if detected.format in ("moses", "tmx", "xces"):  # others are swapped if need be
+        values["languages"] = _pair_of(detected, languages)
     return SourceConfig.parse(values, where=path)
+
+
+def _pair_of(detected: Detected, languages: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the languages of source and target, in the order of `languages` if there are two."""
+    codes = detected.languages  # as the files have them: `en` for `en-GB`
+    for ordered in (codes, codes[::-1]):
+        if list(map(base_of, ordered)) == list(map(base_of, languages)):
+            return ordered
+    return languages if len(languages) == 2 and detected.format != "moses" else codes
 
 
 def _inspect_pairs(config: SourceConfig, languages: tuple[str, ...]) -> Source:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,43 @@ def test_the_languages_that_are_asked_for_turn_a_source_around(tmp_path: Path) -
     found = survey([path], languages=("de", "en"))
     assert found.languages == ("de", "en")
     assert found.sources[0].config.swap
+
+
+def write_tmx(path: Path) -> None:
+    units = (
+        f'<tu><tuv lang="en-GB"><seg>{one}</seg></tuv><tuv lang="de"><seg>{other}</seg></tuv></tu>'
+        for one, other in zip(ENGLISH, GERMAN, strict=True)
+    )
+    path.write_text(f"<tmx><body>{''.join(units)}</body></tmx>")
+
+
+def write_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("X.de-en.de", "\n".join(GERMAN))
+        archive.writestr("X.de-en.en", "\n".join(ENGLISH))
+
+
+def write_csv(path: Path) -> None:
+    rows = zip(ENGLISH, GERMAN, strict=True)
+    path.write_text("English,German\n" + "".join(f"{one},{other}\n" for one, other in rows))
+
+
+@pytest.mark.parametrize("languages", [("en", "de"), ("de", "en"), ("DE", "en-US")])
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("a.tmx", write_tmx), ("de-en.txt.zip", write_zip), ("a.csv", write_csv)],
+)
+def test_the_languages_that_are_asked_for_are_source_and_target(
+    tmp_path: Path, name: str, write: Callable[[Path], None], languages: tuple[str, str]
+) -> None:
+    write(tmp_path / name)
+    found = survey([str(tmp_path / name)], languages=languages)
+    [source] = found.sources
+    pair = (source.sample[0].source[-1], source.sample[0].target)
+    is_english_first = languages[0] == "en"
+    assert pair[:: -1 if source.config.swap else 1] == (
+        (ENGLISH[0], GERMAN[0]) if is_english_first else (GERMAN[0], ENGLISH[0])
+    )
 
 
 def test_a_translation_into_one_language_is_refused(tmp_path: Path) -> None:
