@@ -67,6 +67,8 @@ _UNKNOWN_CHATS = {
     "LINE": re.compile(rf"{_CLOCK}\t[^\t]*\t"),
     "KakaoTalk for PCs": re.compile(rf"\[[^\[\]]+\] \[{_CLOCK}\] "),
 }
+#: Names that end in a language code.
+_SIDES = (re.compile(r"(.*)\.([a-z]{2,3})"), re.compile(r"(?:(.*)[._-])?([a-z]{2})\.txt"))
 #: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.
 _QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
 #: End of a turn in the DailyDialog corpus.
@@ -212,9 +214,18 @@ def _detect_lines(lines: list[str], name: str) -> Detected | None:
 
 
 def language_of(path: Path) -> str:
-    """Returns the language code at the end of a file's name (`train.de`), if there is one."""
-    code = Path(plain_name(path)).suffix.removeprefix(".")
-    return code if 2 <= len(code) <= 3 and can_identify(code) else ""
+    """Returns the language code at the end of a file's name, if there is one."""
+    return side_of(path)[1]
+
+
+def side_of(path: Path) -> tuple[str, str]:
+    """Returns the name of a file without the language code at its end, and the code (`train.de`,
+    `train_de.txt`, `de.txt`); two empty texts if there is none."""
+    for pattern in _SIDES:
+        found = pattern.fullmatch(plain_name(path))
+        if found and can_identify(found[2]):
+            return found[1] or "", found[2]
+    return "", ""
 
 
 def _has_names(lines: list[str]) -> bool:

@@ -19,7 +19,7 @@ from training.files.encodings import decode
 from training.files.paths import find_files, read_bytes
 from training.files.records import Example, Fault, fault_of
 from training.formats import FORMATS, Format
-from training.new.detect import Detected, detect, language_of
+from training.new.detect import Detected, detect, language_of, side_of
 from training.prepare.inputs import Input, find_input, pieces_of, total_bytes
 from training.prepare.shards import evenly_spaced
 from training.recipe import SourceConfig, folders_of
@@ -42,6 +42,11 @@ _ADVICE = {
     **dict.fromkeys((".7z", ".rar", ".bz2"), "Unpack it and pass its files or folder"),
     **dict.fromkeys((".po", ".xlf", ".xliff", ".sdlxliff"), "Export it as .tmx"),
     ".json": "Save it as an array of records, or as .jsonl with one record per line",
+}
+#: Advice for a translation from files of which each is one side, by format.
+_ADVICE_ON_SIDES = {
+    "lines": " If they are the two sides, name them by their languages: train.en and train.de.",
+    "subtitles": " If they are films in two languages, write a recipe of format subtitle-pairs.",
 }
 #: Minimum probability of a text's language, and minimum share of texts in the main language.
 MIN_PROBABILITY, MIN_SHARE = 0.5, 0.5
@@ -142,7 +147,8 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     usable = [source for source in fitting if task in FORMATS[source.config.format].tasks]
     if not usable:
         formats = ", ".join(sorted({source.config.format for source in found}))
-        raise CorpusError(f"files of format {formats} cannot train task '{task}'.")
+        advice = _ADVICE_ON_SIDES.get(found[0].config.format, "")
+        raise CorpusError(f"files of format {formats} cannot train task '{task}'.{advice}")
     if not languages:
         languages = _languages_of(usable, task)
     return Survey(
@@ -166,7 +172,8 @@ def _describe_nothing(paths: Sequence[str], unreadable: Sequence[Fault]) -> str:
 def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig | Fault]:
     """Yields a source for each path and format, or one for the two sides of a bitext; and a fault
     for each file that cannot be read."""
-    if len(paths) == 2 and all(_is_side(Path(path)) for path in paths):
+    codes = {language_of(Path(path)) for path in paths}
+    if len(paths) == len(codes) == 2 and all(_is_side(Path(path)) for path in paths):
         yield _bitext(paths)
         return
     for path in paths:
@@ -186,10 +193,14 @@ def _sides_of(files: Sequence[Path], languages: tuple[str, ...]) -> list[list[st
     """
     by_name: dict[Path, list[Path]] = {}
     for file in files:
-        if (code := language_of(file)) and (code in languages or len(languages) != 2):
-            name = file.parent / plain_name(file).removesuffix(f".{code}")
-            by_name.setdefault(name, []).append(file)
-    groups = [group for group in by_name.values() if len(group) > 1 and all(map(_is_side, group))]
+        name, code = side_of(file)
+        if code and (len(languages) != 2 or code in map(base_of, languages)):
+            by_name.setdefault(file.parent / name, []).append(file)
+    groups = [
+        group
+        for group in by_name.values()
+        if len(group) == len({*map(language_of, group)}) > 1 and all(map(_is_side, group))
+    ]
     for group in groups:
         if len(group) > 2:
             codes = ", ".join(map(language_of, group))

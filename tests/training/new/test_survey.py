@@ -144,6 +144,25 @@ def test_files_whose_names_do_not_tell_their_format_are_named(tmp_path: Path) ->
     }
 
 
+@pytest.mark.parametrize("names", [("a.en.txt", "a.de.txt"), ("a_en.txt", "a_de.txt")])
+@pytest.mark.parametrize("languages", [(), ("en-GB", "DE")])
+def test_sides_may_be_text_files(
+    tmp_path: Path, names: tuple[str, str], languages: tuple[str, ...]
+) -> None:
+    paths = [
+        write_rows(tmp_path / name, texts)
+        for name, texts in zip(names, (ENGLISH, GERMAN), strict=True)
+    ]
+    for given in (paths, [str(tmp_path)]):
+        found = survey(given, languages=languages)
+        assert (found.task, found.examples) == ("translate", 30)
+
+
+def test_two_chats_in_one_language_are_no_sides(tmp_path: Path) -> None:
+    paths = [write_rows(tmp_path / name, ENGLISH) for name in ("monday_en.txt", "tuesday_en.txt")]
+    assert survey(paths, languages=()).task == "reply"
+
+
 def test_a_folder_of_two_sides_is_a_bitext(tmp_path: Path) -> None:
     for part in ("train", "val"):
         write_rows(tmp_path / f"{part}.en", ENGLISH)
@@ -221,7 +240,7 @@ def test_files_that_hold_nothing_are_refused(tmp_path: Path) -> None:
 
 def test_files_that_do_not_fit_the_task_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
-    with pytest.raises(CorpusError, match="subtitles cannot train task 'translate'"):
+    with pytest.raises(CorpusError, match=r"cannot train task 'translate'\..* subtitle-pairs"):
         survey([str(tmp_path)], task="translate", languages=())
 
 
