@@ -53,6 +53,8 @@ _COLUMN_PAIRS = (
     ("question", "réponse"),
     ("pregunta", "respuesta"),
 )
+#: What may be the name of a column, if not a sentence. pandas leaves that of row numbers empty.
+_COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)])?")
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
 #: its rows that contain letters.
 SECOND_COLUMN = 0.5
@@ -230,7 +232,7 @@ def side_of(path: Path) -> tuple[str, str]:
 
 def _has_names(lines: list[str]) -> bool:
     first = {cell.strip().lower() for cell in lines[0].split("\t")}
-    return any(set(pair) <= first for pair in _COLUMN_PAIRS)
+    return all(map(can_identify, first)) or any(set(pair) <= first for pair in _COLUMN_PAIRS)
 
 
 def _detect_table(lines: list[str]) -> Detected | None:
@@ -258,9 +260,8 @@ def _detect_table(lines: list[str]) -> Detected | None:
     if _share(texts, lambda text: any(map(str.isalpha, text))) < SECOND_COLUMN:  # a number, a date
         return None
     widest = sorted((first, second))
-    has_names = len({*names}) == len(names) and all(
-        name.replace("_", "").replace(" ", "").isalnum() and not name.isdecimal() for name in names
-    )
+    has_names = len({*names}) == len(names) and all(map(_COLUMN_NAME.fullmatch, names))
+    has_names = has_names and all(names[i] for i in widest)
     return Detected("table", tuple(names[i] if has_names else str(i + 1) for i in widest))
 
 
