@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,8 @@ _UNKNOWN_CHATS = {
 _SIDES = (re.compile(r"(.*)\.([a-z]{2,3})"), re.compile(r"(?:(.*)[._-])?([a-z]{2})\.txt"))
 #: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.
 _QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
+#: The name of a speaker before a turn, and the maximum number of speakers.
+_LABEL, MAX_LABELS = re.compile(r"([^\W\d][\w .]{0,19}): ?\S"), 6
 #: End of a turn in the DailyDialog corpus.
 TURN_END = "__eou__"
 _LINE_WITH_YEAR = re.compile(r"[^\t]*(?<!\d)20\d\d(?!\d)[^\t]*")
@@ -121,7 +124,10 @@ def detect(path: Path) -> Detected | None:
         return Detected("pairs")
     _check_chat(path, lines)
     _check_turns(path, lines)
-    return _detect_lines(lines, name)
+    detected = _detect_lines(lines, name)
+    if detected and detected.format == "lines":
+        _check_labels(path, lines)
+    return detected
 
 
 def head_of(path: Path) -> list[str]:
@@ -184,6 +190,19 @@ def _check_turns(path: Path, lines: list[str]) -> None:
         raise CorpusError(
             f"{path}: has {TURN_END} between the turns of a line. Write each turn on a line of its "
             f"own, and an empty line after a conversation: sed 's/ *{TURN_END} */\\n/g'"
+        )
+
+
+def _check_labels(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if lines begin with the names of a few speakers, which would be
+    learnt."""
+    labels = Counter(found[1] for line in lines if (found := _LABEL.match(line)))
+    speakers = [label for label, count in labels.items() if count > 1]
+    if 2 <= len(speakers) <= MAX_LABELS and labels.total() >= MIN_SHARE * len(lines):
+        names = ", ".join(f"{each}:" for each in speakers[:2])
+        raise CorpusError(
+            f"{path}: its lines begin with names ({names}), which would be learnt. Remove them: "
+            "sed -E 's/^[^:]*: *//'"
         )
 
 

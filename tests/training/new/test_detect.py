@@ -115,6 +115,14 @@ def test_conversations_in_one_line_are_refused(tmp_path: Path) -> None:
         detect(tmp_path / "dialogues.txt")
 
 
+def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:
+    (tmp_path / "faq.txt").write_text("Q: Who is it?\nA: It is me.\n\nQ: Why?\nA: Why not?\n")
+    with pytest.raises(CorpusError, match=r"faq\.txt: its lines begin with names \(Q:, A:\)"):
+        detect(tmp_path / "faq.txt")
+    (tmp_path / "talk.txt").write_text("Well: who is it?\nIt is me.\nListen: why?\nWhy not?\n")
+    assert detect(tmp_path / "talk.txt") == Detected("lines")
+
+
 @pytest.mark.parametrize("name", ["film.tsv", "film.csv"])
 def test_a_table_with_times_is_no_chat(tmp_path: Path, name: str) -> None:
     rows = "0:15\tWho is there?\tWer ist da?\n1:07\tIt is me in 2024.\tIch bin es.\n"
