@@ -45,12 +45,12 @@ def read_table(path: Path, fields: Fields) -> Records:
 
 def separator_of(lines: Sequence[str]) -> str:
     """Returns the separator of which most rows have as many as the first, outside of quoted
-    fields; of several, the most frequent one."""
+    fields; of several, one that texts hardly contain, and the most frequent one."""
     rows = _QUOTED.sub(r"\1", "\n".join(lines)).split("\n")
 
-    def rank(separator: str) -> tuple[int, int]:
+    def rank(separator: str) -> tuple[int, bool, int]:
         first, *others = (row.count(separator) for row in rows)
-        return (1 + others.count(first), first) if first else (0, 0)
+        return (1 + others.count(first), separator != ",", first) if first else (0, False, 0)
 
     return max(SEPARATORS, key=rank)
 

@@ -46,6 +46,7 @@ def test_the_first_row_tells_the_separator(tmp_path: Path, separator: str) -> No
     ("rows", "targets"),
     [
         ('"One, two.";"Un, deux."\n"Yes, I do.";"Oui, oui."\n', ["Un, deux.", "Oui, oui."]),
+        ("One, two.;Un, deux.\nYes, I do.;Oui, oui.\n", ["Un, deux.", "Oui, oui."]),
         ("One, two.;Un, deux.\nYes, I do, I do.;Oui.\nNo.;Non.\n", ["Un, deux.", "Oui.", "Non."]),
         ('"One,\ntwo";Un\n"Four,\nfive";Quatre\nsix;Six\n', ["Un", "Quatre", "Six"]),
     ],
