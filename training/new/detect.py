@@ -230,6 +230,8 @@ def _detect_lines(lines: list[str], name: str) -> Detected | None:
             columns = lines[0].rstrip("\t").count("\t") + 1
             return Detected("table", tuple(str(i + 1) for i in range(columns)))
         return Detected("exchanges")
+    if _share(lines, lambda line: line.count(";") == 1) == 1 and (found := _detect_table(lines)):
+        return found
     is_text = Path(name).suffix in (*FORMATS["lines"].suffixes, "") or language_of(Path(name))
     return Detected("lines") if is_text else None
 
