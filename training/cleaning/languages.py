@@ -42,8 +42,7 @@ _SCRIPTS = {
 }
 
 #: Languages that an identifier can hardly distinguish are treated as one.
-_TWINS = {"bs": "hr", "sh": "hr", "sr": "hr", "yue": "zh", "wuu": "zh"}
-_TWINS |= {"nn": "no", "nb": "no", "da": "no"}
+_TWINS = {"bs": "hr", "sh": "hr", "sr": "hr", "nn": "no", "nb": "no", "yue": "zh", "wuu": "zh"}
 _TWINS |= {"arz": "ar", "ms": "id", "min": "id", "pnb": "ur", "als": "de", "gl": "pt"}
 
 #: Characters of a text that suffice to identify its language.

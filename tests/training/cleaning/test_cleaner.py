@@ -115,10 +115,10 @@ def test_dense_scripts_are_longer_than_they_look() -> None:
     )
 
 
-@pytest.mark.parametrize("language", ["no", "nb", "nn", "da"])
-def test_norwegian_is_hardly_told_from_danish(language: str) -> None:
+@pytest.mark.parametrize("language", ["no", "nb", "nn"])
+def test_norwegian_has_several_codes(language: str) -> None:
     judge = cleaner("language", languages=("en", language))
-    norwegian, english = "Hva heter du, og hvor kommer du fra?", "Where do you come from?"
+    norwegian, english = "Jeg vet ikke hva jeg skal gjøre i kveld.", "What shall I do tonight?"
     assert refusal(judge, english, norwegian) is None
     assert refusal(judge, english, english) == "language"
 
