@@ -27,8 +27,8 @@ from typing import NamedTuple
 
 from benchmarks.load import Load, closed_loop, open_loop, request_bytes
 from benchmarks.server import Server, messages, running_server
-from model.__main__ import answer_lines
 from model.generator import Generator
+from model.lines import answer_lines
 from model.search.requests import SearchRequest
 
 #: Requests of each closed loop, by the number of clients.

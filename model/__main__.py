@@ -5,10 +5,9 @@
     python -m model translate MODEL < in > out
 
 A line of `reply` may contain several turns of a dialogue, separated by tabs, oldest first. A line
-of `translate` is one sentence; what follows in a longer one may be left out. A line without text
-gets an empty answer, so that every line has one; with --n-best, tabs separate the candidates.
-Memory does not grow with the file. In a conversation, the line /new starts a new one, and Ctrl-D
-ends it.
+of `translate` is translated sentence by sentence. A line without text gets an empty answer, so that
+every line has one; with --n-best, tabs separate the candidates. Memory does not grow with the file.
+In a conversation, the line /new starts a new one, and Ctrl-D ends it.
 """
 
 from __future__ import annotations
@@ -17,23 +16,20 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
 from typing import TextIO, get_args
 
 from model.chat import Conversation, chat
 from model.config import SearchOptions
 from model.engine import EngineName
-from model.errors import ConfigError, InputError, Seq2SeqError
+from model.errors import ConfigError, Seq2SeqError
 from model.flags import OneLineParser, add_flags, count, given
 from model.generator import Generator
+from model.lines import WINDOW, answer_lines, translate_lines
 from model.search.options import OptionError, RequestOptions, choose_options, implied_decoding
 from model.search.requests import SearchRequest
 from model.text.encodings import encoding_of_mark
-
-#: Number of lines that are read, sorted by length and answered together.
-WINDOW = 4096
 
 #: The weight of a second model if neither the caller nor the first model sets one.
 RERANK_WEIGHT = 0.5
@@ -42,7 +38,7 @@ RERANK_WEIGHT = 0.5
 COMMANDS = {
     "chat": ("reply", "chat in the terminal: each line is a message"),
     "reply": ("reply", "answer each line of standard input"),
-    "translate": ("translate", "translate standard input, one sentence per line"),
+    "translate": ("translate", "translate each line of standard input"),
 }
 
 
@@ -65,7 +61,9 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
         if chosen.command == "chat":
             _converse(generator, template)
         else:
-            _answer_all(generator, template, chosen.batch_size)
+            whole = task == "reply" or chosen.whole_lines or template.options.n_best > 1
+            whole = whole or bool(template.prefix_ids or template.required)
+            _answer_all(generator, template, chosen.batch_size, divides=not whole)
         sys.stdout.flush()
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -99,42 +97,10 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def answer_lines(
-    generator: Generator,
-    lines: Iterable[str],
-    template: SearchRequest,
-    *,
-    batch_size: int = 64,
-    window: int = WINDOW,
-    truncated: list[int] | None = None,
-) -> Iterator[str]:
-    """Yields the answer to each line, in the order of the lines; `""` if a line has no text.
-
-    Args:
-        generator: answers.
-        lines: sources.
-        template: options of the search, see `Generator.template`. Tabs separate the `n_best`
-            candidates.
-        batch_size: number of sources in search at a time.
-        window: number of lines that are read before the first of them is answered.
-        truncated: receives the numbers, from 1, of lines that are too long for the model.
-    """
-    remaining = enumerate(lines, 1)
-    while lines_read := list(islice(remaining, window)):
-        sources: dict[int, list[str]] = {}
-        for place, (number, line) in enumerate(lines_read):
-            with suppress(InputError):
-                source = generator.tokenizer.read_source(line.split("\t"))
-                sources[place] = line.split("\t")
-                if source.dropped_tokens and truncated is not None:
-                    truncated.append(number)
-        found = generator.candidates(list(sources.values()), template, batch_size=batch_size)
-        answers = dict(zip(sources, found, strict=True))
-        for place in range(len(lines_read)):
-            yield "\t".join(each.text for each in answers.get(place, ()))
-
-
-def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) -> None:
+def _answer_all(
+    generator: Generator, template: SearchRequest, batch_size: int, *, divides: bool
+) -> None:
+    """Answers all lines of standard input; `divides` tells whether sentence by sentence."""
     from tqdm import tqdm  # not needed to start a conversation
 
     is_typed = sys.stdin.isatty()  # somebody waits for the answer to each line
@@ -143,10 +109,11 @@ def _answer_all(generator: Generator, template: SearchRequest, batch_size: int) 
     watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=True if is_typed else None)
     window = 1 if is_typed else WINDOW
     truncated: list[int] = []
-    for answer in answer_lines(
+    answer = translate_lines if divides else answer_lines
+    for text in answer(
         generator, watched, template, batch_size=batch_size, window=window, truncated=truncated
     ):
-        print(answer, flush=is_typed)
+        print(text, flush=is_typed)
     if truncated:
         longest = generator.config.text.max_source_tokens
         print(
@@ -258,6 +225,13 @@ def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
                 default=64,
                 metavar="N",
                 help="number of sources in search at a time",
+            )
+        if name == "translate":
+            command.add_argument(
+                "--whole-lines",
+                action="store_true",
+                help="translate each line in one piece, not sentence by sentence, for models that "
+                "were trained on longer texts; implied by --n-best, --prefix and --required-words",
             )
         add_flags(command, RequestOptions, SearchOptions)
     return parser.parse_args(arguments)

@@ -27,7 +27,7 @@ COMMANDS = {
     "serve": Command("app", "serve", "serve models over HTTP"),
     "chat": Command("model", "serve", "chat in the terminal"),
     "reply": Command("model", "serve", "answer each line of standard input"),
-    "translate": Command("model", "serve", "translate standard input, one sentence per line"),
+    "translate": Command("model", "serve", "translate each line of standard input"),
     "new": Command("training", "train", "inspect files and write a recipe that suits them"),
     "train": Command("training", "train", "train a model on files, in one go"),
     "prepare": Command("training", "train", "read, clean, split and tokenise a corpus"),

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.__main__ import answer_lines
 from model.config import SearchOptions
 from model.errors import InputError
 from model.generator import Generator
 from model.known_questions import KnownQuestions
+from model.lines import answer_lines
 from model.tokenizer import BOS_ID, EOS_ID
 from tests.app.fakes import REPLY, TableEngine, chain
 

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from model.generator import Generator
+from model.lines import answer_lines, translate_lines
+
+FIRST, SECOND, THIRD = "I am tired.", "Where are you?", "She has two brothers."
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return Generator.load(Path(__file__).parents[2] / "models" / "en-de")
+
+
+@pytest.mark.parametrize("window", [1, 2, 4096])
+def test_each_sentence_of_a_line_is_translated(generator: Generator, window: int) -> None:
+    template = generator.template()
+    one, two, three = answer_lines(generator, [FIRST, SECOND, THIRD], template)
+    lines = [f"{FIRST} {SECOND}", "", THIRD, f" {SECOND}  {FIRST} {THIRD} "]
+    found = [*translate_lines(generator, lines, template, window=window)]
+    assert found == [f"{one} {two}", "", three, f"{two}  {one} {three}"]
+
+
+def test_a_line_with_a_sentence_that_is_too_long_is_named(generator: Generator) -> None:
+    long = "word " * 200 + "."
+    lines = [f"{FIRST} {SECOND}", f"{FIRST} {long} {SECOND} {long}", THIRD, long]
+    truncated: list[int] = []
+    found = translate_lines(generator, lines, generator.template(), truncated=truncated)
+    assert len([*found]) == 4
+    assert truncated == [2, 4]
+
+
+def test_a_tab_ends_the_context_of_a_sentence(generator: Generator) -> None:
+    line, template = f"{FIRST} {SECOND}\t{THIRD}", generator.template()
+    (whole,) = answer_lines(generator, [line], template)
+    assert [*translate_lines(generator, [line], template)] == [whole]
