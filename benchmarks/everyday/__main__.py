@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from model.generator import Generator
+from model.lines import translate_lines
 
 
 def main() -> None:
@@ -19,8 +20,9 @@ def main() -> None:
         source, target = generator.config.languages
         sentences = (Path(__file__).parent / f"{source}.txt").read_text("utf-8").splitlines()
         print(f"\n| {source} | {target} |\n|---|---|")
-        for sentence, (best, *_) in zip(sentences, generator.generate(sentences), strict=True):
-            print(f"| {sentence} | {best.text} |")
+        translations = translate_lines(generator, sentences, generator.template())
+        for sentence, translation in zip(sentences, translations, strict=True):
+            print(f"| {sentence} | {translation} |")
 
 
 if __name__ == "__main__":
