@@ -14,14 +14,12 @@ from app.decoding.token_logprobs import TokenLogprob, token_logprobs
 from app.errors import DeadlineExceeded, InvalidField
 from app.requests import search_options, source_of
 from app.schemas.openai import (
-    NEUTRAL_VALUES,
     ChatMessage,
     ChatRequest,
     CompletionRequest,
     FinishReason,
     Usage,
 )
-from app.schemas.responses import NEUTRAL_VALUES as RESPONSE_NEUTRAL_VALUES
 from app.schemas.responses import ResponseRequest
 from app.settings import Settings
 from app.stop_sequences import StopFilter, cut_at_stop
@@ -103,13 +101,10 @@ class CompletionBatch:
         Raises:
             InvalidField: if this server does not support the value of a field.
         """
-        neutral = NEUTRAL_VALUES
-        if isinstance(body, ResponseRequest):
-            neutral = {**neutral, **RESPONSE_NEUTRAL_VALUES}
         for name, value in (body.model_extra or {}).items():
             if name == "instructions" and limits.ignore_system_messages:
                 continue
-            if value is not None and value not in neutral.get(name, (value,)):
+            if value is not None and value not in body.neutral_values.get(name, (value,)):
                 raise InvalidField(name, "is not supported by these models; leave it out")
         widest = limits.max_beam_size
         if top_logprobs is not None and top_logprobs > widest:

@@ -26,7 +26,7 @@ from model.engine import EngineName
 from model.errors import ConfigError, Seq2SeqError
 from model.flags import OneLineParser, add_flags, count, given
 from model.generator import Generator
-from model.lines import WINDOW, answer_lines, translate_lines
+from model.lines import WINDOW, answer_lines
 from model.search.options import OptionError, RequestOptions, choose_options, implied_decoding
 from model.search.requests import SearchRequest
 from model.text.encodings import encoding_of_mark
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
         else:
             whole = task == "reply" or chosen.whole_lines or template.options.n_best > 1
             whole = whole or bool(template.prefix_ids or template.required)
-            _answer_all(generator, template, chosen.batch_size, divides=not whole)
+            _answer_all(generator, template, chosen.batch_size, by_sentence=not whole)
         sys.stdout.flush()
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -98,9 +98,9 @@ def _discard_output() -> None:
 
 
 def _answer_all(
-    generator: Generator, template: SearchRequest, batch_size: int, *, divides: bool
+    generator: Generator, template: SearchRequest, batch_size: int, *, by_sentence: bool
 ) -> None:
-    """Answers all lines of standard input; `divides` tells whether sentence by sentence."""
+    """Answers all lines of standard input."""
     from tqdm import tqdm  # not needed to start a conversation
 
     is_typed = sys.stdin.isatty()  # somebody waits for the answer to each line
@@ -109,11 +109,16 @@ def _answer_all(
     watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=True if is_typed else None)
     window = 1 if is_typed else WINDOW
     truncated: list[int] = []
-    answer = translate_lines if divides else answer_lines
-    for text in answer(
-        generator, watched, template, batch_size=batch_size, window=window, truncated=truncated
+    for answer in answer_lines(
+        generator,
+        watched,
+        template,
+        by_sentence=by_sentence,
+        batch_size=batch_size,
+        window=window,
+        truncated=truncated,
     ):
-        print(text, flush=is_typed)
+        print(answer, flush=is_typed)
     if truncated:
         longest = generator.config.text.max_source_tokens
         print(

@@ -20,7 +20,11 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def count(text: str) -> int:
-    """Parses a number of things, at least one."""
+    """Parses a number of things, at least one.
+
+    Raises:
+        ArgumentTypeError: if `text` is anything else.
+    """
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more. Received: {text}")
     return int(text)

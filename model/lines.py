@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice, pairwise
@@ -21,6 +20,7 @@ def answer_lines(
     lines: Iterable[str],
     template: SearchRequest,
     *,
+    by_sentence: bool = False,
     batch_size: int = 64,
     window: int = WINDOW,
     truncated: list[int] | None = None,
@@ -29,67 +29,62 @@ def answer_lines(
 
     Args:
         generator: answers.
-        lines: sources.
+        lines: sources; tabs separate the turns of a dialogue, or a sentence from its context.
         template: options of the search, see `Generator.template`. Tabs separate the `n_best`
             candidates.
+        by_sentence: whether each sentence of a line without tabs is a source, after as many as the
+            model reads as context.
         batch_size: number of sources in search at a time.
         window: number of lines that are read before the first of them is answered.
         truncated: receives the numbers, from 1, of lines that are too long for the model.
     """
     remaining = enumerate(lines, 1)
-    while lines_read := list(islice(remaining, window)):
-        sources: dict[int, list[str]] = {}
-        for place, (number, line) in enumerate(lines_read):
-            with suppress(InputError):
-                source = generator.tokenizer.read_source(line.split("\t"))
-                sources[place] = line.split("\t")
-                if source.dropped_tokens and truncated is not None:
-                    truncated.append(number)
+    while lines_read := dict(islice(remaining, window)):
+        spans = {
+            number: _spans(generator, line) if by_sentence else [(0, len(line))]
+            for number, line in lines_read.items()
+        }
+        sources: dict[tuple[int, int], list[str]] = {}
+        for number, line in lines_read.items():
+            for start, turns in _sources(line, spans[number], generator.config.text.context_turns):
+                with suppress(InputError):
+                    source = generator.tokenizer.read_source(turns)
+                    sources[number, start] = turns
+                    if source.dropped_tokens and truncated is not None:
+                        truncated += [] if number in truncated[-1:] else [number]
         found = generator.candidates(list(sources.values()), template, batch_size=batch_size)
-        answers = dict(zip(sources, found, strict=True))
-        for place in range(len(lines_read)):
-            yield "\t".join(each.text for each in answers.get(place, ()))
+        answers = {
+            key: "\t".join(candidate.text for candidate in candidates)
+            for key, candidates in zip(sources, found, strict=True)
+        }
+        for number, line in lines_read.items():
+            texts = [answers.get((number, start), "") for start, _ in spans[number]]
+            yield _joined(line, spans[number], texts)
 
 
-def translate_lines(
-    generator: Generator,
-    lines: Iterable[str],
-    template: SearchRequest,
-    *,
-    batch_size: int = 64,
-    window: int = WINDOW,
-    truncated: list[int] | None = None,
-) -> Iterator[str]:
-    """Yields the translation of each line, as `answer_lines` does, but sentence by sentence, each
-    after as many as the model reads as context. A line with tabs, which separate a sentence from
-    its context, is one sentence.
-    """
-    turns = generator.config.text.context_turns
+def _spans(generator: Generator, line: str) -> list[tuple[int, int]]:
+    """Returns start and end of each sentence of a line; of the line if it has none, or tabs."""
     language = next(iter(generator.config.languages), "")
-    waiting: deque[list[str]] = deque()  # of each line, the gaps between its sentences
+    return ("\t" not in line and [*sentence_spans(line, language)]) or [(0, len(line))]
 
-    def sources() -> Iterator[str]:
-        for line in lines:
-            spans = [] if "\t" in line else [*sentence_spans(line, language)]
-            if len(spans) < 2:
-                spans = [(0, len(line))]
-            waiting.append([line[end:start] for (_, end), (start, _) in pairwise(spans)])
-            sentences = [line[start:end] for start, end in spans]
-            for place in range(len(sentences)):
-                yield "\t".join(sentences[max(0, place + 1 - turns) : place + 1])
 
-    cut: list[int] = []  # numbers of sentences
-    found = answer_lines(
-        generator, sources(), template, batch_size=batch_size, window=window, truncated=cut
-    )
-    answered = 0
-    for number, text in enumerate(found, 1):
-        gaps = waiting.popleft()
-        for gap, further in zip(gaps, found, strict=False):
-            text += gap or ("" if text.endswith(tuple(WIDE_MARKS)) else " ")
-            text += further
-        answered += 1 + len(gaps)
-        if truncated is not None and cut and cut[0] <= answered:
-            truncated.append(number)
-            cut[:] = [place for place in cut if place > answered]
-        yield text
+def _sources(
+    line: str, spans: list[tuple[int, int]], context_turns: int
+) -> Iterator[tuple[int, list[str]]]:
+    """Yields the start of each sentence with its turns."""
+    if len(spans) == 1:
+        yield spans[0][0], line[slice(*spans[0])].split("\t")
+        return
+    sentences = [line[start:end] for start, end in spans]
+    for place, (start, _) in enumerate(spans):
+        yield start, sentences[max(0, place + 1 - context_turns) : place + 1]
+
+
+def _joined(line: str, spans: list[tuple[int, int]], texts: list[str]) -> str:
+    """Joins the answers to the sentences of a line by what is between the sentences; where that is
+    nothing, as in Chinese, by a space, unless the answer needs none either."""
+    text = texts[0]
+    for ((_, end), (start, _)), further in zip(pairwise(spans), texts[1:], strict=True):
+        gap = line[end:start] or ("" if text.endswith(tuple(WIDE_MARKS)) else " ")
+        text += gap + further
+    return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from typing_extensions import TypedDict  # before Python 3.12, pydantic needs this one
@@ -41,20 +41,20 @@ Texts = Annotated[
 ]
 
 
-class Lenient(BaseModel):
+class _Lenient(BaseModel):
     """Keeps unknown fields: clients also send fields of other services."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True, allow_inf_nan=False)
 
 
-class ContentPart(Lenient):
+class ContentPart(_Lenient):
     """A part of a message."""
 
     type: str = Field(description="text, input_text or output_text; other types are refused")
     text: str | None = None
 
 
-class ChatMessage(Lenient):
+class ChatMessage(_Lenient):
     """A turn of a dialogue."""
 
     role: str = Field(description="user or assistant; others are refused")
@@ -67,14 +67,20 @@ class ChatMessage(Lenient):
     ) = None
 
 
-class StreamOptions(Lenient):
+class StreamOptions(_Lenient):
     """Options of a stream."""
 
     include_usage: bool | None = Field(None, description="send the usage in a final chunk")
 
 
-class SearchFields(Lenient):
-    """Fields shared by all requests."""
+class SearchFields(_Lenient):
+    """Fields shared by all requests.
+
+    Attributes:
+        neutral_values: fields that the models do not support, and the values that have no effect.
+    """
+
+    neutral_values: ClassVar[dict[str, tuple[Any, ...]]] = NEUTRAL_VALUES
 
     model: str = Field(description="name of the model")
     temperature: float | None = Field(

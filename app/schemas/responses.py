@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
-from app.schemas.openai import ChatMessage, Checked, SearchFields, kind_of
-
-#: Fields of this API alone that the models do not support, and the values that have no effect.
-NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
-    "background": (False,),
-    "conversation": (),
-    "include": ([],),
-    "instructions": ("",),
-    "previous_response_id": (),
-    "prompt": (),
-    "reasoning": ({},),
-    "text": ({}, {"format": {"type": "text"}}),
-    "top_logprobs": (0,),
-}
+from app.schemas.openai import NEUTRAL_VALUES, ChatMessage, Checked, SearchFields, kind_of
 
 
 class ResponseRequest(SearchFields):
     """A message, or a dialogue whose last turn is answered."""
+
+    neutral_values: ClassVar[dict[str, tuple[Any, ...]]] = {
+        **NEUTRAL_VALUES,
+        "background": (False,),
+        "conversation": (),
+        "include": ([],),
+        "instructions": ("",),
+        "previous_response_id": (),
+        "prompt": (),
+        "reasoning": ({},),
+        "text": ({}, {"format": {"type": "text"}}),
+        "top_logprobs": (0,),
+    }
 
     input: Annotated[
         Annotated[str, Tag("<text>")] | Annotated[list[ChatMessage], Tag("<list>")],

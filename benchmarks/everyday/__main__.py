@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from model.generator import Generator
-from model.lines import translate_lines
+from model.lines import answer_lines
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
         source, target = generator.config.languages
         sentences = (Path(__file__).parent / f"{source}.txt").read_text("utf-8").splitlines()
         print(f"\n| {source} | {target} |\n|---|---|")
-        translations = translate_lines(generator, sentences, generator.template())
+        translations = answer_lines(generator, sentences, generator.template(), by_sentence=True)
         for sentence, translation in zip(sentences, translations, strict=True):
             print(f"| {sentence} | {translation} |")
 

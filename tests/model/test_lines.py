@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.generator import Generator
-from model.lines import answer_lines, translate_lines
+from model.lines import answer_lines
 
 FIRST, SECOND, THIRD = "I am tired.", "Where are you?", "She has two brothers."
 
@@ -20,7 +20,7 @@ def test_each_sentence_of_a_line_is_translated(generator: Generator, window: int
     template = generator.template()
     one, two, three = answer_lines(generator, [FIRST, SECOND, THIRD], template)
     lines = [f"{FIRST} {SECOND}", "", THIRD, f" {SECOND}  {FIRST} {THIRD} "]
-    found = [*translate_lines(generator, lines, template, window=window)]
+    found = [*answer_lines(generator, lines, template, by_sentence=True, window=window)]
     assert found == [f"{one} {two}", "", three, f"{two}  {one} {three}"]
 
 
@@ -28,7 +28,9 @@ def test_a_line_with_a_sentence_that_is_too_long_is_named(generator: Generator) 
     long = "word " * 200 + "."
     lines = [f"{FIRST} {SECOND}", f"{FIRST} {long} {SECOND} {long}", THIRD, long]
     truncated: list[int] = []
-    found = translate_lines(generator, lines, generator.template(), truncated=truncated)
+    found = answer_lines(
+        generator, lines, generator.template(), by_sentence=True, truncated=truncated
+    )
     assert len([*found]) == 4
     assert truncated == [2, 4]
 
@@ -36,4 +38,4 @@ def test_a_line_with_a_sentence_that_is_too_long_is_named(generator: Generator) 
 def test_a_tab_ends_the_context_of_a_sentence(generator: Generator) -> None:
     line, template = f"{FIRST} {SECOND}\t{THIRD}", generator.template()
     (whole,) = answer_lines(generator, [line], template)
-    assert [*translate_lines(generator, [line], template)] == [whole]
+    assert [*answer_lines(generator, [line], template, by_sentence=True)] == [whole]

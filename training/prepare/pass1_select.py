@@ -113,8 +113,9 @@ class Select:
         target = normalise_target(target, rules)
         key = _hash(f"{source}\t{target}")
         yield key
-        pair = sorted(normalise_source(text, rules) for text in (example.source[-1], target))
-        yield _hash("\t".join(pair)) if self._is_bilingual else 0
+        sides = (example.source[-1], target) if self._is_bilingual else ()
+        pair = "\t".join(sorted(normalise_source(text, rules) for text in sides))
+        yield _hash(pair) if pair else 0
         letters = letters_of(source), letters_of(target)
         yield _hash("\t".join(letters)) if all(letters) else key
         is_talk = not self._is_bilingual and len(example.source) > 1
