@@ -104,8 +104,9 @@ class SourceConfig(Document):
     )
     variants: tuple[Variant, ...] = Field(
         (),
-        description="variations of messages, drawn anew in each epoch, so that replies do not "
-        "depend on them: `case`, `final_punctuation`, `apostrophes`, `openers`, `typos`",
+        description="variations of sources, drawn anew in each epoch, so that answers do not "
+        "depend on them: `case`, `final_punctuation`, `apostrophes`, `typos`, and `openers` of "
+        "messages",
     )
 
     @field_validator("target_tag")
@@ -366,8 +367,8 @@ class Recipe(Document):
         if not all(map(normalise, self.search.blocked_words)):
             raise ValueError("search.blocked_words: each must have text")
         varied = {name for source in self.corpus.sources for name in source.variants}
-        if varied and self.task != "reply":
-            raise ValueError("`variants` needs task 'reply'")
+        if "openers" in varied and self.task != "reply":
+            raise ValueError("variant 'openers' needs task 'reply'")
         if "openers" in varied and not {*self.languages[:1]} & {*OPENERS}:
             raise ValueError(
                 f"variant 'openers' needs `languages`, one of {', '.join(sorted(OPENERS))}"

@@ -60,8 +60,8 @@ def test_a_recipe_survives_a_round_trip() -> None:
             "fit.subword_sampling needs tokenizer.type",
         ),
         (
-            {"corpus": {"sources": [{"format": "pairs", "path": "a", "variants": ["case"]}]}},
-            "`variants` needs task 'reply'",
+            {"corpus": {"sources": [{"format": "pairs", "path": "a", "variants": ["openers"]}]}},
+            "variant 'openers' needs task 'reply'",
         ),
         (
             {"corpus": {"sources": [{"format": "pairs", "path": "a", "target_tag": "2de"}]}},

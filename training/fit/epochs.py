@@ -74,7 +74,7 @@ class EpochShards:
         for i in varied:
             turns[i] = self._vary_messages(turns[i], self._sources[numbers[i]], draw)
         for rows, drawing in ((varied, None), (sampled, draw)):
-            _replace(sources, rows, self._source_ids([turns[i] for i in rows], drawing))
+            self._replace_sources(sources, rows, [turns[i] for i in rows], drawing)
         found = self._corpus.tokenizer.many_target_ids([texts[i] for i in sampled], draw=draw)
         _replace(targets, sampled, found)
         others = batch.select(SCHEMA.names[2:]).columns
@@ -82,11 +82,12 @@ class EpochShards:
         return pa.record_batch([*ids, *others], schema=SCHEMA)
 
     def _vary_messages(self, turns: Sequence[str], source: SourceConfig, draw: Random) -> list[str]:
-        """Varies the last turn, but not its tag, and every second turn before it; the others are
-        replies."""
+        """Varies the last turn, but not its tag, and those before it. Of a dialogue, it leaves
+        every second turn, which is a reply."""
         language = next(iter(self._recipe.languages), "")
         tag = f"{source.target_tag} " if source.target_tag else ""
-        is_message = [(len(turns) - i) % 2 for i in range(len(turns))]
+        step = 2 if self._recipe.task == "reply" else 1
+        is_message = [(len(turns) - 1 - i) % step == 0 for i in range(len(turns))]
         untagged = [*turns[:-1], turns[-1].removeprefix(tag)]
         *before, last = (
             vary(turn, source.variants, language, draw) if varies else turn
@@ -94,10 +95,16 @@ class EpochShards:
         )
         return [*before, tag + last]
 
-    def _source_ids(self, turns: list[list[str]], draw: Random | None) -> Ids:
+    def _replace_sources(
+        self, sources: Ids, rows: list[int], turns: list[list[str]], draw: Random | None
+    ) -> None:
+        """Replaces sources by the ids of new texts or segmentations. Messages that became too long
+        lose their oldest tokens; a sentence must be whole, so it stays as it was."""
         most = self._recipe.tokenizer.max_source_tokens
         found = self._corpus.tokenizer.whole_source_ids(turns, draw=draw)
-        return [ids[-most:] for ids in found]
+        for row, ids in zip(rows, found, strict=True):
+            if self._recipe.task == "reply" or len(ids) <= most:
+                sources[row] = ids[-most:]
 
 
 def _replace(column: Ids, rows: list[int], values: Ids) -> None:

@@ -106,3 +106,34 @@ def test_pieces_are_drawn_on_both_sides_and_say_the_same(tmp_path: Path) -> None
     for old, new in zip(before, found, strict=True):
         assert corpus.tokenizer.target_text(new["target_ids"]) == old["target_text"]
         assert len(new["source_ids"]) <= MAX_SOURCE_TOKENS
+
+
+def test_sentences_are_varied_but_never_cut(tmp_path: Path) -> None:
+    words = ("alpha", "beta", "gamma", "delta")
+    lines = [f"We saw {word} {i}.\tWir sahen {word} {i}.\n" for i in range(20) for word in words]
+    (tmp_path / "pairs.tsv").write_text("".join(lines))
+    values = {
+        "name": "sentences",
+        "task": "translate",
+        "languages": ["en", "de"],
+        "output": str(tmp_path / "out"),
+        "corpus": {
+            "dev_fraction": 0.0,
+            "test_fraction": 0.0,
+            "rules": [],
+            "sources": [{"format": "pairs", "path": "pairs.tsv", "variants": ["case"]}],
+        },
+        "tokenizer": {"vocab_size": 400, "byte_fallback": True, "max_source_tokens": 12},
+    }
+    recipe = Recipe.parse(values, where="test")
+    corpus = prepare(recipe, tmp_path / "sentences.toml")
+    decode = corpus.tokenizer._source.decode
+    found = [
+        (row["source_turns"][-1], decode(row["source_ids"]))
+        for epoch in range(4)
+        for row in rows_of(EpochShards(recipe, corpus, tmp_path)(epoch))
+    ]
+    assert any(read == text.lower() for text, read in found)
+    assert all(read.lower() == text.lower() for text, read in found)
+    in_capitals = [corpus.tokenizer.whole_source_ids([[text.upper()]])[0] for text, _ in found]
+    assert max(map(len, in_capitals)) > 12  # these would be cut
