@@ -10,6 +10,7 @@ from model.errors import InputError
 from model.generator import Generator
 from model.search.requests import SearchRequest
 from model.text.sentences import WIDE_MARKS, sentence_spans
+from model.text.surface import in_form_of, without_capitals
 
 #: Number of lines that are read, sorted by length and answered together.
 WINDOW = 4096
@@ -33,7 +34,7 @@ def answer_lines(
         template: options of the search, see `Generator.template`. Tabs separate the `n_best`
             candidates.
         by_sentence: whether each sentence of a line without tabs is a source, after as many as the
-            model reads as context.
+            model reads as context; the answers have the surface form of the sentences.
         batch_size: number of sources in search at a time.
         window: number of lines that are read before the first of them is answered.
         truncated: receives the numbers, from 1, of lines that are too long for the model.
@@ -45,8 +46,12 @@ def answer_lines(
             for number, line in lines_read.items()
         }
         sources: dict[tuple[int, int], list[str]] = {}
+        forms: dict[tuple[int, int], str] = {}
         for number, line in lines_read.items():
             for start, turns in _sources(line, spans[number], generator.config.text.context_turns):
+                if by_sentence:
+                    forms[number, start] = turns[-1]
+                    turns = [*map(without_capitals, turns)]
                 with suppress(InputError):
                     source = generator.tokenizer.read_source(turns)
                     sources[number, start] = turns
@@ -54,7 +59,9 @@ def answer_lines(
                         truncated += [] if number in truncated[-1:] else [number]
         found = generator.candidates(list(sources.values()), template, batch_size=batch_size)
         answers = {
-            key: "\t".join(candidate.text for candidate in candidates)
+            key: "\t".join(
+                _text_in_form(candidate.text, forms.get(key)) for candidate in candidates
+            )
             for key, candidates in zip(sources, found, strict=True)
         }
         for number, line in lines_read.items():
@@ -78,6 +85,11 @@ def _sources(
     sentences = [line[start:end] for start, end in spans]
     for place, (start, _) in enumerate(spans):
         yield start, sentences[max(0, place + 1 - context_turns) : place + 1]
+
+
+def _text_in_form(text: str, source: str | None) -> str:
+    """Returns a text in the surface form of its source, or as it is without one."""
+    return text if source is None else in_form_of(source, text)
 
 
 def _joined(line: str, spans: list[tuple[int, int]], texts: list[str]) -> str:

@@ -15,6 +15,7 @@ from app.translation.parts import (
 )
 from app.translation.protection import strip_end_marks
 from app.translation.words import Span, gap_between, word_spans
+from model.text.surface import in_form_of
 
 Attention = list[list[float]]
 
@@ -53,7 +54,14 @@ class Translation:
 
     def without_end_marks(self) -> Translation:
         """Returns the translation without end-of-sentence marks."""
-        text = strip_end_marks(self.text)
+        return self._with_text(strip_end_marks(self.text))
+
+    def in_form_of(self, source: str) -> Translation:
+        """Returns the translation in the surface form of its source, see `model.text.surface`."""
+        return self._with_text(in_form_of(source, self.text))
+
+    def _with_text(self, text: str) -> Translation:
+        """Returns the translation with another form of its words, or of the first of them."""
         words = len(word_spans(text))
         return Translation(text, self.links[:words], self.attention and self.attention[:words])
 

@@ -35,6 +35,7 @@ from model.blocked_words import blocked_sequences
 from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.sentences import is_ended
+from model.text.surface import without_capitals
 
 R = TypeVar("R")
 
@@ -301,7 +302,7 @@ class Translator:
         return leave_out_unreadable(text, self._model.tokenizer.can_read, words)
 
     def _readable(self, left_out: LeftOut) -> str:
-        return readable_form(left_out.text, self._model.tokenizer.can_read)
+        return without_capitals(readable_form(left_out.text, self._model.tokenizer.can_read))
 
     def _unreadable_words(self, text: str) -> list[Span]:
         tokenizer = self._model.tokenizer
@@ -322,7 +323,8 @@ class Translator:
         translation = self._translation(source, hypothesis)
         if not translation.text.strip():
             return None
-        translation = source.left_out.put_back(translation)
+        left_out = source.left_out
+        translation = left_out.put_back(translation.in_form_of(left_out.text))
         restored = source.protected.restore(translation.text)
         if restored is None:
             return None

@@ -39,3 +39,14 @@ def test_a_tab_ends_the_context_of_a_sentence(generator: Generator) -> None:
     line, template = f"{FIRST} {SECOND}\t{THIRD}", generator.template()
     (whole,) = answer_lines(generator, [line], template)
     assert [*answer_lines(generator, [line], template, by_sentence=True)] == [whole]
+
+
+def test_the_translation_of_a_sentence_has_its_form(generator: Generator) -> None:
+    template = generator.template()
+    (whole,) = answer_lines(generator, [FIRST], template)
+    lines = [FIRST.upper(), f"{SECOND} {FIRST.upper()}"]
+    capitals, both = answer_lines(generator, lines, template, by_sentence=True)
+    assert capitals == whole.upper()
+    assert both.endswith(f" {whole.upper()}")
+    (unended,) = answer_lines(generator, [FIRST.removesuffix(".")], template, by_sentence=True)
+    assert not unended.endswith(".")

@@ -65,6 +65,13 @@ def test_a_sentence_is_read_after_the_readable_text_of_those_before_it() -> None
     assert client.read == ['One 47 "two".', 'One "two". Three.']
 
 
+def test_capitals_are_read_in_lower_case_and_written_again() -> None:
+    client = EchoClient(word_tokenizer())
+    text = "ONE TWO 😀 THREE http://one.two/x. One. ONE {two}"
+    assert translate(text, client) == text
+    assert client.read == ["One two three 47.", "One.", "One 47"]
+
+
 def test_symbols_do_not_hide_that_a_translation_is_empty() -> None:
     class SilentClient(EchoClient):
         async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
