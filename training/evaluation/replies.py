@@ -1,47 +1,18 @@
-"""Scores of replies without a reference: robustness to punctuation and case, repetition, and words
-that do not occur in training."""
+"""Scores of replies without a reference: repetition, and words that do not occur in training."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 
+from training.evaluation.retyped import AnswerAll
 from training.metrics import words_of
-from training.prepare.shards import Shard, evenly_spaced
+from training.prepare.shards import Shard
 
-#: Number of messages whose variants are answered.
-VARIED = 500
 #: Number of conversations, and of the model's turns in each.
 CONVERSATIONS, TURNS = 40, 8
 
-_FINAL = re.compile(r"\s*[.!?…]+$")
 _MARKS = ".,;:!?…\"'()[]-*"
-
-#: Answers each of several dialogues.
-AnswerAll = Callable[[Sequence[Sequence[str]]], Sequence[str]]
-
-
-def robustness(
-    answer_all: AnswerAll, sources: Sequence[Sequence[str]], texts: Sequence[str]
-) -> dict[str, float]:
-    """Returns the percentage of messages that get the same answer when they are typed differently.
-    `texts` are the answers to `sources`."""
-    chosen = evenly_spaced(len(sources), VARIED).tolist()
-    found = {}
-    for name, change in (
-        ("without_final_mark", partial(_FINAL.sub, "")),
-        ("in_lower_case", str.lower),
-    ):
-        varied = [(*sources[i][:-1], change(sources[i][-1])) for i in chosen]
-        pairs = [(i, turns) for i, turns in zip(chosen, varied, strict=True) if turns[-1].strip()]
-        changed = [(i, turns) for i, turns in pairs if turns[-1] != sources[i][-1]]
-        if changed:
-            answers = answer_all([turns for _, turns in changed])
-            equal = sum(texts[i] == text for (i, _), text in zip(changed, answers, strict=True))
-            found[f"same_{name}_percent"] = round(100.0 * equal / len(changed), 2)
-    return found
 
 
 def own_repeats(answer_all: AnswerAll, sources: Sequence[Sequence[str]]) -> float:

@@ -23,7 +23,8 @@ from training.evaluation.answers import (
     write_answers,
 )
 from training.evaluation.page import Evaluation, render_page
-from training.evaluation.replies import own_repeats, robustness, unseen_words
+from training.evaluation.replies import own_repeats, unseen_words
+from training.evaluation.retyped import same_answers, translation_scores
 from training.evaluation.significance import Comparison, compare
 from training.fallback import fallback_of
 from training.files.paths import writing
@@ -139,19 +140,23 @@ def _scores(
         metrics |= {
             f"{test_set.name}_{answers.search}_{name}": score for name, score in found.items()
         }
+    own, options = answered[-1], searches_of(recipe.search)[-1]
+
+    def answer_all(sources: Sequence[Sequence[str]]) -> Sequence[str]:
+        return answer(generator, sources, options).texts
+
     if recipe.task == "reply":
-        own, options = answered[-1], searches_of(recipe.search)[-1]
-
-        def answer_all(sources: Sequence[Sequence[str]]) -> Sequence[str]:
-            return answer(generator, sources, options).texts
-
         words = max(1, sum(len(words_of(text)) for text in own.texts))
         found = {
-            **robustness(answer_all, test_set.sources, own.texts),
+            **same_answers(answer_all, test_set.sources, own.texts),
             "own_repeats_percent": own_repeats(answer_all, test_set.sources),
             "unseen_words_percent": round(100.0 * sum(unseen.values()) / words, 3),
         }
-        metrics |= {f"{test_set.name}_{own.search}_{name}": score for name, score in found.items()}
+    else:
+        found = translation_scores(
+            answer_all, test_set.sources, test_set.references, language=recipe.target_language
+        )
+    metrics |= {f"{test_set.name}_{own.search}_{name}": score for name, score in found.items()}
     return metrics
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from training.evaluation.replies import own_repeats, robustness, unseen_words
+from training.evaluation.replies import own_repeats, unseen_words
 from training.prepare.shards import SCHEMA, Shard, write_shard
 
 Talks = Sequence[Sequence[str]]
@@ -14,26 +14,6 @@ Talks = Sequence[Sequence[str]]
 
 def echo(talks: Talks) -> list[str]:
     return [talk[-1] for talk in talks]
-
-
-def test_a_model_that_reads_letter_by_letter_changes_its_answers() -> None:
-    sources = [("How are you?",), ("I am Anna",), ("hello",)]
-    found = robustness(echo, sources, echo(sources))
-    assert found == {"same_without_final_mark_percent": 0.0, "same_in_lower_case_percent": 0.0}
-
-
-def test_a_model_that_ignores_case_gives_equal_answers() -> None:
-    def plain(talks: Talks) -> list[str]:
-        return [talk[-1].lower() for talk in talks]
-
-    sources = [("earlier", "I see."), ("I see",)]
-    found = robustness(plain, sources, plain(sources))
-    assert found == {"same_without_final_mark_percent": 0.0, "same_in_lower_case_percent": 100.0}
-
-
-def test_messages_that_nothing_changes_are_not_counted() -> None:
-    assert robustness(echo, [("hello",)], ["hello"]) == {}
-    assert robustness(echo, [("...",)], ["..."]) == {}
 
 
 @pytest.mark.parametrize(
