@@ -24,7 +24,7 @@ from training.evaluation.answers import (
 )
 from training.evaluation.page import Evaluation, render_page
 from training.evaluation.replies import own_repeats, unseen_words
-from training.evaluation.retyped import same_answers, translation_scores
+from training.evaluation.retyped import describe_losses, same_answers, translation_scores
 from training.evaluation.significance import Comparison, compare
 from training.fallback import fallback_of
 from training.files.paths import writing
@@ -92,11 +92,11 @@ def evaluate(
     unseen = unseen_words(corpus.train, answered[-1].texts)
     metrics = {**_scores(generator, test_set, answered, unseen, recipe), "engine": name}
     compared = _compare(test_set, answered, baselines, recipe)
-    warnings = []
+    warnings = describe_losses(metrics, f"{test_set.name}_{answered[-1].search}_")
     if not test:
         metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], test_set, recipe)
         _write_report(folder.config.name, corpus, metrics, test_set, answered, Path(recipe.output))
-        warnings = _warnings(part, metrics, answered[0].texts, test_set.references)
+        warnings += _warnings(part, metrics, answered[0].texts, test_set.references)
     history = read_history(Path(recipe.output) / "checkpoints" / CHECKPOINT_FILE)
     parts = (recipe, corpus.fingerprint, test_set, answered, metrics, compared, history, unseen)
     _write_page(Evaluation(*parts))

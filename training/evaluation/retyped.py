@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from training.metrics import corpus_bleu
 from training.prepare.shards import evenly_spaced
 
 #: Number of sources that are typed differently.
 RETYPED = 500
+#: Share of its BLEU whose loss is worth a note.
+NOTED_LOSS = 0.2
 
 _FINAL = re.compile(r"\s*[.!?…]+$")
 _CHANGES: dict[str, Callable[[str], str]] = {
@@ -50,6 +53,25 @@ def translation_scores(
         bleu, _ = corpus_bleu(answer_all(retyped), own, language=language)
         found[f"BLEU_{name}"] = round(bleu, 2)
     return found
+
+
+def describe_losses(metrics: Mapping[str, Any], prefix: str) -> list[str]:
+    """Returns a line if retyped sentences get much worse translations, by the metrics whose names
+    begin with `prefix`."""
+    names = (name for name in metrics if name.startswith(f"{prefix}BLEU "))
+    bleu = max((metrics[name] for name in names), default=0.0)
+    scores = {name: metrics.get(f"{prefix}BLEU_{name}", bleu) for name in _CHANGES}
+    lower = [
+        f"{score:.1f} {name.replace('_', ' ')}"
+        for name, score in scores.items()
+        if score < (1 - NOTED_LOSS) * bleu
+    ]
+    if not lower:
+        return []
+    return [
+        f"note: BLEU of {bleu:.1f} falls to {' and '.join(lower)}. If sentences will be typed so, "
+        'train with variants = ["case", "final_punctuation"] in a source of the recipe.'
+    ]
 
 
 def _each_change(

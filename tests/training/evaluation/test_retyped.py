@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.evaluation.retyped import same_answers, translation_scores
+from training.evaluation.retyped import describe_losses, same_answers, translation_scores
 
 Talks = Sequence[Sequence[str]]
 
@@ -38,3 +38,15 @@ def test_translations_of_retyped_sentences_are_compared_with_their_references() 
     assert found["BLEU_without_final_mark"] < 90  # of the first sentence only
     assert found["BLEU_in_lower_case"] > 60  # of the first and the third
     assert translation_scores(echo, [("hello",)], ["hello"], language="en") == {}
+
+
+def test_a_great_loss_is_told() -> None:
+    metrics = {
+        "test_greedy_BLEU nrefs:1|case:mixed": 30.0,
+        "test_greedy_BLEU_without_final_mark": 29.0,
+        "test_greedy_BLEU_in_lower_case": 20.0,
+        "engine": "keras",
+    }
+    (note,) = describe_losses(metrics, "test_greedy_")
+    assert "BLEU of 30.0 falls to 20.0 in lower case. " in note
+    assert describe_losses(metrics, "test_beam4_") == []
