@@ -36,6 +36,7 @@ COMMANDS = {
     "export": Command("training", "train", "add graphs that run faster on a CPU"),
     "distill": Command("training", "train", "write a student's targets with teacher models"),
     "backtranslate": Command("training", "train", "write sources for texts with a model"),
+    "phrases": Command("training", "train", "write the phrases of a bilingual corpus"),
     "mine": Command("training", "train", "print the exchanges in subtitle files"),
     "align": Command("training", "train", "print the sentence pairs of two subtitle files"),
 }

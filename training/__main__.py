@@ -1,5 +1,6 @@
 """`python -m training new|train PATH...`, `prepare|fit|evaluate|export RECIPE`, `mine FILE...`,
-`align FILE FILE`, `distill RECIPE MODEL...`, `backtranslate MODEL FILE|RECIPE`."""
+`align FILE FILE`, `distill RECIPE MODEL...`, `backtranslate MODEL FILE|RECIPE`,
+`phrases RECIPE`."""
 
 from __future__ import annotations
 
@@ -178,6 +179,15 @@ def _backtranslate(chosen: argparse.Namespace) -> str:
     return backtranslate(chosen.model, texts, chosen.output, sample=chosen.sample, tag=chosen.tag)
 
 
+def _phrases(chosen: argparse.Namespace) -> str:
+    with quiet_framework():
+        from training.phrases import extract_phrases
+        from training.synthesis import check_output, files_of
+    recipe = read_complete_recipe(chosen.recipe)
+    check_output(chosen.output, files_of(recipe, chosen.recipe))
+    return extract_phrases(recipe, chosen.output, tag=chosen.tag)
+
+
 RUN: dict[str, Callable[[argparse.Namespace], str]] = {
     "new": _new,
     "train": _train,
@@ -189,6 +199,7 @@ RUN: dict[str, Callable[[argparse.Namespace], str]] = {
     "align": run_align,
     "distill": _distill,
     "backtranslate": _backtranslate,
+    "phrases": _phrases,
 }
 
 

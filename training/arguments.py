@@ -252,7 +252,13 @@ def _add_synthesis(commands: Commands) -> None:
     command.add_argument(
         "--tag", default="", help="target tag to put before each text, such as <2en>"
     )
-    for name in ("distill", "backtranslate"):
+    description = "write the words and short phrases of a bilingual corpus with their translations"
+    command = commands.add_parser("phrases", help=description, description=description)
+    command.add_argument("recipe", type=Path, help="recipe whose corpus is prepared")
+    command.add_argument(
+        "--tag", default="", help="target tag of the sources to read, such as <2de>; not written"
+    )
+    for name in ("distill", "backtranslate", "phrases"):
         commands.choices[name].add_argument(
             "-o", "--output", type=Path, required=True, help="TSV file to write"
         )

@@ -32,8 +32,10 @@ def without_capitals(text: str) -> str:
 
 
 def in_form_of(source: str, translation: str) -> str:
-    """Returns a translation in the form of its source: in capitals, or without a final full stop
-    where the source ends with none."""
+    """Returns a translation in the form of its source: in capitals or with a capital at its start,
+    and without a final full stop where the source ends with none."""
     if not is_ended(source):
         translation = _FULL_STOP.sub("", translation)
+    if source[:1].isupper():
+        translation = translation[:1].upper() + translation[1:]
     return translation.upper() if is_in_capitals(source) else translation

@@ -35,6 +35,8 @@ def test_a_text_in_capitals_is_read_in_lower_case(text: str, expected: str) -> N
         ("GOOD MORNING", "Guten Morgen.", "GUTEN MORGEN"),
         ("THE STREET.", "Die Straße.", "DIE STRASSE."),
         ("I", "Ich.", "Ich"),
+        ("Good day", "guten Tag", "Guten Tag"),
+        ("good day", "Guten Tag", "Guten Tag"),
         ("", "", ""),
     ],
 )
