@@ -41,8 +41,9 @@ R = TypeVar("R")
 
 #: Seconds after which a sentence of a file is sent again if the queue was full.
 RETRY_SECONDS = 0.25
-#: A sentence whose translation is cut at `max_tokens` is divided, unless it is shorter than this.
-_MIN_DIVIDED_CHARACTERS = 16
+#: A sentence whose translation is cut at `max_tokens` is divided, unless it is short. A translation
+#: with this many times the tokens of its source repeats itself, as those of its halves would.
+_MIN_DIVIDED_CHARACTERS, _REPEATING_RATIO = 16, 2
 #: Longer sentences are read, divided and joined in a thread (one of 64 KB takes half a second, and
 #: many may be ready at once), and longer texts are laid out in one, as are more paragraphs or cues
 #: (100,000 take seconds), so as not to block the event loop.
@@ -218,7 +219,7 @@ class Translator:
         hypotheses = await self._search(source, n_best, attends=attends)
         if not hypotheses:
             return [Translation.unchanged(text)]
-        if hypotheses[0].finish_reason == "length" and len(text) > _MIN_DIVIDED_CHARACTERS:
+        if _is_cut_short(text, source, hypotheses[0]):
             return await self._translate_halves(text, context, wanted)
         found = await self._keep_protected(source, hypotheses)
         if not found:
@@ -421,6 +422,13 @@ class Translator:
         attention = word_attention(source.left_out.text, read, text, pieces, own)
         found = Translation.from_attention(text, attention)
         return found if self._with_attention else replace(found, attention=None)
+
+
+def _is_cut_short(text: str, source: _EncodedSource, hypothesis: Hypothesis) -> bool:
+    """Tells whether a translation lacks the end of a sentence, which is then to be divided."""
+    repeats_itself = len(hypothesis.tokens) >= _REPEATING_RATIO * len(source.source_ids)
+    is_short = len(text) <= _MIN_DIVIDED_CHARACTERS
+    return hypothesis.finish_reason == "length" and not (is_short or repeats_itself)
 
 
 def _at_rank(found: Sequence[Sequence[Translation]], rank: int) -> list[Translation]:

@@ -80,6 +80,21 @@ def test_symbols_do_not_hide_that_a_translation_is_empty() -> None:
     assert translate("One 😀 two", SilentClient(word_tokenizer())) == "One 😀 two"
 
 
+@pytest.mark.parametrize(("max_tokens", "halves"), [(9, ["one two", "three four"]), (10, [])])
+def test_a_sentence_is_divided_if_its_translation_is_cut_but_not_if_that_repeats_itself(
+    max_tokens: int, halves: list[str]
+) -> None:
+    class CutClient(EchoClient):
+        async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+            await super().submit(request, **options)
+            tokens = (request.source_ids[0],) * max_tokens
+            return (Hypothesis(tokens, 0.0, 0.0, "length"),)
+
+    client = CutClient(word_tokenizer())
+    translate("one two three four", client)
+    assert client.read == ["one two three four", *halves]
+
+
 @pytest.mark.parametrize(("text", "is_long"), [("one 😀 ", False), ("one " + "😀 " * 200, True)])
 def test_the_event_loop_is_free_while_a_long_sentence_is_restored(
     text: str, is_long: bool, monkeypatch: pytest.MonkeyPatch
