@@ -98,6 +98,7 @@ async def _value(value: str | UploadFile) -> str | File:
 
 
 async def _json_fields(request: Request) -> Fields:
+    """Returns the fields of a JSON object. Those that are null are unset, as on LibreTranslate."""
     body = await request.body()
     try:
         fields = json.loads(body.decode("utf-8-sig"))
@@ -105,7 +106,7 @@ async def _json_fields(request: Request) -> Fields:
         raise InvalidField("body", "is not JSON in UTF-8") from None
     if not isinstance(fields, dict):
         raise InvalidField("body", "must be a JSON object")
-    return fields
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _merge(items: list[tuple[str, Any]]) -> Fields:

@@ -125,10 +125,16 @@ def test_the_language_is_detected(client: httpx.Client) -> None:
     assert found[0]["language"] == "de" and found[0]["confidence"] > 90
 
 
+def test_a_field_that_is_null_is_unset(client: httpx.Client) -> None:
+    unset = dict.fromkeys(("format", "alternatives", "with_attention", "api_key"))
+    assert translated(client, q="two dogs", **unset) == "zwei Hunde"
+
+
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
         ({"target": "de"}, "q"),
+        ({"q": None, "target": "de"}, "q: Field required"),
         ({"q": "a"}, "target"),
         ({"q": "a", "target": "de", "source": "fr"}, "'fr'"),
         ({"q": "a", "target": "xx", "source": "en"}, "'xx'"),
