@@ -39,7 +39,7 @@ class UnknownModel(InputError):
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"model: there is no model {name!r} on this server")
+        super().__init__(f"model: there is no model {name!r} on this server; see /v1/models")
         self.field = "model"
 
 

@@ -184,10 +184,12 @@ def _path(location: Sequence[str | int]) -> str:
 def _reason(fault: Any) -> str:
     kind, received = fault["type"], fault["input"]
     if kind == "json_invalid":
-        return f"is not JSON ({fault['ctx']['error']} at character {fault['loc'][-1]})"
+        return f"is not JSON: {fault['ctx']['error']} (character {fault['loc'][-1]})"
     if kind == "model_type":
         is_body = len(fault["loc"]) == 1
         return "must be a JSON object" + ", sent with 'Content-Type: application/json'" * is_body
+    if kind == "list_type" and fault["loc"][-1] == "<list>":
+        return "must be a text or a list"
     if kind == "extra_forbidden":
         return "unknown field"
     is_number = isinstance(received, int | float) and not isinstance(received, bool)

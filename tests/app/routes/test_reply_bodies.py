@@ -153,11 +153,10 @@ def test_a_wrong_body_is_refused(client: httpx.Client, body: bytes, status: int)
         (b'{"message": "M\xfcller"}', "body: is not UTF-8: see byte 14. Send it in UTF-8"),
         ('{"message": "hello"}'.encode("utf-16"), "body: is UTF-16 or UTF-32. Send it in UTF-8"),
         (b'{"message": ' + b"[" * 30_000, "body: is nested too deeply, or has too long a number"),
+        (b'{"message": "hel', "body: is not JSON: Unterminated string starting at (character 12)"),
     ],
 )
-def test_a_body_that_is_no_text_is_told_from_one_that_is_nested(
-    client: httpx.Client, body: bytes, reason: str
-) -> None:
+def test_what_is_wrong_with_a_body_is_told(client: httpx.Client, body: bytes, reason: str) -> None:
     assert error_of(post(client, body))["message"] == reason
 
 
