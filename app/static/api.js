@@ -27,22 +27,23 @@ async function failure(response) {
   return new ApiError(message);
 }
 
+/** Returns the answer of a path. */
+export async function request(path, options = {}) {
+  const response = await fetch(path, { ...options, headers: heads(options.headers) });
+  if (!response.ok) throw await failure(response);
+  return response;
+}
+
 /** Returns the JSON that a path answers; posts `body` if there is one. */
 export async function json(path, body, signal) {
-  const options = body === undefined ? { signal, headers: heads() } : {
-    method: "POST", signal,
-    headers: heads({ "Content-Type": "application/json" }),
-    body: JSON.stringify(body),
-  };
-  const response = await fetch(path, options);
-  if (!response.ok) throw await failure(response);
-  return response.json();
+  const headers = { "Content-Type": "application/json" };
+  const posted = body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) };
+  return (await request(path, { signal, ...posted })).json();
 }
 
 /** Posts a body and yields the events of the answer: {event, data}. */
 export async function* events(path, options) {
-  const response = await fetch(path, { method: "POST", ...options, headers: heads(options.headers) });
-  if (!response.ok) throw await failure(response);
+  const response = await request(path, { method: "POST", ...options });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {

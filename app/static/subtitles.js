@@ -1,5 +1,5 @@
 // A subtitle file, dropped in and given back translated.
-import { events, json, told } from "./api.js";
+import { events, json, request, told } from "./api.js";
 import { fillLanguages } from "./languages.js";
 
 const PREVIEWED = 8;
@@ -36,7 +36,7 @@ export function startSubtitles(languages) {
           bar.max = data.total;
           bar.value = data.done;
           state.textContent = data.done ? `${data.done.toLocaleString("en")} of ${data.total.toLocaleString("en")} sentences` : "";
-        } else await finish(data.translatedFileUrl, chosenFile);
+        } else await finish(data.translatedFileUrl, chosenFile, own.signal);
       }
     } catch (error) {
       if (own !== running) return;
@@ -55,15 +55,16 @@ export function startSubtitles(languages) {
     if (found) chosen.avoid(found.language);
   }
 
-  async function finish(url, chosenFile) {
-    const path = `download_file/${url.split("/").at(-1)}`;
+  /** Fetches the translation, which the server soon forgets, and offers it. */
+  async function finish(url, chosenFile, signal) {
+    const translated = await (await request(`download_file/${url.split("/").at(-1)}`, { signal })).blob();
     const dot = chosenFile.name.lastIndexOf(".");
-    download.href = path;
+    URL.revokeObjectURL(download.href);
+    download.href = URL.createObjectURL(translated);
     download.download = `${chosenFile.name.slice(0, dot)}.${chosen.target()}${chosenFile.name.slice(dot)}`;
     download.hidden = false;
     state.textContent = "Done";
     byId("announcer").textContent = `${chosenFile.name} is translated.`;
-    const translated = await fetch(path).then((answer) => answer.blob());
     const texts = await Promise.all([chosenFile, translated].map(textOf));
     const [sources, targets] = texts.map(cues);
     const rows = sources.slice(0, PREVIEWED).map((cue, place) => row(cue.time, cue.text, targets[place]?.text ?? ""));

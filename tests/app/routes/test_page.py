@@ -242,8 +242,10 @@ def test_a_file_is_dropped_in_and_given_back(
         page.set_input_files("#file", file)
         playwright.expect(page.locator("#job-state")).to_have_text("Done")
         playwright.expect(page.locator("#preview tbody tr").first).to_contain_text("du sagtest mir")
+        save = page.get_by_role("link", name="Save")
+        assert save.get_attribute("href").startswith("blob:")  # the server keeps it ten minutes
         with page.expect_download() as download:
-            page.get_by_role("link", name="Save").click()
+            save.click()
         assert download.value.suggested_filename == "film.de.srt"
         assert download.value.path().read_text() == GERMAN_SRT
         page.set_input_files("#file", {**file, "buffer": SRT.encode("utf-16")})
@@ -251,6 +253,19 @@ def test_a_file_is_dropped_in_and_given_back(
         playwright.expect(page.locator("#preview tbody tr").first).to_contain_text("du sagtest mir")
         page.set_input_files("#file", {**file, "buffer": b"1\n00:00:x --> 2"})
         playwright.expect(page.locator("#job-state")).to_contain_text("line 2")
+
+
+def test_a_translated_file_that_is_lost_is_told(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    with visit(translating_client) as page:
+        lost = {"error": "there is no such file"}
+        page.route("**/download_file/*", lambda route: route.fulfill(status=404, json=lost))
+        page.get_by_role("tab", name="Subtitles").click()
+        file = {"name": "film.srt", "mimeType": "text/plain", "buffer": SRT.encode()}
+        page.set_input_files("#file", file)
+        playwright.expect(page.locator("#job-state")).to_have_text("there is no such file")
+        playwright.expect(page.locator("#download")).to_be_hidden()
 
 
 def test_a_file_is_not_translated_into_its_own_language_unasked(
