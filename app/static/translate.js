@@ -18,6 +18,7 @@ export function startTranslate(languages) {
   let running = null;
   let pause = 0;
   let translation = "";
+  let translated = ""; // the text that it translates
 
   async function translate() {
     clearTimeout(pause);
@@ -41,12 +42,15 @@ export function startTranslate(languages) {
       byId("announcer").textContent = answer.translatedText;
     } catch (error) {
       const reason = told(error);
-      if (reason) state.textContent = reason;
+      if (!reason) return;
+      show("", "", []); // that of the text before
+      state.textContent = reason;
     }
   }
 
   function show(source, target, sentences) {
     translation = target;
+    translated = source;
     copy.disabled = !target;
     const isEmpty = !target;
     targetWords.classList.toggle("empty", isEmpty);
@@ -131,7 +135,7 @@ export function startTranslate(languages) {
 
   /** Shows the source as words that light up, or as a text to be edited. */
   function showSource(asWords) {
-    if (asWords && !translation) return;
+    if (asWords && input.value !== translated) return; // would hide what has been typed since
     sourceWords.hidden = !asWords;
     input.hidden = asWords;
     edit.hidden = !asWords;
@@ -149,7 +153,7 @@ export function startTranslate(languages) {
   });
   sourceWords.addEventListener("click", editSource);
   edit.addEventListener("click", editSource);
-  targetWords.addEventListener("pointerenter", () => { if (translation) { input.blur(); showSource(true); } });
+  targetWords.addEventListener("pointerenter", () => { if (translation && input.value === translated) { input.blur(); showSource(true); } });
   byId("translate-now").addEventListener("click", translate);
   copy.addEventListener("click", async () => {
     try {
