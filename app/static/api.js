@@ -1,7 +1,7 @@
 // Calls of the server's API. All paths are relative, so that the page works below any path.
 
 /** An error that the server has told. */
-export class ApiError extends Error {}
+class ApiError extends Error {}
 
 let key = null; // of the server, if it needs one
 try { key = sessionStorage.getItem("key"); } catch { /* storage is off */ }

@@ -1,5 +1,5 @@
 // The page: tabs, theme, models, and whether the server is there.
-import { ApiError, json, useKey } from "./api.js";
+import { json, useKey } from "./api.js";
 import { startChat } from "./chat.js";
 import { startSubtitles } from "./subtitles.js";
 import { startTranslate } from "./translate.js";
@@ -77,8 +77,8 @@ async function loadModels() {
     startChat(models.data);
     startTranslate(languages);
     startSubtitles(languages);
-  } catch (error) {
-    if (!(error instanceof ApiError)) window.dispatchEvent(new Event("server-lost"));
+  } catch {
+    if (!byId("key-dialog").open) window.dispatchEvent(new Event("server-lost"));
   }
 }
 

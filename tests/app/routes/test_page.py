@@ -383,6 +383,19 @@ def test_a_server_that_is_lost_and_comes_back_is_told(visit: Visit, client: http
         playwright.expect(last_reply(page)).to_have_text(REPLY)
 
 
+def test_a_server_that_is_too_busy_for_the_page_is_asked_again(
+    visit: Visit, client: httpx.Client
+) -> None:
+    with visit(client) as page:
+        page.route("**/v1/models", lambda route: route.fulfill(status=503))
+        page.reload()
+        playwright.expect(page.locator("#banner")).to_contain_text("does not answer")
+        page.unroute("**/v1/models")
+        page.get_by_role("button", name="How are you?").click()
+        playwright.expect(last_reply(page)).to_have_text(REPLY)
+        playwright.expect(page.locator("#banner")).to_be_hidden()
+
+
 def test_a_key_is_asked_for_where_the_server_needs_one(
     browser: Any, serve: Serve, table_engine: TableEngine, tmp_path: Path
 ) -> None:
