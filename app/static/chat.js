@@ -89,7 +89,7 @@ export function startChat(models) {
       const reason = told(error);
       if (reason) {
         item.classList.add("failed");
-        text.textContent = byId("announcer").textContent = reason;
+        text.textContent = byId("announcer").textContent = reason.replace(/^messages\.\d+: /, "");
         const unanswered = own.pop()?.content ?? "";
         if (!message.value) { message.value = unanswered; fit(); } // so that it can be sent again
       } else if (text.textContent) {

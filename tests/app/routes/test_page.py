@@ -338,7 +338,7 @@ def test_a_message_that_is_refused_is_there_to_be_edited(
         page.fill("#message", "hello " * 1_000)
         page.keyboard.press("Enter")
         refusal = page.locator(".failed p")
-        playwright.expect(refusal).to_contain_text("4000 characters")
+        playwright.expect(refusal).to_have_text("must have at most 4000 characters. Received: 5999")
         playwright.expect(refusal).to_be_in_viewport(ratio=0.9)
         playwright.expect(page.locator("#announcer")).to_contain_text("4000 characters")
         assert page.locator("#message").bounding_box()["height"] > 100
