@@ -51,7 +51,8 @@ export function startSubtitles(languages) {
     const text = await textOf(chosenFile);
     const words = chosenFile.name.endsWith(".txt") ? text : cues(text).map((cue) => cue.text).join("\n");
     if (!words.trim()) return;
-    const [found] = await json("detect", { q: words.slice(0, DETECTED) }, signal);
+    const q = words.slice(0, DETECTED).replace(/[\ud800-\udbff]$/, ""); // half an emoji
+    const [found] = await json("detect", { q }, signal);
     if (found) chosen.avoid(found.language);
   }
 

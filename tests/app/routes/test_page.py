@@ -283,6 +283,17 @@ def test_a_file_is_dropped_in_and_given_back(
         playwright.expect(page.locator("#job-state")).to_contain_text("line 2")
 
 
+def test_the_language_of_a_file_is_detected_though_an_emoji_is_cut(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    with visit(translating_client) as page:
+        page.get_by_role("tab", name="Subtitles").click()
+        text = ("two red dogs " * 200)[:1999] + "\U0001f600"  # the language of 2,000 is detected
+        file = {"name": "a.txt", "mimeType": "text/plain", "buffer": text.encode()}
+        page.set_input_files("#file", file)
+        playwright.expect(page.locator("#job-state")).to_have_text("Done")
+
+
 def test_a_translated_file_that_is_lost_is_told(
     visit: Visit, translating_client: httpx.Client
 ) -> None:
