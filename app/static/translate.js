@@ -93,6 +93,7 @@ export function startTranslate(languages) {
       words.forEach((word, place) => {
         if (weights[place] >= LEAST_WEIGHT) word.style.setProperty("--weight", weights[place] / most);
       });
+      reveal(words[weights.indexOf(Math.max(...weights))] ?? here);
     };
     const lights = new Map();
     sentences.forEach(({ attention }, number) => {
@@ -115,6 +116,13 @@ export function startTranslate(languages) {
       word.addEventListener("blur", off);
     }
     roving(to.flat().filter((word) => lights.has(word)));
+  }
+
+  /** Scrolls the box of a word, which has few lines on a phone, to it. */
+  function reveal(word) {
+    const box = word.parentElement;
+    const top = word.offsetTop - box.offsetTop;
+    if (top < box.scrollTop || top + word.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = top;
   }
 
   /** Makes one word of many reachable by Tab, and the others by the arrow keys. */

@@ -159,6 +159,21 @@ def test_a_translation_lights_up_where_its_words_come_from(
         playwright.expect(page.locator("#announcer")).to_have_text("rote: red")
 
 
+def test_on_a_phone_a_tapped_word_keeps_its_place_and_shows_its_source(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    with visit(translating_client, has_touch=True) as page:
+        page.set_viewport_size({"width": 320, "height": 740})
+        page.get_by_role("tab", name="Translate").click()
+        page.fill("#source-text", "two red dogs.\n" * 100)
+        word = page.locator("#target-words .word").last
+        word.scroll_into_view_if_needed()
+        before = word.bounding_box()
+        word.tap()
+        playwright.expect(page.locator("#source-words .word").last).to_be_in_viewport()
+        assert abs(word.bounding_box()["y"] - before["y"]) < 5
+
+
 def test_a_text_that_is_deleted_is_no_longer_being_translated(
     visit: Visit, translating_client: httpx.Client
 ) -> None:
