@@ -94,6 +94,14 @@ def test_a_sentence_that_spans_parts_is_one_and_goes_back_to_the_same_parts() ->
     ]
 
 
+def test_a_dash_before_a_sentence_is_no_part_of_it_and_stays() -> None:
+    part = Part(" - One - two. – Three. -4 - ")
+    sentences = sentences_of_parts([part], 0, "en")
+    assert [each.text for each in sentences] == ["One - two.", "Three.", "-4 -"]
+    translations = [Translation.unlinked(text) for text in ("Eins - zwei.", "Drei.", "-4 -")]
+    assert lay_out([part], sentences, translations) == [Part(" - Eins - zwei. – Drei. -4 - ")]
+
+
 def test_sentences_of_chinese_get_spaces_between_their_translations() -> None:
     part = Part("你好。再见。")
     sentences = sentences_of_parts([part], 0, "zh")
