@@ -19,8 +19,9 @@ from model.text.sentences import END_MARKS, sentence_spans
 _COMMA_BONUS, _SPACE_BONUS = 6, 12
 #: Maximum number of elements of a sentence, which are compared pairwise.
 _MAX_ELEMENTS = 40
-#: The space before a sentence, and a dash with space around it: a bullet, or of another speaker.
-_LEAD = re.compile(r"\s*(?:[-‐‑–—−]\s+(?=\S))?")
+#: The space before a sentence, and a dash (of a list, or of another speaker) or a number of a list,
+#: such as `1)` or `(a)`, with the space after it.
+_LEAD = re.compile(r"\s*(?:(?:[-‐‑–—−]|\(?(?:\d{1,3}|[^\W\d_])\))\s+(?=\S))?")
 
 
 @dataclass(frozen=True)

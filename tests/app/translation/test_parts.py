@@ -94,6 +94,14 @@ def test_a_sentence_that_spans_parts_is_one_and_goes_back_to_the_same_parts() ->
     ]
 
 
+def test_a_number_of_a_list_is_no_part_of_its_sentence_and_stays() -> None:
+    part = Part("1) One. (a) Two. (Three) 1.5) four.")
+    sentences = sentences_of_parts([part], 0, "en")
+    assert [each.text for each in sentences] == ["One.", "Two.", "(Three) 1.5) four."]
+    translations = [Translation.unlinked(text) for text in ("Eins.", "Zwei.", "Drei.")]
+    assert lay_out([part], sentences, translations) == [Part("1) Eins. (a) Zwei. Drei.")]
+
+
 def test_a_dash_before_a_sentence_is_no_part_of_it_and_stays() -> None:
     part = Part(" - One - two. – Three. -4 - ")
     sentences = sentences_of_parts([part], 0, "en")
