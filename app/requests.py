@@ -34,7 +34,8 @@ def source_of(
     """
     if len(turns) > limits.max_messages:
         name = fields[0].partition(".")[0]  # of the list of all turns
-        raise InvalidField(name, f"must be at most {limits.max_messages}. Received: {len(turns)}")
+        most = f"must have at most {limits.max_messages} turns on this server"
+        raise InvalidField(name, f"{most}; leave out the oldest. Received: {len(turns)}")
     for turn, field in zip(turns, fields, strict=True):
         if len(turn) > limits.max_message_characters:
             longest = limits.max_message_characters

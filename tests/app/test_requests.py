@@ -101,6 +101,11 @@ def test_a_wrong_turn_names_its_place(turns: list[str], field: str, tokenizer: T
     assert caught.value.field == field
 
 
+def test_a_dialogue_of_too_many_turns_is_told_what_to_leave_out(tokenizer: Tokenizer) -> None:
+    with pytest.raises(InvalidField, match="at most 2 turns on this server; leave out the oldest"):
+        source_of(["hello"] * 3, ["messages.0"] * 3, tokenizer, LIMITS, "reply")
+
+
 def test_what_a_dialogue_is_too_long_for_is_counted(tokenizer_model: bytes) -> None:
     short = Tokenizer(TextConfig(context_turns=2, max_source_tokens=4), tokenizer_model)
     turns, limits = ["hello"] * 3 + ["i am fine"], Settings()
