@@ -93,9 +93,9 @@ def _text_in_form(text: str, source: str | None) -> str:
 
 
 def _joined(line: str, spans: list[tuple[int, int]], texts: list[str]) -> str:
-    """Joins the answers to the sentences of a line by what is between the sentences; where that is
-    nothing, as in Chinese, by a space, unless the answer needs none either."""
-    text = texts[0]
+    """Joins the answers to the sentences of a line by what is before and between the sentences. If
+    nothing is between two, as in Chinese, that is a space, unless the answer needs none either."""
+    text = line[: spans[0][0]].lstrip() + texts[0]
     for ((_, end), (start, _)), further in zip(pairwise(spans), texts[1:], strict=True):
         gap = line[end:start] or ("" if text.endswith(tuple(WIDE_MARKS)) else " ")
         text += gap + further

@@ -5,7 +5,6 @@ A part is a paragraph or a cue, which keeps its place. Sentences may span severa
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,9 +18,6 @@ from model.text.sentences import END_MARKS, sentence_spans
 _COMMA_BONUS, _SPACE_BONUS = 6, 12
 #: Maximum number of elements of a sentence, which are compared pairwise.
 _MAX_ELEMENTS = 40
-#: The space before a sentence, and a dash (of a list, or of another speaker) or a number of a list,
-#: such as `1)` or `(a)`, with the space after it.
-_LEAD = re.compile(r"\s*(?:(?:[-‐‑–—−]|\(?(?:\d{1,3}|[^\W\d_])\))\s+(?=\S))?")
 
 
 @dataclass(frozen=True)
@@ -101,10 +97,10 @@ def sentences_of_parts(parts: Sequence[Part], first: int, language: str) -> list
         chunks = []
         for index, (part, offset) in enumerate(zip(parts, starts, strict=True)):
             low, high = max(start - offset, 0), min(end - offset, len(part.text))
-            inner = part.text[low:high].rstrip()
-            if low < high and inner:
-                lead = _LEAD.match(inner).end()  # type: ignore[union-attr]
-                chunks.append(Chunk(first + index, low + lead, low + len(inner)))
+            inner = part.text[low:high]
+            if low < high and inner.strip():
+                low += len(inner) - len(inner.lstrip())
+                chunks.append(Chunk(first + index, low, low + len(inner.strip())))
         if chunks:
             texts = (parts[each.part - first].text[each.start : each.end] for each in chunks)
             sentences.append(Sentence(" ".join(texts), tuple(chunks)))

@@ -44,6 +44,9 @@ _ABBREVIATIONS_OF = {
 }
 #: Words that are abbreviations before a number only: `No. 5`, but `No. I won't.`
 _BEFORE_NUMBERS = "No Nos Nr Nrn pp? vol fig art ch chap sec S Abs Kap Bd n núm nº č str рис"
+#: The space before a sentence, and a dash (of a list, or of another speaker) or a number of a list,
+#: such as `1)` or `(a)`, with the space after it.
+_LEAD = re.compile(r"\s*(?:(?:[-‐‑–—−]|\(?(?:\d{1,3}|[^\W\d_])\))\s+(?=\S))?")
 _BEFORE_WORD = r"(?:^|[\s(\"'“„«.])"
 #: What continues a sentence after a quote: a comma, a Japanese particle (`「はい。」と言った`).
 _AFTER_QUOTE = "[、，のをがにだ]|と|って|など|なんて"
@@ -80,7 +83,8 @@ def sentences_of(text: str) -> Iterator[str]:
 
 
 def sentence_spans(text: str, language: str = "") -> Iterator[tuple[int, int]]:
-    """Yields start and end of each sentence of a text, without the white space around it.
+    """Yields start and end of each sentence of a text, without the white space around it and the
+    dash or number of a list before it.
 
     Args:
         text: may have several lines; a line break alone ends no sentence.
@@ -91,7 +95,8 @@ def sentence_spans(text: str, language: str = "") -> Iterator[tuple[int, int]]:
     for end in (*_ends_of(text, language.partition("-")[0].lower()), len(text)):
         part = text[start:end]
         if part.strip():
-            yield start + len(part) - len(part.lstrip()), start + len(part.rstrip())
+            lead = _LEAD.match(part).end()  # type: ignore[union-attr]
+            yield start + lead, start + len(part.rstrip())
         start = end
 
 

@@ -19,9 +19,15 @@ def generator() -> Generator:
 def test_each_sentence_of_a_line_is_translated(generator: Generator, window: int) -> None:
     template = generator.template()
     one, two, three = answer_lines(generator, [FIRST, SECOND, THIRD], template)
-    lines = [f"{FIRST} {SECOND}", "", THIRD, f" {SECOND}  {FIRST} {THIRD} "]
+    lines = [
+        f"{FIRST} {SECOND}",
+        "",
+        THIRD,
+        f" {SECOND}  {FIRST} {THIRD} ",
+        f" - {FIRST} – {SECOND}",
+    ]
     found = [*answer_lines(generator, lines, template, by_sentence=True, window=window)]
-    assert found == [f"{one} {two}", "", three, f"{two}  {one} {three}"]
+    assert found == [f"{one} {two}", "", three, f"{two}  {one} {three}", f"- {one} – {two}"]
 
 
 def test_a_line_with_a_sentence_that_is_too_long_is_named(generator: Generator) -> None:

@@ -58,6 +58,8 @@ def test_sentences_end_in_every_script(text: str, sentences: list[str]) -> None:
         ("el", "Τι κάνεις; Καλά.", ["Τι κάνεις;", "Καλά."]),
         ("", "  Ah.\n\nWho?  ", ["Ah.", "Who?"]),
         ("", " \n", []),
+        ("", " - Ah. – Who? -4 - ", ["Ah.", "Who?", "-4 -"]),
+        ("", "1) Ah. (b) Who? (Ah) 1.5) who?", ["Ah.", "Who?", "(Ah) 1.5) who?"]),
     ],
 )
 def test_the_language_decides_what_a_full_stop_is(
