@@ -34,7 +34,8 @@ def answer_lines(
         template: options of the search, see `Generator.template`. Tabs separate the `n_best`
             candidates.
         by_sentence: whether each sentence of a line without tabs is a source, after as many as the
-            model reads as context; the answers have the surface form of the sentences.
+            model reads as context; the answers have the surface form of the sentences, and those
+            without letters stay as they are.
         batch_size: number of sources in search at a time.
         window: number of lines that are read before the first of them is answered.
         truncated: receives the numbers, from 1, of lines that are too long for the model.
@@ -70,9 +71,12 @@ def answer_lines(
 
 
 def _spans(generator: Generator, line: str) -> list[tuple[int, int]]:
-    """Returns start and end of each sentence of a line; of the line if it has none, or tabs."""
-    language = next(iter(generator.config.languages), "")
-    return ("\t" not in line and [*sentence_spans(line, language)]) or [(0, len(line))]
+    """Returns start and end of each sentence of a line that has letters; of the line if it has
+    tabs."""
+    if "\t" in line:
+        return [(0, len(line))]
+    spans = sentence_spans(line, next(iter(generator.config.languages), ""))
+    return [span for span in spans if any(map(str.isalpha, line[slice(*span)]))]
 
 
 def _sources(
@@ -93,10 +97,12 @@ def _text_in_form(text: str, source: str | None) -> str:
 
 
 def _joined(line: str, spans: list[tuple[int, int]], texts: list[str]) -> str:
-    """Joins the answers to the sentences of a line by what is before and between the sentences. If
+    """Joins the answers to the sentences of a line by what is before, between and after them. If
     nothing is between two, as in Chinese, that is a space, unless the answer needs none either."""
+    if not spans:
+        return line.strip()
     text = line[: spans[0][0]].lstrip() + texts[0]
     for ((_, end), (start, _)), further in zip(pairwise(spans), texts[1:], strict=True):
         gap = line[end:start] or ("" if text.endswith(tuple(WIDE_MARKS)) else " ")
         text += gap + further
-    return text
+    return text + line[spans[-1][1] :].rstrip()

@@ -30,6 +30,13 @@ def test_each_sentence_of_a_line_is_translated(generator: Generator, window: int
     assert found == [f"{one} {two}", "", three, f"{two}  {one} {three}", f"- {one} – {two}"]
 
 
+def test_a_sentence_without_letters_is_no_source(generator: Generator) -> None:
+    (one,) = answer_lines(generator, [FIRST], generator.template())
+    lines = ["---", " ♪ 10:30 \U0001f600", "  ", f"... {FIRST} ?!"]
+    found = answer_lines(generator, lines, generator.template(), by_sentence=True)
+    assert [*found] == ["---", "♪ 10:30 \U0001f600", "", f"... {one} ?!"]
+
+
 def test_a_line_with_a_sentence_that_is_too_long_is_named(generator: Generator) -> None:
     long = "word " * 200 + "."
     lines = [f"{FIRST} {SECOND}", f"{FIRST} {long} {SECOND} {long}", THIRD, long]
