@@ -20,7 +20,7 @@ class ResponseRequest(SearchFields):
         "instructions": ("",),
         "previous_response_id": (),
         "prompt": (),
-        "reasoning": ({},),
+        "reasoning": ({}, {"effort": "none"}),
         "text": ({}, {"format": {"type": "text"}}),
         "top_logprobs": (0,),
     }

@@ -94,6 +94,7 @@ def test_fields_that_change_nothing_are_accepted(ai: openai.OpenAI) -> None:
         input="hello",
         instructions="",
         metadata={"a": "b"},
+        reasoning={"effort": "none"},
         store=False,
         text={"format": {"type": "text"}},
         tools=[],
