@@ -26,9 +26,10 @@ export function startSubtitles(languages) {
     cancel.hidden = false;
     try {
       if (chosen.source() === "auto") await avoidOwnLanguage(chosenFile, own.signal);
+      const target = chosen.target(); // which may be changed before the end
       const form = new FormData();
       form.append("source", chosen.source());
-      form.append("target", chosen.target());
+      form.append("target", target);
       form.append("stream", "true");
       form.append("file", chosenFile);
       for await (const { event, data } of events("translate_file", { body: form, signal: own.signal })) {
@@ -36,7 +37,7 @@ export function startSubtitles(languages) {
           bar.max = data.total;
           bar.value = data.done;
           state.textContent = data.done ? `${data.done.toLocaleString("en")} of ${data.total.toLocaleString("en")} sentences` : "";
-        } else await finish(data.translatedFileUrl, chosenFile, own.signal);
+        } else await finish(data.translatedFileUrl, chosenFile, target, own.signal);
       }
     } catch (error) {
       if (own !== running) return;
@@ -57,12 +58,12 @@ export function startSubtitles(languages) {
   }
 
   /** Fetches the translation, which the server soon forgets, and offers it. */
-  async function finish(url, chosenFile, signal) {
+  async function finish(url, chosenFile, target, signal) {
     const translated = await (await request(`download_file/${url.split("/").at(-1)}`, { signal })).blob();
     const dot = chosenFile.name.lastIndexOf(".");
     URL.revokeObjectURL(download.href);
     download.href = URL.createObjectURL(translated);
-    download.download = `${chosenFile.name.slice(0, dot)}.${chosen.target()}${chosenFile.name.slice(dot)}`;
+    download.download = `${chosenFile.name.slice(0, dot)}.${target}${chosenFile.name.slice(dot)}`;
     download.hidden = false;
     state.textContent = "Done";
     byId("announcer").textContent = `${chosenFile.name} is translated.`;

@@ -309,6 +309,25 @@ def test_the_language_of_a_file_is_detected_though_an_emoji_is_cut(
         playwright.expect(page.locator("#job-state")).to_have_text("Done")
 
 
+def test_a_file_is_named_after_the_language_that_it_was_translated_into(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    held = list[Any]()
+    with visit(translating_client) as page:
+        page.route("**/languages", lambda route: route.fulfill(json=TWO_LANGUAGES))
+        page.route("**/download_file/*", lambda route: held.append(route))
+        page.reload()
+        page.get_by_role("tab", name="Subtitles").click()
+        page.select_option("#subtitles .source", "en")
+        page.select_option("#subtitles .target", "de")
+        file = {"name": "film.srt", "mimeType": "text/plain", "buffer": SRT.encode()}
+        with page.expect_request("**/download_file/*"):
+            page.set_input_files("#file", file)
+        page.select_option("#subtitles .target", "en")
+        held[0].continue_()
+        playwright.expect(page.locator("#download")).to_have_attribute("download", "film.de.srt")
+
+
 def test_a_translated_file_that_is_lost_is_told(
     visit: Visit, translating_client: httpx.Client
 ) -> None:
