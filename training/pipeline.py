@@ -67,7 +67,7 @@ def write_recipe(
         if source.fault:
             say(f"  unreadable: {source.fault.origin}: {source.fault.reason}")
     for fault in found.unreadable:
-        say(f"unreadable: {fault.origin}: {fault.reason}")
+        say(f"left out: {fault.origin}: {fault.reason}")
     for source in found.left_out:
         say(f"left out: {source.config.path}: {source.config.format} is not for {found.task}")
     proposal, name = propose(found), name_of(paths[0])

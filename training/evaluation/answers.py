@@ -72,8 +72,8 @@ def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
     sources, references = ([line for _, line in read_lines(path)] for path in (source, target))
     if len(sources) != len(references):
         raise MisalignedError(
-            f"{source} has {len(sources)} lines, but {target} has {len(references)} lines. Both "
-            "sides must be line-aligned."
+            f"{source}: has {len(sources)} lines, but {target} has {len(references)}. Both sides "
+            "must be line-aligned."
         )
     if not sources:
         raise CorpusError(f"{source}: is empty.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,15 +14,18 @@ from model.config import Task
 from model.language_id import base_of
 from training.cleaning.cleaner import letters_of
 from training.cleaning.languages import identify, same_language, width_of
-from training.errors import CorpusError
+from training.errors import CorpusError, MisalignedError
 from training.files.archives import is_archive, plain_name, without_notes
 from training.files.encodings import decode
+from training.files.line_ranges import line_ranges
 from training.files.paths import find_files, read_bytes
 from training.files.records import Example, Fault, fault_of
 from training.formats import FORMATS, Format
 from training.new.detect import Detected, detect, language_of, side_of
-from training.prepare.inputs import Input, find_input, pieces_of, total_bytes
+from training.prepare.inputs import PIECE_RECORDS, Input, find_input, pieces_of, total_bytes
 from training.prepare.shards import evenly_spaced
+from training.prepare.sources import line_files_of
+from training.readers.pairs import read_bitext
 from training.recipe import SourceConfig, folders_of
 
 #: Number of files in a folder that are inspected for formats, and for encodings.
@@ -97,7 +101,7 @@ class Survey:
         languages: languages of source and target, or one for replies; empty if unknown.
         sources: sources for a recipe.
         left_out: sources that cannot train the task.
-        unreadable: files whose format cannot be found out.
+        unreadable: files that cannot be used.
     """
 
     task: Task
@@ -129,11 +133,14 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
         CorpusError: if nothing in them can be read, or not for this task, or `languages` do not fit
             it.
     """
-    listed = list(_sources_of(paths, languages))
-    unreadable = [each for each in listed if isinstance(each, Fault)]
-    inspected = [_inspect_pairs(each, languages) for each in listed if not isinstance(each, Fault)]
-    found = [source for source in inspected if source.examples]
-    unreadable += [each.fault for each in inspected if each.fault and not each.examples]
+    inspected = [
+        each if isinstance(each, Fault) else _inspect_pairs(each, languages)
+        for each in _sources_of(paths, languages)
+    ]
+    sources = [each for each in inspected if isinstance(each, Source)]
+    found = [source for source in sources if source.examples]
+    unreadable = [each for each in inspected if isinstance(each, Fault)]
+    unreadable += [each.fault for each in sources if each.fault and not each.examples]
     if not found:
         raise CorpusError(_describe_nothing(paths, unreadable))
     if task is None:
@@ -178,15 +185,28 @@ def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[So
         return
     for path in paths:
         files = without_notes(find_files(path, [Path()])[1])
-        sides = _sides_of(files, languages)
+        sides, faults = _sides_of(files, languages)
         yield from map(_bitext, sides)
-        paired = {file for pair in sides for file in pair}
-        rest = [file for file in files if str(file) not in paired]
-        yield from _sources_by_format("" if sides else path, rest, languages)
+        yield from faults
+        used = {*chain(*sides), *(fault.origin for fault in faults)}
+        codes = {language_of(Path(side)) for side in chain(*sides)}
+        rest = [file for file in files if str(file) not in used]
+        for each in _sources_by_format("" if used else path, rest, languages):
+            if isinstance(each, SourceConfig) and _is_lone_side(each, codes):
+                each = Fault(each.path, "the other side of this translation is missing")
+            yield each
 
 
-def _sides_of(files: Sequence[Path], languages: tuple[str, ...]) -> list[list[str]]:
-    """Returns the line-aligned files whose names differ only in a language code.
+def _is_lone_side(config: SourceConfig, codes: set[str]) -> bool:
+    """Tells whether a file in one of some languages has no other side, though others have."""
+    return config.format == "lines" and language_of(Path(config.path)) in codes
+
+
+def _sides_of(
+    files: Sequence[Path], languages: tuple[str, ...]
+) -> tuple[list[list[str]], list[Fault]]:
+    """Returns the line-aligned files whose names differ only in a language code, and faults for
+    those of which one cannot be read.
 
     Raises:
         CorpusError: if a name occurs in more than two languages, and `languages` does not choose.
@@ -196,16 +216,24 @@ def _sides_of(files: Sequence[Path], languages: tuple[str, ...]) -> list[list[st
         name, code = side_of(file)
         if code and (len(languages) != 2 or code in map(base_of, languages)):
             by_name.setdefault(file.parent / name, []).append(file)
-    groups = [
-        group
-        for group in by_name.values()
-        if len(group) == len({*map(language_of, group)}) > 1 and all(map(_is_side, group))
-    ]
-    for group in groups:
+    pairs, faults = list[list[str]](), list[Fault]()
+    for group in by_name.values():
+        names, codes = list(map(str, group)), list(map(language_of, group))
+        if len(group) == 1 or len(group) != len({*codes}):
+            continue
+        try:
+            if not all(map(_is_side, group)):
+                continue
+        except CorpusError as error:
+            broken = fault_of(error, *names)
+            others = (name for name in names if name != broken.origin)
+            faults += [broken, *(Fault(each, f"{broken.origin} is left out") for each in others)]
+            continue
         if len(group) > 2:
-            codes = ", ".join(map(language_of, group))
-            raise CorpusError(f"{group[0].parent}: has sides in {codes}. Set --languages to two.")
-    return [list(map(str, group)) for group in groups]
+            known = ", ".join(codes)
+            raise CorpusError(f"{group[0].parent}: has sides in {known}. Set --languages to two.")
+        pairs.append(names)
+    return pairs, faults
 
 
 def _sources_by_format(
@@ -297,10 +325,14 @@ def _pair_of(detected: Detected, languages: tuple[str, ...]) -> tuple[str, ...]:
     return languages if len(languages) == 2 and detected.format != "moses" else codes
 
 
-def _inspect_pairs(config: SourceConfig, languages: tuple[str, ...]) -> Source:
+def _inspect_pairs(config: SourceConfig, languages: tuple[str, ...]) -> Source | Fault:
     """Reads a source; if nothing is found in records, once more by the `languages` that may be the
-    names of their fields."""
-    found = _inspect(config)
+    names of their fields. Returns a fault for files that are not line-aligned but should be."""
+    try:
+        found = _inspect(config)
+    except MisalignedError as error:
+        sides = config.path, config.target_path or config.path
+        return fault_of(error, *(Path.cwd() / side for side in sides))
     if found.examples or len(languages) != 2 or config.format not in ("jsonl", "parquet"):
         return found
     return _inspect(config.model_copy(update={"languages": languages}))
@@ -334,6 +366,7 @@ def _inspect(config: SourceConfig) -> Source:
     is_estimate = next(records, None) is not None
     if is_estimate:
         count = max(count, round(count * size / characters))
+        _check_ends(given)
     return Source(
         config=config,
         files=len(given.files) + len(given.targets),
@@ -349,6 +382,15 @@ def _inspect(config: SourceConfig) -> Source:
             _language_of([each.target for each in sample]),
         ),
     )
+
+
+def _check_ends(given: Input) -> None:
+    """Raises a MisalignedError if two line-aligned files, which are not packed, differ in
+    length. Reads only their last lines."""
+    sides = line_files_of(given.source, given.files, given.targets)
+    if len(sides) == 2:
+        *_, last = line_ranges(sides, PIECE_RECORDS)
+        deque(read_bitext(*sides, *last), maxlen=0)
 
 
 def _encodings_of(given: Input) -> tuple[str, ...]:

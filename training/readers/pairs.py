@@ -52,8 +52,11 @@ def read_bitext(
         if source is not None and target is not None:
             yield Example((source,), target, source, f"{source_path}:{number}")
         elif last_text_lines[0] != last_text_lines[1]:
-            counts = (f"{path} has {sum(1 for _ in read_lines(path))} lines" for path in paths)
-            raise MisalignedError(f"{', but '.join(counts)}. Both sides must be line-aligned.")
+            counts = [sum(1 for _ in read_lines(path)) for path in paths]
+            raise MisalignedError(
+                f"{source_path}: has {counts[0]} lines, but {target_path} has {counts[1]}. "
+                "Both sides must be line-aligned."
+            )
         else:
             longer, shorter = paths if target is None else reversed(paths)
             yield Fault(f"{longer}:{number}", f"an empty line that {shorter} does not have")

@@ -177,6 +177,37 @@ def test_a_folder_of_two_sides_is_a_bitext(tmp_path: Path) -> None:
         survey([str(tmp_path)], languages=())
 
 
+def test_sides_that_do_not_fit_together_do_not_stop_the_others(tmp_path: Path) -> None:
+    for name in ("val", "short", "broken"):
+        write_rows(tmp_path / f"{name}.en", ENGLISH)
+        write_rows(tmp_path / f"{name}.de", GERMAN, times=9 if name == "short" else 10)
+    (tmp_path / "broken.de").rename(tmp_path / "broken.de.gz")
+    write_rows(tmp_path / "alone.en", ENGLISH, times=50)
+    found = survey([str(tmp_path)], languages=("en", "de"))
+    assert (found.task, found.examples) == ("translate", 30)
+    reasons = {fault.origin: fault.reason for fault in found.unreadable}
+    assert set(reasons) == {
+        str(tmp_path / name) for name in ("short.de", "broken.de.gz", "broken.en", "alone.en")
+    }
+    assert "has 27 lines, but" in reasons[str(tmp_path / "short.de")]
+
+    (tmp_path / "val.en").unlink()
+    (tmp_path / "alone.en").unlink()
+    (tmp_path / "val.de").unlink()
+    with pytest.raises(CorpusError, match=r"contains an example\. .*short\.de: has 27 lines"):
+        survey([str(tmp_path)], languages=("en", "de"))
+
+
+def test_sides_of_which_only_the_ends_differ_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.new.survey.MAX_READ", 20)
+    write_rows(tmp_path / "a.en", ENGLISH, times=5000)
+    write_rows(tmp_path / "a.de", GERMAN, times=5001)
+    with pytest.raises(CorpusError, match=r"a\.de: has 15003 lines, but .*a\.en has 15000"):
+        survey([str(tmp_path)], languages=())
+
+
 def test_what_cannot_train_the_task_is_left_out_and_listed(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
     (tmp_path / "b.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")

@@ -200,5 +200,5 @@ def test_sides_of_unequal_length_are_an_error_in_the_last_piece(
     found = inputs_of(tmp_path, source)
     first, last = pieces_of([found])
     assert len(list(first.read([found]))) == 2
-    with pytest.raises(MisalignedError, match=r"a.en has 3 lines, but .*a.de has 7 lines"):
+    with pytest.raises(MisalignedError, match=r"a.en: has 3 lines, but .*a.de has 7"):
         list(last.read([found]))

@@ -64,8 +64,8 @@ def test_an_archive_whose_sides_differ(folder: Path, capsys: pytest.CaptureFixtu
         archive.writestr("a.en-fr.fr", "\n".join(FRENCH[:4] + FRENCH[5:]))
     write_recipe("a.zip", form="moses")
     message = error_of(capsys)
-    assert "a.en-fr.en has 300 lines, but" in message
-    assert "a.en-fr.fr has 299 lines. Both sides must be line-aligned." in message
+    assert "a.en-fr.en: has 300 lines, but" in message
+    assert "a.en-fr.fr has 299. Both sides must be line-aligned." in message
 
 
 def test_sides_that_are_swapped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ def test_unequal_sides_are_refused_with_both_counts(
     source, target = tmp_path / "a.en", tmp_path / "a.de"
     source.write_text("a\n" * source_lines)
     target.write_text("b\n" * target_lines)
-    with pytest.raises(CorpusError, match=f"{source_lines} lines.*{target_lines} lines"):
+    with pytest.raises(CorpusError, match=f"{source_lines} lines.* has {target_lines}\\."):
         list(read_bitext(source, target))
 
 
