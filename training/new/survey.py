@@ -100,15 +100,13 @@ class Survey:
         task: task that can be trained on the files.
         languages: languages of source and target, or one for replies; empty if unknown.
         sources: sources for a recipe.
-        left_out: sources that cannot train the task.
-        unreadable: files that cannot be used.
+        left_out: files that cannot be used, or not for this task and these languages.
     """
 
     task: Task
     languages: tuple[str, ...]
     sources: tuple[Source, ...]
-    left_out: tuple[Source, ...] = ()
-    unreadable: tuple[Fault, ...] = ()
+    left_out: tuple[Fault, ...] = ()
 
     @property
     def examples(self) -> int:
@@ -139,10 +137,10 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     ]
     sources = [each for each in inspected if isinstance(each, Source)]
     found = [source for source in sources if source.examples]
-    unreadable = [each for each in inspected if isinstance(each, Fault)]
-    unreadable += [each.fault for each in sources if each.fault and not each.examples]
+    left_out = [each for each in inspected if isinstance(each, Fault)]
+    left_out += [each.fault for each in sources if each.fault and not each.examples]
     if not found:
-        raise CorpusError(_describe_nothing(paths, unreadable))
+        raise CorpusError(_describe_nothing(paths, left_out))
     if task is None:
         task = _task_of(found)
     if task == "translate" and len(languages) not in (0, 2):
@@ -158,18 +156,33 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
         raise CorpusError(f"files of format {formats} cannot train task '{task}'.{advice}")
     if not languages:
         languages = _languages_of(usable, task)
-    return Survey(
-        task,
-        languages,
-        tuple(_swap_if_reversed(source, task, languages) for source in usable),
-        tuple(source for source in fitting if source not in usable),
-        tuple(unreadable),
-    )
+    reasons = [(source, _reason_against(source, task, languages)) for source in fitting]
+    left_out += [Fault(source.config.path, reason) for source, reason in reasons if reason]
+    used = [source for source, reason in reasons if not reason]
+    if not used:
+        raise CorpusError(f"{left_out[-1].origin}: {left_out[-1].reason}. Correct --languages.")
+    turned = (_swap_if_reversed(source, task, languages) for source in used)
+    return Survey(task, languages, tuple(turned), tuple(left_out))
 
 
-def _describe_nothing(paths: Sequence[str], unreadable: Sequence[Fault]) -> str:
+def _reason_against(source: Source, task: Task, languages: tuple[str, ...]) -> str:
+    """Returns why a source cannot train this task in these languages, or nothing."""
+    config = source.config
+    if task not in FORMATS[config.format].tasks:
+        return f"{config.format} is not for {task}"
+    if config.languages and _pair_in(source) != {*map(base_of, languages)}:
+        return f"is {'-'.join(config.languages)}, not {'-'.join(languages)}"
+    return ""
+
+
+def _pair_in(source: Source) -> frozenset[str]:
+    """Returns the languages of a source, in no order."""
+    return frozenset(map(base_of, source.config.languages or source.languages))
+
+
+def _describe_nothing(paths: Sequence[str], left_out: Sequence[Fault]) -> str:
     """Describes why no example was found, and what to do."""
-    reasons = [f"{fault.origin}: {fault.reason.removesuffix('.')}" for fault in unreadable]
+    reasons = [f"{fault.origin}: {fault.reason.removesuffix('.')}" for fault in left_out]
     for path in paths:
         reasons += [advice for suffix, advice in _ADVICE.items() if path.lower().endswith(suffix)]
     reason = reasons[0] if reasons else "docs/train.md shows each format"
@@ -240,8 +253,8 @@ def _sources_by_format(
     path: str, files: Sequence[Path], languages: tuple[str, ...]
 ) -> Iterator[SourceConfig | Fault]:
     """Yields `path` once for each format found in it whose suffixes no other of these formats has,
-    and whose files have the same columns; for the other formats, yields each file. If some files
-    cannot be read, yields each of the others, and faults."""
+    and whose files have the same columns and languages; for the other formats, yields each file. If
+    some files cannot be read, yields each of the others, and faults."""
     shown = [files[i] for i in evenly_spaced(len(files), INSPECTED_FILES)]
     formats, faults = _formats_of(shown)
     named = []
@@ -252,6 +265,7 @@ def _sources_by_format(
             plain_name(file).endswith(suffixes) or is_archive(file) for file in members
         )
         is_alike = len({(each.columns, each.group_column) for each in members.values()}) == 1
+        is_alike &= len({frozenset(each.languages) for each in members.values()}) == 1
         if path and ((has_own and is_alike and not faults) or len(files) == 1):
             yield _config_of(_first(members), path, languages)
         else:
@@ -261,8 +275,9 @@ def _sources_by_format(
     for form in named:
         first = _first(formats[form])
         for file, detected in formats[form].items():
-            own = replace(detected, languages=first.languages)
-            yield _config_of(own, str(file), languages)
+            if {*detected.languages} == {*first.languages}:  # both directions of a pair are one
+                detected = replace(detected, languages=first.languages)
+            yield _config_of(detected, str(file), languages)
     yield from faults
 
 
@@ -307,12 +322,14 @@ def check_name(path: str) -> None:
         raise CorpusError(f"{path}: its name is not UTF-8, which recipes require. Rename it.")
 
 
-def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig:
+def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig | Fault:
     check_name(path)
     values: dict[str, Any] = {"format": detected.format, "path": path}
     values |= {"columns": detected.columns, "group_column": detected.group_column}
     if detected.format in ("moses", "tmx", "xces"):  # others are swapped if need be
         values["languages"] = _pair_of(detected, languages)
+    if "languages" in FORMATS[detected.format].needs and len(values["languages"]) != 2:
+        return Fault(path, "does not name two languages. Set --languages to its two")
     return SourceConfig.parse(values, where=path)
 
 
@@ -439,8 +456,16 @@ def _for_task(source: Source, task: Task) -> Source:
 
 
 def _languages_of(sources: Sequence[Source], task: Task) -> tuple[str, ...]:
-    """Returns the languages of the largest source, or nothing."""
-    largest = max(sources, key=lambda source: source.examples)
+    """Returns the languages of most examples, in the order of the largest of their sources, or
+    nothing."""
+    counts: Counter[frozenset[str]] = Counter()
+    for source in sources:
+        counts[_pair_in(source)] += source.examples
+    most = counts.most_common(1)[0][0]
+    largest = max(
+        (source for source in sources if _pair_in(source) == most),
+        key=lambda source: source.examples,
+    )
     if task == "translate":
         pair = largest.config.languages or largest.languages
         return tuple(pair) if all(pair) else ()

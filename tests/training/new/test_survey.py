@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,12 @@ def test_the_languages_that_are_asked_for_turn_a_source_around(tmp_path: Path) -
     assert found.sources[0].config.swap
 
 
-def write_tmx(path: Path) -> None:
-    units = (
-        f'<tu><tuv lang="en-GB"><seg>{one}</seg></tuv><tuv lang="de"><seg>{other}</seg></tuv></tu>'
-        for one, other in zip(ENGLISH, GERMAN, strict=True)
+def write_tmx(path: Path, targets: Sequence[str] = GERMAN, language: str = "de") -> None:
+    texts = (
+        f'<tuv lang="en-GB"><seg>{one}</seg></tuv><tuv lang="{language}"><seg>{other}</seg></tuv>'
+        for one, other in zip(cycle(ENGLISH), targets, strict=False)
     )
+    units = (f"<tu>{each}</tu>" for each in texts)
     path.write_text(f"<tmx><body>{''.join(units)}</body></tmx>")
 
 
@@ -75,6 +77,42 @@ def test_the_languages_that_are_asked_for_are_source_and_target(
     assert pair[:: -1 if source.config.swap else 1] == (
         (ENGLISH[0], GERMAN[0]) if is_english_first else (GERMAN[0], ENGLISH[0])
     )
+
+
+@pytest.mark.parametrize(
+    ("languages", "kept", "reason"),
+    [
+        ((), "en-de", "is en-fr, not en-de"),
+        (("de", "en"), "de-en", "has no segment in de"),
+        (("en", "fr"), "en-fr", "has no segment in fr"),
+    ],
+)
+def test_translation_memories_of_other_languages_are_left_out(
+    tmp_path: Path, languages: tuple[str, ...], kept: str, reason: str
+) -> None:
+    write_tmx(tmp_path / "fr.tmx", 4 * FRENCH, language="fr")
+    for name in ("a.tmx", "more-de.tmx"):
+        write_tmx(tmp_path / name, 3 * GERMAN)
+    found = survey([str(tmp_path)], languages=languages)
+    assert "-".join(found.languages) == kept
+    assert {"-".join(source.config.languages) for source in found.sources} == {kept}
+    assert found.examples == (12 if "fr" in kept else 18)
+    assert {fault.reason for fault in found.left_out} == {reason}
+
+
+def test_a_translation_memory_of_one_language_does_not_stop_the_others(tmp_path: Path) -> None:
+    write_tmx(tmp_path / "a.tmx")
+    (tmp_path / "b.tmx").write_text('<tmx><tu><tuv lang="en"><seg>Yes.</seg></tuv></tu></tmx>')
+    [fault] = survey([str(tmp_path)], languages=()).left_out
+    assert fault.origin == str(tmp_path / "b.tmx")
+    with pytest.raises(CorpusError, match=r"b\.tmx: does not name two languages"):
+        survey([fault.origin], languages=())
+
+
+def test_archives_of_other_languages_are_refused(tmp_path: Path) -> None:
+    write_zip(tmp_path / "de-en.txt.zip")
+    with pytest.raises(CorpusError, match=r"txt\.zip: is de-en, not en-fr\. Correct --languages"):
+        survey([str(tmp_path / "de-en.txt.zip")], languages=("en", "fr"))
 
 
 def test_a_translation_into_one_language_is_refused(tmp_path: Path) -> None:
@@ -185,7 +223,7 @@ def test_sides_that_do_not_fit_together_do_not_stop_the_others(tmp_path: Path) -
     write_rows(tmp_path / "alone.en", ENGLISH, times=50)
     found = survey([str(tmp_path)], languages=("en", "de"))
     assert (found.task, found.examples) == ("translate", 30)
-    reasons = {fault.origin: fault.reason for fault in found.unreadable}
+    reasons = {fault.origin: fault.reason for fault in found.left_out}
     assert set(reasons) == {
         str(tmp_path / name) for name in ("short.de", "broken.de.gz", "broken.en", "alone.en")
     }
@@ -212,7 +250,8 @@ def test_what_cannot_train_the_task_is_left_out_and_listed(tmp_path: Path) -> No
     write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
     (tmp_path / "b.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
     found = survey([str(tmp_path)], languages=())
-    assert [source.config.format for source in found.left_out] == ["subtitles"]
+    [fault] = found.left_out
+    assert fault.reason == "subtitles is not for translate"
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -221,7 +260,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
     (tmp_path / "c.srt").write_text("not subtitles\n")
     found = survey([str(tmp_path)], languages=())
     assert [source.config.path for source in found.sources] == [path]
-    assert {fault.origin for fault in found.unreadable} == {
+    assert {fault.origin for fault in found.left_out} == {
         str(tmp_path / name) for name in ("b.tsv.gz", "c.srt")
     }
 
