@@ -165,7 +165,12 @@ def _add_new(commands: Commands) -> None:
         help="recipe to write; default: NAME.toml",
     )
     commands.choices["train"].add_argument(
-        "-o", "--output", type=Path, required=True, metavar="MODEL", help="model folder to write"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="MODEL",
+        help="model folder to write; its name is the model's",
     )
 
 

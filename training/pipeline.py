@@ -22,7 +22,7 @@ from training.fit.loop import fit
 from training.new.estimate import choose_precision
 from training.new.proposal import propose
 from training.new.survey import Survey, check_name, survey
-from training.new.write import describe, name_of, recipe_text
+from training.new.write import describe, recipe_text, valid_name
 from training.prepare.advice import expectation_of, notes_of
 from training.prepare.prepare import prepare
 from training.recipe import Recipe, read_complete_recipe, read_recipe_to_train
@@ -49,7 +49,7 @@ def write_recipe(
     Args:
         paths: files, folders, globs or archives.
         recipe_path: the file to write.
-        output: output folder of the recipe.
+        output: output folder of the recipe, after which the model is named.
         task: task of the model; None: guessed from the files.
         languages: codes of source and target, or one for replies; empty: detected.
         say: called with each line of the report.
@@ -58,6 +58,7 @@ def write_recipe(
         CorpusError: if the files contain no examples, or the recipe exists or cannot be written.
     """
     check_name(output)
+    name = valid_name(Path(output).name.removesuffix(RUN_SUFFIX))
     if recipe_path.exists():
         advice = "Choose a file" if recipe_path.is_dir() else "Delete it, or choose another file"
         raise CorpusError(f"{recipe_path}: already exists. {advice}.")
@@ -68,7 +69,7 @@ def write_recipe(
             say(f"  unreadable: {source.fault.origin}: {source.fault.reason}")
     for fault in found.left_out:
         say(f"left out: {fault.origin}: {fault.reason}")
-    proposal, name = propose(found), name_of(paths[0])
+    proposal = propose(found)
     partial = recipe_path.with_name(f"{recipe_path.name}.partial")
     recipe = _write(partial, recipe_text(name, output, found, proposal))
     precision, seconds = choose_precision(recipe, found)

@@ -49,7 +49,8 @@ def test_new_writes_commands_that_a_shell_reads(
     monkeypatch.setattr(pipeline, "choose_precision", lambda *_: ("float32", 1.0))
     recipe = str(answers.parent / "my recipe's.toml")
     assert main(["new", str(answers), "-o", recipe]) == 0
-    assert read_recipe(Path(recipe)).output == "runs/my recipe's"
+    written = read_recipe(Path(recipe))
+    assert (written.output, written.name) == ("runs/my recipe's", "my-recipe-s")
     command = capsys.readouterr().out.partition("then run: ")[2].partition(" && ")[0]
     assert shlex.split(command) == ["python", "-m", "seq2seq", "prepare", recipe]
 
@@ -76,6 +77,7 @@ def test_train_goes_on_where_it_was_killed(
     assert "epoch 1 of" not in printed
     assert "train_greedy_exact_match: 100.0" in printed
     generator = Generator.load(model)
+    assert generator.config.name == "model"
     [[answer]] = generator.generate(["what is rain?"])
     assert answer.text == "It is rain."
 

@@ -41,11 +41,14 @@ def describe(source: Source) -> str:
 
 
 def name_of(path: str) -> str:
-    """Returns a name derived from the last part of a path, in as many of its characters as a name
-    may have."""
-    stem = Path(path.split("*")[0].rstrip("/")).name.split(".")[0] or "model"
+    """Returns a name derived from the last part of a path, without its suffixes."""
+    return valid_name(Path(path.split("*")[0].rstrip("/")).name.split(".")[0] or "model")
+
+
+def valid_name(text: str) -> str:
+    """Returns a name of a model with as many of the characters of a text as it may have."""
     name = "".join(
-        each if each.isalpha() or each.isdecimal() or each in "_-" else "-" for each in stem
+        each if each.isalpha() or each.isdecimal() or each in "_-." else "-" for each in text
     )
     return name[:MAX_NAME_LENGTH]
 
