@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.config import Task
+from model.errors import FolderError
 from model.folder import check_replaceable, load_folder, write_folder
 from training.errors import CorpusError
 from training.evaluation.report import evaluate
@@ -24,7 +25,7 @@ from training.new.proposal import propose
 from training.new.survey import Survey, check_name, survey
 from training.new.write import describe, recipe_text, valid_name
 from training.prepare.advice import expectation_of, notes_of
-from training.prepare.prepare import prepare
+from training.prepare.prepare import PreparedCorpus, prepare
 from training.recipe import Recipe, read_complete_recipe, read_recipe_to_train
 
 RECIPE_FILE = "recipe.toml"
@@ -98,10 +99,10 @@ def train(
     say: Say,
 ) -> str:
     """Makes a model of files, or goes on with it. What it is made of stays beside it, in
-    `MODEL.run`, with the recipe and the report.
+    `MODEL.run`, with the recipe and the report. If it is finished, nothing is done again.
 
     Returns:
-        the scores, and where the model is.
+        the scores, unless it was finished before, and where the model is.
 
     Raises:
         CorpusError: if the files hold nothing, or a recipe for other files is there.
@@ -114,6 +115,9 @@ def train(
     run = model.with_name(f"{model.name}{RUN_SUFFIX}")
     recipe = _recipe_of_run(run, paths, task=task, languages=languages, say=say)
     corpus = prepare(recipe, run / RECIPE_FILE)
+    command = f"python -m seq2seq {_command(recipe)} {shlex.quote(str(model))}"
+    if _is_finished(run, model, recipe, corpus):
+        return f"{model}: finished, and nothing has changed since. Try it: {command}"
     say(expectation_of(corpus.report, recipe))
     for note in notes_of(corpus.report, recipe):
         say(f"note: {note.text}")
@@ -123,8 +127,20 @@ def train(
     made = load_folder(run / "model")
     files = {name: (made.path / name).read_bytes() for name in made.config.sha256}
     write_folder(model, made.config, files)
-    command = f"python -m seq2seq {_command(recipe)} {shlex.quote(str(model))}"
     return f"{scores}\n{model}: ready. Try it: {command}"
+
+
+def _is_finished(run: Path, model: Path, recipe: Recipe, corpus: PreparedCorpus) -> bool:
+    """Tells whether `model` is what the run ended with, from the same recipe and data."""
+    try:
+        config = load_folder(model).config
+        if config != load_folder(run / "model").config:
+            return False
+    except FolderError:
+        return False
+    made_from, now = config.training["recipe"], recipe.model_dump(mode="json")
+    is_same = {**made_from, "output": ""} == {**now, "output": ""}  # relative to any folder
+    return is_same and config.training["corpus_fingerprint"] == corpus.fingerprint
 
 
 def _recipe_of_run(

@@ -92,6 +92,16 @@ def test_train_goes_on_where_it_was_killed(
     assert not [*elsewhere.iterdir()]
     assert Generator.load(model).generate(["what is rain?"]) == [[answer]]
 
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "model: finished, and nothing has changed since. Try it: " in printed
+    assert "exact_match" not in printed
+    with (Path("model.run") / "recipe.toml").open("a") as recipe:
+        recipe.write("min_tokens = 1\n")  # of [search]
+    assert main(command) == 0
+    assert "exact_match" in capsys.readouterr().out
+    assert Generator.load(model).config.search.min_tokens == 1
+
     for others, reason in (
         (["train", ".", "-o", "model"], "belongs to other files"),
         ([*command[:-1], "de"], "is for --languages en, not de"),
