@@ -18,7 +18,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -204,7 +205,8 @@ def load_questions(folder: ModelFolder) -> KnownQuestions | None:
 
 
 def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes]) -> None:
-    """Writes a folder next to `path` and moves it there once it is complete.
+    """Writes a folder next to `path` and moves it there once it is complete. Of several processes
+    that write one folder, the last one wins.
 
     Args:
         path: path of the folder; an existing model folder is replaced.
@@ -220,16 +222,32 @@ def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes])
     document = config.model_copy(update={"sha256": sums}).model_dump_json(indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
-        try:
-            for name, content in {**files, CONFIG_FILE: document.encode()}.items():
-                write_durably(partial / name, content)
-            partial.chmod(0o755)
-            _replace(partial, path)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        with _only_writer_in(path.parent):
+            partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
+            try:
+                for name, content in {**files, CONFIG_FILE: document.encode()}.items():
+                    write_durably(partial / name, content)
+                partial.chmod(0o755)
+                _replace(partial, path)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise FolderError(f"{path}: cannot be written: {explain(error)}") from error
+
+
+@contextmanager
+def _only_writer_in(parent: Path) -> Iterator[None]:
+    """Waits until no other process of this machine writes a model folder in `parent`, and makes
+    others wait: each deletes what killed ones left. On file systems without locks, none waits."""
+    import fcntl  # not on Windows, where this module only reads
+
+    handle = os.open(parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ import json
 import resource
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,20 @@ def test_what_killed_processes_left_is_deleted(untrained_folder: Path, tmp_path:
         (tmp_path / name / "model").mkdir(parents=True)
     write_folder(tmp_path / "model", load_folder(untrained_folder).config, {})
     assert {each.name for each in tmp_path.iterdir()} == {"model", *others}
+
+
+def test_of_writers_at_once_the_last_one_wins(untrained_folder: Path, tmp_path: Path) -> None:
+    loaded = load_folder(untrained_folder)
+    files = {name: (loaded.path / name).read_bytes() for name in loaded.sha256}
+
+    def write(number: int) -> None:
+        named = loaded.config.model_copy(update={"name": f"model-{number}"})
+        write_folder(tmp_path / "model", named, files)
+
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(write, range(64)))
+    load_folder(tmp_path / "model")
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, small_files: None) -> None:
