@@ -35,7 +35,7 @@ from training.alignment.films import align
 from training.alignment.same_film import FEW_CUES, estimate_clock
 from training.files.records import Cue
 from training.formats import MIN_SCORE
-from training.recipe import data_folder
+from training.recipe_file import data_folder
 from training.subtitles.cues import read_cues
 
 TRUTH = Path(__file__).parent.parent / "tests" / "training" / "alignment" / "talk_pairs.tsv"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from training.recipe import data_folder
+from training.recipe_file import data_folder
 from training.subtitles.mine import Exchange, MiningOptions, mine
 
 FILES = 30

@@ -71,7 +71,7 @@ from training.export.calibration import Ranges
 from training.export.export import graph_files, shortlist_files
 from training.export.projection import shortlist_columns
 from training.export.shortlist import PROPOSALS
-from training.recipe import read_recipe
+from training.recipe_file import read_recipe
 
 TOKENS = 20
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")

@@ -19,7 +19,7 @@ import chardet
 from charset_normalizer import from_bytes
 
 from training.files.encodings import decode
-from training.recipe import data_folder
+from training.recipe_file import data_folder
 
 CUES = (1, 3, 10, 50)
 FILES_EACH = 12

@@ -31,7 +31,7 @@ from model.generator import Generator
 from model.known_questions import KnownQuestions
 from training.fit.loop import fit
 from training.prepare.prepare import prepare
-from training.recipe import read_recipe
+from training.recipe_file import read_recipe
 from training.variants import vary
 
 RECIPE = Path("recipes/faq.toml")

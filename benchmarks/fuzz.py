@@ -36,7 +36,8 @@ from training.errors import MisalignedError
 from training.files.records import Fault
 from training.formats import FORMATS, Format
 from training.prepare.sources import read_source
-from training.recipe import SourceConfig, data_folder
+from training.recipe import SourceConfig
+from training.recipe_file import data_folder
 from training.subtitles.mine import Exchange, MiningOptions, mine
 
 LONGEST_SECONDS = 10

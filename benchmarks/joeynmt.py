@@ -36,7 +36,7 @@ from benchmarks.server import cpu_seconds
 from model.generator import Generator
 from training.markdown import markdown_table
 from training.metrics import corpus_bleu, corpus_chrf
-from training.recipe import data_folder
+from training.recipe_file import data_folder
 
 BEAM_SIZE, BATCH_TOKENS, MAX_TOKENS = 5, 2048, 80
 #: Sources of a development part, and of a test part, that are drawn.

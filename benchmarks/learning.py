@@ -25,7 +25,8 @@ from model.config import NetworkShape
 from training.fit.loop import Run
 from training.prepare.prepare import PreparedCorpus, open_prepared, prepare
 from training.prepare.shards import evenly_spaced
-from training.recipe import Recipe, data_folder
+from training.recipe import Recipe
+from training.recipe_file import data_folder
 
 NETWORKS: dict[str, tuple[int, dict[str, Any]]] = {
     "64 GRU, tied": (64, {"cell": "gru", "tie_output": True}),

@@ -14,7 +14,7 @@ from collections import Counter
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from model.generator import Generator
-from training.recipe import data_folder
+from training.recipe_file import data_folder
 
 
 def main() -> None:

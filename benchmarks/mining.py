@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from itertools import pairwise
 
-from training.recipe import data_folder
+from training.recipe_file import data_folder
 from training.subtitles.mine import Exchange, MiningOptions, mine
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.markdown import markdown_table
-from training.recipe import data_folder
+from training.recipe_file import data_folder
 
 SEED = 1
 #: Pairs that are not in the files, to score translations.

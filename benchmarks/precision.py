@@ -21,7 +21,7 @@ from model.generator import Generator
 from model.tokenizer import normalise_target
 from training.metrics import corpus_bleu, corpus_chrf, exact_match
 from training.prepare.prepare import open_prepared
-from training.recipe import read_complete_recipe
+from training.recipe_file import read_complete_recipe
 
 #: Name -> engine, and whether a source is held to its shortlist.
 SETTINGS: dict[str, tuple[EngineName, bool]] = {

@@ -39,7 +39,7 @@ from typing import Any
 import numpy as np
 
 from model.engine.cores import usable_cores
-from training.recipe import data_folder, read_recipe
+from training.recipe_file import data_folder, read_recipe
 
 RECIPE = """
 name = "benchmark"

@@ -31,7 +31,7 @@ from benchmarks.server import Server, free_port, running, running_server
 from model.folder import SOURCE_TOKENIZER_FILE
 from model.generator import Generator
 from training.files.paths import read_lines
-from training.recipe import data_folder
+from training.recipe_file import data_folder
 
 #: Requests by the number of clients.
 REQUESTS = {1: 300, 8: 1_500, 64: 4_000}

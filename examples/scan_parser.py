@@ -13,7 +13,7 @@ from model import Generator
 from training.evaluation.report import evaluate
 from training.fit.loop import fit
 from training.prepare.prepare import prepare
-from training.recipe import read_recipe
+from training.recipe_file import read_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "scan.toml"
 

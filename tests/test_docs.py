@@ -11,7 +11,8 @@ import pytest
 
 from docs.generate import ROOT, TABLES, filled
 from training.formats import FORMATS
-from training.recipe import Recipe, read_recipe
+from training.recipe import Recipe
+from training.recipe_file import read_recipe
 
 CARDS = [*ROOT.glob("models/*/README.md"), *ROOT.glob("recipes/*/README.md")]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), *sorted(CARDS)]

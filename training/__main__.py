@@ -21,7 +21,7 @@ from training.new.write import name_of
 from training.prepare.advice import expectation_of, notes_of
 from training.prepare.cluster import Cluster, connect
 from training.prepare.prepare import prepare
-from training.recipe import read_complete_recipe, read_recipe_to_train
+from training.recipe_file import read_complete_recipe, read_recipe_to_train
 
 #: Commands that resume after an interruption.
 RESUMING = ("prepare", "fit", "train", "distill", "backtranslate")

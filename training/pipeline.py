@@ -26,7 +26,8 @@ from training.new.survey import Survey, check_name, survey
 from training.new.write import describe, recipe_text, valid_name
 from training.prepare.advice import expectation_of, notes_of
 from training.prepare.prepare import PreparedCorpus, prepare
-from training.recipe import Recipe, read_complete_recipe, read_recipe_to_train
+from training.recipe import Recipe
+from training.recipe_file import read_complete_recipe, read_recipe_to_train
 
 RECIPE_FILE = "recipe.toml"
 #: Paths for which the recipe was written, one per line. Hidden, since MODEL may lie among them.

@@ -17,7 +17,7 @@ import yaml
 from app.routes import health, metrics
 from app.settings import settings_table
 from training.__main__ import RECIPE_COMMANDS
-from training.recipe import read_recipe
+from training.recipe_file import read_recipe
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"

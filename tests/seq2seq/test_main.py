@@ -45,7 +45,7 @@ def test_a_command_says_which_extra_it_needs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delitem(sys.modules, "training.__main__", raising=False)
-    monkeypatch.setitem(sys.modules, "training.recipe", None)
+    monkeypatch.setitem(sys.modules, "training.recipe_file", None)
     assert main(["fit", "a.toml"]) == 1
     assert "Run `pip install '.[train]'` in the root" in capsys.readouterr().err
 

@@ -11,7 +11,7 @@ from model.generator import Generator
 from training import pipeline
 from training.__main__ import main
 from training.errors import CorpusError
-from training.recipe import read_recipe
+from training.recipe_file import read_recipe
 
 #: For what hangs; a machine that is busy takes minutes.
 pytestmark = pytest.mark.timeout(1800)

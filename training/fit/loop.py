@@ -41,7 +41,8 @@ from training.fit.word_vectors import start_from_word_vectors
 from training.model_card import Metrics, weights_of, write_model
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard
-from training.recipe import Recipe, start_of
+from training.recipe import Recipe
+from training.recipe_file import start_of
 
 CHECKPOINT_FILE = "checkpoint.h5"
 BEST_WEIGHTS_FILE = "best.weights.h5"

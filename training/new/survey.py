@@ -26,7 +26,8 @@ from training.prepare.inputs import PIECE_RECORDS, Input, find_input, pieces_of,
 from training.prepare.shards import evenly_spaced
 from training.prepare.sources import line_files_of
 from training.readers.pairs import read_bitext
-from training.recipe import SourceConfig, folders_of
+from training.recipe import SourceConfig
+from training.recipe_file import folders_of
 
 #: Number of files in a folder that are inspected for formats, and for encodings.
 INSPECTED_FILES, DECODED_FILES = 200, 20

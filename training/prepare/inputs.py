@@ -21,7 +21,8 @@ from training.prepare.sources import (
     read_source,
     suffixes_of,
 )
-from training.recipe import Recipe, SourceConfig, folders_of
+from training.recipe import Recipe, SourceConfig
+from training.recipe_file import folders_of
 
 #: Records, or lines if each is a record, in a piece of a large file.
 PIECE_RECORDS = 10_000

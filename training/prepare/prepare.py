@@ -47,7 +47,8 @@ from training.prepare.report import count_all
 from training.prepare.shards import Shard, write_shard
 from training.prepare.splits import DEV, SPLITS, TRAIN
 from training.prepare.tokenizer import MAX_SENTENCES, train_tokenizer, uses_byte_fallback
-from training.recipe import Recipe, start_of
+from training.recipe import Recipe
+from training.recipe_file import start_of
 
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"
 #: Version of the folder's format.

@@ -19,7 +19,7 @@ import pytest
 from training.errors import DeviceError
 from training.fit.distribution import choose_devices
 from training.prepare.prepare import prepare
-from training.recipe import read_recipe_to_train
+from training.recipe_file import read_recipe_to_train
 
 #: For what hangs; a machine that is busy takes minutes.
 pytestmark = pytest.mark.timeout(1800)

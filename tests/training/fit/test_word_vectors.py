@@ -9,7 +9,8 @@ import pytest
 from training.errors import RecipeError
 from training.fit.loop import Run
 from training.prepare.prepare import open_prepared
-from training.recipe import Recipe, read_recipe_to_train
+from training.recipe import Recipe
+from training.recipe_file import read_recipe_to_train
 
 MakeRecipe = Callable[..., Recipe]
 

@@ -12,7 +12,7 @@ from training.errors import CorpusError
 from training.new.proposal import propose
 from training.new.survey import survey
 from training.new.write import describe, name_of, recipe_text
-from training.recipe import read_recipe
+from training.recipe_file import read_recipe
 
 ENGLISH = ("Where have you been all day?", "I want a cup of tea.", "The dog is in the garden.")
 GERMAN = ("Wo bist du den ganzen Tag gewesen?", "Ich möchte eine Tasse Tee.", "Der Hund ist da.")

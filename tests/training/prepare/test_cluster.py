@@ -25,7 +25,7 @@ from training.errors import CorpusError
 from training.prepare.cluster import Cluster, connect
 from training.prepare.parallel import QUEUED
 from training.prepare.prepare import prepare
-from training.recipe import read_recipe
+from training.recipe_file import read_recipe
 
 pytest.importorskip("ray", reason="needs the extra `ray`")
 

@@ -16,7 +16,8 @@ from training.files.encodings import decode
 from training.files.paths import find_files
 from training.files.records import Cue, Example, Fault
 from training.prepare.sources import read_source, suffixes_of
-from training.recipe import SourceConfig, read_recipe
+from training.recipe import SourceConfig
+from training.recipe_file import read_recipe
 from training.subtitles.cues import read_cues
 from training.subtitles.reader import read_subtitles
 

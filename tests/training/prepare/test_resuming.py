@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import PATIENCE_SECONDS
 from training.prepare.prepare import prepare
-from training.recipe import read_recipe
+from training.recipe_file import read_recipe
 
 RECIPE = """
 name = "words"
