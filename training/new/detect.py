@@ -148,11 +148,22 @@ def head_of(path: Path) -> list[str]:
 def _detect_in_archive(path: Path) -> Detected | None:
     """Returns the format of the first file that has one."""
     suffixes = tuple({suffix for info in FORMATS.values() for suffix in info.suffixes})
-    pair = _PAIR_OF_LANGUAGES.search(path.name)
-    if pair and any(name.endswith(f".{pair[1]}") for name in names_in(path)):
-        return Detected("moses", languages=(pair[1], pair[2]))
+    if pair := pair_of_moses(path):
+        return Detected("moses", languages=pair)
     members = wanted_members(path, suffixes)
     return next((found for member in members if (found := detect(member))), None)
+
+
+def pair_of_moses(archive: Path) -> tuple[str, ...]:
+    """Returns the languages of an archive in format `moses`, by its name; of others, nothing.
+
+    Raises:
+        CorpusError: if it cannot be read.
+    """
+    pair = _PAIR_OF_LANGUAGES.search(archive.name)
+    if pair and any(name.endswith(f".{pair[1]}") for name in names_in(archive)):
+        return pair[1], pair[2]
+    return ()
 
 
 def _languages_of_tmx(text: str) -> tuple[str, ...]:

@@ -15,13 +15,13 @@ from model.language_id import base_of
 from training.cleaning.cleaner import letters_of
 from training.cleaning.languages import identify, same_language, width_of
 from training.errors import CorpusError, MisalignedError
-from training.files.archives import is_archive, plain_name, without_notes
+from training.files.archives import is_archive, is_file, names_in, plain_name, without_notes
 from training.files.encodings import decode
 from training.files.line_ranges import line_ranges
 from training.files.paths import find_files, read_bytes
 from training.files.records import Example, Fault, fault_of
 from training.formats import FORMATS, Format
-from training.new.detect import Detected, detect, language_of, side_of
+from training.new.detect import Detected, detect, language_of, pair_of_moses, side_of
 from training.prepare.inputs import PIECE_RECORDS, Input, find_input, pieces_of, total_bytes
 from training.prepare.shards import evenly_spaced
 from training.prepare.sources import line_files_of
@@ -198,7 +198,8 @@ def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[So
         yield _bitext(paths)
         return
     for path in paths:
-        files = without_notes(find_files(path, [Path()])[1])
+        found = without_notes(find_files(path, [Path()])[1])
+        files = [each for file in found for each in _parts_of(file, languages)]
         sides, faults = _sides_of(files, languages)
         yield from map(_bitext, sides)
         yield from faults
@@ -209,6 +210,19 @@ def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[So
             if isinstance(each, SourceConfig) and _is_lone_side(each, codes):
                 each = Fault(each.path, "the other side of this translation is missing")
             yield each
+
+
+def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:
+    """Returns a file, or those in an archive, if they have several formats or are line-aligned."""
+    try:
+        if not is_archive(file) or pair_of_moses(file):
+            return [file]
+        members = [file / name for name in sorted(without_notes([*names_in(file)]))]
+    except CorpusError:  # its reader says what is wrong
+        return [file]
+    shown = [members[i] for i in evenly_spaced(len(members), INSPECTED_FILES)]
+    formats, _ = _formats_of(shown)
+    return members if len(formats) > 1 or any(_sides_of(members, languages)) else [file]
 
 
 def _is_lone_side(config: SourceConfig, codes: set[str]) -> bool:
@@ -311,7 +325,7 @@ def _bitext(sides: Sequence[str]) -> SourceConfig:
 
 
 def _is_side(file: Path) -> bool:
-    if not file.is_file():
+    if not is_file(file):
         return False
     detected = detect(file)
     return bool(language_of(file) and detected and detected.format == "lines")

@@ -196,6 +196,22 @@ def test_sides_may_be_text_files(
         assert (found.task, found.examples) == ("translate", 30)
 
 
+def test_an_archive_is_read_as_a_folder(tmp_path: Path) -> None:
+    sides, mixed = tmp_path / "sides.zip", tmp_path / "mixed.zip"
+    with zipfile.ZipFile(sides, "w") as archive:
+        for code, texts in (("en", ENGLISH), ("de", GERMAN), ("fr", FRENCH)):
+            archive.writestr(f"data/train.{code}", "\n".join(texts))
+    with zipfile.ZipFile(mixed, "w") as archive:
+        archive.writestr("a.srt", "1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
+        archive.writestr("b.tsv", "".join(map("{}\t{}\n".format, ENGLISH, GERMAN)))
+    found = survey([str(sides)], languages=("en", "de"))
+    assert [source.config.path for source in found.sources] == [f"{sides}/data/train.de"]
+    found = survey([str(mixed)], languages=())
+    assert [source.config.format for source in found.sources] == ["pairs"]
+    assert [fault.reason for fault in found.left_out] == ["subtitles is not for translate"]
+    assert survey([str(tmp_path)], languages=("en", "de")).examples == 6
+
+
 def test_two_chats_in_one_language_are_no_sides(tmp_path: Path) -> None:
     paths = [write_rows(tmp_path / name, ENGLISH) for name in ("monday_en.txt", "tuesday_en.txt")]
     assert survey(paths, languages=()).task == "reply"
