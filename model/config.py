@@ -30,7 +30,9 @@ _MESSAGES = {
 class Document(BaseModel):
     """A frozen document in which every key is checked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )
 
     @classmethod
     def parse(cls, values: Any, *, where: str) -> Self:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -76,6 +77,7 @@ def test_a_recipe_survives_a_round_trip() -> None:
         ({"output": "~/runs/a"}, "output: `~` is not expanded"),
         ({"tokenizer": {"vocab_size": 2**40}}, "tokenizer.vocab_size: "),
         ({"fit": {"seed": 2**32}}, "fit.seed: "),
+        ({"fit": {"clip_norm": math.inf}}, "fit.clip_norm: Input should be a finite number"),
     ],
 )
 def test_a_wrong_key_is_named(changes: dict[str, Any], said: str) -> None:
