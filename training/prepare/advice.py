@@ -132,6 +132,11 @@ def nothing_left(
         for reason, parts in reasons_of(report["dropped"]).items()
     }
     reasons = {reason: count for reason, count in reasons.items() if count}
+    if not reasons and part == "dev":
+        return CorpusError(
+            f"{message}: {_examples(examples)}, too few or too much alike to hold any out; "
+            f"{unreadable}. Add files, or set dev_fraction = 0 to learn all of them by heart."
+        )
     listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
     return CorpusError(
         f"{message}. Of {_examples(examples)} were left out: {listed or 'none'}; {unreadable}. "

@@ -176,7 +176,10 @@ def test_a_rule_that_drops_all_is_named() -> None:
 
 
 def test_too_few_examples_need_more() -> None:
-    assert error_of("dev", 1).endswith('Add files, or add a source with split = "dev".')
+    assert error_of("dev", 1) == (
+        "r.toml: nothing is left for dev: 1 example, too few or too much alike to hold any out; "
+        "0 unreadable. Add files, or set dev_fraction = 0 to learn all of them by heart."
+    )
 
 
 def test_a_corpus_without_dev_is_said_to_be_learnt_by_heart() -> None:
