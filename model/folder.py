@@ -176,6 +176,8 @@ def _read_folder(path: Path) -> ModelFolder:
             reason = "no such model folder. Train one, or set its path."
         else:
             reason = f"not a model folder: it has no {CONFIG_FILE}."
+            if (path / "model" / CONFIG_FILE).is_file():  # `path` is the output of a recipe
+                reason += f" Did you mean {path / 'model'}?"
         raise FolderError(f"{path}: {reason}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise FolderError(f"{file}: cannot be read as JSON ({error}). Copy it again.") from None

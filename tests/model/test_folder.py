@@ -68,6 +68,11 @@ def test_a_folder_without_config_is_no_model(tmp_path: Path) -> None:
         load_folder(tmp_path)
 
 
+def test_the_model_in_the_output_of_a_recipe_is_named(folder: Path) -> None:
+    with pytest.raises(FolderError, match=rf"it has no config.json\. Did you mean {folder}\?"):
+        load_folder(folder.parent)
+
+
 def test_every_fault_is_told_at_once(folder: Path) -> None:
     (folder / "source.spm").unlink()
     with (folder / "model.weights.h5").open("r+b") as file:
