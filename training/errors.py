@@ -6,7 +6,7 @@ CorpusError  <- MisalignedError  sides that should be line-aligned are not
 CorpusError  <- MismatchError    two subtitle files are not of one film
 Seq2SeqError <- BusyError        another process uses the folder
 Seq2SeqError <- CheckpointError  a checkpoint is broken or belongs to another run
-Seq2SeqError <- DeviceError      devices or processes cannot train together
+Seq2SeqError <- DeviceError      devices or processes cannot train: too few, too small
 Seq2SeqError <- DivergenceError  a loss is NaN, or far above the loss of guessing
 """
 
@@ -38,7 +38,7 @@ class CheckpointError(Seq2SeqError):
 
 
 class DeviceError(Seq2SeqError):
-    """Devices or processes cannot train together."""
+    """Devices or processes cannot train together, or have too little memory."""
 
 
 class DivergenceError(Seq2SeqError):

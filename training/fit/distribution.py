@@ -39,6 +39,8 @@ PROCESS_COUNTS = (
 
 #: Beginning of XLA errors, whatever their class: `UNKNOWN: Gloo AllGather failed ...`
 STATUS = re.compile(r"[A-Z_]+: ")
+#: In the class or the text of an error about memory: of TensorFlow, JAX, PyTorch, and NumPy.
+EXHAUSTED = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|MemoryError")
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,24 @@ class Devices:
         finally:
             if has_failed:
                 atexit.register(os._exit, 1)  # before JAX waits for the others, and aborts
+
+
+@contextmanager
+def explain_exhaustion() -> Iterator[None]:
+    """Explains an error about memory that a backend raises while the context is open.
+
+    Raises:
+        DeviceError: in its place.
+    """
+    try:
+        yield
+    except Exception as error:  # each backend has its own
+        if not EXHAUSTED.search(f"{type(error).__name__}: {error}"):
+            raise
+        raise DeviceError(
+            "there is not enough memory to train this network. Lower fit.batch_tokens, the units "
+            "or layers in [network], or tokenizer.vocab_size."
+        ) from error
 
 
 #: One device, as Keras chooses it.

@@ -29,7 +29,13 @@ from training.fit.answers import bleu_of, check_answers
 from training.fit.baselines import describe_loss, unigram_entropy, unigram_logprobs
 from training.fit.batches import Batch, plan_batches, read_batches
 from training.fit.checkpoints import Progress, load_checkpoint, save_checkpoint
-from training.fit.distribution import COMPILES_STEPS, ONE_DEVICE, Devices, choose_devices
+from training.fit.distribution import (
+    COMPILES_STEPS,
+    ONE_DEVICE,
+    Devices,
+    choose_devices,
+    explain_exhaustion,
+)
 from training.fit.divergence import DivergenceCheck
 from training.fit.epochs import EpochShards
 from training.fit.log import FitLog
@@ -68,7 +74,8 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
         BusyError: if another process uses the output folder.
         CheckpointError: if the checkpoint belongs to another run or is broken.
         FolderError: if the path of the model is something other than a model folder.
-        DeviceError: if there are too few devices, or one of several processes ends.
+        DeviceError: if there are too few devices or too little memory, or one of several processes
+            ends.
         DivergenceError: if a loss is NaN or far above the loss of guessing. Nothing of that epoch
             is saved.
     """
@@ -77,7 +84,7 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
     _make_deterministic(recipe.fit.seed)
     chosen = choose_devices(devices, compiled=compiled)
     with locked(Path(recipe.output)) if chosen.is_first else nullcontext():
-        with chosen.exit_on_failure():
+        with chosen.exit_on_failure(), explain_exhaustion():
             run = Run(recipe, corpus, chosen)
             run.train()
         if not chosen.is_first:

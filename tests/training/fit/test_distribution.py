@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from training.errors import DeviceError
-from training.fit.distribution import choose_devices
+from training.fit.distribution import choose_devices, explain_exhaustion
 from training.prepare.prepare import prepare
 from training.recipe_file import read_recipe_to_train
 
@@ -224,6 +224,20 @@ def test_more_devices_than_there_are_are_refused(write: Write) -> None:
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has several devices")
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes")]
+)
+def test_too_little_memory_is_explained(error: Exception) -> None:
+    with pytest.raises(DeviceError, match=r"not enough memory .* Lower fit\.batch_tokens"):
+        with explain_exhaustion():
+            raise error
+
+
+def test_other_errors_are_left_as_they_are() -> None:
+    with pytest.raises(RuntimeError, match="INTERNAL"), explain_exhaustion():
+        raise RuntimeError("INTERNAL: no such step")
+
+
 def test_several_devices_need_jax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceError, match="with JAX only"):
         choose_devices(2, compiled=tmp_path)
