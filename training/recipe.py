@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from model.config import Document, NetworkShape, SearchOptions, Task, TextConfig
 from model.text.normalise import normalise
@@ -23,16 +23,25 @@ _NAME, _TAG = re.compile(r"[\w.-]+"), re.compile(r"<[a-z0-9_-]+>")
 _RESERVED_PIECES = frozenset({"<pad>", "<s>", "<unk>"})
 
 
+def _check_is_no_home(path: str) -> str:
+    if path.partition("/")[0] == "~":
+        raise ValueError("`~` is not expanded; write the path in full")
+    return path
+
+
+PathText = Annotated[str, AfterValidator(_check_is_no_home)]
+
+
 class SourceConfig(Document):
     """Files of one format (see `training.formats`). `recipe_file.folders_of` says where relative
     paths are looked up."""
 
     format: Format
-    path: str = Field(
+    path: PathText = Field(
         min_length=1,
         description="file, folder or glob; .gz, .xz, .zst and .zip are unpacked",
     )
-    target_path: str = Field(
+    target_path: PathText = Field(
         "",
         description="target side, for `bitext` and `subtitle-pairs`; with two globs, files "
         "whose `*` match the same text form a pair",
@@ -257,7 +266,7 @@ class FitConfig(Document):
         5, ge=1, description="epochs without a better dev score before training stops"
     )
     precision: TrainingPrecision = Field("float32", description="numeric precision of the layers")
-    word_vectors: str = Field(
+    word_vectors: PathText = Field(
         "",
         description="file of word vectors that initialise the source embeddings of whole words: "
         "a word and its numbers on each line, as in GloVe and word2vec (text)",
@@ -279,10 +288,10 @@ class Recipe(Document):
     )
     description: str = Field("", description="description for the model card")
     licence: str = Field("", description="licence of the data, for the model card")
-    output: str = Field(
+    output: PathText = Field(
         min_length=1, description="folder for the data, the checkpoints and the model"
     )
-    start_from: str = Field(
+    start_from: PathText = Field(
         "", description="model folder to fine-tune; its tokenizer and network are reused"
     )
     corpus: CorpusConfig
@@ -324,13 +333,6 @@ class Recipe(Document):
         if not _NAME.fullmatch(name):
             raise ValueError(f"use letters, digits, -, _ and . only. Received: {name}")
         return name
-
-    @field_validator("output")
-    @classmethod
-    def _check_output_is_no_home(cls, output: str) -> str:
-        if output.startswith("~"):
-            raise ValueError("`~` is not expanded; write the path in full")
-        return output
 
     @model_validator(mode="after")
     def _check_languages_fit_the_task(self) -> Self:

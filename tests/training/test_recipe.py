@@ -75,6 +75,11 @@ def test_a_recipe_survives_a_round_trip() -> None:
         ({"network": {"heads": 8}}, "a.toml: network.heads does nothing without attention heads"),
         ({"corpus": {"sources": ["a.tsv"]}}, "corpus.sources.0: must have keys and values"),
         ({"output": "~/runs/a"}, "output: `~` is not expanded"),
+        ({"start_from": "~/model"}, "start_from: `~` is not expanded"),
+        (
+            {"corpus": {"sources": [{"format": "pairs", "path": "~/a.tsv"}]}},
+            "corpus.sources.0.path: `~` is not expanded",
+        ),
         ({"tokenizer": {"vocab_size": 2**40}}, "tokenizer.vocab_size: "),
         ({"fit": {"seed": 2**32}}, "fit.seed: "),
         ({"fit": {"clip_norm": math.inf}}, "fit.clip_norm: Input should be a finite number"),

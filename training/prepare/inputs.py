@@ -115,7 +115,8 @@ def find_input(source: SourceConfig, folders: list[Path]) -> Input:
     targets = find_files(source.target_path, roots)[1] if source.target_path else []
     if targets and len(targets) != len(files):
         raise CorpusError(
-            f"{source.path} has {len(files)} files, but {source.target_path} {len(targets)}"
+            f"{source.path}: has {len(files)} files, but {source.target_path} has {len(targets)}. "
+            "Each file of one side needs its other side, in the same order."
         )
     companions = [*companions_of(source, files), *documents]
     return Input(source, root, files, targets, companions)
