@@ -170,9 +170,7 @@ def _recipe_of_run(
         write_recipe(
             absolute, recipe_path, output=str(run), task=task, languages=languages, say=say
         )
-    elif paths_file.exists() and (
-        _absolute(paths_file.read_text(encoding="utf-8").split("\n")) != absolute
-    ):
+    elif paths_file.exists() and paths_file.read_text(encoding="utf-8") != "\n".join(absolute):
         raise CorpusError(
             f"{recipe_path}: belongs to other files. Delete {run}, or name another -o."
         )

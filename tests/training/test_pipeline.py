@@ -146,3 +146,17 @@ def test_train_that_is_killed_before_its_recipe_remembers_its_files(
     printed = capsys.readouterr()
     assert "belongs to other files" in printed.err
     assert ": exchanges, 1 file, " in printed.out
+
+
+def test_files_whose_names_have_line_breaks_are_remembered(
+    answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "prepare", stop)
+    monkeypatch.setattr(pipeline, "choose_precision", lambda *_: ("float32", 1.0))
+    files = answers.rename(answers.with_name("two\nlines.tsv"))
+    command = ["train", str(files), "-o", str(files.parent / "model")]
+    assert [main(command), main(command)] == [130, 130]
+    assert "resuming the run that was begun there" in capsys.readouterr().out
