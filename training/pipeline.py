@@ -118,7 +118,10 @@ def train(
     corpus = prepare(recipe, run / RECIPE_FILE)
     command = f"python -m seq2seq {_command(recipe)} {shlex.quote(str(model))}"
     if _is_finished(run, model, recipe, corpus):
-        return f"{model}: finished, and nothing has changed since. Try it: {command}"
+        return (
+            f"{model}: finished. Neither {run / RECIPE_FILE} nor the files that it names have "
+            f"changed since. Try it: {command}"
+        )
     say(expectation_of(corpus.report, recipe))
     for note in notes_of(corpus.report, recipe):
         say(f"note: {note.text}")

@@ -94,7 +94,7 @@ def test_train_goes_on_where_it_was_killed(
 
     assert main(command) == 0
     printed = capsys.readouterr().out
-    assert "model: finished, and nothing has changed since. Try it: " in printed
+    assert "model: finished. Neither model.run/recipe.toml nor the files" in printed
     assert "exact_match" not in printed
     with (Path("model.run") / "recipe.toml").open("a") as recipe:
         recipe.write("min_tokens = 1\n")  # of [search]
