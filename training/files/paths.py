@@ -178,7 +178,7 @@ def _files_below(path: Path) -> list[Path]:
         place = Path(folder)
         wanted = [name for name in sorted(folders) if name[0] != "." and not _is_made(place / name)]
         folders[:] = [name for name in wanted if _add(os.path.realpath(place / name), seen)]
-        found += [place / name for name in names if name[0] != "." and (place / name).is_file()]
+        found += [place / name for name in names if name[0] != "." and os.path.isfile(place / name)]
     return found
 
 

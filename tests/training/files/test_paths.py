@@ -60,6 +60,12 @@ def test_linked_folders_are_read_once(folder: Path, path: str) -> None:
     assert files == [folder / "films" / name for name in ("d.txt", "linked/c.txt")]
 
 
+def test_a_link_that_cannot_be_followed_does_not_stop_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("a")
+    (tmp_path / "b.tsv").symlink_to("n" * 300)  # as to a folder of another user
+    assert find_files(".", [tmp_path])[1] == [tmp_path / "a.tsv"]
+
+
 def test_an_absolute_path_needs_no_root(folder: Path) -> None:
     _, files = find_files(str(folder / "deep"), [Path("elsewhere")])
     assert files == [folder / "deep" / "c.txt"]
