@@ -125,7 +125,7 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
 
     Args:
         paths: files, folders, globs or archives.
-        task: task of the model; None: guessed from the files.
+        task: task of the model; None: guessed from the languages, else from the files.
         languages: codes of source and target, or one for replies; empty: detected.
 
     Raises:
@@ -143,11 +143,11 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     if not found:
         raise CorpusError(_describe_nothing(paths, left_out))
     if task is None:
-        task = _task_of(found)
-    if task == "translate" and len(languages) not in (0, 2):
+        task = "translate" if len(languages) == 2 else _task_of(found)
+    if len(languages) not in (0, 2 if task == "translate" else 1):
         raise CorpusError(
-            "--languages: a translation needs two codes, for source and target, or none. "
-            f"Received: {' '.join(languages)}"
+            "--languages: a translation needs two codes, for source and target, and replies need "
+            f"one. Received: {' '.join(languages)}"
         )
     fitting = [_for_task(source, task) for source in found]
     usable = [source for source in fitting if task in FORMATS[source.config.format].tasks]

@@ -121,6 +121,16 @@ def test_a_translation_into_one_language_is_refused(tmp_path: Path) -> None:
         survey([path], languages=("de",))
 
 
+def test_two_languages_ask_for_a_translation(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a.tsv", ENGLISH, ENGLISH[::-1])
+    assert survey([path], languages=("en", "de")).task == "translate"
+    with pytest.raises(CorpusError, match=r"replies need one\. Received: en de"):
+        survey([path], task="reply", languages=("en", "de"))
+    (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
+    with pytest.raises(CorpusError, match=r"films in two languages, write a recipe"):
+        survey([str(tmp_path / "a.srt")], languages=("en", "de"))
+
+
 def test_one_language_is_a_dialogue(tmp_path: Path) -> None:
     found = survey([write_rows(tmp_path / "a.tsv", ENGLISH, ENGLISH[::-1])], languages=())
     assert (found.task, found.languages) == ("reply", ("en",))
