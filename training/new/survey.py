@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from model.config import Task
 from model.language_id import base_of
 from training.cleaning.cleaner import letters_of
 from training.cleaning.languages import identify, same_language, width_of
 from training.errors import CorpusError, MisalignedError
-from training.files.archives import is_archive, is_file, names_in, plain_name, without_notes
 from training.files.encodings import decode
 from training.files.line_ranges import line_ranges
-from training.files.paths import find_files, read_bytes
+from training.files.paths import read_bytes
 from training.files.records import Example, Fault, fault_of
-from training.formats import FORMATS, Format
-from training.new.detect import Detected, detect, language_of, pair_of_moses, side_of
+from training.formats import FORMATS
+from training.new.sources import sources_of
 from training.prepare.inputs import PIECE_RECORDS, Input, find_input, pieces_of, total_bytes
 from training.prepare.shards import evenly_spaced
 from training.prepare.sources import line_files_of
@@ -29,8 +26,8 @@ from training.readers.pairs import read_bitext
 from training.recipe import SourceConfig
 from training.recipe_file import folders_of
 
-#: Number of files in a folder that are inspected for formats, and for encodings.
-INSPECTED_FILES, DECODED_FILES = 200, 20
+#: Number of files in a folder that are inspected for encodings.
+DECODED_FILES = 20
 #: Number of examples of a source that are read; the rest is estimated from its size.
 MAX_READ = 300_000
 #: Number of examples that are kept to measure lengths and languages.
@@ -134,7 +131,7 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     """
     inspected = [
         each if isinstance(each, Fault) else _inspect_pairs(each, languages)
-        for each in _sources_of(paths, languages)
+        for each in sources_of(paths, languages)
     ]
     sources = [each for each in inspected if isinstance(each, Source)]
     found = [source for source in sources if source.examples]
@@ -188,173 +185,6 @@ def _describe_nothing(paths: Sequence[str], left_out: Sequence[Fault]) -> str:
         reasons += [advice for suffix, advice in _ADVICE.items() if path.lower().endswith(suffix)]
     reason = reasons[0] if reasons else "docs/train.md shows each format"
     return f"{', '.join(paths)}: no file of a known format contains an example. {reason}."
-
-
-def _sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig | Fault]:
-    """Yields a source for each path and format, or one for the two sides of a bitext; and a fault
-    for each file that cannot be read."""
-    codes = {language_of(Path(path)) for path in paths}
-    if len(paths) == len(codes) == 2 and all(_is_side(Path(path)) for path in paths):
-        yield _bitext(paths)
-        return
-    for path in paths:
-        found = without_notes(find_files(path, [Path()])[1])
-        files = [each for file in found for each in _parts_of(file, languages)]
-        sides, faults = _sides_of(files, languages)
-        yield from map(_bitext, sides)
-        yield from faults
-        used = {*chain(*sides), *(fault.origin for fault in faults)}
-        codes = {language_of(Path(side)) for side in chain(*sides)}
-        rest = [file for file in files if str(file) not in used]
-        for each in _sources_by_format("" if used else path, rest, languages):
-            if isinstance(each, SourceConfig) and _is_lone_side(each, codes):
-                each = Fault(each.path, "the other side of this translation is missing")
-            yield each
-
-
-def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:
-    """Returns a file, or those in an archive, if they have several formats or are line-aligned."""
-    try:
-        if not is_archive(file) or pair_of_moses(file):
-            return [file]
-        members = [file / name for name in sorted(without_notes([*names_in(file)]))]
-    except CorpusError:  # its reader says what is wrong
-        return [file]
-    shown = [members[i] for i in evenly_spaced(len(members), INSPECTED_FILES)]
-    formats, _ = _formats_of(shown)
-    return members if len(formats) > 1 or any(_sides_of(members, languages)) else [file]
-
-
-def _is_lone_side(config: SourceConfig, codes: set[str]) -> bool:
-    """Tells whether a file in one of some languages has no other side, though others have."""
-    return config.format == "lines" and language_of(Path(config.path)) in codes
-
-
-def _sides_of(
-    files: Sequence[Path], languages: tuple[str, ...]
-) -> tuple[list[list[str]], list[Fault]]:
-    """Returns the line-aligned files whose names differ only in a language code, and faults for
-    those of which one cannot be read.
-
-    Raises:
-        CorpusError: if a name occurs in more than two languages, and `languages` does not choose.
-    """
-    by_name: dict[Path, list[Path]] = {}
-    for file in files:
-        name, code = side_of(file)
-        if code and (len(languages) != 2 or code in map(base_of, languages)):
-            by_name.setdefault(file.parent / name, []).append(file)
-    pairs, faults = list[list[str]](), list[Fault]()
-    for group in by_name.values():
-        names, codes = list(map(str, group)), list(map(language_of, group))
-        if len(group) == 1 or len(group) != len({*codes}):
-            continue
-        try:
-            if not all(map(_is_side, group)):
-                continue
-        except CorpusError as error:
-            broken = fault_of(error, *names)
-            others = (name for name in names if name != broken.origin)
-            faults += [broken, *(Fault(each, f"{broken.origin} is left out") for each in others)]
-            continue
-        if len(group) > 2:
-            known = ", ".join(codes)
-            raise CorpusError(f"{group[0].parent}: has sides in {known}. Set --languages to two.")
-        pairs.append(names)
-    return pairs, faults
-
-
-def _sources_by_format(
-    path: str, files: Sequence[Path], languages: tuple[str, ...]
-) -> Iterator[SourceConfig | Fault]:
-    """Yields `path` once for each format found in it whose suffixes no other of these formats has,
-    and whose files have the same columns and languages; for the other formats, yields each file. If
-    some files cannot be read, yields each of the others, and faults."""
-    shown = [files[i] for i in evenly_spaced(len(files), INSPECTED_FILES)]
-    formats, faults = _formats_of(shown)
-    named = []
-    for form, members in formats.items():
-        suffixes = FORMATS[form].suffixes
-        others = {each for other in formats if other != form for each in FORMATS[other].suffixes}
-        has_own = others.isdisjoint(suffixes) and all(
-            plain_name(file).endswith(suffixes) or is_archive(file) for file in members
-        )
-        is_alike = len({(each.columns, each.group_column) for each in members.values()}) == 1
-        is_alike &= len({frozenset(each.languages) for each in members.values()}) == 1
-        if path and ((has_own and is_alike and not faults) or len(files) == 1):
-            yield _config_of(_first(members), path, languages)
-        else:
-            named.append(form)
-    if named and len(files) > INSPECTED_FILES:
-        formats, faults = _formats_of(files)
-    for form in named:
-        first = _first(formats[form])
-        for file, detected in formats[form].items():
-            if {*detected.languages} == {*first.languages}:  # both directions of a pair are one
-                detected = replace(detected, languages=first.languages)
-            yield _config_of(detected, str(file), languages)
-    yield from faults
-
-
-def _formats_of(
-    files: Sequence[Path],
-) -> tuple[dict[Format, dict[Path, Detected]], list[Fault]]:
-    """Returns the files of each format, with what was detected in them, and faults for those that
-    cannot be read."""
-    formats: dict[Format, dict[Path, Detected]] = {}
-    faults = []
-    for file in files:
-        try:
-            detected = detect(file)
-        except CorpusError as error:
-            faults.append(fault_of(error, file))
-            continue
-        if detected:
-            formats.setdefault(detected.format, {})[file] = detected
-    return formats, faults
-
-
-def _first(members: dict[Path, Detected]) -> Detected:
-    return next(iter(members.values()))
-
-
-def _bitext(sides: Sequence[str]) -> SourceConfig:
-    for side in sides:
-        check_name(side)
-    return SourceConfig(format="bitext", path=sides[0], target_path=sides[1])
-
-
-def _is_side(file: Path) -> bool:
-    if not is_file(file):
-        return False
-    detected = detect(file)
-    return bool(language_of(file) and detected and detected.format == "lines")
-
-
-def check_name(path: str) -> None:
-    """Raises a CorpusError if a recipe cannot name a path."""
-    if any("\ud800" <= character <= "\udfff" for character in path):  # Python's for such bytes
-        raise CorpusError(f"{path}: its name is not UTF-8, which recipes require. Rename it.")
-
-
-def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig | Fault:
-    check_name(path)
-    values: dict[str, Any] = {"format": detected.format, "path": path}
-    values |= {"columns": detected.columns, "group_column": detected.group_column}
-    if detected.format in ("moses", "tmx", "xces"):  # others are swapped if need be
-        values["languages"] = _pair_of(detected, languages)
-    if "languages" in FORMATS[detected.format].needs and len(values["languages"]) != 2:
-        return Fault(path, "does not name two languages. Set --languages to its two")
-    return SourceConfig.parse(values, where=path)
-
-
-def _pair_of(detected: Detected, languages: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the languages of source and target, in the order of `languages` if there are two."""
-    codes = detected.languages  # as the files have them: `en` for `en-GB`
-    for ordered in (codes, codes[::-1]):
-        if list(map(base_of, ordered)) == list(map(base_of, languages)):
-            return ordered
-    return languages if len(languages) == 2 and detected.format != "moses" else codes
 
 
 def _inspect_pairs(config: SourceConfig, languages: tuple[str, ...]) -> Source | Fault:
