@@ -21,6 +21,17 @@ from training.recipe import SourceConfig
 
 #: Number of files in a folder that are inspected for formats.
 INSPECTED_FILES = 200
+#: Advice for files of other formats, by suffix.
+_ADVICE = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as .csv"),
+    **dict.fromkeys(
+        (".docx", ".doc", ".odt", ".rtf", ".pdf", ".epub", ".html", ".htm", ".md"),
+        "Save its text as .txt with one turn per line, or as .tsv with one pair per line",
+    ),
+    **dict.fromkeys((".7z", ".rar", ".bz2"), "Unpack it and pass its files or folder"),
+    **dict.fromkeys((".po", ".xlf", ".xliff", ".sdlxliff"), "Export it as .tmx"),
+    ".json": "Save it as an array of records, or as .jsonl with one record per line",
+}
 
 
 def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig | Fault]:
@@ -128,6 +139,17 @@ def _sources_by_format(
                 detected = replace(detected, languages=first.languages)
             yield _config_of(detected, str(file), languages)
     yield from faults
+    read = {file for members in formats.values() for file in members}
+    yield from _faults_of_others([file for file in shown if file not in read])
+
+
+def _faults_of_others(files: Sequence[Path]) -> Iterator[Fault]:
+    """Yields a fault for each kind of file that another program can turn into a known format."""
+    for suffix, advice in _ADVICE.items():
+        names = [str(file) for file in files if plain_name(file).endswith(suffix)]
+        if names:
+            more = f". So for {len(names) - 1:,} more" if len(names) > 1 else ""
+            yield Fault(names[0], f"{advice}{more}")
 
 
 def _formats_of(

@@ -34,17 +34,6 @@ MAX_READ = 300_000
 SAMPLED = 4000
 #: Number of texts per side whose language is identified.
 IDENTIFIED = 300
-#: Advice for files of other formats, by suffix.
-_ADVICE = {
-    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as .csv"),
-    **dict.fromkeys(
-        (".docx", ".doc", ".odt", ".rtf", ".pdf", ".epub", ".html", ".htm", ".md"),
-        "Save its text as .txt with one turn per line, or as .tsv with one pair per line",
-    ),
-    **dict.fromkeys((".7z", ".rar", ".bz2"), "Unpack it and pass its files or folder"),
-    **dict.fromkeys((".po", ".xlf", ".xliff", ".sdlxliff"), "Export it as .tmx"),
-    ".json": "Save it as an array of records, or as .jsonl with one record per line",
-}
 #: Advice for a translation from files of which each is one side, by format.
 _ADVICE_ON_SIDES = {
     "lines": " If they are the two sides, name them by their languages: train.en and train.de.",
@@ -181,8 +170,6 @@ def _pair_in(source: Source) -> frozenset[str]:
 def _describe_nothing(paths: Sequence[str], left_out: Sequence[Fault]) -> str:
     """Describes why no example was found, and what to do."""
     reasons = [f"{fault.origin}: {fault.reason.removesuffix('.')}" for fault in left_out]
-    for path in paths:
-        reasons += [advice for suffix, advice in _ADVICE.items() if path.lower().endswith(suffix)]
     reason = reasons[0] if reasons else "docs/train.md shows each format"
     return f"{', '.join(paths)}: no file of a known format contains an example. {reason}."
 
