@@ -41,8 +41,9 @@ def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[Sou
     if len(paths) == len(codes) == 2 and all(_is_side(Path(path)) for path in paths):
         yield _bitext(paths)
         return
-    for path in paths:
-        found = without_notes(find_files(path, [Path()])[1])
+    named = [path for path in paths if is_file(Path(path))]  # a shell may have listed a folder
+    for group in filter(None, (named, *([path] for path in paths if path not in named))):
+        found = without_notes([file for path in group for file in find_files(path, [Path()])[1]])
         files = [each for file in found for each in _parts_of(file, languages)]
         sides, faults = _sides_of(files, languages)
         yield from map(_bitext, sides)
@@ -50,7 +51,8 @@ def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[Sou
         used = {*chain(*sides), *(fault.origin for fault in faults)}
         codes = {language_of(Path(side)) for side in chain(*sides)}
         rest = [file for file in files if str(file) not in used]
-        for each in _sources_by_format("" if used else path, rest, languages):
+        path = group[0] if len(group) == 1 and not used else ""
+        for each in _sources_by_format(path, rest, languages):
             if isinstance(each, SourceConfig) and _is_lone_side(each, codes):
                 each = Fault(each.path, "the other side of this translation is missing")
             yield each

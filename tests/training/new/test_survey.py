@@ -232,9 +232,11 @@ def test_a_folder_of_two_sides_is_a_bitext(tmp_path: Path) -> None:
         write_rows(tmp_path / f"{part}.en", ENGLISH)
         write_rows(tmp_path / f"{part}.de", GERMAN)
     write_rows(tmp_path / "more.tsv", ENGLISH, GERMAN)
-    found = survey([str(tmp_path)], languages=("en", "de"))
-    assert (found.task, found.examples) == ("translate", 90)
-    assert sorted(source.config.format for source in found.sources) == ["bitext", "bitext", "pairs"]
+    for paths in ([str(tmp_path)], sorted(map(str, tmp_path.iterdir()))):
+        found = survey(paths, languages=("en", "de"))
+        assert (found.task, found.examples) == ("translate", 90)
+        formats = sorted(source.config.format for source in found.sources)
+        assert formats == ["bitext", "bitext", "pairs"]
     write_rows(tmp_path / "val.fr", GERMAN)
     assert survey([str(tmp_path)], languages=("en", "de")).examples == 90
     with pytest.raises(CorpusError, match=r"sides in .*fr.* Set --languages to two"):
