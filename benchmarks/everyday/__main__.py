@@ -1,4 +1,5 @@
-"""Forty everyday sentences of a language, translated: the table of docs/translations.md.
+"""Forty everyday sentences of a language, the first ten of them as people type them, and fifty
+words, translated: the tables of docs/translations.md.
 
 python -m benchmarks.everyday MODEL...
 """
@@ -6,10 +7,15 @@ python -m benchmarks.everyday MODEL...
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from model.generator import Generator
 from model.lines import answer_lines
+from training.markdown import markdown_table
+
+#: Number of sentences that are typed without capitals and final marks.
+TYPED = 10
 
 
 def main() -> None:
@@ -17,12 +23,26 @@ def main() -> None:
     parser.add_argument("models", nargs="+", help="folders of models that translate")
     for model in parser.parse_args().models:
         generator = Generator.load(model)
-        source, target = generator.config.languages
-        sentences = (Path(__file__).parent / f"{source}.txt").read_text("utf-8").splitlines()
-        print(f"\n| {source} | {target} |\n|---|---|")
-        translations = answer_lines(generator, sentences, generator.template(), by_sentence=True)
-        for sentence, translation in zip(sentences, translations, strict=True):
-            print(f"| {sentence} | {translation} |")
+        source, target = languages = generator.config.languages
+        sentences, words = read(f"{source}.txt"), read(f"words.{source}.txt")
+        typed = [sentence.lower().rstrip(".!?") for sentence in sentences[:TYPED]]
+        for texts in (sentences, typed):
+            print(f"\n{markdown_table(languages, translated(generator, texts))}")
+        print(f"\n{source} to {target}: {listed(translated(generator, words))}.")
+
+
+def read(name: str) -> list[str]:
+    return (Path(__file__).parent / name).read_text("utf-8").splitlines()
+
+
+def translated(generator: Generator, texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns each text with its translation by the model's own search."""
+    answers = answer_lines(generator, texts, generator.template(), by_sentence=True)
+    return [*zip(texts, answers, strict=True)]
+
+
+def listed(pairs: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{word} → {translation}" for word, translation in pairs)
 
 
 if __name__ == "__main__":
