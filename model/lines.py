@@ -46,28 +46,39 @@ def answer_lines(
             number: _spans(generator, line) if by_sentence else [(0, len(line))]
             for number, line in lines_read.items()
         }
-        sources: dict[tuple[int, int], list[str]] = {}
-        forms: dict[tuple[int, int], str] = {}
-        for number, line in lines_read.items():
-            for start, turns in _sources(line, spans[number], generator.config.text.context_turns):
-                if by_sentence:
-                    forms[number, start] = turns[-1]
-                    turns = [*map(without_capitals, turns)]
-                with suppress(InputError):
-                    source = generator.tokenizer.read_source(turns)
-                    sources[number, start] = turns
-                    if source.dropped_tokens and truncated is not None:
-                        truncated += [] if number in truncated[-1:] else [number]
-        found = generator.candidates(list(sources.values()), template, batch_size=batch_size)
+        sources = {
+            (number, start): [*map(without_capitals, turns)] if by_sentence else turns
+            for number, line in lines_read.items()
+            for start, turns in _sources(line, spans[number], generator.config.text.context_turns)
+        }
+        readable = _readable(generator, sources, truncated)
+        found = generator.candidates(list(readable.values()), template, batch_size=batch_size)
         answers = {
-            key: "\t".join(
-                _text_in_form(candidate.text, forms.get(key)) for candidate in candidates
-            )
-            for key, candidates in zip(sources, found, strict=True)
+            key: "\t".join(candidate.text for candidate in candidates)
+            for key, candidates in zip(readable, found, strict=True)
         }
         for number, line in lines_read.items():
             texts = [answers.get((number, start), "") for start, _ in spans[number]]
+            if by_sentence:
+                texts = _in_form(line, spans[number], texts)
             yield _joined(line, spans[number], texts)
+
+
+def _readable(
+    generator: Generator,
+    sources: dict[tuple[int, int], list[str]],
+    truncated: list[int] | None,
+) -> dict[tuple[int, int], list[str]]:
+    """Returns the sources that have text; `truncated` receives the numbers of lines of which one is
+    too long."""
+    readable = {}
+    for (number, start), turns in sources.items():
+        with suppress(InputError):
+            source = generator.tokenizer.read_source(turns)
+            readable[number, start] = turns
+            if source.dropped_tokens and truncated is not None:
+                truncated += [] if number in truncated[-1:] else [number]
+    return readable
 
 
 def _spans(generator: Generator, line: str) -> list[tuple[int, int]]:
@@ -91,9 +102,10 @@ def _sources(
         yield start, sentences[max(0, place + 1 - context_turns) : place + 1]
 
 
-def _text_in_form(text: str, source: str | None) -> str:
-    """Returns a text in the surface form of its source, or as it is without one."""
-    return text if source is None else in_form_of(source, text)
+def _in_form(line: str, spans: list[tuple[int, int]], texts: list[str]) -> list[str]:
+    """Returns the answers to the sentences of a line in the surface form of their last turns."""
+    sentences = (line[start:end].rpartition("\t")[2] for start, end in spans)
+    return [in_form_of(sentence, text) for sentence, text in zip(sentences, texts, strict=True)]
 
 
 def _joined(line: str, spans: list[tuple[int, int]], texts: list[str]) -> str:

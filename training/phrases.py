@@ -147,14 +147,12 @@ def _model1(of: Int64, kind: Int64, given: Int64) -> Float64:
         kind: number of the pair of distinct words, `(pairs,)`.
         given: the other word, by kind, `(kinds,)`.
     """
-    strength = np.ones(len(given))
+    weights = 1.0 / np.bincount(of)[of]
     for _ in range(EM_ITERATIONS):
-        weights = strength[kind]
-        weights /= np.bincount(of, weights)[of]
         counts = np.bincount(kind, weights)
         strength = counts / np.bincount(given, counts)[given]
-    weights = strength[kind]
-    return np.asarray(weights / np.bincount(of, weights)[of])
+        weights = strength[kind] / np.bincount(of, strength[kind])[of]
+    return weights
 
 
 def _one_to_one(first: Int64, second: Int64) -> Links:
