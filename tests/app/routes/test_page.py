@@ -186,32 +186,34 @@ def test_a_text_that_is_deleted_is_no_longer_being_translated(
         playwright.expect(page.locator("#translate-state")).to_have_text("")
 
 
-def test_a_text_that_is_refused_has_no_translation_of_another(
-    visit: Visit, translating_client: httpx.Client
-) -> None:
+@pytest.fixture
+def translated(visit: Visit, translating_client: httpx.Client) -> Iterator[Page]:
+    """The page with the translation of "two red dogs"."""
     with visit(translating_client) as page:
         page.get_by_role("tab", name="Translate").click()
         page.fill("#source-text", "two red dogs")
         playwright.expect(page.locator("#target-words")).to_have_text("zwei rote Hunde")
-        page.fill("#source-text", "two red dogs" * 10_000)
-        playwright.expect(page.locator("#translate-state")).to_contain_text("must be at most")
-        playwright.expect(page.locator("#copy")).to_be_disabled()
-        page.hover("#target-words")
-        playwright.expect(page.locator("#source-text")).to_be_visible()
+        yield page
+
+
+def test_a_text_that_is_refused_has_no_translation_of_another(translated: Page) -> None:
+    page = translated
+    page.fill("#source-text", "two red dogs" * 10_000)
+    playwright.expect(page.locator("#translate-state")).to_contain_text("must be at most")
+    playwright.expect(page.locator("#copy")).to_be_disabled()
+    page.hover("#target-words")
+    playwright.expect(page.locator("#source-text")).to_be_visible()
 
 
 def test_a_text_that_is_being_typed_is_not_hidden_by_the_words_of_the_one_before(
-    visit: Visit, translating_client: httpx.Client
+    translated: Page,
 ) -> None:
-    with visit(translating_client) as page:
-        page.get_by_role("tab", name="Translate").click()
-        page.fill("#source-text", "two red dogs")
-        playwright.expect(page.locator("#target-words")).to_have_text("zwei rote Hunde")
-        page.route("**/translate", lambda route: None)  # a slow answer
-        page.fill("#source-text", "two red dogs go home")
-        page.hover("#target-words .word")
-        playwright.expect(page.locator("#source-text")).to_be_visible()
-        page.unroute("**/translate")
+    page = translated
+    page.route("**/translate", lambda route: None)  # a slow answer
+    page.fill("#source-text", "two red dogs go home")
+    page.hover("#target-words .word")
+    playwright.expect(page.locator("#source-text")).to_be_visible()
+    page.unroute("**/translate")
 
 
 def test_codes_that_the_browser_does_not_know_stand_for_themselves(
