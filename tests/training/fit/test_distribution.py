@@ -223,7 +223,6 @@ def test_more_devices_than_there_are_are_refused(write: Write) -> None:
     assert "process 0 has 2 devices (cpu), and 3 are wanted" in output
 
 
-@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has several devices")
 @pytest.mark.parametrize(
     "error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes")]
 )
@@ -238,6 +237,7 @@ def test_other_errors_are_left_as_they_are() -> None:
         raise RuntimeError("INTERNAL: no such step")
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has several devices")
 def test_several_devices_need_jax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceError, match="with JAX only"):
         choose_devices(2, compiled=tmp_path)
