@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, pairwise
 
 from model.errors import InputError
-from model.generator import Generator
+from model.generator import Candidate, Generator
 from model.search.requests import SearchRequest
 from model.text.sentences import WIDE_MARKS, sentence_spans
-from model.text.surface import in_form_of, without_capitals
+from model.text.surface import in_form_of, readings, without_capitals
 
 #: Number of lines that are read, sorted by length and answered together.
 WINDOW = 4096
@@ -34,8 +34,9 @@ def answer_lines(
         template: options of the search, see `Generator.template`. Tabs separate the `n_best`
             candidates.
         by_sentence: whether each sentence of a line without tabs is a source, after as many as the
-            model reads as context; the answers have the surface form of the sentences, and those
-            without letters stay as they are.
+            model reads as context; a short one without an end mark is read in several ways. The
+            answers have the surface form of the sentences, and those without letters stay as they
+            are.
         batch_size: number of sources in search at a time.
         window: number of lines that are read before the first of them is answered.
         truncated: receives the numbers, from 1, of lines that are too long for the model.
@@ -51,12 +52,13 @@ def answer_lines(
             for number, line in lines_read.items()
             for start, turns in _sources(line, spans[number], generator.config.text.context_turns)
         }
-        readable = _readable(generator, sources, truncated)
-        found = generator.candidates(list(readable.values()), template, batch_size=batch_size)
-        answers = {
-            key: "\t".join(candidate.text for candidate in candidates)
-            for key, candidates in zip(readable, found, strict=True)
-        }
+        asked = [
+            (key, reading)
+            for key, turns in _readable(generator, sources, truncated).items()
+            for reading in (_readings(turns) if by_sentence else [turns])
+        ]
+        found = generator.candidates([turns for _, turns in asked], template, batch_size=batch_size)
+        answers = _likeliest([key for key, _ in asked], found)
         for number, line in lines_read.items():
             texts = [answers.get((number, start), "") for start, _ in spans[number]]
             if by_sentence:
@@ -79,6 +81,23 @@ def _readable(
             if source.dropped_tokens and truncated is not None:
                 truncated += [] if number in truncated[-1:] else [number]
     return readable
+
+
+def _readings(turns: list[str]) -> Iterator[list[str]]:
+    """Yields the turns with each reading of the last one."""
+    for reading in readings(turns[-1]):
+        yield [*turns[:-1], reading]
+
+
+def _likeliest(
+    keys: Sequence[tuple[int, int]], found: Sequence[Sequence[Candidate]]
+) -> dict[tuple[int, int], str]:
+    """Returns for each key the answers to that of its readings whose best answer is likeliest."""
+    best = dict[tuple[int, int], Sequence[Candidate]]()
+    for key, candidates in zip(keys, found, strict=True):
+        if key not in best or candidates[0].score > best[key][0].score:
+            best[key] = candidates
+    return {key: "\t".join(each.text for each in candidates) for key, candidates in best.items()}
 
 
 def _spans(generator: Generator, line: str) -> list[tuple[int, int]]:

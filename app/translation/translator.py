@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -35,7 +35,7 @@ from model.blocked_words import blocked_sequences
 from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.sentences import is_ended
-from model.text.surface import without_capitals
+from model.text.surface import readings, without_capitals
 
 R = TypeVar("R")
 
@@ -216,7 +216,7 @@ class Translator:
         if not protected.is_plain:  # another hypothesis may keep what the best one loses
             n_best = max(n_best, self._beam_size)
         attends = bool(source.left_out.symbols) or (wanted.needs_links and not protected.fixed)
-        hypotheses = await self._search(source, n_best, attends=attends)
+        source, hypotheses = await self._search_readings(source, n_best, attends=attends)
         if not hypotheses:
             return [Translation.unchanged(text)]
         if _is_cut_short(text, source, hypotheses[0]):
@@ -358,7 +358,7 @@ class Translator:
             if source is None:
                 return part
             attends = bool(source.left_out.symbols)
-            hypotheses = await self._search(source, 1, attends=attends)
+            source, hypotheses = await self._search_readings(source, 1, attends=attends)
             found = await self._keep_protected(source, hypotheses)
             best = found[0].text if found else words
             start = part.index(words)
@@ -366,6 +366,26 @@ class Translator:
 
         translated = await map_concurrently(translate_part, len(parts), self._max_concurrent)
         return Translation.unlinked("".join(translated))
+
+    async def _search_readings(
+        self, source: _EncodedSource, n_best: int, *, attends: bool
+    ) -> tuple[_EncodedSource, Sequence[Hypothesis]]:
+        """Returns that reading of a sentence which has the likeliest translation, and its
+        hypotheses; none if there is nothing to translate."""
+        sources = [source, *self._other_readings(source)]
+        found = await map_concurrently(
+            lambda index: self._search(sources[index], n_best, attends=attends),
+            len(sources),
+            self._max_concurrent,
+        )
+        return max(zip(sources, found, strict=True), key=lambda each: _best_rank(each[1]))
+
+    def _other_readings(self, source: _EncodedSource) -> Iterator[_EncodedSource]:
+        for reading in readings(source.turns[-1])[1:] if source.source_ids else ():
+            turns = [*source.turns[:-1], reading]
+            read = self._model.tokenizer.read_source(turns)
+            if not read.dropped_tokens:
+                yield replace(source, turns=turns, source_ids=read.ids)
 
     async def _search(
         self,
@@ -429,6 +449,11 @@ def _is_cut_short(text: str, source: _EncodedSource, hypothesis: Hypothesis) -> 
     repeats_itself = len(hypothesis.tokens) >= _REPEATING_RATIO * len(source.source_ids)
     is_short = len(text) <= _MIN_DIVIDED_CHARACTERS
     return hypothesis.finish_reason == "length" and not (is_short or repeats_itself)
+
+
+def _best_rank(hypotheses: Sequence[Hypothesis]) -> tuple[float, ...]:
+    """Returns the sort key of the best of some hypotheses, if any."""
+    return hypotheses[0].rank if hypotheses else ()
 
 
 def _at_rank(found: Sequence[Sequence[Translation]], rank: int) -> list[Translation]:

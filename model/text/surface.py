@@ -1,21 +1,24 @@
-"""The surface form of a sentence: in capitals, or without its final full stop. Pure functions.
+"""The surface form of a sentence: in capitals, or without its end mark. Pure functions.
 
-Models of sentences learn well-formed ones: they take `GOOD MORNING` for a rare name and complete
-`Save file` to a statement. So capitals are read in lower case, and a translation is written in the
-form of its source.
+Models of sentences learn well-formed ones: they take `GOOD MORNING` for a rare name, `how are you`
+for a part of a sentence, and complete `Save file` to a statement. So capitals are read in lower
+case, short texts with end marks too, and a translation is written in the form of its source.
 """
 
 from __future__ import annotations
 
 import re
 
-from model.text.sentences import is_ended
+from model.text.scripts import is_unspaced
+from model.text.sentences import END_MARKS, is_ended
 
 #: Fewer letters in capitals are an initial.
 _MIN_CAPITALS = 2
 _FIRST_LETTER = re.compile(r"[^\W\d_]")
-#: A single full stop at the end, which is not the second of `e.g.` either.
-_FULL_STOP = re.compile(r"(?<=[^\W\d_]{2})[.。।۔]$")
+#: A single mark at the end, which is not the second full stop of `e.g.` either.
+_END_MARK = re.compile(rf"(?<=[^\W\d_]{{2}})\s?[{END_MARKS}]$")
+#: Longer texts without an end mark are translated as well as with one.
+_MAX_SHORT_WORDS = 5
 
 
 def is_in_capitals(text: str) -> bool:
@@ -31,11 +34,20 @@ def without_capitals(text: str) -> str:
     return _FIRST_LETTER.sub(lambda first: first[0].upper(), text.lower(), count=1)
 
 
+def readings(text: str) -> list[str]:
+    """Returns the sentences that a text may be: of a few words without an end mark each with a full
+    stop, an exclamation mark and a question mark too, as `how are you` is a question and `dog` is
+    none. The likeliest translation tells."""
+    is_short = text[-1:].isalpha() and len(text.split()) <= _MAX_SHORT_WORDS
+    marks = ".!?" if is_short and not is_unspaced(text[-1]) else ""
+    return [text, *(text + mark for mark in marks)]
+
+
 def in_form_of(source: str, translation: str) -> str:
     """Returns a translation in the form of its source: in capitals or with a capital at its start,
-    and without a final full stop where the source ends with none."""
+    and without an end mark where the source has none."""
     if not is_ended(source):
-        translation = _FULL_STOP.sub("", translation)
+        translation = _END_MARK.sub("", translation)
     if source[:1].isupper():
         translation = translation[:1].upper() + translation[1:]
     return translation.upper() if is_in_capitals(source) else translation

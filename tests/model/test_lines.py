@@ -63,3 +63,9 @@ def test_the_translation_of_a_sentence_has_its_form(generator: Generator) -> Non
     assert both.endswith(f" {whole.upper()}")
     (unended,) = answer_lines(generator, [FIRST.removesuffix(".")], template, by_sentence=True)
     assert not unended.endswith(".")
+
+
+def test_a_short_text_without_an_end_mark_is_read_with_each(generator: Generator) -> None:
+    lines = ["how are you", "good morning", "Hello", "no", "dog"]
+    found = [*answer_lines(generator, lines, generator.template(), by_sentence=True)]
+    assert found == ["Wie geht es dir", "Guten Morgen", "Hallo", "nein", "Hund"]

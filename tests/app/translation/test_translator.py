@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -72,6 +73,18 @@ def test_capitals_are_read_in_lower_case_and_written_again() -> None:
     assert client.read == ["One two three 47.", "One.", "One 47"]
 
 
+def test_a_short_text_without_an_end_mark_has_the_likeliest_translation_with_or_without() -> None:
+    class QuestionClient(EchoClient):
+        async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+            (echo,) = await super().submit(request, **options)
+            is_question = self.tokenizer.target_text(echo.tokens).endswith("?")
+            return (replace(echo, tokens=echo.tokens[1:], score=float(is_question)),)
+
+    client = QuestionClient(word_tokenizer())
+    assert translate("one two", client) == "two"
+    assert sorted(client.read) == ["one two", "one two!", "one two.", "one two?"]
+
+
 def test_symbols_do_not_hide_that_a_translation_is_empty() -> None:
     class SilentClient(EchoClient):
         async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
@@ -80,7 +93,9 @@ def test_symbols_do_not_hide_that_a_translation_is_empty() -> None:
     assert translate("One 😀 two", SilentClient(word_tokenizer())) == "One 😀 two"
 
 
-@pytest.mark.parametrize(("max_tokens", "halves"), [(9, ["one two", "three four"]), (10, [])])
+@pytest.mark.parametrize(
+    ("max_tokens", "halves"), [(25, ["one two" + " one two" * 2] * 2), (26, [])]
+)
 def test_a_sentence_is_divided_if_its_translation_is_cut_but_not_if_that_repeats_itself(
     max_tokens: int, halves: list[str]
 ) -> None:
@@ -91,8 +106,9 @@ def test_a_sentence_is_divided_if_its_translation_is_cut_but_not_if_that_repeats
             return (Hypothesis(tokens, 0.0, 0.0, "length"),)
 
     client = CutClient(word_tokenizer())
-    translate("one two three four", client)
-    assert client.read == ["one two three four", *halves]
+    text = "one two" + " one two" * 5
+    translate(text, client)
+    assert client.read == [text, *halves]
 
 
 @pytest.mark.parametrize(("text", "is_long"), [("one 😀 ", False), ("one " + "😀 " * 200, True)])

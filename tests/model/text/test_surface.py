@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.text.surface import in_form_of, without_capitals
+from model.text.surface import in_form_of, readings, without_capitals
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,11 @@ def test_a_text_in_capitals_is_read_in_lower_case(text: str, expected: str) -> N
         ("Save file", "Datei speichern.", "Datei speichern"),
         ("Save file.", "Datei speichern.", "Datei speichern."),
         ("Save file. ", "Datei speichern.", "Datei speichern."),
-        ("how are you", "Wie geht es dir?", "Wie geht es dir?"),
+        ("how are you", "Wie geht es dir?", "Wie geht es dir"),
+        ("how are you", "Comment vas-tu ?", "Comment vas-tu"),
+        ("what is it?", "Was ist das?", "Was ist das?"),
+        ("hello", "Hallo!", "Hallo"),
+        ("what", "Was?!", "Was?!"),
         ("and so on", "z. B.", "z. B."),
         ("well", "Nun ...", "Nun ..."),
         ("good morning", "早上好。", "早上好"),
@@ -44,3 +48,15 @@ def test_a_translation_has_the_form_of_its_source(
     source: str, translation: str, expected: str
 ) -> None:
     assert in_form_of(source, translation) == expected
+
+
+@pytest.mark.parametrize("text", ["how are you", "Guten Morgen", "no", "до свидания"])
+def test_a_short_text_may_be_a_statement_an_exclamation_or_a_question(text: str) -> None:
+    assert readings(text) == [text, f"{text}.", f"{text}!", f"{text}?"]
+
+
+@pytest.mark.parametrize(
+    "text", ["No.", "what?", "Name:", "three 3", "I do not know any more", "早上好", "สวัสดี", ""]
+)
+def test_other_texts_are_read_as_they_are(text: str) -> None:
+    assert readings(text) == [text]
