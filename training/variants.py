@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Literal
 
+from model.text.scripts import is_unspaced
+from model.text.sentences import END_MARKS
+
 Variant = Literal["case", "final_punctuation", "apostrophes", "openers", "typos"]
 
 #: Probability that a kind of variation changes a message.
@@ -27,7 +30,7 @@ OPENERS: dict[str, tuple[str, ...]] = {
 #: Shorter words get no typo, which would make another word.
 MIN_LETTERS = 4
 
-_FINAL = re.compile(r"[.!?…]+$")
+_FINAL = re.compile(rf"\s?[{END_MARKS}]+$")
 _WORD = re.compile(rf"[^\W\d_]{{{MIN_LETTERS},}}")
 
 
@@ -57,13 +60,16 @@ def _vary_case(text: str, language: str, draw: Random) -> str:
 
 
 def _vary_final_punctuation(text: str, language: str, draw: Random) -> str:
-    if draw.random() >= RATE:
-        return text
-    found = _FINAL.search(text)
-    marks = ("", "?", "??") if found and "?" in found[0] else ("", ".", "!")
     plain = _FINAL.sub("", text).rstrip()
+    if draw.random() >= RATE or not plain:
+        return text
+    mark = text[len(plain) :]
+    if not mark.replace("…", ".").isascii() or is_unspaced(plain[-1]):
+        marks = ("", mark, mark)  # of other scripts
+    else:
+        marks = ("", "?", "??") if "?" in mark else ("", ".", "!")
     # Most people who deviate leave the mark out.
-    return plain + draw.choices(marks, (6, 3, 1))[0] if plain else text
+    return plain + draw.choices(marks, (6, 3, 1))[0]
 
 
 def _vary_openers(text: str, language: str, draw: Random) -> str:

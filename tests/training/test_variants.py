@@ -34,6 +34,9 @@ def test_case_varies_nothing_but_case() -> None:
         ("Who?", {"Who", "Who?", "Who??"}),
         ("I see.", {"I see", "I see.", "I see!"}),
         ("I see", {"I see", "I see.", "I see!"}),
+        ("Tu viens ?", {"Tu viens ?", "Tu viens", "Tu viens?", "Tu viens??"}),
+        ("你好。", {"你好。", "你好"}),
+        ("你好", {"你好"}),
         ("?!", {"?!"}),
     ],
 )

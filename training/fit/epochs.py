@@ -20,7 +20,8 @@ from training.recipe import Recipe, SourceConfig
 from training.variants import vary
 
 EPOCH_FILE = "epoch.arrow"
-
+#: Share of the sentences to translate that do not vary, as most are read well typed.
+KEPT_SENTENCES = 0.5
 
 Ids = list[list[int]]
 
@@ -83,7 +84,9 @@ class EpochShards:
 
     def _vary_messages(self, turns: Sequence[str], source: SourceConfig, draw: Random) -> list[str]:
         """Varies the last turn, but not its tag, and those before it. Of a dialogue, it leaves
-        every second turn, which is a reply."""
+        every second turn, which is a reply; of sentences to translate, it leaves some."""
+        if self._recipe.task == "translate" and draw.random() < KEPT_SENTENCES:
+            return [*turns]
         language = next(iter(self._recipe.languages), "")
         tag = f"{source.target_tag} " if source.target_tag else ""
         step = 2 if self._recipe.task == "reply" else 1

@@ -20,6 +20,7 @@ from model.text.normalise import normalise
 from training.cleaning.languages import scripts_of
 from training.metrics import words_of
 from training.new.survey import Survey
+from training.variants import Variant
 
 #: A list of fewer questions and answers is learnt by heart.
 MAX_BY_HEART = 2000
@@ -38,6 +39,8 @@ MAX_FINE_TUNED = 100_000
 #: other pieces in each epoch, and their weights are averaged.
 LABEL_SMOOTHING = 0.1
 MAX_SAMPLED, SAMPLED_SHARE, AVERAGED_STEPS = 100_000, 0.2, 200
+#: Variations of the sentences to translate, since people type without capitals and end marks.
+VARIANTS: tuple[Variant, ...] = ("case", "final_punctuation")
 #: Approximate number of pieces per word, to estimate the number of tokens of a text.
 PIECES_PER_WORD = 1.4
 #: Minimum number of pieces per character: an alphabet of thousands (Chinese) needs a piece for each
@@ -86,11 +89,13 @@ class Proposal:
     Attributes:
         kind: what the recipe does, in a sentence.
         start_from: a model folder, or empty.
+        variants: variations of all sources.
         corpus, tokenizer, network, fit, search: keys of these sections.
     """
 
     kind: str
     start_from: str = ""
+    variants: tuple[Variant, ...] = ()
     corpus: dict[str, Any] = field(default_factory=dict)
     tokenizer: dict[str, Any] = field(default_factory=dict)
     network: dict[str, Any] = field(default_factory=dict)
@@ -123,6 +128,7 @@ def propose(found: Survey) -> Proposal:
         return Proposal(
             "It starts from a model that translates everyday sentences already.",
             start_from=translator,
+            variants=VARIANTS,
             corpus=limits,
             fit=rates | _regularisation_of(found),
             search=search,
@@ -146,6 +152,7 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
         tokenizer |= {"lowercase_source": True, "plain_punctuation": True, "context_turns": 2}
     return Proposal(
         "It learns from these texts alone.",
+        variants=() if is_reply else VARIANTS,
         corpus=limits,
         tokenizer=tokenizer,
         network={

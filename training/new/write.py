@@ -21,7 +21,9 @@ def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> st
     lines += [f"{key} = {_toml(value)}" for key, value in top.items()]
     lines += ["", "[corpus]", *_keys(proposal.corpus), "sources = ["]
     for source in found.sources:
-        lines += [f"  {_toml(_source_keys(source.config))},  # {describe(source)}"]
+        keys = _source_keys(source.config)
+        keys |= {"variants": proposal.variants} if proposal.variants else {}
+        lines += [f"  {_toml(keys)},  # {describe(source)}"]
     lines += ["]"]
     for section in ("tokenizer", "network", "fit", "search"):
         if keys := getattr(proposal, section):

@@ -25,13 +25,14 @@ def test_few_pairs_start_from_the_bundled_translator(
     assert not proposal.tokenizer and not proposal.network  # its own are taken over
     start = load_folder(proposal.start_from).config
     assert start.languages == tuple(code[:2].lower() for code in languages)
+    assert proposal.variants
 
 
 def test_pairs_of_other_languages_start_from_nothing(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
     proposal = propose(survey([path], languages=("en", "nl")))
     assert not proposal.start_from
-    assert proposal.network
+    assert proposal.network and proposal.variants
 
 
 @pytest.mark.parametrize("task", ["translate", "reply"])
