@@ -378,7 +378,8 @@ class Translator:
             len(sources),
             self._max_concurrent,
         )
-        return max(zip(sources, found, strict=True), key=lambda each: _best_rank(each[1]))
+        answered = [each for each in zip(sources, found, strict=True) if each[1]]
+        return min(answered, key=lambda each: each[1][0].rank, default=(source, ()))
 
     def _other_readings(self, source: _EncodedSource) -> Iterator[_EncodedSource]:
         for reading in readings(source.turns[-1])[1:] if source.source_ids else ():
@@ -449,11 +450,6 @@ def _is_cut_short(text: str, source: _EncodedSource, hypothesis: Hypothesis) -> 
     repeats_itself = len(hypothesis.tokens) >= _REPEATING_RATIO * len(source.source_ids)
     is_short = len(text) <= _MIN_DIVIDED_CHARACTERS
     return hypothesis.finish_reason == "length" and not (is_short or repeats_itself)
-
-
-def _best_rank(hypotheses: Sequence[Hypothesis]) -> tuple[float, ...]:
-    """Returns the sort key of the best of some hypotheses, if any."""
-    return hypotheses[0].rank if hypotheses else ()
 
 
 def _at_rank(found: Sequence[Sequence[Translation]], rank: int) -> list[Translation]:

@@ -78,7 +78,7 @@ def test_a_short_text_without_an_end_mark_has_the_likeliest_translation_with_or_
         async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
             (echo,) = await super().submit(request, **options)
             is_question = self.tokenizer.target_text(echo.tokens).endswith("?")
-            return (replace(echo, tokens=echo.tokens[1:], score=float(is_question)),)
+            return (replace(echo, tokens=echo.tokens[is_question:], score=float(is_question)),)
 
     client = QuestionClient(word_tokenizer())
     assert translate("one two", client) == "two"
