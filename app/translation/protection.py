@@ -44,10 +44,11 @@ _FIXED = re.compile(
     re.VERBOSE,
 )
 _NUMBER = re.compile(r"\d+(?:[.,:/'\u00a0\u202f’，．：／٫٬-]\d+)*")
+#: A number with separators of thousands, and perhaps a decimal one: `1,000.50`.
+_GROUPED = re.compile(r"[1-9]\d{0,2}([.,'’٬ ])\d{3}(?:\1\d{3})*(?:(?!\1)[.,٫]\d+)?")
 #: A number with the few letters that make it a word: `21st`, `5km`, `20°C`, `CO2`.
 _NUMBER_WORD = re.compile(rf"(?:(?<![^\W\d_]){_UNIT})?{_NUMBER.pattern}(?:°?{_UNIT}(?![^\W\d_]))?")
 _WORDS = re.compile(r"\w(?:.*\w)?", re.DOTALL)
-_BETWEEN_DIGITS = re.compile(r"\D+")
 #: A character that is no letter, mark, symbol or space.
 BLANK = "\0"
 #: Two digits: models spell out shorter numbers and split longer ones.
@@ -61,12 +62,12 @@ class Protected:
     Attributes:
         text: the sentence, with stand-ins.
         fixed: stand-in -> the text that it replaces.
-        numbers: digits of the other numbers -> how often they occur.
+        numbers: the other numbers, in order, without separators of thousands.
     """
 
     text: str
     fixed: dict[str, str]
-    numbers: Counter[str]
+    numbers: list[str]
 
     @property
     def is_plain(self) -> bool:
@@ -86,18 +87,19 @@ class Protected:
     @property
     def required(self) -> list[str]:
         """Returns what a translation of `text` must contain."""
-        return [*self.fixed, *self.numbers.elements()]
+        return [*self.fixed, *self.numbers]
 
     def restore(self, translation: str) -> str | None:
         """Returns a translation of `text` with its stand-ins replaced by the original text, or None
         if it has lost a stand-in or a number."""
         if self.is_plain:
             return translation
-        found = _numbers(translation)
-        if self.numbers - found or any(found[each] != 1 for each in self.fixed):
+        found = Counter(map(_value, _numbers(translation)))
+        wanted = Counter(map(_value, self.numbers))
+        if wanted - found or any(found[each] != 1 for each in self.fixed):
             return None
         return _NUMBER.sub(
-            lambda number: self.fixed.get(_digits(number[0]), number[0]), translation
+            lambda number: self.fixed.get(_ungrouped(number[0]), number[0]), translation
         )
 
 
@@ -162,15 +164,26 @@ def strip_end_marks(text: str) -> str:
     return text.rstrip(END_MARKS + " ") or text
 
 
-def _numbers(text: str) -> Counter[str]:
-    """Counts the numbers in a text by their digits."""
-    return Counter(map(_digits, _NUMBER.findall(text)))
+def _numbers(text: str) -> list[str]:
+    """Returns the numbers in a text without separators of thousands."""
+    return [*map(_ungrouped, _NUMBER.findall(text))]
 
 
-def _digits(number: str) -> str:
-    """Returns the digits of a number in ASCII: other languages write `1,000.5` as `1.000,5`, or
-    have digits of their own."""
-    return "".join(str(unicodedata.decimal(digit)) for digit in _BETWEEN_DIGITS.sub("", number))
+def _ungrouped(number: str) -> str:
+    """Returns a number in ASCII digits without separators of thousands: `1000.50` for `1,000.50`
+    and `1.000,50`."""
+    plain = "".join(
+        str(unicodedata.decimal(char)) if char.isdecimal() else char
+        for char in unicodedata.normalize("NFKC", number)
+    )
+    grouped = _GROUPED.fullmatch(plain)
+    return plain.replace(grouped[1], "") if grouped else plain
+
+
+def _value(number: str) -> str:
+    """Returns an ungrouped number as every language writes it: `3.5` is `3,5`, `10:30` is
+    `10.30`."""
+    return re.sub(r"\D", ".", number)
 
 
 def _blank(text: str, spans: Sequence[Span]) -> str:

@@ -72,6 +72,33 @@ def test_numbers_may_be_written_in_the_other_language_but_must_be_there() -> Non
     assert protected.restore("Es kostet 1.000 Dollar.") is None
 
 
+@pytest.mark.parametrize(
+    ("number", "kept", "lost"),
+    [
+        ("2.5", "2,5", "25"),
+        ("1,000.50", "1000,50", "100050"),
+        ("10:30", "10.30", "1030"),
+        ("12/05/1990", "12.05.1990", "12051990"),
+        ("192.168.0.1", "192.168.0.1", "19216801"),
+        ("1,234,567", "1.234.567", "1234.567"),
+        ("0.125", "0,125", "0125"),
+        ("3-2", "3:2", "32"),
+    ],
+)
+def test_a_number_without_its_decimal_separator_is_lost(number: str, kept: str, lost: str) -> None:
+    protected = protect(f"It is {number} here.")
+    assert protected.restore(f"Hier ist es {kept}.")
+    assert protected.restore(f"Hier ist es {lost}.") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "required"),
+    [("2.5", "2.5"), ("10:30", "10:30"), ("1,000", "1000"), ("1.000,50", "1000,50")],
+)
+def test_a_required_number_is_written_as_in_the_source(number: str, required: str) -> None:
+    assert protect(f"It is {number} here.").required == [required]
+
+
 def test_a_number_of_the_text_is_no_stand_in() -> None:
     protected = protect("47 times {x}")
     assert "47" not in protected.fixed
