@@ -21,11 +21,8 @@ _NEITHER_WORD_NOR_SPACE = re.compile(r"[^\w\s]")
 _VARIANTS = "\u20e3\ufe0e\ufe0f"
 #: What belongs to an emoji before it: these, joiners, tags.
 _EXTENDERS = _VARIANTS + "\u200d\U000e0020-\U000e007f"
-#: Symbols that make one word of the letters and digits beside them: `AT&T`, `20°C`, `C++`, `£5`.
-_IN_WORD = re.compile(
-    r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])|(?<=[A-Za-z])[+#]+(?![^\W_])"
-    r"|[£¥\u20a0-\u20cf](?=\d)|(?<=\d)[£¥\u20a0-\u20cf]"
-)
+#: Symbols that make one word of the letters and digits beside them: `AT&T`, `C++`.
+_IN_WORD = re.compile(r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])|(?<=[A-Za-z])[+#]+(?![^\W_])")
 #: A sentence is split at no more brackets than this, since its pieces take long.
 _MAX_BRACKETS = 12
 _WORD = re.compile(rf"[^\s{BLANK}]+")
