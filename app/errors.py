@@ -13,6 +13,7 @@ Seq2SeqError
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 from model.errors import InputError, Seq2SeqError
@@ -68,11 +69,16 @@ class RateLimited(Seq2SeqError):
 
     Args:
         retry_after_seconds: time until its request would be accepted.
+
+    Attributes:
+        retry_after_seconds: the same in whole seconds.
     """
 
     def __init__(self, retry_after_seconds: float) -> None:
-        super().__init__("you have reached the rate limit; try again later")
-        self.retry_after_seconds = retry_after_seconds
+        self.retry_after_seconds = math.ceil(retry_after_seconds)
+        super().__init__(
+            f"you have reached the rate limit; try again in {self.retry_after_seconds} s"
+        )
 
 
 class DeadlineExceeded(Seq2SeqError):

@@ -31,7 +31,7 @@ from app.schemas.openai import OpenAIError, OpenAIErrorDetail
 from app.schemas.translate import TextError
 from model.errors import EngineError, InputError
 
-#: Bounds of `Retry-After`.
+#: Bounds of `Retry-After` where it is an estimate.
 MIN_RETRY_AFTER_SECONDS, MAX_RETRY_AFTER_SECONDS = 1, 60
 _MAX_MESSAGE_CHARACTERS = 500
 _MAX_FIELD_CHARACTERS = 100
@@ -115,7 +115,9 @@ def to_fault(error: Exception) -> Fault:
 
 def _retry_after(error: Exception) -> int:
     """Returns the seconds after which a retry is worthwhile."""
-    seconds = error.retry_after_seconds if isinstance(error, Overloaded | RateLimited) else 0.0
+    if isinstance(error, RateLimited):
+        return error.retry_after_seconds
+    seconds = error.retry_after_seconds if isinstance(error, Overloaded) else 0.0
     return min(max(math.ceil(seconds), MIN_RETRY_AFTER_SECONDS), MAX_RETRY_AFTER_SECONDS)
 
 

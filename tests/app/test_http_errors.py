@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from starlette.exceptions import HTTPException
 
-from app.errors import DeadlineExceeded, InvalidField, Overloaded, Unavailable
+from app.errors import DeadlineExceeded, InvalidField, Overloaded, RateLimited, Unavailable
 from app.http_errors import BodyTooLarge, to_fault, to_response
 from model.errors import ConfigError, EngineError, InputError
 
@@ -56,3 +56,9 @@ def test_a_long_message_is_cut() -> None:
 def test_a_refused_client_is_told_when_to_come_back(seconds: float, told: str) -> None:
     fault = to_fault(Overloaded("too many", retry_after_seconds=seconds))
     assert fault.headers == {"Retry-After": told}
+
+
+def test_a_client_over_its_rate_limit_is_told_how_long_to_wait() -> None:
+    fault = to_fault(RateLimited(119.5))
+    assert fault.headers == {"Retry-After": "120"}
+    assert fault.message.endswith("try again in 120 s")

@@ -172,7 +172,7 @@ def test_each_client_has_a_limit_of_its_own(
         assert statuses == [200, 200, 429]
         refused = client.post("/reply", json=HELLO, headers=BEARER)
         assert refused.json()["error"]["code"] == "rate_limit_exceeded"
-        assert refused.headers["retry-after"] == "60"  # of 120
+        assert 100 < int(refused.headers["retry-after"]) <= 120
         bob = {b"X-API-Key": KEYS["bob"]}
         assert client.post("/reply", json=HELLO, headers=bob).status_code == 200
         assert client.get("/health/ready", headers=BEARER).status_code == 200
