@@ -3,15 +3,15 @@ choices. Knows no HTTP."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.deadlines import deadline
 from app.decoding.messages import Hypotheses
 from app.decoding.served_model import ServedModel
 from app.decoding.token_logprobs import TokenLogprob, token_logprobs
-from app.errors import DeadlineExceeded, InvalidField
+from app.errors import InvalidField
 from app.requests import search_options, source_of
 from app.schemas.openai import (
     ChatMessage,
@@ -165,14 +165,11 @@ class CompletionBatch:
                 see `ServedModel.answer`.
         """
         seconds = self.limits.request_timeout_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                answers = await self.model.answer_all(
-                    self.searches, self.dialogues, timeout_seconds=seconds
-                )
-                return await self._read(answers)
-        except TimeoutError:
-            raise DeadlineExceeded.after(seconds) from None
+        async with deadline(seconds):
+            answers = await self.model.answer_all(
+                self.searches, self.dialogues, timeout_seconds=seconds
+            )
+            return await self._read(answers)
 
     async def stream_choices(self, send: Callable[[str], None]) -> tuple[list[Choice], Usage]:
         """Does the same as `choices` for a single source. Calls `send` with each part of the first

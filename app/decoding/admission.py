@@ -73,9 +73,13 @@ class CostQueue:
         """Tells whether no further request may wait."""
         return self._total >= self._max_queue
 
+    def capacity(self, cost: float) -> int:
+        """Returns how many requests of this cost fill the queue, at least one."""
+        return max(1, self._max_queue // _units_of(cost))
+
     def add(self, key: object, cost: float) -> None:
         """Adds a request."""
-        self._units[key] = max(1, math.ceil(cost / MAX_PLAIN_COST))
+        self._units[key] = _units_of(cost)
         self._total += self._units[key]
 
     def discard(self, key: object) -> bool:
@@ -83,6 +87,10 @@ class CostQueue:
         units = self._units.pop(key, 0)
         self._total -= units
         return units > 0
+
+
+def _units_of(cost: float) -> int:
+    return max(1, math.ceil(cost / MAX_PLAIN_COST))
 
 
 class Throughput:

@@ -189,6 +189,10 @@ class WorkerClient:
         """Returns the number of requests that wait for rows."""
         return len(self._plain) + len(self._costly)
 
+    def capacity(self, request: Request) -> int:
+        """Returns how many requests like this one fill the queue, at least one."""
+        return self._queue_of(request).capacity(cost_of(request))
+
     async def submit(
         self,
         request: Request,
@@ -257,7 +261,7 @@ class WorkerClient:
         """Accepts a request if there is or will be a worker and room in the queue."""
         if not self._accepts_requests:
             raise Unavailable("the server is not working on requests; try again later")
-        queue = self._queue_of(job)
+        queue = self._queue_of(job.request)
         throughput, now = self._throughput[queue], asyncio.get_running_loop().time()
         if queue.is_full:
             self.refusals += 1
@@ -272,8 +276,8 @@ class WorkerClient:
         self._send(key, job)
         return key
 
-    def _queue_of(self, job: _Job) -> CostQueue:
-        return self._costly if is_costly(job.request) else self._plain
+    def _queue_of(self, request: Request) -> CostQueue:
+        return self._costly if is_costly(request) else self._plain
 
     def _send(self, key: Hashable, job: _Job) -> None:
         self._write(Submit(key, job.request, job.on_tokens is not None))
@@ -350,7 +354,7 @@ class WorkerClient:
             "the model's process %s with %d requests; restarting", failure, len(self._jobs)
         )
         for key, job in list(self._jobs.items()):
-            queue = self._queue_of(job)
+            queue = self._queue_of(job.request)
             if key in queue:  # the worker has not admitted it
                 continue
             if job.is_retryable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.deadlines import deadline
 from app.decoding.client import WorkerClient
 from app.decoding.messages import Hypotheses, Tokens
 from app.decoding.process import LaunchedWorkers, Worker, launch
@@ -119,14 +121,22 @@ class ServedModel:
         turns: Sequence[Sequence[str]],
         *,
         timeout_seconds: float,
+        max_open: int = sys.maxsize,
     ) -> list[Hypotheses]:
-        """Returns the answer to each of `requests`, as `answer` does. If one fails, all do."""
+        """Returns the answer to each of `requests`, as `answer` does. If one fails, all do. No more
+        than `max_open` are submitted at a time, nor than the queue holds."""
+        slots = asyncio.Semaphore(min([max_open, *map(self.client.capacity, requests)]))
+
+        async def answer_one(request: SearchRequest, own_turns: Sequence[str]) -> Hypotheses:
+            async with slots:
+                return await self.answer(request, own_turns, timeout_seconds=timeout_seconds)
+
         tasks = [
-            asyncio.create_task(self.answer(*each, timeout_seconds=timeout_seconds))
-            for each in zip(requests, turns, strict=True)
+            asyncio.create_task(answer_one(*each)) for each in zip(requests, turns, strict=True)
         ]
         try:
-            return await asyncio.gather(*tasks)
+            async with deadline(timeout_seconds):
+                return await asyncio.gather(*tasks)
         finally:
             for task in tasks:  # if one fails, the others are useless
                 task.cancel()

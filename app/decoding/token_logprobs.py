@@ -7,7 +7,6 @@ hypothesis, so only callers who ask for token log-probabilities pay.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -50,9 +49,8 @@ async def token_logprobs(
     Raises:
         DeadlineExceeded: if it takes too long. For other errors see `WorkerClient.submit`.
     """
-    slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
-    async def best(prefix: Sequence[int], beam_size: int, length: int) -> Sequence[Hypothesis]:
+    def best(prefix: Sequence[int], beam_size: int, length: int) -> SearchRequest:
         options = SearchOptions(
             beam_size=beam_size,
             n_best=beam_size,
@@ -60,20 +58,18 @@ async def token_logprobs(
             length_penalty=0.0,
             shortlist=False,
         )
-        request = SearchRequest(None, source_ids, options, prefix_ids=prefix)
-        async with slots:
-            return await model.client.submit(request, timeout_seconds=timeout_seconds)
+        return SearchRequest(None, source_ids, options, prefix_ids=prefix)
 
     lengths = range(1, len(tokens) + 1)
-    jobs = [best(tokens[:length], 1, length) for length in lengths]
+    requests = [best(tokens[:length], 1, length) for length in lengths]
     if top:
-        jobs += [best(tokens[: length - 1], top, length) for length in lengths]
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
-        found = await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:  # if one fails, the others are useless
-            task.cancel()
+        requests += [best(tokens[: length - 1], top, length) for length in lengths]
+    found = await model.answer_all(
+        requests,
+        [()] * len(requests),
+        timeout_seconds=timeout_seconds,
+        max_open=_MAX_CONCURRENT,
+    )
     sums = [0.0, *(hypotheses[0].logprob for hypotheses in found[: len(tokens)])]
     others = found[len(tokens) :] or [()] * len(tokens)
     return [

@@ -13,10 +13,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from app.deadlines import deadline
 from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import ServedModel
 from app.dependencies import cancel_on_disconnect, charge_units, models_of, settings_of
-from app.errors import DeadlineExceeded, InvalidField
+from app.errors import InvalidField
 from app.forms import file_of, read_fields, validate
 from app.http_errors import Fault
 from app.routing import JsonRoute, json_response
@@ -98,14 +99,10 @@ async def translate(request: Request) -> Response:
     require_key(request.scope, fields.get("api_key"))
     body = validate(TranslateRequest, fields)
     settings = settings_of(request)
-    seconds = settings.request_timeout_seconds
-    try:
-        async with asyncio.timeout(seconds):
-            answer = await cancel_on_disconnect(
-                request.receive, _translated(request, body, models_of(request), settings)
-            )
-    except TimeoutError:
-        raise DeadlineExceeded.after(seconds) from None
+    async with deadline(settings.request_timeout_seconds):
+        answer = await cancel_on_disconnect(
+            request.receive, _translated(request, body, models_of(request), settings)
+        )
     return json_response(answer)
 
 

@@ -341,6 +341,17 @@ def test_a_busy_server_is_asked_again(serve: Serve, table_engine: TableEngine) -
     assert [answer.status_code for answer in seen] == [503, 503]
 
 
+def test_log_probabilities_need_no_more_room_than_a_single_search(
+    serve: Serve, table_engine: TableEngine
+) -> None:
+    with serve(table_engine, Settings(max_queue=1)) as client, client_of(client) as ai:
+        done = ai.chat.completions.create(
+            model="tiny", messages=HELLO, n=2, logprobs=True, top_logprobs=4
+        )
+    for choice in done.choices:
+        assert choice.logprobs is not None and choice.logprobs.content
+
+
 def test_prompts_are_answered(ai: openai.OpenAI) -> None:
     done = ai.completions.create(model="tiny", prompt=["hello", "how are you"], n=2, max_tokens=16)
     assert [choice.index for choice in done.choices] == [0, 1, 2, 3]

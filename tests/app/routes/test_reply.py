@@ -188,14 +188,22 @@ def test_a_batch_gets_a_reply_for_each_message(client: httpx.Client) -> None:
     assert body["model"] == "tiny" and body["latency_ms"] > 0
 
 
-def test_a_batch_that_finds_no_room_is_refused_whole(
-    serve: Serve, table_engine: TableEngine
+@pytest.mark.parametrize("options", [{}, {"decoding": "beam", "beam_size": 4, "max_tokens": 256}])
+def test_a_batch_larger_than_the_queue_is_answered(
+    serve: Serve, table_engine: TableEngine, options: dict[str, Any]
 ) -> None:
     with serve(table_engine, Settings(max_queue=2)) as client:
+        answer = client.post("/reply", json={"batch": ["hello"] * 64, **options})
+    assert [each["reply"] for each in answer.json()["replies"]] == [REPLY] * 64
+
+
+def test_a_batch_that_is_refused_leaves_no_request(serve: Serve, tokenizer: Tokenizer) -> None:
+    engine = SteppedEngine(loop(tokenizer.target_vocab_size, 7))
+    limits = Settings().model_copy(update={"max_queue": 0})  # full at all times
+    with serve(engine, limits) as client:
         answer = client.post("/reply", json={"batch": ["hello"] * 64})
         assert (answer.status_code, error_of(answer)["code"]) == (503, "overloaded")
-        wait_until(lambda: rows_in_use(client) == 0)
-        assert client.post("/reply", json={"batch": ["hello"]}).status_code == 200
+        assert client.get("/health/ready").json()["waiting"] == 0
 
 
 def test_a_beam_gives_as_many_candidates_as_asked_for(client: httpx.Client) -> None:
