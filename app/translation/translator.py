@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from app.decoding.served_model import ServedModel
 from app.errors import Overloaded
@@ -69,6 +70,15 @@ class Translated:
     def best(self) -> list[Part]:
         """Returns the best translations of all parts."""
         return self.ranked[0]
+
+
+class _Task(NamedTuple):
+    """A sentence, those before it that the model reads as context, and whether its words need to
+    be linked."""
+
+    text: str
+    before: tuple[str, ...]
+    needs_links: bool
 
 
 @dataclass(frozen=True)
@@ -153,22 +163,8 @@ class Translator:
         """
         characters = sum(len(part.text) for group in groups for part in group)
         is_long = len(groups) > _MANY_GROUPS or characters > _LONG_TEXT_CHARACTERS
-        parts, sentences = await run_maybe_in_thread(is_long, lambda: self._split(groups))
-        done = 0
-
-        async def translate_one(index: int) -> list[Translation]:
-            nonlocal done
-            sentence = sentences[index]
-            tagged = any(parts[chunk.part].tags for chunk in sentence.chunks)
-            wanted = _SentenceOptions(alternatives, needs_links=tagged or self._with_attention)
-            context = await self._context(sentences, index)
-            found = await self._translate_sentence(sentence.text, context, wanted)
-            done += 1
-            if on_progress is not None:
-                on_progress(done, len(sentences))
-            return found
-
-        found = await map_concurrently(translate_one, len(sentences), self._max_concurrent)
+        parts, sentences, tasks = await run_maybe_in_thread(is_long, lambda: self._split(groups))
+        found = await self._translate_all(tasks, alternatives, on_progress)
 
         def laid_out(rank: int) -> list[Part]:
             return lay_out(parts, sentences, _at_rank(found, rank))
@@ -180,18 +176,50 @@ class Translator:
         best = [(each.text, own[0]) for each, own in zip(sentences, found, strict=True)]
         return Translated(ranked, best)
 
-    def _split(self, groups: Sequence[Sequence[Part]]) -> tuple[list[Part], list[Sentence]]:
+    def _split(
+        self, groups: Sequence[Sequence[Part]]
+    ) -> tuple[list[Part], list[Sentence], list[_Task]]:
+        """Returns the parts, their sentences, and the task of each sentence."""
         parts, sentences = list[Part](), list[Sentence]()
         for group in groups:
             sentences += sentences_of_parts(group, len(parts), self._source)
             parts += group
-        return parts, sentences
+        tasks = [self._task(parts, sentences, index) for index in range(len(sentences))]
+        return parts, sentences, tasks
 
-    async def _context(self, sentences: Sequence[Sentence], index: int) -> list[str]:
-        """Returns the sentences before one, as many as the model reads as context, without what it
-        cannot read."""
-        turns = self._model.config.text.context_turns
-        before = [each.text for each in sentences[max(0, index + 1 - turns) : index]]
+    def _task(self, parts: Sequence[Part], sentences: Sequence[Sentence], index: int) -> _Task:
+        turns, sentence = self._model.config.text.context_turns, sentences[index]
+        before = tuple(each.text for each in sentences[max(0, index + 1 - turns) : index])
+        tagged = any(parts[chunk.part].tags for chunk in sentence.chunks)
+        return _Task(sentence.text, before, needs_links=tagged or self._with_attention)
+
+    async def _translate_all(
+        self,
+        tasks: Sequence[_Task],
+        alternatives: int,
+        on_progress: Callable[[int, int], None] | None,
+    ) -> list[list[Translation]]:
+        """Returns the translations of each sentence. Equal tasks are done once."""
+        counts = Counter(tasks)
+        distinct, done = [*counts], 0
+
+        async def translate_one(index: int) -> list[Translation]:
+            nonlocal done
+            task = distinct[index]
+            wanted = _SentenceOptions(alternatives, task.needs_links)
+            context = await self._context(task.before)
+            found = await self._translate_sentence(task.text, context, wanted)
+            done += counts[task]
+            if on_progress is not None:
+                on_progress(done, len(tasks))
+            return found
+
+        found = await map_concurrently(translate_one, len(distinct), self._max_concurrent)
+        by_task = dict(zip(distinct, found, strict=True))
+        return [by_task[task] for task in tasks]
+
+    async def _context(self, before: Sequence[str]) -> list[str]:
+        """Returns the sentences before one without what the model cannot read."""
         is_long = sum(map(len, before)) > _LONG_CHARACTERS
         return await run_maybe_in_thread(
             is_long,

@@ -51,13 +51,26 @@ class EchoClient:
         "one {x} " * 20,
         "one ⟦two⟧ " * 6,
         "one two three " * 20,
-        "one ⟦two⟧. " * 20,
+        "".join(f"one ⟦two {number}⟧. " for number in range(20)),
     ],
 )
 def test_the_pieces_of_a_sentence_are_translated_together(text: str) -> None:
     client = EchoClient(word_tokenizer())
     assert translate(text, client) == text
     assert client.most_open == 4  # half of 16 rows, with beams of 2
+
+
+def test_a_sentence_that_occurs_again_is_translated_once() -> None:
+    client = EchoClient(word_tokenizer())
+    text = "One. (25. Two three) One." * 300
+    assert translate(text, client) == text
+    assert len(client.read) < 12
+
+
+def test_a_sentence_in_another_context_is_translated_again() -> None:
+    client = EchoClient(word_tokenizer(context_turns=2))
+    translate("One. Two. One. Two.", client)
+    assert client.read == ["One.", "One. Two.", "Two. One."]
 
 
 def test_a_sentence_is_read_after_the_readable_text_of_those_before_it() -> None:
