@@ -4,6 +4,7 @@ HTTP."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -30,7 +31,7 @@ def source_of(
 
     Raises:
         InvalidField: if there are too many turns, one is too long, or the last one has no text; if
-            a translation would be truncated.
+            a sentence to translate would be truncated.
     """
     if len(turns) > limits.max_messages:
         name = fields[0].partition(".")[0]  # of the list of all turns
@@ -48,16 +49,21 @@ def source_of(
         source = tokenizer.read_source(turns)
     except InputError as error:
         raise InvalidField(fields[-1], str(error)) from None
-    if task == "translate" and (source.dropped_tokens or source.dropped_turns):
-        if len(turns) > tokenizer.text.context_turns:
-            reads = f"this model reads {tokenizer.text.context_turns} of a dialogue"
-            raise InvalidField(fields[0], f"is too much: {reads}. Received: {len(turns)}")
-        received = f"{source.dropped_tokens} tokens and {source.dropped_turns} turns more"
-        longest = tokenizer.text.max_source_tokens
-        raise InvalidField(
-            fields[-1], f"is too long: this model reads {longest} tokens. Received: {received}"
-        )
+    if task == "translate" and source.dropped_tokens:
+        return _alone(turns, fields[-1], tokenizer)
     return source
+
+
+def _alone(turns: Sequence[str], field: str, tokenizer: Tokenizer) -> Source:
+    """Encodes the last of `turns`, as the others leave it no room."""
+    source = tokenizer.read_source(turns[-1])
+    if source.dropped_tokens:
+        raise InvalidField(
+            field,
+            f"is too long: this model reads {tokenizer.text.max_source_tokens} tokens; "
+            f"POST /translate divides long texts. Received: {source.dropped_tokens} tokens more",
+        )
+    return replace(source, dropped_turns=len(turns) - 1)
 
 
 @lru_cache(maxsize=1024)

@@ -115,19 +115,29 @@ def test_what_a_dialogue_is_too_long_for_is_counted(tokenizer_model: bytes) -> N
     assert (source.dropped_tokens, source.dropped_turns) == (len(whole) - 4, 2)
 
 
-@pytest.mark.parametrize(
-    ("turns", "field", "reason"),
-    [
-        (["i am fine, thank you"], 0, "is too long: this model reads 6 tokens"),
-        (["hello", "i am fine, thank you"], 1, "is too long: this model reads 6 tokens"),
-        (["hello"] * 3, 0, "is too much: this model reads 2 of a dialogue. Received: 3"),
-    ],
-)
-def test_a_translation_that_would_leave_something_out_is_refused(
-    tokenizer_model: bytes, turns: list[str], field: int, reason: str
+@pytest.mark.parametrize("turns", [["i am fine, thank you"], ["hello", "i am fine, thank you"]])
+def test_a_sentence_to_translate_that_would_be_cut_is_refused(
+    tokenizer_model: bytes, turns: list[str]
 ) -> None:
     short = Tokenizer(TextConfig(context_turns=2, max_source_tokens=6), tokenizer_model)
     fields = [f"messages.{place}" for place in range(len(turns))]
+    reason = "is too long: this model reads 6 tokens; POST /translate divides long texts"
     with pytest.raises(InvalidField, match=reason) as caught:
         source_of(turns, fields, short, Settings(), "translate")
-    assert caught.value.field == fields[field]
+    assert caught.value.field == fields[-1]
+
+
+@pytest.mark.parametrize(
+    ("turns", "read"),
+    [
+        (["no", "hello", "hello"], ["hello", "hello"]),  # the model reads two
+        (["no", "i am fine", "hello"], ["hello"]),  # there is no room for more
+    ],
+)
+def test_a_translator_reads_the_last_sentence_of_a_dialogue(
+    tokenizer_model: bytes, turns: list[str], read: list[str]
+) -> None:
+    short = Tokenizer(TextConfig(context_turns=2, max_source_tokens=6), tokenizer_model)
+    source = source_of(turns, ["messages"] * 3, short, Settings(), "translate")
+    assert source.ids == short.source_ids(read)
+    assert (source.dropped_tokens, source.dropped_turns) == (0, 3 - len(read))
