@@ -262,19 +262,12 @@ def _content(message: ChatMessage, path: str) -> str:
 
 def _options(body: Body, model: ServedModel, limits: Settings) -> SearchOptions:
     """Returns the options of a search. Errors name the fields of this API."""
-    fields = {"n_best": "n"}
     overrides: dict[str, Any] = {name: getattr(body, name) for name in _SHARED_FIELDS}
-    if isinstance(body, ResponseRequest):
-        overrides["max_tokens"] = body.max_output_tokens
-        fields["max_tokens"] = "max_output_tokens"
-    else:
+    if (max_tokens := _max_tokens(body)) is not None:
+        overrides["max_tokens"] = min(max_tokens, limits.max_reply_tokens)
+    if not isinstance(body, ResponseRequest):
         seed = None if body.seed is None else body.seed % 2**63
-        overrides |= {"n_best": body.n, "max_tokens": body.max_tokens, "seed": seed}
-    if isinstance(body, ChatRequest) and body.max_completion_tokens is not None:
-        if body.max_tokens not in (None, body.max_completion_tokens):
-            raise InvalidField("max_completion_tokens", "differs from max_tokens; send one of them")
-        overrides["max_tokens"] = body.max_completion_tokens
-        fields["max_tokens"] = "max_completion_tokens"
+        overrides |= {"n_best": body.n, "seed": seed}
     draws = body.temperature is None and body.top_p is not None and body.top_p < 1.0
     try:
         return search_options(
@@ -287,7 +280,19 @@ def _options(body: Body, model: ServedModel, limits: Settings) -> SearchOptions:
         )
     except InvalidField as error:
         reason = str(error).removeprefix(f"{error.field}: ")
-        raise InvalidField(fields.get(error.field, error.field), reason) from None
+        raise InvalidField("n" if error.field == "n_best" else error.field, reason) from None
+
+
+def _max_tokens(body: Body) -> int | None:
+    """Returns the maximum length of a reply. Programs send that of larger models, so more than the
+    server's is no error."""
+    if isinstance(body, ResponseRequest):
+        return body.max_output_tokens
+    if isinstance(body, ChatRequest) and body.max_completion_tokens is not None:
+        if body.max_tokens not in (None, body.max_completion_tokens):
+            raise InvalidField("max_completion_tokens", "differs from max_tokens; send one of them")
+        return body.max_completion_tokens
+    return body.max_tokens
 
 
 def _stops(stop: str | Sequence[str] | None) -> Sequence[str]:

@@ -113,8 +113,7 @@ CANNOT: list[tuple[dict[str, Any], str]] = [
     ),
     ({"n": 0}, "n"),
     ({"n": 17}, "n"),
-    ({"max_tokens": 257}, "max_tokens"),
-    ({"max_completion_tokens": 257}, "max_completion_tokens"),
+    ({"max_tokens": 0}, "max_tokens"),
     ({"max_tokens": 3, "max_completion_tokens": 4}, "max_completion_tokens"),
     ({"temperature": 2.5}, "temperature"),
     ({"temperature": "hot"}, "temperature"),
@@ -181,6 +180,18 @@ def test_a_reply_is_cut_at_its_longest(ai: openai.OpenAI, field: str) -> None:
     done = ai.chat.completions.create(model="tiny", messages=HELLO, **wishes)
     assert done.choices[0].finish_reason == "length"
     assert done.usage is not None and done.usage.completion_tokens == 2
+
+
+@pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
+def test_a_client_for_larger_models_gets_the_longest_reply_of_the_server(
+    serve: Serve, tokenizer: Tokenizer, field: str
+) -> None:
+    endless = TableEngine(loop(tokenizer.target_vocab_size, 7))
+    with serve(endless, Settings(max_reply_tokens=30)) as client, client_of(client) as ai:
+        wishes: dict[str, Any] = {field: 4096}
+        done = ai.chat.completions.create(model="tiny", messages=HELLO, **wishes)
+    assert done.usage is not None and done.usage.completion_tokens == 30
+    assert done.choices[0].finish_reason == "length"
 
 
 def test_a_reply_ends_at_a_stop_sequence(ai: openai.OpenAI, tokenizer: Tokenizer) -> None:
