@@ -192,9 +192,10 @@ def _detection(text: str, source: str, target: str, models: ModelRegistry) -> De
     if not pairs:
         raise InvalidField("target", f"{target!r} is not supported; see /languages")
     sources = [first for first, _ in pairs]
-    [(language, share), *_] = detect(text, [*sources, pairs[0][1]])
-    if language in sources or share < MIN_CONFIDENCE:
-        [(language, share), *_] = detect(text, sources)
+    ranked = detect(text, [*sources, pairs[0][1]])
+    language, share = ranked[0]
+    if share < MIN_CONFIDENCE:
+        language, share = next(each for each in ranked if each[0] in sources)
     return Detection(confidence=round(100 * share, 1), language=language)
 
 
