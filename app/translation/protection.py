@@ -100,26 +100,35 @@ class Protected:
 
     def restore(self, translation: str) -> str | None:
         """Returns a translation of `text` with its stand-ins replaced by the original text, or None
-        if it has lost a stand-in or a number."""
+        if it has lost a stand-in or a number, or has a number both with and without its separator:
+        `4.5` and `45`."""
         if self.is_plain:
             return translation
         found = Counter(map(_value, _numbers(translation)))
         wanted = Counter(map(_value, self.numbers))
-        if wanted - found or any(found[each] != 1 for each in self.fixed):
+        others = found.keys() - wanted - self.fixed.keys()
+        is_garbled = {*map(_digits, others)} & {*map(_digits, wanted)}
+        if wanted - found or is_garbled or any(found[each] != 1 for each in self.fixed):
             return None
         return _NUMBER.sub(
             lambda number: self.fixed.get(_ungrouped(number[0]), number[0]), translation
         )
 
 
-def protect(sentence: str, unreadable: Sequence[Span] = ()) -> Protected:
+def protect(
+    sentence: str, unreadable: Sequence[Span] = (), *, fixes_numbers: bool = False
+) -> Protected:
     """Replaces the fixed parts of a sentence by stand-ins.
 
     Args:
         sentence: any text.
         unreadable: start and end of other fixed parts, in order, outside of `fixed_spans`.
+        fixes_numbers: whether numbers of more than digits are fixed parts too.
     """
     spans = sorted([*fixed_spans(sentence), *unreadable])
+    if fixes_numbers:
+        found = _NUMBER.finditer(_blank(sentence, spans))
+        spans = sorted([*spans, *(match.span() for match in found if not match[0].isdecimal())])
     if not spans:
         return Protected(sentence, {}, _numbers(sentence))
     numbers = _numbers(_blank(sentence, spans))
@@ -193,6 +202,10 @@ def _value(number: str) -> str:
     """Returns an ungrouped number as every language writes it: `3.5` is `3,5`, `10:30` is
     `10.30`."""
     return re.sub(r"\D", ".", number)
+
+
+def _digits(number: str) -> str:
+    return re.sub(r"\D", "", number)
 
 
 def _blank(text: str, spans: Sequence[Span]) -> str:

@@ -251,10 +251,21 @@ class Translator:
             return await self._translate_halves(text, context, wanted)
         found = await self._keep_protected(source, hypotheses)
         if not found:
-            if required := self._required(protected):
-                hypotheses = await self._search(source, n_best, required, attends=attends)
-                found = await self._keep_protected(source, hypotheses)
+            found = await self._require_protected(text, context, n_best, attends=attends)
         return found[: wanted.alternatives + 1] or [await self._translate_around(text)]
+
+    async def _require_protected(
+        self, text: str, context: list[str], n_best: int, *, attends: bool
+    ) -> list[Translation]:
+        """Returns translations of a sentence that are made to keep its protected parts. Dates and
+        decimal numbers, of which models lose the separators, get stand-ins."""
+        is_long = len(text) > _LONG_CHARACTERS
+        encode = partial(self._encode, text, context, fixes_numbers=True)
+        source = await run_maybe_in_thread(is_long, encode)
+        if source is None or not (required := self._required(source.protected)):
+            return []
+        hypotheses = await self._search(source, n_best, required, attends=attends)
+        return await self._keep_protected(source, hypotheses)
 
     async def _translate_pieces(
         self, pieces: Sequence[tuple[str, bool]], context: list[str], wanted: _SentenceOptions
@@ -305,11 +316,17 @@ class Translator:
         both = await map_concurrently(translate_half, 2, 2)
         return [await run_maybe_in_thread(is_long, lambda: concatenate(halves, both, [gap, ""]))]
 
-    def _encode(self, text: str, context: list[str]) -> _EncodedSource | None:
+    def _encode(
+        self, text: str, context: list[str], *, fixes_numbers: bool = False
+    ) -> _EncodedSource | None:
         """Encodes a sentence, after its context if there is room; None if it is too long. A single
-        character is never too long."""
+        character is never too long. For `fixes_numbers` see `protect`."""
         words = self._unreadable_words(text)
-        protected = protect(text, words if len(words) <= _MAX_REQUIRED_WORDS else ())
+        protected = protect(
+            text,
+            words if len(words) <= _MAX_REQUIRED_WORDS else (),
+            fixes_numbers=fixes_numbers,
+        )
         nothing = _EncodedSource(protected, LeftOut(protected.text, ()), [text], [])
         if not protected.has_words:
             return nothing

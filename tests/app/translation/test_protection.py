@@ -103,6 +103,7 @@ def test_a_number_without_its_decimal_separator_is_lost(number: str, kept: str, 
     protected = protect(f"It is {number} here.")
     assert protected.restore(f"Hier ist es {kept}.")
     assert protected.restore(f"Hier ist es {lost}.") is None
+    assert protected.restore(f"Hier ist es {lost}, {kept}.") is None
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,13 @@ def test_a_number_without_its_decimal_separator_is_lost(number: str, kept: str, 
 )
 def test_a_required_number_is_written_as_in_the_source(number: str, required: str) -> None:
     assert protect(f"It is {number} here.").required == [required]
+
+
+def test_numbers_with_separators_get_stand_ins_if_asked_for() -> None:
+    protected = protect("On 12/05/1990 at 10 for {x}", fixes_numbers=True)
+    assert protected.text == "On 47 at 10 for 83"
+    assert (protected.fixed["47"], protected.numbers) == ("12/05/1990", ["10"])
+    assert protect("It is 4.7 {x}").restore("Es ist 4,7 47") == "Es ist 4,7 {x}"
 
 
 def test_a_number_of_the_text_is_no_stand_in() -> None:

@@ -98,6 +98,18 @@ def test_a_short_text_without_an_end_mark_has_the_likeliest_translation_with_or_
     assert sorted(client.read) == ["one two", "one two!", "one two.", "one two?"]
 
 
+def test_a_number_that_loses_its_separator_gets_a_stand_in() -> None:
+    class LossyClient(EchoClient):
+        async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+            await super().submit(request, **options)
+            text = self.tokenizer.target_text(request.source_ids).replace("20.50", "2050")
+            return (Hypothesis(tuple(self.tokenizer.target_ids(text)), 0.0, 0.0, "stop"),)
+
+    client = LossyClient(word_tokenizer())
+    assert translate("One 20.50 two 10.", client) == "One 20.50 two 10."
+    assert client.read == ["One 20.50 two 10.", "One 47 two 10."]
+
+
 def test_symbols_do_not_hide_that_a_translation_is_empty() -> None:
     class SilentClient(EchoClient):
         async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
