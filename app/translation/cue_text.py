@@ -29,8 +29,10 @@ _TOKENS = {
 }
 _TOKENS["ssa"] = _TOKENS["ass"]
 _NAME = re.compile(r"</?\s*(\w*)")
-#: A dash, or the arrows of closed captions, before another speaker's words.
-_LEAD = re.compile(r"\s*(?:[-‐‑–—−](?!\d)\s*|>>+\s*)", re.MULTILINE)
+#: A dash, the arrows of closed captions, or a name in capitals, before another speaker's words.
+_DASH = r"(?:[-‐‑–—−](?!\d)|>>+)\s*"
+_NAME_IN_CAPITALS = r"[^\W\d_a-z][^\n:a-z]{0,30}:[ \t]+(?=[^\n]{0,100}[a-z])"
+_LEAD = re.compile(rf"\s*+(?:{_DASH}(?:{_NAME_IN_CAPITALS})?|{_NAME_IN_CAPITALS})", re.MULTILINE)
 #: Notes and songs, which no sentence continues into.
 _NOTE = re.compile(r"\s*[\[(♪♫#（【].*[\])♪♫#）】]\s*$|.*:\s*$", re.DOTALL)
 
@@ -40,7 +42,7 @@ class Utterance:
     """The words of one speaker in one cue.
 
     Attributes:
-        lead: a dash with its spaces, or empty.
+        lead: a dash and the speaker's name with their spaces, or empty.
         part: the text on one line, with its tags.
         lines: number of lines of the original text.
     """

@@ -37,6 +37,31 @@ def test_each_dash_begins_what_another_person_says() -> None:
     assert [tag.raw for tag in cue.utterances[0].part.tags] == ["<i>", "</i>"]
 
 
+@pytest.mark.parametrize(
+    ("raw", "lead", "text"),
+    [
+        ("MAN #1: Where is my book?", "MAN #1: ", "Where is my book?"),
+        ("- ÉMILE: Hello there.", "- ÉMILE: ", "Hello there."),
+        ("WE HAVE ONE PROBLEM: THE BRIDGE.", "", "WE HAVE ONE PROBLEM: THE BRIDGE."),
+        ("Remember: never again.", "", "Remember: never again."),
+        ("10:30 is late.", "", "10:30 is late."),
+        ("We met TOM: he is well.", "", "We met TOM: he is well."),
+    ],
+)
+def test_a_name_in_capitals_is_not_spoken(raw: str, lead: str, text: str) -> None:
+    [utterance] = parse_cue_text(raw, "srt").utterances
+    assert (utterance.lead, utterance.part.text) == (lead, text)
+
+
+def test_each_name_begins_what_another_person_says() -> None:
+    cue = parse_cue_text("<i>JOHN: Hello\nthere.</i>\nANN: Never.", "srt")
+    assert [(each.lead, each.part.text) for each in cue.utterances] == [
+        ("JOHN: ", "Hello there."),
+        ("ANN: ", "Never."),
+    ]
+    assert again(cue) == "JOHN: <i>Hello there.</i>\nANN: Never."
+
+
 def test_a_longer_text_is_broken_into_lines_of_equal_length_around_its_tags() -> None:
     cue = parse_cue_text("I told you to go.", "srt")
     [utterance] = cue.utterances
