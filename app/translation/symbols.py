@@ -23,6 +23,8 @@ _VARIANTS = "\u20e3\ufe0e\ufe0f"
 _EXTENDERS = _VARIANTS + "\u200d\U000e0020-\U000e007f"
 #: Symbols that make one word of the letters and digits beside them: `AT&T`, `C++`.
 _IN_WORD = re.compile(r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])|(?<=[A-Za-z])[+#]+(?![^\W_])")
+#: A text in brackets, which models often lose, or its first or last sentence.
+_ENCLOSED = re.compile(r"\s*(\(?)[^()]*+(\)?)[\s.,:;!?…]*")
 #: A sentence is split at no more brackets than this, since its pieces take long.
 _MAX_BRACKETS = 12
 _WORD = re.compile(rf"[^\s{BLANK}]+")
@@ -70,8 +72,8 @@ def _is_letter(char: str) -> bool:
 
 
 def split_at_brackets(text: str, can_read: Callable[[str], bool]) -> list[tuple[str, bool]]:
-    """Splits a text at the brackets that the model cannot read, unless there are many. Returns the
-    pieces, which join to the text, and whether each is to be kept.
+    """Splits a text at the brackets that the model cannot read, unless there are many, and at those
+    at its ends. Returns the pieces, which join to the text, and whether each is to be kept.
 
     Args:
         text: a sentence.
@@ -82,6 +84,9 @@ def split_at_brackets(text: str, can_read: Callable[[str], bool]) -> list[tuple[
         for start, end in _symbol_spans(text, can_read)
         if any(unicodedata.category(char) in ("Ps", "Pe") for char in text[start:end])
     ]
+    if can_read("()") and (enclosed := _ENCLOSED.fullmatch(text)):
+        ends = (enclosed.span(group) for group in (1, 2) if enclosed[group])
+        brackets = sorted([*ends, *brackets])
     if not 0 < len(brackets) <= _MAX_BRACKETS:
         return [(text, False)]
     pieces, place = list[tuple[str, bool]](), 0

@@ -41,6 +41,24 @@ def test_a_text_is_split_at_brackets_unless_there_are_many(text: str, kept: list
 
 
 @pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("(I sigh.)", ["(", ")"]),
+        (" (I sigh)! ", ["(", ")"]),
+        ("(I [you] sigh)", ["(", "[", "]", ")"]),
+        ("(I sigh.", ["("]),
+        ("You sigh.)", [")"]),
+        ("(I) sigh.", []),
+        ("(I) sigh (you)", []),
+    ],
+)
+def test_a_text_is_split_at_brackets_at_its_ends(text: str, kept: list[str]) -> None:
+    pieces = split_at_brackets(text, lambda part: "[" not in part and "]" not in part)
+    assert "".join(piece for piece, _ in pieces) == text
+    assert [piece for piece, is_kept in pieces if is_kept] == kept
+
+
+@pytest.mark.parametrize(
     ("text", "left", "symbols"),
     [
         ("I love you 😀!", "I love you!", [(10, " 😀")]),
