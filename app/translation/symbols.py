@@ -25,6 +25,11 @@ _EXTENDERS = _VARIANTS + "\u200d\U000e0020-\U000e007f"
 _IN_WORD = re.compile(r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])|(?<=[A-Za-z])[+#]+(?![^\W_])")
 #: A text in brackets, which models often lose, or its first or last sentence.
 _ENCLOSED = re.compile(r"\s*(\(?)[^()]*+(\)?)[\s.,:;!?…]*")
+#: Faces made of characters, which models read as marks: `:-)`, `;P`, `<3`, `xD`.
+_EMOTICON = re.compile(
+    r"(?<!\S)(?:[:;=]['’]?[-o^]?[()\[\]DPpOo/\\|*]{1,5}|<3{1,5}|[xX]D{1,5}|\([-^]?[:;=])"
+    r"(?![^\s.,!?])"
+)
 #: A sentence is split at no more brackets than this, since its pieces take long.
 _MAX_BRACKETS = 12
 _WORD = re.compile(rf"[^\s{BLANK}]+")
@@ -83,8 +88,9 @@ def split_at_brackets(text: str, can_read: Callable[[str], bool]) -> list[tuple[
         (start, end)
         for start, end in _symbol_spans(text, can_read)
         if any(unicodedata.category(char) in ("Ps", "Pe") for char in text[start:end])
+        and not _EMOTICON.fullmatch(text, start, end)
     ]
-    if can_read("()") and (enclosed := _ENCLOSED.fullmatch(text)):
+    if can_read("()") and (enclosed := _ENCLOSED.fullmatch(_EMOTICON.sub(_blanked, text))):
         ends = (enclosed.span(group) for group in (1, 2) if enclosed[group])
         brackets = sorted([*ends, *brackets])
     if not 0 < len(brackets) <= _MAX_BRACKETS:
@@ -125,21 +131,28 @@ def leave_out_unreadable(
 
 def _symbol_spans(text: str, can_read: Callable[[str], bool]) -> Iterator[Span]:
     """Yields start and end of the symbols that the model cannot read, except those in words and
-    fixed parts."""
+    fixed parts, and of emoticons."""
+    open_text = blank_fixed(text)
+    for emoticon in _EMOTICON.finditer(open_text):
+        yield emoticon.span()
     if can_read(text):
         return
-    open_text = blank_fixed(text)
+    open_text = _EMOTICON.sub(_blanked, open_text)
     symbols = unreadable_symbols(open_text, can_read)
     if not symbols:
         return
 
     def blank_word(word: re.Match[str]) -> str:
-        return BLANK * len(word[0]) if _has_inner(word[0], symbols) else word[0]
+        return _blanked(word) if _has_inner(word[0], symbols) else word[0]
 
     symbol = f"[{re.escape(''.join(sorted(symbols)))}]"
     run = re.compile(rf"{symbol}(?:{symbol}|[{_EXTENDERS}])*")
     for match in run.finditer(_WORD.sub(blank_word, open_text)):
         yield match.span()
+
+
+def _blanked(match: re.Match[str]) -> str:
+    return BLANK * len(match[0])
 
 
 def _has_inner(word: str, symbols: set[str]) -> bool:

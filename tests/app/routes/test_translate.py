@@ -52,6 +52,7 @@ def test_html_keeps_its_tags_round_the_words_that_they_were_round(client: httpx.
 
 def test_emoji_stay_where_they_are(client: httpx.Client) -> None:
     assert translated(client, q="two dogs 😀!") == "zwei Hunde 😀!"
+    assert translated(client, q="two dogs :-) go home <3") == "zwei Hunde :-) geh Haus <3"
     assert translated(client, q="♪ go home 👍🏽 now ♪") == "♪ geh Haus 👍🏽 jetzt ♪"
     html = translated(client, q="• <b>two</b> dogs &#128512; <i>now</i>", format="html")
     assert html == "• <b>zwei</b> Hunde 😀 <i>jetzt</i>"

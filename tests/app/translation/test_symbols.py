@@ -48,6 +48,8 @@ def test_a_text_is_split_at_brackets_unless_there_are_many(text: str, kept: list
         ("(I [you] sigh)", ["(", "[", "]", ")"]),
         ("(I sigh.", ["("]),
         ("You sigh.)", [")"]),
+        ("You sigh :)", []),
+        ("You sigh :] [Tom", ["["]),
         ("(I) sigh.", []),
         ("(I) sigh (you)", []),
     ],
@@ -78,6 +80,22 @@ def test_symbols_that_the_model_cannot_read_are_left_out(
 ) -> None:
     assert leave_out_unreadable(text, can_read) == LeftOut(left, tuple(symbols))
     assert leave_out_unreadable(text, lambda text: True) == LeftOut(text, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "emoticons"),
+    [
+        ("Hi :-) I love you <3, Tom! xD", "Hi I love you, Tom!", [" :-)", " <3", " xD"]),
+        ("How are you? :D", "How are you?", [" :D"]),
+        ("It is 3:1, or 2). See a.example/ :)", "It is 3:1, or 2). See a.example/", [" :)"]),
+        ("Note: see a.example/:)", "Note: see a.example/:)", []),
+    ],
+)
+def test_emoticons_are_left_out_even_if_the_model_can_read_their_characters(
+    text: str, left: str, emoticons: list[str]
+) -> None:
+    found = leave_out_unreadable(text, lambda part: True)
+    assert (found.text, [symbol for _, symbol in found.symbols]) == (left, emoticons)
 
 
 @given(st.text())
