@@ -45,8 +45,9 @@ _ABBREVIATIONS_OF = {
 #: Words that are abbreviations before a number only: `No. 5`, but `No. I won't.`
 _BEFORE_NUMBERS = "No Nos Nr Nrn pp? vol fig art ch chap sec S Abs Kap Bd n núm nº č str рис"
 #: The space before a sentence, and a dash (of a list, or of another speaker) or a number of a list,
-#: such as `1)` or `(a)`, with the space after it.
+#: such as `1)` or `(a)`, with the space after it. `1.` may be an ordinal number in some languages.
 _LEAD = re.compile(r"\s*(?:(?:[-‐‑–—−]|\(?(?:\d{1,3}|[^\W\d_])\))\s+(?=\S))?")
+_LEAD_WITHOUT_ORDINALS = re.compile(rf"\s*\d{{1,3}}\.\s+(?=\S)|{_LEAD.pattern}")
 _BEFORE_WORD = r"(?:^|[\s(\"'“„«.])"
 #: What continues a sentence after a quote: a comma, a Japanese particle (`「はい。」と言った`).
 _AFTER_QUOTE = "[、，のをがにだ]|と|って|など|なんて"
@@ -91,11 +92,13 @@ def sentence_spans(text: str, language: str = "") -> Iterator[tuple[int, int]]:
         language: ISO 639 code, for abbreviations, ordinal numbers and marks that have another
             meaning elsewhere; empty if it is unknown.
     """
+    base = language.partition("-")[0].lower()
+    leads = _LEAD if not base or base in _WITH_ORDINALS else _LEAD_WITHOUT_ORDINALS
     start = 0
-    for end in (*_ends_of(text, language.partition("-")[0].lower()), len(text)):
+    for end in (*_ends_of(text, base), len(text)):
         part = text[start:end]
         if part.strip():
-            lead = _LEAD.match(part).end()  # type: ignore[union-attr]
+            lead = leads.match(part).end()  # type: ignore[union-attr]
             yield start + lead, start + len(part.rstrip())
         start = end
 

@@ -60,6 +60,8 @@ def test_sentences_end_in_every_script(text: str, sentences: list[str]) -> None:
         ("", " \n", []),
         ("", " - Ah. – Who? -4 - ", ["Ah.", "Who?", "-4 -"]),
         ("", "1) Ah. (b) Who? (Ah) 1.5) who?", ["Ah.", "Who?", "(Ah) 1.5) who?"]),
+        ("en", "12. mix the eggs. 1.5 spoons", ["mix the eggs.", "1.5 spoons"]),
+        ("de", "1. mai 2020", ["1. mai 2020"]),  # an ordinal number
     ],
 )
 def test_the_language_decides_what_a_full_stop_is(
