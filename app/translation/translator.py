@@ -364,10 +364,10 @@ class Translator:
         return [translation for translation in found if translation is not None]
 
     def _restore(self, source: _EncodedSource, hypothesis: Hypothesis) -> Translation | None:
-        """Returns a hypothesis as the translation of a sentence; None if it is empty or has lost
-        protected parts."""
+        """Returns a hypothesis as the translation of a sentence; None if it has no words or has
+        lost protected parts."""
         translation = self._translation(source, hypothesis)
-        if not translation.text.strip():
+        if not any(map(str.isalnum, translation.text)):
             return None
         left_out = source.left_out
         translation = left_out.put_back(translation.in_form_of(left_out.text))

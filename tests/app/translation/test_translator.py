@@ -110,12 +110,14 @@ def test_a_number_that_loses_its_separator_gets_a_stand_in() -> None:
     assert client.read == ["One 20.50 two 10.", "One 47 two 10."]
 
 
-def test_symbols_do_not_hide_that_a_translation_is_empty() -> None:
+@pytest.mark.parametrize("nothing", ["", ".", "?!"])
+def test_a_sentence_stays_if_its_translation_has_no_words(nothing: str) -> None:
     class SilentClient(EchoClient):
         async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
-            return (Hypothesis((), 0.0, 0.0, "stop"),)
+            return (Hypothesis(tuple(self.tokenizer.target_ids(nothing)), 0.0, 0.0, "stop"),)
 
-    assert translate("One 😀 two", SilentClient(word_tokenizer())) == "One 😀 two"
+    for text in ("One 😀 two", "One..."):
+        assert translate(text, SilentClient(word_tokenizer())) == text
 
 
 @pytest.mark.parametrize(
