@@ -137,11 +137,9 @@ class Translator:
         self._retries_overload = retries_overload
         self._with_attention = with_attention
         self._beam_size = search_options(model.config.search, settings).beam_size
-        #: Sentences translated at a time: half of the rows and of the queue, so that other requests
-        #: need not wait.
-        slots = min(settings.max_rows // self._beam_size, settings.max_queue)
-        self._max_concurrent = max(1, slots // 2)
-        self._free = asyncio.Semaphore(self._max_concurrent)
+        #: Sentences translated at a time: half of the rows, so that other requests need not wait.
+        self._max_concurrent = max(1, settings.max_rows // self._beam_size // 2)
+        self._free = dict[int, asyncio.Semaphore]()
         self.prompt_tokens = self.completion_tokens = 0
 
     async def translate(
@@ -463,7 +461,7 @@ class Translator:
         )
         while True:
             try:
-                async with self._free:
+                async with self._slots_of(request):
                     found = await self._model.answer(
                         request, source.turns, timeout_seconds=settings.request_timeout_seconds
                     )
@@ -474,6 +472,11 @@ class Translator:
                 if not self._retries_overload:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _slots_of(self, request: SearchRequest) -> asyncio.Semaphore:
+        """Returns the slots of requests like this one: half of the queue at most."""
+        count = min(self._max_concurrent, max(1, self._model.client.capacity(request) // 2))
+        return self._free.setdefault(count, asyncio.Semaphore(count))
 
     def _translation(self, source: _EncodedSource, hypothesis: Hypothesis) -> Translation:
         """Returns a hypothesis as the translation of a sentence with stand-ins, without symbols."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from app.decoding.served_model import ServedModel
+from app.errors import Overloaded
 from app.settings import Settings
 from app.translation import translator
 from app.translation.layout import Translation
@@ -32,6 +34,9 @@ class EchoClient:
         self.tokenizer = tokenizer
         self.read = list[str]()
         self.open = self.most_open = 0
+
+    def capacity(self, request: SearchRequest) -> int:
+        return 1 if request.required else 40
 
     async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
         self.read.append(self.tokenizer.target_text(request.source_ids))
@@ -98,16 +103,33 @@ def test_a_short_text_without_an_end_mark_has_the_likeliest_translation_with_or_
     assert sorted(client.read) == ["one two", "one two!", "one two.", "one two?"]
 
 
-def test_a_number_that_loses_its_separator_gets_a_stand_in() -> None:
-    class LossyClient(EchoClient):
-        async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
-            await super().submit(request, **options)
-            text = self.tokenizer.target_text(request.source_ids).replace("20.50", "2050")
-            return (Hypothesis(tuple(self.tokenizer.target_ids(text)), 0.0, 0.0, "stop"),)
+class LossyClient(EchoClient):
+    """Loses the separators of numbers, and refuses a search that needs more room than there is."""
 
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__(tokenizer)
+        self.open_required = 0
+
+    async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+        if request.required and self.open_required == self.capacity(request):
+            raise Overloaded("the queue is full")
+        self.open_required += bool(request.required)
+        await super().submit(request, **options)
+        self.open_required -= bool(request.required)
+        text = self.tokenizer.target_text(request.source_ids)
+        tokens = tuple(self.tokenizer.target_ids(re.sub(r"(?<=\d)\.(?=\d)", "", text)))
+        return (Hypothesis(tokens, 0.0, 0.0, "stop"),)
+
+
+def test_a_number_that_loses_its_separator_gets_a_stand_in() -> None:
     client = LossyClient(word_tokenizer())
     assert translate("One 20.50 two 10.", client) == "One 20.50 two 10."
     assert client.read == ["One 20.50 two 10.", "One 47 two 10."]
+
+
+def test_a_text_is_not_refused_because_of_its_own_searches() -> None:
+    text = " ".join(f"One {number}.50 two." for number in range(10, 40))
+    assert translate(text, LossyClient(word_tokenizer())) == text
 
 
 @pytest.mark.parametrize("nothing", ["", ".", "?!"])
