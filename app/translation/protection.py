@@ -21,7 +21,7 @@ from model.text.sentences import END_MARKS
 _EAST_ASIAN = "\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
 _LETTER = rf"[^\W{_EAST_ASIAN}]"
 _UNIT = rf"[^\W\d_{_EAST_ASIAN}]{{1,4}}"
-_IN_URL = rf'[^\s<>"{_EAST_ASIAN}]'
+_IN_URL = rf'(?:[^\s<>"(){_EAST_ASIAN}]|\([^\s<>"(){_EAST_ASIAN}]{{0,200}}\))'
 _CURRENCY = r"[$£¥\u20a0-\u20cf]"
 _QUANTITY = r"\d{1,15}+(?:[.,'’\u00a0\u202f]\d{1,15}+){0,5}+"
 _AMOUNT = rf"{_QUANTITY}(?:[-–]{_QUANTITY})?"
@@ -30,13 +30,13 @@ _MEASURE = r"°[CF]?|[kcm]?m[²³]?|km/h|[km]?g|[cm]?l|[kMGT]B|[kMG]?Hz|[kMG]?Wh
 #: the substitutes of `html_text`. All repetitions are bounded, since texts may be hostile.
 _FIXED = re.compile(
     rf"""
-    (?:https?|ftp|file|mailto|tel|urn):{_IN_URL}{{1,2000}}(?<![.,;:!?'")\]}}])
-    | (?<!{_LETTER})www\.{_IN_URL}{{1,2000}}(?<![.,;:!?'")\]}}])
+    (?:https?|ftp|file|mailto|tel|urn):{_IN_URL}{{1,2000}}(?<![.,;:!?'"\]}}])
+    | (?<!{_LETTER})www\.{_IN_URL}{{1,2000}}(?<![.,;:!?'"\]}}])
     | (?<!{_LETTER})(?<![.+-])(?:{_LETTER}|[.+-]){{1,64}}
       @(?:{_LETTER}|-){{1,63}}(?:\.(?:{_LETTER}|-){{1,63}}){{1,8}}
     | (?<!{_LETTER})(?<![.-])(?:[a-z0-9-]{{1,63}}\.){{1,4}}
       (?:com|org|net|edu|gov|io|eu|de|fr|uk)(?!{_LETTER})
-      (?:/{_IN_URL}{{0,500}}(?<=[\w/]))?
+      (?:/{_IN_URL}{{0,500}}(?<=[\w/)]))?
     | (?<![\w.])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!\.?\w)
     | (?<!{_LETTER})(?:[A-Z]{{1,3}})?{_CURRENCY}[ \u00a0]?{_AMOUNT}
       (?:[kKmM]|[bB]n?)?(?!{_LETTER})

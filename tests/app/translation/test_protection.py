@@ -11,6 +11,7 @@ from app.translation.protection import protect, split_protected, strip_end_marks
     "fixed",
     [
         "https://example.com/a?b=1&c=2",
+        "https://example.com/wiki/Film_(1990)",
         "www.example.org/x",
         "me.too@mail.example.com",
         "example.com",
@@ -63,6 +64,12 @@ def test_what_is_fixed_ends_where_east_asian_text_begins(text: str, fixed: str) 
 @pytest.mark.parametrize("text", ["$x is 5", "1$2", "1.2.3.4.5", "4 me", "5 kmh", "10:30 m"])
 def test_a_sign_without_an_amount_of_its_own_is_not_fixed(text: str) -> None:
     assert not protect(text).fixed
+
+
+def test_an_address_in_brackets_ends_before_them() -> None:
+    text = "(see https://a.example/b) or [this](https://a.example/c_(d)), or https://a.example/(e"
+    addresses = ["https://a.example/b", "https://a.example/c_(d)", "https://a.example/"]
+    assert list(protect(text).fixed.values()) == addresses
 
 
 @pytest.mark.parametrize("text", ["私は５０，０００円払った", "دفعت ٥٠٬٠٠٠ ين", "मैंने ५०,००० येन दिए"])
