@@ -26,8 +26,14 @@ _CURRENCY = r"[$£¥\u20a0-\u20cf]"
 _QUANTITY = r"\d{1,15}+(?:[.,'’\u00a0\u202f]\d{1,15}+){0,5}+"
 _AMOUNT = rf"{_QUANTITY}(?:[-–]{_QUANTITY})?"
 _MEASURE = r"°[CF]?|[kcm]?m[²³]?|km/h|[km]?g|[cm]?l|[kMGT]B|[kMG]?Hz|[kMG]?Wh?"
-#: Addresses, amounts with the sign of a currency or measure, placeholders of programs, markup, and
-#: the substitutes of `html_text`. All repetitions are bounded, since texts may be hostile.
+_FILE_TYPE = (
+    "bat|bin|cfg|conf|cpp|css|csv|dll|docx?|epub|exe|gif|gz|html?|ini|iso|jar|java|jpe?g|js|json|"
+    "log|md|mkv|mp[34]|odt|pdf|php|png|pptx?|py|rar|rb|rtf|sh|sql|srt|svg|tar|toml|tsx?|txt|vtt|"
+    "wav|webp|xlsx?|xml|ya?ml|zip"
+)
+#: Addresses, amounts with the sign of a currency or measure, files, paths and names of programs,
+#: placeholders, markup, and the substitutes of `html_text`. All repetitions are bounded, since
+#: texts may be hostile.
 _FIXED = re.compile(
     rf"""
     (?:https?|ftp|file|mailto|tel|urn):{_IN_URL}{{1,2000}}(?<![.,;:!?'"\]}}])
@@ -42,6 +48,13 @@ _FIXED = re.compile(
       (?:[kKmM]|[bB]n?)?(?!{_LETTER})
     | (?<!{_LETTER})(?<!\d[.,:/'–-]){_AMOUNT}[ \u00a0\u202f]?
       (?:{_CURRENCY}|{_MEASURE})(?!{_LETTER})
+    | (?<!{_LETTER})(?<![.-])(?:[\w-]{{1,60}}\.){{1,4}}(?:{_FILE_TYPE})(?!{_LETTER})
+    | (?<!{_LETTER})(?<![./~])(?:~(?:/[\w.@+-]{{1,60}}){{1,20}}
+      | \.{{0,2}}(?:/[\w.@+-]{{1,60}}){{2,20}})(?<!\.)/?
+    | (?<!{_LETTER})[A-Za-z]:\\[^\s<>"|?*]{{1,200}}(?<![.,;:!?'")\]}}])
+    | (?<!{_LETTER})[^\W_]{{1,40}}(?:_[^\W_]{{1,40}}){{1,10}}(?!{_LETTER})
+    | (?<!{_LETTER})[a-z]{{2,30}}(?:[A-Z][a-z0-9]{{1,30}}){{1,5}}(?!{_LETTER})
+    | (?<!{_LETTER})(?:\$[A-Za-z_]\w{{0,40}}|%[A-Za-z_]\w{{1,40}}%)
     """
     r"""
     | \{\{[^{}\n]{0,100}\}\} | \$\{[^{}\n]{0,100}\} | \{[\w.:!\- ]{0,60}\}

@@ -16,6 +16,16 @@ from app.translation.protection import protect, split_protected, strip_end_marks
         "me.too@mail.example.com",
         "example.com",
         "192.168.0.1",
+        "main.py",
+        "my-film.en.srt",
+        "/usr/local/bin",
+        "~/.bashrc",
+        "../a/b.c",
+        "C:\\Users\\me",
+        "snake_case",
+        "getElementById",
+        "$HOME",
+        "%PATH%",
         "$5",
         "US$ 1,000.50",
         "€5k",
@@ -61,9 +71,20 @@ def test_what_is_fixed_ends_where_east_asian_text_begins(text: str, fixed: str) 
     assert list(protect(text).fixed.values()) == [fixed]
 
 
-@pytest.mark.parametrize("text", ["$x is 5", "1$2", "1.2.3.4.5", "4 me", "5 kmh", "10:30 m"])
+@pytest.mark.parametrize(
+    "text", ["He/she and/or I", "He left.In time", "_you_", "iPhone or McDonald", "a / b / c"]
+)
+def test_words_of_a_language_are_not_fixed(text: str) -> None:
+    assert not protect(text).fixed
+
+
+@pytest.mark.parametrize("text", ["1$2", "1.2.3.4.5", "4 me", "5 kmh", "10:30 m"])
 def test_a_sign_without_an_amount_of_its_own_is_not_fixed(text: str) -> None:
     assert not protect(text).fixed
+
+
+def test_placeholders_without_space_between_them_are_fixed() -> None:
+    assert [*protect("%s%d of {a}{b}").fixed.values()] == ["%s", "%d", "{a}", "{b}"]
 
 
 def test_an_address_in_brackets_ends_before_them() -> None:
