@@ -157,9 +157,16 @@ def protect(
     return Protected(text + sentence[place:], fixed, numbers)
 
 
-def fixed_spans(text: str) -> list[tuple[int, int]]:
-    """Returns start and end of each address, placeholder and tag."""
-    return [match.span() for match in _FIXED.finditer(text)]
+def fixed_spans(text: str) -> list[Span]:
+    """Returns start and end of each address, placeholder and tag; those without a space between
+    them are one part."""
+    spans = list[Span]()
+    for match in _FIXED.finditer(text):
+        start, end = match.span()
+        if spans and spans[-1][1] == start:
+            start, _ = spans.pop()
+        spans.append((start, end))
+    return spans
 
 
 def blank_fixed(text: str) -> str:

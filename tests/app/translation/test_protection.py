@@ -83,8 +83,10 @@ def test_a_sign_without_an_amount_of_its_own_is_not_fixed(text: str) -> None:
     assert not protect(text).fixed
 
 
-def test_placeholders_without_space_between_them_are_fixed() -> None:
-    assert [*protect("%s%d of {a}{b}").fixed.values()] == ["%s", "%d", "{a}", "{b}"]
+def test_placeholders_without_a_space_between_them_are_one_part() -> None:
+    protected = protect("%s%d of {a}{b} {c}")
+    assert [*protected.fixed.values()] == ["%s%d", "{a}{b}", "{c}"]
+    assert protected.restore(protected.text) == "%s%d of {a}{b} {c}"
 
 
 def test_an_address_in_brackets_ends_before_them() -> None:
