@@ -5,6 +5,7 @@ A part is a paragraph or a cue, which keeps its place. Sentences may span severa
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from model.text.sentences import END_MARKS, sentence_spans
 #: How many characters further from the even position a break may be after a comma, and at a space
 #: rather than between two characters.
 _COMMA_BONUS, _SPACE_BONUS = 6, 12
+_CELL = re.compile(r"\t*[^\t]+|\t+")
 #: Maximum number of elements of a sentence, which are compared pairwise.
 _MAX_ELEMENTS = 40
 
@@ -78,6 +80,12 @@ class Sentence:
 
     text: str
     chunks: tuple[Chunk, ...]
+
+
+def cells_of(line: str) -> list[str]:
+    """Returns the cells of a line of a table, each with the tabs before it; they join to the
+    line."""
+    return _CELL.findall(line)
 
 
 def sentences_of_parts(parts: Sequence[Part], first: int, language: str) -> list[Sentence]:

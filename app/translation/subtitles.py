@@ -1,5 +1,5 @@
-"""Subtitle files as cues, and back: SubRip, WebVTT, SubStation, and plain text, whose lines are
-cues without times. Every character outside the text of a cue is kept.
+"""Subtitle files as cues, and back: SubRip, WebVTT, SubStation, and plain text, whose lines and
+cells are cues without times. Every character outside the text of a cue is kept.
 
 Subtitle libraries do not keep them: pysubs2 rewrites times, headers and tags, and webvtt-py drops
 everything between cues.
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from app.translation.parts import cells_of
 from model.errors import InputError
 
 #: More than any film has; a file with this many cues has about 8 MB.
@@ -209,12 +210,13 @@ def _parse_substation(lines: Sequence[str]) -> Iterator[Cue | str]:
 
 def _parse_plain(lines: Sequence[str]) -> Iterator[Cue | str]:
     for index, line in enumerate(lines):
-        text = line.strip()
-        before = line[: line.index(text)] if text else line
-        yield before
-        if text:
-            yield Cue(index + 1, 0, 0, text)
-            yield line[len(before) + len(text) :]
+        for cell in cells_of(line):
+            text = cell.strip()
+            before = cell[: cell.index(text)] if text else cell
+            yield before
+            if text:
+                yield Cue(index + 1, 0, 0, text)
+                yield cell[len(before) + len(text) :]
 
 
 #: File extension -> parser, which turns lines into unchanged text and cues.

@@ -15,7 +15,7 @@ from app.translation.cue_text import (
 )
 from app.translation.html_text import HtmlText
 from app.translation.layout import Translation
-from app.translation.parts import Part
+from app.translation.parts import Part, cells_of
 from app.translation.subtitles import SubtitleFile
 from app.translation.translator import Translator
 
@@ -36,9 +36,8 @@ class TranslatedText:
 async def translate_text(
     translator: Translator, text: str, alternatives: int = 0
 ) -> TranslatedText:
-    """Translates a text, line by line."""
-    lines = text.splitlines(keepends=True)
-    groups = [[Part(line)] for line in lines]
+    """Translates a text, line by line, and the cells of a table, which tabs separate."""
+    groups = [[Part(cell)] for line in text.splitlines(keepends=True) for cell in cells_of(line)]
     found = await translator.translate(groups, alternatives=alternatives)
     texts = ["".join(part.text for part in parts) for parts in found.ranked]
     return TranslatedText(texts, found.sentences)

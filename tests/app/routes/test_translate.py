@@ -32,6 +32,11 @@ def test_a_text_is_translated_sentence_by_sentence(client: httpx.Client) -> None
     assert translated(client, q="one dogs. two\n\n  cats!") == "eins Hunde. zwei\n\n  Katzen!"
 
 
+def test_the_cells_of_a_table_are_translated_one_by_one(client: httpx.Client) -> None:
+    table = "one\ttwo dogs\t\tcats\n\tnow\t23\t\n"
+    assert translated(client, q=table) == "eins\tzwei Hunde\t\tKatzen\n\tjetzt\t23\t\n"
+
+
 def test_a_long_sentence_is_divided_and_nothing_is_lost(client: httpx.Client) -> None:
     english, german = " ".join(ENGLISH * 8), " ".join(GERMAN * 8)
     assert translated(client, q=english) == german

@@ -53,6 +53,7 @@ TXT = "  Hello there.\n\n\tBye\n"
         (VTT, "vtt", ["<v Bob>Hello &amp; hi", "Bye"]),
         (ASS, "ass", ["{\\an8}Hello, you\\Nthere", "Bye"]),
         (TXT, "txt", ["Hello there.", "Bye"]),
+        ("\tone\t\t two \t\n", "txt", ["one", "two"]),
     ],
 )
 def test_a_file_keeps_every_byte_but_the_texts_of_its_cues(
