@@ -49,6 +49,9 @@ _MIN_DIVIDED_CHARACTERS, _REPEATING_RATIO = 16, 2
 #: many may be ready at once), and longer texts are laid out in one, as are more paragraphs or cues
 #: (100,000 take seconds), so as not to block the event loop.
 _LONG_CHARACTERS, _LONG_TEXT_CHARACTERS, _MANY_GROUPS = 250, 2_000, 200
+#: The halves of longer sentences are translated one after the other: thousands of pieces at a time
+#: keep the event loop busy for seconds.
+_MAX_TREE_CHARACTERS = 8_000
 #: Maximum number of required numbers and stand-ins: each takes a part of the beam.
 _MAX_REQUIRED_WORDS = 4
 
@@ -311,7 +314,8 @@ class Translator:
         async def translate_half(index: int) -> Translation:
             return (await self._translate_sentence(halves[index], context, best))[0]
 
-        both = await map_concurrently(translate_half, 2, 2)
+        at_once = 1 if len(text) > _MAX_TREE_CHARACTERS else 2
+        both = await map_concurrently(translate_half, 2, at_once)
         return [await run_maybe_in_thread(is_long, lambda: concatenate(halves, both, [gap, ""]))]
 
     def _encode(

@@ -177,6 +177,22 @@ def test_the_event_loop_is_free_while_a_long_sentence_is_restored(
     assert (thread is not threading.main_thread()) == is_long
 
 
+def test_a_very_long_sentence_is_not_divided_into_all_its_pieces_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class CountingClient(EchoClient):
+        most_tasks = 0
+
+        async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+            self.most_tasks = max(self.most_tasks, len(asyncio.all_tasks()))
+            return await super().submit(request, **options)
+
+    monkeypatch.setattr(translator, "_MAX_TREE_CHARACTERS", 200)
+    client, text = CountingClient(word_tokenizer()), "one {x} " * 200
+    assert translate(text, client) == text
+    assert client.most_tasks < 25 < len(client.read)
+
+
 @pytest.mark.parametrize("work", ["lay_out", "concatenate", "join"])
 def test_the_event_loop_is_free_while_a_long_text_is_put_together(
     work: str, monkeypatch: pytest.MonkeyPatch
