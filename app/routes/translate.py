@@ -119,7 +119,7 @@ async def _translated(
     render = translate_html if body.format == "html" else translate_text
     ranked = []
     for text, detection in zip(texts, detections, strict=True):
-        if _is_translated(body.source, detection, body.target):
+        if _is_translated(detection.language, body.target, models):
             ranked.append(TranslatedText([text], []))
             continue
         model = await _model(models, detection.language, body.target)
@@ -199,9 +199,11 @@ def _detection(text: str, source: str, target: str, models: ModelRegistry) -> De
     return Detection(confidence=round(100 * share, 1), language=language)
 
 
-def _is_translated(source: str, detection: Detection, target: str) -> bool:
-    """Tells whether a text was detected as already in the target language."""
-    return source == "auto" and match_language(target, [detection.language]) is not None
+def _is_translated(language: str, target: str, models: ModelRegistry) -> bool:
+    """Tells whether a text is already in the target language, of those that are served."""
+    served = sorted({each for pair in _pairs(models) for each in pair})
+    own = match_language(language, served)
+    return own is not None and own == match_language(target, served)
 
 
 async def _model(models: ModelRegistry, source: str, target: str) -> ServedModel:
@@ -278,7 +280,7 @@ async def translate_a_file(request: Request) -> Response:
     await _charge(request, [text])
     sample = " ".join(cue.text for cue in file.cues[:100])[:_DETECTED_CHARACTERS]
     detection = _detection(sample, source, target, models)
-    if _is_translated(source, detection, target):
+    if _is_translated(detection.language, target, models):
         reason = "the file is already in the target language; if it is not, set its language"
         raise InvalidField("source", reason)
     language = detection.language

@@ -132,6 +132,12 @@ def test_the_language_is_detected(client: httpx.Client) -> None:
     assert found[0]["language"] == "de" and found[0]["confidence"] > 90
 
 
+@pytest.mark.parametrize("language", ["de", "de-AT", "en"])
+def test_a_text_in_the_target_language_is_returned(client: httpx.Client, language: str) -> None:
+    fields = {"source": language, "target": language[:2]}
+    assert translated(client, q="two dogs", **fields) == "two dogs"
+
+
 def test_a_field_that_is_null_is_unset(client: httpx.Client) -> None:
     unset = dict.fromkeys(("format", "alternatives", "with_attention", "api_key"))
     assert translated(client, q="two dogs", **unset) == "zwei Hunde"
@@ -144,6 +150,7 @@ def test_a_field_that_is_null_is_unset(client: httpx.Client) -> None:
         ({"q": None, "target": "de"}, "q: Field required"),
         ({"q": "a"}, "target"),
         ({"q": "a", "target": "de", "source": "fr"}, "'fr'"),
+        ({"q": "a", "target": "fr", "source": "fr"}, "'fr'"),
         ({"q": "a", "target": "xx", "source": "en"}, "'xx'"),
         ({"q": "a", "target": "xx", "source": "auto"}, "target: 'xx'"),
         ({"q": ["a"] * 4, "target": "de", "source": "en"}, "at most 3"),
