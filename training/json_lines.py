@@ -16,13 +16,19 @@ from training.alignment.align import FilmPair, film_pairs
 from training.errors import CorpusError
 from training.files.paths import writing
 from training.files.records import Fault
-from training.subtitles.mine import Exchange, MiningOptions, is_mined, mine
+from training.subtitles.mine import SUFFIXES, Exchange, MiningOptions, is_mined, mine
+
+_FAULTS_SAY_WHY = "The lines above say why"
 
 Found = TypeVar("Found", Exchange, FilmPair)
 
 
 def run_mine(chosen: argparse.Namespace) -> str:
-    """Runs `mine`. Returns a summary."""
+    """Runs `mine`. Returns a summary.
+
+    Raises:
+        CorpusError: if there is no exchange.
+    """
     names = (field.name for field in fields(MiningOptions))
     given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
     files: set[str] = set()
@@ -33,11 +39,22 @@ def run_mine(chosen: argparse.Namespace) -> str:
             raise _is_read(chosen.output)
     found = mine(paths, MiningOptions(**given), on_read=files.add)
     exchanges, faults = _print(found, chosen)
-    return f"{exchanges:,} exchanges of {len(files):,} files; {faults:,} could not be read"
+    summary = f"{exchanges:,} exchanges of {len(files):,} files; {faults:,} could not be read"
+    if exchanges:
+        return summary
+    if files:
+        advice = "An exchange is two turns, with at most --scene-pause seconds between them"
+    else:
+        advice = _FAULTS_SAY_WHY if faults else f"Name files that end in {', '.join(SUFFIXES)}"
+    raise CorpusError(f"{summary}. {advice}.")
 
 
 def run_align(chosen: argparse.Namespace) -> str:
-    """Runs `align`. Returns a summary."""
+    """Runs `align`. Returns a summary.
+
+    Raises:
+        CorpusError: if there is no pair.
+    """
     if (chosen.source == "-") == bool(chosen.target):
         raise CorpusError("align needs two files, or - alone to read a list from standard input.")
     films: set[tuple[str, str]] = set()
@@ -49,7 +66,11 @@ def run_align(chosen: argparse.Namespace) -> str:
             raise _is_read(chosen.output)
     found = film_pairs(listed, chosen.min_score, on_read=films.add)
     pairs, faults = _print(found, chosen)
-    return f"{pairs:,} pairs of {len(films):,} films; {faults:,} could not be read"
+    summary = f"{pairs:,} pairs of {len(films):,} films; {faults:,} could not be read"
+    if pairs:
+        return summary
+    advice = _FAULTS_SAY_WHY if faults else "List SOURCE, a tab, TARGET on standard input"
+    raise CorpusError(f"{summary}. {advice}.")
 
 
 def _listed(paths: Iterable[str]) -> Iterator[str]:
@@ -129,8 +150,6 @@ def _print(records: Iterator[Found | Fault], chosen: argparse.Namespace) -> tupl
                 output = output or opened.enter_context(_open_output(chosen.output))
                 count += 1
                 print(record.to_json(), file=output)
-    if chosen.output and not output:
-        print(f"{chosen.output}: not written, since nothing was found", file=sys.stderr)
     return count, faults
 
 

@@ -132,11 +132,19 @@ def test_a_line_of_the_list_without_a_tab_is_named(
     assert "standard input:1: expected SOURCE, a tab, TARGET" in capsys.readouterr().err
 
 
-def test_films_without_a_pair_are_counted(films: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["align", "one/en.srt", "one/de.srt", "--min-score", "1"]) == 0
-    assert capsys.readouterr().err.endswith("0 pairs of 1 films; 1 could not be read\n")
-    assert main(["align", "one/en.srt", "silent.srt"]) == 0
-    assert capsys.readouterr().err.endswith("0 pairs of 0 films; 1 could not be read\n")
+def test_no_pair_is_an_error(
+    films: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = "The lines above say why.\n"
+    assert main(["align", "one/en.srt", "one/de.srt", "--min-score", "1"]) == 1
+    printed = capsys.readouterr().err
+    assert printed.endswith(f"error: 0 pairs of 1 films; 1 could not be read. {why}")
+    assert main(["align", "one/en.srt", "silent.srt"]) == 1
+    printed = capsys.readouterr().err
+    assert printed.endswith(f"error: 0 pairs of 0 films; 1 could not be read. {why}")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert main(["align", "-"]) == 1
+    assert "could not be read. List SOURCE, a tab, TARGET on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("output", ["one/en.srt", "one/../one/de.srt"])

@@ -118,12 +118,11 @@ def test_closed_streams_are_told(
 
 
 def test_a_file_of_output_stays_until_there_is_something_to_write(
-    films: Path, capsys: pytest.CaptureFixture[str]
+    films: Path,
 ) -> None:
     output = films.parent / "exchanges.jsonl"
     output.write_text("of yesterday\n")
-    assert main(["mine", "none.srt", "-o", "exchanges.jsonl"]) == 0
-    assert "exchanges.jsonl: not written, since nothing was found\n" in capsys.readouterr().err
+    assert main(["mine", "none.srt", "-o", "exchanges.jsonl"]) == 1
     assert main(["mine", "none.srt", "films", "--strict", "-o", "exchanges.jsonl"]) == 1
     assert output.read_text() == "of yesterday\n"
     assert main(["mine", "films", "-o", "exchanges.jsonl"]) == 0
@@ -222,6 +221,25 @@ def test_files_without_an_exchange_are_counted(
     (films / "three.srt").write_text("no film")
     assert main(["mine", "films"]) == 0
     assert capsys.readouterr().err.endswith("3 exchanges of 2 files; 1 could not be read\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("none.srt", "0 exchanges of 0 files; 1 could not be read. The lines above say why."),
+        ("notes", "0 exchanges of 0 files; 0 could not be read. Name files that end in .srt, .vtt"),
+        ("alone.srt", "0 exchanges of 1 files; 0 could not be read. An exchange is two turns,"),
+    ],
+)
+def test_no_exchange_is_an_error_that_says_what_to_do(
+    films: Path, capsys: pytest.CaptureFixture[str], path: str, message: str
+) -> None:
+    Path("alone.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nAlone.\n")
+    Path("notes").mkdir()
+    for name in ("a.md", "b.md"):
+        Path("notes", name).write_text("no film")
+    assert main(["mine", path]) == 1
+    assert f"error: {message}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("paths", [["films"], ["films/*.srt"], ["films/one.srt", "films/two.srt"]])
