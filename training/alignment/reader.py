@@ -9,6 +9,7 @@ from training.alignment.films import Pair, align
 from training.alignment.same_film import estimate_clock
 from training.errors import CorpusError, MismatchError
 from training.files.records import Cue, Example, Fault, Records, fault_of
+from training.formats import MIN_SCORE
 from training.subtitles.cues import read_cues
 
 
@@ -18,17 +19,23 @@ def align_films(source: Path, target: Path, min_score: float) -> tuple[list[Pair
 
     Raises:
         CorpusError: if a file cannot be read or has no cue.
-        MismatchError: if they are not of one film.
+        MismatchError: if they are not of one film, or no pair has such a score.
     """
     faults: list[Fault] = []
     source_cues, target_cues = (list(_cues(path, faults)) for path in (source, target))
     timing = estimate_clock(source_cues, target_cues)
     aligned = align(source_cues, target_cues, timing) if timing else []
-    pairs = [pair for pair in aligned if pair.score >= min_score]
-    if not pairs:
+    best = max((pair.score for pair in aligned), default=0.0)
+    if not aligned or best < min(min_score, MIN_SCORE):
         raise MismatchError(
             f"{source}: does not fit {target}: their times and words agree at no shift or frame "
             "rate. Do both belong to the same film and the same cut?"
+        )
+    pairs = [pair for pair in aligned if pair.score >= min_score]
+    if not pairs:
+        raise MismatchError(
+            f"{source}: its best pair with {target} has a score of {best:.2f}, below the minimum "
+            f"of {min_score:g}. Lower the minimum."
         )
     return pairs, faults
 

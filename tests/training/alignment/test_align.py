@@ -138,6 +138,7 @@ def test_no_pair_is_an_error(
     why = "The lines above say why.\n"
     assert main(["align", "one/en.srt", "one/de.srt", "--min-score", "1"]) == 1
     printed = capsys.readouterr().err
+    assert "its best pair with one/de.srt has a score of 0.9" in printed
     assert printed.endswith(f"error: 0 pairs of 1 films; 1 could not be read. {why}")
     assert main(["align", "one/en.srt", "silent.srt"]) == 1
     printed = capsys.readouterr().err
