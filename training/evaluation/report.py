@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from model.engine import EngineName, best_engine, load_engine
@@ -90,9 +91,9 @@ def evaluate(
     answered = [answer(generator, test_set.sources, each) for each in searches_of(recipe.search)]
     write_answers(Path(recipe.output), test_set, answered)
     unseen = unseen_words(corpus.train, answered[-1].texts)
-    metrics = {**_scores(generator, test_set, answered, unseen, recipe), "engine": name}
+    further, warnings = _scores_of_search(generator, test_set, answered[-1], unseen, recipe)
+    metrics = {**_scores(test_set, answered, recipe), **further, "engine": name}
     compared = _compare(test_set, answered, baselines, recipe)
-    warnings = describe_losses(metrics, f"{test_set.name}_{answered[-1].search}_")
     if not test:
         metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], test_set, recipe)
         _write_report(folder.config.name, corpus, metrics, test_set, answered, Path(recipe.output))
@@ -123,41 +124,44 @@ def _load(
     return folder, Generator(folder.config, folder.tokenizer, load_engine(folder, name)), name
 
 
-def _scores(
-    generator: Generator,
-    test_set: TestSet,
-    answered: Sequence[Answers],
-    unseen: dict[str, int],
-    recipe: Recipe,
-) -> Metrics:
-    metrics: Metrics = {}
-    for answers in answered:
-        if recipe.task == "reply":
-            found = _reply_scores(answers.texts, test_set.references)
-        else:
-            language = recipe.target_language
-            found = _translation_scores(answers.texts, test_set.references, language)
-        metrics |= {
-            f"{test_set.name}_{answers.search}_{name}": score for name, score in found.items()
-        }
-    own, options = answered[-1], searches_of(recipe.search)[-1]
+def _scores(test_set: TestSet, answered: Sequence[Answers], recipe: Recipe) -> Metrics:
+    """Returns the scores of the answers of each search."""
+    score = _reply_scores
+    if recipe.task == "translate":
+        score = partial(_translation_scores, language=recipe.target_language)
+    return {
+        f"{test_set.name}_{answers.search}_{name}": value
+        for answers in answered
+        for name, value in score(answers.texts, test_set.references).items()
+    }
+
+
+def _scores_of_search(
+    generator: Generator, test_set: TestSet, own: Answers, unseen: dict[str, int], recipe: Recipe
+) -> tuple[Metrics, list[str]]:
+    """Returns further scores of the recipe's search, whose answers are `own`, and a note on those
+    of retyped sources if they are much worse."""
+    options, metrics, notes = searches_of(recipe.search)[-1], dict[str, float](), list[str]()
 
     def answer_all(sources: Sequence[Sequence[str]]) -> Sequence[str]:
         return answer(generator, sources, options).texts
 
     if recipe.task == "reply":
         words = max(1, sum(len(words_of(text)) for text in own.texts))
-        found = {
-            **same_answers(answer_all, test_set.sources, own.texts),
-            "own_repeats_percent": own_repeats(answer_all, test_set.sources),
-            "unseen_words_percent": round(100.0 * sum(unseen.values()) / words, 3),
-        }
+        metrics |= same_answers(answer_all, test_set.sources, own.texts)
+        metrics["own_repeats_percent"] = own_repeats(answer_all, test_set.sources)
+        metrics["unseen_words_percent"] = round(100.0 * sum(unseen.values()) / words, 3)
     else:
-        found = translation_scores(
-            answer_all, test_set.sources, test_set.references, language=recipe.target_language
+        retyped = translation_scores(
+            answer_all,
+            test_set.sources,
+            own.texts,
+            test_set.references,
+            language=recipe.target_language,
         )
-    metrics |= {f"{test_set.name}_{own.search}_{name}": score for name, score in found.items()}
-    return metrics
+        metrics |= {f"BLEU_{each.change}": each.bleu for each in retyped}
+        notes = describe_losses(retyped)
+    return {f"{test_set.name}_{own.search}_{name}": value for name, value in metrics.items()}, notes
 
 
 def _add_to_card(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from training.metrics import corpus_bleu
 from training.prepare.shards import evenly_spaced
@@ -25,6 +25,21 @@ _CHANGES: dict[str, Callable[[str], str]] = {
 AnswerAll = Callable[[Sequence[Sequence[str]]], Sequence[str]]
 
 
+@dataclass(frozen=True)
+class RetypedBleu:
+    """BLEU of the translations of sentences that are typed differently.
+
+    Attributes:
+        change: how they are typed.
+        bleu: BLEU, with two decimals.
+        original: BLEU of the translations of the same sentences as they were.
+    """
+
+    change: str
+    bleu: float
+    original: float
+
+
 def same_answers(
     answer_all: AnswerAll, sources: Sequence[Sequence[str]], texts: Sequence[str]
 ) -> dict[str, float]:
@@ -41,35 +56,33 @@ def same_answers(
 def translation_scores(
     answer_all: AnswerAll,
     sources: Sequence[Sequence[str]],
+    texts: Sequence[str],
     references: Sequence[str],
     *,
     language: str,
-) -> dict[str, float]:
-    """Returns the BLEU of the translations of sentences that are typed differently. `language` is
-    that of `references`."""
-    found = {}
+) -> list[RetypedBleu]:
+    """Scores the translations of sentences that are typed differently. `texts` are the translations
+    of `sources`, `language` is that of `references`."""
+    found = []
     for name, indices, retyped in _each_change(sources):
         own = [references[i] for i in indices]
         bleu, _ = corpus_bleu(answer_all(retyped), own, language=language)
-        found[f"BLEU_{name}"] = round(bleu, 2)
+        original, _ = corpus_bleu([texts[i] for i in indices], own, language=language)
+        found.append(RetypedBleu(name, round(bleu, 2), round(original, 2)))
     return found
 
 
-def describe_losses(metrics: Mapping[str, Any], prefix: str) -> list[str]:
-    """Returns a line if retyped sentences get much worse translations, by the metrics whose names
-    begin with `prefix`."""
-    names = (name for name in metrics if name.startswith(f"{prefix}BLEU "))
-    bleu = max((metrics[name] for name in names), default=0.0)
-    scores = {name: metrics.get(f"{prefix}BLEU_{name}", bleu) for name in _CHANGES}
+def describe_losses(scores: Sequence[RetypedBleu]) -> list[str]:
+    """Returns a line if retyped sentences get much worse translations."""
     lower = [
-        f"{score:.1f} {name.replace('_', ' ')}"
-        for name, score in scores.items()
-        if score < (1 - NOTED_LOSS) * bleu
+        f"from {score.original:.1f} to {score.bleu:.1f} {score.change.replace('_', ' ')}"
+        for score in scores
+        if score.bleu < (1 - NOTED_LOSS) * score.original
     ]
     if not lower:
         return []
     return [
-        f"note: BLEU of {bleu:.1f} falls to {' and '.join(lower)}. If sentences will be typed so, "
+        f"note: BLEU falls {' and '.join(lower)}. If sentences will be typed so, "
         'train with variants = ["case", "final_punctuation"] in a source of the recipe.'
     ]
 

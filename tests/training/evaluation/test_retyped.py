@@ -2,7 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.evaluation.retyped import describe_losses, same_answers, translation_scores
+from training.evaluation.retyped import (
+    RetypedBleu,
+    describe_losses,
+    same_answers,
+    translation_scores,
+)
 
 Talks = Sequence[Sequence[str]]
 
@@ -34,19 +39,16 @@ def test_messages_that_nothing_changes_are_not_counted() -> None:
 def test_translations_of_retyped_sentences_are_compared_with_their_references() -> None:
     sources = [("Where are you now?",), ("we are all here",), ("We Are All Here",)]
     references = ["Where are you now?", "we are all there", "we are all here"]
-    found = translation_scores(echo, sources, references, language="en")
-    assert found["BLEU_without_final_mark"] < 90  # of the first sentence only
-    assert found["BLEU_in_lower_case"] > 60  # of the first and the third
-    assert translation_scores(echo, [("hello",)], ["hello"], language="en") == {}
+    final, lower = translation_scores(echo, sources, echo(sources), references, language="en")
+    assert (final.change, final.original) == ("without_final_mark", 100)  # the first sentence only
+    assert final.bleu < 90
+    assert lower.change == "in_lower_case"  # the first and the third
+    assert lower.original < lower.bleu < 90
+    assert translation_scores(echo, [("hello",)], ["hello"], ["hello"], language="en") == []
 
 
 def test_a_great_loss_is_told() -> None:
-    metrics = {
-        "test_greedy_BLEU nrefs:1|case:mixed": 30.0,
-        "test_greedy_BLEU_without_final_mark": 29.0,
-        "test_greedy_BLEU_in_lower_case": 20.0,
-        "engine": "keras",
-    }
-    (note,) = describe_losses(metrics, "test_greedy_")
-    assert "BLEU of 30.0 falls to 20.0 in lower case. " in note
-    assert describe_losses(metrics, "test_beam4_") == []
+    small, great = RetypedBleu("without_final_mark", 29, 30), RetypedBleu("in_lower_case", 20, 31)
+    (note,) = describe_losses([small, great])
+    assert "BLEU falls from 31.0 to 20.0 in lower case. " in note
+    assert describe_losses([small]) == []
