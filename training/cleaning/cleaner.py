@@ -16,6 +16,7 @@ from training.cleaning import rules
 from training.cleaning.languages import (
     can_identify,
     identify,
+    may_seem,
     same_language,
     script_share,
     width_of,
@@ -248,20 +249,23 @@ def _script(rule: rules.ScriptRule, languages: tuple[str, str]) -> Check:
 
 
 def _language(rule: rules.LanguageRule, languages: tuple[str, str]) -> Check:
-    def is_wrong(text: str, expected: str) -> bool:
+    source, target = languages
+    are_two = not same_language(source, target)
+
+    def is_wrong(text: str, expected: str, other: str) -> bool:
         if width_of(text) < rule.min_letters:
             return False
         found, probability = identify(text)
-        if (
-            found == expected
-            or probability < rule.min_probability
-            or same_language(found, expected)
-        ):
+        if found == expected or probability < rule.min_probability:
+            return False
+        is_other_side = are_two and same_language(found, other)
+        if may_seem(expected, found) and not is_other_side:
             return False
         return width_of(letters_of(text)) >= rule.min_letters
 
-    source, target = languages
-    return lambda sides: is_wrong(sides.source, source) or is_wrong(sides.target, target)
+    return lambda sides: (
+        is_wrong(sides.source, source, target) or is_wrong(sides.target, target, source)
+    )
 
 
 def _why_inactive(rule: Rule, languages: tuple[str, str]) -> str:

@@ -76,7 +76,8 @@ class ScriptRule(Rule):
 
 class LanguageRule(Rule):
     """a side in a language other than its own in `languages`, identified by fastText's lid.176
-    (Joulin et al. 2017, arXiv:1607.01759)"""
+    (Joulin et al. 2017, arXiv:1607.01759). Danish passes for Norwegian and vice versa, Dutch for
+    Afrikaans, Spanish for Galician and Czech for Slovak, unless it is the other side's language"""
 
     rule: Literal["language"] = "language"
     min_probability: float = Field(

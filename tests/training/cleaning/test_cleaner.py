@@ -124,6 +124,28 @@ def test_norwegian_has_several_codes(language: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("no", "Hva heter du, og hvor kommer du fra?"),
+        ("nb", "Jeg har en hund og to katter hjemme."),
+        ("da", "Jeg har en hund og to katter hjemme."),
+        ("af", "Dit is my boek en my pen."),
+    ],
+)
+def test_a_sentence_may_seem_to_be_in_a_similar_language(language: str, text: str) -> None:
+    judge = cleaner("language", languages=("en", language))
+    assert refusal(judge, "What is your name?", text) is None
+    assert refusal(cleaner("language", languages=(language, language)), text, text) is None
+
+
+def test_the_sides_of_similar_languages_are_told_apart() -> None:
+    danish, norwegian = "Hun arbejder i en stor by.", "Jeg vet ikke hva jeg skal gjøre i kveld."
+    judge = cleaner("language", languages=("da", "no"))
+    assert refusal(judge, danish, norwegian) is None
+    assert refusal(judge, norwegian, danish) == "language"
+
+
+@pytest.mark.parametrize(
     "language", ["zh", "zh-Hant", "ja", "ko", "ru", "el", "ar", "he", "hi", "th"]
 )
 def test_a_language_has_its_script(language: str) -> None:
