@@ -21,6 +21,7 @@ from training.recipe import SourceConfig
 
 #: Number of files in a folder that are inspected for formats.
 INSPECTED_FILES = 200
+_NO_OTHER_SIDE = "the other side of this translation is missing"
 #: Advice for files of other formats, by suffix.
 _ADVICE = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as .csv"),
@@ -54,7 +55,7 @@ def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[Sou
         path = group[0] if len(group) == 1 and not used else ""
         for each in _sources_by_format(path, rest, languages):
             if isinstance(each, SourceConfig) and _is_lone_side(each, codes):
-                each = Fault(each.path, "the other side of this translation is missing")
+                each = Fault(each.path, _NO_OTHER_SIDE)
             yield each
 
 
@@ -89,26 +90,49 @@ def _sides_of(
     by_name: dict[Path, list[Path]] = {}
     for file in files:
         name, code = side_of(file)
-        if code and (len(languages) != 2 or code in map(base_of, languages)):
+        if code:
             by_name.setdefault(file.parent / name, []).append(file)
     pairs, faults = list[list[str]](), list[Fault]()
     for group in by_name.values():
-        names, codes = list(map(str, group)), list(map(language_of, group))
-        if len(group) == 1 or len(group) != len({*codes}):
+        wanted = [file for file in group if _is_wanted(file, languages)]
+        names, codes = list(map(str, wanted)), list(map(language_of, wanted))
+        if len(group) == 1 or len(wanted) != len({*codes}):
             continue
         try:
-            if not all(map(_is_side, group)):
+            if not all(map(_is_side, wanted)):
                 continue
         except CorpusError as error:
             broken = fault_of(error, *names)
             others = (name for name in names if name != broken.origin)
             faults += [broken, *(Fault(each, f"{broken.origin} is left out") for each in others)]
             continue
-        if len(group) > 2:
-            known = ", ".join(codes)
-            raise CorpusError(f"{group[0].parent}: has sides in {known}. Set --languages to two.")
-        pairs.append(names)
+        if len(wanted) > 2:
+            raise CorpusError(
+                f"{group[0].parent}: has sides in {', '.join(codes)}. Choose source and target, "
+                f"such as --languages {codes[0]} {codes[1]}"
+            )
+        if len(wanted) == 2:
+            pairs.append(names)
+        faults += _faults_of_sides(group, languages, is_found=len(wanted) == 2)
     return pairs, faults
+
+
+def _is_wanted(file: Path, languages: tuple[str, ...]) -> bool:
+    """Tells whether a file's name ends in one of two languages, if there are two."""
+    return len(languages) != 2 or language_of(file) in map(base_of, languages)
+
+
+def _faults_of_sides(
+    group: Sequence[Path], languages: tuple[str, ...], *, is_found: bool
+) -> Iterator[Fault]:
+    """Yields a fault for each side of a text that is in neither of two languages or, unless
+    `is_found`, whose other side is missing."""
+    known = " or ".join(languages)
+    for file in group:
+        if not _is_wanted(file, languages):
+            yield Fault(str(file), f"is in {language_of(file)}, not in {known}")
+        elif not is_found:
+            yield Fault(str(file), _NO_OTHER_SIDE)
 
 
 def _sources_by_format(

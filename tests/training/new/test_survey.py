@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import CorpusError
+from training.files.records import Fault
 from training.new.proposal import propose
 from training.new.survey import survey
 from training.new.write import describe, name_of, recipe_text
@@ -238,9 +239,18 @@ def test_a_folder_of_two_sides_is_a_bitext(tmp_path: Path) -> None:
         formats = sorted(source.config.format for source in found.sources)
         assert formats == ["bitext", "bitext", "pairs"]
     write_rows(tmp_path / "val.fr", GERMAN)
-    assert survey([str(tmp_path)], languages=("en", "de")).examples == 90
-    with pytest.raises(CorpusError, match=r"sides in .*fr.* Set --languages to two"):
+    found = survey([str(tmp_path)], languages=("en", "de"))
+    assert found.examples == 90
+    assert found.left_out == (Fault(str(tmp_path / "val.fr"), "is in fr, not in en or de"),)
+    with pytest.raises(CorpusError, match=r"sides in de, en, fr\. .* such as --languages de en"):
         survey([str(tmp_path)], languages=())
+
+
+def test_languages_that_no_side_has_are_named(tmp_path: Path) -> None:
+    write_rows(tmp_path / "val_en.txt", ENGLISH)
+    write_rows(tmp_path / "val_de.txt", GERMAN)
+    with pytest.raises(CorpusError, match=r"val_de\.txt: is in de, not in en or fr\."):
+        survey([str(tmp_path)], languages=("en", "fr"))
 
 
 def test_sides_that_do_not_fit_together_do_not_stop_the_others(tmp_path: Path) -> None:
