@@ -5,6 +5,7 @@ Each step resumes after it is killed, and so does the whole.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from model.config import Task
 from model.errors import FolderError
-from model.folder import check_replaceable, load_folder, write_folder
+from model.folder import CONFIG_FILE, check_replaceable, load_folder, read_config, write_folder
 from training.errors import CorpusError
 from training.evaluation.report import evaluate
 from training.export.export import export
@@ -33,6 +34,8 @@ from training.recipe_file import read_complete_recipe, read_recipe_to_train
 RECIPE_FILE = "recipe.toml"
 #: Paths for which the recipe was written, one per line. Hidden, since MODEL may lie among them.
 PATHS_FILE = ".paths"
+#: SHA-256 of the configuration of the model that the run wrote, by which it knows it again.
+MADE_FILE = ".made"
 RUN_SUFFIX = ".run"
 
 Say = Callable[[str], None]
@@ -108,13 +111,14 @@ def train(
 
     Raises:
         CorpusError: if the files hold nothing, or a recipe for other files is there.
-        FolderError: if something that is no model lies where it is to be written, or it cannot be
-            written.
+        FolderError: if something that is no model, or another model, lies where it is to be
+            written, or it cannot be written.
     """
     if not model.name:
         raise CorpusError(f"{model}: not a folder of its own. Choose a new one, such as my-model.")
     check_replaceable(model)
     run = model.with_name(f"{model.name}{RUN_SUFFIX}")
+    _check_is_made(model, run)
     recipe = _recipe_of_run(run, paths, task=task, languages=languages, say=say)
     corpus = prepare(recipe, run / RECIPE_FILE)
     command = f"python -m seq2seq {_command(recipe)} {shlex.quote(str(model))}"
@@ -132,7 +136,30 @@ def train(
     made = load_folder(run / "model")
     files = {name: (made.path / name).read_bytes() for name in made.config.sha256}
     write_folder(model, made.config, files)
+    with writing(run / MADE_FILE):
+        (run / MADE_FILE).write_text(_hash_of(model), encoding="utf-8")
     return f"{scores}\n{model}: ready. Try it: {command}"
+
+
+def _check_is_made(model: Path, run: Path) -> None:
+    """Raises a FolderError if `model` is one that the run did not write."""
+    if not (model / CONFIG_FILE).exists():
+        return
+    found, made, last = _hash_of(model), run / MADE_FILE, run / "model"
+    if made.exists() and found == made.read_text(encoding="utf-8"):
+        return
+    if (last / CONFIG_FILE).exists() and found == _hash_of(last):  # killed before it wrote `made`
+        return
+    config = read_config(model)
+    languages = f", languages {' '.join(config.languages)}" if config.languages else ""
+    raise FolderError(
+        f"{model}: holds another model ({config.name}, task {config.task}{languages}), which would "
+        "be lost. Choose another -o, or move it away."
+    )
+
+
+def _hash_of(model: Path) -> str:
+    return hashlib.sha256((model / CONFIG_FILE).read_bytes()).hexdigest()
 
 
 def _is_finished(run: Path, model: Path, recipe: Recipe, corpus: PreparedCorpus) -> bool:
@@ -176,7 +203,8 @@ def _recipe_of_run(
         )
     elif paths_file.exists() and paths_file.read_text(encoding="utf-8") != "\n".join(absolute):
         raise CorpusError(
-            f"{recipe_path}: belongs to other files. Delete {run}, or name another -o."
+            f"{recipe_path}: belongs to other files. Choose another -o, or delete {run} and what "
+            "it made."
         )
     else:
         say(f"{run}: resuming the run that was begun there")
@@ -187,8 +215,8 @@ def _recipe_of_run(
     ):
         if given and given != known:
             raise CorpusError(
-                f"{recipe_path}: is for {option} {known}, not {given}. Delete {run}, or name "
-                "another -o."
+                f"{recipe_path}: is for {option} {known}, not {given}. Choose another -o, or "
+                f"delete {run} and what it made."
             )
     return recipe
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,13 @@ def test_train_goes_on_where_it_was_killed(
     assert "exact_match" in capsys.readouterr().out
     assert Generator.load(model).config.search.min_tokens == 1
 
+    config = model / "config.json"
+    of_run = config.read_text()
+    config.write_text(of_run.replace('"name": "model"', '"name": "another"'))
+    assert main(command) == 1
+    assert "model: holds another model (another, task reply, lang" in capsys.readouterr().err
+    config.write_text(of_run)
+
     for others, reason in (
         (["train", ".", "-o", "model"], "belongs to other files"),
         ([*command[:-1], "de"], "is for --languages en, not de"),
@@ -109,6 +117,21 @@ def test_train_goes_on_where_it_was_killed(
     ):
         assert main(others) == 1
         assert reason in capsys.readouterr().err
+
+
+def test_train_replaces_no_model_that_it_did_not_make(
+    answers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = answers.parent / "en-de"
+    shutil.copytree(Path(__file__).parents[2] / "models" / "en-de", model)
+    before = {file.name: file.read_bytes() for file in model.iterdir()}
+    assert main(["train", str(answers), "-o", str(model)]) == 1
+    assert (
+        f"error: {model}: holds another model (en-de, task translate, languages en de), which "
+        "would be lost. Choose another -o, or move it away.\n"
+    ) == capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in model.iterdir()} == before
+    assert not (answers.parent / "en-de.run").exists()
 
 
 @pytest.mark.parametrize("output", [".", "/"])
