@@ -28,7 +28,7 @@ from training.subtitles.webvtt import (
     TOO_LONG,
     is_webvtt,
     parse_webvtt,
-    without_readings,
+    readable_markup,
 )
 
 #: Milliseconds: no film is longer, so a later time is a mistake.
@@ -139,11 +139,11 @@ def _subrip(text: str, origin: str) -> Cues:
 
 
 def _mark_colours(block: Block | Fault, *, by_colour: bool) -> Block | Fault:
-    """Returns a block without ruby readings, and with the colours of speakers between two marks
-    that pysubs2 leaves alone."""
+    """Returns a block with readable markup, and with the colours of speakers between two marks that
+    pysubs2 leaves alone."""
     if isinstance(block, Fault) or "<" not in block[1]:
         return block
-    line, text = block[0], without_readings(block[1])
+    line, text = block[0], readable_markup(block[1])
     if by_colour:
         runs = speakers_of(_COLOUR_MARK.sub("", text))
         text = "".join(f"\ue000{colour}\ue001{run}" for colour, run in runs)

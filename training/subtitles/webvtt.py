@@ -28,6 +28,7 @@ _VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>|</v>")
 _TAG = re.compile(r"<[^>]*(?:>|$)")
 #: The reading of a word, in small letters above it, and the brackets for players without ruby.
 _READING = re.compile(r"<r([tp])\b[^<>]*>[^<]*(?:</r\1>)?", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
@@ -91,7 +92,7 @@ def _cues_of(
         yield Fault(f"{origin}:{line}", "ends before it starts")
         return
     speaker, part_start = "", 0
-    raw = without_readings(caption.raw_text)
+    raw = readable_markup(caption.raw_text)
     for tag in [*_VOICE.finditer(raw), None]:
         part = raw[part_start : tag.start() if tag else None]
         for colour, run in speakers_of(part) if by_colour else [("", part)]:
@@ -101,9 +102,10 @@ def _cues_of(
             speaker, part_start = " ".join((tag[1] or "").split()), tag.end()
 
 
-def without_readings(markup: str) -> str:
-    """Returns markup without ruby readings: `<ruby>海<rt>うみ</rt></ruby>` becomes 海."""
-    return _READING.sub("", markup)
+def readable_markup(markup: str) -> str:
+    """Returns markup with line breaks for `<br>`, and without ruby readings:
+    `<ruby>海<rt>うみ</rt></ruby>` becomes 海."""
+    return _LINE_BREAK.sub("\n", _READING.sub("", markup))
 
 
 def _plain(text: str) -> str:

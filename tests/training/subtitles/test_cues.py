@@ -28,6 +28,8 @@ def cues(path: Path, content: str | bytes) -> list[Cue | Fault]:
         ("a.srt", "0:0:1 --> 0:0:2,5000 X1:1 X2:2\n<i>Hi,\nthere.</i>\n", 1),
         ("a.srt", "0:0:1,0.25 --> 0:0:2,500.9999\n{\\an8}Hi,\nthere.\n", 1),
         ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.500\nHi,\nthere.\n", 3),
+        ("a.srt", "1\n00:00:01,000 --> 00:00:02,500\nHi,<br />there.\n", 2),
+        ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.500\nHi,<BR>there.\n", 3),
         ("a.ass", ASS + EVENT.format("", "{\\i1}Hi,\\Nthere."), 3),
         (
             "a.ssa",
