@@ -30,6 +30,9 @@ _ADVICE = {
         "Save its text as .txt with one turn per line, or as .tsv with one pair per line",
     ),
     **dict.fromkeys((".7z", ".rar", ".bz2"), "Unpack it and pass its files or folder"),
+    **dict.fromkeys(
+        (".ttml", ".dfxp", ".smi", ".sup", ".idx", ".stl", ".scc"), "Convert it to .srt"
+    ),
     **dict.fromkeys((".po", ".xlf", ".xliff", ".sdlxliff"), "Export it as .tmx"),
     ".json": "Save it as an array of records, or as .jsonl with one record per line",
 }

@@ -68,7 +68,7 @@ _NON_SPEECH_WORDS = frozenset(
 _STYLE_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 #: Times of syllables: `{\k20}`, `{\an8\kf15}`
 _KARAOKE = re.compile(r"\{[^}]{0,500}\\(?:[kK]|kf|ko|kt)\d")
-_WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
+_WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml|tt|sami)\b", re.IGNORECASE)
 
 
 def read_cues(path: Path) -> Iterator[Cue | Fault]:
@@ -125,7 +125,7 @@ def _describe_unknown(text: str) -> str:
     if not text.strip():
         return "it is empty"
     if _WEB_PAGE.match(text):
-        return "it is a web page or XML"
+        return "it is a web page or XML; if these are subtitles (TTML, SAMI), convert them to .srt"
     return "it has no time in a subtitle format (00:00:01,000 --> 00:00:02,000, ...)"
 
 

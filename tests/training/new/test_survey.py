@@ -305,13 +305,23 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
 
 def test_files_for_other_programs_are_not_passed_over_in_silence(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
-    for name in ("b.docx", "c.docx", "d.xlsx", "photo.jpg"):
+    for name in ("b.docx", "c.docx", "d.xlsx", "e.smi", "photo.jpg"):
         (tmp_path / name).write_bytes(b"PK\3\4\0")
     found = survey([str(tmp_path)], languages=())
     assert [source.config.path for source in found.sources] == [str(tmp_path)]
     reasons = {Path(fault.origin).name: fault.reason for fault in found.left_out}
-    assert set(reasons) == {"b.docx", "d.xlsx"}
+    assert set(reasons) == {"b.docx", "d.xlsx", "e.smi"}
     assert reasons["b.docx"].endswith("one pair per line. So for 1 more")
+
+
+def test_the_subtitles_of_youtube_are_found_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.sbv").write_text(
+        "0:00:01.000,0:00:02.000\nWho is there?\n\n0:00:03.000,0:00:04.000\nIt is me.\n"
+    )
+    (tmp_path / "notes.txt").write_text("")
+    assert [each.config.format for each in survey([str(tmp_path)], languages=()).sources] == [
+        "subtitles"
+    ]
 
 
 def test_each_table_of_a_folder_has_its_own_columns(tmp_path: Path) -> None:

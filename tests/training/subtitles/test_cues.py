@@ -30,6 +30,7 @@ def cues(path: Path, content: str | bytes) -> list[Cue | Fault]:
         ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.500\nHi,\nthere.\n", 3),
         ("a.srt", "1\n00:00:01,000 --> 00:00:02,500\nHi,<br />there.\n", 2),
         ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.500\nHi,<BR>there.\n", 3),
+        ("a.sbv", "0:00:01.000,0:00:02.500\nHi,\nthere.\n", 1),
         ("a.ass", ASS + EVENT.format("", "{\\i1}Hi,\\Nthere."), 3),
         (
             "a.ssa",
@@ -181,6 +182,7 @@ def test_a_cue_without_end_is_no_cue_and_takes_no_time(
         (b"", "it is empty"),
         (b"\n \n", "it is empty"),
         (b"<!DOCTYPE html>\n<html>404</html>", "it is a web page or XML"),
+        (b"<SAMI><BODY><SYNC Start=1>", "it is a web page or XML; if these are subtitles (TTML"),
         (b"A story without times.", "it has no time"),
         (b"\x00\x00\x01\xba" + bytes(range(256)) * 4, "it contains zero bytes"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "its encoding is not known (application/pdf)"),
