@@ -175,10 +175,11 @@ def test_a_rule_that_drops_all_is_named() -> None:
     assert "Remove the rule `repeats` from" in error_of("dev", 9, dropped={"repeats": 9})
 
 
-def test_too_few_examples_need_more() -> None:
-    assert error_of("dev", 1) == (
-        "r.toml: nothing is left for dev: 1 example, too few or too much alike to hold any out; "
-        "0 unreadable. Add files, or set dev_fraction = 0 to learn all of them by heart."
+@pytest.mark.parametrize("part", ["train", "dev"])
+def test_too_few_examples_need_more(part: str) -> None:
+    assert error_of(part, 1) == (
+        f"r.toml: nothing is left for {part}: 1 example, too few or too much alike to hold any "
+        "out; 0 unreadable. Add files, or set dev_fraction = 0 to learn all of them by heart."
     )
 
 
