@@ -31,6 +31,8 @@ INSTRUCTION_INPUT = "input"
 #: Fields of a message with its speaker, and with its text.
 ROLES = ("role", "from")
 CONTENTS = ("content", "value", "text")
+#: The field of a sender in chats of Messenger and Instagram, whose first message is the newest.
+_SENDER_OF_MESSENGER = "sender_name"
 #: Roles whose messages are no turns: instructions and results of tools.
 IGNORED_ROLES = ("system", "developer", "tool", "function")
 
@@ -146,7 +148,13 @@ def _turns_of(value: Any) -> list[str]:
 
 
 def _content_of(message: dict[str, Any]) -> Any:
-    """Returns a message's text; None if it does not belong to the conversation."""
+    """Returns a message's text; None if it does not belong to the conversation. Raises ValueError
+    for a message of Messenger."""
+    if _SENDER_OF_MESSENGER in message:
+        raise ValueError(
+            "a chat from Messenger or Instagram, which cannot be read. Write the texts of a "
+            "conversation as `turns`, the oldest first"
+        )
     role = next((message[name] for name in ROLES if message.get(name)), None)
     if role in IGNORED_ROLES or message.get("tool_calls") or message.get("function_call"):
         return None

@@ -86,6 +86,11 @@ def test_rows_of_one_group_are_a_conversation() -> None:
         ({"translation": {"en": "a", "de": "b"}}, {}, "name two `languages`"),
         ({"translation": {"en": "a"}}, {"languages": ("en", "de")}, "no texts in en and de"),
         ({"turns": ["a", "b", "c"]}, {"languages": ("en", "de")}, "has 3 turns; a translation is"),
+        (
+            {"messages": [{"sender_name": name, "content": "Hi."} for name in ("Ann", "Ben")]},
+            {},
+            "a chat from Messenger or Instagram, which cannot be read",
+        ),
         ({"a": "x", "b": None}, {"columns": ("a", "b")}, "has no text in b"),
         ({"a": "x"}, {"columns": ("a",)}, "expected a list of turns"),
         ({"a": "x", "b": "y"}, {"columns": ("a", "b"), "group_column": "c"}, "no value in c"),
