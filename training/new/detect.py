@@ -75,7 +75,7 @@ _SIDES = (re.compile(r"(.*)\.([a-z]{2,3})"), re.compile(r"(?:(.*)[._-])?([a-z]{2
 #: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.
 _QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
 #: The name of a speaker before a turn, and the maximum number of speakers.
-_LABEL, MAX_LABELS = re.compile(r"([^\W\d][\w .]{0,19}): ?\S"), 6
+_LABEL, MAX_LABELS = re.compile(r"(<?[^\W\d][\w .]{0,19}[:>]) ?\S"), 6
 #: End of a turn in the DailyDialog corpus.
 TURN_END = "__eou__"
 _LINE_WITH_YEAR = re.compile(r"[^\t]*(?<!\d)20\d\d(?!\d)[^\t]*")
@@ -210,10 +210,10 @@ def _check_labels(path: Path, lines: list[str]) -> None:
     labels = Counter(found[1] for line in lines if (found := _LABEL.match(line)))
     speakers = [label for label, count in labels.items() if count > 1]
     if 2 <= len(speakers) <= MAX_LABELS and labels.total() >= MIN_SHARE * len(lines):
-        names = ", ".join(f"{each}:" for each in speakers[:2])
+        names = ", ".join(speakers[:2])
         raise CorpusError(
             f"{path}: its lines begin with names ({names}), which would be learnt. Remove them: "
-            "sed -E 's/^[^:]*: *//'"
+            "sed -E 's/^[^:>]*[:>] *//'"
         )
 
 

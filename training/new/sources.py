@@ -34,6 +34,7 @@ _ADVICE = {
         (".ttml", ".dfxp", ".smi", ".sup", ".idx", ".stl", ".scc"), "Convert it to .srt"
     ),
     **dict.fromkeys((".po", ".xlf", ".xliff", ".sdlxliff"), "Export it as .tmx"),
+    **dict.fromkeys((".apkg", ".colpkg"), "Export its notes as plain text (.txt)"),
     ".json": "Save it as an array of records, or as .jsonl with one record per line",
 }
 

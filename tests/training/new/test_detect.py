@@ -121,6 +121,9 @@ def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:
         detect(tmp_path / "faq.txt")
     (tmp_path / "talk.txt").write_text("Well: who is it?\nIt is me.\nListen: why?\nWhy not?\n")
     assert detect(tmp_path / "talk.txt") == Detected("lines")
+    (tmp_path / "irc.txt").write_text("<ann> Who is there?\n<ben> It is me.\n" * 10)
+    with pytest.raises(CorpusError, match=r"begin with names \(<ann>, <ben>\), which .*\[:>\]"):
+        detect(tmp_path / "irc.txt")
 
 
 @pytest.mark.parametrize("name", ["film.tsv", "film.csv"])
