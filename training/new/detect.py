@@ -54,6 +54,8 @@ _COLUMN_PAIRS = (
     ("question", "réponse"),
     ("pregunta", "respuesta"),
 )
+#: Names of columns with the speaker of a turn.
+_SPEAKERS = frozenset("author character role sender speaker user username".split())
 #: What may be the name of a column, if not a sentence. pandas leaves that of row numbers empty.
 _COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)])?")
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
@@ -124,9 +126,11 @@ def detect(path: Path) -> Detected | None:
         return Detected("pairs")
     _check_chat(path, lines)
     _check_turns(path, lines)
-    detected = _detect_lines(lines, name)
+    detected = _detect_table(lines) if name.endswith(".csv") else _detect_lines(lines, name)
     if detected and detected.format == "lines":
         _check_labels(path, lines)
+    if detected and detected.format == "table":
+        _check_columns(path, detected.columns)
     return detected
 
 
@@ -142,7 +146,8 @@ def head_of(path: Path) -> list[str]:
         text = decode(content[: content.rfind(b"\n") + 1] or content).text
     except ValueError:
         return []
-    return [line for line in text.splitlines() if line.strip()][:HEAD_LINES]
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # as the readers do
+    return [line for line in lines if line.strip()][:HEAD_LINES]
 
 
 def _detect_in_archive(path: Path) -> Detected | None:
@@ -217,6 +222,16 @@ def _check_labels(path: Path, lines: list[str]) -> None:
         )
 
 
+def _check_columns(path: Path, columns: tuple[str, ...]) -> None:
+    """Raises a CorpusError if a column names the speakers of turns, who would be answered."""
+    speakers = next((name for name in columns if name.lower() in _SPEAKERS), "")
+    if speakers:
+        raise CorpusError(
+            f"{path}: its column {speakers} has speakers, so each row is a turn. Add a column with "
+            "the conversation of each row, and write a recipe with its name as group_column"
+        )
+
+
 def _detect_lines(lines: list[str], name: str) -> Detected | None:
     """Returns the format of a text file, judged by its lines."""
     kinds: tuple[tuple[Format, Callable[[str], bool], float], ...] = (
@@ -230,8 +245,6 @@ def _detect_lines(lines: list[str], name: str) -> Detected | None:
     for kind, holds, least in kinds:
         if _share(lines, holds) >= least:
             return Detected(kind)
-    if name.endswith(".csv"):
-        return _detect_table(lines)
     if _share(lines, lambda line: "\t" in line) >= MIN_SHARE:
         has_numbers = _share(lines, lambda line: line.split("\t")[0].isdecimal()) >= MIN_SHARE
         if (_has_names(lines) or has_numbers) and (found := _detect_table(lines)):

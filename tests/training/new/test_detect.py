@@ -52,6 +52,12 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.csv", "text.en,text.de\nYes.,Ja.\n", Detected("table", ("text.en", "text.de"))),
         ("a.csv", "2021-03-04,Who is it,It is me\n", Detected("table", ("2", "3"))),
         ("a.csv", "It is me.,Yes.\nWho?,Me.\n", Detected("table", ("1", "2"))),
+        (
+            "a.csv",
+            "date,question,answer\n2020-01-01 10:00,Who?,Me.\n2020-01-02 10:00,Why?,So.\n",
+            Detected("table", ("question", "answer")),
+        ),
+        ("a.tsv", "Who\u2028is it?\tMe.\nWhy\x0bnot?\tSo.\n", Detected("exchanges")),
         ("a.tsv", "en\tde\nYes.\tJa.\n", Detected("table", ("en", "de"))),
         ("a.tsv", "Frage\tAntwort\nWer?\tIch.\n", Detected("table", ("Frage", "Antwort"))),
         ("a.srt.txt", FORMATS["subtitles"].example, Detected("subtitles")),
@@ -124,6 +130,12 @@ def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:
     (tmp_path / "irc.txt").write_text("<ann> Who is there?\n<ben> It is me.\n" * 10)
     with pytest.raises(CorpusError, match=r"begin with names \(<ann>, <ben>\), which .*\[:>\]"):
         detect(tmp_path / "irc.txt")
+
+
+def test_speakers_are_not_answered(tmp_path: Path) -> None:
+    (tmp_path / "script.csv").write_text("Speaker,Line\nANNA,Who is it?\nBEN,It is me.\n")
+    with pytest.raises(CorpusError, match=r"script\.csv: its column Speaker has speakers, so"):
+        detect(tmp_path / "script.csv")
 
 
 @pytest.mark.parametrize("name", ["film.tsv", "film.csv"])
