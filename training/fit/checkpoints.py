@@ -105,6 +105,23 @@ def load_checkpoint(path: Path, model: keras.Model, run: str, devices: int = 1) 
     return progress
 
 
+def read_weights(path: Path) -> bytes:
+    """Returns the contents of a file of weights.
+
+    Raises:
+        CheckpointError: if it is missing or broken, such as after a full disk.
+    """
+    try:
+        weights = path.read_bytes()
+        with h5py.File(path, "r"):
+            return weights
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be read ({error.strerror or error}). Delete the folder {path.parent} "
+            "to train anew."
+        ) from None
+
+
 def read_history(path: Path) -> list[dict[str, float]]:
     """Returns the scores of each finished epoch of a run; none without a checkpoint."""
     try:

@@ -28,7 +28,7 @@ from training.files.locks import locked
 from training.fit.answers import bleu_of, check_answers
 from training.fit.baselines import describe_loss, unigram_entropy, unigram_logprobs
 from training.fit.batches import Batch, plan_batches, read_batches
-from training.fit.checkpoints import Progress, load_checkpoint, save_checkpoint
+from training.fit.checkpoints import Progress, load_checkpoint, read_weights, save_checkpoint
 from training.fit.distribution import (
     COMPILES_STEPS,
     ONE_DEVICE,
@@ -234,17 +234,10 @@ class Run:
         """Writes the model folder with the weights of the lowest dev loss.
 
         Raises:
-            CheckpointError: if they are missing.
+            CheckpointError: if they are missing or broken.
             FolderError: if the folder cannot be written.
         """
-        path = self.folder / BEST_WEIGHTS_FILE
-        try:
-            weights = path.read_bytes()
-        except OSError as error:
-            raise CheckpointError(
-                f"{path}: cannot be read ({error.strerror}). Delete the folder {self.folder} to "
-                "train anew."
-            ) from None
+        weights = read_weights(self.folder / BEST_WEIGHTS_FILE)
         network, metrics = self.network.config, self.metrics()
         write_model(
             self.model_path, self.recipe, self.corpus, network, weights, metrics, self.fallback

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import re
 from collections.abc import Callable
@@ -68,6 +69,16 @@ def test_best_weights_that_are_gone_are_named(fitted: Path, make_recipe: MakeRec
     keras.utils.clear_session()  # names of weights are those of a new process
     with pytest.raises(CheckpointError, match=f"{BEST_WEIGHTS_FILE}.*Delete the folder"):
         fit(make_recipe(fitted))
+
+
+def test_best_weights_that_are_broken_replace_no_model(
+    fitted: Path, make_recipe: MakeRecipe
+) -> None:
+    os.truncate(fitted / "checkpoints" / BEST_WEIGHTS_FILE, 5000)
+    keras.utils.clear_session()  # names of weights are those of a new process
+    with pytest.raises(CheckpointError, match=f"{BEST_WEIGHTS_FILE}.*truncated.*Delete the folder"):
+        fit(make_recipe(fitted))
+    assert load_network(load_folder(fitted / "model"))
 
 
 def test_training_ends_when_the_dev_loss_stops_falling(
