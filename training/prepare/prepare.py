@@ -117,7 +117,7 @@ def prepare(
     path = Path(recipe.output) / "data"
     if _made_from(path) == made_from:
         shutil.rmtree(path / "work", ignore_errors=True)
-        with suppress(CorpusError, TokenizerError):  # broken: prepare it again
+        with suppress(CorpusError):  # broken: prepare it again
             prepared = open_prepared(recipe)
             if not (strict and prepared.report["faults"]):
                 return prepared
@@ -191,9 +191,13 @@ def open_prepared(recipe: Recipe) -> PreparedCorpus:
             f"{path}: was made before the recipe's {' and '.join(changed)} changed. "
             "Run `prepare` again."
         )
+    try:
+        tokenizer = Tokenizer(recipe.tokenizer, *tokenizer_files.values())
+    except TokenizerError as error:
+        raise CorpusError(f"{path}: {error}. Prepare again.") from None
     return PreparedCorpus(
         path=path,
-        tokenizer=Tokenizer(recipe.tokenizer, *tokenizer_files.values()),
+        tokenizer=tokenizer,
         tokenizer_files=tokenizer_files,
         **{part: Shard(path / f"{part}.arrow") for part in SPLITS},
         fingerprint=fingerprint,

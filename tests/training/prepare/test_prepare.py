@@ -424,6 +424,13 @@ def test_data_of_another_tokenizer_are_refused(folder: Path) -> None:
         open_prepared(changed)
 
 
+def test_a_broken_tokenizer_is_named_with_its_folder(folder: Path) -> None:
+    corpus = made(folder, PAIRS)
+    (corpus.path / "source.spm").write_bytes(b"broken")
+    with pytest.raises(CorpusError, match=r"data: .*not a SentencePiece model.*Prepare again\."):
+        open_prepared(recipe_of(folder, PAIRS))
+
+
 def test_an_empty_train_part_is_refused(folder: Path) -> None:
     with pytest.raises(CorpusError, match="nothing is left for train"):
         made(folder, PAIRS, max_target_tokens=2)
