@@ -25,7 +25,7 @@ from training.files.paths import writing
 from training.prepare.prepare import open_prepared
 from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe
-from training.synthesis import check_output
+from training.synthesis import check_output, check_tags
 
 #: Number of training pairs in which phrases are looked for.
 MAX_PAIRS = 200_000
@@ -82,12 +82,14 @@ def extract_phrases(recipe: Recipe, output: Path, *, tag: str = "") -> str:
     Raises:
         CorpusError: if the recipe has not been prepared, there are no phrases, or the file cannot
             be written.
-        ConfigError: if the recipe does not translate.
+        ConfigError: if the recipe does not translate, or has no such tag.
     """
     check_output(output)
     if recipe.task != "translate":
         raise ConfigError(f"phrases need a recipe with task 'translate'. Received: '{recipe.task}'")
-    pairs = [*_pairs(open_prepared(recipe).train, tag)]
+    corpus = open_prepared(recipe)
+    check_tags([tag] if tag else [], corpus.tokenizer, recipe.output)
+    pairs = [*_pairs(corpus.train, tag)]
     sources, targets = ([_words(pair[side]) for pair in pairs] for side in (0, 1))
     found = _likeliest(_phrases(sources, targets, _align(sources, targets))) if pairs else []
     if not found:

@@ -91,9 +91,9 @@ def distill(
     loaded = [_teacher(path, recipe) for path in teachers]
     corpus = open_prepared(recipe)
     tags = [tag] if tag else corpus.tokenizer.tags
-    _check_tags(tags, corpus.tokenizer, recipe.output)
+    check_tags(tags, corpus.tokenizer, recipe.output)
     for teacher, path in zip(loaded, teachers, strict=True):
-        _check_tags(tags, teacher.generator.tokenizer, path)
+        check_tags(tags, teacher.generator.tokenizer, path)
     language = recipe.languages[-1] if recipe.languages else ""
     metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(language))
 
@@ -137,7 +137,7 @@ def backtranslate(
     """
     check_output(output, () if isinstance(texts, Recipe) else [texts])
     generator = Generator.load(model)
-    _check_tags([tag] if tag else [], generator.tokenizer, model)
+    check_tags([tag] if tag else [], generator.tokenizer, model)
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
     options = generator.config.search.greedy().model_copy(update={**drawn, "n_best": 1})
     damaged: list[int] = []
@@ -164,13 +164,21 @@ def backtranslate(
 
 def _texts(path: Path, damaged: list[int]) -> Iterator[str]:
     """Yields each text of a file; the numbers of lines that are not text go to `damaged`, since a
-    student's corpus would leave them out."""
+    student's corpus would leave them out.
+
+    Raises:
+        CorpusError: if it cannot be read, or no line is text.
+    """
+    is_empty = True
     for number, line in read_lines(path):
         text = normalise(line)
         if "\ufffd" in line:
             damaged.append(number)
         elif text:
+            is_empty = False
             yield text
+    if is_empty and damaged:
+        raise CorpusError(f"{path}:{damaged[0]}: {NOT_UTF8}.")
 
 
 def _training_targets(corpus: PreparedCorpus, tag: str) -> Iterator[str]:
@@ -185,7 +193,7 @@ def _training_targets(corpus: PreparedCorpus, tag: str) -> Iterator[str]:
             yield target
 
 
-def _check_tags(tags: Iterable[str], tokenizer: Tokenizer, owner: Path | str) -> None:
+def check_tags(tags: Iterable[str], tokenizer: Tokenizer, owner: Path | str) -> None:
     """Raises a ConfigError if `tokenizer` lacks one of `tags`, which it would read as words."""
     for tag in tags:
         if tag not in tokenizer.tags:

@@ -74,7 +74,7 @@ def test_no_phrase_has_marks_or_half_of_a_contraction(tmp_path: Path) -> None:
 def test_only_the_sources_with_a_tag_are_read(tmp_path: Path) -> None:
     recipe = prepared(tmp_path, drawn_pairs(), target_tag="<2de>")
     assert NOUNS.items() <= phrases_of(recipe, tmp_path, tag="<2de>").items()
-    with pytest.raises(CorpusError, match="no phrase occurs 3 times"):
+    with pytest.raises(ConfigError, match="has no tag <2fr>; its tags: <2de>"):
         extract_phrases(recipe, tmp_path / "phrases.tsv", tag="<2fr>")
 
 

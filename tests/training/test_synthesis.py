@@ -117,6 +117,9 @@ def test_lines_that_are_not_text_are_left_out(fitted: Path) -> None:
     summary = backtranslate(fitted / "model", texts, output)
     assert [line.split("\t")[1] for line in output.read_text().splitlines()] == ["one two"]
     assert f"1 unreadable ({texts}:2: holds bytes that are not UTF-8 text. Convert" in summary
+    texts.write_bytes("fünf\n".encode("cp1252"))
+    with pytest.raises(CorpusError, match=r"texts\.txt:1: holds bytes that are not UTF-8 text"):
+        backtranslate(fitted / "model", texts, output)
 
 
 def test_a_tag_is_read_and_not_written(fitted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
