@@ -56,6 +56,8 @@ _COLUMN_PAIRS = (
 )
 #: Names of columns with the speaker of a turn.
 _SPEAKERS = frozenset("author character role sender speaker user username".split())
+#: Maximum number of different speakers, as a share of the turns.
+MAX_SPEAKERS = 0.5
 #: What may be the name of a column, if not a sentence. pandas leaves that of row numbers empty.
 _COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)])?")
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
@@ -130,7 +132,7 @@ def detect(path: Path) -> Detected | None:
     if detected and detected.format == "lines":
         _check_labels(path, lines)
     if detected and detected.format == "table":
-        _check_columns(path, detected.columns)
+        _check_columns(path, lines, detected.columns)
     return detected
 
 
@@ -222,14 +224,17 @@ def _check_labels(path: Path, lines: list[str]) -> None:
         )
 
 
-def _check_columns(path: Path, columns: tuple[str, ...]) -> None:
-    """Raises a CorpusError if a column names the speakers of turns, who would be answered."""
-    speakers = next((name for name in columns if name.lower() in _SPEAKERS), "")
-    if speakers:
-        raise CorpusError(
-            f"{path}: its column {speakers} has speakers, so each row is a turn. Add a column with "
-            "the conversation of each row, and write a recipe with its name as group_column"
-        )
+def _check_columns(path: Path, lines: list[str], columns: tuple[str, ...]) -> None:
+    """Raises a CorpusError if a column names the speakers of turns, who would be answered: a few
+    names, over and over."""
+    rows = [*csv.DictReader(lines, delimiter=separator_of(lines[:SEPARATED_LINES]))]
+    for name in columns:
+        values = [row.get(name) for row in rows]
+        if name.lower() in _SPEAKERS and len({*values}) <= MAX_SPEAKERS * len(values):
+            raise CorpusError(
+                f"{path}: its column {name} has speakers, so each row is a turn. Add a column with "
+                "the conversation of each row, and write a recipe with its name as group_column"
+            )
 
 
 def _detect_lines(lines: list[str], name: str) -> Detected | None:

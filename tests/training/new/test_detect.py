@@ -133,9 +133,15 @@ def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:
 
 
 def test_speakers_are_not_answered(tmp_path: Path) -> None:
-    (tmp_path / "script.csv").write_text("Speaker,Line\nANNA,Who is it?\nBEN,It is me.\n")
+    rows = "ANNA,Who is it?\nBEN,It is me.\n" * 2
+    (tmp_path / "script.csv").write_text(f"Speaker,Line\n{rows}")
     with pytest.raises(CorpusError, match=r"script\.csv: its column Speaker has speakers, so"):
         detect(tmp_path / "script.csv")
+
+
+def test_messages_of_a_user_are_answered(tmp_path: Path) -> None:
+    (tmp_path / "chat.csv").write_text("user,bot\nWho is it?,It is me.\nWhere are you?,Here.\n")
+    assert detect(tmp_path / "chat.csv") == Detected("table", ("user", "bot"))
 
 
 @pytest.mark.parametrize("name", ["film.tsv", "film.csv"])
