@@ -104,14 +104,20 @@ def sentence_spans(text: str, language: str = "") -> Iterator[tuple[int, int]]:
 
 
 def _ends_of(text: str, language: str) -> Iterator[int]:
-    """Yields where sentences end, white space after them included, but for the last."""
-    start = 0
+    """Yields where sentences end, white space after them included, but for the last. A small letter
+    begins one only where the text has no other, after a question or an exclamation mark."""
+    start, has_capitals = 0, not text.islower()
     for mark in _ends(language).finditer(text):
         end = text[max(start, mark.end() - MAX_END_CHARACTERS) : mark.end()]
         rest = text[mark.end() : mark.end() + 2]
-        if rest and not rest[0].islower() and not _is_abbreviation(end, rest, language):
-            yield mark.end()
-            start = mark.end()
+        if not rest or _is_abbreviation(end, rest, language):
+            continue
+        if rest[0].islower() and (
+            has_capitals or end.rstrip()[-1] not in QUESTION_EXCLAMATION_MARKS
+        ):
+            continue
+        yield mark.end()
+        start = mark.end()
 
 
 @cache

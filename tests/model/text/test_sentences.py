@@ -39,6 +39,9 @@ from model.text.sentences import (
         ("Really‽ Yes⁉ No.", ["Really‽", "Yes⁉", "No."]),
         ("እሺ። የት፧ እዚያ።", ["እሺ።", "የት፧", "እዚያ።"]),
         ("ဟုတ်ကဲ့။ သွားမယ်။", ["ဟုတ်ကဲ့။", "သွားမယ်။"]),
+        ("hi! how are you? fine, e.g. today.", ["hi!", "how are you?", "fine, e.g. today."]),
+        ("Yahoo! is a company.", ["Yahoo! is a company."]),
+        ("“stop!” he said.", ["“stop!” he said."]),
         ("no end", ["no end"]),
     ],
 )
