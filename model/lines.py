@@ -48,15 +48,12 @@ def answer_lines(
             for number, line in lines_read.items()
         }
         sources = {
-            (number, start): [*map(without_capitals, turns)] if by_sentence else turns
+            (number, start): _readings(turns) if by_sentence else [turns]
             for number, line in lines_read.items()
             for start, turns in _sources(line, spans[number], generator.config.text.context_turns)
         }
-        asked = [
-            (key, reading)
-            for key, turns in _readable(generator, sources, truncated).items()
-            for reading in (_readings(turns) if by_sentence else [turns])
-        ]
+        readable = _readable(generator, {key: each[0] for key, each in sources.items()}, truncated)
+        asked = [(key, reading) for key in readable for reading in sources[key]]
         found = generator.candidates([turns for _, turns in asked], template, batch_size=batch_size)
         answers = _likeliest([key for key, _ in asked], found)
         for number, line in lines_read.items():
@@ -70,23 +67,21 @@ def _readable(
     generator: Generator,
     sources: dict[tuple[int, int], list[str]],
     truncated: list[int] | None,
-) -> dict[tuple[int, int], list[str]]:
-    """Returns the sources that have text; `truncated` receives the numbers of lines of which one is
-    too long."""
-    readable = {}
+) -> Iterator[tuple[int, int]]:
+    """Yields the keys of sources that have text; `truncated` receives the numbers of lines of which
+    one is too long."""
     for (number, start), turns in sources.items():
         with suppress(InputError):
             source = generator.tokenizer.read_source(turns)
-            readable[number, start] = turns
             if source.dropped_tokens and truncated is not None:
                 truncated += [] if number in truncated[-1:] else [number]
-    return readable
+            yield number, start
 
 
-def _readings(turns: list[str]) -> Iterator[list[str]]:
-    """Yields the turns with each reading of the last one."""
-    for reading in readings(turns[-1]):
-        yield [*turns[:-1], reading]
+def _readings(turns: list[str]) -> list[list[str]]:
+    """Returns the turns with each reading of the last one."""
+    before = [*map(without_capitals, turns[:-1])]
+    return [[*before, reading] for reading in readings(turns[-1])]
 
 
 def _likeliest(

@@ -429,7 +429,8 @@ class Translator:
         return min(answered, key=lambda each: each[1][0].rank, default=(source, ()))
 
     def _other_readings(self, source: _EncodedSource) -> Iterator[_EncodedSource]:
-        for reading in readings(source.turns[-1])[1:] if source.source_ids else ():
+        typed = readable_form(source.left_out.text, self._model.tokenizer.can_read)
+        for reading in readings(typed)[1:] if source.source_ids else ():
             turns = [*source.turns[:-1], reading]
             read = self._model.tokenizer.read_source(turns)
             if not read.dropped_tokens:

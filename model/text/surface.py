@@ -17,6 +17,8 @@ _MIN_CAPITALS = 2
 _FIRST_LETTER = re.compile(r"[^\W\d_]")
 #: A single mark at the end, which is not the second full stop of `e.g.` either.
 _END_MARK = re.compile(rf"(?<=[^\W\d_]{{2}})\s?[{END_MARKS}]$")
+#: Longer words in capitals are no abbreviations.
+_MAX_ABBREVIATION = 3
 #: Longer texts without an end mark are translated as well as with one.
 _MAX_SHORT_WORDS = 5
 
@@ -35,12 +37,14 @@ def without_capitals(text: str) -> str:
 
 
 def readings(text: str) -> list[str]:
-    """Returns the sentences that a text may be: of a few words without an end mark each with a full
-    stop, an exclamation mark and a question mark too, as `how are you` is a question and `dog` is
-    none. The likeliest translation tells."""
+    """Returns the sentences that a text may be, without capitals; its likeliest translation tells
+    which it is. A few words without an end mark may be a statement, an exclamation or a question:
+    `how are you` is one and `dog` is none. A few capitals may be an abbreviation: `OK`."""
+    plain = without_capitals(text)
     is_short = text[-1:].isalpha() and len(text.split()) <= _MAX_SHORT_WORDS
     marks = ".!?" if is_short and not is_unspaced(text[-1]) else ""
-    return [text, *(text + mark for mark in marks)]
+    is_abbreviation = plain != text and len(text) <= _MAX_ABBREVIATION
+    return [plain, *(plain + mark for mark in marks), *([text] if is_abbreviation else [])]
 
 
 def in_form_of(source: str, translation: str) -> str:

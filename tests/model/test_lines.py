@@ -66,6 +66,6 @@ def test_the_translation_of_a_sentence_has_its_form(generator: Generator) -> Non
 
 
 def test_a_short_text_without_an_end_mark_is_read_with_each(generator: Generator) -> None:
-    lines = ["how are you", "good morning", "Hello", "no", "dog"]
+    lines = ["how are you", "good morning", "Hello", "no", "dog", "OK"]
     found = [*answer_lines(generator, lines, generator.template(), by_sentence=True)]
-    assert found == ["Wie geht es dir", "guten Morgen", "Hallo", "nein", "Hund"]
+    assert found == ["Wie geht es dir", "guten Morgen", "Hallo", "nein", "Hund", "OKAY"]

@@ -55,6 +55,14 @@ def test_a_short_text_may_be_a_statement_an_exclamation_or_a_question(text: str)
     assert readings(text) == [text, f"{text}.", f"{text}!", f"{text}?"]
 
 
+def test_a_text_in_capitals_is_read_in_lower_case_and_as_it_is_if_it_may_be_an_abbreviation() -> (
+    None
+):
+    assert readings("GO HOME") == ["Go home", "Go home.", "Go home!", "Go home?"]
+    assert readings("OK") == ["Ok", "Ok.", "Ok!", "Ok?", "OK"]
+    assert readings("NO!") == ["No!", "NO!"]
+
+
 @pytest.mark.parametrize(
     "text", ["No.", "what?", "Name:", "three 3", "I do not know any more", "早上好", "สวัสดี", ""]
 )
