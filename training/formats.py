@@ -55,10 +55,12 @@ class FormatInfo:
     takes: tuple[str, ...] = ()
 
 
+#: Endings of subtitle files that are read.
+SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".sbv")
 FORMATS: dict[Format, FormatInfo] = {
     "subtitles": FormatInfo(
         tasks=("reply",),
-        suffixes=(".srt", ".vtt", ".ass", ".ssa", ".sub", ".sbv"),
+        suffixes=SUBTITLE_SUFFIXES,
         meaning="subtitles in any encoding: SubRip, WebVTT, SubStation, MicroDVD, MPL2, SubViewer",
         example="1\n00:00:01,000 --> 00:00:02,500\n- Who is there?\n- It is me.",
         takes=("scene_pause", "turn_pause", "keep_language"),
@@ -202,7 +204,7 @@ FORMATS: dict[Format, FormatInfo] = {
     ),
     "subtitle-pairs": FormatInfo(
         tasks=("translate",),
-        suffixes=(".srt", ".vtt", ".ass", ".ssa", ".sub", ".sbv"),
+        suffixes=SUBTITLE_SUFFIXES,
         meaning="two subtitle files per film, `path` and `target_path`, which are aligned by time",
         example="1\n00:00:01,000 --> 00:00:02,500\n- Who is there?\n- It is me.",
         needs=("target_path",),

@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from app.decoding.served_model import ServedModel
 from app.errors import Overloaded
 from app.requests import search_options
 from app.settings import Settings
+from app.translation.concurrency import map_concurrently, run_maybe_in_thread
 from app.translation.fitting import split_in_half
 from app.translation.layout import Translation, concatenate, join, lay_out
-from app.translation.left_out import LeftOut
 from app.translation.parts import Part, Sentence, sentences_of_parts
-from app.translation.protection import (
-    Protected,
-    protect,
-    split_protected,
-    strip_end_marks,
-    strip_ends,
-)
-from app.translation.symbols import (
-    leave_out_unreadable,
-    readable_form,
-    split_at_brackets,
-    split_ends,
-    unreadable_words,
-)
-from app.translation.words import Span, word_attention
+from app.translation.protection import split_protected, strip_end_marks, strip_ends
+from app.translation.reading import EncodedSource, SourceReader
+from app.translation.symbols import split_at_brackets, split_ends
+from app.translation.words import word_attention
 from model.blocked_words import blocked_sequences
-from model.errors import InputError
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.sentences import is_ended
-from model.text.surface import readings, without_capitals
-
-R = TypeVar("R")
 
 #: Seconds after which a sentence of a file is sent again if the queue was full.
 RETRY_SECONDS = 0.25
@@ -52,8 +37,6 @@ _LONG_CHARACTERS, _LONG_TEXT_CHARACTERS, _MANY_GROUPS = 250, 2_000, 200
 #: The halves of longer sentences are translated one after the other: thousands of pieces at a time
 #: keep the event loop busy for seconds.
 _MAX_TREE_CHARACTERS = 8_000
-#: Maximum number of required numbers and stand-ins: each takes a part of the beam.
-_MAX_REQUIRED_WORDS = 4
 
 
 @dataclass(frozen=True)
@@ -92,23 +75,6 @@ class _SentenceOptions:
     needs_links: bool
 
 
-@dataclass(frozen=True)
-class _EncodedSource:
-    """A sentence as the model reads it.
-
-    Attributes:
-        protected: the sentence and its protected parts.
-        left_out: the sentence with stand-ins, and its symbols.
-        turns: the sentence, after its context.
-        source_ids: its tokens; empty if there is nothing to translate.
-    """
-
-    protected: Protected
-    left_out: LeftOut
-    turns: list[str]
-    source_ids: list[int]
-
-
 class Translator:
     """Translates with one model.
 
@@ -136,6 +102,7 @@ class Translator:
     ) -> None:
         self._model = model
         self._settings = settings
+        self._reader = SourceReader(model.tokenizer, settings)
         self._source = source
         self._retries_overload = retries_overload
         self._with_attention = with_attention
@@ -224,7 +191,7 @@ class Translator:
         is_long = sum(map(len, before)) > _LONG_CHARACTERS
         return await run_maybe_in_thread(
             is_long,
-            lambda: [self._readable(self._leave_out_unreadable(text)) for text in before],
+            lambda: [*map(self._reader.context, before)],
         )
 
     async def _translate_sentence(
@@ -237,7 +204,7 @@ class Translator:
         pieces = await run_maybe_in_thread(is_long, partial(split_at_brackets, text, can_read))
         if len(pieces) > 1:
             return await self._translate_pieces(pieces, context, wanted)
-        source = await run_maybe_in_thread(is_long, partial(self._encode, text, context))
+        source = await run_maybe_in_thread(is_long, partial(self._reader.encode, text, context))
         if source is None:
             return await self._translate_halves(text, context, wanted)
         protected = source.protected
@@ -261,9 +228,9 @@ class Translator:
         """Returns translations of a sentence that are made to keep its protected parts. Dates and
         decimal numbers, of which models lose the separators, get stand-ins."""
         is_long = len(text) > _LONG_CHARACTERS
-        encode = partial(self._encode, text, context, fixes_numbers=True)
+        encode = partial(self._reader.encode, text, context, fixes_numbers=True)
         source = await run_maybe_in_thread(is_long, encode)
-        if source is None or not (required := self._required(source.protected)):
+        if source is None or not (required := self._reader.required(source.protected)):
             return []
         hypotheses = await self._search(source, n_best, required, attends=attends)
         return await self._keep_protected(source, hypotheses)
@@ -318,46 +285,8 @@ class Translator:
         both = await map_concurrently(translate_half, 2, at_once)
         return [await run_maybe_in_thread(is_long, lambda: concatenate(halves, both, [gap, ""]))]
 
-    def _encode(
-        self, text: str, context: list[str], *, fixes_numbers: bool = False
-    ) -> _EncodedSource | None:
-        """Encodes a sentence, after its context if there is room; None if it is too long. A single
-        character is never too long. For `fixes_numbers` see `protect`."""
-        words = self._unreadable_words(text)
-        protected = protect(
-            text,
-            words if len(words) <= _MAX_REQUIRED_WORDS else (),
-            fixes_numbers=fixes_numbers,
-        )
-        nothing = _EncodedSource(protected, LeftOut(protected.text, ()), [text], [])
-        if not protected.has_words:
-            return nothing
-        if protected.lacks_stand_ins or len(protected.text) > self._settings.max_message_characters:
-            return None
-        left_out = self._leave_out_unreadable(protected.text)
-        alone = [self._readable(left_out)]
-        for turns in ([*context, *alone], alone) if context else (alone,):
-            try:
-                source = self._model.tokenizer.read_source(turns)
-            except InputError:  # there is nothing to read
-                return nothing
-            if not source.dropped_tokens or len(text) == 1:
-                return _EncodedSource(protected, left_out, turns, source.ids)
-        return None
-
-    def _leave_out_unreadable(self, text: str) -> LeftOut:
-        words = self._unreadable_words(text)
-        return leave_out_unreadable(text, self._model.tokenizer.can_read, words)
-
-    def _readable(self, left_out: LeftOut) -> str:
-        return without_capitals(readable_form(left_out.text, self._model.tokenizer.can_read))
-
-    def _unreadable_words(self, text: str) -> list[Span]:
-        tokenizer = self._model.tokenizer
-        return unreadable_words(text, tokenizer.can_read, tokenizer.knows_letter)
-
     async def _keep_protected(
-        self, source: _EncodedSource, hypotheses: Sequence[Hypothesis]
+        self, source: EncodedSource, hypotheses: Sequence[Hypothesis]
     ) -> list[Translation]:
         """Returns the hypotheses that keep the protected parts of a sentence, with its symbols."""
         is_long = len(source.protected.text) > _LONG_CHARACTERS
@@ -365,7 +294,7 @@ class Translator:
         found = await run_maybe_in_thread(is_long, lambda: [*map(restore, hypotheses)])
         return [translation for translation in found if translation is not None]
 
-    def _restore(self, source: _EncodedSource, hypothesis: Hypothesis) -> Translation | None:
+    def _restore(self, source: EncodedSource, hypothesis: Hypothesis) -> Translation | None:
         """Returns a hypothesis as the translation of a sentence; None if it has no words or has
         lost protected parts."""
         translation = self._translation(source, hypothesis)
@@ -378,22 +307,11 @@ class Translator:
             return None
         return translation if restored == translation.text else Translation.unlinked(restored)
 
-    def _required(self, protected: Protected) -> list[list[int]]:
-        """Returns the tokens that a translation must contain to keep the protected parts; none if
-        there are too many, or the model cannot write them."""
-        needed = protected.required
-        if len(needed) > min(_MAX_REQUIRED_WORDS, self._settings.max_required_words):
-            return []
-        try:
-            return [self._model.tokenizer.constraint_ids(each, ()) for each in needed]
-        except InputError:
-            return []
-
     async def _translate_around(self, text: str) -> Translation:
         """Translates the text around the protected parts piece by piece."""
         is_long = len(text) > _LONG_CHARACTERS
         parts = await run_maybe_in_thread(
-            is_long, lambda: [*split_protected(text, self._unreadable_words(text))]
+            is_long, lambda: [*split_protected(text, self._reader.unreadable_words(text))]
         )
 
         async def translate_part(index: int) -> str:
@@ -401,7 +319,7 @@ class Translator:
             if is_protected:
                 return part
             words = strip_ends(part)
-            source = await run_maybe_in_thread(is_long, partial(self._encode, words, []))
+            source = await run_maybe_in_thread(is_long, partial(self._reader.encode, words, []))
             if source is None:
                 return part
             attends = bool(source.left_out.symbols)
@@ -415,11 +333,11 @@ class Translator:
         return Translation.unlinked("".join(translated))
 
     async def _search_readings(
-        self, source: _EncodedSource, n_best: int, *, attends: bool
-    ) -> tuple[_EncodedSource, Sequence[Hypothesis]]:
+        self, source: EncodedSource, n_best: int, *, attends: bool
+    ) -> tuple[EncodedSource, Sequence[Hypothesis]]:
         """Returns that reading of a sentence which has the likeliest translation, and its
         hypotheses; none if there is nothing to translate."""
-        sources = [source, *self._other_readings(source)]
+        sources = [source, *self._reader.other_readings(source)]
         found = await map_concurrently(
             lambda index: self._search(sources[index], n_best, attends=attends),
             len(sources),
@@ -428,17 +346,9 @@ class Translator:
         answered = [each for each in zip(sources, found, strict=True) if each[1]]
         return min(answered, key=lambda each: each[1][0].rank, default=(source, ()))
 
-    def _other_readings(self, source: _EncodedSource) -> Iterator[_EncodedSource]:
-        typed = readable_form(source.left_out.text, self._model.tokenizer.can_read)
-        for reading in readings(typed)[1:] if source.source_ids else ():
-            turns = [*source.turns[:-1], reading]
-            read = self._model.tokenizer.read_source(turns)
-            if not read.dropped_tokens:
-                yield replace(source, turns=turns, source_ids=read.ids)
-
     async def _search(
         self,
-        source: _EncodedSource,
+        source: EncodedSource,
         n_best: int,
         required: Sequence[list[int]] = (),
         *,
@@ -483,7 +393,7 @@ class Translator:
         count = min(self._max_concurrent, max(1, self._model.client.capacity(request) // 2))
         return self._free.setdefault(count, asyncio.Semaphore(count))
 
-    def _translation(self, source: _EncodedSource, hypothesis: Hypothesis) -> Translation:
+    def _translation(self, source: EncodedSource, hypothesis: Hypothesis) -> Translation:
         """Returns a hypothesis as the translation of a sentence with stand-ins, without symbols."""
         tokenizer, weights = self._model.tokenizer, hypothesis.attention_weights
         text = tokenizer.target_text(hypothesis.tokens)
@@ -498,7 +408,7 @@ class Translator:
         return found if self._with_attention else replace(found, attention=None)
 
 
-def _is_cut_short(text: str, source: _EncodedSource, hypothesis: Hypothesis) -> bool:
+def _is_cut_short(text: str, source: EncodedSource, hypothesis: Hypothesis) -> bool:
     """Tells whether a translation lacks the end of a sentence, which is then to be divided."""
     repeats_itself = len(hypothesis.tokens) >= _REPEATING_RATIO * len(source.source_ids)
     is_short = len(text) <= _MIN_DIVIDED_CHARACTERS
@@ -508,27 +418,3 @@ def _is_cut_short(text: str, source: _EncodedSource, hypothesis: Hypothesis) -> 
 def _at_rank(found: Sequence[Sequence[Translation]], rank: int) -> list[Translation]:
     """Returns of each text the translation of a rank, or the last one if it has fewer."""
     return [each[min(rank, len(each) - 1)] for each in found]
-
-
-async def run_maybe_in_thread(is_long: bool, work: Callable[[], R]) -> R:
-    """Returns the result of `work`, which runs in a thread if `is_long`."""
-    return await asyncio.to_thread(work) if is_long else work()
-
-
-async def map_concurrently(work: Callable[[int], Awaitable[R]], count: int, window: int) -> list[R]:
-    """Returns the results of `work(0)` to `work(count - 1)`, at most `window` at a time. If one
-    fails, or the caller is cancelled, all end."""
-    results: dict[int, R] = {}
-    indices = iter(range(count))
-
-    async def run_some() -> None:
-        for index in indices:
-            results[index] = await work(index)
-
-    tasks = [asyncio.create_task(run_some()) for _ in range(min(window, count))]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-    return [results[index] for index in range(count)]

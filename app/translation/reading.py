@@ -1,0 +1,111 @@
+"""What a model reads of a sentence: its tokens, with stand-ins, without symbols and capitals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from app.settings import Settings
+from app.translation.left_out import LeftOut
+from app.translation.protection import Protected, protect
+from app.translation.symbols import leave_out_unreadable, readable_form, unreadable_words
+from app.translation.words import Span
+from model.errors import InputError
+from model.text.surface import readings, without_capitals
+from model.tokenizer import Tokenizer
+
+#: Maximum number of required numbers and stand-ins: each takes a part of the beam.
+_MAX_REQUIRED_WORDS = 4
+
+
+@dataclass(frozen=True)
+class EncodedSource:
+    """A sentence as the model reads it.
+
+    Attributes:
+        protected: the sentence and its protected parts.
+        left_out: the sentence with stand-ins, and its symbols.
+        turns: the sentence, after its context.
+        source_ids: its tokens; empty if there is nothing to translate.
+    """
+
+    protected: Protected
+    left_out: LeftOut
+    turns: list[str]
+    source_ids: list[int]
+
+
+class SourceReader:
+    """Reads sentences as a model does. Knows no search.
+
+    Args:
+        tokenizer: of the model.
+        settings: settings of the server, for its limits.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, settings: Settings) -> None:
+        self._tokenizer = tokenizer
+        self._settings = settings
+
+    def encode(
+        self, text: str, context: list[str], *, fixes_numbers: bool = False
+    ) -> EncodedSource | None:
+        """Encodes a sentence, after its context if there is room; None if it is too long. A single
+        character is never too long. For `fixes_numbers` see `protect`."""
+        words = self.unreadable_words(text)
+        protected = protect(
+            text,
+            words if len(words) <= _MAX_REQUIRED_WORDS else (),
+            fixes_numbers=fixes_numbers,
+        )
+        nothing = EncodedSource(protected, LeftOut(protected.text, ()), [text], [])
+        if not protected.has_words:
+            return nothing
+        if protected.lacks_stand_ins or len(protected.text) > self._settings.max_message_characters:
+            return None
+        left_out = self._leave_out_unreadable(protected.text)
+        alone = [without_capitals(self._readable(left_out))]
+        for turns in ([*context, *alone], alone) if context else (alone,):
+            try:
+                source = self._tokenizer.read_source(turns)
+            except InputError:  # there is nothing to read
+                return nothing
+            if not source.dropped_tokens or len(text) == 1:
+                return EncodedSource(protected, left_out, turns, source.ids)
+        return None
+
+    def other_readings(self, source: EncodedSource) -> Iterator[EncodedSource]:
+        """Yields the other readings of an encoded sentence, see `model.text.surface`."""
+        if not source.source_ids:
+            return
+        for reading in readings(self._readable(source.left_out))[1:]:
+            turns = [*source.turns[:-1], reading]
+            read = self._tokenizer.read_source(turns)
+            if not read.dropped_tokens:
+                yield replace(source, turns=turns, source_ids=read.ids)
+
+    def context(self, text: str) -> str:
+        """Returns what the model reads of a sentence before another."""
+        return without_capitals(self._readable(self._leave_out_unreadable(text)))
+
+    def required(self, protected: Protected) -> list[list[int]]:
+        """Returns the tokens that a translation must contain to keep the protected parts; none if
+        there are too many, or the model cannot write them."""
+        needed = protected.required
+        if len(needed) > min(_MAX_REQUIRED_WORDS, self._settings.max_required_words):
+            return []
+        try:
+            return [self._tokenizer.constraint_ids(each, ()) for each in needed]
+        except InputError:
+            return []
+
+    def unreadable_words(self, text: str) -> list[Span]:
+        """Returns start and end of the words that the model cannot read, see `symbols`."""
+        return unreadable_words(text, self._tokenizer.can_read, self._tokenizer.knows_letter)
+
+    def _leave_out_unreadable(self, text: str) -> LeftOut:
+        words = self.unreadable_words(text)
+        return leave_out_unreadable(text, self._tokenizer.can_read, words)
+
+    def _readable(self, left_out: LeftOut) -> str:
+        return readable_form(left_out.text, self._tokenizer.can_read)
