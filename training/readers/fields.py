@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import cycle, groupby
 from typing import Any
 
 from training.files.records import Example, Fault, Records
@@ -28,6 +28,8 @@ PAIRS = (
 TRANSLATION = "translation"
 #: The field that completes an instruction.
 INSTRUCTION_INPUT = "input"
+#: Fields of an intent: wordings of a question, and its answers.
+INTENT = ("patterns", "responses")
 #: Fields of a message with its speaker, and with its text.
 ROLES = ("role", "from")
 CONTENTS = ("content", "value", "text")
@@ -64,6 +66,7 @@ class Fields:
         return (
             *CONVERSATIONS,
             *pairs,
+            *INTENT,
             INSTRUCTION_INPUT,
             TRANSLATION,
             *self.languages,
@@ -93,6 +96,8 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
         raise ValueError("expected a record with named fields")
     if len(fields.columns) == 1:
         turns = _turns_of(_value_at(record, fields.columns[0]))
+    elif not fields.columns and all(isinstance(record.get(name), list) for name in INTENT):
+        return _examples_of_intent(record, place)
     elif fields.columns:
         *source, target = (_text_at(record, column) for column in fields.columns)
         group = _group_of(record, fields) or source[0]
@@ -106,6 +111,18 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
         turns = _turns_of(found)
     group = _group_of(record, fields) or place
     return exchanges_of(enumerate(turns, start=1), group=group, origin=place)
+
+
+def _examples_of_intent(intent: dict[str, Any], place: str) -> Iterator[Example]:
+    """Yields each pattern with one of the responses, taken in turn: a question that is to be learnt
+    by heart has one answer. Raises ValueError if there is no pattern or no response."""
+    patterns, responses = (
+        [text for text in intent[name] if isinstance(text, str) and text.strip()] for name in INTENT
+    )
+    if not patterns or not responses:
+        raise ValueError(f"an intent without {' or '.join(INTENT)}")
+    for number, (pattern, response) in enumerate(zip(patterns, cycle(responses)), start=1):
+        yield Example((pattern,), response, patterns[0], f"{place}:{number}")
 
 
 def _conversations(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:

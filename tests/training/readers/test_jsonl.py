@@ -126,3 +126,35 @@ def test_a_file_of_broken_values_is_given_up(tmp_path: Path) -> None:
     assert len(faults) == MAX_BROKEN
     assert isinstance(faults[-1], Fault)
     assert faults[-1].reason.endswith("the rest is left out")
+
+
+INTENTS = {
+    "intents": [
+        {
+            "tag": "hours",
+            "patterns": ["When?", "Open?", "Hours?"],
+            "responses": ["9 to 5.", "All day."],
+        },
+        {"tag": "nothing", "patterns": [""], "responses": ["Pardon?"]},
+        {"tag": "bye", "patterns": ["Bye"], "responses": ["See you!"]},
+    ]
+}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_patterns_of_an_intent_take_its_responses_in_turn(
+    tmp_path: Path, indent: int | None
+) -> None:
+    path = tmp_path / "intents.json"
+    path.write_text(json.dumps(INTENTS, indent=indent), "utf-8")
+    records = list(read_jsonl(path))
+    examples = [record for record in records if isinstance(record, Example)]
+    assert [(example.source, example.target) for example in examples] == [
+        (("When?",), "9 to 5."),
+        (("Open?",), "All day."),
+        (("Hours?",), "9 to 5."),
+        (("Bye",), "See you!"),
+    ]
+    assert len({example.group for example in examples}) == 2
+    [fault] = [record for record in records if isinstance(record, Fault)]
+    assert "without patterns" in fault.reason
