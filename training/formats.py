@@ -87,7 +87,8 @@ FORMATS: dict[Format, FormatInfo] = {
         suffixes=(".jsonl", ".json", ".ndjson"),
         meaning="one record per line, or an array of records in a `.json` file: `turns`, "
         "`messages` as in OpenAI's API, `conversations`, `dialog`; `source` and `target`; "
-        "`patterns` and `responses` of `intents`; `translation`, by `languages`; or the fields named in `columns` (`data.text`)",
+        "`patterns` and `responses` of `intents`; `translation`, by `languages`; or the fields "
+        "named in `columns` (`data.text`)",
         example='{"turns": ["Who is there?", "It is me."]}\n'
         '{"messages": [{"role": "user", "content": "Hi."}, '
         '{"role": "assistant", "content": "Hello."}]}',

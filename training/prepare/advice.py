@@ -11,7 +11,7 @@ from typing import Any
 from model.folder import read_config
 from training.cleaning.languages import same_language
 from training.errors import CorpusError
-from training.prepare.drawing import DRAWN, wants_dev
+from training.prepare.drawing import drawn_split, wants_dev
 from training.prepare.splits import MIN_EXAMPLES
 from training.recipe import Recipe
 
@@ -132,7 +132,7 @@ def nothing_left(
         for reason, parts in reasons_of(report["dropped"]).items()
     }
     reasons = {reason: count for reason, count in reasons.items() if count}
-    is_drawn = any(source.split in DRAWN for source in recipe.corpus.sources)
+    is_drawn = any(source.split == drawn_split(recipe.corpus) for source in recipe.corpus.sources)
     if not reasons and (part == "dev" or is_drawn):
         return CorpusError(
             f"{message}: {_examples(examples)}, too few or too much alike to hold any out; "

@@ -38,22 +38,24 @@ from training.recipe import CorpusConfig, Recipe
 How = Literal["given", "fractions", "groups", "stretches"]
 #: Multiples of the minimum sizes to try, since dev and test lose duplicates.
 GROWTH = (1, 2, 4, 8)
-#: `split` of sources from which splits are drawn; from `train`, only dev.
-DRAWN = ("auto", "train")
+#: Splits by their names.
+_GIVEN: dict[str, int] = {name: part for part, name in enumerate(SPLITS)}
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Candidates of a piece: their file and number, and the `split` of their source."""
+    """Candidates of a piece.
+
+    Attributes:
+        path, rows: their file and number.
+        split: the `split` of their source.
+        is_drawn: whether splits are drawn from it.
+    """
 
     path: Path
     rows: int
     split: str
-
-    @property
-    def is_drawn(self) -> bool:
-        """Tells whether splits are drawn from it."""
-        return self.split in DRAWN
+    is_drawn: bool
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,12 @@ def draw_splits(recipe: Recipe, chunks: Sequence[Chunk]) -> DrawnSplits:
     return max(attempts, key=lambda attempt: attempt[0])[1]
 
 
+def drawn_split(corpus: CorpusConfig) -> str:
+    """Returns the `split` of sources from which splits are drawn: `auto`; if no source has it,
+    `train`, from which only dev is drawn."""
+    return "auto" if any(source.split == "auto" for source in corpus.sources) else "train"
+
+
 def wants_dev(corpus: CorpusConfig) -> bool:
     """Tells whether the recipe wants a dev split. Without one, `fit` learns train by heart."""
     return corpus.dev_fraction > 0 or any(source.split == "dev" for source in corpus.sources)
@@ -146,10 +154,9 @@ def _by_fractions(chunks: Sequence[Chunk], fractions: Fractions) -> Parts:
     parts: Parts = np.zeros(sum(chunk.rows for chunk in chunks), np.uint8)
     for chunk, span in _spans(chunks):
         if chunk.is_drawn:
-            shares = fractions if chunk.split == "auto" else Fractions(fractions.dev, 0.0)
-            parts[span] = draw_by_fraction(_column(chunk, "place"), shares)
+            parts[span] = draw_by_fraction(_column(chunk, "place"), fractions)
         else:
-            parts[span] = DEV if chunk.split == "dev" else TEST
+            parts[span] = _GIVEN[chunk.split]
     return parts
 
 
@@ -159,7 +166,6 @@ def _larger_splits(
     used = [chunk for chunk in chunks if chunk.is_drawn]
     places = np.concatenate([_column(chunk, "place") for chunk in used])
     is_start = np.concatenate([_column(chunk, "talk_key") for chunk in used]) == 0
-    may_test = np.repeat([chunk.split == "auto" for chunk in used], [chunk.rows for chunk in used])
     is_drawn = np.repeat([chunk.is_drawn for chunk in chunks], [chunk.rows for chunk in chunks])
     groups = len(np.unique(places))
 
@@ -172,10 +178,10 @@ def _larger_splits(
     least = [least_sizes(len(places), fractions, times) for times in GROWTH]
     by_fractions = Sizes(*map(max, shares, least[0]))
     for wanted in (by_fractions, *least):
-        if (drawn := draw_groups(places, may_test, wanted)) is not None:
+        if (drawn := draw_groups(places, wanted)) is not None:
             yield "groups", groups, whole(drawn)
     for wanted in (by_fractions, *least):
-        if (drawn := draw_stretches(is_start, may_test, wanted)) is not None:
+        if (drawn := draw_stretches(is_start, wanted)) is not None:
             yield "stretches", groups, whole(drawn)
 
 

@@ -36,7 +36,7 @@ from training.files.paths import writing
 from training.prepare.advice import examples_in, nothing_left
 from training.prepare.chunks import chunk_path, open_chunk, read_stats
 from training.prepare.cluster import Cluster
-from training.prepare.drawing import Chunk, DrawnSplits, draw_splits, wants_dev
+from training.prepare.drawing import Chunk, DrawnSplits, draw_splits, drawn_split, wants_dev
 from training.prepare.inputs import Input, find_inputs, pieces_of, stamps_of, total_bytes
 from training.prepare.page import render_page
 from training.prepare.parallel import run_all
@@ -261,7 +261,8 @@ class _Preparation:
 
     def _chunk(self, path: Path) -> Chunk:
         stats = read_stats(path)
-        return Chunk(path, stats["rows"], self.inputs[stats["input"]].source.split)
+        split = self.inputs[stats["input"]].source.split
+        return Chunk(path, stats["rows"], split, split == drawn_split(self.recipe.corpus))
 
     def _tokenise(self, drawn: DrawnSplits, tokenizers: dict[str, bytes]) -> list[Path]:
         folder = self._work_folder("rows")

@@ -68,21 +68,19 @@ def draw_by_fraction(places: Indices, fractions: Fractions) -> Parts:
     return parts
 
 
-def draw_groups(places: Indices, may_test: Bool, wanted: Sizes) -> Parts | None:
+def draw_groups(places: Indices, wanted: Sizes) -> Parts | None:
     """Holds out whole groups until dev and test are large enough: groups up to the median size
     first, lowest places first, so that train keeps as much as possible. The largest group stays in
     train.
 
     Args:
         places: place of each example's group, `(examples,)`.
-        may_test: whether an example may be in test.
         wanted: the minimum sizes.
 
     Returns:
         indices into SPLITS, `(examples,)`; None if there are too few groups.
     """
     _, group_of, sizes = np.unique(places, return_inverse=True, return_counts=True)
-    can_test = np.bincount(group_of, weights=~may_test, minlength=len(sizes)) == 0
     parts = np.full(len(sizes), TRAIN, np.uint8)
     by_size = np.argsort(sizes > np.median(sizes), kind="stable")
     is_free = np.ones(len(sizes), bool)
@@ -90,7 +88,7 @@ def draw_groups(places: Indices, may_test: Bool, wanted: Sizes) -> Parts | None:
     for part, least in ((TEST, wanted.test), (DEV, wanted.dev)):
         if not least:
             continue
-        free = by_size[(is_free & can_test if part == TEST else is_free)[by_size]]
+        free = by_size[is_free[by_size]]
         reached = np.cumsum(sizes[free])
         if not len(free) or reached[-1] < least:
             return None
@@ -100,21 +98,19 @@ def draw_groups(places: Indices, may_test: Bool, wanted: Sizes) -> Parts | None:
     return np.asarray(parts[group_of])
 
 
-def draw_stretches(is_start: Bool, may_test: Bool, wanted: Sizes) -> Parts | None:
+def draw_stretches(is_start: Bool, wanted: Sizes) -> Parts | None:
     """Holds out the last examples as test, and those before them as dev. A cut moves back to the
     start of a scene if there is one within the wanted number of examples.
 
     Args:
         is_start: whether an example starts a scene, that is, has no context, `(examples,)`.
-        may_test: see `draw_groups`.
         wanted: the minimum sizes.
 
     Returns:
         indices into SPLITS, `(examples,)`; None if nothing would be left for train.
     """
     parts = np.full(len(is_start), TRAIN, np.uint8)
-    rows = np.flatnonzero(may_test) if may_test.any() else np.arange(len(is_start))
-    end = len(rows)
+    end = len(is_start)
     for part, least, reserved in ((TEST, wanted.test, wanted.dev + 1), (DEV, wanted.dev, 1)):
         if not least:
             continue
@@ -122,9 +118,9 @@ def draw_stretches(is_start: Bool, may_test: Bool, wanted: Sizes) -> Parts | Non
         if latest < reserved:
             return None
         earliest = max(latest - least, reserved)
-        starts = np.flatnonzero(is_start[rows[earliest : latest + 1]])
+        starts = np.flatnonzero(is_start[earliest : latest + 1])
         cut = earliest + int(starts[-1]) if len(starts) else latest
-        parts[rows[cut:end]] = part
+        parts[cut:end] = part
         end = cut
     return parts
 

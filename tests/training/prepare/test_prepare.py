@@ -150,6 +150,16 @@ def test_dev_is_drawn_unless_it_is_given(folder: Path) -> None:
     assert len(corpus.test) == 0
 
 
+def test_a_source_of_train_stays_whole_beside_one_that_is_divided(folder: Path) -> None:
+    hats = [(f"a {colour} hat on a {thing}", "a hat") for colour in COLOURS for thing in THINGS]
+    write_tsv(folder / "hats.tsv", hats)
+    corpus = made(folder, PAIRS, {**PAIRS, "path": "hats.tsv", "split": "train"})
+    alone = made(folder, PAIRS)
+    assert sources_of(corpus.dev) == sources_of(alone.dev)
+    assert sources_of(corpus.test) == sources_of(alone.test)
+    assert len(corpus.train) == len(alone.train) + len(hats)
+
+
 def test_repeats_are_seen_in_train_only(folder: Path) -> None:
     once = made(folder, PAIRS)
     often = made(folder, {**PAIRS, "repeat": 3})

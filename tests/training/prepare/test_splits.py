@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.types import Bool
 from training.prepare.splits import (
     DEV,
     TEST,
@@ -73,9 +72,8 @@ def test_a_part_needs_50_examples_or_a_tenth(examples: int, least: int) -> None:
     assert least_sizes(examples, Fractions(0.01, 0.0)) == (least, 0)
 
 
-def drawn(sizes: list[int], wanted: Sizes, may_test: Bool | None = None) -> Parts | None:
-    places = np.repeat(places_of(*FILMS[: len(sizes)]), sizes)
-    return draw_groups(places, np.ones(len(places), bool) if may_test is None else may_test, wanted)
+def drawn(sizes: list[int], wanted: Sizes) -> Parts | None:
+    return draw_groups(np.repeat(places_of(*FILMS[: len(sizes)]), sizes), wanted)
 
 
 @given(st.lists(st.integers(1, 30), min_size=3, max_size=12))
@@ -107,16 +105,8 @@ def test_too_few_groups_are_not_drawn_from() -> None:
     assert drawn([10, 10], Sizes(1, 0)) is not None
 
 
-def test_what_belongs_to_train_is_never_tested_on() -> None:
-    may_test = np.repeat([False, True, False, True], 10)
-    parts = drawn([10] * 4, Sizes(1, 1), may_test)
-    assert parts is not None
-    assert (parts[~may_test] != TEST).all()
-    assert (parts == TEST).any()
-
-
 def test_the_last_examples_are_test_and_those_before_them_dev() -> None:
-    parts = draw_stretches(np.ones(100, bool), np.ones(100, bool), Sizes(10, 20))
+    parts = draw_stretches(np.ones(100, bool), Sizes(10, 20))
     assert parts is not None
     assert parts.tolist() == [TRAIN] * 70 + [DEV] * 10 + [TEST] * 20
 
@@ -124,7 +114,7 @@ def test_the_last_examples_are_test_and_those_before_them_dev() -> None:
 def test_stretches_begin_with_a_scene() -> None:
     is_start = np.zeros(100, bool)
     is_start[[0, 62, 75]] = True
-    parts = draw_stretches(is_start, np.ones(100, bool), Sizes(10, 20))
+    parts = draw_stretches(is_start, Sizes(10, 20))
     assert parts is not None
     assert parts.tolist() == [TRAIN] * 62 + [DEV] * 13 + [TEST] * 25
 
@@ -132,7 +122,7 @@ def test_stretches_begin_with_a_scene() -> None:
 @given(st.lists(st.booleans(), min_size=3, max_size=40), st.integers(1, 3), st.integers(1, 3))
 def test_stretches_leave_something_for_each_part(starts: list[bool], dev: int, test: int) -> None:
     is_start = np.array(starts)
-    parts = draw_stretches(is_start, np.ones(len(starts), bool), Sizes(dev, test))
+    parts = draw_stretches(is_start, Sizes(dev, test))
     if len(starts) <= dev + test:
         assert parts is None
         return
