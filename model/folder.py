@@ -8,6 +8,7 @@ my-model/
   *.onnx             [the network as graphs for ONNX Runtime]
   shortlist.npz      [shortlists of words that a source may need]
   questions.tsv      [known questions and their answers]
+  memory.tsv         [texts and their translations, which need no search]
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from model.errors import ConfigError, FolderError, TokenizerError, explain
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from model.config import ModelConfig
     from model.known_questions import KnownQuestions
     from model.tokenizer import Tokenizer
+    from model.translation_memory import TranslationMemory
+
+Pairs = TypeVar("Pairs")
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.weights.h5"
@@ -38,6 +42,7 @@ SOURCE_TOKENIZER_FILE = "source.spm"
 TARGET_TOKENIZER_FILE = "target.spm"
 CARD_FILE = "README.md"
 QUESTIONS_FILE = "questions.tsv"
+MEMORY_FILE = "memory.tsv"
 #: Precision -> encoder and step, as written by `python -m training export`.
 GRAPH_FILES = {
     "float32": ("encoder.onnx", "step.onnx"),
@@ -197,11 +202,26 @@ def load_questions(folder: ModelFolder) -> KnownQuestions | None:
     """
     from model.known_questions import KnownQuestions
 
-    if QUESTIONS_FILE not in folder.sha256:
+    return _load_pairs(folder, QUESTIONS_FILE, KnownQuestions.parse)
+
+
+def load_memory(folder: ModelFolder) -> TranslationMemory | None:
+    """Loads the translation memory of the model, if any.
+
+    Raises:
+        FolderError: if the file cannot be read.
+    """
+    from model.translation_memory import TranslationMemory
+
+    return _load_pairs(folder, MEMORY_FILE, TranslationMemory.parse)
+
+
+def _load_pairs(folder: ModelFolder, name: str, parse: Callable[[bytes], Pairs]) -> Pairs | None:
+    if name not in folder.sha256:
         return None
-    file = folder.path / QUESTIONS_FILE
+    file = folder.path / name
     try:
-        return KnownQuestions.parse(file.read_bytes())
+        return parse(file.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise FolderError(f"{file}: cannot be read ({error}). Copy the folder again.") from None
 

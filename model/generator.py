@@ -11,12 +11,13 @@ from model.config import ModelConfig, SearchOptions
 from model.contract import Engine
 from model.engine import EngineName, load_engine
 from model.errors import ConfigError, InputError
-from model.folder import load_folder, load_questions
+from model.folder import load_folder, load_memory, load_questions
 from model.known_questions import KnownQuestions, checked_reply, may_fall_back
 from model.reranker import Reranker, reranking_kind
 from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, Request, SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, IncrementalDetokenizer, Tokenizer
+from model.translation_memory import TranslationMemory
 from model.types import Float32
 
 #: Minimum number of requests that are encoded together while others are in search.
@@ -56,6 +57,7 @@ class Generator:
         engine: runs the network.
         rerank_generator: model that re-ranks if options have a `rerank_weight`.
         questions: known questions; None: all replies are given.
+        memory: translations that `answer_lines` gives without a search; None: there are none.
 
     Raises:
         ConfigError: if `rerank_generator` cannot score this model's answers.
@@ -69,12 +71,14 @@ class Generator:
         *,
         rerank_generator: Generator | None = None,
         questions: KnownQuestions | None = None,
+        memory: TranslationMemory | None = None,
     ) -> None:
         self.config = config
         self.tokenizer = tokenizer
         self.engine = engine
         self.rerank_generator = rerank_generator
         self.questions = questions
+        self.memory = memory
         self.reranker = None
         if rerank_generator is not None:
             kind = reranking_kind(config, rerank_generator.config)
@@ -102,13 +106,13 @@ class Generator:
         if rerank_model is not None:
             rerank_generator = cls.load(rerank_model, engine, threads=threads)
         loaded = load_engine(folder, engine, threads=threads)
-        questions = load_questions(folder)
         return cls(
             folder.config,
             folder.tokenizer,
             loaded,
             rerank_generator=rerank_generator,
-            questions=questions,
+            questions=load_questions(folder),
+            memory=load_memory(folder),
         )
 
     def new_search(self) -> Search:

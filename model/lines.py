@@ -34,9 +34,9 @@ def answer_lines(
         template: options of the search, see `Generator.template`. Tabs separate the `n_best`
             candidates.
         by_sentence: whether each sentence of a line without tabs is a source, after as many as the
-            model reads as context; a short one without an end mark is read in several ways. The
-            answers have the surface form of the sentences, and those without letters stay as they
-            are.
+            model reads as context; a short one without an end mark is read in several ways, and
+            one that the model's memory has needs no search. The answers have the surface form of
+            the sentences, and those without letters stay as they are.
         batch_size: number of sources in search at a time.
         window: number of lines that are read before the first of them is answered.
         truncated: receives the numbers, from 1, of lines that are too long for the model.
@@ -47,20 +47,37 @@ def answer_lines(
             number: _spans(generator, line) if by_sentence else [(0, len(line))]
             for number, line in lines_read.items()
         }
+        known = _known(generator, lines_read, spans) if by_sentence else {}
         sources = {
             (number, start): _readings(turns) if by_sentence else [turns]
             for number, line in lines_read.items()
             for start, turns in _sources(line, spans[number], generator.config.text.context_turns)
+            if (number, start) not in known
         }
         readable = _readable(generator, {key: each[0] for key, each in sources.items()}, truncated)
         asked = [(key, reading) for key in readable for reading in sources[key]]
         found = generator.candidates([turns for _, turns in asked], template, batch_size=batch_size)
-        answers = _likeliest([key for key, _ in asked], found)
+        answers = known | _likeliest([key for key, _ in asked], found)
         for number, line in lines_read.items():
             texts = [answers.get((number, start), "") for start, _ in spans[number]]
             if by_sentence:
                 texts = _in_form(line, spans[number], texts)
             yield _joined(line, spans[number], texts)
+
+
+def _known(
+    generator: Generator, lines: dict[int, str], spans: dict[int, list[tuple[int, int]]]
+) -> dict[tuple[int, int], str]:
+    """Returns the translations of sentences that the memory has, by line and start."""
+    memory = generator.memory
+    if memory is None:
+        return {}
+    return {
+        (number, start): found
+        for number, line in lines.items()
+        for start, end in spans[number]
+        if "\t" not in line and (found := memory.find(line[start:end])) is not None
+    }
 
 
 def _readable(

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from model.config import ModelConfig, NetworkConfig, TextConfig
-from model.folder import CARD_FILE, QUESTIONS_FILE, WEIGHTS_FILE, write_folder
+from model.folder import CARD_FILE, MEMORY_FILE, QUESTIONS_FILE, WEIGHTS_FILE, write_folder
 from model.networks.tokens import TokenSeq2Seq
+from model.translation_memory import TranslationMemory
+from training.errors import CorpusError
 from training.fallback import Fallback
 from training.files.paths import writing
 from training.markdown import markdown_table
@@ -19,6 +21,8 @@ from training.prepare.prepare import PreparedCorpus
 from training.recipe import Recipe
 
 Metrics = dict[str, Any]
+#: Maximum number of pairs in a translation memory; each takes about 300 bytes of a server.
+MAX_MEMORY = 100_000
 #: Maximum bytes that a Keras weights file has for each weight besides its numbers.
 WEIGHT_OVERHEAD = 8192
 
@@ -49,8 +53,26 @@ def write_model(
     config = config.model_copy(update={"search": fallback.search})
     card = _card(config, len(corpus.train), [])
     files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
-    files |= fallback.files
+    files |= fallback.files | memory_files(recipe, corpus)
     write_folder(path, config, files)
+
+
+def memory_files(recipe: Recipe, corpus: PreparedCorpus) -> dict[str, bytes]:
+    """Returns the translation memory of a recipe as a file, if any of its sources has one.
+
+    Raises:
+        CorpusError: if it is too large for a server.
+    """
+    sources = [number for number, each in enumerate(recipe.corpus.sources) if each.memory]
+    if not sources:
+        return {}
+    pairs = corpus.train.pairs_of(sources)
+    if len(pairs) > MAX_MEMORY:
+        raise CorpusError(
+            f"{corpus.path}: sources with `memory` have {len(pairs):,} pairs; a model keeps at "
+            f"most {MAX_MEMORY:,}. Set it for fewer sources."
+        )
+    return {MEMORY_FILE: TranslationMemory(pairs.items()).to_bytes()}
 
 
 def describe_model(

@@ -111,6 +111,12 @@ class SourceConfig(Document):
         "messages",
     )
 
+    memory: bool = Field(
+        False,
+        description="keep its pairs in the model, for task `translate`: a text that equals a "
+        "source is translated by its target, without a search",
+    )
+
     @field_validator("target_tag")
     @classmethod
     def _check_tag_is_free(cls, tag: str) -> str:
@@ -359,6 +365,8 @@ class Recipe(Document):
             raise ValueError("fit.best_by = 'bleu' needs task 'translate'")
         if self.search.fallback_reply and self.task != "reply":
             raise ValueError("search.fallback_reply needs task 'reply'")
+        if self.task != "translate" and any(source.memory for source in self.corpus.sources):
+            raise ValueError("`memory` of a source needs task 'translate'")
         if not all(map(normalise, self.search.blocked_words)):
             raise ValueError("search.blocked_words: each must have text")
         varied = {name for source in self.corpus.sources for name in source.variants}

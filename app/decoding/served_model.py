@@ -19,10 +19,11 @@ from app.errors import DeadlineExceeded
 from app.settings import Settings
 from model.config import ModelConfig
 from model.errors import FolderError
-from model.folder import load_folder, load_questions
+from model.folder import load_folder, load_memory, load_questions
 from model.known_questions import CheckedReply, KnownQuestions, checked_reply, may_fall_back
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import Tokenizer
+from model.translation_memory import TranslationMemory
 
 if TYPE_CHECKING:
     from model.reranker import Reranker
@@ -39,6 +40,7 @@ class LoadedModel:
         new_worker: starts another worker and returns once it is ready.
         rerank_model: the model that re-ranks its answers, if any.
         questions: its known questions, if any.
+        memory: its translation memory, if any.
     """
 
     config: ModelConfig
@@ -47,6 +49,7 @@ class LoadedModel:
     new_worker: Callable[[], Worker]
     rerank_model: LoadedModel | None = None
     questions: KnownQuestions | None = None
+    memory: TranslationMemory | None = None
 
     @property
     def reranker(self) -> Reranker | None:
@@ -80,6 +83,7 @@ class ServedModel:
         rerank_client: client of the model that re-ranks its answers, if any.
         reranker: builds the requests to that model and ranks by its scores.
         questions: its known questions, if any.
+        memory: its translation memory, if any.
     """
 
     config: ModelConfig
@@ -88,6 +92,7 @@ class ServedModel:
     rerank_client: WorkerClient | None = None
     reranker: Reranker | None = None
     questions: KnownQuestions | None = None
+    memory: TranslationMemory | None = None
 
     async def answer(
         self,
@@ -224,8 +229,15 @@ def _await_worker(
         return ready(launch(settings, path))
 
     worker = ready(worker)
-    questions = load_questions(folder)
-    return LoadedModel(folder.config, tokenizer, worker, new_worker, rerank_model, questions)
+    return LoadedModel(
+        folder.config,
+        tokenizer,
+        worker,
+        new_worker,
+        rerank_model,
+        questions=load_questions(folder),
+        memory=load_memory(folder),
+    )
 
 
 async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
@@ -236,7 +248,13 @@ async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
         rerank_client = await _client(loaded.rerank_model, settings)
     config = _with_blocked_words(loaded.config, settings)
     return ServedModel(
-        config, loaded.tokenizer, client, rerank_client, loaded.reranker, loaded.questions
+        config,
+        loaded.tokenizer,
+        client,
+        rerank_client,
+        loaded.reranker,
+        questions=loaded.questions,
+        memory=loaded.memory,
     )
 
 

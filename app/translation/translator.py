@@ -197,8 +197,23 @@ class Translator:
     async def _translate_sentence(
         self, text: str, context: list[str], wanted: _SentenceOptions
     ) -> list[Translation]:
-        """Returns the translations of a sentence of any length, at least one. They keep its
-        protected parts."""
+        """Returns the translations of a sentence of any length, at least one: that of the model's
+        memory, if it has one, before those of the search."""
+        memory = self._model.memory
+        known = memory.find(text) if memory else None
+        if known is None:
+            return await self._search_translations(text, context, wanted)
+        others = list[Translation]()
+        if wanted.alternatives:
+            others = await self._search_translations(text, context, wanted)
+        others = [each for each in others if each.text != known]
+        return [Translation.unlinked(known), *others[: wanted.alternatives]]
+
+    async def _search_translations(
+        self, text: str, context: list[str], wanted: _SentenceOptions
+    ) -> list[Translation]:
+        """Returns the translations of a sentence of any length that a search finds, at least one.
+        They keep its protected parts."""
         is_long = len(text) > _LONG_CHARACTERS
         can_read = self._model.tokenizer.can_read
         pieces = await run_maybe_in_thread(is_long, partial(split_at_brackets, text, can_read))

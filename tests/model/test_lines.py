@@ -6,6 +6,7 @@ import pytest
 
 from model.generator import Generator
 from model.lines import answer_lines
+from model.translation_memory import TranslationMemory
 
 FIRST, SECOND, THIRD = "I am tired.", "Where are you?", "She has two brothers."
 
@@ -63,6 +64,19 @@ def test_the_translation_of_a_sentence_has_its_form(generator: Generator) -> Non
     assert both.endswith(f" {whole.upper()}")
     (unended,) = answer_lines(generator, [FIRST.removesuffix(".")], template, by_sentence=True)
     assert not unended.endswith(".")
+
+
+def test_a_sentence_of_the_memory_is_not_searched(generator: Generator) -> None:
+    template = generator.template()
+    memory = TranslationMemory([("I am tired", "Ich bin so müde"), ("a b", "A B")])
+    knowing = Generator(generator.config, generator.tokenizer, generator.engine, memory=memory)
+    (two,) = answer_lines(generator, [SECOND], template)
+    lines = [f"I’M TIRED. {FIRST.upper()}", f"{FIRST} {SECOND}", "a\tb"]
+    one, both, tabs = answer_lines(knowing, lines, template, by_sentence=True)
+    assert one.endswith("ICH BIN SO MÜDE.")
+    assert both == f"Ich bin so müde. {two}"
+    assert tabs != "A B"
+    assert next(answer_lines(knowing, [FIRST], template)) != "Ich bin so müde."
 
 
 def test_a_short_text_without_an_end_mark_is_read_with_each(generator: Generator) -> None:

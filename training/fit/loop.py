@@ -44,7 +44,7 @@ from training.fit.scoring import Scorer, TokenScore
 from training.fit.shapes import UNPLANNED, plan_shapes
 from training.fit.sizing import network_config, sized_options
 from training.fit.word_vectors import start_from_word_vectors
-from training.model_card import Metrics, weights_of, write_model
+from training.model_card import Metrics, memory_files, weights_of, write_model
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard
 from training.recipe import Recipe
@@ -123,6 +123,7 @@ class Run:
         self.folder = Path(recipe.output) / "checkpoints"
         self.model_path = Path(recipe.output) / "model"
         check_replaceable(self.model_path)
+        memory_files(recipe, corpus)  # raises before training, not after it
         self.folder.mkdir(parents=True, exist_ok=True)
         keras.utils.clear_session()  # checkpoints name weights, whose names count networks
         _make_deterministic(recipe.fit.seed)

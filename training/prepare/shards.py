@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 
 from model.tokenizer import PAD_ID
 from model.types import Int32, Int64
@@ -110,6 +111,15 @@ class Shard:
     def target_text(self, index: int) -> str:
         """Returns the text of a target."""
         return str(self._table["target_text"][index].as_py())
+
+    def pairs_of(self, sources: Sequence[int]) -> dict[str, str]:
+        """Returns the target of each source, which is one text, among the examples of some of the
+        recipe's sources, given by their indices; the first of equal ones."""
+        chosen = pa.compute.is_in(self._table["source_number"], pa.array(sources, pa.uint16()))
+        pairs = dict[str, str]()
+        for row in self._table.filter(chosen).select(["source_turns", "target_text"]).to_pylist():
+            pairs.setdefault(row["source_turns"][-1], row["target_text"])
+        return pairs
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields all rows, in batches of `SCHEMA`."""

@@ -19,10 +19,11 @@ from app.translation import translator
 from app.translation.layout import Translation
 from app.translation.left_out import LeftOut
 from app.translation.parts import Part
-from app.translation.translator import Translator
+from app.translation.translator import Translated, Translator
 from model.config import ModelConfig, NetworkConfig, SearchOptions
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import Tokenizer
+from model.translation_memory import TranslationMemory
 from tests.app.routes.conftest import word_tokenizer
 
 
@@ -211,7 +212,32 @@ def test_the_event_loop_is_free_while_a_long_text_is_put_together(
     assert max(on_loop) <= 250 < max(in_threads)
 
 
-def translate(text: str, client: EchoClient) -> str:
+def test_a_sentence_of_the_memory_needs_no_search() -> None:
+    client = EchoClient(word_tokenizer())
+    memory = TranslationMemory([("one two", "zwei eins"), ("three", "drei")])
+    text = "One two. Three? {one} ⟦three⟧ one two"
+    assert translate(text, client, memory) == "Zwei eins. Drei? {one} ⟦drei⟧ zwei eins"
+    assert not client.read
+
+
+def test_alternatives_to_the_translation_of_the_memory_are_searched() -> None:
+    client = EchoClient(word_tokenizer())
+    memory = TranslationMemory([("one", "eins")])
+    found = translated("one", client, memory, alternatives=1)
+    assert [ranked[0].text for ranked in found.ranked] == ["eins", "one"]
+
+
+def translate(text: str, client: EchoClient, memory: TranslationMemory | None = None) -> str:
+    return translated(text, client, memory).best[0].text
+
+
+def translated(
+    text: str,
+    client: EchoClient,
+    memory: TranslationMemory | None = None,
+    *,
+    alternatives: int = 0,
+) -> Translated:
     tokenizer = client.tokenizer
     size = tokenizer.source_vocab_size
     config = ModelConfig(
@@ -222,7 +248,7 @@ def translate(text: str, client: EchoClient) -> str:
         text=tokenizer.text,
         search=SearchOptions(beam_size=2),
     )
-    model = ServedModel(config, tokenizer, cast("Any", client))
+    model = ServedModel(config, tokenizer, cast("Any", client), memory=memory)
     settings = Settings(max_rows=16, max_beam_size=4)
-    found = asyncio.run(Translator(model, settings, source="en").translate([[Part(text)]]))
-    return found.best[0].text
+    own = Translator(model, settings, source="en")
+    return asyncio.run(own.translate([[Part(text)]], alternatives=alternatives))

@@ -1,0 +1,64 @@
+"""A translation memory: texts whose translation is given, so that no search is needed.
+
+A network learns sentences; that a button `Cancel` is `Abbrechen` must be learnt by heart, and small
+networks forget it. Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+from model.text.normalise import normalise, straighten_quotes
+from model.text.sentences import END_MARKS
+from model.text.surface import in_form_of
+
+#: Characters at the end that do not tell one text from another.
+_ENDS = f" ,:;{END_MARKS}"
+#: Longer texts are not looked up.
+_MAX_CHARACTERS = 1000
+
+
+class TranslationMemory:
+    """Texts and their translations.
+
+    Args:
+        pairs: (text, translation); of texts that are equal but for case, the first is kept.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self.pairs = tuple(dict.fromkeys(pairs))
+        without_marks = ((text.rstrip(_ENDS), found.rstrip(_ENDS)) for text, found in self.pairs)
+        self._translations: dict[str, str] = {}
+        for text, translation in chain(self.pairs, without_marks):
+            self._translations.setdefault(_key(text), translation)
+
+    @classmethod
+    def parse(cls, content: bytes) -> TranslationMemory:
+        """Parses the result of `to_bytes`."""
+        lines = content.decode().splitlines()
+        return cls((text, found) for text, _, found in (line.partition("\t") for line in lines))
+
+    def to_bytes(self) -> bytes:
+        """Returns one line per pair: text TAB translation."""
+        return "".join(
+            f"{normalise(text)}\t{normalise(found)}\n" for text, found in self.pairs
+        ).encode()
+
+    def find(self, text: str) -> str | None:
+        """Returns the translation of a text in its surface form; None if there is none. Case does
+        not matter, nor marks at the end, if the text is not known with them."""
+        if len(text) > _MAX_CHARACTERS:
+            return None
+        found = self._translations.get(_key(text))
+        if found is None:
+            words = text.rstrip(_ENDS)
+            found = self._translations.get(_key(words))
+            if not words or found is None:
+                return None
+            found = found.rstrip(_ENDS) + text[len(words) :]
+        return in_form_of(text, found)
+
+
+def _key(text: str) -> str:
+    return straighten_quotes(normalise(text)).casefold()
