@@ -8,7 +8,7 @@ my-model/
   *.onnx             [the network as graphs for ONNX Runtime]
   shortlist.npz      [shortlists of words that a source may need]
   questions.tsv      [known questions and their answers]
-  memory.tsv         [texts and their translations, which need no search]
+  memory.tsv.gz      [texts and their translations, which need no search]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ SOURCE_TOKENIZER_FILE = "source.spm"
 TARGET_TOKENIZER_FILE = "target.spm"
 CARD_FILE = "README.md"
 QUESTIONS_FILE = "questions.tsv"
-MEMORY_FILE = "memory.tsv"
+MEMORY_FILE = "memory.tsv.gz"
 #: Precision -> encoder and step, as written by `python -m training export`.
 GRAPH_FILES = {
     "float32": ("encoder.onnx", "step.onnx"),
@@ -222,7 +223,7 @@ def _load_pairs(folder: ModelFolder, name: str, parse: Callable[[bytes], Pairs])
     file = folder.path / name
     try:
         return parse(file.read_bytes())
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise FolderError(f"{file}: cannot be read ({error}). Copy the folder again.") from None
 
 

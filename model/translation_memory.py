@@ -6,6 +6,7 @@ networks forget it. Standard library only.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from itertools import chain
 
@@ -35,15 +36,14 @@ class TranslationMemory:
 
     @classmethod
     def parse(cls, content: bytes) -> TranslationMemory:
-        """Parses the result of `to_bytes`."""
-        lines = content.decode().splitlines()
+        """Parses the result of `to_bytes`. Raises OSError if it is damaged."""
+        lines = gzip.decompress(content).decode().splitlines()
         return cls((text, found) for text, _, found in (line.partition("\t") for line in lines))
 
     def to_bytes(self) -> bytes:
-        """Returns one line per pair: text TAB translation."""
-        return "".join(
-            f"{normalise(text)}\t{normalise(found)}\n" for text, found in self.pairs
-        ).encode()
+        """Returns one line per pair, text TAB translation, compressed by gzip."""
+        lines = (f"{normalise(text)}\t{normalise(found)}\n" for text, found in self.pairs)
+        return gzip.compress("".join(lines).encode(), mtime=0)
 
     def find(self, text: str) -> str | None:
         """Returns the translation of a text in its surface form; None if there is none. Case does

@@ -13,12 +13,15 @@ from model.engine import load_engine
 from model.errors import EngineError, FolderError
 from model.folder import (
     BUNDLED,
+    MEMORY_FILE,
     QUESTIONS_FILE,
     load_folder,
+    load_memory,
     load_questions,
     write_durably,
     write_folder,
 )
+from model.translation_memory import TranslationMemory
 
 
 @pytest.fixture
@@ -97,6 +100,20 @@ def test_known_questions_are_loaded(folder: Path) -> None:
     write_folder(folder, loaded.config, {**files, QUESTIONS_FILE: b"who?\tyou\n"})
     questions = load_questions(load_folder(folder))
     assert questions is not None and questions.confidence("Who", "you") == 1.0
+
+
+def test_a_translation_memory_is_loaded_unless_it_is_broken(folder: Path) -> None:
+    loaded = load_folder(folder)
+    assert load_memory(loaded) is None
+    files = {name: (folder / name).read_bytes() for name in loaded.config.sha256}
+    content = TranslationMemory([("no", "nein")]).to_bytes()
+    write_folder(folder, loaded.config, {**files, MEMORY_FILE: content})
+    memory = load_memory(load_folder(folder))
+    assert memory is not None and memory.find("No") == "Nein"
+    for broken in (b"no\tnein\n", content[:-9], content[:12] + b"?" + content[13:]):
+        write_folder(folder, loaded.config, {**files, MEMORY_FILE: broken})
+        with pytest.raises(FolderError, match=r"memory\.tsv\.gz: cannot be read"):
+            load_memory(load_folder(folder))
 
 
 def test_a_newer_format_is_refused(folder: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from model.engine.keras import load_network
 from model.folder import load_folder
+from model.translation_memory import TranslationMemory
 from training import model_card
 from training.errors import CorpusError
 from training.model_card import WEIGHT_OVERHEAD, memory_files, weights_of
@@ -56,7 +57,8 @@ def prepared(folder: Path) -> tuple[Recipe, PreparedCorpus]:
 
 def test_a_model_remembers_the_pairs_of_sources_with_a_memory(tmp_path: Path) -> None:
     files = memory_files(*prepared(tmp_path))
-    assert files == {"memory.tsv": "Open file\tDatei öffnen\nno\tnein\n".encode()}
+    memory = TranslationMemory.parse(files["memory.tsv.gz"])
+    assert memory.pairs == (("Open file", "Datei öffnen"), ("no", "nein"))
 
 
 def test_a_memory_that_is_too_large_is_refused(
