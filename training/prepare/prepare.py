@@ -350,8 +350,8 @@ def _batches(chunks: list[Path], part: str) -> Iterator[pa.RecordBatch]:
 def _describe(recipe: Recipe) -> dict[str, Any]:
     """Returns the part of a recipe that the data depends on."""
     rules = [rule.model_dump(mode="json") for rule in recipe.rules]
-    drawn_in_training = {"sources": {"__all__": {"variants"}}}
-    corpus = recipe.corpus.model_dump(mode="json", exclude=drawn_in_training)
+    of_training = {"sources": {"__all__": {"variants", "memory"}}}
+    corpus = recipe.corpus.model_dump(mode="json", exclude=of_training)
     return {
         "task": recipe.task,
         "languages": list(recipe.languages),
