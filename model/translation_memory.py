@@ -7,7 +7,7 @@ networks forget it. Standard library only.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from model.text.normalise import normalise, straighten_quotes
@@ -18,6 +18,8 @@ from model.text.surface import in_form_of
 _ENDS = f" ,:;{END_MARKS}"
 #: Longer texts are not looked up.
 _MAX_CHARACTERS = 1000
+#: Maximum number of pairs of a model; each takes about 300 bytes of a server.
+MAX_PAIRS = 100_000
 
 
 class TranslationMemory:
@@ -44,6 +46,16 @@ class TranslationMemory:
         """Returns one line per pair, text TAB translation, compressed by gzip."""
         lines = (f"{normalise(text)}\t{normalise(found)}\n" for text, found in self.pairs)
         return gzip.compress("".join(lines).encode(), mtime=0)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def updated(self, pairs: Sequence[tuple[str, str]]) -> TranslationMemory:
+        """Returns a memory with these pairs instead of those of the same texts. An empty
+        translation removes a text."""
+        given = {_key(text) for text, _ in pairs}
+        kept = (pair for pair in self.pairs if _key(pair[0]) not in given)
+        return TranslationMemory([*(pair for pair in pairs if pair[1]), *kept])
 
     def find(self, text: str) -> str | None:
         """Returns the translation of a text in its surface form; None if there is none. Case does

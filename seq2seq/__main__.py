@@ -28,6 +28,7 @@ COMMANDS = {
     "chat": Command("model", "serve", "chat in the terminal"),
     "reply": Command("model", "serve", "answer each line of standard input"),
     "translate": Command("model", "serve", "translate each line of standard input"),
+    "remember": Command("model", "serve", "give a model translations that it is to keep"),
     "new": Command("training", "train", "inspect files and write a recipe that suits them"),
     "train": Command("training", "train", "train a model on files, in one go"),
     "prepare": Command("training", "train", "read, clean, split and tokenise a corpus"),

@@ -12,7 +12,7 @@ from typing import Any
 from model.config import ModelConfig, NetworkConfig, TextConfig
 from model.folder import CARD_FILE, MEMORY_FILE, QUESTIONS_FILE, WEIGHTS_FILE, write_folder
 from model.networks.tokens import TokenSeq2Seq
-from model.translation_memory import TranslationMemory
+from model.translation_memory import MAX_PAIRS, TranslationMemory
 from training.errors import CorpusError
 from training.fallback import Fallback
 from training.files.paths import writing
@@ -21,8 +21,6 @@ from training.prepare.prepare import PreparedCorpus
 from training.recipe import Recipe
 
 Metrics = dict[str, Any]
-#: Maximum number of pairs in a translation memory; each takes about 300 bytes of a server.
-MAX_MEMORY = 100_000
 #: Maximum bytes that a Keras weights file has for each weight besides its numbers.
 WEIGHT_OVERHEAD = 8192
 
@@ -67,10 +65,10 @@ def memory_files(recipe: Recipe, corpus: PreparedCorpus) -> dict[str, bytes]:
     if not sources:
         return {}
     pairs = corpus.train.pairs_of(sources)
-    if len(pairs) > MAX_MEMORY:
+    if len(pairs) > MAX_PAIRS:
         raise CorpusError(
             f"{corpus.path}: sources with `memory` have {len(pairs):,} pairs; a model keeps at "
-            f"most {MAX_MEMORY:,}. Set it for fewer sources."
+            f"most {MAX_PAIRS:,}. Set it for fewer sources."
         )
     return {MEMORY_FILE: TranslationMemory(pairs.items()).to_bytes()}
 

@@ -4,6 +4,7 @@ import io
 import os
 import pty
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from select import select
 import pytest
 
 from model import __main__ as command
+from model.folder import find_folder
 from model.generator import Generator
 from tests.conftest import PATIENCE_SECONDS, wait_until
 
@@ -129,6 +131,7 @@ def test_output_is_utf8_whatever_the_terminal_says(exported_folder: Path) -> Non
     ("arguments", "message"),
     [
         (["translate"], "this model's task is 'reply', not 'translate'"),
+        (["remember"], "this model's task is 'reply', not 'translate'"),
         (["reply", "--decoding", "greedy", "--required-word", "fine"], "words need a beam"),
         (["reply", "--required-word", " "], "required word ' ' has no text"),
         (["reply", "--blocked-word", " "], "blocked word ' ' has no text"),
@@ -172,6 +175,35 @@ def test_a_wrong_flag_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert caught.value.code == 2
     assert line.startswith("error: ") and message in line
+
+
+def test_a_model_keeps_the_translations_that_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(shutil.copytree(find_folder("models/en-de"), tmp_path / "model"))
+    before = len(Generator.load(model).memory or ())
+
+    def remember(pairs: str) -> str:
+        assert run(monkeypatch, pairs, "remember", model) == 0
+        return capsys.readouterr().out
+
+    assert f"keeps {before + 2:,} translations" in remember("frobnicate\tFRB\n\n\ufefffoo\tbar\r\n")
+    assert run(monkeypatch, "Frobnicate! Foo?\n", "translate", model) == 0
+    assert capsys.readouterr().out == "FRB! Bar?\n"
+    assert f"keeps {before + 1:,} translations" in remember("FOO\nfrobnicate\tfrob")
+    assert run(monkeypatch, "Frobnicate\n", "translate", model) == 0
+    assert capsys.readouterr().out == "Frob\n"
+
+
+@pytest.mark.parametrize("line", ["a\tb\tc", "\tb", "a\tb\udcff"])
+def test_a_line_that_is_no_translation_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    model = shutil.copytree(find_folder("models/en-de"), tmp_path / "model")
+    config = (model / "config.json").read_bytes()
+    assert run(monkeypatch, f"yes\tja\n{line}\n", "remember", str(model)) == 1
+    assert "standard input, line 2: expected text TAB translation" in capsys.readouterr().err
+    assert (model / "config.json").read_bytes() == config
 
 
 def test_candidates_of_a_line_are_parted_by_tabs(

@@ -64,6 +64,6 @@ def test_a_model_remembers_the_pairs_of_sources_with_a_memory(tmp_path: Path) ->
 def test_a_memory_that_is_too_large_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_card, "MAX_MEMORY", 1)
+    monkeypatch.setattr(model_card, "MAX_PAIRS", 1)
     with pytest.raises(CorpusError, match="have 2 pairs; a model keeps at most 1"):
         memory_files(*prepared(tmp_path))
