@@ -57,11 +57,15 @@ def answer_lines(
         readable = _readable(generator, {key: each[0] for key, each in sources.items()}, truncated)
         asked = [(key, reading) for key in readable for reading in sources[key]]
         found = generator.candidates([turns for _, turns in asked], template, batch_size=batch_size)
-        answers = known | _likeliest([key for key, _ in asked], found)
+        answers = _likeliest([key for key, _ in asked], found)
         for number, line in lines_read.items():
             texts = [answers.get((number, start), "") for start, _ in spans[number]]
             if by_sentence:
                 texts = _in_form(line, spans[number], texts)
+                texts = [
+                    known.get((number, start), text)
+                    for (start, _), text in zip(spans[number], texts, strict=True)
+                ]
             yield _joined(line, spans[number], texts)
 
 

@@ -31,10 +31,9 @@ class TranslationMemory:
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self.pairs = tuple(dict.fromkeys(pairs))
-        without_marks = ((text.rstrip(_ENDS), found.rstrip(_ENDS)) for text, found in self.pairs)
-        self._translations: dict[str, str] = {}
-        for text, translation in chain(self.pairs, without_marks):
-            self._translations.setdefault(_key(text), translation)
+        self._known: dict[str, tuple[str, str]] = {}
+        for pair in chain(self.pairs, map(_without_marks, self.pairs)):
+            self._known.setdefault(_key(pair[0]), pair)
 
     @classmethod
     def parse(cls, content: bytes) -> TranslationMemory:
@@ -58,18 +57,27 @@ class TranslationMemory:
         return TranslationMemory([*(pair for pair in pairs if pair[1]), *kept])
 
     def find(self, text: str) -> str | None:
-        """Returns the translation of a text in its surface form; None if there is none. Case does
-        not matter, nor marks at the end, if the text is not known with them."""
+        """Returns the translation of a text; None if there is none. Case does not matter, nor marks
+        at the end, if the text is not known with them: a text that is typed in another form gets a
+        translation in that form."""
         if len(text) > _MAX_CHARACTERS:
             return None
-        found = self._translations.get(_key(text))
-        if found is None:
-            words = text.rstrip(_ENDS)
-            found = self._translations.get(_key(words))
-            if not words or found is None:
-                return None
-            found = found.rstrip(_ENDS) + text[len(words) :]
-        return in_form_of(text, found)
+        if pair := self._known.get(_key(text)):
+            return _in_form_of(text, pair)
+        words = text.rstrip(_ENDS)
+        if not words or not (pair := self._known.get(_key(words))):
+            return None
+        return _in_form_of(words, _without_marks(pair)) + text[len(words) :]
+
+
+def _in_form_of(text: str, pair: tuple[str, str]) -> str:
+    known, translation = pair
+    return translation if text == known else in_form_of(text, translation)
+
+
+def _without_marks(pair: tuple[str, str]) -> tuple[str, str]:
+    text, translation = pair
+    return text.rstrip(_ENDS), translation.rstrip(_ENDS)
 
 
 def _key(text: str) -> str:

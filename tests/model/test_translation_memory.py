@@ -15,6 +15,8 @@ MEMORY = TranslationMemory(
         ("Loading...", "Wird geladen..."),
         ("Cancel", "stornieren"),
         ("it's me", "ich bin's"),
+        ("Katze", "cat"),
+        ("Open file", "Datei öffnen"),
     ]
 )
 
@@ -35,6 +37,12 @@ MEMORY = TranslationMemory(
         ("Loading", "Wird geladen"),
         ("loading...", "Wird geladen..."),
         ("It’s me!", "Ich bin's!"),
+        ("Katze", "cat"),  # typed as it is known
+        ("Katze!", "cat!"),
+        ("katze", "cat"),
+        ("KATZE", "CAT"),
+        ("open file", "Datei öffnen"),
+        ("OPEN FILE?", "DATEI ÖFFNEN?"),
         ("cancelled", None),
         ("", None),
         ("?!", None),
