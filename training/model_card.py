@@ -51,7 +51,7 @@ def write_model(
     config = config.model_copy(update={"search": fallback.search})
     card = _card(config, len(corpus.train), [])
     files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
-    files |= fallback.files | memory_files(recipe, corpus)
+    files |= {**fallback.files, **memory_files(recipe, corpus)}
     write_folder(path, config, files)
 
 
