@@ -19,6 +19,7 @@ Format = Literal[
     "whatsapp",
     "telegram",
     "discord",
+    "messenger",
     "table",
     "parquet",
     "bitext",
@@ -144,6 +145,15 @@ FORMATS: dict[Format, FormatInfo] = {
         example="AuthorID,Author,Date,Content,Attachments,Reactions\n"
         "1,Anna,2020-12-31T21:15:03+00:00,Who is there?,,\n"
         "2,Ben,2020-12-31T21:16:40+00:00,It is me.,,",
+        takes=("conversation_pause", "keep_names"),
+    ),
+    "messenger": FormatInfo(
+        tasks=("reply",),
+        suffixes=(".json",),
+        meaning="`message_1.json` from Messenger or Instagram; names become `@name`",
+        example='{"messages": [{"sender_name": "Ben", "timestamp_ms": 1609445800000, '
+        '"content": "It is me."},\n'
+        '{"sender_name": "Anna", "timestamp_ms": 1609445703000, "content": "Who is there?"}]}',
         takes=("conversation_pause", "keep_names"),
     ),
     "table": FormatInfo(

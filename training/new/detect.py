@@ -181,6 +181,8 @@ def _languages_of_tmx(text: str) -> tuple[str, ...]:
 def _format_of_json(text: str) -> Format:
     if '"from_id"' in text or ('"personal_chat"' in text and '"messages"' in text):
         return "telegram"
+    if '"sender_name"' in text or '"senderName"' in text:
+        return "messenger"
     return "discord" if '"guild"' in text and '"channel"' in text else "jsonl"
 
 

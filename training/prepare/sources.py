@@ -23,6 +23,7 @@ from training.readers.dialogue import read_exchanges, read_turn_lines
 from training.readers.discord import read_discord
 from training.readers.fields import Fields
 from training.readers.jsonl import read_jsonl
+from training.readers.messenger import read_messenger
 from training.readers.moses import other_side_of, read_moses
 from training.readers.pairs import read_bitext, read_pairs, read_scan
 from training.readers.parquet import read_parquet
@@ -44,6 +45,7 @@ READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "cornell": lambda path, _: read_cornell(path),
     "discord": lambda path, source: read_discord(path, _chat_options(source)),
     "lines": lambda path, _: read_turn_lines(path),
+    "messenger": lambda path, source: read_messenger(path, _chat_options(source)),
     "opensubtitles": lambda path, source: read_subtitles(path, _pauses(source)),
     "parquet": lambda path, source: read_parquet(path, _fields(source)),
     "subtitles": lambda path, source: read_subtitles(path, _pauses(source), source.keep_language),

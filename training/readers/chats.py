@@ -1,6 +1,6 @@
 """Conversations from the messages of a chat, without the names of the people in it.
 
-`whatsapp.py`, `telegram.py` and `discord.py` read the exports of the apps.
+`whatsapp.py`, `telegram.py`, `discord.py` and `messenger.py` read the exports of the apps.
 """
 
 from __future__ import annotations
@@ -100,7 +100,14 @@ def exchanges_of_chat(found: Iterable[Message | Fault], path: str, options: Chat
     yield from _exchanges_of(conversation, path, clean)
 
 
-def read_chats(path: Path, message_of: MessageOf, app: str, options: ChatOptions) -> Records:
+def read_chats(
+    path: Path,
+    message_of: MessageOf,
+    app: str,
+    options: ChatOptions,
+    *,
+    newest_first: bool = False,
+) -> Records:
     """Reads the exchanges of each chat in an app's export: the arrays `messages` in its JSON.
 
     Args:
@@ -109,6 +116,7 @@ def read_chats(path: Path, message_of: MessageOf, app: str, options: ChatOptions
             ValueError at another shape.
         app: its name, for the error.
         options: as in `exchanges_of_chat`.
+        newest_first: whether a chat begins with its newest message.
 
     Raises:
         CorpusError: if there is no such array.
@@ -116,7 +124,8 @@ def read_chats(path: Path, message_of: MessageOf, app: str, options: ChatOptions
     is_found = False
     for rows in arrays_of(read_text(path), str(path), "messages"):
         is_found = True
-        parsed = (_parse(row, path, message_of) for row in rows)
+        in_order = reversed(rows) if newest_first else rows
+        parsed = (_parse(row, path, message_of) for row in in_order)
         yield from exchanges_of_chat((each for each in parsed if each), str(path), options)
     if not is_found:
         raise CorpusError(f'{path}: not an export of {app}: it has no list "messages".')

@@ -168,10 +168,7 @@ def _content_of(message: dict[str, Any]) -> Any:
     """Returns a message's text; None if it does not belong to the conversation. Raises ValueError
     for a message of Messenger."""
     if _SENDER_OF_MESSENGER in message:
-        raise ValueError(
-            "a chat from Messenger or Instagram, which cannot be read. Write the texts of a "
-            "conversation as `turns`, the oldest first"
-        )
+        raise ValueError("a chat from Messenger or Instagram. Set format = 'messenger'")
     role = next((message[name] for name in ROLES if message.get(name)), None)
     if role in IGNORED_ROLES or message.get("tool_calls") or message.get("function_call"):
         return None

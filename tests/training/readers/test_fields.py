@@ -89,7 +89,7 @@ def test_rows_of_one_group_are_a_conversation() -> None:
         (
             {"messages": [{"sender_name": name, "content": "Hi."} for name in ("Ann", "Ben")]},
             {},
-            "a chat from Messenger or Instagram, which cannot be read",
+            "Set format = 'messenger'",
         ),
         ({"a": "x", "b": None}, {"columns": ("a", "b")}, "has no text in b"),
         ({"a": "x"}, {"columns": ("a",)}, "expected a list of turns"),
