@@ -1,5 +1,6 @@
 """Forty everyday sentences of a language, the first ten of them as people type them, and fifty
-words, translated: the tables of docs/translations.md.
+words, translated: the tables of docs/translations.md. Then BLEU and chrF2 of the pairs in
+`unseen.tsv`, every fortieth sentence that was written for the phrasebook and is not in it.
 
 python -m benchmarks.everyday MODEL...
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 from model.generator import Generator
 from model.lines import answer_lines
 from training.markdown import markdown_table
+from training.metrics import corpus_bleu, corpus_chrf
 
 #: Number of sentences that are typed without capitals and final marks.
 TYPED = 10
@@ -29,6 +31,10 @@ def main() -> None:
         for texts in (sentences, typed):
             print(f"\n{markdown_table(languages, translated(generator, texts))}")
         print(f"\n{source} to {target}: {listed(translated(generator, words))}.")
+        pairs = [
+            dict(zip(("en", "de"), line.split("\t"), strict=True)) for line in read("unseen.tsv")
+        ]
+        print(f"\n{len(pairs)} unseen pairs, {source} to {target}: {scored(generator, pairs)}")
 
 
 def read(name: str) -> list[str]:
@@ -39,6 +45,15 @@ def translated(generator: Generator, texts: Sequence[str]) -> list[tuple[str, st
     """Returns each text with its translation by the model's own search."""
     answers = answer_lines(generator, texts, generator.template(), by_sentence=True)
     return [*zip(texts, answers, strict=True)]
+
+
+def scored(generator: Generator, pairs: Sequence[dict[str, str]]) -> str:
+    """Translates the pairs, which have a text by each language, and returns the scores."""
+    source, target = generator.config.languages
+    answers = [answer for _, answer in translated(generator, [pair[source] for pair in pairs])]
+    references = [pair[target] for pair in pairs]
+    bleu, signature = corpus_bleu(answers, references, language=target)
+    return f"BLEU {bleu:.1f} ({signature}), chrF2 {corpus_chrf(answers, references):.1f}"
 
 
 def listed(pairs: Sequence[tuple[str, str]]) -> str:
