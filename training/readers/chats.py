@@ -100,15 +100,9 @@ def exchanges_of_chat(found: Iterable[Message | Fault], path: str, options: Chat
     yield from _exchanges_of(conversation, path, clean)
 
 
-def read_chats(
-    path: Path,
-    message_of: MessageOf,
-    app: str,
-    options: ChatOptions,
-    *,
-    newest_first: bool = False,
-) -> Records:
-    """Reads the exchanges of each chat in an app's export: the arrays `messages` in its JSON.
+def read_chats(path: Path, message_of: MessageOf, app: str, options: ChatOptions) -> Records:
+    """Reads the exchanges of each chat in an app's export: the arrays `messages` in its JSON. A
+    chat whose first message is newer than its last is read backwards.
 
     Args:
         path: the export.
@@ -116,7 +110,6 @@ def read_chats(
             ValueError at another shape.
         app: its name, for the error.
         options: as in `exchanges_of_chat`.
-        newest_first: whether a chat begins with its newest message.
 
     Raises:
         CorpusError: if there is no such array.
@@ -124,9 +117,11 @@ def read_chats(
     is_found = False
     for rows in arrays_of(read_text(path), str(path), "messages"):
         is_found = True
-        in_order = reversed(rows) if newest_first else rows
-        parsed = (_parse(row, path, message_of) for row in in_order)
-        yield from exchanges_of_chat((each for each in parsed if each), str(path), options)
+        parsed = [found for row in rows if (found := _parse(row, path, message_of))]
+        times = [each.seconds for each in parsed if isinstance(each, Message)]
+        if times and times[0] > times[-1]:
+            parsed.reverse()
+        yield from exchanges_of_chat(parsed, str(path), options)
     if not is_found:
         raise CorpusError(f'{path}: not an export of {app}: it has no list "messages".')
 

@@ -28,7 +28,8 @@ PAIRS = (
 TRANSLATION = "translation"
 #: The field that completes an instruction.
 INSTRUCTION_INPUT = "input"
-#: Fields of an intent: wordings of a question, and its answers.
+#: The field of a list of intents, and those of an intent: wordings of a question, and its answers.
+INTENTS = "intents"
 INTENT = ("patterns", "responses")
 #: Fields of a message with its speaker, and with its text.
 ROLES = ("role", "from")
@@ -66,6 +67,7 @@ class Fields:
         return (
             *CONVERSATIONS,
             *pairs,
+            INTENTS,
             *INTENT,
             INSTRUCTION_INPUT,
             TRANSLATION,
@@ -79,7 +81,7 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
     if len(fields.columns) == 1 and fields.group_column:
         yield from _conversations(rows, path, fields)
         return
-    for row in rows:
+    for row in _with_intents(rows):
         if isinstance(row, Fault):
             yield row
             continue
@@ -88,6 +90,16 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
             yield from _examples(row[1], place, fields)
         except ValueError as error:
             yield Fault(place, f"not a conversation or pair: {error}")
+
+
+def _with_intents(rows: Iterable[Row | Fault]) -> Iterator[Row | Fault]:
+    """Yields the rows, and instead of a record with a list of intents the intents."""
+    for row in rows:
+        intents = row[1].get(INTENTS) if isinstance(row, tuple) and isinstance(row[1], dict) else ()
+        if intents and isinstance(intents, list) and all(isinstance(x, dict) for x in intents):
+            yield from ((row[0], intent) for intent in intents)
+        else:
+            yield row
 
 
 def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
@@ -204,7 +216,8 @@ def _pair_of(
     if languages:
         raise ValueError(f"has no texts in {' and '.join(languages)}, nor source and target")
     raise ValueError(
-        "expected turns, messages, or source and target; or name `columns`, or two `languages`"
+        "expected turns, messages, source and target, or intents; or name `columns`, or two "
+        "`languages`"
     )
 
 

@@ -1,4 +1,4 @@
-"""Reader of a chat in an export of Messenger or Instagram: `message_1.json`, newest first.
+"""Reader of a chat in an export of Messenger or Instagram: `message_1.json`.
 
 https://www.facebook.com/help/212802592074644
 """
@@ -17,12 +17,18 @@ _SENDER, _TEXT = ("sender_name", "senderName"), ("content", "text")
 _MILLISECONDS = ("timestamp_ms", "timestamp")
 #: Types of messages that people write; others are calls, and members who come and go.
 _WRITTEN = frozenset({"Generic", "Share", "text", "link"})
-#: What the apps write in place of a message, in English.
+#: What the apps write in place of a message, in English: of themselves, and after a name or `You`.
 _NOTICE = re.compile(
-    r"Reacted \S+ to (your|a) message ?|Liked a message"
-    r"|.{1,80} (sent|shared) an? (attachment|photo|video|sticker|GIF|link|post|reel|story)\.?"
-    r"|.{1,80} (missed|started) an? (video |audio )?(call|chat)( from .{1,80})?\.?"
-    r"|.{1,80} (set the nickname|named the group|changed the (group|chat)|unsent a message)\b.*"
+    r"Reacted \S+ to (your|a) message ?|Liked a message|This poll is no longer available\."
+    r"|You are now connected on Messenger\.?"
+)
+_NOTICE_OF = re.compile(
+    r"(sent|shared) an? (attachment|photo|video|sticker|GIF|link|post|reel|story|location)\.?"
+    r"|(missed|started) an? (video |audio )?(call|chat).*|(left|joined) the (group|chat|.*call)\.?"
+    r"|(added|removed) .* (to|from) the (group|chat)\.?|named the group .*|called you\."
+    r"|changed the (group|chat|theme) .*|created (a|the) (group|poll|plan)\b.*"
+    r"|set (the (emoji|theme|quick reaction)|.* nickname) .*|(unsent|pinned) a message\.?"
+    r"|reacted \S+ to .*"
 )
 
 
@@ -33,7 +39,7 @@ def read_messenger(path: Path, options: ChatOptions) -> Records:
     Raises:
         CorpusError: if it has no messages.
     """
-    return read_chats(path, _message_of, "Messenger", options, newest_first=True)
+    return read_chats(path, _message_of, "Messenger", options)
 
 
 def _message_of(record: dict[str, Any], line: int) -> Message | None:
@@ -47,10 +53,19 @@ def _message_of(record: dict[str, Any], line: int) -> Message | None:
     is_written = record.get("type", "Generic") in _WRITTEN
     if not is_written or record.get("is_unsent") or record.get("isUnsent"):
         return None
-    if not isinstance(text, str) or not text.strip() or _NOTICE.fullmatch(_repaired(text)):
+    if not isinstance(text, str) or not text.strip():
         return None
-    name = _repaired(name)
-    return Message(name, name, milliseconds / 1000, _repaired(text), line)
+    name, text = _repaired(name), _repaired(text)
+    return None if _is_notice(name, text) else Message(name, name, milliseconds / 1000, text, line)
+
+
+def _is_notice(name: str, text: str) -> bool:
+    """Tells whether the app wrote a text about the person of this name."""
+    subject, _, predicate = text.partition(" ")
+    if text.startswith(f"{name} "):
+        subject, predicate = name, text[len(name) + 1 :]
+    is_about = subject in ("You", name, *name.split()[:1])
+    return bool(_NOTICE.fullmatch(text) or (is_about and _NOTICE_OF.fullmatch(predicate)))
 
 
 def _value(record: dict[str, Any], names: tuple[str, str]) -> Any:

@@ -129,6 +129,7 @@ def test_a_file_of_broken_values_is_given_up(tmp_path: Path) -> None:
 
 
 INTENTS = {
+    "meta": {"version": 1},
     "intents": [
         {
             "tag": "hours",
@@ -137,8 +138,14 @@ INTENTS = {
         },
         {"tag": "nothing", "patterns": [""], "responses": ["Pardon?"]},
         {"tag": "bye", "patterns": ["Bye"], "responses": ["See you!"]},
-    ]
+    ],
 }
+
+
+def test_a_field_of_the_same_name_is_no_list_of_intents(tmp_path: Path) -> None:
+    record = {"intents": ["greet"], "source": "hi", "target": "hallo"}
+    [example] = read(tmp_path / "a.json", record)
+    assert isinstance(example, Example) and example.target == "hallo"
 
 
 @pytest.mark.parametrize("indent", [None, 1])

@@ -50,6 +50,14 @@ def test_messages_are_read_from_the_last_to_the_first(tmp_path: Path) -> None:
     assert detect(path) is not None and getattr(detect(path), "format", "") == "messenger"
 
 
+def test_messages_in_order_are_read_in_order(tmp_path: Path) -> None:
+    [example] = read(
+        tmp_path / "a.json", message("Zoë", 0, "She sent a photo."), message("Ben", 9, "Oh")
+    )
+    assert isinstance(example, Example)
+    assert (example.source, example.target) == (("She sent a photo.",), "Oh")
+
+
 def test_names_are_hidden(tmp_path: Path) -> None:
     newest_first = message("Zoë", 9, "Ja, Ben."), message("Ben", 0, "Zoë?")
     [example] = read(tmp_path / "a.json", *newest_first, options=ChatOptions())
@@ -64,6 +72,9 @@ def test_names_are_hidden(tmp_path: Path) -> None:
         message("Ben", 5, "Reacted ❤️ to your message "),
         message("Ben", 5, "Ben sent an attachment."),
         message("Ben", 5, "Liked a message"),
+        message("Ben", 5, "Ben set the emoji to 👍."),
+        message("Ben", 5, "You started a video chat."),
+        message("Ben", 5, "This poll is no longer available."),
         message("Ben", 5, "oops", is_unsent=True),
         {"sender_name": "Ben", "timestamp_ms": 1609445705000, "photos": [{"uri": "a.jpg"}]},
     ],
