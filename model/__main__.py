@@ -3,12 +3,12 @@
     python -m model chat MODEL                          a conversation, reply by reply
     python -m model reply MODEL < messages > replies    one line in, one line out
     python -m model translate MODEL < in > out
-    python -m model remember MODEL < pairs              text TAB translation, kept in the model
+    python -m model remember MODEL < pairs              sentence TAB translation, kept in the model
 
 A line of `reply` may contain several turns of a dialogue, separated by tabs, oldest first. A line
 of `translate` is translated sentence by sentence. A line without text gets an empty answer, so that
 every line has one; with --n-best, tabs separate the candidates. Memory does not grow with the file.
-`remember` replaces translations that the model keeps, and removes one if a line has only its text.
+A line of `remember` whose translation is empty removes that of its sentence.
 In a conversation, the line /new starts a new one, and Ctrl-D ends it.
 """
 
@@ -27,13 +27,13 @@ from model.config import SearchOptions
 from model.engine import EngineName
 from model.errors import ConfigError, Seq2SeqError
 from model.flags import OneLineParser, add_flags, count, given
-from model.folder import MEMORY_FILE, ModelFolder, load_folder, load_memory, write_folder
+from model.folder import find_folder, read_config
 from model.generator import Generator
 from model.lines import WINDOW, answer_lines
+from model.remember import remember
 from model.search.options import OptionError, RequestOptions, choose_options, implied_decoding
 from model.search.requests import SearchRequest
 from model.text.encodings import encoding_of_mark
-from model.translation_memory import MAX_PAIRS, TranslationMemory
 
 #: The weight of a second model if neither the caller nor the first model sets one.
 RERANK_WEIGHT = 0.5
@@ -58,10 +58,9 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
                 stream.reconfigure(encoding="utf-8", errors="replace")
         task = COMMANDS[chosen.command][0]
         if chosen.command == "remember":
+            _check_task(read_config(find_folder(chosen.model)).task, task, chosen.model)
             _read_by_mark(sys.stdin)
-            folder = load_folder(chosen.model)
-            _check_task(folder.config.task, task, chosen.model)
-            print(_remember(folder))
+            print(remember(chosen.model, sys.stdin))
             return 0
         generator = Generator.load(chosen.model, chosen.engine, rerank_model=chosen.rerank_model)
         _check_task(generator.config.task, task, chosen.model)
@@ -93,33 +92,6 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
 def _check_task(found: str, wanted: str, model: str) -> None:
     if found != wanted:
         raise ConfigError(f"{model}: this model's task is '{found}', not '{wanted}'")
-
-
-def _remember(folder: ModelFolder) -> str:
-    """Puts the pairs of standard input into the memory of a model. Returns a line for people.
-
-    Raises:
-        ConfigError: if a line is no pair, or there are too many.
-    """
-    damaged: list[int] = []
-    pairs = list[tuple[str, str]]()
-    for number, line in enumerate(_read_lines(sys.stdin, damaged), 1):
-        text, _, translation = (part.strip() for part in line.partition("\t"))
-        if line.strip() and (not text or "\t" in translation or damaged):
-            raise ConfigError(
-                f"standard input, line {number}: expected text TAB translation, UTF-8"
-            )
-        pairs += [(text, translation)] if text else []
-    before = load_memory(folder) or TranslationMemory(())
-    memory = before.updated(pairs)
-    if len(memory) > MAX_PAIRS:
-        raise ConfigError(
-            f"{folder.path}: would have {len(memory):,} translations; a model keeps at most "
-            f"{MAX_PAIRS:,}"
-        )
-    files = {name: (folder.path / name).read_bytes() for name in folder.sha256}
-    write_folder(folder.path, folder.config, {**files, MEMORY_FILE: memory.to_bytes()})
-    return f"{folder.path}: keeps {len(memory):,} translations ({len(before):,} before)"
 
 
 def _read_by_mark(stream: TextIO) -> None:

@@ -10,7 +10,7 @@ from itertools import islice
 from model.config import SearchOptions
 from model.errors import InputError
 from model.text.scripts import is_unspaced
-from model.tokenizer import EOS_ID, Tokenizer, normalise_target
+from model.tokenizer import EOS_ID, UNK_ID, Tokenizer, normalise_target
 
 #: Most sequences of pieces that are blocked for a word within other text, and most beginnings of
 #: such sequences that are continued: a long word has more segmentations than can be listed.
@@ -36,6 +36,21 @@ def blocked_sequences(
         replies = map(tokenizer.target_ids, turns[-2::-2])
         sequences += [[*ids, EOS_ID] for ids in replies if ids]
     return sequences
+
+
+def has_blocked_words(tokenizer: Tokenizer, options: SearchOptions, text: str) -> bool:
+    """Tells whether a target that no search has written has `blocked_words`.
+
+    Raises:
+        InputError: if a word has no text.
+    """
+    ids = tokenizer.target_ids(text) if options.blocked_words else []
+    return any(
+        ids[start : start + len(form)] == form
+        for form in map(list, forms_of(tokenizer, options.blocked_words))
+        if UNK_ID not in form
+        for start in range(len(ids))
+    )
 
 
 @lru_cache(maxsize=16)

@@ -21,7 +21,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -241,21 +241,60 @@ def write_folder(path: str | Path, config: ModelConfig, files: dict[str, bytes])
     """
     path = Path(path)
     check_replaceable(path)
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    document = config.model_copy(update={"sha256": sums}).model_dump_json(indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _only_writer_in(path.parent):
-            partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
-            try:
-                for name, content in {**files, CONFIG_FILE: document.encode()}.items():
-                    write_durably(partial / name, content)
-                partial.chmod(0o755)
-                _replace(partial, path)
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
+            _write(path, config, files)
     except OSError as error:
         raise FolderError(f"{path}: cannot be written: {explain(error)}") from error
+
+
+def replace_file(
+    path: str | Path, name: str, content_of: Callable[[ModelFolder], bytes | None]
+) -> None:
+    """Replaces or adds a file of a model folder, while no other process writes models beside it.
+    Files that the configuration does not name stay.
+
+    Args:
+        path: path of the folder.
+        name: name of the file.
+        content_of: makes its content from the folder; None leaves all as it is.
+
+    Raises:
+        FolderError: if the folder is broken, or cannot be written.
+    """
+    path = find_folder(path).resolve()
+    try:
+        with _only_writer_in(path.parent) if path.is_dir() else nullcontext():
+            folder = load_folder(path)
+            content = content_of(folder)
+            if content is not None:
+                files = {each: (path / each).read_bytes() for each in folder.sha256}
+                others = [each for each in path.iterdir() if each.name not in {*files, CONFIG_FILE}]
+                _write(path, folder.config, {**files, name: content}, others)
+    except OSError as error:
+        raise FolderError(f"{path}: cannot be written: {explain(error)}") from error
+
+
+def _write(
+    path: Path, config: ModelConfig, files: Mapping[str, bytes], others: Sequence[Path] = ()
+) -> None:
+    """Writes a folder with these files, and with copies of `others`, in place of the one there."""
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    document = config.model_copy(update={"sha256": sums}).model_dump_json(indent=2) + "\n"
+    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
+    try:
+        for each in others:
+            if each.is_dir() and not each.is_symlink():
+                shutil.copytree(each, partial / each.name, symlinks=True)
+            else:
+                shutil.copy2(each, partial / each.name, follow_symlinks=False)
+        for name, content in {**files, CONFIG_FILE: document.encode()}.items():
+            write_durably(partial / name, content)
+        partial.chmod(0o755)
+        _replace(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager

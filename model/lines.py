@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, pairwise
 
+from model.blocked_words import has_blocked_words
+from model.config import SearchOptions
 from model.errors import InputError
 from model.generator import Candidate, Generator
 from model.search.requests import SearchRequest
@@ -47,7 +49,7 @@ def answer_lines(
             number: _spans(generator, line) if by_sentence else [(0, len(line))]
             for number, line in lines_read.items()
         }
-        known = _known(generator, lines_read, spans) if by_sentence else {}
+        known = _known(generator, lines_read, spans, template.options) if by_sentence else {}
         sources = {
             (number, start): _readings(turns) if by_sentence else [turns]
             for number, line in lines_read.items()
@@ -70,9 +72,13 @@ def answer_lines(
 
 
 def _known(
-    generator: Generator, lines: dict[int, str], spans: dict[int, list[tuple[int, int]]]
+    generator: Generator,
+    lines: dict[int, str],
+    spans: dict[int, list[tuple[int, int]]],
+    options: SearchOptions,
 ) -> dict[tuple[int, int], str]:
-    """Returns the translations of sentences that the memory has, by line and start."""
+    """Returns the translations of sentences that the memory has, by line and start, without those
+    that have blocked words."""
     memory = generator.memory
     if memory is None:
         return {}
@@ -80,7 +86,9 @@ def _known(
         (number, start): found
         for number, line in lines.items()
         for start, end in spans[number]
-        if "\t" not in line and (found := memory.find(line[start:end])) is not None
+        if "\t" not in line
+        and (found := memory.find(line[start:end])) is not None
+        and not has_blocked_words(generator.tokenizer, options, found)
     }
 
 

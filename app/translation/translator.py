@@ -21,7 +21,7 @@ from app.translation.protection import split_protected, strip_end_marks, strip_e
 from app.translation.reading import EncodedSource, SourceReader
 from app.translation.symbols import split_at_brackets, split_ends
 from app.translation.words import word_attention
-from model.blocked_words import blocked_sequences
+from model.blocked_words import blocked_sequences, has_blocked_words
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.sentences import is_ended
 
@@ -59,20 +59,23 @@ class Translated:
 
 
 class _Task(NamedTuple):
-    """A sentence, those before it that the model reads as context, and whether its words need to
-    be linked."""
+    """A sentence, those before it that the model reads as context, whether its words need to be
+    linked, and whether there are tags between them."""
 
     text: str
     before: tuple[str, ...]
     needs_links: bool
+    has_inner_tags: bool
 
 
 @dataclass(frozen=True)
 class _SentenceOptions:
-    """Options for a sentence: number of alternatives, and whether words need to be linked."""
+    """Options for a sentence: number of alternatives, whether words need to be linked, and whether
+    its translation may be that of the model's memory, whose words have no links."""
 
     alternatives: int
     needs_links: bool
+    may_be_known: bool = True
 
 
 class Translator:
@@ -158,8 +161,13 @@ class Translator:
     def _task(self, parts: Sequence[Part], sentences: Sequence[Sentence], index: int) -> _Task:
         turns, sentence = self._model.config.text.context_turns, sentences[index]
         before = tuple(each.text for each in sentences[max(0, index + 1 - turns) : index])
-        tagged = any(parts[chunk.part].tags for chunk in sentence.chunks)
-        return _Task(sentence.text, before, needs_links=tagged or self._with_attention)
+        tags = [(tag.position, each) for each in sentence.chunks for tag in parts[each.part].tags]
+        return _Task(
+            sentence.text,
+            before,
+            needs_links=bool(tags) or self._with_attention,
+            has_inner_tags=any(chunk.start < place < chunk.end for place, chunk in tags),
+        )
 
     async def _translate_all(
         self,
@@ -174,7 +182,7 @@ class Translator:
         async def translate_one(index: int) -> list[Translation]:
             nonlocal done
             task = distinct[index]
-            wanted = _SentenceOptions(alternatives, task.needs_links)
+            wanted = _SentenceOptions(alternatives, task.needs_links, not task.has_inner_tags)
             context = await self._context(task.before)
             found = await self._translate_sentence(task.text, context, wanted)
             done += counts[task]
@@ -199,8 +207,7 @@ class Translator:
     ) -> list[Translation]:
         """Returns the translations of a sentence of any length, at least one: that of the model's
         memory, if it has one, before those of the search."""
-        memory = self._model.memory
-        known = memory.find(text) if memory else None
+        known = self._known_translation(text) if wanted.may_be_known else None
         if known is None:
             return await self._search_translations(text, context, wanted)
         others = list[Translation]()
@@ -208,6 +215,13 @@ class Translator:
             others = await self._search_translations(text, context, wanted)
         others = [each for each in others if each.text != known]
         return [Translation.unlinked(known), *others[: wanted.alternatives]]
+
+    def _known_translation(self, text: str) -> str | None:
+        """Returns the translation that the model's memory has, unless it has blocked words."""
+        memory, options = self._model.memory, self._model.config.search
+        known = memory.find(text) if memory else None
+        is_blocked = known and has_blocked_words(self._model.tokenizer, options, known)
+        return None if is_blocked else known
 
     async def _search_translations(
         self, text: str, context: list[str], wanted: _SentenceOptions

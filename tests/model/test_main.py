@@ -190,20 +190,9 @@ def test_a_model_keeps_the_translations_that_it_is_given(
     assert f"keeps {before + 2:,} translations" in remember("frobnicate\tFRB\n\n\ufefffoo\tbar\r\n")
     assert run(monkeypatch, "Frobnicate! Foo?\n", "translate", model) == 0
     assert capsys.readouterr().out == "FRB! Bar?\n"
-    assert f"keeps {before + 1:,} translations" in remember("FOO\nfrobnicate\tfrob")
+    assert f"keeps {before + 1:,} translations" in remember("foo\t\nfrobnicate\tfrob")
     assert run(monkeypatch, "Frobnicate\n", "translate", model) == 0
     assert capsys.readouterr().out == "Frob\n"
-
-
-@pytest.mark.parametrize("line", ["a\tb\tc", "\tb", "a\tb\udcff"])
-def test_a_line_that_is_no_translation_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str
-) -> None:
-    model = shutil.copytree(find_folder("models/en-de"), tmp_path / "model")
-    config = (model / "config.json").read_bytes()
-    assert run(monkeypatch, f"yes\tja\n{line}\n", "remember", str(model)) == 1
-    assert "standard input, line 2: expected text TAB translation" in capsys.readouterr().err
-    assert (model / "config.json").read_bytes() == config
 
 
 def test_candidates_of_a_line_are_parted_by_tabs(

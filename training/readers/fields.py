@@ -95,9 +95,13 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
 def _with_intents(rows: Iterable[Row | Fault]) -> Iterator[Row | Fault]:
     """Yields the rows, and instead of a record with a list of intents the intents."""
     for row in rows:
-        intents = row[1].get(INTENTS) if isinstance(row, tuple) and isinstance(row[1], dict) else ()
+        if isinstance(row, Fault):
+            yield row
+            continue
+        line, record = row
+        intents = record.get(INTENTS) if isinstance(record, dict) else None
         if intents and isinstance(intents, list) and all(isinstance(x, dict) for x in intents):
-            yield from ((row[0], intent) for intent in intents)
+            yield from ((line, intent) for intent in intents)
         else:
             yield row
 

@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.translation import translator
 from app.translation.layout import Translation
 from app.translation.left_out import LeftOut
-from app.translation.parts import Part
+from app.translation.parts import Part, Tag
 from app.translation.translator import Translated, Translator
 from model.config import ModelConfig, NetworkConfig, SearchOptions
 from model.search.requests import Hypothesis, SearchRequest
@@ -223,20 +223,42 @@ def test_a_sentence_of_the_memory_needs_no_search() -> None:
 def test_alternatives_to_the_translation_of_the_memory_are_searched() -> None:
     client = EchoClient(word_tokenizer())
     memory = TranslationMemory([("one", "eins")])
-    found = translated("one", client, memory, alternatives=1)
+    found = translated(Part("one"), client, memory, alternatives=1)
     assert [ranked[0].text for ranked in found.ranked] == ["eins", "one"]
 
 
+def test_tags_between_words_need_the_links_of_a_search() -> None:
+    client = EchoClient(word_tokenizer())
+    memory = TranslationMemory([("one two", "zwei eins")])
+
+    def tagged(start: int, end: int) -> str:
+        tags = Tag(start, "<b>", "open", "b"), Tag(end, "</b>", "close", "b")
+        return translated(Part("one two", tags), client, memory).best[0].serialize(str)
+
+    assert tagged(0, 7) == "<b>zwei eins</b>"
+    assert not client.read
+    assert tagged(0, 3) == "<b>one</b> two"
+
+
+def test_a_translation_of_the_memory_has_no_blocked_words() -> None:
+    client = EchoClient(word_tokenizer())
+    memory = TranslationMemory([("one two", "two three"), ("three", "drei")])
+    options = SearchOptions(beam_size=2, blocked_words=("Two",))
+    found = translated(Part("one two. Three."), client, memory, options=options)
+    assert found.best[0].text == "one two. Drei."
+
+
 def translate(text: str, client: EchoClient, memory: TranslationMemory | None = None) -> str:
-    return translated(text, client, memory).best[0].text
+    return translated(Part(text), client, memory).best[0].text
 
 
 def translated(
-    text: str,
+    part: Part,
     client: EchoClient,
     memory: TranslationMemory | None = None,
     *,
     alternatives: int = 0,
+    options: SearchOptions | None = None,
 ) -> Translated:
     tokenizer = client.tokenizer
     size = tokenizer.source_vocab_size
@@ -246,9 +268,9 @@ def translated(
         languages=("en", "de"),
         network=NetworkConfig(source_vocab_size=size, target_vocab_size=size),
         text=tokenizer.text,
-        search=SearchOptions(beam_size=2),
+        search=options or SearchOptions(beam_size=2),
     )
     model = ServedModel(config, tokenizer, cast("Any", client), memory=memory)
     settings = Settings(max_rows=16, max_beam_size=4)
     own = Translator(model, settings, source="en")
-    return asyncio.run(own.translate([[Part(text)]], alternatives=alternatives))
+    return asyncio.run(own.translate([[part]], alternatives=alternatives))
