@@ -6,6 +6,7 @@ import { startTranslate } from "./translate.js";
 
 const byId = (id) => document.getElementById(id);
 
+/** Returns a function that opens a tab, by the id of its panel, unless somebody has chosen one. */
 function startTabs() {
   const tabs = [...document.querySelectorAll('[role="tab"]')];
   const open = (tab, focus) => {
@@ -13,20 +14,24 @@ function startTabs() {
       const isOpen = each === tab;
       each.setAttribute("aria-selected", isOpen);
       each.tabIndex = isOpen ? 0 : -1;
-      byId(each.getAttribute("aria-controls")).hidden = !isOpen;
+      byId(panelOf(each)).hidden = !isOpen;
     }
-    history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
+    history.replaceState(null, "", `#${panelOf(tab)}`);
     if (focus) tab.focus();
   };
+  const panelOf = (tab) => tab.getAttribute("aria-controls");
+  const wanted = tabs.find((tab) => `#${panelOf(tab)}` === location.hash);
+  let isChosen = Boolean(wanted);
   tabs.forEach((tab, place) => {
+    tab.addEventListener("focus", () => { isChosen = true; });
     tab.addEventListener("click", () => open(tab));
     tab.addEventListener("keydown", ({ key }) => {
       const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: tabs.length - 1 }[key];
       if (to !== undefined) open(tabs[(to + tabs.length) % tabs.length], true);
     });
   });
-  const wanted = tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash);
   open(wanted ?? tabs[0]);
+  return (panel) => { if (!isChosen) open(tabs.find((tab) => panelOf(tab) === panel)); };
 }
 
 function startTheme() {
@@ -75,6 +80,7 @@ async function loadModels() {
     if (started) return;
     started = true;
     startChat(models.data);
+    if (!models.data.some(({ task }) => task === "reply")) openUnlessChosen("translate");
     startTranslate(languages);
     startSubtitles(languages);
   } catch {
@@ -94,7 +100,7 @@ function watchKey() {
 }
 
 startTheme();
-startTabs();
+const openUnlessChosen = startTabs();
 watchServer();
 watchKey();
 loadModels();

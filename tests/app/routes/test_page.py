@@ -126,6 +126,8 @@ def test_a_translation_model_is_sent_one_message_at_a_time(
     visit: Visit, translating_client: httpx.Client
 ) -> None:
     with visit(translating_client) as page:
+        playwright.expect(page.locator("#translate")).to_be_visible()  # nobody talks here
+        page.click("#tab-chat")
         for message, translation in (("two dogs", "zwei Hunde"), ("red cats", "rote Katzen")):
             page.fill("#message", message)
             page.keyboard.press("Enter")
