@@ -13,7 +13,9 @@ FIRST, SECOND, THIRD = "I am tired.", "Where are you?", "She has two brothers."
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    return Generator.load(Path(__file__).parents[2] / "models" / "en-de")
+    """A translator without its memory."""
+    whole = Generator.load(Path(__file__).parents[2] / "models" / "en-de")
+    return Generator(whole.config, whole.tokenizer, whole.engine)
 
 
 @pytest.mark.parametrize("window", [1, 2, 4096])
@@ -82,4 +84,4 @@ def test_a_sentence_of_the_memory_is_not_searched(generator: Generator) -> None:
 def test_a_short_text_without_an_end_mark_is_read_with_each(generator: Generator) -> None:
     lines = ["how are you", "good morning", "Hello", "no", "dog", "OK"]
     found = [*answer_lines(generator, lines, generator.template(), by_sentence=True)]
-    assert found == ["Wie geht es dir", "guten Morgen", "Hallo", "nein", "Hund", "OKAY"]
+    assert found == ["Wie geht es dir", "Guten Morgen", "Hallo", "nein", "Hund", "OKAY"]
