@@ -82,10 +82,10 @@ class TranslationMemory:
         pair = self._pair_of(text[: marks.start()]) if marks else None
         if not marks or not pair:
             return None
-        words, translation = _without_marks(pair) or pair
+        _, translation = _without_marks(pair) or pair
         if is_unspaced(translation[-1]):  # has other marks
             return None
-        return _in_form_of(text[: marks.start()], (words, translation)) + marks[0].strip()
+        return in_form_of(text[: marks.start()], translation) + marks[0].strip()
 
     def _pair_of(self, text: str) -> tuple[str, str] | None:
         plain = _plain(text)

@@ -46,7 +46,7 @@ PAIRS = [
         ("loading...", "Wird geladen..."),
         ("It’s me!", "Ich bin's!"),
         ("Katze", "cat"),  # typed as it is known
-        ("Katze!", "cat!"),
+        ("Katze!", "Cat!"),
         ("katze", "cat"),
         ("KATZE", "CAT"),
         ("open file", "Datei öffnen"),
