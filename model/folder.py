@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from model.tokenizer import Tokenizer
     from model.translation_memory import TranslationMemory
 
-Pairs = TypeVar("Pairs")
+_Loaded = TypeVar("_Loaded")
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.weights.h5"
@@ -203,7 +203,7 @@ def load_questions(folder: ModelFolder) -> KnownQuestions | None:
     """
     from model.known_questions import KnownQuestions
 
-    return _load_pairs(folder, QUESTIONS_FILE, KnownQuestions.parse)
+    return _load(folder, QUESTIONS_FILE, KnownQuestions.parse)
 
 
 def load_memory(folder: ModelFolder) -> TranslationMemory | None:
@@ -214,10 +214,10 @@ def load_memory(folder: ModelFolder) -> TranslationMemory | None:
     """
     from model.translation_memory import TranslationMemory
 
-    return _load_pairs(folder, MEMORY_FILE, TranslationMemory.parse)
+    return _load(folder, MEMORY_FILE, TranslationMemory.parse)
 
 
-def _load_pairs(folder: ModelFolder, name: str, parse: Callable[[bytes], Pairs]) -> Pairs | None:
+def _load(folder: ModelFolder, name: str, parse: Callable[[bytes], _Loaded]) -> _Loaded | None:
     if name not in folder.sha256:
         return None
     file = folder.path / name

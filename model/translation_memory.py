@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from model.text.normalise import normalise, straighten_quotes
 from model.text.scripts import is_unspaced
@@ -31,6 +32,9 @@ class TranslationMemory:
 
     Args:
         pairs: (sentence, translation); of equal sentences the first is kept.
+
+    Attributes:
+        pairs: those that are kept, on one line each.
     """
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
@@ -40,11 +44,8 @@ class TranslationMemory:
                 pair = _SEPARATORS.sub(" ", text), _SEPARATORS.sub(" ", translation)
                 first.setdefault(_plain(text), pair)
         self.pairs = tuple(first.values())
-        self._known = first
-        self._folded = dict[str, tuple[str, str]]()
-        for pair in self.pairs:
-            self._folded.setdefault(_plain(pair[0]).casefold(), pair)
-        for pair in filter(None, map(_without_marks, self.pairs)):
+        self._known, self._folded = dict[str, tuple[str, str]](), dict[str, tuple[str, str]]()
+        for pair in chain(self.pairs, filter(None, map(_without_marks, self.pairs))):
             self._known.setdefault(_plain(pair[0]), pair)
             self._folded.setdefault(_plain(pair[0]).casefold(), pair)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def write_model(
     weights: bytes,
     metrics: Metrics,
     fallback: Fallback,
+    memory: Mapping[str, bytes],
 ) -> None:
     """Writes the folder of a newly trained model, and replaces an existing one.
 
@@ -43,6 +45,7 @@ def write_model(
         weights: contents of a Keras weights file.
         metrics: name -> value, for config and card.
         fallback: the model's search, and the questions that it knows.
+        memory: see `memory_files`.
 
     Raises:
         FolderError: if the folder cannot be written.
@@ -51,7 +54,7 @@ def write_model(
     config = config.model_copy(update={"search": fallback.search})
     card = _card(config, len(corpus.train), [])
     files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
-    files |= {**fallback.files, **memory_files(recipe, corpus)}
+    files |= {**fallback.files, **memory}
     write_folder(path, config, files)
 
 

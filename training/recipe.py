@@ -110,7 +110,6 @@ class SourceConfig(Document):
         "depend on them: `case`, `final_punctuation`, `apostrophes`, `typos`, and `openers` of "
         "messages",
     )
-
     memory: bool = Field(
         False,
         description="keep its pairs in the model, for task `translate`: a text that equals a "

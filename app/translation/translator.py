@@ -59,19 +59,20 @@ class Translated:
 
 
 class _Task(NamedTuple):
-    """A sentence, those before it that the model reads as context, whether its words need to be
-    linked, and whether there are tags between them."""
+    """A sentence, those before it that the model reads as context, and for the others see
+    `_SentenceOptions`."""
 
     text: str
     before: tuple[str, ...]
     needs_links: bool
-    has_inner_tags: bool
+    may_be_known: bool
 
 
 @dataclass(frozen=True)
 class _SentenceOptions:
     """Options for a sentence: number of alternatives, whether words need to be linked, and whether
-    its translation may be that of the model's memory, whose words have no links."""
+    its translation may be that of the model's memory: not with tags between words, as it has no
+    links."""
 
     alternatives: int
     needs_links: bool
@@ -166,7 +167,7 @@ class Translator:
             sentence.text,
             before,
             needs_links=bool(tags) or self._with_attention,
-            has_inner_tags=any(chunk.start < place < chunk.end for place, chunk in tags),
+            may_be_known=not any(chunk.start < place < chunk.end for place, chunk in tags),
         )
 
     async def _translate_all(
@@ -182,7 +183,7 @@ class Translator:
         async def translate_one(index: int) -> list[Translation]:
             nonlocal done
             task = distinct[index]
-            wanted = _SentenceOptions(alternatives, task.needs_links, not task.has_inner_tags)
+            wanted = _SentenceOptions(alternatives, task.needs_links, task.may_be_known)
             context = await self._context(task.before)
             found = await self._translate_sentence(task.text, context, wanted)
             done += counts[task]

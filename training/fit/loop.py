@@ -123,7 +123,7 @@ class Run:
         self.folder = Path(recipe.output) / "checkpoints"
         self.model_path = Path(recipe.output) / "model"
         check_replaceable(self.model_path)
-        memory_files(recipe, corpus)  # raises before training, not after it
+        self.memory = memory_files(recipe, corpus)
         self.folder.mkdir(parents=True, exist_ok=True)
         keras.utils.clear_session()  # checkpoints name weights, whose names count networks
         _make_deterministic(recipe.fit.seed)
@@ -241,7 +241,14 @@ class Run:
         weights = read_weights(self.folder / BEST_WEIGHTS_FILE)
         network, metrics = self.network.config, self.metrics()
         write_model(
-            self.model_path, self.recipe, self.corpus, network, weights, metrics, self.fallback
+            self.model_path,
+            self.recipe,
+            self.corpus,
+            network,
+            weights,
+            metrics,
+            self.fallback,
+            self.memory,
         )
 
     def metrics(self) -> Metrics:

@@ -38,8 +38,8 @@ from training.recipe import CorpusConfig, Recipe
 How = Literal["given", "fractions", "groups", "stretches"]
 #: Multiples of the minimum sizes to try, since dev and test lose duplicates.
 GROWTH = (1, 2, 4, 8)
-#: Splits by their names.
-_GIVEN: dict[str, int] = {name: part for part, name in enumerate(SPLITS)}
+#: Splits by their names, as sources give them.
+_PART_OF: dict[str, int] = {name: part for part, name in enumerate(SPLITS)}
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _by_fractions(chunks: Sequence[Chunk], fractions: Fractions) -> Parts:
         if chunk.is_drawn:
             parts[span] = draw_by_fraction(_column(chunk, "place"), fractions)
         else:
-            parts[span] = _GIVEN[chunk.split]
+            parts[span] = _PART_OF[chunk.split]
     return parts
 
 

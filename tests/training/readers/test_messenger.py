@@ -47,7 +47,7 @@ def test_messages_are_read_from_the_last_to_the_first(tmp_path: Path) -> None:
         (("Hallo", "Grüß dich! Zoë?"), "Schön 😀"),
     ]
     assert len(found) == 2
-    assert detect(path) is not None and getattr(detect(path), "format", "") == "messenger"
+    assert getattr(detect(path), "format", "") == "messenger"
 
 
 def test_messages_in_order_are_read_in_order(tmp_path: Path) -> None:
