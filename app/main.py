@@ -42,7 +42,7 @@ def create_app(
 
     app = _Application(
         title="seq2seq",
-        description="Replies by a neural network.",
+        description="Replies and translations by neural networks.",
         lifespan=_lifespan,
         docs_url=None,  # `page` serves it without files from other hosts
         redoc_url=None,

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
 
     model: Path = Field(
-        DEFAULT_MODEL, description="model folder that answers requests which name no model"
+        DEFAULT_MODEL, description="folder of the default model, for requests that name none"
     )
     models: Path | None = Field(
         None, description="folder of additional model folders, which requests select by name"
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         0.0,
         ge=0,
         le=3600,
-        description="time after SIGTERM in which the server still accepts requests but reports "
+        description="seconds after SIGTERM during which the server accepts requests but reports "
         "that it is not ready",
     )
     api_keys: Path | None = Field(

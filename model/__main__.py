@@ -43,7 +43,11 @@ COMMANDS = {
     "chat": ("reply", "chat in the terminal: each line is a message"),
     "reply": ("reply", "answer each line of standard input"),
     "translate": ("translate", "translate each line of standard input"),
-    "remember": ("translate", "keep the translations of standard input in a model"),
+    "remember": (
+        "translate",
+        "add translations to a model: each line of standard input is a sentence, a tab and its "
+        "translation; an empty translation removes the sentence",
+    ),
 }
 
 
@@ -251,7 +255,7 @@ def _parse(arguments: list[str] | None, program: str) -> argparse.Namespace:
                 "--whole-lines",
                 action="store_true",
                 help="translate each line in one piece, not sentence by sentence, for models that "
-                "were trained on longer texts; implied by --n-best, --prefix and --required-words",
+                "were trained on longer texts; implied by --n-best, --prefix and --required-word",
             )
         add_flags(command, RequestOptions, SearchOptions)
     return parser.parse_args(arguments)

@@ -51,8 +51,8 @@ class SourceConfig(Document):
     )
     languages: tuple[str, ...] = Field(
         (),
-        description="codes of the two sides of the files, in their order, by which the cleaning "
-        "rules check them; unset: those of the recipe, which hold after `swap`",
+        description="language codes of the two sides as they are in the files, for the cleaning "
+        "rules; unset: those of the recipe, after `swap`",
     )
     columns: tuple[Annotated[str, Field(coerce_numbers_to_str=True)], ...] = Field(
         (),

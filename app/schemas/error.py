@@ -9,12 +9,12 @@ from pydantic import BaseModel, Field
 #: What each status means, on every route that works.
 _DESCRIPTIONS = {
     400: "The body cannot be read as text.",
-    401: "The server has keys, and this is none of them.",
+    401: "The request has no valid API key.",
     413: "The body is too large.",
-    429: "You have sent as much as you may; `Retry-After` says when to try again.",
-    500: "The model, or the server, failed.",
-    503: "Too many requests wait already; `Retry-After` says when to try again.",
-    504: "No answer in time.",
+    429: "The client has reached its rate limit; `Retry-After` says when to try again.",
+    500: "The model or the server failed.",
+    503: "Too many requests are waiting; `Retry-After` says when to try again.",
+    504: "The request timed out.",
 }
 
 

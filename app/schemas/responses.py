@@ -57,14 +57,14 @@ class OutputMessage(Checked):
 
 
 class CachedTokens(BaseModel):
-    """Tokens that a cache holds, which there are none of."""
+    """Cached tokens; always 0."""
 
     cached_tokens: Literal[0] = 0
     cache_write_tokens: Literal[0] = 0
 
 
 class ReasoningTokens(BaseModel):
-    """Tokens of a reasoning, which there is none of."""
+    """Reasoning tokens; always 0."""
 
     reasoning_tokens: Literal[0] = 0
 

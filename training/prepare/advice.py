@@ -140,8 +140,8 @@ def nothing_left(
         )
     listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
     return CorpusError(
-        f"{message}. Of {_examples(examples)} were left out: {listed or 'none'}; {unreadable}. "
-        f"{_remedy(part, reasons, examples)}"
+        f"{message}. Of {_examples(examples)}, these were left out: {listed or 'none'}; "
+        f"{unreadable}. {_remedy(part, reasons, examples)}"
     )
 
 

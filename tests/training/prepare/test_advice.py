@@ -166,8 +166,8 @@ def error_of(part: str, examples: int, recipe: Recipe | None = None, **changes: 
 def test_an_empty_part_has_numbers_cause_and_remedy() -> None:
     dropped = {"length": 3, "train: target too long": 190, "dev: target too long": 5}
     assert error_of("train", 200, dropped=dropped) == (
-        "r.toml: nothing is left for train. Of 200 examples were left out: 190 target too long, "
-        "3 length; 0 unreadable. Raise corpus.max_target_tokens."
+        "r.toml: nothing is left for train. Of 200 examples, these were left out: 190 target "
+        "too long, 3 length; 0 unreadable. Raise corpus.max_target_tokens."
     )
 
 
