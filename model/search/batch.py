@@ -40,8 +40,11 @@ class _Slot:
     @classmethod
     def of(cls, request: SearchRequest) -> _Slot:
         """Builds a slot without finished hypotheses."""
-        draws = request.options.temperature > 0
-        return cls(request, [], np.random.default_rng(request.options.seed) if draws else None)
+        if not request.options.temperature > 0:
+            return cls(request, [])
+        seed = request.options.seed  # of all requests of a file: each source draws its own numbers
+        entropy = None if seed is None else [seed, *request.source_ids]
+        return cls(request, [], np.random.default_rng(entropy))
 
     def best(self) -> tuple[Hypothesis, ...]:
         """Returns the n best finished hypotheses."""

@@ -95,8 +95,9 @@ def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
 
 
 def searches_of(own: SearchOptions) -> list[SearchOptions]:
-    """Returns greedy search, and the recipe's search unless it is the same; without re-ranking."""
-    own = own.model_copy(update={"n_best": 1, "rerank_weight": 0.0})
+    """Returns greedy search, and the recipe's search unless it is the same; without re-ranking. A
+    search that samples gets a seed, so that its scores can be repeated."""
+    own = own.model_copy(update={"n_best": 1, "rerank_weight": 0.0, "seed": own.seed or 0})
     greedy = own.greedy()
     return [greedy] if own == greedy else [greedy, own]
 

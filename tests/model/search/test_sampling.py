@@ -65,6 +65,14 @@ def test_a_seed_repeats_its_draws_and_none_does_not() -> None:
     assert len({tuple(draws(None)) for _ in range(3)}) == 3
 
 
+def test_sources_with_one_seed_draw_different_numbers() -> None:
+    options = SearchOptions(temperature=1.0, beam_size=1, seed=1, max_tokens=20)
+    sources = [(0,), (1,), (0, 1), (2, 1)]
+    requests = [SearchRequest(i, source, options) for i, source in enumerate(sources)]
+    answers = run(TableEngine(*np.full((3, 7, 7), 1 / 7)), requests)
+    assert len({hypotheses[0].tokens for hypotheses in answers.values()}) == len(sources)
+
+
 def test_the_score_of_a_draw_is_the_models_own() -> None:
     options = SearchOptions(temperature=2.0, beam_size=8, n_best=8, seed=1, length_penalty=0.0)
     for each in run(TableEngine(TABLE), [SearchRequest(0, (0,), options)])[0]:
