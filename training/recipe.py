@@ -266,7 +266,9 @@ class FitConfig(Document):
         description="dev score that decides which epoch is best; `bleu`: of greedy answers to "
         "at most 500 sources",
     )
-    checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
+    checkpoint_every: int = Field(
+        500, ge=1, description="steps between checkpoints; there is one a minute in any case"
+    )
     patience: int = Field(
         5, ge=1, description="epochs without a better dev score before training stops"
     )

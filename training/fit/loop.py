@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -55,6 +56,8 @@ BEST_WEIGHTS_FILE = "best.weights.h5"
 COMPILED_FOLDER = "compiled"
 #: Options that may change between two calls, since they only determine how long a run lasts.
 LENGTH_OPTIONS = {"epochs", "patience", "checkpoint_every"}
+#: Seconds after which the next step writes a checkpoint, whatever `checkpoint_every`.
+CHECKPOINT_SECONDS = 60.0
 #: Least points of `train/loss` in an epoch; a long epoch has one every `MAX_STEPS` steps.
 POINTS_PER_EPOCH, MAX_STEPS = 10, 100
 
@@ -134,6 +137,7 @@ class Run:
         self._epochs = EpochShards(recipe, corpus, self.folder, process=devices.process)
         self.entropy = unigram_entropy(corpus.train, self.scored, vocab_size)
         self._divergence = DivergenceCheck(vocab_size)
+        self._saved_at = time.monotonic()
         with devices.scope():
             self._start(vocab_size)
         self.scorer = Scorer(self.network, self.options.batch_tokens, self._shapes, devices)
@@ -208,11 +212,16 @@ class Run:
                     if progress.step % point == 0:
                         log.add_scalar("train/loss", loss)
                     is_sound = loss <= self._divergence.train_limit(progress.first_loss)
-                    if progress.step % options.checkpoint_every == 0 and is_sound:
+                    if is_sound and self._is_checkpoint_due:
                         self._save()
                 with averaged_weights(self.network):
                     self._end_epoch(log)
                 self._save()
+
+    @property
+    def _is_checkpoint_due(self) -> bool:
+        is_late = time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS
+        return is_late or self.progress.step % self.options.checkpoint_every == 0
 
     def _log_devices(self, log: FitLog) -> None:
         if self._shapes.levels:
@@ -335,6 +344,7 @@ class Run:
     def _save(self) -> None:
         if self.devices.is_first:
             save_checkpoint(self.folder / CHECKPOINT_FILE, self.network, self.progress)
+        self._saved_at = time.monotonic()
 
 
 def _make_deterministic(seed: int) -> None:

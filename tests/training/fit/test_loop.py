@@ -132,6 +132,20 @@ def test_a_run_that_is_stopped_leaves_the_model_of_its_best_epoch(
     assert "test_loss" in evaluate(recipe)
 
 
+def test_a_minute_without_a_checkpoint_is_enough(
+    prepared: Path, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.fit.loop.CHECKPOINT_SECONDS", 0.0)
+    steps: list[int] = []
+    monkeypatch.setattr(
+        "training.fit.loop.save_checkpoint", lambda _, __, progress: steps.append(progress.step)
+    )
+    recipe = make_recipe(prepared, epochs=1, checkpoint_every=10_000)
+    run = Run(recipe, open_prepared(recipe))
+    run.train()
+    assert steps == [*range(1, run.steps_per_epoch + 1), run.steps_per_epoch]
+
+
 def test_more_or_fewer_epochs_go_on_from_the_checkpoint(
     fitted: Path, make_recipe: MakeRecipe, capsys: pytest.CaptureFixture[str]
 ) -> None:
