@@ -25,6 +25,7 @@ GUESSED = (
     "cp1256",
     "cp1257",
     "cp1258",
+    "cp866",
     "cp874",
     "iso8859-2",
     "iso8859-5",
@@ -33,6 +34,7 @@ GUESSED = (
     "iso8859-15",
     "koi8-r",
     "koi8-u",
+    "mac-roman",
     "big5hkscs",
     "cp949",
     "cp932",
@@ -49,6 +51,10 @@ OTHER_FOR_EACH_ZERO = 200
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 #: Control characters in ISO 8859, but quotes and dashes in the Windows code pages.
 _CONTROLS_OF_ISO = re.compile(b"[\x80-\x9f]")
+#: The rules of UTF-8 hold for ISO 2022, whose characters are ASCII after this.
+_ESCAPE_OF_ISO_2022 = b"\x1b$"
+#: Bytes without a character in cp1252, in the form of the error handler `surrogateescape`.
+_NOT_IN_CP1252 = {byte: 0xDC00 + byte for byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,8 @@ def decode(content: bytes) -> Decoded:
     zeros = content.count(b"\0")
     if zeros * OTHER_FOR_EACH_ZERO > len(content):
         return _decode_wide(content)
-    found = _decode_utf8(content) or _decode_by_guess(content)
+    found = None if _ESCAPE_OF_ISO_2022 in content else _decode_utf8(content)
+    found = found or _decode_by_guess(content)
     return replace(found, text=found.text.replace("\0", "\ufffd")) if zeros else found
 
 
@@ -100,12 +107,22 @@ def _decode_wide(content: bytes) -> Decoded:
 
 def _decode_utf8(content: bytes) -> Decoded | None:
     try:
-        return Decoded(content.decode("utf-8"), "utf-8")
+        return Decoded(_undo_second_encoding(content.decode("utf-8")), "utf-8")
     except UnicodeDecodeError:
         text = content.decode("utf-8", errors="replace")
     damaged = text.count("\ufffd")
     sound = len(_BEYOND_ASCII.findall(text)) - damaged
     return Decoded(text, "utf-8") if sound >= SOUND_FOR_EACH_DAMAGED * damaged else None
+
+
+def _undo_second_encoding(text: str) -> str:
+    """Returns what was encoded as UTF-8, taken for cp1252 and encoded again (`fÃ¼r`); another text
+    as it is."""
+    try:
+        bytes_of_first = text.translate(_NOT_IN_CP1252).encode("cp1252", "surrogateescape")
+        return bytes_of_first.decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _decode_by_guess(content: bytes) -> Decoded:

@@ -17,6 +17,9 @@ SAID = {
     "gb18030": "我不知道他在哪里，我们回家吧。",
     "big5hkscs": "我不知道他在哪裡，我們回家吧。",
     "cp932": "彼がどこにいるのか知らない。家に帰ろう。",
+    "iso2022_jp": "彼がどこにいるのか知らない。家に帰ろう。",
+    "cp866": "Я не знаю, где он. Пойдём домой.",
+    "mac-roman": "Où est le café de la forêt? Là-bas, après l’église.",
 }
 
 
@@ -37,6 +40,13 @@ def test_zero_bytes_tell_units_of_two_or_four(encoding: str) -> None:
     for text in (*SAID.values(), "x"):
         found = decode((TIME + text).encode(encoding))
         assert (found.text, found.encoding) == (TIME + text, encoding)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "gb18030"])
+def test_what_was_encoded_twice_is_decoded_twice(encoding: str) -> None:
+    text = SAID[encoding]
+    once = "".join(bytes([each]).decode("cp1252", "ignore") or chr(each) for each in text.encode())
+    assert decode(once.encode()).text == text
 
 
 def test_a_few_damaged_bytes_leave_utf8_what_it_is() -> None:
