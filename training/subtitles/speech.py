@@ -29,10 +29,10 @@ from training.subtitles.labels import (
 # Every pattern that may match anywhere in a cue is bounded, or stays on its line: a damaged file
 # may have a cue of any length, and the time must not grow with its square.
 
-#: A note in round brackets has a word, or no letter or digit at all: `(2, x)` is spoken. For
+#: A note in round brackets has a word (or `O.S.`), or no letter or digit: `(2, x)` is spoken. For
 #: `regex`, unlike `re`, the vowel signs of Hindi are part of a word.
 _NOTE = regex.compile(
-    r"\[[^\]]{0,500}\]|\((?=[^()]{0,500}\))(?:[^()]*?[^\W\d_]{2}[^()]*|[^\w()]*)\)"
+    r"\[[^\]]{0,500}\]|\((?=[^()]{0,500}\))(?:[^()]*?[^\W\d_]\.?[^\W\d_][^()]*|[^\w()]*)\)"
     r"|（[^）]{0,500}）|【[^】]{0,500}】|［[^］]{0,500}］"
 )
 #: Text between musical notes, or their substitutes in old encodings: ¶, #, a lone question mark.
@@ -71,7 +71,8 @@ _AFTER_WIDE_MARK = regex.compile(rf"[、，；：{WIDE_MARKS}」』）]\n{_CHINE
 _WITHIN_SENTENCE = regex.compile(rf"{_CHINESE_OR_JAPANESE}\n{_CHINESE_OR_JAPANESE}")
 _ADVERT = re.compile(
     r"""
-    www\.|https?://|\w@[\w-]+\.\w|\bopen\ ?subtitles\b|addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
+    www\.|https?://|\w@[\w-]+\.\w|\#xywh=|\bopen[\ -]?subtitles\b|\bamara\.org\b
+    | addic7ed|\bsubscene\b|\bpodnapisi\b|\byify\b
     | \b(?:subtitle[sd]?|subs|caption(?:s|ed|ing)|transcri(?:pts?|bed)|translated|re-?synced
       |sync(?:ed|hroni[sz]ed)?|corrected|corrections|ripped|encoded|timed)
       (?:(?:\ and\ |\ ?[&,]\ ?)\w{1,30}){0,5}\ by\b
@@ -80,9 +81,11 @@ _ADVERT = re.compile(
     | \bcaptioning\ (?:sponsored|made\ possible)\b
     | ^[^\w\n]{0,20}(?:directed|written|produced|screenplay|story|music|edited|photography)\ by\b
     | \b(?:untertitel(?:ung)?|sous-?titr(?:es|age)|subtítulos|sottotitoli|legendas|napisy
-      |ondertitel(?:s|ing)|undertekster|titulky|titlovi|feliratok|traduction|traducción|traduzione)
-      \ *(?:von\b|par\b|por\b|di\b|by\b|od\b|door\b|af\b|:)
-    | (?:субтитры|перевод)\ *:|字幕(?:组|組|制作|製作|翻译|翻譯)|(?:翻译|翻譯|校对|校對)[:：]
+      |ondertitel(?:s|ing)|undertekster|titulky|titlovi|feliratok|traduction|traducción|traduzione
+      |traduzido|legendado|ondertiteld|tekstning|przetłumaczył[ao]?|çeviri|altyazı)
+      \ *(?:von\b|im\ auftrag\b|par\b|por\b|di\b|by\b|od\b|door\b|af\b|:)
+    | (?:субтитры|перевод)\ *(?::|(?:сделал|создавал|подогнал|делал)а?\b)
+    | 字幕(?:组|組|制作|製作|翻译|翻譯)|(?:字幕|翻译|翻譯|校对|校對)[:：]
     """,
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )

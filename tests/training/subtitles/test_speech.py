@@ -18,6 +18,7 @@ def speeches(text: str, speaker: str = "") -> list[Speech]:
     [
         "[door slams]\nI am\nhere.",
         "(SIGHS) I am here.",
+        "(O.S.) I am here.",
         "I am (chuckles)\nhere.",
         "[a door\nslams] I am here.",
         "（ため息）I am here.",
@@ -226,6 +227,13 @@ def test_a_parted_word_is_whole_again(first: str, second: str, text: str) -> Non
         "OpenSubtitles presents",
         "addic7ed.com",
         "Write to me: someone@example.org",
+        "Watch any video online with Open-SUBTITLES\nFree Browser extension",
+        "Subtítulos realizados por la comunidad de Amara.org",
+        "Untertitel im Auftrag des ZDF, 2018",
+        "Субтитры сделал DimaTorzok",
+        "Traduzido por Zé",
+        "字幕：Zither Harp",
+        "sprite.jpg#xywh=160,0,160,90",
     ],
 )
 def test_credits_and_adverts_are_known(text: str) -> None:
