@@ -40,12 +40,24 @@ Block = tuple[int, str]  # the line where it begins, and its lines
 Blocks = Iterator[Block | Fault]
 Cues = Iterator[Cue | Fault]
 
-_STAMP = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}(?:[.,]\d+(?:\.\d+)?)?"
+# Translation programs damage times: `00: 00: 01,000 -> 00: 00: 02,000`. Whisper writes
+# `[00:01.000 --> 00:02.000] Hi.`
+_GAP = r"[^\S\n]*"
+_COLON = r"[^\S\n]?:[^\S\n]?"
+_STAMP = (
+    rf"(?:\d{{1,3}}{_COLON})?\d{{1,2}}{_COLON}\d{{1,2}}"
+    rf"(?:[^\S\n]?[.,][^\S\n]?\d+(?:\.\d+)?|{_COLON}\d{{3}})?"
+)
 _FULL_STAMP = r"\d{1,2}:\d{2}:\d{2}\.\d{1,3}"
+_ARROW = r"(?:[-\u2013\u2014\u2212][-\u2013\u2014\u2212 ]*(?:>|&gt;)|→)"
 _TIMES = re.compile(
-    rf"^[ \t]*(?:({_STAMP})[ \t]*-->[ \t]*({_STAMP})|({_FULL_STAMP}),({_FULL_STAMP}))(?![\d:.,])",
+    rf"^{_GAP}(?:\d{{1,6}}[^\S\n]+|\[)?(?:({_STAMP}){_GAP}{_ARROW}{_GAP}({_STAMP})"
+    rf"|({_FULL_STAMP}),({_FULL_STAMP}))(?![\d:.,])\]?(.*)",
     re.MULTILINE,
 )
+_SECONDS_END = re.compile(r"[.,]|:(?=\d{3}$)")
+#: After the times of a cue, where to show it: `X1:100`, `align:start`.
+_PLACEMENT = re.compile(r"\w+:\S*")
 _EVENT = re.compile(r"^[ \t]*(?:Dialogue|Comment):(.*)", re.MULTILINE)
 _FRAMES = re.compile(r"^[ \t]*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}(.*)", re.MULTILINE)
 _TENTHS = re.compile(r"^[ \t]*\[\d+\]\s*\[\d+\](.*)", re.MULTILINE)
@@ -68,6 +80,8 @@ _NON_SPEECH_WORDS = frozenset(
 _STYLE_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 #: Times of syllables: `{\k20}`, `{\an8\kf15}`
 _KARAOKE = re.compile(r"\{[^}]{0,500}\\(?:[kK]|kf|ko|kt)\d")
+#: A shape of SubStation that a converter took for text: `m 0 0 l 100 0 100 20`
+_DRAWING = re.compile(r"m(?:\s+(?:[mnlbspc]|-?\d+(?:\.\d+)?)){4,}")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml|tt|sami)\b", re.IGNORECASE)
 
 
@@ -141,9 +155,9 @@ def _subrip(text: str, origin: str) -> Cues:
 def _mark_colours(block: Block | Fault, *, by_colour: bool) -> Block | Fault:
     """Returns a block with readable markup, and with the colours of speakers between two marks that
     pysubs2 leaves alone."""
-    if isinstance(block, Fault) or "<" not in block[1]:
+    if isinstance(block, Fault) or not ("<" in block[1] or "&" in block[1]):
         return block
-    line, text = block[0], readable_markup(block[1])
+    line, text = block[0], readable_markup(_unescape(block[1]))
     if by_colour:
         runs = speakers_of(_COLOUR_MARK.sub("", text))
         text = "".join(f"\ue000{colour}\ue001{run}" for colour, run in runs)
@@ -185,6 +199,8 @@ def _timed_blocks(text: str, origin: str) -> Blocks:
         if times:
             first, last = times[1] or times[3], times[2] or times[4]
             start, block = number, [f"{_full_stamp(first)} --> {_full_stamp(last)}"]
+            if any(map(str.isalpha, _PLACEMENT.sub("", times[5]))):
+                block.append(times[5])
         else:
             yield Fault(f"{origin}:{number}", "expected hh:mm:ss,mmm --> hh:mm:ss,mmm")
     if start:
@@ -199,7 +215,7 @@ def _is_text(line: str) -> bool:
 def _full_stamp(stamp: str) -> str:
     """Returns a stamp with hours and milliseconds, which pysubs2 requires. Some programs write
     `1,69.5234375`, in which the milliseconds are a number of their own."""
-    whole, _, fraction = stamp.replace(",", ".", 1).partition(".")
+    whole, _, fraction = _SECONDS_END.sub(".", "".join(stamp.split()), count=1).partition(".")
     milliseconds, is_number, _ = fraction.partition(".")
     digits = milliseconds.rjust(3, "0") if is_number else milliseconds.ljust(3, "0")
     return f"{'' if whole.count(':') == 2 else '0:'}{whole},{digits[:3]}"
@@ -267,7 +283,7 @@ def _cues_of(events: list[pysubs2.SSAEvent] | str, line: int, origin: str) -> Cu
             continue
         first, *others = _COLOUR_MARK.split(_unescape(event.plaintext))
         for colour, text in [("", first), *zip(others[::2], others[1::2], strict=True)]:
-            if text := text.strip():
+            if (text := text.strip()) and not _DRAWING.fullmatch(text):
                 start, end = max(0, event.start), max(0, event.end)
                 yield Cue(start, end, text, line, event.name.strip(), colour)
 

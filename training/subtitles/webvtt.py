@@ -24,6 +24,8 @@ Block = tuple[int, list[str]]  # the line where it begins, and its lines
 _SIGNATURE = re.compile(r"WEBVTT(?:[ \t\n]|$)")
 #: Blocks that show nothing; the header recurs where segments of a stream are joined.
 _OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION|WEBVTT)(?:\s|$)")
+#: Times, whose milliseconds may follow a comma, as in SubRip.
+_TIMES = re.compile(r"^[ \t]*[\d:.,]+[ \t]*-->[ \t]*[\d:.,]+", re.MULTILINE)
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>|</v>")
 _TAG = re.compile(r"<[^>]*(?:>|$)")
 #: The reading of a word, in small letters above it, and the brackets for players without ruby.
@@ -39,7 +41,7 @@ def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
         text: with LF as line break.
         origin: the file, for faults.
     """
-    blocks = list(blocks_of(text))
+    blocks = list(blocks_of(_TIMES.sub(lambda times: times[0].replace(",", "."), text)))
     by_colour = "<c." in text and colours_tell_speakers("\n".join(block) for _, block in blocks)
     for line, block in blocks:
         if (length := sum(map(len, block))) > MAX_CUE_CHARACTERS:
@@ -109,4 +111,4 @@ def readable_markup(markup: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return html.unescape(_TAG.sub("", text)).strip()
+    return html.unescape(html.unescape(_TAG.sub("", text))).strip()  # some are escaped twice

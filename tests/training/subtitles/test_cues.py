@@ -27,7 +27,14 @@ def cues(path: Path, content: str | bytes) -> list[Cue | Fault]:
         ("a.srt", "00:01.000 --> 00:02.5\nHi,\nthere.\n", 1),
         ("a.srt", "0:0:1 --> 0:0:2,5000 X1:1 X2:2\n<i>Hi,\nthere.</i>\n", 1),
         ("a.srt", "0:0:1,0.25 --> 0:0:2,500.9999\n{\\an8}Hi,\nthere.\n", 1),
+        ("a.srt", "00: 00: 01, 000 -> 00: 00: 02, 500\nHi,\nthere.\n", 1),
+        ("a.srt", "\u00a000:00:01.000 – > 00:00:02.500\nHi,\nthere.\n", 1),
+        ("a.srt", "00:00:01:000 --&gt; 00:00:02:500\nHi,\nthere.\n", 1),
+        ("a.srt", "00:01 → 00:02:500\nHi,\nthere.\n", 1),
+        ("a.srt", "1 00:00:01,000 --> 00:00:02,500 Hi,\nthere.\n", 1),
+        ("a.srt", "[00:01.000 --> 00:02.500]  Hi,\nthere.\n", 1),
         ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.500\nHi,\nthere.\n", 3),
+        ("a.vtt", "WEBVTT\n\n00:00:01,000 --> 00:00:02,500 line:0\nHi,\nthere.\n", 3),
         ("a.srt", "1\n00:00:01,000 --> 00:00:02,500\nHi,<br />there.\n", 2),
         ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.500\nHi,<BR>there.\n", 3),
         ("a.sbv", "0:00:01.000,0:00:02.500\nHi,\nthere.\n", 1),
@@ -115,6 +122,26 @@ def test_entities_of_web_pages_are_text(tmp_path: Path) -> None:
     [cue] = cues(tmp_path / "a.srt", f"00:00:01,000 --> 00:00:02,000\n{text}\n")
     assert isinstance(cue, Cue)
     assert cue.text == 'It\'s R&D & "AT&T"'
+
+
+@pytest.mark.parametrize(
+    "head", ["00:00:01,000 --> 00:00:02,000", "WEBVTT\n\n00:00:01.000 --> 00:00:02.000"]
+)
+def test_text_that_was_escaped_twice_is_read(tmp_path: Path, head: str) -> None:
+    text = f"{head}\nIt&amp;#39;s R&amp;amp;D.\n"
+    [cue] = cues(tmp_path / "a.sub", text)[-1:]
+    assert isinstance(cue, Cue)
+    assert cue.text == "It's R&D."
+
+
+def test_tags_may_be_escaped(tmp_path: Path) -> None:
+    text = "00:00:01,000 --> 00:00:02,000\n&lt;i&gt;Well&lt;/i&gt;, 5 &lt; 6.\n"
+    assert cues(tmp_path / "a.srt", text) == [Cue(1000, 2000, "Well, 5 < 6.", 1)]
+
+
+def test_shapes_are_no_text(tmp_path: Path) -> None:
+    text = f"00:00:01,000 --> 00:00:02,000\nm 0 0 l 100 0 b 10 20.5 -3 4\n\n{SRT}"
+    assert cues(tmp_path / "a.srt", text) == [Cue(3000, 4000, "Hi.", 4)]
 
 
 @pytest.mark.parametrize(
