@@ -1,4 +1,4 @@
-"""Detection of cues that show two languages, one below the other, and selection of one of them.
+"""Detection of cues in two languages that are shown together, and selection of one of them.
 
 By the scripts of the lines if the languages differ in script, otherwise by the usual languages of
 the upper and lower halves of the cues. Pure functions.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from operator import itemgetter
 
 from model.text.scripts import script_of_letter
 from training.cleaning.languages import identify, same_language, script_share, width_of
@@ -29,7 +30,7 @@ MIN_PROBABILITY = 0.4
 MIN_SCRIPT_SHARE = 0.5
 LATIN, EAST_ASIAN = "LATIN", "CJK"
 
-#: The cues of one place in a file: one for each voice or colour.
+#: The cues that are shown together: of several voices or colours, or in two languages.
 _Screen = list[Cue]
 
 _EAST_ASIAN = frozenset(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "KATAKANA-HIRAGANA"))
@@ -96,15 +97,18 @@ def _line_selector(
 
 
 def _screens_of(found: Sequence[Cue | Fault]) -> Iterator[_Screen | Fault]:
-    for fault, group in groupby(found, key=_place_of):
-        if isinstance(fault, Fault):
-            yield fault
-        else:
-            yield [cue for cue in group if isinstance(cue, Cue)]
-
-
-def _place_of(each: Cue | Fault) -> Fault | tuple[int, int, int]:
-    return each if isinstance(each, Fault) else (each.start_ms, each.end_ms, each.line)
+    """Yields what is shown together: the cues with the same times, wherever in the file they are. A
+    fault comes after the cue before it."""
+    timed: list[tuple[tuple[int, int], Cue | Fault]] = []
+    for each in found:
+        last = timed[-1][0] if timed else (0, 0)
+        times = (each.start_ms, each.end_ms) if isinstance(each, Cue) else last
+        timed.append((times, each))
+    for _, group in groupby(sorted(timed, key=itemgetter(0)), key=itemgetter(0)):
+        members = [each for _, each in group]
+        if screen := [each for each in members if isinstance(each, Cue)]:
+            yield screen
+        yield from (each for each in members if isinstance(each, Fault))
 
 
 def _lines_of(screen: _Screen) -> list[str]:

@@ -20,8 +20,8 @@ GERMAN = [
 CHINESE = ["你把钥匙放在哪里？", "在厨房的桌子上。", "我在那里看不到。", "那就是有人拿走了。"]
 
 
-def cues(*texts: str) -> list[Cue | Fault]:
-    return [Cue(1000 * n, 1000 * n + 900, text, n) for n, text in enumerate(texts, start=1)]
+def cues(*texts: str, first: int = 1) -> list[Cue | Fault]:
+    return [Cue(1000 * n, 1000 * n + 900, text, n) for n, text in enumerate(texts, start=first)]
 
 
 def both(upper: list[str], lower: list[str]) -> list[Cue | Fault]:
@@ -41,6 +41,14 @@ def test_one_language_of_two_is_kept(other: list[str]) -> None:
         assert texts(keep_language(found, code)) == other
 
 
+@pytest.mark.parametrize("other", [CHINESE, GERMAN])
+def test_each_language_may_have_cues_of_its_own(other: list[str]) -> None:
+    one_by_one = [cue for pair in zip(cues(*ENGLISH), cues(*other), strict=True) for cue in pair]
+    for found in (one_by_one, [*cues(*ENGLISH), *cues(*other)]):
+        assert shows_two_languages(found)
+        assert keep_language(found, "en") == cues(*ENGLISH)
+
+
 def test_a_file_in_one_language_is_left_alone() -> None:
     for found in (both(ENGLISH, ENGLISH[::-1]), both(CHINESE, CHINESE[::-1]), cues(*GERMAN)):
         assert not shows_two_languages(found)
@@ -50,7 +58,7 @@ def test_a_file_in_one_language_is_left_alone() -> None:
 def test_a_half_may_have_two_lines_and_its_lines_are_told_by_their_language() -> None:
     found = both(ENGLISH, GERMAN)
     found += cues(
-        "Who has been in this house\nyesterday evening?\nWer war gestern im Haus?", "1984"
+        "Who has been in this house\nyesterday evening?\nWer war gestern im Haus?", "1984", first=5
     )
     assert texts(keep_language(found, "de"))[4:] == ["Wer war gestern im Haus?", "1984"]
     assert texts(keep_language(found, "en"))[4:] == [
@@ -60,7 +68,7 @@ def test_a_half_may_have_two_lines_and_its_lines_are_told_by_their_language() ->
 
 
 def test_cues_only_in_the_other_script_are_left_out_and_faults_stay_in_place() -> None:
-    found = [*both(CHINESE, ENGLISH), Fault("a.srt:9", "lost"), *cues("Yes.", "是。")]
+    found = [*both(CHINESE, ENGLISH), Fault("a.srt:9", "lost"), *cues("Yes.", "是。", first=5)]
     assert texts(keep_language(found, "zh")) == [*CHINESE, "lost", "是。"]
 
 
