@@ -39,7 +39,7 @@ class SourceConfig(Document):
     format: Format
     path: PathText = Field(
         min_length=1,
-        description="file, folder or glob; .gz, .xz, .zst and .zip are unpacked",
+        description="file, folder or glob; .gz, .xz, .bz2, .zst and .zip are unpacked",
     )
     target_path: PathText = Field(
         "",

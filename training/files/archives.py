@@ -1,10 +1,11 @@
-"""Packed files: `.gz`, `.xz`, `.zst` contain one file, `.zip` any number.
+"""Packed files: `.gz`, `.xz`, `.bz2`, `.zst` contain one file, `.zip` any number.
 
 A file in an archive has a path too, `corpus.zip/train.en`, so that readers need not know archives.
 """
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import lzma
@@ -23,9 +24,9 @@ from training.errors import CorpusError
 F = TypeVar("F", str, Path)
 
 ARCHIVE = ".zip"
-SINGLE = (".gz", ".xz", ".zst")
-#: Archives without random access: to find a file, all before it must be unpacked.
-_TAPES = re.compile(r"\.(tar|tgz|txz|tbz2?|tar\.\w+)$", re.IGNORECASE)
+SINGLE = (".gz", ".xz", ".bz2", ".zst")
+#: Archives that are not read: for a file in a tape, all before it must be unpacked.
+_OTHERS = re.compile(r"\.(?:(tgz|txz|tbz2?|7z|rar)|(tar)(?:\.\w+)?)$", re.IGNORECASE)
 
 #: Files that come with a corpus and are none of it.
 _NOTES = re.compile(
@@ -96,7 +97,7 @@ def is_archive(path: Path) -> bool:
 
 def is_packed(path: Path) -> bool:
     """Tells whether a file is packed, by its name, or in an archive."""
-    is_single = path.suffix.lower() in SINGLE or bool(_TAPES.search(path.name))
+    is_single = path.suffix.lower() in SINGLE or bool(_OTHERS.search(path.name))
     return is_single or is_archive(path) or archive_of(path) is not None
 
 
@@ -168,9 +169,12 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def _open(path: Path, stack: ExitStack) -> io.BufferedReader:
-    if _TAPES.search(path.name):
-        raise CorpusError(f"{path}: is a tar archive. Unpack it, and name its files or folder.")
+    if other := _OTHERS.search(path.name):
+        kind = (other[1] or other[2]).lower()
+        raise CorpusError(f"{path}: is a {kind} archive. Unpack it, and name its files or folder.")
     archive = archive_of(path)
+    if archive and path.suffix.lower() == ARCHIVE:
+        raise CorpusError(f"{path}: is an archive in an archive. Unpack the outer one.")
     if archive:
         stream = _open_member(archive, path.relative_to(archive).as_posix(), stack)
     elif is_archive(path):
@@ -180,6 +184,8 @@ def _open(path: Path, stack: ExitStack) -> io.BufferedReader:
     suffix = path.suffix.lower()
     if suffix == ".gz":
         stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=stream)))
+    elif suffix == ".bz2":
+        stream = cast(BinaryIO, stack.enter_context(bz2.BZ2File(stream)))
     elif suffix == ".xz":
         stream = cast(BinaryIO, stack.enter_context(lzma.LZMAFile(stream)))
     elif suffix == ".zst":

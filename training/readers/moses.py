@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.errors import CorpusError
-from training.files.archives import is_file, plain_name
+from training.files.archives import SINGLE, is_file, plain_name
 from training.files.line_ranges import LineRange
 from training.files.records import Records
 from training.readers.pairs import read_bitext
@@ -35,6 +35,6 @@ def other_side_of(path: Path, languages: tuple[str, str]) -> Path | None:
     stem, _, packing = path.name.rpartition(f".{languages[0]}")
     others = (
         path.with_name(f"{stem}.{languages[1]}{suffix}")
-        for suffix in dict.fromkeys((packing, "", ".gz", ".xz", ".zst"))
+        for suffix in dict.fromkeys((packing, "", *SINGLE))
     )
     return next(filter(is_file, others), None)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import lzma
 import zipfile
@@ -18,6 +19,7 @@ CONTENT = TEXT.encode()
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
     ".xz": lzma.compress,
+    ".bz2": bz2.compress,
     ".zst": lambda content: pa.compress(content, codec="zstd", asbytes=True),
 }
 
@@ -133,8 +135,15 @@ def test_an_archive_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
     assert sorted(names_in(path)) == ["a.txt", "b.txt"]
 
 
-@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tgz"])
-def test_tar_archives_are_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tgz", "a.7z", "a.RAR"])
+def test_other_archives_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(CorpusError, match="is a tar archive"):
+    with pytest.raises(CorpusError, match=r"is a (tar|tgz|7z|rar) archive"):
         list(read_lines(tmp_path / name))
+
+
+def test_archives_in_archives_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as outer:
+        outer.write(archive(tmp_path / "inner.zip", **{"b.txt": TEXT}), "inner.zip")
+    with pytest.raises(CorpusError, match=r"inner\.zip: is an archive in an archive"):
+        read_bytes(tmp_path / "outer.zip" / "inner.zip")
