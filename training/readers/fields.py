@@ -20,14 +20,15 @@ CONVERSATIONS = ("turns", "messages", "conversations", "conversation", "dialog",
 PAIRS = (
     ("source", "target"),
     ("instruction", "output"),
+    ("instruction", "response"),
     ("prompt", "response"),
     ("prompt", "completion"),
     ("question", "answer"),
 )
 #: The field of languages, in data sets of Hugging Face: {"translation": {"en": ..., "de": ...}}.
 TRANSLATION = "translation"
-#: The field that completes an instruction.
-INSTRUCTION_INPUT = "input"
+#: Fields that complete an instruction, in Alpaca and Dolly.
+INSTRUCTION_INPUTS = ("input", "context")
 #: The field of a list of intents, and those of an intent: wordings of a question, and its answers.
 INTENTS = "intents"
 INTENT = ("patterns", "responses")
@@ -69,7 +70,7 @@ class Fields:
             *pairs,
             INTENTS,
             *INTENT,
-            INSTRUCTION_INPUT,
+            *INSTRUCTION_INPUTS,
             TRANSLATION,
             *self.languages,
             self.group_column,
@@ -81,7 +82,7 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
     if len(fields.columns) == 1 and fields.group_column:
         yield from _conversations(rows, path, fields)
         return
-    for row in _with_intents(rows):
+    for row in _unwrap(rows, fields):
         if isinstance(row, Fault):
             yield row
             continue
@@ -92,18 +93,26 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
             yield Fault(place, f"not a conversation or pair: {error}")
 
 
-def _with_intents(rows: Iterable[Row | Fault]) -> Iterator[Row | Fault]:
-    """Yields the rows, and instead of a record with a list of intents the intents."""
+def _unwrap(rows: Iterable[Row | Fault], fields: Fields) -> Iterator[Row | Fault]:
+    """Yields the rows, and the members of a list of intents, or of a record's only list of records
+    (`{"data": [...]}`), in place of that record."""
+    known = {*fields.names()}
     for row in rows:
-        if isinstance(row, Fault):
+        if isinstance(row, Fault) or not isinstance(row[1], dict):
             yield row
             continue
         line, record = row
-        intents = record.get(INTENTS) if isinstance(record, dict) else None
-        if intents and isinstance(intents, list) and all(isinstance(x, dict) for x in intents):
-            yield from ((line, intent) for intent in intents)
+        lists = [value for value in record.values() if _is_list_of_records(value)]
+        if INTENTS in record and _is_list_of_records(record[INTENTS]):
+            yield from ((line, intent) for intent in record[INTENTS])
+        elif len(lists) == 1 and known.isdisjoint(record):
+            yield from ((line, inner) for inner in lists[0])
         else:
             yield row
+
+
+def _is_list_of_records(value: Any) -> bool:
+    return bool(value) and isinstance(value, list) and all(isinstance(x, dict) for x in value)
 
 
 def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
@@ -206,9 +215,11 @@ def _pair_of(
     for source, target in pairs:
         if isinstance(texts.get(source), str) and isinstance(texts.get(target), str):
             source_text, target_text = texts[source], texts[target]
-            extra = record.get(INSTRUCTION_INPUT)
-            if source == "instruction" and isinstance(extra, str) and extra:
-                source_text = f"{source_text} {extra}"
+            extras = [record.get(name) for name in INSTRUCTION_INPUTS]
+            if source == "instruction":
+                source_text = " ".join(
+                    [source_text, *(x for x in extras if x and isinstance(x, str))]
+                )
             return source_text, target_text
     if conversation is not None:
         turns = _turns_of(conversation)
@@ -220,8 +231,8 @@ def _pair_of(
     if languages:
         raise ValueError(f"has no texts in {' and '.join(languages)}, nor source and target")
     raise ValueError(
-        "expected turns, messages, source and target, or intents; or name `columns`, or two "
-        "`languages`"
+        "expected turns, messages, source and target, or intents; or name two `languages`, or "
+        f"name `columns` of: {', '.join(map(str, record))[:200]}"
     )
 
 

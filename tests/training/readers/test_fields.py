@@ -39,6 +39,7 @@ def test_conversations_have_many_shapes(record: dict[str, Any]) -> None:
         ({"source": "a", "target": "b"}, "a", "b"),
         ({"instruction": "Add.", "input": "1 2", "output": "3"}, "Add. 1 2", "3"),
         ({"instruction": "Add.", "input": "", "output": "3"}, "Add.", "3"),
+        ({"instruction": "Add.", "context": "1 2", "response": "3"}, "Add. 1 2", "3"),
         ({"prompt": "a", "completion": "b"}, "a", "b"),
         ({"question": "a", "answer": "b", "id": 5}, "a", "b"),
     ],
@@ -82,7 +83,7 @@ def test_rows_of_one_group_are_a_conversation() -> None:
     ("record", "fields", "reason"),
     [
         (5, {}, "expected a record with named fields"),
-        ({"text": "a"}, {}, "name `columns`"),
+        ({"text": "a"}, {}, "name `columns` of: text"),
         ({"translation": {"en": "a", "de": "b"}}, {}, "name two `languages`"),
         ({"translation": {"en": "a"}}, {"languages": ("en", "de")}, "no texts in en and de"),
         ({"turns": ["a", "b", "c"]}, {"languages": ("en", "de")}, "has 3 turns; a translation is"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -140,6 +141,16 @@ INTENTS = {
         {"tag": "bye", "patterns": ["Bye"], "responses": ["See you!"]},
     ],
 }
+
+
+@pytest.mark.parametrize("extra", [{}, {"version": "1.1", "count": 2}])
+def test_the_only_list_of_records_is_unwrapped(tmp_path: Path, extra: dict[str, Any]) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(extra | {"faqs": [{"question": "Who?", "answer": "Me."}] * 2}))
+    assert [each.target for each in read_jsonl(path) if isinstance(each, Example)] == ["Me.", "Me."]
+    record = {"question": "Who?", "answer": "Me.", "links": [{"question": "a", "answer": "b"}]}
+    path.write_text(json.dumps(record))
+    assert [each.target for each in read_jsonl(path) if isinstance(each, Example)] == ["Me."]
 
 
 def test_a_field_of_the_same_name_is_no_list_of_intents(tmp_path: Path) -> None:
