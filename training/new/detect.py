@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from training.files.encodings import decode
 from training.formats import FORMATS, Format
 from training.readers.chat_dates import STAMP
 from training.readers.discord import COLUMNS as DISCORD_COLUMNS
+from training.readers.fields import CONVERSATIONS, INTENT, INTENTS, PAIRS, TRANSLATION
 from training.readers.pairs import ANKI_HEADER
 from training.readers.tables import EXCEL_SEPARATOR, SEPARATED_LINES, separator_of
 
@@ -50,9 +51,26 @@ _COLUMN_PAIRS = (
     ("prompt", "response"),
     ("input", "output"),
     ("context", "response"),
+    ("instruction", "response"),
+    ("query", "response"),
+    ("questions", "answers"),
+    ("user", "assistant"),
+    ("q", "a"),
+    ("src", "tgt"),
     ("frage", "antwort"),
     ("question", "réponse"),
     ("pregunta", "respuesta"),
+    ("pergunta", "resposta"),
+    ("domanda", "risposta"),
+    ("vraag", "antwoord"),
+    ("pytanie", "odpowiedź"),
+    ("вопрос", "ответ"),
+    ("soru", "cevap"),
+    ("问题", "答案"),
+    ("問題", "答案"),
+    ("问题", "回答"),
+    ("質問", "回答"),
+    ("질문", "답변"),
 )
 #: Names of columns with the speaker of a turn.
 _SPEAKERS = frozenset("author character role sender speaker user username".split())
@@ -64,9 +82,10 @@ _COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)])?")
 #: its rows that contain letters.
 SECOND_COLUMN = 0.5
 _CONVERSATION = re.compile(r"(dialog|convers|thread|talk|scene|session).*id", re.IGNORECASE)
-_PAIR_OF_LANGUAGES = re.compile(r"(?:^|[.-])([a-z]{2,3})-([a-z]{2,3})(?:\.txt)?\.zip$")
-#: The times of a subtitle in SubRip or WebVTT, or its frames in MicroDVD.
-_CUE = re.compile(r"[\d:,.]+ --> [\d:,.]+|\{\d+\}\{\d+\}")
+_CODE = r"[a-z]{2,3}(?:_[A-Za-z]{2,4})?"
+_PAIR_OF_LANGUAGES = re.compile(rf"(?:^|[.-])({_CODE})-({_CODE})(?:\.txt)?\.zip$")
+#: The times of a subtitle in SubRip, WebVTT, MicroDVD or MPL2.
+_CUE = re.compile(r"\[?[\d:,.]+ --> [\d:,.]+|\{\d+\}\{\d+\}|\[\d+\]\[\d+\]")
 _CHAT_LINE = re.compile(rf"\W?\[?{STAMP}(\]|,|:|\s)")
 _CLOCK = r"(?:\w{2}\s?)?\d{1,2}:\d{2}(?:\s?[AaPp][Mm])?"
 #: Lines of chats that no reader knows: their dates are on lines of their own.
@@ -74,8 +93,14 @@ _UNKNOWN_CHATS = {
     "LINE": re.compile(rf"{_CLOCK}\t[^\t]*\t"),
     "KakaoTalk for PCs": re.compile(rf"\[[^\[\]]+\] \[{_CLOCK}\] "),
 }
+#: A time, perhaps after a date, at the start of a line.
+_TIME = re.compile(r"[\[(<]?(?:\d[\w.,/ -]{0,20}[ ,])?\d{1,2}:\d\d\b")
+#: A number (a score) or an address: no text.
+_NO_TEXT = re.compile(r"[+-]?\d+(?:[.,]\d+)*%?|https?://\S+")
+#: What separates two texts in a line, if it is in each line once.
+_SEPARATORS = (" ||| ", " => ", " -> ", " | ", " = ")
 #: Names that end in a language code.
-_SIDES = (re.compile(r"(.*)\.([a-z]{2,3})"), re.compile(r"(?:(.*)[._-])?([a-z]{2})\.txt"))
+_SIDES = (re.compile(rf"(.*)\.({_CODE})"), re.compile(r"(?:(.*)[._-])?([a-z]{2})\.txt"))
 #: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.
 _QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
 #: The name of a speaker before a turn, and the maximum number of speakers.
@@ -113,15 +138,17 @@ def detect(path: Path) -> Detected | None:
         return _detect_in_archive(path)
     name = plain_name(path)
     found = _BY_SUFFIX.get(Path(name).suffix)
-    if found:
+    if found and found != "jsonl":
         return Detected(found)
     lines = head_of(path)
+    if found:
+        return Detected(found, _columns_of_json("\n".join(lines)))
     if not lines:
         return None
     if name.endswith(".tmx"):
         return Detected("tmx", languages=_languages_of_tmx("\n".join(lines)))
     if name.endswith(".json"):
-        return Detected(_format_of_json("\n".join(lines)))
+        return _detect_json("\n".join(lines))
     if name.endswith(".xml"):
         return _detect_xml("\n".join(lines))
     if ANKI_HEADER.match(lines[0]):
@@ -129,8 +156,11 @@ def detect(path: Path) -> Detected | None:
     _check_chat(path, lines)
     _check_turns(path, lines)
     detected = _detect_table(lines) if name.endswith(".csv") else _detect_lines(lines, name)
+    if detected and detected.format in ("lines", "exchanges"):
+        _check_times(path, lines)
     if detected and detected.format == "lines":
         _check_labels(path, lines)
+        _check_separators(path, lines)
     if detected and detected.format == "table":
         _check_columns(path, lines, detected.columns)
     return detected
@@ -144,8 +174,10 @@ def head_of(path: Path) -> list[str]:
     """
     with open_unpacked(path) as file:
         content = file.read(HEAD_BYTES)
+    if len(content) == HEAD_BYTES:  # the last line may be cut
+        content = content[: content.rfind(b"\n") + 1] or content
     try:
-        text = decode(content[: content.rfind(b"\n") + 1] or content).text
+        text = decode(content).text
     except ValueError:
         return []
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # as the readers do
@@ -178,12 +210,22 @@ def _languages_of_tmx(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(base_of(code) for code in codes))[:2]
 
 
-def _format_of_json(text: str) -> Format:
+def _detect_json(text: str) -> Detected:
     if '"from_id"' in text or ('"personal_chat"' in text and '"messages"' in text):
-        return "telegram"
+        return Detected("telegram")
     if '"sender_name"' in text or '"senderName"' in text:
-        return "messenger"
-    return "discord" if '"guild"' in text and '"channel"' in text else "jsonl"
+        return Detected("messenger")
+    if '"guild"' in text and '"channel"' in text:
+        return Detected("discord")
+    return Detected("jsonl", _columns_of_json(text))
+
+
+def _columns_of_json(text: str) -> tuple[str, ...]:
+    """Returns the fields of a pair that the reader knows only as columns."""
+    names = list(dict.fromkeys(re.findall(r'"([^"\\]{1,40})"\s*:', text)))
+    is_known = not {*CONVERSATIONS, INTENTS, *INTENT, TRANSLATION}.isdisjoint(names)
+    is_known |= any(set(pair) <= set(names) for pair in PAIRS)
+    return () if is_known else _pair_among(names)
 
 
 def _detect_xml(text: str) -> Detected | None:
@@ -211,6 +253,25 @@ def _check_turns(path: Path, lines: list[str]) -> None:
             f"{path}: has {TURN_END} between the turns of a line. Write each turn on a line of its "
             f"own, and an empty line after a conversation: sed 's/ *{TURN_END} */\\n/g'"
         )
+
+
+def _check_times(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if lines begin with times, which would be learnt."""
+    if _share(lines, lambda line: bool(_TIME.match(line))) >= MIN_SHARE:
+        raise CorpusError(
+            f"{path}: its lines begin with times, which would be learnt. Remove them, or write a "
+            "chat as WhatsApp does: [31.12.20, 21:15:03] Anna: Who is there?"
+        )
+
+
+def _check_separators(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if each line has two texts, which would be read as one."""
+    for separator in _SEPARATORS:
+        if all(line.count(separator) == 1 for line in lines):
+            raise CorpusError(
+                f"{path}: has{separator}once in each line. If it separates two texts, put a tab "
+                f"in its place: sed 's/{separator}/\\t/'"
+            )
 
 
 def _check_labels(path: Path, lines: list[str]) -> None:
@@ -253,13 +314,14 @@ def _detect_lines(lines: list[str], name: str) -> Detected | None:
         if _share(lines, holds) >= least:
             return Detected(kind)
     if _share(lines, lambda line: "\t" in line) >= MIN_SHARE:
-        has_numbers = _share(lines, lambda line: line.split("\t")[0].isdecimal()) >= MIN_SHARE
+        columns = zip(*(line.split("\t") for line in lines), strict=False)
+        has_numbers = any(_share(column, _is_no_text) >= MIN_SHARE for column in columns)
         if (_has_names(lines) or has_numbers) and (found := _detect_table(lines)):
             return found
         is_quoted = _share(lines, lambda line: bool(_QUOTED_CELL.search(line))) >= SOME_SHARE
         if is_quoted and not name.endswith(".tsv"):
-            columns = lines[0].rstrip("\t").count("\t") + 1
-            return Detected("table", tuple(str(i + 1) for i in range(columns)))
+            count = lines[0].rstrip("\t").count("\t") + 1
+            return Detected("table", tuple(str(i + 1) for i in range(count)))
         return Detected("exchanges")
     if _share(lines, lambda line: line.count(";") == 1) == 1 and (found := _detect_table(lines)):
         return found
@@ -299,10 +361,8 @@ def _detect_table(lines: list[str]) -> Detected | None:
         return Detected("discord")
     if len(names) < 2:
         return None
-    lower = [name.lower() for name in names]
-    for pair in _COLUMN_PAIRS:
-        if set(pair) <= set(lower):
-            return Detected("table", tuple(names[lower.index(name)] for name in pair))
+    if pair := _pair_among(names):
+        return Detected("table", pair)
     letters = [_letters_in(row[i] for row in rows if i < len(row)) for i in range(len(names))]
     first, second = sorted(range(len(names)), key=lambda i: -letters[i])[:2]
     group = next((name for name in names if _CONVERSATION.search(name)), "")
@@ -317,9 +377,20 @@ def _detect_table(lines: list[str]) -> Detected | None:
     return Detected("table", tuple(names[i] if has_names else str(i + 1) for i in widest))
 
 
+def _pair_among(names: list[str]) -> tuple[str, ...]:
+    """Returns the two names of a known pair, if they are there."""
+    lower = [name.lower() for name in names]
+    pair = next((pair for pair in _COLUMN_PAIRS if set(pair) <= set(lower)), ())
+    return tuple(names[lower.index(name)] for name in pair)
+
+
 def _letters_in(texts: Iterable[str]) -> int:
-    return sum(sum(map(str.isalpha, text)) for text in texts)
+    return sum(sum(map(str.isalpha, text)) for text in texts if not _NO_TEXT.fullmatch(text))
 
 
-def _share(lines: list[str], holds: Callable[[str], bool]) -> float:
+def _is_no_text(text: str) -> bool:
+    return bool(_NO_TEXT.fullmatch(text.strip()))
+
+
+def _share(lines: Sequence[str], holds: Callable[[str], bool]) -> float:
     return sum(map(holds, lines)) / len(lines)

@@ -29,11 +29,15 @@ _ADVICE = {
         (".docx", ".doc", ".odt", ".rtf", ".pdf", ".epub", ".html", ".htm", ".md"),
         "Save its text as .txt with one turn per line, or as .tsv with one pair per line",
     ),
-    **dict.fromkeys((".7z", ".rar", ".bz2"), "Unpack it and pass its files or folder"),
+    **dict.fromkeys((".7z", ".rar"), "Unpack it and pass its files or folder"),
     **dict.fromkeys(
         (".ttml", ".dfxp", ".smi", ".sup", ".idx", ".stl", ".scc"), "Convert it to .srt"
     ),
-    **dict.fromkeys((".po", ".xlf", ".xliff", ".sdlxliff"), "Export it as .tmx"),
+    **dict.fromkeys((".po", ".pot", ".xlf", ".xliff", ".sdlxliff", ".tbx"), "Export it as .tmx"),
+    **dict.fromkeys((".arb", ".properties", ".strings", ".resx"), "Export it as .tmx"),
+    **dict.fromkeys(
+        (".src", ".tgt", ".trg"), "Name both sides by their languages: train.en and train.de"
+    ),
     **dict.fromkeys((".apkg", ".colpkg"), "Export its notes as plain text (.txt)"),
     ".json": "Save it as an array of records, or as .jsonl with one record per line",
 }
@@ -123,7 +127,7 @@ def _sides_of(
 
 def _is_wanted(file: Path, languages: tuple[str, ...]) -> bool:
     """Tells whether a file's name ends in one of two languages, if there are two."""
-    return len(languages) != 2 or language_of(file) in map(base_of, languages)
+    return len(languages) != 2 or base_of(language_of(file)) in map(base_of, languages)
 
 
 def _faults_of_sides(

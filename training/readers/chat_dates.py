@@ -34,7 +34,7 @@ _PM_MARKERS = frozenset(
 _MARKER = r"(?:[^\s\d,،:;()<>\[\]–—-]{1,10}\s?){1,2}"
 #: A date and a time; `match.groups()` are the arguments of `stamp_of`.
 STAMP = (
-    r"(\d{1,4})\s?([./년年-])\s?(\d{1,2}|[A-Za-z]{3})\s?[./월月-]\s?(\d{1,4})[.일日]?"
+    r"(\d{1,4})\s?([./년年-])\s?(\d{1,2}|[A-Za-z]{3})\s?[./월月-]\s?(\d{1,4})(?:[.일日]|\sг\.)?"
     rf"(?:[,،]\s?|\s|T)({_MARKER})?"
     rf"(\d{{1,2}})[:.](\d{{2}})(?:[:.](\d{{2}}))?(?:\s?({_MARKER}))?"
 )

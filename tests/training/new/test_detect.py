@@ -60,6 +60,23 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.tsv", "Who\u2028is it?\tMe.\nWhy\x0bnot?\tSo.\n", Detected("exchanges")),
         ("a.tsv", "en\tde\nYes.\tJa.\n", Detected("table", ("en", "de"))),
         ("a.tsv", "Frage\tAntwort\nWer?\tIch.\n", Detected("table", ("Frage", "Antwort"))),
+        ("a.tsv", "0.98\tYes.\tJa.\n1\tNo.\tNein.\n", Detected("table", ("2", "3"))),
+        ("a.tsv", "Who?\tMe.\t0.9\nWhy?\tSo.\t1\n", Detected("table", ("1", "2"))),
+        (
+            "a.tsv",
+            "http://a.org/en\thttps://a.org/de\tYes.\tJa.\n",
+            Detected("table", ("3", "4")),
+        ),
+        ("a.csv", "Ответ;Вопрос\nЯ.;Кто?\n", Detected("table", ("Вопрос", "Ответ"))),
+        (
+            "a.jsonl",
+            '{"Answer": "Me.", "Question": "Who?"}',
+            Detected("jsonl", ("Question", "Answer")),
+        ),
+        ("a.json", '[\n{"id": 1, "q": "Who?", "a": "Me."}]', Detected("jsonl", ("q", "a"))),
+        ("a.json", '{"messages": [{"user": "u", "assistant": "a"}]}', Detected("jsonl")),
+        ("a.txt", "[00:01.000 --> 00:02.000]  Who?\n", Detected("subtitles")),
+        ("a.txt", "[10][20]Who?\n[30][40]/Me.\n", Detected("subtitles")),
         ("a.srt.txt", FORMATS["subtitles"].example, Detected("subtitles")),
         ("a.txt", "{25}{50}Who is it?\n{60}{80}It is me.\n", Detected("subtitles")),
         ("a.txt", '{"source": "Who?", "target": "Me."}\n', Detected("jsonl")),
@@ -88,6 +105,10 @@ def test_an_archive_is_what_it_contains(tmp_path: Path) -> None:
         archive.writestr("README.txt", "It has films.\nThey are old.\n")
         archive.writestr("films/one.srt", FORMATS["subtitles"].example)
     assert detect(tmp_path / "b.zip") == Detected("subtitles")
+    with zipfile.ZipFile(tmp_path / "X.en-pt_BR.txt.zip", "w") as archive:
+        archive.writestr("X.en-pt_BR.en", "Who is there?\n")
+        archive.writestr("X.en-pt_BR.pt_BR", "Quem é?\n")
+    assert detect(tmp_path / "X.en-pt_BR.txt.zip") == Detected("moses", languages=("en", "pt_BR"))
     for name in ("X.de-en.txt.zip", "de-en.txt.zip"):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr("X.de-en.de", "Wer ist da?\n")
@@ -119,6 +140,26 @@ def test_conversations_in_one_line_are_refused(tmp_path: Path) -> None:
     (tmp_path / "dialogues.txt").write_text("Hi . __eou__ Hello . __eou__\n")
     with pytest.raises(CorpusError, match=r"has __eou__ between the turns of a line\..* sed 's/ "):
         detect(tmp_path / "dialogues.txt")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "21:15 <anna> Who is there?\n21:16 <ben> It is me.\n",
+        "00:01:02\tAnna:\tWho is there?\n00:01:05\tBen:\tIt is me.\n",
+    ],
+)
+def test_times_are_not_to_be_learnt(tmp_path: Path, lines: str) -> None:
+    (tmp_path / "log.txt").write_text(lines)
+    with pytest.raises(CorpusError, match=r"log\.txt: its lines begin with times, which would be"):
+        detect(tmp_path / "log.txt")
+
+
+@pytest.mark.parametrize("separator", [" ||| ", " = "])
+def test_two_texts_in_each_line_are_refused(tmp_path: Path, separator: str) -> None:
+    (tmp_path / "a.txt").write_text(f"Yes.{separator}Ja.\nNo.{separator}Nein.\n")
+    with pytest.raises(CorpusError, match=r"a\.txt: has .* once in each line\. .*\\t"):
+        detect(tmp_path / "a.txt")
 
 
 def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:

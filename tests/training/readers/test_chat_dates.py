@@ -98,6 +98,7 @@ def test_an_ambiguous_date_is_read_as_its_neighbours_are(
         ("2021/2/1 晚上9:05", 21),
         ("1/2/21, 21:05 PM", 21),
         ("01-Feb-21 09:05 PM", 21),
+        ("1.02.21 г., 21:05", 21),
     ],
 )
 def test_clocks_of_twelve_hours_have_markers_of_many_languages(text: str, hour: int) -> None:
