@@ -57,12 +57,13 @@ class FormatInfo:
 
 
 #: Endings of subtitle files that are read.
-SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".sbv")
+SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".ttml", ".dfxp", ".smi", ".sub", ".sbv")
 FORMATS: dict[Format, FormatInfo] = {
     "subtitles": FormatInfo(
         tasks=("reply",),
         suffixes=SUBTITLE_SUFFIXES,
-        meaning="subtitles in any encoding: SubRip, WebVTT, SubStation, MicroDVD, MPL2, SubViewer",
+        meaning="subtitles in any encoding: SubRip, WebVTT, SubStation, TTML, SAMI, MicroDVD, "
+        "MPL2, SubViewer",
         example="1\n00:00:01,000 --> 00:00:02,500\n- Who is there?\n- It is me.",
         takes=("scene_pause", "turn_pause", "keep_language"),
     ),

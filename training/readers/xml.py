@@ -5,7 +5,8 @@ It knows no format: a `Handler` collects the records in the elements.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 from xml.parsers import expat
@@ -61,6 +62,14 @@ def read_xml(path: Path, handler: Handler[Record], form: str) -> Iterator[Record
     Raises:
         CorpusError: if the file cannot be read.
     """
+    with open_unpacked(path) as file:
+        yield from parse_xml(iter(partial(file.read, CHUNK_BYTES), b""), handler, form, str(path))
+
+
+def parse_xml(
+    chunks: Iterable[bytes | str], handler: Handler[Record], form: str, origin: str
+) -> Iterator[Record | Fault]:
+    """Reads the document that `chunks` are; `origin` is its file. See `read_xml`."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = lambda name, attributes: handler.start(
@@ -69,18 +78,15 @@ def read_xml(path: Path, handler: Handler[Record], form: str) -> Iterator[Record
     parser.EndElementHandler = handler.end
     parser.CharacterDataHandler = handler.text
     parser.EntityDeclHandler = _refuse_entity
-    with open_unpacked(path) as file:
-        is_over = False
-        while not is_over:
-            chunk = file.read(CHUNK_BYTES)
-            is_over = not chunk
-            try:
-                parser.Parse(chunk, is_over)
-            except _XML_ERRORS as error:
-                yield from handler.take()
-                yield Fault(f"{path}:{parser.CurrentLineNumber}", f"not {form}: {error}")
-                return
+    try:
+        for chunk in chunks:
+            parser.Parse(chunk)
             yield from handler.take()
+        parser.Parse(b"", True)
+    except _XML_ERRORS as error:
+        yield from handler.take()
+        yield Fault(f"{origin}:{parser.CurrentLineNumber}", f"not {form}: {error}")
+    yield from handler.take()
 
 
 def _refuse_entity(name: str, *_: object) -> None:

@@ -1,8 +1,8 @@
 """Reader of the cues in subtitle files. Speakers are the task of `training.subtitles.turns`.
 
 A file is cut into blocks, one for each cue, so that each has a line and a bad one costs no other;
-pysubs2 parses them. `webvtt.py` reads WebVTT. The format is detected from the content. Signs and
-songs in SubStation are left out, by their styles and tags.
+pysubs2 parses them. `webvtt.py`, `ttml.py` and `sami.py` read one format each. The format is
+detected from the content. Signs and songs in SubStation are left out, by their styles and tags.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from training.files.encodings import decode
 from training.files.paths import read_bytes
 from training.files.records import Cue, Fault
 from training.subtitles.colours import colours_tell_speakers, speakers_of
+from training.subtitles.sami import is_sami, parse_sami
+from training.subtitles.ttml import is_ttml, parse_ttml
 from training.subtitles.webvtt import (
     ARROW,
     MAX_CUE_CHARACTERS,
@@ -82,13 +84,13 @@ _STYLE_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _KARAOKE = re.compile(r"\{[^}]{0,500}\\(?:[kK]|kf|ko|kt)\d")
 #: A shape of SubStation that a converter took for text: `m 0 0 l 100 0 100 20`
 _DRAWING = re.compile(r"m(?:\s+(?:[mnlbspc]|-?\d+(?:\.\d+)?)){4,}")
-_WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml|tt|sami)\b", re.IGNORECASE)
+_WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)\b", re.IGNORECASE)
 
 
 def read_cues(path: Path) -> Iterator[Cue | Fault]:
-    """Reads the cues of a subtitle file (SubRip, WebVTT, SubStation, MicroDVD, MPL2 or SubViewer)
-    in any encoding, in the file's order. A cue that cannot be read is a fault, and so is a file
-    name with the suffix of another format.
+    """Reads the cues of a subtitle file (SubRip, WebVTT, SubStation, TTML, SAMI, MicroDVD, MPL2 or
+    SubViewer) in any encoding, in the file's order. A cue that cannot be read is a fault, and so is
+    a file name with the suffix of another format.
 
     Raises:
         CorpusError: if it is not a subtitle file.
@@ -121,8 +123,9 @@ def format_of(text: str) -> str:
     Raises:
         ValueError: if the format is unknown; the message says what the text is instead, if known.
     """
-    if is_webvtt(text):
-        return "WebVTT"
+    for form, is_of in (("WebVTT", is_webvtt), ("TTML", is_ttml), ("SAMI", is_sami)):
+        if is_of(text):
+            return form
     if _EVENT.search(text) or "[Script Info]" in text:
         return "SubStation"
     first = {
@@ -139,7 +142,7 @@ def _describe_unknown(text: str) -> str:
     if not text.strip():
         return "it is empty"
     if _WEB_PAGE.match(text):
-        return "it is a web page or XML; if these are subtitles (TTML, SAMI), convert them to .srt"
+        return "it is a web page or XML of another kind than TTML"
     return "it has no time in a subtitle format (00:00:01,000 --> 00:00:02,000, ...)"
 
 
@@ -308,6 +311,8 @@ PARSERS: dict[str, Callable[[str, str], Cues]] = {
     "SubRip": _subrip,
     "WebVTT": parse_webvtt,
     "SubStation": _substation,
+    "TTML": parse_ttml,
+    "SAMI": parse_sami,
     "MicroDVD": _microdvd,
     "MPL2": _mpl2,
 }
@@ -316,5 +321,8 @@ FORMATS_OF_SUFFIX = {
     ".vtt": ("WebVTT",),
     ".ass": ("SubStation",),
     ".ssa": ("SubStation",),
+    ".ttml": ("TTML",),
+    ".dfxp": ("TTML",),
+    ".smi": ("SAMI",),
     ".sub": ("MicroDVD", "MPL2", "SubRip"),
 }

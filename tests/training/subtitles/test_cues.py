@@ -209,7 +209,7 @@ def test_a_cue_without_end_is_no_cue_and_takes_no_time(
         (b"", "it is empty"),
         (b"\n \n", "it is empty"),
         (b"<!DOCTYPE html>\n<html>404</html>", "it is a web page or XML"),
-        (b"<SAMI><BODY><SYNC Start=1>", "it is a web page or XML; if these are subtitles (TTML"),
+        (b"<?xml version='1.0'?><a/>", "it is a web page or XML of another kind than TTML"),
         (b"A story without times.", "it has no time"),
         (b"\x00\x00\x01\xba" + bytes(range(256)) * 4, "it contains zero bytes"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "its encoding is not known (application/pdf)"),
