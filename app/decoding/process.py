@@ -16,6 +16,7 @@ from weakref import WeakSet
 from app.decoding.messages import Connection, Disconnected, Ready, WorkerConfig
 from app.logs import LogFormat
 from app.settings import Settings
+from model.engine import python_environment
 from model.engine.cores import usable_cores
 from model.errors import EngineError
 from model.folder import find_folder, read_config
@@ -71,6 +72,7 @@ class WorkerProcess:
                     str(child_socket.fileno()),
                     log_format,
                 ],
+                env=python_environment(),
                 pass_fds=[child_socket.fileno()],
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # an interrupt at the terminal goes to the server only

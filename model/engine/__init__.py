@@ -95,5 +95,11 @@ def framework_sees_gpu() -> bool:
     takes seconds and half a gigabyte of memory, which a server without a GPU does not need."""
     keep_libraries_out_of_home()
     program = "import sys, model.engine.compiled as c; sys.exit(not c.prepare_device())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
-    return done.returncode == 0
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, env=python_environment()).returncode == 0
+
+
+def python_environment() -> dict[str, str]:
+    """Returns the environment of a Python process that imports what this one does: the working
+    directory, where Python looks first, may have an `app` or a `model` of its own."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"}

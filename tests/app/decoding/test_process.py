@@ -196,6 +196,18 @@ def test_no_worker_is_started_if_one_has_no_configuration(
         process.LaunchedWorkers.launch(settings)
 
 
+def test_a_worker_starts_in_a_folder_with_modules_of_the_same_names(
+    exported_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app").mkdir()
+    for name in ("app/__init__.py", "model.py"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    worker = process.launch(Settings(), exported_folder)
+    assert worker.wait_until_ready()
+    worker.stop()
+
+
 def test_a_worker_tells_why_it_cannot_serve(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match=r"absent/model\.weights\.h5: missing"):
         WorkerProcess(config_of(tmp_path / "absent")).wait_until_ready()
