@@ -103,10 +103,10 @@ class WorkerProcess:
             (message,) = self._connection.receive(block=True)
             _starting.discard(self)
         except Disconnected:
-            self._connection.close()
+            self.stop()
             raise EngineError(
                 "the model's process ended before it was ready "
-                f"(exit code {self.wait()}); what it printed says why"
+                f"(exit code {self._process.returncode}); what it printed says why"
             ) from None
         if isinstance(message, Ready):
             return message.sha256

@@ -244,10 +244,13 @@ class ModelRegistry:
             return
         self._last_seen[path] = fingerprint
         entry = self._entry_of(path)
-        if (entry is None or entry.served is None) and self._is_memory_full():
-            await self._list_unloaded(path)
-        else:
-            await self._load_and_activate(path)
+        try:
+            if (entry is None or entry.served is None) and self._is_memory_full():
+                await self._list_unloaded(path)
+            else:
+                await self._load_and_activate(path)
+        except Exception:  # the other folders are still watched
+            logger.exception("%s: cannot be loaded", path)
         entry = self._entry_of(path)
         if entry is not None and entry.is_new:  # it cannot be loaded
             del self._entries[entry.config.name]
@@ -336,7 +339,7 @@ class ModelRegistry:
 
     async def _load_on_demand(self, entry: _Entry) -> ServedModel:
         """Loads an unloaded model for a request."""
-        if entry.loading is None:
+        if entry.loading is None or entry.loading.done():
             entry.loading = self._spawn(self._load_and_activate(entry.path))
         seconds = self._settings.request_timeout_seconds
         try:
@@ -346,7 +349,6 @@ class ModelRegistry:
             raise DeadlineExceeded.after(seconds) from None
         found = self._entries.get(entry.config.name)
         if found is None or found.served is None:
-            entry.loading = None
             raise Unavailable("the model cannot be loaded; the log says why")
         return found.served
 

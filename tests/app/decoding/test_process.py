@@ -220,6 +220,17 @@ def test_a_worker_that_dies_before_it_is_ready_is_reported(tmp_path: Path) -> No
         worker.wait_until_ready()
 
 
+def test_a_worker_that_hangs_up_before_it_is_ready_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "STOP_TIMEOUT_SECONDS", 0.1)
+    worker = WorkerProcess(config_of(tmp_path))
+    os.kill(worker.pid, signal.SIGSTOP)
+    worker.socket.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(EngineError, match=r"exit code -9"):
+        worker.wait_until_ready()
+
+
 def test_an_error_that_nobody_expected_while_loading_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

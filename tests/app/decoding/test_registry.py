@@ -18,7 +18,7 @@ import pytest
 
 from app.decoding.process import Worker
 from app.decoding.registry import ModelRegistry, model_folders
-from app.decoding.served_model import LoadedModel
+from app.decoding.served_model import LoadedModel, load_model
 from app.errors import UnknownModel
 from app.main import create_app
 from app.settings import Settings
@@ -272,6 +272,54 @@ def test_models_that_are_still_loaded_are_listed_and_told_of(
         assert client.post("/translate", json=text).status_code == 200
         assert states(client) == {"tiny": "ready", "words": "ready"}
         assert client.post("/reply", json={"message": "hi", "model": "broken"}).status_code == 404
+
+
+def test_an_error_that_nobody_expected_costs_one_attempt_at_one_folder(
+    make_generator: Callable[[Engine], Generator],
+    table_engine: TableEngine,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    generator = make_generator(table_engine)
+    names = ["a", "b"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        config = generator.config.model_copy(update={"name": name})
+        (tmp_path / name / "config.json").write_text(config.model_dump_json())
+    faults = [RuntimeError("can't start new thread")]
+
+    def load(settings: Settings) -> LoadedModel:
+        name = settings.model.name
+        if name == "a" and faults:
+            raise faults.pop()
+        config = generator.config.model_copy(update={"name": name if name in names else "tiny"})
+        return loaded(Generator(config, generator.tokenizer, table_engine), settings)
+
+    settings = Settings(models=tmp_path, reload_seconds=SOON)
+    with serving(create_app(settings, load=load), settings) as client:
+        wait_until(lambda: client.get("/health/startup").status_code == 200)
+        assert states(client) == {"tiny": "ready", "b": "ready"}
+        assert f"{tmp_path / 'a'}: cannot be loaded" in caplog.text
+        (tmp_path / "a" / "more.txt").touch()
+        wait_until(lambda: states(client).get("a") == "ready")
+
+
+def test_a_model_that_could_not_be_loaded_is_tried_again(
+    exported_folder: Path, tmp_path: Path
+) -> None:
+    faults = [RuntimeError("can't start new thread")]
+
+    def load(settings: Settings) -> LoadedModel:
+        if settings.model == tmp_path / "a" and faults:
+            raise faults.pop()
+        return load_model(settings)
+
+    write_variant(exported_folder, tmp_path / "a", "a")
+    settings = Settings(model=exported_folder, models=tmp_path, max_model_memory_mib=1)
+    with serving(create_app(settings, load=load), settings) as client:
+        wait_until(lambda: states(client) == {"untrained": "ready", "a": "unloaded"})
+        assert client.post("/reply", json={"message": "hello", "model": "a"}).status_code == 500
+        assert ask(client, model="a")["model"] == "a"
 
 
 def test_an_absent_folder_of_models_is_named(tmp_path: Path) -> None:
