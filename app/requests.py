@@ -66,7 +66,7 @@ def _alone(turns: Sequence[str], field: str, tokenizer: Tokenizer) -> Source:
     return replace(source, dropped_turns=len(turns) - 1)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)  # keys may hold 64 KB of blocked words
 def search_options(
     defaults: SearchOptions,
     limits: Settings,

@@ -136,12 +136,12 @@ def _rebuild_submit(
     return Submit(key, request, is_streamed)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)  # options may hold 64 KB of blocked words
 def _pickle_options(options: SearchOptions) -> bytes:
     return pickle.dumps(dict(options), pickle.HIGHEST_PROTOCOL)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _unpickle_options(options: bytes) -> SearchOptions:
     return plain_options(pickle.loads(options))
 

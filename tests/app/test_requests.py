@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
@@ -16,6 +17,14 @@ LIMITS = Settings(max_beam_size=8, max_reply_tokens=100, max_message_characters=
 def test_without_wishes_the_models_defaults_hold() -> None:
     defaults = SearchOptions(beam_size=5, n_best=2, length_penalty=1.0, min_tokens=1, max_tokens=9)
     assert search_options(defaults, LIMITS) == defaults
+
+
+def test_options_of_callers_are_not_kept() -> None:
+    found = [
+        weakref.ref(search_options(SearchOptions(), LIMITS, blocked_words=(f"word {each}",)))
+        for each in range(200)
+    ]
+    assert sum(each() is not None for each in found) <= 64
 
 
 def test_defaults_beyond_the_servers_limits_are_cut() -> None:

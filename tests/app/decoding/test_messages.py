@@ -73,6 +73,19 @@ def test_a_request_arrives_as_it_was_sent(
     assert came == Submit(7, arrived, is_streamed=not wants)
 
 
+def test_options_of_callers_are_not_kept() -> None:
+    def options_of(word: str) -> object:
+        request = SearchRequest(None, [5], SearchOptions(blocked_words=(word,)))
+        (came,) = FrameDecoder().add(encode_frame(Submit(7, request, is_streamed=False)))
+        return came.request.options
+
+    first = options_of("a")
+    assert options_of("a") is first
+    for place in range(200):
+        options_of(f"word {place}")
+    assert options_of("a") is not first
+
+
 def test_a_request_for_scores_arrives_as_it_was_sent() -> None:
     request = ScoringRequest("another", [((5, 3), (7,)), ((5, 3), ())])
     (came,) = FrameDecoder().add(encode_frame(Submit(7, request, is_streamed=False)))
