@@ -38,6 +38,9 @@ _NOT_TO_TRANSLATE = re.compile(
 _FIRST_SUBSTITUTE, _MAX_SUBSTITUTES = 0xF0000, 65_534
 _SUBSTITUTE = re.compile("[\U000f0000-\U000ffffd]")
 
+#: Elements that are never closed, each of which is looked for up to the end of the document.
+_MAX_NEVER_CLOSED = 50
+
 _Kind = Literal["text", "open", "close", "empty", "verbatim"]
 #: A token of a document: its kind, its raw text, the name of the element.
 _Token = tuple[_Kind, str, str]
@@ -140,7 +143,8 @@ def _markup_at(source: str, place: int, never_closed: set[str]) -> _Token | None
     is_verbatim = name in _VERBATIM or bool(_NOT_TO_TRANSLATE.search(tag[3]))
     if name in _VOID or tag[3].endswith("/"):
         return "empty", tag[0], name
-    if is_verbatim and name not in never_closed:
+    is_closed = name not in never_closed and len(never_closed) < _MAX_NEVER_CLOSED
+    if is_verbatim and (is_closed or name in _RAW_TEXT):
         element_end = _end_of_element(source, tag.end(), name)
         if element_end is not None or name in _RAW_TEXT:
             return "verbatim", source[place:element_end], name

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
+from app.translation.concurrency import run_maybe_in_thread
 from app.translation.cue_text import (
     MAX_SPAN_CHARACTERS,
     CueText,
@@ -18,6 +20,9 @@ from app.translation.layout import Translation
 from app.translation.parts import Part, cells_of
 from app.translation.subtitles import SubtitleFile
 from app.translation.translator import Translator
+
+#: Longer documents are read and written in a thread.
+_LONG_HTML_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,12 @@ async def translate_html(
     translator: Translator, source: str, alternatives: int = 0
 ) -> TranslatedText:
     """Translates an HTML document or fragment."""
-    page = HtmlText(source)
+    is_long = len(source) > _LONG_HTML_CHARACTERS
+    page = await run_maybe_in_thread(is_long, partial(HtmlText, source))
     groups = [[part] for part in page.parts]
     found = await translator.translate(groups, alternatives=alternatives)
-    return TranslatedText([page.render(parts) for parts in found.ranked], found.sentences)
+    rendered = await run_maybe_in_thread(is_long, lambda: [*map(page.render, found.ranked)])
+    return TranslatedText(rendered, found.sentences)
 
 
 async def translate_file(

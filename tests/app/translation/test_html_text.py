@@ -40,6 +40,12 @@ def test_what_is_written_instead_is_escaped() -> None:
     assert page.render([type(part)("1 < 2 & 3")]) == "<p>1 &lt; 2 &amp; 3</p>"
 
 
+def test_of_many_elements_that_are_never_closed_only_the_first_are_looked_for() -> None:
+    begun = "".join(f"<x{place} translate=no>" for place in range(100))
+    page = HtmlText(f"{begun}<y translate=no>one</y><script>two</script>")
+    assert [part.text for part in page.parts] == ["one"]
+
+
 @given(st.text(alphabet="<>/!-ab =\"'&;\U000f0000", max_size=60))
 def test_any_text_comes_back(source: str) -> None:
     def plain(text: str) -> str:
