@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import Overloaded
 from app.http_errors import BodyTooLarge, Fault, route_path, to_fault, to_response
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ MAX_HEADERS = 100
 
 #: Paths that accept a file.
 FILE_PATHS = frozenset({"/translate_file"})
+#: Number of the largest files whose bodies may be held at the same time, or of more smaller ones.
+MAX_LARGEST_FILES = 8
 
 #: The status that proxies use for a request whose client has disconnected.
 CLIENT_CLOSED_REQUEST = 499
@@ -81,7 +84,8 @@ class HeadAsGet:
 
 class RequestLimits:
     """Rejects requests whose head or body is too large, whose length is ambiguous, or whose body is
-    compressed, and closes their connection.
+    compressed, and closes their connection. Rejects files while the bodies of others take too much
+    memory.
 
     FastAPI has a limit for bodies, but answers in plain text, not in the format of our other
     errors.
@@ -96,18 +100,20 @@ class RequestLimits:
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._max_file_bytes = max_file_bytes
+        self._held_bytes = 0  # of bodies on paths that accept a file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         fields = dict(scope["headers"])
-        most = self._max_body_bytes
-        if route_path(scope) in FILE_PATHS:
-            most = self._max_file_bytes
+        has_file = route_path(scope) in FILE_PATHS
+        most = self._max_file_bytes if has_file else self._max_body_bytes
         if fault := self._fault(scope, fields, most):
             refusal = to_response(replace(fault, headers=_CLOSE), scope)
             await refusal(scope, receive, send)
+        elif has_file:
+            await self._pass_file(scope, self._counted(receive, most), send)
         elif b"content-length" in fields:  # the server passes on no more than was declared
             await self._app(scope, receive, send)
         else:
@@ -140,6 +146,25 @@ class RequestLimits:
             return message
 
         return counted_receive
+
+    async def _pass_file(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on. Its body counts as held until the response is sent."""
+        own_bytes = 0
+
+        async def held_receive() -> Message:
+            nonlocal own_bytes
+            message = await receive()
+            size = len(message.get("body", b""))
+            if self._held_bytes + size > MAX_LARGEST_FILES * self._max_file_bytes:
+                raise Overloaded("too many files are being translated; try again later")
+            own_bytes += size
+            self._held_bytes += size
+            return message
+
+        try:
+            await self._app(scope, held_receive, send)
+        finally:
+            self._held_bytes -= own_bytes
 
 
 def head_too_large() -> Fault:

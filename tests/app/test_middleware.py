@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from app.http_errors import install_error_handlers
-from app.middleware import ErrorBoundary, RequestLimits
+from app.middleware import MAX_LARGEST_FILES, ErrorBoundary, RequestLimits
 
 LIMIT = 100
 
@@ -88,6 +88,40 @@ def test_a_body_without_a_size_is_read_no_further_than_the_limit() -> None:
     sent, chunks_read = send([b"x" * 60] * 50, [])
     assert sent[0]["status"] == 413
     assert chunks_read == 2
+
+
+def test_files_that_are_held_share_a_limit() -> None:
+    app, may_end, read = FastAPI(), asyncio.Event(), list[int]()
+    app.add_middleware(RequestLimits, max_body_bytes=1, max_file_bytes=LIMIT)
+    install_error_handlers(app)
+
+    @app.post("/translate_file")
+    async def translate(request: Request) -> None:
+        read.append(len(await request.body()))
+        await may_end.wait()
+
+    async def ask() -> tuple[list[httpx.Response], httpx.Response, httpx.Response]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+
+            def post(size: int) -> Awaitable[httpx.Response]:
+                return client.post("/translate_file", content=b"x" * size)
+
+            sizes = [LIMIT] * (MAX_LARGEST_FILES - 1) + [LIMIT // 2] * 2
+            held = [asyncio.ensure_future(post(size)) for size in sizes]
+            while sorted(read) != sorted(sizes):
+                await asyncio.sleep(0)
+            refused = asyncio.ensure_future(post(1))
+            while not refused.done() and len(read) == len(sizes):
+                await asyncio.sleep(0)
+            may_end.set()
+            answered = await asyncio.gather(*held)
+            return answered, await refused, await post(LIMIT)
+
+    answered, refused, later = asyncio.run(ask())
+    assert {each.status_code for each in (*answered, later)} == {200}
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert "too many files" in refused.json()["error"]
 
 
 def test_the_refusal_has_the_shape_of_other_errors() -> None:
