@@ -228,7 +228,7 @@ class CompletionBatch:
             return Choice(checked.text, "stop"), tokens
         whole = checked.text
         text = cut_at_stop(whole, self.stops)
-        if text == whole and not any(stop in whole for stop in self.stops):
+        if text == whole:
             return Choice(text, hypothesis.finish_reason), tokens
         count = next(
             n

@@ -271,7 +271,7 @@ class Model(BaseModel):
 
     id: str
     object: Literal["model"] = "model"
-    created: int = Field(description="time at which its folder was loaded, in seconds since 1970")
+    created: int = Field(description="time at which the server started, in seconds since 1970")
     owned_by: Literal["seq2seq"] = "seq2seq"
     task: Literal["reply", "translate"]
     languages: list[str]
