@@ -82,14 +82,16 @@ class Telemetry:
         request_id = _request_id(scope)
         REQUEST_ID.set(request_id)
         headers = ((b"x-request-id", request_id.encode()), *_SAFE_HEADERS)
-        status, first_token = CLIENT_CLOSED_REQUEST, None
+        status, first_token, is_stream = CLIENT_CLOSED_REQUEST, None, False
 
         async def observed_send(message: Message) -> None:
-            nonlocal status, first_token
+            nonlocal status, first_token, is_stream
             if message["type"] == "http.response.start":
                 status = message["status"]
+                kind = dict(message["headers"]).get(b"content-type", b"")
+                is_stream = kind.startswith(b"text/event-stream")
                 message["headers"] = [*message["headers"], *headers]
-            elif first_token is None and message.get("more_body"):
+            elif first_token is None and is_stream:
                 first_token = time.perf_counter() - started
             await send(message)
 

@@ -327,11 +327,8 @@ async def download_file(request: Request, key: str) -> Response:
     if file is None:
         return JSONResponse({"error": "the file does not exist or has expired"}, 404)
     disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='', errors='replace')}"
-    return Response(
-        file.data,
-        media_type="application/octet-stream",
-        headers={"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"},
-    )
+    headers = {"Content-Disposition": disposition}
+    return Response(file.data, media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/frontend/settings", response_model=FrontendSettings)

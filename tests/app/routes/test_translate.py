@@ -260,6 +260,7 @@ def test_a_subtitle_file_comes_back_with_its_times_and_tags(client: httpx.Client
     file = client.get(answer.json()["translatedFileUrl"])
     assert file.text == GERMAN_SRT
     assert "my%20film.de.srt" in file.headers["content-disposition"]
+    assert file.headers["x-content-type-options"] == "nosniff"
 
 
 def test_the_progress_of_a_file_is_told(client: httpx.Client) -> None:
