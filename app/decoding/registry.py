@@ -158,17 +158,6 @@ class ModelRegistry:
         entry.last_used = time.monotonic()
         return entry.served or await self._load_on_demand(entry)
 
-    async def translator(self, source: str, target: str) -> ServedModel:
-        """Returns the model that translates from one language into another, given their codes.
-
-        Raises:
-            UnknownModel: if there is none. For other errors see `get`.
-        """
-        for config in self.configs():
-            if config.task == "translate" and config.languages == (source, target):
-                return await self.get(config.name)
-        raise UnknownModel(f"{source}-{target}")
-
     def kill(self) -> None:
         """Kills all workers, if the program ends without `close`."""
         for model in self._active:

@@ -74,7 +74,7 @@ text_router = APIRouter(tags=["translate"], route_class=JsonRoute)
 @router.get("/languages", response_model=list[Language])
 async def languages(request: Request) -> list[Language]:
     """Returns the source languages, each with its target languages."""
-    pairs = _pairs(models_of(request))
+    pairs = _translators(models_of(request))
     return [
         Language(
             code=code,
@@ -168,13 +168,13 @@ def _record(request: Request, model: ServedModel, translator: Translator) -> Non
     record_usage(request.scope, usage)
 
 
-def _pairs(models: ModelRegistry) -> list[tuple[str, str]]:
-    """Returns source and target language of each translation model."""
-    return [
-        (config.languages[0], config.languages[1])
-        for config in models.configs()
-        if config.task == "translate" and len(config.languages) == 2
-    ]
+def _translators(models: ModelRegistry) -> dict[tuple[str, str], str]:
+    """Returns the name of the translation model of each source and target language."""
+    names = dict[tuple[str, str], str]()
+    for config in models.configs():
+        if config.task == "translate" and len(config.languages) == 2:
+            names.setdefault((config.languages[0], config.languages[1]), config.name)
+    return names
 
 
 def _detection(text: str, source: str, target: str, models: ModelRegistry) -> Detection:
@@ -186,9 +186,7 @@ def _detection(text: str, source: str, target: str, models: ModelRegistry) -> De
     """
     if source != "auto":
         return Detection(confidence=100.0, language=source)
-    pairs = [
-        (first, second) for first, second in _pairs(models) if match_language(target, [second])
-    ]
+    pairs = [pair for pair in _translators(models) if match_language(target, [pair[1]])]
     if not pairs:
         raise InvalidField("target", f"{target!r} is not supported; see /languages")
     sources = [first for first, _ in pairs]
@@ -201,20 +199,20 @@ def _detection(text: str, source: str, target: str, models: ModelRegistry) -> De
 
 def _is_translated(language: str, target: str, models: ModelRegistry) -> bool:
     """Tells whether a text is already in the target language, of those that are served."""
-    served = sorted({each for pair in _pairs(models) for each in pair})
+    served = sorted({each for pair in _translators(models) for each in pair})
     own = match_language(language, served)
     return own is not None and own == match_language(target, served)
 
 
 async def _model(models: ModelRegistry, source: str, target: str) -> ServedModel:
-    pairs = _pairs(models)
-    own_source = match_language(source, [first for first, _ in pairs])
+    names = _translators(models)
+    own_source = match_language(source, [first for first, _ in names])
     if own_source is None:
         raise InvalidField("source", f"{source!r} is not supported; see /languages")
-    own_target = match_language(target, [second for first, second in pairs if first == own_source])
+    own_target = match_language(target, [second for first, second in names if first == own_source])
     if own_target is None:
         raise InvalidField("target", f"{target!r} is not supported from {own_source!r}")
-    return await models.translator(own_source, own_target)
+    return await models.get(names[own_source, own_target])
 
 
 @router.post(
@@ -334,8 +332,7 @@ async def download_file(request: Request, key: str) -> Response:
 @router.get("/frontend/settings", response_model=FrontendSettings)
 async def frontend_settings(request: Request) -> FrontendSettings:
     """Returns the settings that LibreTranslate's web page reads."""
-    pairs = _pairs(models_of(request)) or [("en", "en")]
-    source, target = pairs[0]
+    source, target = next(iter(_translators(models_of(request))), ("en", "en"))
     needs_key = settings_of(request).api_keys is not None
     return FrontendSettings(
         apiKeys=needs_key,

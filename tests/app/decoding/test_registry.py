@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import shutil
@@ -17,9 +16,8 @@ import httpx
 import pytest
 
 from app.decoding.process import Worker
-from app.decoding.registry import ModelRegistry, model_folders
+from app.decoding.registry import model_folders
 from app.decoding.served_model import LoadedModel, load_model
-from app.errors import UnknownModel
 from app.main import create_app
 from app.settings import Settings
 from model.contract import Engine
@@ -205,27 +203,6 @@ def test_an_unloaded_model_that_breaks_is_not_said_to_be_in_service(
     assert "contents differ" in caplog.text and "stays in service" not in caplog.text
 
 
-def test_a_model_is_found_by_its_languages(
-    make_generator: Callable[[Engine], Generator], table_engine: TableEngine
-) -> None:
-    generator = make_generator(table_engine)
-    languages = {"task": "translate", "languages": ("en", "de")}
-    config = generator.config.model_copy(update=languages)
-    translator = Generator(config, generator.tokenizer, table_engine)
-
-    async def find() -> None:
-        models = ModelRegistry(Settings(), partial(loaded, translator))
-        await models.open()
-        try:
-            assert (await models.translator("en", "de")).config == config
-            with pytest.raises(UnknownModel, match="'de-en'"):
-                await models.translator("de", "en")
-        finally:
-            await models.close()
-
-    asyncio.run(find())
-
-
 def test_models_that_are_still_loaded_are_listed_and_told_of(
     make_generator: Callable[[Engine], Generator], table_engine: TableEngine, tmp_path: Path
 ) -> None:
@@ -234,7 +211,7 @@ def test_models_that_are_still_loaded_are_listed_and_told_of(
     translator = Generator(
         generator.config.model_copy(update=facts), generator.tokenizer, table_engine
     )
-    broken = generator.config.model_copy(update={"name": "broken"})
+    broken = translator.config.model_copy(update={"name": "broken"})
     for folder, config in ((tmp_path / "a", translator.config), (tmp_path / "b", broken)):
         folder.mkdir()
         (folder / "config.json").write_text(config.model_dump_json())
@@ -253,7 +230,8 @@ def test_models_that_are_still_loaded_are_listed_and_told_of(
     with serving(create_app(settings, load=load), settings) as client:
         try:
             assert ask(client)["model"] == "tiny"
-            assert [each["code"] for each in client.get("/languages").json()] == ["en"]
+            pair = {"code": "en", "name": "English", "targets": ["de"]}  # of two models
+            assert client.get("/languages").json() == [pair]
             listed = [each["id"] for each in client.get("/v1/models").json()["data"]]
             assert listed == ["tiny", "words", "broken"]
             for path, body in (
