@@ -33,7 +33,9 @@ from app.schemas.translate import (
     TextError,
     TranslateAnswer,
     TranslateFileAnswer,
+    TranslateFileRequest,
     TranslateRequest,
+    openapi_file_body,
     openapi_form_body,
 )
 from app.security import require_key
@@ -240,38 +242,17 @@ async def detect_language(request: Request) -> list[Detection]:
     "/translate_file",
     responses={200: {"content": {EVENT_STREAM: {}}}, **RESPONSES},
     response_model=TranslateFileAnswer,
-    openapi_extra={
-        "requestBody": {
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file", "target"],
-                        "properties": {
-                            "file": {"type": "string", "format": "binary"},
-                            "source": {"type": "string", "default": "auto"},
-                            "target": {"type": "string"},
-                            "stream": {
-                                "type": "boolean",
-                                "default": False,
-                                "description": "stream the progress as events",
-                            },
-                            "api_key": {"type": "string"},
-                        },
-                    }
-                }
-            }
-        }
-    },
+    openapi_extra=openapi_file_body(TranslateFileRequest),
 )
 async def translate_a_file(request: Request) -> Response:
     """Translates a subtitle file (.srt, .vtt, .ass) or a text file. Times, styles and tags are
     kept."""
     fields = await read_fields(request)
     require_key(request.scope, fields.get("api_key"))
+    body = validate(TranslateFileRequest, fields)
     uploaded = file_of(fields)
     form = format_of(uploaded.name)
-    source, target = str(fields.get("source", "auto")), str(fields.get("target", ""))
+    source, target = body.source, body.target
     models, settings = models_of(request), settings_of(request)
     text, encoding = await asyncio.to_thread(decode, uploaded.data, source)
     file = await asyncio.to_thread(parse_file, text, form)
@@ -293,7 +274,7 @@ async def translate_a_file(request: Request) -> Response:
         key = _files_of(request).put(f"{path.stem}.{target}{path.suffix}", result)
         return TranslateFileAnswer(translatedFileUrl=str(request.url_for("download_file", key=key)))
 
-    if str(fields.get("stream", "")).lower() in ("1", "true", "on"):
+    if body.stream:
         return EventStream(partial(_stream, produce), _error_event)
     return json_response(await cancel_on_disconnect(request.receive, produce()))
 

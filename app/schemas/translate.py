@@ -84,6 +84,17 @@ class Language(BaseModel):
     targets: list[str]
 
 
+class TranslateFileRequest(BaseModel):
+    """The languages of a file, which is another field."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str = "auto"
+    target: str
+    stream: bool = Field(False, description="stream the progress as events")
+    api_key: str | None = None
+
+
 class TranslateFileAnswer(BaseModel):
     """URL of the translated file."""
 
@@ -127,3 +138,11 @@ def openapi_form_body(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema()
     kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
     return {"requestBody": {"content": {kind: {"schema": schema} for kind in kinds}}}
+
+
+def openapi_file_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Returns the OpenAPI description of a form with a `file` and the fields of `model`."""
+    schema = model.model_json_schema()
+    schema["properties"]["file"] = {"type": "string", "format": "binary"}
+    schema["required"].append("file")
+    return {"requestBody": {"content": {"multipart/form-data": {"schema": schema}}}}

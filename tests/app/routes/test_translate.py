@@ -310,6 +310,21 @@ def test_no_file_and_no_model_are_told(client: httpx.Client) -> None:
     assert client.get("/download_file/abc").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, "target: Field required"),
+        ({"target": ["de", "en"]}, "target: "),
+        ({"target": "de", "stream": "maybe"}, "stream: "),
+    ],
+)
+def test_a_wrong_field_of_a_file_is_named(
+    client: httpx.Client, fields: dict[str, Any], reason: str
+) -> None:
+    answer = client.post("/translate_file", files={"file": ("a.txt", b"two")}, data=fields)
+    assert answer.status_code == 400 and answer.json()["error"].startswith(reason)
+
+
 def test_a_model_that_replies_translates_nothing(serve: Serve, table_engine: TableEngine) -> None:
     with serve(table_engine) as client:
         assert client.get("/languages").json() == []
