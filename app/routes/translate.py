@@ -42,6 +42,7 @@ from app.security import require_key
 from app.settings import Settings
 from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
 from app.telemetry import RequestUsage, record_usage
+from app.translation.concurrency import map_concurrently
 from app.translation.encodings import decode
 from app.translation.files import FileStore
 from app.translation.languages import detect, match_language, name_of
@@ -119,17 +120,25 @@ async def _translated(
     await _charge(request, texts, 1 + body.alternatives)
     detections = [_detection(text, body.source, body.target, models) for text in texts]
     render = translate_html if body.format == "html" else translate_text
-    ranked = []
-    for text, detection in zip(texts, detections, strict=True):
-        if _is_translated(detection.language, body.target, models):
-            ranked.append(TranslatedText([text], []))
-            continue
-        model = await _model(models, detection.language, body.target)
-        translator = Translator(
-            model, settings, source=detection.language, with_attention=body.with_attention
-        )
-        ranked.append(await render(translator, text, body.alternatives))
-        _record(request, model, translator)
+    served = {
+        language: await _model(models, language, body.target)
+        for language in dict.fromkeys(each.language for each in detections)
+        if not _is_translated(language, body.target, models)
+    }
+    translators = {
+        language: Translator(model, settings, source=language, with_attention=body.with_attention)
+        for language, model in served.items()
+    }
+
+    async def translate_one(index: int) -> TranslatedText:
+        translator = translators.get(detections[index].language)
+        if translator is None:  # the text is already in the target language
+            return TranslatedText([texts[index]], [])
+        return await render(translator, texts[index], body.alternatives)
+
+    ranked = await map_concurrently(translate_one, len(texts), len(texts))
+    for language, translator in translators.items():
+        _record(request, served[language], translator)
     best = [each.texts[0] for each in ranked]
     others = [[*dict.fromkeys(each.texts)][1:] for each in ranked]
     sentences = [_attending(*each) for found in ranked for each in found.sentences]

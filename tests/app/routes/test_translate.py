@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from app.main import create_app
 from app.settings import Settings
 from model.generator import Generator
-from tests.app.fakes import Serve, TableEngine, loaded, serving
+from model.text.surface import readings
+from model.tokenizer import BOS_ID, EOS_ID
+from tests.app.fakes import Serve, SteppedEngine, TableEngine, chain, loaded, serving
 from tests.app.routes.conftest import ENGLISH, GERMAN
 from tests.conftest import wait_until
 
@@ -82,6 +85,20 @@ def test_words_of_unknown_scripts_stay_where_they_are(client: httpx.Client) -> N
 
 def test_a_list_is_translated_to_a_list(client: httpx.Client) -> None:
     assert translated(client, q=["two", "", "dogs."]) == ["zwei", "", "Hunde."]
+
+
+def test_the_texts_of_a_list_are_translated_together(translating: Generator) -> None:
+    size = translating.tokenizer.target_vocab_size
+    word = translating.tokenizer.target_ids("zwei")
+    engine = SteppedEngine(chain(size, BOS_ID, *word, EOS_ID))
+    stepped = Generator(translating.config, translating.tokenizer, engine)
+    app = create_app(Settings(), load=partial(loaded, stepped))
+    both = len(readings("one")) + len(readings("two"))
+    with serving(app) as client, ThreadPoolExecutor(1) as thread:
+        asking = thread.submit(translated, client, q=["one", "two"])
+        wait_until(lambda: app.state.models.default.client.open_requests == both)
+        engine.go(100)
+        assert asking.result() == ["zwei", "zwei"]
 
 
 def test_alternatives_are_other_translations(client: httpx.Client) -> None:
