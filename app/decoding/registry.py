@@ -26,8 +26,10 @@ from model.folder import CONFIG_FILE, find_folder, load_folder, read_config
 
 logger = logging.getLogger(__name__)
 
-#: Interval between checks for open requests of a replaced model.
+#: Interval between checks for open requests of a model that leaves service, and the time for which
+#: one that is unloaded to free memory must have none.
 DRAIN_CHECK_SECONDS = 0.5
+UNLOAD_SECONDS = 2.0
 
 ModelState = Literal["ready", "restarting", "unloaded", "loading"]
 
@@ -86,6 +88,7 @@ class ModelRegistry:
         self._default_entry: _Entry | None = None
         self._active: set[ServedModel] = set()  # in service, or finishing requests
         self._last_seen: dict[Path, Fingerprint] = {}
+        self._retiring: set[asyncio.Task[Any]] = set()  # closes models that have left service
         self._lock = asyncio.Lock()  # one folder is loaded at a time
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_complete = False
@@ -234,7 +237,7 @@ class ModelRegistry:
         self._last_seen[path] = fingerprint
         entry = self._entry_of(path)
         try:
-            if (entry is None or entry.served is None) and self._is_memory_full():
+            if (entry is None or entry.served is None) and self._is_memory_full(self.loaded()):
                 await self._list_unloaded(path)
             else:
                 await self._load_and_activate(path)
@@ -258,6 +261,8 @@ class ModelRegistry:
     async def _load_and_activate(self, path: Path) -> bool:
         """Loads a folder and puts it into service. If that fails, logs why and returns False."""
         async with self._lock:
+            if self._retiring and self._is_memory_full(self._active):
+                await asyncio.wait(self._retiring, timeout=2 * UNLOAD_SECONDS)
             try:
                 loaded = await self._load_in_thread(path)
                 try:
@@ -291,7 +296,7 @@ class ModelRegistry:
             self._default_entry = entry
         logger.info("model %s: in service, from %s", loaded.config.name, path)
         if old is not None and old.served is not None:
-            self._retire(old.served)
+            self._retire(old.served, self._settings.request_timeout_seconds)
         self._unload_least_recently_used(entry)
 
     def _insert(self, entry: _Entry) -> _Entry | None:
@@ -324,7 +329,7 @@ class ModelRegistry:
             logger.info("model %s: its folder was deleted", entry.config.name)
             del self._entries[entry.config.name]
             if entry.served is not None:
-                self._retire(entry.served)
+                self._retire(entry.served, self._settings.request_timeout_seconds)
 
     async def _load_on_demand(self, entry: _Entry) -> ServedModel:
         """Loads an unloaded model for a request."""
@@ -341,8 +346,8 @@ class ModelRegistry:
             raise Unavailable("the model cannot be loaded; the log says why")
         return found.served
 
-    def _is_memory_full(self) -> bool:
-        used = sum(model.memory_bytes for model in self.loaded())
+    def _is_memory_full(self, models: Iterable[ServedModel]) -> bool:
+        used = sum(model.memory_bytes for model in models)
         return used >= self._settings.max_model_memory_mib * 2**20
 
     def _unload_least_recently_used(self, newest: _Entry) -> None:
@@ -351,23 +356,26 @@ class ModelRegistry:
         kept = (newest, self._default_entry)
         others = [e for e in self._entries.values() if e.served is not None and e not in kept]
         for entry in sorted(others, key=lambda each: each.last_used):
-            if not self._is_memory_full():
+            if not self._is_memory_full(self.loaded()):
                 return
             logger.info("model %s: unloaded to free memory", entry.config.name)
             served, entry.served = entry.served, None
             if served is not None:
-                self._retire(served)
+                self._retire(served, UNLOAD_SECONDS)
 
-    def _retire(self, served: ServedModel) -> None:
-        """Closes a model once it has finished its requests."""
-        self._spawn(self._drain(served))
+    def _retire(self, served: ServedModel, idle_seconds: float) -> None:
+        """Closes a model once it has had no open request for `idle_seconds`: a caller that has got
+        it may not have submitted its request yet, or be about to submit the next one."""
+        task = self._spawn(self._drain(served, idle_seconds))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
-    async def _drain(self, served: ServedModel) -> None:
+    async def _drain(self, served: ServedModel, idle_seconds: float) -> None:
         try:
-            # A request that has got the model but has not been submitted yet is not counted there.
-            await asyncio.sleep(self._settings.request_timeout_seconds)
-            while not served.is_idle:
+            idle = 0.0
+            while idle < idle_seconds:
                 await asyncio.sleep(DRAIN_CHECK_SECONDS)
+                idle = idle + DRAIN_CHECK_SECONDS if served.is_idle else 0.0
         finally:
             await served.close()
             self._active.discard(served)

@@ -192,6 +192,20 @@ def test_beyond_the_memory_models_wait_for_a_request(exported_folder: Path, tmp_
         assert states(client) == {"untrained": "ready", "a": "unloaded", "b": "ready"}
 
 
+def test_unloaded_models_are_gone_before_others_are_loaded(
+    exported_folder: Path, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        write_variant(exported_folder, tmp_path / name, name)
+    settings = Settings(model=exported_folder, models=tmp_path, max_model_memory_mib=1)
+    app = create_app(settings)
+    with serving(app, settings) as client:
+        wait_until(lambda: client.get("/health/ready").status_code == 200)
+        for name in ("a", "b", "a", "b"):
+            assert ask(client, model=name)["model"] == name
+            assert len(app.state.models._active) <= 3  # the default, this one and the last one
+
+
 def test_an_unloaded_model_that_breaks_is_not_said_to_be_in_service(
     exported_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
