@@ -17,6 +17,7 @@ _MIN_CAPITALS = 2
 _FIRST_LETTER = re.compile(r"[^\W\d_]")
 #: A single mark at the end, which is not the second full stop of `e.g.` either.
 _END_MARK = re.compile(rf"(?<=[^\W\d_]{{2}})\s?[{END_MARKS}]$")
+_MARK_AFTER_DIGIT = re.compile(rf"(?<=\d)\s?[{END_MARKS}]$")
 #: Longer words in capitals are no abbreviations.
 _MAX_ABBREVIATION = 3
 #: Longer texts without an end mark are translated as well as with one.
@@ -52,6 +53,8 @@ def in_form_of(source: str, translation: str) -> str:
     and without an end mark where the source has none."""
     if not is_ended(source):
         translation = _END_MARK.sub("", translation)
+        if source[-1:].isdigit():
+            translation = _MARK_AFTER_DIGIT.sub("", translation)
     if source[:1].isupper():
         translation = translation[:1].upper() + translation[1:]
     return translation.upper() if is_in_capitals(source) else translation
