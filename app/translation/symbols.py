@@ -21,8 +21,8 @@ _NEITHER_WORD_NOR_SPACE = re.compile(r"[^\w\s]")
 _VARIANTS = "\u20e3\ufe0e\ufe0f"
 #: What belongs to an emoji before it: these, joiners, tags.
 _EXTENDERS = _VARIANTS + "\u200d\U000e0020-\U000e007f"
-#: Symbols that make one word of the letters and digits beside them: `AT&T`, `C++`.
-_IN_WORD = re.compile(r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])|(?<=[A-Za-z])[+#]+(?![^\W_])")
+#: Symbols that make one word of the letters and digits beside them: `AT&T`.
+_IN_WORD = re.compile(r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])")
 #: A text in brackets, which models often lose, or its first or last sentence.
 _ENCLOSED = re.compile(r"\s*(\(?)[^()]*+(\)?)[\s.,:;!?…]*")
 #: Faces made of characters, which models read as marks: `:-)`, `;P`, `<3`, `xD`.

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.translation.protection import protect, split_protected, strip_end_marks, strip_ends
+from app.translation.protection import (
+    protect,
+    quoted_spans,
+    split_protected,
+    strip_end_marks,
+    strip_ends,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,12 +39,38 @@ from app.translation.protection import protect, split_protected, strip_end_marks
         "20°C",
         "2.5 km",
         "10-20 kg",
+        "50 km/h",
+        "-5 °C",
+        "−5",
+        "+3",
+        "20 EUR",
+        "CHF 1,000.50",
+        "+49 (0)30 123456-78",
+        "4111 1111 1111 1111",
+        "B2B",
+        "UTF-8",
+        "v1.2.3",
+        "2.0.1-beta3",
+        "4K",
+        "0x1F",
+        "C++",
+        "C#",
+        "Ctrl+Alt+F4",
         "{name}",
         "{{ user.name }}",
         "${HOME}",
         "%s",
         "%(count)d",
         "%1$s",
+        "%1",
+        "%n",
+        ":name",
+        ":smile:",
+        "__NAME__",
+        "<%= name %>",
+        "{% if name %}",
+        "{n, plural, one {# file} other {# files}}",
+        "'{name}'",
         "<br/>",
         '<a href="x">',
         "&nbsp;",
@@ -72,7 +104,17 @@ def test_what_is_fixed_ends_where_east_asian_text_begins(text: str, fixed: str) 
 
 
 @pytest.mark.parametrize(
-    "text", ["He/she and/or I", "He left.In time", "_you_", "iPhone or McDonald", "a / b / c"]
+    "text",
+    [
+        "He/she and/or I",
+        "He left.In time",
+        "_you_",
+        "iPhone or McDonald",
+        "a / b / c",
+        "20jährige am 21st, 5pm or 9AM",
+        "note:this",
+        "one-2",
+    ],
 )
 def test_words_of_a_language_are_not_fixed(text: str) -> None:
     assert not protect(text).fixed
@@ -83,10 +125,25 @@ def test_a_sign_without_an_amount_of_its_own_is_not_fixed(text: str) -> None:
     assert not protect(text).fixed
 
 
-def test_placeholders_without_a_space_between_them_are_one_part() -> None:
-    protected = protect("%s%d of {a}{b} {c}")
-    assert [*protected.fixed.values()] == ["%s%d", "{a}{b}", "{c}"]
-    assert protected.restore(protected.text) == "%s%d of {a}{b} {c}"
+def test_placeholders_with_only_marks_between_them_are_one_part() -> None:
+    protected = protect("%s%d of {a}:{b} {c}")
+    assert [*protected.fixed.values()] == ["%s%d", "{a}:{b}", "{c}"]
+    assert protected.restore(protected.text) == "%s%d of {a}:{b} {c}"
+
+
+def test_a_tag_touches_the_words_that_it_touched() -> None:
+    protected = protect("<0>one</0> two")
+    assert protected.text == "47 one 83 two"
+    assert protected.restore("47 eins 83 zwei") == "<0>eins</0> zwei"
+
+
+def test_a_known_part_comes_back_in_translation() -> None:
+    text = 'Say "one" to {name}'
+    [span] = quoted_spans(text)
+    protected = protect(text, (), {span: '"eins"'})
+    assert protected.text == "Say 47 to 83"
+    assert protected.restore("Sag 83 47") == 'Sag {name} "eins"'
+    assert ('"eins"', True) in split_protected(text, (), {span: '"eins"'})
 
 
 def test_an_address_in_brackets_ends_before_them() -> None:
@@ -103,7 +160,17 @@ def test_numbers_are_the_same_in_all_digits(text: str) -> None:
     assert protect("See {name}.").restore("٤٧ देखें") == "{name} देखें"
 
 
-@pytest.mark.parametrize("lossy", ["Bitte ansehen.", "47 und 47 bitte.", "4 7 bitte."])
+@pytest.mark.parametrize(
+    "lossy",
+    [
+        "Bitte ansehen.",
+        "47 und 47 bitte.",
+        "4 7 bitte.",
+        "Bitte47 ansehen.",
+        "47er bitte.",
+        "47 77.",
+    ],
+)
 def test_a_translation_without_its_stand_in_or_with_two_counts_as_lost(lossy: str) -> None:
     protected = protect("Look at {name}, please.")
     assert protected.restore(lossy) is None
@@ -114,6 +181,7 @@ def test_numbers_may_be_written_in_the_other_language_but_must_be_there() -> Non
     assert protected is not None
     assert protected.restore("2024 kostet es 1.000,50 Dollar.")
     assert protected.restore("Es kostet 1.000 Dollar.") is None
+    assert protected.restore("2024 kostet es 1.000,50 Dollar in 2024.") is None
 
 
 @pytest.mark.parametrize(
