@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from app.settings import Settings
@@ -48,14 +48,20 @@ class SourceReader:
         self._settings = settings
 
     def encode(
-        self, text: str, context: list[str], *, fixes_numbers: bool = False
+        self,
+        text: str,
+        context: list[str],
+        known: Mapping[Span, str] | None = None,
+        *,
+        fixes_numbers: bool = False,
     ) -> EncodedSource | None:
         """Encodes a sentence, after its context if there is room; None if it is too long. A single
-        character is never too long. For `fixes_numbers` see `protect`."""
+        character is never too long. For `known` and `fixes_numbers` see `protect`."""
         words = self.unreadable_words(text)
         protected = protect(
             text,
             words if len(words) <= _MAX_REQUIRED_WORDS else (),
+            known,
             fixes_numbers=fixes_numbers,
         )
         nothing = EncodedSource(protected, LeftOut(protected.text, ()), [text], [])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -17,10 +18,16 @@ from app.translation.concurrency import map_concurrently, run_maybe_in_thread
 from app.translation.fitting import split_in_half
 from app.translation.layout import Translation, concatenate, join, lay_out
 from app.translation.parts import Part, Sentence, sentences_of_parts
-from app.translation.protection import split_protected, strip_end_marks, strip_ends
+from app.translation.protection import (
+    blank_fixed,
+    quoted_spans,
+    split_protected,
+    strip_end_marks,
+    strip_ends,
+)
 from app.translation.reading import EncodedSource, SourceReader
 from app.translation.symbols import split_at_brackets, split_ends
-from app.translation.words import word_attention
+from app.translation.words import Span, word_attention
 from model.blocked_words import blocked_sequences, has_blocked_words
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.sentences import is_ended
@@ -37,6 +44,8 @@ _LONG_CHARACTERS, _LONG_TEXT_CHARACTERS, _MANY_GROUPS = 250, 2_000, 200
 #: The halves of longer sentences are translated one after the other: thousands of pieces at a time
 #: keep the event loop busy for seconds.
 _MAX_TREE_CHARACTERS = 8_000
+#: The words of a text, from the first to the last.
+_WORDS = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -218,11 +227,24 @@ class Translator:
         return [Translation.unlinked(known), *others[: wanted.alternatives]]
 
     def _known_translation(self, text: str) -> str | None:
-        """Returns the translation that the model's memory has, unless it has blocked words."""
+        """Returns the translation that the model's memory has of a text, or of its words without
+        the marks and fixed parts around them; None if it has none, or one with blocked words."""
         memory, options = self._model.memory, self._model.config.search
-        known = memory.find(text) if memory else None
+        if not memory:
+            return None
+        known = memory.find(text)
+        if known is None and (words := _WORDS.search(blank_fixed(text))):
+            start, end = words.span()
+            inner = memory.find(text[start:end])
+            known = inner and text[:start] + inner + text[end:]
         is_blocked = known and has_blocked_words(self._model.tokenizer, options, known)
         return None if is_blocked else known
+
+    def _known_quotes(self, text: str, wanted: _SentenceOptions) -> dict[Span, str]:
+        """Returns the translations of those texts in quotation marks that the memory has."""
+        spans = quoted_spans(text) if self._model.memory and wanted.may_be_known else []
+        found = ((span, self._known_translation(text[slice(*span)])) for span in spans)
+        return {span: known for span, known in found if known}
 
     async def _search_translations(
         self, text: str, context: list[str], wanted: _SentenceOptions
@@ -234,7 +256,10 @@ class Translator:
         pieces = await run_maybe_in_thread(is_long, partial(split_at_brackets, text, can_read))
         if len(pieces) > 1:
             return await self._translate_pieces(pieces, context, wanted)
-        source = await run_maybe_in_thread(is_long, partial(self._reader.encode, text, context))
+        known = self._known_quotes(text, wanted)
+        source = await run_maybe_in_thread(
+            is_long, partial(self._reader.encode, text, context, known)
+        )
         if source is None:
             return await self._translate_halves(text, context, wanted)
         protected = source.protected
@@ -249,16 +274,22 @@ class Translator:
             return await self._translate_halves(text, context, wanted)
         found = await self._keep_protected(source, hypotheses)
         if not found:
-            found = await self._require_protected(text, context, n_best, attends=attends)
-        return found[: wanted.alternatives + 1] or [await self._translate_around(text)]
+            found = await self._require_protected(text, context, known, n_best, attends=attends)
+        return found[: wanted.alternatives + 1] or [await self._translate_around(text, known)]
 
     async def _require_protected(
-        self, text: str, context: list[str], n_best: int, *, attends: bool
+        self,
+        text: str,
+        context: list[str],
+        known: Mapping[Span, str],
+        n_best: int,
+        *,
+        attends: bool,
     ) -> list[Translation]:
         """Returns translations of a sentence that are made to keep its protected parts. Dates and
         decimal numbers, of which models lose the separators, get stand-ins."""
         is_long = len(text) > _LONG_CHARACTERS
-        encode = partial(self._reader.encode, text, context, fixes_numbers=True)
+        encode = partial(self._reader.encode, text, context, known, fixes_numbers=True)
         source = await run_maybe_in_thread(is_long, encode)
         if source is None or not (required := self._reader.required(source.protected)):
             return []
@@ -337,11 +368,11 @@ class Translator:
             return None
         return translation if restored == translation.text else Translation.unlinked(restored)
 
-    async def _translate_around(self, text: str) -> Translation:
+    async def _translate_around(self, text: str, known: Mapping[Span, str]) -> Translation:
         """Translates the text around the protected parts piece by piece."""
         is_long = len(text) > _LONG_CHARACTERS
         parts = await run_maybe_in_thread(
-            is_long, lambda: [*split_protected(text, self._reader.unreadable_words(text))]
+            is_long, lambda: [*split_protected(text, self._reader.unreadable_words(text), known)]
         )
 
         async def translate_part(index: int) -> str:

@@ -220,6 +220,26 @@ def test_a_sentence_of_the_memory_needs_no_search() -> None:
     assert not client.read
 
 
+@pytest.mark.parametrize(
+    "marks", ["→ {}", "**{}**", "{{one}}{}?", "• 😀 {}…", "'{}'", "one@two.de {}"]
+)
+def test_the_memory_has_the_words_between_marks_and_fixed_parts(marks: str) -> None:
+    client = EchoClient(word_tokenizer())
+    memory = TranslationMemory([("one two", "zwei eins")])
+    assert translate(marks.format("One two"), client, memory) == marks.format("Zwei eins")
+    assert translate("$one `one two`", client, memory) == "$one `one two`"
+    assert not client.read
+
+
+@pytest.mark.parametrize("quotes", ['""', "''", "“”", "‘’", "«»"])
+def test_quotes_that_the_memory_has_are_translated_by_it(quotes: str) -> None:
+    client = EchoClient(word_tokenizer())
+    memory = TranslationMemory([("two", "zwei")])
+    text = f"One {quotes[0]}two{quotes[1]} three."
+    assert translate(text, client, memory) == f"One {quotes[0]}zwei{quotes[1]} three."
+    assert client.read == ["One 47 three."]
+
+
 def test_alternatives_to_the_translation_of_the_memory_are_searched() -> None:
     client = EchoClient(word_tokenizer())
     memory = TranslationMemory([("one", "eins")])
