@@ -165,6 +165,6 @@ def continues_sentence(before: Part, after: Utterance, pause_ms: int, file_forma
     text = before.text.strip()
     if file_format == "txt" or after.lead or pause_ms > MAX_PAUSE_MS or not text or is_ended(text):
         return False
-    if _NOTE.match(text) or _NOTE.match(after.part.text):
+    if _NOTE.match(text) or _NOTE.match(after.part.text) or not any(map(str.isalpha, text)):
         return False
     return not is_unspaced(text[-1]) or text[-1] in "，、"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import PurePath
 
 from app.translation.parts import cells_of
@@ -210,7 +211,7 @@ def _parse_substation(lines: Sequence[str]) -> Iterator[Cue | str]:
 
 def _parse_plain(lines: Sequence[str]) -> Iterator[Cue | str]:
     for index, line in enumerate(lines):
-        for cell in cells_of(line):
+        for cell in chain.from_iterable(map(cells_of, line.splitlines(keepends=True))):
             text = cell.strip()
             before = cell[: cell.index(text)] if text else cell
             yield before

@@ -96,6 +96,8 @@ def test_a_translation_is_escaped_as_its_format_needs() -> None:
         ("I told you", "to go home.", 5000, False),
         ("[MUSIC]", "to go home.", 200, False),
         ("JOHN:", "to go home.", 200, False),
+        ("42", "Go home.", 200, False),
+        ("I was born in", "1990.", 200, True),
         ("我不知道", "你在说什么", 200, False),
         ("我不知道，", "你在说什么", 200, True),
     ],

@@ -54,6 +54,7 @@ TXT = "  Hello there.\n\n\tBye\n"
         (ASS, "ass", ["{\\an8}Hello, you\\Nthere", "Bye"]),
         (TXT, "txt", ["Hello there.", "Bye"]),
         ("\tone\t\t two \t\n", "txt", ["one", "two"]),
+        ("one\x0c two\u2028\n", "txt", ["one", "two"]),
     ],
 )
 def test_a_file_keeps_every_byte_but_the_texts_of_its_cues(
