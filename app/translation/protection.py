@@ -26,7 +26,7 @@ _CURRENCY = r"[$£¥\u20a0-\u20cf]"
 _QUANTITY = r"\d{1,15}+(?:[.,'’\u00a0\u202f]\d{1,15}+){0,5}+"
 _SIGN = r"(?<![\w.)])[-−–+±]"
 _AMOUNT = rf"(?:{_SIGN})?{_QUANTITY}(?:[-–]{_QUANTITY})?"
-_MEASURE = r"°[CF]?|[kcm]?m(?:[²³]|/[hs])?|[km]?g|[cm]?l|[kMGT]B|[kMG]?Hz|[kMG]?Wh?"
+_MEASURE = r"°[CF]?|[℃℉]|[kcm]?m(?:[²³]|/[hs])?|[km]?g|[cm]?l|[kMGT]B|[kMG]?Hz|[kMG]?Wh?"
 _CURRENCY_CODE = "AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HUF|INR|JPY|NOK|NZD|PLN|RUB|SEK|USD"
 #: A letter of a script with capitals, whose words are not written together with numbers.
 _CASED = "[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f]"
@@ -100,6 +100,8 @@ _QUOTED = re.compile(
 )
 #: A character that is no letter, mark, symbol or space.
 BLANK = "\0"
+#: The hyphen of a compound such as `B2B-Kunde`, whose stand-in is read as a word of its own.
+_COMPOUND = re.compile(rf"(?<=\w)-(?={_CASED})")
 #: A space between a stand-in and a word that touched what it replaces.
 _ADDED_SPACE = re.compile(f" ?{BLANK} ?")
 _END_OF_WORD = re.compile(rf"{_CASED}\d")
@@ -159,9 +161,11 @@ class Protected:
         return _ADDED_SPACE.sub("", restored)
 
     def _are_garbled(self, others: Iterable[str]) -> bool:
-        """Tells whether any of the other numbers has the digits of a number, only those of a
-        stand-in, or a stand-in among its own."""
-        digits = {*map(_digits, self.numbers)}
+        """Tells whether any of the other numbers has the digits of a number or of a part of it,
+        only those of a stand-in, or a stand-in among its own."""
+        digits = {
+            part for each in self.numbers for part in (_digits(each), *_value(each).split("."))
+        }
         return any(
             other in digits or any({*other} <= {*each} or each in other for each in self.fixed)
             for other in map(_digits, others)
@@ -207,6 +211,8 @@ def protect(
         fixed[chosen] = known.get((start, end), sentence[start:end]).join(added)
         text += f"{sentence[place:start]}{' ' * before.isalnum()}{chosen}{' ' * after.isalnum()}"
         place = end
+        if _COMPOUND.match(sentence, end):
+            text, place = f"{text} ", end + 1
     return Protected(text + sentence[place:], fixed, numbers)
 
 
@@ -227,6 +233,12 @@ def fixed_spans(text: str) -> list[Span]:
 def quoted_spans(text: str) -> list[Span]:
     """Returns start and end of each text in quotation marks, with these."""
     return [match.span() for match in _QUOTED.finditer(text)]
+
+
+def is_quoted_in(text: str, quote: str) -> bool:
+    """Tells whether `quote` is in quotation marks in a text."""
+    marks = f"[{_DOUBLE}{_SINGLE}]"
+    return bool(re.search(rf"{marks}{re.escape(quote)}[,.!?]?{marks}", text))
 
 
 def _disjoint(spans: Iterable[Span]) -> list[Span]:

@@ -20,6 +20,7 @@ from app.translation.layout import Translation, concatenate, join, lay_out
 from app.translation.parts import Part, Sentence, sentences_of_parts
 from app.translation.protection import (
     blank_fixed,
+    is_quoted_in,
     quoted_spans,
     split_protected,
     strip_end_marks,
@@ -171,12 +172,15 @@ class Translator:
     def _task(self, parts: Sequence[Part], sentences: Sequence[Sentence], index: int) -> _Task:
         turns, sentence = self._model.config.text.context_turns, sentences[index]
         before = tuple(each.text for each in sentences[max(0, index + 1 - turns) : index])
-        tags = [(tag.position, each) for each in sentence.chunks for tag in parts[each.part].tags]
+        tags = [(tag, each) for each in sentence.chunks for tag in parts[each.part].tags]
         return _Task(
             sentence.text,
             before,
             needs_links=bool(tags) or self._with_attention,
-            may_be_known=not any(chunk.start < place < chunk.end for place, chunk in tags),
+            may_be_known=not any(
+                tag.kind != "empty" and chunk.start < tag.position < chunk.end
+                for tag, chunk in tags
+            ),
         )
 
     async def _translate_all(
@@ -241,7 +245,8 @@ class Translator:
         return None if is_blocked else known
 
     def _known_quotes(self, text: str, wanted: _SentenceOptions) -> dict[Span, str]:
-        """Returns the translations of those texts in quotation marks that the memory has."""
+        """Returns the translations of those texts in quotation marks that the memory has. Models
+        write marks in the style of their language, or lose them; then those of the source stay."""
         spans = quoted_spans(text) if self._model.memory and wanted.may_be_known else []
         found = ((span, self._known_translation(text[slice(*span)])) for span in spans)
         return {span: known for span, known in found if known}
@@ -257,8 +262,9 @@ class Translator:
         if len(pieces) > 1:
             return await self._translate_pieces(pieces, context, wanted)
         known = self._known_quotes(text, wanted)
+        inner = {(start + 1, end - 1): quote[1:-1] for (start, end), quote in known.items()}
         source = await run_maybe_in_thread(
-            is_long, partial(self._reader.encode, text, context, known)
+            is_long, partial(self._reader.encode, text, context, inner)
         )
         if source is None:
             return await self._translate_halves(text, context, wanted)
@@ -273,6 +279,7 @@ class Translator:
         if _is_cut_short(text, source, hypotheses[0]):
             return await self._translate_halves(text, context, wanted)
         found = await self._keep_protected(source, hypotheses)
+        found = [each for each in found if all(is_quoted_in(each.text, q) for q in inner.values())]
         if not found:
             found = await self._require_protected(text, context, known, n_best, attends=attends)
         return found[: wanted.alternatives + 1] or [await self._translate_around(text, known)]

@@ -137,6 +137,12 @@ def test_a_tag_touches_the_words_that_it_touched() -> None:
     assert protected.restore("47 eins 83 zwei") == "<0>eins</0> zwei"
 
 
+def test_the_parts_of_a_compound_are_read_as_words() -> None:
+    protected = protect("Die B2B-Kunden, <0>-Kunden")
+    assert protected.text == "Die 47 Kunden, 83-Kunden"
+    assert protected.restore("The 47 customers, 83 customers") == "The B2B customers, <0> customers"
+
+
 def test_a_known_part_comes_back_in_translation() -> None:
     text = 'Say "one" to {name}'
     [span] = quoted_spans(text)
@@ -182,6 +188,7 @@ def test_numbers_may_be_written_in_the_other_language_but_must_be_there() -> Non
     assert protected.restore("2024 kostet es 1.000,50 Dollar.")
     assert protected.restore("Es kostet 1.000 Dollar.") is None
     assert protected.restore("2024 kostet es 1.000,50 Dollar in 2024.") is None
+    assert protect("It is 10:30.").restore("Es ist 10:30 am 10.") is None
 
 
 @pytest.mark.parametrize(

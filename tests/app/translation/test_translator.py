@@ -22,6 +22,7 @@ from app.translation.parts import Part, Tag
 from app.translation.translator import Translated, Translator
 from model.config import ModelConfig, NetworkConfig, SearchOptions
 from model.search.requests import Hypothesis, SearchRequest
+from model.text.normalise import straighten_quotes
 from model.tokenizer import Tokenizer
 from model.translation_memory import TranslationMemory
 from tests.app.routes.conftest import word_tokenizer
@@ -232,12 +233,20 @@ def test_the_memory_has_the_words_between_marks_and_fixed_parts(marks: str) -> N
 
 
 @pytest.mark.parametrize("quotes", ['""', "''", "“”", "‘’", "«»"])
-def test_quotes_that_the_memory_has_are_translated_by_it(quotes: str) -> None:
-    client = EchoClient(word_tokenizer())
+@pytest.mark.parametrize("loses_quotes", [False, True])
+def test_quotes_that_the_memory_has_are_translated_by_it(quotes: str, loses_quotes: bool) -> None:
+    class QuoteClient(EchoClient):
+        async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+            (echo,) = await super().submit(request, **options)
+            text = self.tokenizer.target_text(echo.tokens)
+            lossy = re.sub("[\"']", "", text) if loses_quotes else text
+            return (replace(echo, tokens=tuple(self.tokenizer.source_ids(lossy)[:-1])),)
+
+    client = QuoteClient(word_tokenizer())
     memory = TranslationMemory([("two", "zwei")])
-    text = f"One {quotes[0]}two{quotes[1]} three."
-    assert translate(text, client, memory) == f"One {quotes[0]}zwei{quotes[1]} three."
-    assert client.read == ["One 47 three."]
+    marks = quotes if loses_quotes else straighten_quotes(quotes).translate({171: 34, 187: 34})
+    found = translate(f"One {quotes[0]}two{quotes[1]} three.", client, memory)
+    assert found == f"One {marks[0]}zwei{marks[1]} three."
 
 
 def test_alternatives_to_the_translation_of_the_memory_are_searched() -> None:
@@ -258,6 +267,10 @@ def test_tags_between_words_need_the_links_of_a_search() -> None:
     assert tagged(0, 7) == "<b>zwei eins</b>"
     assert not client.read
     assert tagged(0, 3) == "<b>one</b> two"
+
+    comment = Tag(3, "<!-- -->", "empty", "!--")
+    known = translated(Part("one two", (comment,)), EchoClient(word_tokenizer()), memory)
+    assert known.best[0].text == "zwei eins"
 
 
 def test_a_translation_of_the_memory_has_no_blocked_words() -> None:
