@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,8 @@ from model.tokenizer import Tokenizer
 
 #: Maximum number of required numbers and stand-ins: each takes a part of the beam.
 _MAX_REQUIRED_WORDS = 4
+#: A mark between words without the space after it, with which a model reads both.
+_MARK_WITHOUT_SPACE = re.compile(r"(?<=[^\W\d_]{2})[,;!?](?=[^\W\d_]{2})")
 
 
 @dataclass(frozen=True)
@@ -114,4 +117,5 @@ class SourceReader:
         return leave_out_unreadable(text, self._tokenizer.can_read, words)
 
     def _readable(self, left_out: LeftOut) -> str:
-        return readable_form(left_out.text, self._tokenizer.can_read)
+        text = readable_form(left_out.text, self._tokenizer.can_read)
+        return _MARK_WITHOUT_SPACE.sub(r"\g<0> ", text)

@@ -86,6 +86,12 @@ def test_a_sentence_is_read_after_the_readable_text_of_those_before_it() -> None
     assert client.read == ['One 47 "two".', 'One "two". Three.']
 
 
+def test_a_mark_without_a_space_after_it_is_read_with_one() -> None:
+    client = EchoClient(word_tokenizer())
+    translate("One two,three four!one two.", client)
+    assert client.read == ["One two, three four! one two."]
+
+
 def test_capitals_are_read_in_lower_case_and_written_again() -> None:
     client = EchoClient(word_tokenizer())
     text = "ONE TWO 😀 THREE http://one.two/x. One. ONE {two}"
