@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,8 @@ from model.text.sentences import END_MARKS, sentence_spans
 #: rather than between two characters.
 _COMMA_BONUS, _SPACE_BONUS = 6, 12
 _CELL = re.compile(r"\t*[^\t]+|\t+")
+#: What separates the cells of a table in Markdown, or links.
+_BAR = re.compile(r"(?<!\S)\|+(?!\S)")
 #: Maximum number of elements of a sentence, which are compared pairwise.
 _MAX_ELEMENTS = 40
 
@@ -101,7 +103,7 @@ def sentences_of_parts(parts: Sequence[Part], first: int, language: str) -> list
         starts.append(len(text))
         text += part.text + " "
     sentences = []
-    for start, end in sentence_spans(text, language):
+    for start, end in _sentence_spans(text, language):
         chunks = []
         for index, (part, offset) in enumerate(zip(parts, starts, strict=True)):
             low, high = max(start - offset, 0), min(end - offset, len(part.text))
@@ -113,6 +115,15 @@ def sentences_of_parts(parts: Sequence[Part], first: int, language: str) -> list
             texts = (parts[each.part - first].text[each.start : each.end] for each in chunks)
             sentences.append(Sentence(" ".join(texts), tuple(chunks)))
     return sentences
+
+
+def _sentence_spans(text: str, language: str) -> Iterator[Span]:
+    """Yields start and end of each sentence of the texts that vertical bars separate."""
+    bars = [bar.span() for bar in _BAR.finditer(text)]
+    starts, ends = [0, *(end for _, end in bars)], [*(start for start, _ in bars), len(text)]
+    for first, last in zip(starts, ends, strict=True):
+        for start, end in sentence_spans(text[first:last], language):
+            yield first + start, first + end
 
 
 def split_in_proportion(text: str, sizes: Sequence[int]) -> list[Span]:
@@ -274,7 +285,8 @@ def assemble(part: Part, chunks: Sequence[Span], translations: Sequence[Part]) -
     """
     if not chunks:
         return part
-    text, tags, place = "", list[Tag](), 0
+    lead, _, tail = _outer_tags(part, chunks)
+    text, tags, place = "", [*lead], 0
     for (start, end), translation in zip(chunks, translations, strict=True):
         gap = part.text[place:start]
         if text:
@@ -283,7 +295,28 @@ def assemble(part: Part, chunks: Sequence[Span], translations: Sequence[Part]) -
         tags += [_tag_at(tag, len(text) + tag.position) for tag in translation.tags]
         text += translation.text
         place = end
-    return Part(text + part.text[place:], tuple(tags))
+    text += part.text[place:]
+    tags += [_tag_at(tag, len(text) - len(part.text) + tag.position) for tag in tail]
+    return Part(text, tuple(tags))
+
+
+def _outer_tags(
+    part: Part, chunks: Sequence[Span]
+) -> tuple[Sequence[Tag], Sequence[Tag], Sequence[Tag]]:
+    """Returns the tags before the chunks with space after them, such as icons, those of the
+    chunks, and those after the chunks with space before them."""
+    lead, depth = 0, 0
+    for count, tag in enumerate(part.tags, 1):
+        if tag.position >= chunks[0][0]:
+            break
+        depth += {"open": 1, "close": -1, "empty": 0}[tag.kind]
+        lead = count if depth == 0 else lead
+    inner = part.tags[lead:]
+    tail = (
+        at for at, tag in enumerate(inner) if tag.position > chunks[-1][1] and tag.kind != "close"
+    )
+    end = next(tail, len(inner))
+    return part.tags[:lead], inner[:end], inner[end:]
 
 
 def tags_of_chunks(part: Part, chunks: Sequence[Span]) -> list[list[Tag]]:
@@ -292,7 +325,7 @@ def tags_of_chunks(part: Part, chunks: Sequence[Span]) -> list[list[Tag]]:
     starts, ends = [start for start, _ in chunks], [end for _, end in chunks]
     found: list[list[Tag]] = [[] for _ in chunks]
     last = 0
-    for tag in part.tags if chunks else ():
+    for tag in _outer_tags(part, chunks)[1] if chunks else ():
         if tag.kind == "close":
             at = bisect_left(starts, tag.position) - 1
         else:

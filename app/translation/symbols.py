@@ -16,7 +16,7 @@ from app.translation.words import Span, word_spans
 from model.text.normalise import straighten_quotes
 from model.text.scripts import UNSPACED
 
-_NEITHER_WORD_NOR_SPACE = re.compile(r"[^\w\s]")
+_NEITHER_WORD_NOR_SPACE = re.compile(r"[^\w\s]|_")
 #: What may also follow a digit: variation selectors, the key of a keycap.
 _VARIANTS = "\u20e3\ufe0e\ufe0f"
 #: What belongs to an emoji before it: these, joiners, tags.
@@ -30,6 +30,8 @@ _EMOTICON = re.compile(
     r"(?<!\S)(?:[:;=]['’]?[-o^]?[()\[\]DPpOo/\\|*]{1,5}|<3{1,5}|[xX]D{1,5}|\([-^]?[:;=])"
     r"(?![^\s.,!?])"
 )
+#: What follows the text of a link in Markdown.
+_LINK_TARGET = re.compile(r"\]\([^()\s]{1,500}\)")
 #: A sentence is split at no more brackets than this, since its pieces take long.
 _MAX_BRACKETS = 12
 _WORD = re.compile(rf"[^\s{BLANK}]+")
@@ -77,26 +79,28 @@ def _is_letter(char: str) -> bool:
 
 
 def split_at_brackets(text: str, can_read: Callable[[str], bool]) -> list[tuple[str, bool]]:
-    """Splits a text at the brackets that the model cannot read, unless there are many, and at those
-    at its ends. Returns the pieces, which join to the text, and whether each is to be kept.
+    """Splits a text at the brackets that the model cannot read and at links in Markdown, unless
+    there are many, and at the brackets at its ends. Returns the pieces, which join to the text, and
+    whether each is to be kept.
 
     Args:
         text: a sentence.
         can_read: tells whether the model can read a text.
     """
-    brackets = [
+    brackets = [link.span() for link in _LINK_TARGET.finditer(text)]
+    open_text = _LINK_TARGET.sub(_blanked, text)
+    brackets += [
         (start, end)
-        for start, end in _symbol_spans(text, can_read)
-        if any(unicodedata.category(char) in ("Ps", "Pe") for char in text[start:end])
-        and not _EMOTICON.fullmatch(text, start, end)
+        for start, end in _symbol_spans(open_text, can_read)
+        if any(unicodedata.category(char) in ("Ps", "Pe") for char in open_text[start:end])
+        and not _EMOTICON.fullmatch(open_text, start, end)
     ]
-    if can_read("()") and (enclosed := _ENCLOSED.fullmatch(_EMOTICON.sub(_blanked, text))):
-        ends = (enclosed.span(group) for group in (1, 2) if enclosed[group])
-        brackets = sorted([*ends, *brackets])
+    if can_read("()") and (enclosed := _ENCLOSED.fullmatch(_EMOTICON.sub(_blanked, open_text))):
+        brackets += [enclosed.span(group) for group in (1, 2) if enclosed[group]]
     if not 0 < len(brackets) <= _MAX_BRACKETS:
         return [(text, False)]
     pieces, place = list[tuple[str, bool]](), 0
-    for start, end in brackets:
+    for start, end in sorted(brackets):
         pieces += [(text[place:start], False), (text[start:end], True)]
         place = end
     return [(piece, is_kept) for piece, is_kept in [*pieces, (text[place:], False)] if piece]

@@ -44,9 +44,12 @@ _ABBREVIATIONS_OF = {
 }
 #: Words that are abbreviations before a number only: `No. 5`, but `No. I won't.`
 _BEFORE_NUMBERS = "No Nos Nr Nrn pp? vol fig art ch chap sec S Abs Kap Bd n núm nº č str рис"
-#: The space before a sentence, and a dash (of a list, or of another speaker) or a number of a list,
-#: such as `1)` or `(a)`, with the space after it. `1.` may be an ordinal number in some languages.
-_LEAD = re.compile(r"\s*(?:(?:[-‐‑–—−]|\(?(?:\d{1,3}|[^\W\d_])\))\s+(?=\S))?")
+#: The space before a sentence, and a dash (of a list, or of another speaker), a number of a list,
+#: such as `1)` or `(a)`, or a box (`[x]`), with the space after it. `1.` may be an ordinal number
+#: in some languages.
+_LEAD = re.compile(
+    r"\s*(?:(?:[-‐‑–—−]|\(?(?:\d{1,3}|[^\W\d_])\))\s+(?=\S))?(?:\[[ xX]\]\s+(?=\S))?"
+)
 _LEAD_WITHOUT_ORDINALS = re.compile(rf"\s*\d{{1,3}}\.\s+(?=\S)|{_LEAD.pattern}")
 _BEFORE_WORD = r"(?:^|[\s(\"'“„«.])"
 #: What continues a sentence after a quote: a comma, a Japanese particle (`「はい。」と言った`).
@@ -85,7 +88,7 @@ def sentences_of(text: str) -> Iterator[str]:
 
 def sentence_spans(text: str, language: str = "") -> Iterator[tuple[int, int]]:
     """Yields start and end of each sentence of a text, without the white space around it and the
-    dash or number of a list before it.
+    dash, number or box of a list before it.
 
     Args:
         text: may have several lines; a line break alone ends no sentence.

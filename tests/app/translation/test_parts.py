@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.translation.html_text import HtmlText
 from app.translation.layout import Translation, concatenate, lay_out
 from app.translation.parts import Part, Tag, place_tags, sentences_of_parts, split_in_proportion
 from app.translation.words import word_spans
@@ -100,6 +101,29 @@ def test_a_number_of_a_list_is_no_part_of_its_sentence_and_stays() -> None:
     assert [each.text for each in sentences] == ["One.", "Two.", "(Three) 1.5) four."]
     translations = [Translation.unlinked(text) for text in ("Eins.", "Zwei.", "Drei.")]
     assert lay_out([part], sentences, translations) == [Part("1) Eins. (a) Zwei. Drei.")]
+
+
+@pytest.mark.parametrize("text", ["| one two | three |", "one | two", "- [ ] one", "- [x] one two"])
+def test_bars_and_boxes_are_no_part_of_a_sentence_and_stay(text: str) -> None:
+    sentences = sentences_of_parts([Part(text)], 0, "en")
+    assert not any({*each.text} & {*"|[]"} for each in sentences)
+    translations = [Translation.unlinked(each.text.upper()) for each in sentences]
+    assert lay_out([Part(text)], sentences, translations)[0].text == text.upper().replace("X", "x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<i></i> one two", "<i/> one <b>two</b> <i/>", "<b>one <i/></b>", "<b>\n one\n </b> <i/>"],
+)
+def test_tags_apart_from_the_words_stay_there(text: str) -> None:
+    [part] = HtmlText(text).parts
+    sentences = sentences_of_parts([part], 0, "en")
+    translations = [Translation.unchanged(each.text) for each in sentences]
+    assert "".join(shown(lay_out([part], sentences, translations)[0]).split()) == "".join(
+        text.split()
+    )
+    if not text.startswith("<b>\n"):
+        assert shown(lay_out([part], sentences, translations)[0]) == text
 
 
 def test_a_dash_before_a_sentence_is_no_part_of_it_and_stays() -> None:

@@ -29,6 +29,7 @@ def knows_letter(char: str) -> bool:
     ("text", "kept"),
     [
         ("He [Tom] is here.", ["[", "]"]),
+        ("See [Tom](a/b.png) or [me](c).", ["[", "](a/b.png)", "[", "](c)"]),
         ("[a] " * 40, []),
         ("He works at AT&T, at 20°C. 😀", []),
         ("See https://a.example/?b[c]&d for more 😀", []),
@@ -65,6 +66,7 @@ def test_a_text_is_split_at_brackets_at_its_ends(text: str, kept: list[str]) -> 
     [
         ("I love you 😀!", "I love you!", [(10, " 😀")]),
         ("♪ I love you ♪", "I love you", [(0, "♪ "), (10, " ♪")]),
+        ("My _old_ dog ____ sits", "My old dog sits", [(3, "_"), (6, "_"), (10, " ____")]),
         ("I am *very* tired", "I am very tired", [(5, "*"), (9, "*")]),
         ("Hi 👍🏽 👩‍👩‍👧 and 1️⃣", "Hi and 1", [(2, " 👍🏽"), (2, " 👩‍👩‍👧"), (8, "️⃣")]),
         ("Tom & Mary at AT&T", "Tom Mary at AT&T", [(3, " &")]),
