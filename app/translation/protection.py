@@ -194,7 +194,7 @@ def protect(
         fixes_numbers: whether numbers of more than digits are fixed parts too.
     """
     known = known or {}
-    spans = _disjoint([*known, *fixed_spans(sentence), *unreadable])
+    spans = disjoint([*known, *fixed_spans(sentence), *unreadable])
     if fixes_numbers:
         found = _NUMBER.finditer(_blank(sentence, spans))
         spans = sorted([*spans, *(match.span() for match in found if not match[0].isdecimal())])
@@ -241,7 +241,7 @@ def is_quoted_in(text: str, quote: str) -> bool:
     return bool(re.search(rf"{marks}{re.escape(quote)}[,.!?]?{marks}", text))
 
 
-def _disjoint(spans: Iterable[Span]) -> list[Span]:
+def disjoint(spans: Iterable[Span]) -> list[Span]:
     """Returns spans in order, without those that overlap an earlier one."""
     found = list[Span]()
     for start, end in sorted(spans):
@@ -262,7 +262,7 @@ def split_protected(
     """Yields the parts of a sentence, of which those that are known are translated, and whether
     each is protected. For the arguments see `protect`."""
     known = known or {}
-    spans = _disjoint([*known, *fixed_spans(sentence), *unreadable])
+    spans = disjoint([*known, *fixed_spans(sentence), *unreadable])
     blank = _blank(sentence, spans)
     spans = sorted([*spans, *(match.span() for match in _NUMBER_WORD.finditer(blank))])
     place = 0

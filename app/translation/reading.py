@@ -8,17 +8,20 @@ from dataclasses import dataclass, replace
 
 from app.settings import Settings
 from app.translation.left_out import LeftOut
-from app.translation.protection import Protected, protect
+from app.translation.protection import Protected, blank_fixed, disjoint, protect
 from app.translation.symbols import leave_out_unreadable, readable_form, unreadable_words
 from app.translation.words import Span
 from model.errors import InputError
-from model.text.surface import readings, without_capitals
+from model.text.surface import MAX_ABBREVIATION, is_in_capitals, readings, without_capitals
 from model.tokenizer import Tokenizer
+from model.translation_memory import TranslationMemory
 
 #: Maximum number of required numbers and stand-ins: each takes a part of the beam.
 _MAX_REQUIRED_WORDS = 4
 #: A mark between words without the space after it, with which a model reads both.
 _MARK_WITHOUT_SPACE = re.compile(r"(?<=[^\W\d_]{2})[,;!?](?=[^\W\d_]{2})")
+#: `PDF`, `USB-C`, `CDs`.
+_ABBREVIATION = re.compile(r"(?<![\w'’-])([A-ZÀ-ÖØ-Þ]{2,5})(?:-[A-Z]{1,5})*+s?(?![\w'’])")
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,14 @@ class SourceReader:
     Args:
         tokenizer: of the model.
         settings: settings of the server, for its limits.
+        memory: translation memory of the model, if it has one.
     """
 
-    def __init__(self, tokenizer: Tokenizer, settings: Settings) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, settings: Settings, memory: TranslationMemory | None
+    ) -> None:
         self._tokenizer = tokenizer
+        self._memory = memory
         self._settings = settings
 
     def encode(
@@ -109,8 +116,25 @@ class SourceReader:
             return []
 
     def unreadable_words(self, text: str) -> list[Span]:
-        """Returns start and end of the words that the model cannot read, see `symbols`."""
-        return unreadable_words(text, self._tokenizer.can_read, self._tokenizer.knows_letter)
+        """Returns start and end of the words that the model cannot read, see `symbols`, and of
+        abbreviations that it does not know."""
+        words = unreadable_words(text, self._tokenizer.can_read, self._tokenizer.knows_letter)
+        return disjoint([*words, *self._abbreviations(text)])
+
+    def _abbreviations(self, text: str) -> Iterator[Span]:
+        """Yields start and end of short words in capitals, in a text that is not, or is no longer
+        than one, which neither the model nor its memory has as words: `PDF`, but not `NEVER`."""
+        if len(text) <= MAX_ABBREVIATION or not is_in_capitals(text):
+            for match in _ABBREVIATION.finditer(blank_fixed(text)):
+                if not self._is_word(match[1]):
+                    yield match.span()
+
+    def _is_word(self, capitals: str) -> bool:
+        """Tells whether a word in capitals is one that the model has as a token of its own in some
+        form, or that the memory has."""
+        forms = capitals, capitals.lower(), capitals.capitalize()
+        is_token = any(len(self._tokenizer.source_ids(form)) <= 2 for form in forms)  # and the end
+        return is_token or bool(self._memory and self._memory.find(capitals.lower()))
 
     def _leave_out_unreadable(self, text: str) -> LeftOut:
         words = self.unreadable_words(text)

@@ -116,7 +116,7 @@ class Translator:
     ) -> None:
         self._model = model
         self._settings = settings
-        self._reader = SourceReader(model.tokenizer, settings)
+        self._reader = SourceReader(model.tokenizer, settings, model.memory)
         self._source = source
         self._retries_overload = retries_overload
         self._with_attention = with_attention

@@ -19,7 +19,7 @@ _FIRST_LETTER = re.compile(r"[^\W\d_]")
 _END_MARK = re.compile(rf"(?<=[^\W\d_]{{2}})\s?[{END_MARKS}]$")
 _MARK_AFTER_DIGIT = re.compile(rf"(?<=\d)\s?[{END_MARKS}]$")
 #: Longer words in capitals are no abbreviations.
-_MAX_ABBREVIATION = 3
+MAX_ABBREVIATION = 3
 #: Longer texts without an end mark are translated as well as with one.
 _MAX_SHORT_WORDS = 5
 
@@ -44,7 +44,7 @@ def readings(text: str) -> list[str]:
     plain = without_capitals(text)
     is_short = text[-1:].isalpha() and len(text.split()) <= _MAX_SHORT_WORDS
     marks = ".!?" if is_short and not is_unspaced(text[-1]) else ""
-    is_abbreviation = plain != text and len(text) <= _MAX_ABBREVIATION
+    is_abbreviation = plain != text and len(text) <= MAX_ABBREVIATION
     return [plain, *(plain + mark for mark in marks), *([text] if is_abbreviation else [])]
 
 

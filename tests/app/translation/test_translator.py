@@ -99,6 +99,14 @@ def test_capitals_are_read_in_lower_case_and_written_again() -> None:
     assert client.read == ["One two three 47.", "One.", "One 47"]
 
 
+def test_abbreviations_that_are_no_words_are_kept() -> None:
+    client = EchoClient(word_tokenizer())
+    memory = TranslationMemory([("ruby", "Rubin")])
+    for text in ("One PDF is TWO.", "RUBY and USB-C.", "PDF", "QRS RUBY TUV."):
+        assert translate(text, client, memory) == text
+    assert client.read == ["One 47 is TWO.", "RUBY and 47.", "Qrs ruby tuv."]
+
+
 def test_a_short_text_without_an_end_mark_has_the_likeliest_translation_with_or_without() -> None:
     class QuestionClient(EchoClient):
         async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
