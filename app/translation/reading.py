@@ -63,16 +63,25 @@ class SourceReader:
         context: list[str],
         known: Mapping[Span, str] | None = None,
         *,
-        fixes_numbers: bool = False,
+        fixes_more: bool = False,
     ) -> EncodedSource | None:
         """Encodes a sentence, after its context if there is room; None if it is too long. A single
-        character is never too long. For `known` and `fixes_numbers` see `protect`."""
+        character is never too long.
+
+        Args:
+            text: the sentence.
+            context: the sentences before it.
+            known: see `protect`.
+            fixes_more: whether abbreviations and numbers of more than digits get stand-ins too.
+        """
         words = self.unreadable_words(text)
+        if fixes_more:
+            words = disjoint([*words, *self.abbreviations(text)])
         protected = protect(
             text,
             words if len(words) <= _MAX_REQUIRED_WORDS else (),
             known,
-            fixes_numbers=fixes_numbers,
+            fixes_numbers=fixes_more,
         )
         nothing = EncodedSource(protected, LeftOut(protected.text, ()), [text], [])
         if not protected.has_words:
@@ -116,18 +125,16 @@ class SourceReader:
             return []
 
     def unreadable_words(self, text: str) -> list[Span]:
-        """Returns start and end of the words that the model cannot read, see `symbols`, and of
-        abbreviations that it does not know."""
-        words = unreadable_words(text, self._tokenizer.can_read, self._tokenizer.knows_letter)
-        return disjoint([*words, *self._abbreviations(text)])
+        """Returns start and end of the words that the model cannot read, see `symbols`."""
+        return unreadable_words(text, self._tokenizer.can_read, self._tokenizer.knows_letter)
 
-    def _abbreviations(self, text: str) -> Iterator[Span]:
-        """Yields start and end of short words in capitals, in a text that is not, or is no longer
+    def abbreviations(self, text: str) -> list[Span]:
+        """Returns start and end of short words in capitals, in a text that is not, or is no longer
         than one, which neither the model nor its memory has as words: `PDF`, but not `NEVER`."""
-        if len(text) <= MAX_ABBREVIATION or not is_in_capitals(text):
-            for match in _ABBREVIATION.finditer(blank_fixed(text)):
-                if not self._is_word(match[1]):
-                    yield match.span()
+        if len(text) > MAX_ABBREVIATION and is_in_capitals(text):
+            return []
+        found = _ABBREVIATION.finditer(blank_fixed(text))
+        return [match.span() for match in found if not self._is_word(match[1])]
 
     def _is_word(self, capitals: str) -> bool:
         """Tells whether a word in capitals is one that the model has as a token of its own in some

@@ -19,6 +19,7 @@ from app.translation.fitting import split_in_half
 from app.translation.layout import Translation, concatenate, join, lay_out
 from app.translation.parts import Part, Sentence, sentences_of_parts
 from app.translation.protection import (
+    Protected,
     blank_fixed,
     is_quoted_in,
     quoted_spans,
@@ -232,76 +233,104 @@ class Translator:
 
     def _known_translation(self, text: str) -> str | None:
         """Returns the translation that the model's memory has of a text, or of its words without
-        the marks and fixed parts around them; None if it has none, or one with blocked words."""
-        memory, options = self._model.memory, self._model.config.search
-        if not memory:
-            return None
-        known = memory.find(text)
+        the marks and fixed parts around them; None if there is none."""
+        known = self._find(text)
         if known is None and (words := _WORDS.search(blank_fixed(text))):
             start, end = words.span()
-            inner = memory.find(text[start:end])
+            inner = self._find(text[start:end])
             known = inner and text[:start] + inner + text[end:]
+        return known
+
+    def _find(self, text: str) -> str | None:
+        """Returns the translation that the model's memory has, unless it has blocked words."""
+        memory, options = self._model.memory, self._model.config.search
+        known = memory.find(text) if memory else None
         is_blocked = known and has_blocked_words(self._model.tokenizer, options, known)
         return None if is_blocked else known
 
-    def _known_quotes(self, text: str, wanted: _SentenceOptions) -> dict[Span, str]:
-        """Returns the translations of those texts in quotation marks that the memory has. Models
-        write marks in the style of their language, or lose them; then those of the source stay."""
-        spans = quoted_spans(text) if self._model.memory and wanted.may_be_known else []
-        found = ((span, self._known_translation(text[slice(*span)])) for span in spans)
-        return {span: known for span, known in found if known}
+    def _known_quotes(
+        self, text: str, wanted: _SentenceOptions
+    ) -> tuple[dict[Span, str], dict[Span, str]]:
+        """Returns the translations of the words of those quotes that the memory has, and the same
+        with their quotation marks."""
+        inner, outer = dict[Span, str](), dict[Span, str]()
+        for start, end in quoted_spans(text) if wanted.may_be_known else ():
+            words = _WORDS.search(text, start, end)
+            if words and (found := self._find(words[0])):
+                inner[words.span()] = found
+                outer[start, end] = text[start : words.start()] + found + text[words.end() : end]
+        return inner, outer
 
     async def _search_translations(
         self, text: str, context: list[str], wanted: _SentenceOptions
     ) -> list[Translation]:
         """Returns the translations of a sentence of any length that a search finds, at least one.
-        They keep its protected parts."""
+        They keep its protected parts. Models write quotation marks in the style of their language,
+        or lose them; then those of the source stay."""
         is_long = len(text) > _LONG_CHARACTERS
         can_read = self._model.tokenizer.can_read
         pieces = await run_maybe_in_thread(is_long, partial(split_at_brackets, text, can_read))
         if len(pieces) > 1:
             return await self._translate_pieces(pieces, context, wanted)
-        known = self._known_quotes(text, wanted)
-        inner = {(start + 1, end - 1): quote[1:-1] for (start, end), quote in known.items()}
+        known, quotes = self._known_quotes(text, wanted)
+        abbreviations = [text[slice(*span)] for span in self._reader.abbreviations(text)]
         source = await run_maybe_in_thread(
-            is_long, partial(self._reader.encode, text, context, inner)
+            is_long, partial(self._reader.encode, text, context, known)
         )
         if source is None:
             return await self._translate_halves(text, context, wanted)
         protected = source.protected
         n_best = wanted.alternatives + 1
-        if not protected.is_plain:  # another hypothesis may keep what the best one loses
+        if (
+            abbreviations or not protected.is_plain
+        ):  # another hypothesis may keep what the best one loses
             n_best = max(n_best, self._beam_size)
         attends = bool(source.left_out.symbols) or (wanted.needs_links and not protected.fixed)
         source, hypotheses = await self._search_readings(source, n_best, attends=attends)
         if not hypotheses:
-            return [Translation.unchanged(text)]
+            parts = (part for part, _ in split_protected(text, (), known))
+            return [Translation.unlinked("".join(parts)) if known else Translation.unchanged(text)]
         if _is_cut_short(text, source, hypotheses[0]):
             return await self._translate_halves(text, context, wanted)
         found = await self._keep_protected(source, hypotheses)
-        found = [each for each in found if all(is_quoted_in(each.text, q) for q in inner.values())]
+        found = [
+            each
+            for each in found
+            if all(is_quoted_in(each.text, quote) for quote in known.values())
+            and all(abbreviation in each.text for abbreviation in abbreviations)
+        ]
         if not found:
-            found = await self._require_protected(text, context, known, n_best, attends=attends)
-        return found[: wanted.alternatives + 1] or [await self._translate_around(text, known)]
+            found = await self._require_protected(
+                text, context, quotes, protected, n_best, attends=attends
+            )
+        return found[: wanted.alternatives + 1] or [await self._translate_around(text, quotes)]
 
     async def _require_protected(
         self,
         text: str,
         context: list[str],
         known: Mapping[Span, str],
+        lost: Protected,
         n_best: int,
         *,
         attends: bool,
     ) -> list[Translation]:
         """Returns translations of a sentence that are made to keep its protected parts. Dates and
-        decimal numbers, of which models lose the separators, get stand-ins."""
+        decimal numbers, of which models lose the separators, and abbreviations get stand-ins, as
+        do quotes with their marks. Stand-ins are required words only if they are lost without."""
         is_long = len(text) > _LONG_CHARACTERS
-        encode = partial(self._reader.encode, text, context, known, fixes_numbers=True)
+        encode = partial(self._reader.encode, text, context, known, fixes_more=True)
         source = await run_maybe_in_thread(is_long, encode)
         if source is None or not (required := self._reader.required(source.protected)):
             return []
-        hypotheses = await self._search(source, n_best, required, attends=attends)
-        return await self._keep_protected(source, hypotheses)
+        found = list[Translation]()
+        if source.protected.text != lost.text:
+            hypotheses = await self._search(source, n_best, attends=attends)
+            found = await self._keep_protected(source, hypotheses)
+        if not found:
+            hypotheses = await self._search(source, n_best, required, attends=attends)
+            found = await self._keep_protected(source, hypotheses)
+        return found
 
     async def _translate_pieces(
         self, pieces: Sequence[tuple[str, bool]], context: list[str], wanted: _SentenceOptions
@@ -378,9 +407,8 @@ class Translator:
     async def _translate_around(self, text: str, known: Mapping[Span, str]) -> Translation:
         """Translates the text around the protected parts piece by piece."""
         is_long = len(text) > _LONG_CHARACTERS
-        parts = await run_maybe_in_thread(
-            is_long, lambda: [*split_protected(text, self._reader.unreadable_words(text), known)]
-        )
+        kept = [*self._reader.unreadable_words(text), *self._reader.abbreviations(text)]
+        parts = await run_maybe_in_thread(is_long, lambda: [*split_protected(text, kept, known)])
 
         async def translate_part(index: int) -> str:
             part, is_protected = parts[index]

@@ -100,11 +100,20 @@ def test_capitals_are_read_in_lower_case_and_written_again() -> None:
 
 
 def test_abbreviations_that_are_no_words_are_kept() -> None:
-    client = EchoClient(word_tokenizer())
+    class LowerCaseClient(EchoClient):
+        async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+            (echo,) = await super().submit(request, **options)
+            text = self.tokenizer.target_text(echo.tokens)
+            tokens = self.tokenizer.source_ids(text if "47" in text else text.lower())
+            return (replace(echo, tokens=tuple(tokens[:-1])),)
+
+    client = LowerCaseClient(word_tokenizer())
     memory = TranslationMemory([("ruby", "Rubin")])
-    for text in ("One PDF is TWO.", "RUBY and USB-C.", "PDF", "QRS RUBY TUV."):
-        assert translate(text, client, memory) == text
-    assert client.read == ["One 47 is TWO.", "RUBY and 47.", "Qrs ruby tuv."]
+    assert translate("One PDF is TWO.", client, memory) == "One PDF is TWO."
+    assert client.read == ["One PDF is TWO.", "One 47 is TWO."]
+    assert translate("RUBY and USB-C two.", client, memory) == "RUBY and USB-C two."
+    assert translate("PDF", client, memory) == "PDF"
+    assert translate("One TWO RUBY.", client, memory) == "One two ruby."
 
 
 def test_a_short_text_without_an_end_mark_has_the_likeliest_translation_with_or_without() -> None:
@@ -261,6 +270,7 @@ def test_quotes_that_the_memory_has_are_translated_by_it(quotes: str, loses_quot
     marks = quotes if loses_quotes else straighten_quotes(quotes).translate({171: 34, 187: 34})
     found = translate(f"One {quotes[0]}two{quotes[1]} three.", client, memory)
     assert found == f"One {marks[0]}zwei{marks[1]} three."
+    assert translate('"two" / "two!"', client, memory) == '"zwei" / "zwei!"'
 
 
 def test_alternatives_to_the_translation_of_the_memory_are_searched() -> None:
