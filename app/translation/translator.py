@@ -33,6 +33,7 @@ from app.translation.words import Span, word_attention
 from model.blocked_words import blocked_sequences, has_blocked_words
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.sentences import is_ended
+from model.translation_memory import MAX_CHARACTERS
 
 #: Seconds after which a sentence of a file is sent again if the queue was full.
 RETRY_SECONDS = 0.25
@@ -235,7 +236,11 @@ class Translator:
         """Returns the translation that the model's memory has of a text, or of its words without
         the marks and fixed parts around them; None if there is none."""
         known = self._find(text)
-        if known is None and (words := _WORDS.search(blank_fixed(text))):
+        if (
+            known is None
+            and len(text) <= MAX_CHARACTERS
+            and (words := _WORDS.search(blank_fixed(text)))
+        ):
             start, end = words.span()
             inner = self._find(text[start:end])
             known = inner and text[:start] + inner + text[end:]
@@ -272,18 +277,18 @@ class Translator:
         pieces = await run_maybe_in_thread(is_long, partial(split_at_brackets, text, can_read))
         if len(pieces) > 1:
             return await self._translate_pieces(pieces, context, wanted)
-        known, quotes = self._known_quotes(text, wanted)
-        abbreviations = [text[slice(*span)] for span in self._reader.abbreviations(text)]
-        source = await run_maybe_in_thread(
-            is_long, partial(self._reader.encode, text, context, known)
-        )
+
+        def read() -> tuple[dict[Span, str], dict[Span, str], EncodedSource | None]:
+            known, quotes = self._known_quotes(text, wanted)
+            return known, quotes, self._reader.encode(text, context, known)
+
+        known, quotes, source = await run_maybe_in_thread(is_long, read)
         if source is None:
             return await self._translate_halves(text, context, wanted)
         protected = source.protected
+        abbreviations = [text[slice(*span)] for span in self._reader.abbreviations(text)]
         n_best = wanted.alternatives + 1
-        if (
-            abbreviations or not protected.is_plain
-        ):  # another hypothesis may keep what the best one loses
+        if abbreviations or not protected.is_plain:  # others may keep what the best one loses
             n_best = max(n_best, self._beam_size)
         attends = bool(source.left_out.symbols) or (wanted.needs_links and not protected.fixed)
         source, hypotheses = await self._search_readings(source, n_best, attends=attends)
@@ -407,8 +412,12 @@ class Translator:
     async def _translate_around(self, text: str, known: Mapping[Span, str]) -> Translation:
         """Translates the text around the protected parts piece by piece."""
         is_long = len(text) > _LONG_CHARACTERS
-        kept = [*self._reader.unreadable_words(text), *self._reader.abbreviations(text)]
-        parts = await run_maybe_in_thread(is_long, lambda: [*split_protected(text, kept, known)])
+
+        def split() -> list[tuple[str, bool]]:
+            kept = [*self._reader.unreadable_words(text), *self._reader.abbreviations(text)]
+            return [*split_protected(text, kept, known)]
+
+        parts = await run_maybe_in_thread(is_long, split)
 
         async def translate_part(index: int) -> str:
             part, is_protected = parts[index]
