@@ -20,6 +20,8 @@ from model.errors import InputError
 MAX_CUES = 100_000
 #: More than anybody can read at once.
 MAX_CUE_CHARACTERS = 5_000
+#: Maximum length of a cell or a line of plain text, which may be a chapter.
+MAX_LINE_CHARACTERS = 65_536
 
 #: Some programs leave out the milliseconds or add a fraction to them.
 _STAMP = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[,.](\d{1,3})(?:\.?\d{1,20})?)?"
@@ -93,14 +95,15 @@ def parse_file(text: str, file_format: str) -> SubtitleFile:
         FileError: if it is not in this format or exceeds a limit.
     """
     segments, cues = list[str | int](), list[Cue]()
+    most = MAX_LINE_CHARACTERS if file_format == "txt" else MAX_CUE_CHARACTERS
     for piece in FORMATS[file_format](_lines_of(text)):
         if isinstance(piece, str):
             segments.append(piece)
             continue
         if len(cues) == MAX_CUES:
             raise FileError(piece.line, f"more than {MAX_CUES:,} cues")
-        if len(piece.text) > MAX_CUE_CHARACTERS:
-            raise FileError(piece.line, f"a text of more than {MAX_CUE_CHARACTERS:,} characters")
+        if len(piece.text) > most:
+            raise FileError(piece.line, f"a text of more than {most:,} characters")
         segments.append(len(cues))
         cues.append(piece)
     return SubtitleFile(file_format, tuple(segments), tuple(cues))

@@ -86,11 +86,17 @@ def test_the_times_are_read(text: str, form: str) -> None:
         ("[Events]\nDialogue: 0,0:00:01.00,0:00:02.00\n", "ass", 2),
         ("[Events]\nDialogue: 0,1,2,D,,0,0,0,,Hi\n", "ass", 2),
         ("1\n00:00:01,000 --> 00:00:02,000\n" + "a" * 5001, "srt", 3),
+        ("Hi\n" + "a " * 40_000, "txt", 2),
     ],
 )
 def test_a_fault_is_named_with_its_line(text: str, form: str, line: int) -> None:
     with pytest.raises(FileError, match=rf"^line {line}: "):
         parse_file(text, form)
+
+
+def test_a_line_of_text_may_be_a_chapter() -> None:
+    text = "One two. " * 5_000
+    assert parse_file(text, "txt").render(["x"]) == "x "
 
 
 def test_a_file_of_too_many_cues_is_refused() -> None:
