@@ -25,7 +25,7 @@ _OTHER_REASONS = {
     "source too long": "more tokens than corpus.max_source_tokens or, to be translated, "
     "tokenizer.max_source_tokens",
     "target too long": "more tokens than corpus.max_target_tokens",
-    "also in train": "an exchange that also occurs in train",
+    "also in train": "an example that also occurs in train",
     "also in dev": "an example that also occurs in dev",
     "also in test": "an example that also occurs in test",
 }
@@ -121,9 +121,7 @@ def _meaning(reason: str) -> str:
 
 def _in_common(report: dict[str, Any]) -> list[dict[str, Any]]:
     found = [(*kind.partition(": "), count) for kind, count in report["in_common"].items()]
-    return [
-        {"parts": parts, "what": what, "count": count} for what, _, parts, count in found if count
-    ]
+    return [{"parts": parts, "what": what, "count": count} for what, _, parts, count in found]
 
 
 def _sides(report: dict[str, Any], recipe: Recipe) -> list[dict[str, Any]]:

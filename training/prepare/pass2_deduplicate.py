@@ -6,7 +6,8 @@ are not changed; otherwise a sentence pair stays in test rather than dev, and in
 train, whatever its direction and its target tag. Exchanges are different: people say `hello` and
 `hi` in every conversation, and a model must learn the most frequent exchanges, so an exchange that
 also occurs in train is dropped from the drawn splits. Only if the turns before it are equal too is
-it the same conversation, and train drops it.
+it the same conversation, and train drops it. The drawn splits also lose near duplicates of train,
+where the recipe has that rule: of a pattern such as `room 12`, train keeps one.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ def deduplicate(
             ("conversations", "talk_key", _HELD_OUT_FIRST),
             ("exchanges", "key", _TRAIN_FIRST),
         ]
+    if "near_duplicate" in rules:
+        leaks.append(("near duplicates", "near_key", _TRAIN_FIRST))
     for kind, column, policy in leaks:
         for each in _rounds(chunks, parts, column):
             for both, count in _resolve_leaks(verdicts, each, policy).items():
@@ -104,7 +107,7 @@ def deduplicate(
         if rule in rules:
             for each in _rounds(chunks, parts, column):
                 _drop_repeats(verdicts, each, verdict)
-    return verdicts, common
+    return verdicts, +common
 
 
 def _rounds(chunks: Sequence[Path], parts: Parts, column: str) -> Iterator[_Round]:

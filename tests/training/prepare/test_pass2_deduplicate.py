@@ -69,6 +69,24 @@ def test_a_pair_of_two_parts_stays_in_the_one_that_is_held_out(tmp_path: Path) -
     }
 
 
+def test_a_drawn_split_loses_near_duplicates_of_train(tmp_path: Path) -> None:
+    candidates = [
+        ("train", False, 1, 1, 0),
+        ("test", False, 2, 1, 0),
+        ("train", False, 3, 2, 0),
+        ("test", True, 4, 2, 0),
+        ("dev", False, 5, 3, 0),
+        ("test", False, 6, 3, 0),
+    ]
+    found, common = verdicts_of(tmp_path, candidates)
+    assert found == ["kept", "also in train", "also in test", "kept", "also in test", "kept"]
+    assert common == {
+        "near duplicates: train and test": 2,
+        "near duplicates: dev and test": 1,
+    }
+    assert verdicts_of(tmp_path, candidates, rules=frozenset({"duplicate"}))[0] == ["kept"] * 6
+
+
 def test_given_parts_stay_whole(tmp_path: Path) -> None:
     candidates = [
         ("dev", True, 7, 1, 0),
@@ -123,7 +141,7 @@ def test_rounds_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     at_once = verdicts_of(tmp_path, candidates)
     monkeypatch.setattr(duplicates, "ROUND_KEYS", 9)
     assert verdicts_of(tmp_path, candidates) == at_once
-    assert set(at_once[0]) == set(VERDICTS) - {"also in train"}
+    assert set(at_once[0]) == set(VERDICTS)
 
 
 def test_no_candidates_have_no_verdicts() -> None:

@@ -136,6 +136,7 @@ def test_what_parts_have_in_common_is_counted(folder: Path) -> None:
         "pairs: train and dev": 2,
         "pairs: train and test": 5,
         "pairs: dev and test": 1,
+        "near duplicates: dev and test": 1,
     }
     assert corpus.report["dropped"] == {"train: also in dev": 1, "train: also in test": 5}
     assert corpus.report["kept"] == {"train": len(pairs()) - 6, "dev": 3, "test": 6}
