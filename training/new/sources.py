@@ -19,7 +19,7 @@ from training.new.detect import Detected, detect, language_of, pair_of_moses, si
 from training.prepare.shards import evenly_spaced
 from training.recipe import SourceConfig
 
-#: Number of files in a folder that are inspected for formats.
+#: Number of files of each suffix in a folder that are inspected for formats.
 INSPECTED_FILES = 200
 _NO_OTHER_SIDE = "the other side of this translation is missing"
 #: Advice for files of other formats, by suffix.
@@ -75,8 +75,7 @@ def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:
         members = [file / name for name in sorted(without_notes([*names_in(file)]))]
     except CorpusError:  # its reader says what is wrong
         return [file]
-    shown = [members[i] for i in evenly_spaced(len(members), INSPECTED_FILES)]
-    formats, _ = _formats_of(shown)
+    formats, _ = _formats_of(_inspected(members))
     has_sides = "lines" in formats and any(_sides_of(members, languages))
     return members if has_sides or len(formats) > 1 else [file]
 
@@ -149,7 +148,7 @@ def _sources_by_format(
     """Yields `path` once for each format found in it whose suffixes no other of these formats has,
     and whose files have the same columns and languages; for the other formats, yields each file. If
     some files cannot be read, yields each of the others, and faults."""
-    shown = [files[i] for i in evenly_spaced(len(files), INSPECTED_FILES)]
+    shown = _inspected(files)
     formats, faults = _formats_of(shown)
     named = []
     for form, members in formats.items():
@@ -164,7 +163,7 @@ def _sources_by_format(
             yield _config_of(_first(members), path, languages)
         else:
             named.append(form)
-    if named and len(files) > INSPECTED_FILES:
+    if named and len(files) > len(shown):
         formats, faults = _formats_of(files)
     for form in named:
         first = _first(formats[form])
@@ -175,6 +174,15 @@ def _sources_by_format(
     yield from faults
     read = {file for members in formats.values() for file in members}
     yield from _faults_of_others([file for file in shown if file not in read])
+
+
+def _inspected(files: Sequence[Path]) -> list[Path]:
+    """Returns, in order, at most `INSPECTED_FILES` evenly spaced files of each suffix."""
+    alike: dict[str, list[int]] = {}
+    for i, file in enumerate(files):
+        alike.setdefault(Path(plain_name(file)).suffix, []).append(i)
+    spaced = ([own[i] for i in evenly_spaced(len(own), INSPECTED_FILES)] for own in alike.values())
+    return [files[i] for i in sorted(chain(*spaced))]
 
 
 def _faults_of_others(files: Sequence[Path]) -> Iterator[Fault]:

@@ -54,7 +54,8 @@ class Source:
         files: number of files.
         size: unpacked size of the files in bytes.
         encodings: encodings of the files, most frequent first.
-        examples: number of examples; an estimate if `is_estimate`.
+        examples: number of examples; if `is_estimate`, by their share of the files' bytes, which
+            counts markup as text.
         faults: number of unreadable records.
         fault: the first of these.
         sample: some examples.
@@ -191,7 +192,7 @@ def _inspect(config: SourceConfig) -> Source:
     """Reads a source."""
     given = find_input(config, folders_of(Path("recipe.toml")))
     draw, sample = Random(0), list[Example]()
-    count = faults = characters = 0
+    count = faults = text_bytes = 0
     first: Fault | None = None
     records = (record for piece in pieces_of([given]) for record in piece.read([given]))
     for record in records:
@@ -204,7 +205,7 @@ def _inspect(config: SourceConfig) -> Source:
             first = first or record
             continue
         count += 1
-        characters += len(record.source[-1]) + len(record.target)
+        text_bytes += len(f"{record.source[-1]}{record.target}".encode("utf-8", "replace"))
         if len(sample) < SAMPLED:
             sample.append(record)
         elif (place := draw.randrange(count)) < SAMPLED:
@@ -214,7 +215,7 @@ def _inspect(config: SourceConfig) -> Source:
     size = total_bytes([given])
     is_estimate = next(records, None) is not None
     if is_estimate:
-        count = max(count, round(count * size / characters))
+        count = max(count, round(count * size / text_bytes))
         _check_ends(given)
     return Source(
         config=config,

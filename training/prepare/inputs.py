@@ -52,9 +52,7 @@ class Input:
 
     def size_of(self, index: int) -> int:
         """Returns the approximate size of a file in bytes, unpacked."""
-        file = self.files[index]
-        size = stat_of(file).st_size
-        return size * COMPRESSION_RATIO if file.suffix.lower() in (*SINGLE, ARCHIVE) else size
+        return _unpacked_bytes(self.files[index])
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,12 @@ def stamps_of(inputs: list[Input], others: list[Path]) -> list[Any]:
 
 def total_bytes(inputs: list[Input]) -> int:
     """Returns the approximate size of all files in bytes, unpacked."""
-    return sum(each.size_of(i) for each in inputs for i in range(len(each.files)))
+    return sum(_unpacked_bytes(file) for each in inputs for file in (*each.files, *each.targets))
+
+
+def _unpacked_bytes(file: Path) -> int:
+    size = stat_of(file).st_size
+    return size * COMPRESSION_RATIO if file.suffix.lower() in (*SINGLE, ARCHIVE) else size
 
 
 def pieces_of(inputs: list[Input]) -> Iterator[Piece]:

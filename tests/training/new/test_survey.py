@@ -18,6 +18,7 @@ from training.recipe_file import read_recipe
 ENGLISH = ("Where have you been all day?", "I want a cup of tea.", "The dog is in the garden.")
 GERMAN = ("Wo bist du den ganzen Tag gewesen?", "Ich möchte eine Tasse Tee.", "Der Hund ist da.")
 
+RUSSIAN = ("Где ты был весь день?", "Я хочу чашку чая.", "Собака в саду.")
 FRENCH = ("Où étais-tu toute la journée ?", "Je voudrais du thé.", "Le chien est dans le jardin.")
 
 
@@ -175,6 +176,17 @@ def test_a_folder_has_a_source_for_each_format(tmp_path: Path) -> None:
     assert [source.encodings for source in found.sources] == [(), ("utf-8",)]
 
 
+def test_a_single_file_among_many_others_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.new.sources.INSPECTED_FILES", 2)
+    for name in "abdef":
+        (tmp_path / f"{name}.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
+    write_rows(tmp_path / "c.tsv", ENGLISH, ENGLISH[::-1])
+    found = survey([str(tmp_path)], languages=("en",))
+    assert {source.config.format for source in found.sources} == {"subtitles", "exchanges"}
+
+
 def test_what_comes_with_a_corpus_is_none_of_it(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.csv", ("question,answer", "Who is it?,It is me."))
     (tmp_path / "LICENSE").write_text("Permission is granted.\nWithout warranty.\n" * 9)
@@ -282,6 +294,21 @@ def test_sides_of_which_only_the_ends_differ_are_left_out(
     write_rows(tmp_path / "a.de", GERMAN, times=5001)
     with pytest.raises(CorpusError, match=r"a\.de: has 15003 lines, but .*a\.en has 15000"):
         survey([str(tmp_path)], languages=())
+
+
+@pytest.mark.parametrize("names", [("a.tsv",), ("a.ru", "a.de")])
+def test_the_number_of_examples_is_estimated_in_any_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("training.new.survey.MAX_READ", 20)
+    sides = [(RUSSIAN, GERMAN)] if len(names) == 1 else [(RUSSIAN,), (GERMAN,)]
+    paths = [
+        write_rows(tmp_path / name, *columns, times=500)
+        for name, columns in zip(names, sides, strict=True)
+    ]
+    [source] = survey(paths, languages=()).sources
+    assert source.is_estimate
+    assert source.examples == pytest.approx(1500, rel=0.2)
 
 
 def test_what_cannot_train_the_task_is_left_out_and_listed(tmp_path: Path) -> None:
