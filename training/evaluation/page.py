@@ -17,6 +17,7 @@ from training.evaluation.significance import Comparison
 from training.metrics import corpus_bleu, exact_match, words_of
 from training.model_card import Metrics
 from training.prepare.charts import lines
+from training.prepare.drawing import wants_dev
 from training.prepare.page import load_template
 from training.recipe import Recipe
 
@@ -93,8 +94,9 @@ def _score_of(given: Evaluation, answers: Answers, chosen: Sequence[int]) -> flo
 def _curves(given: Evaluation) -> Markup | None:
     if len(given.history) < 2:
         return None
+    scored = "dev" if wants_dev(given.recipe.corpus) else "train, without dropout"
     series = {
         "train": ([entry["train_loss"] for entry in given.history], "var(--blue)"),
-        "dev": ([entry["loss"] for entry in given.history], "var(--orange)"),
+        scored: ([entry["loss"] for entry in given.history], "var(--orange)"),
     }
     return Markup(lines(series, "epoch", "loss"))

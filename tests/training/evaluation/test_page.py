@@ -9,10 +9,12 @@ from training.evaluation.significance import Comparison
 from training.recipe import Recipe
 
 
-def page_of(task: str, sources: list[str], texts: list[str], **changes: Any) -> str:
+def page_of(
+    task: str, sources: list[str], texts: list[str], *, dev_fraction: float = 0.1, **changes: Any
+) -> str:
     form = "exchanges" if task == "reply" else "pairs"
     values = {"name": "a", "task": task, "output": "a"}
-    corpus = {"sources": [{"format": form, "path": "a.tsv"}]}
+    corpus = {"sources": [{"format": form, "path": "a.tsv"}], "dev_fraction": dev_fraction}
     recipe = Recipe.parse({**values, "corpus": corpus}, where="test")
     test_set = TestSet("test", tuple((source,) for source in sources), tuple(texts))
     given: dict[str, Any] = {
@@ -63,3 +65,11 @@ def test_comparisons_and_curves_are_shown() -> None:
     assert "21.50" in page and "0.0040" in page
     assert page.count("<path") > 5
     assert "<h2>Training</h2>" not in page_of("translate", ["a"], ["x"], history=history[:1])
+
+
+def test_curves_are_named_after_the_scored_split() -> None:
+    history = [{"train_loss": 3.0, "loss": 2.5}, {"train_loss": 2.0, "loss": 2.25}]
+    assert ">dev<" in page_of("reply", ["a"], ["x"], history=history)
+    by_heart = page_of("reply", ["a"], ["x"], history=history, dev_fraction=0.0)
+    assert ">train, without dropout<" in by_heart
+    assert ">dev<" not in by_heart
