@@ -30,7 +30,8 @@ OPENERS: dict[str, tuple[str, ...]] = {
 #: Shorter words get no typo, which would make another word.
 MIN_LETTERS = 4
 
-_FINAL = re.compile(rf"\s?[{END_MARKS}]+$")
+#: The marks at the end of a text.
+FINAL_MARKS = re.compile(rf"\s*[{END_MARKS}]+$")
 _WORD = re.compile(rf"[^\W\d_]{{{MIN_LETTERS},}}")
 
 
@@ -60,7 +61,7 @@ def _vary_case(text: str, language: str, draw: Random) -> str:
 
 
 def _vary_final_punctuation(text: str, language: str, draw: Random) -> str:
-    plain = _FINAL.sub("", text).rstrip()
+    plain = FINAL_MARKS.sub("", text)
     if draw.random() >= RATE or not plain:
         return text
     mark = text[len(plain) :]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from training.metrics import corpus_bleu
 from training.prepare.shards import evenly_spaced
+from training.variants import FINAL_MARKS
 
 #: Number of sources that are typed differently.
 RETYPED = 500
 #: Share of its BLEU whose loss is worth a note.
 NOTED_LOSS = 0.2
 
-_FINAL = re.compile(r"\s*[.!?…]+$")
 _CHANGES: dict[str, Callable[[str], str]] = {
-    "without_final_mark": partial(_FINAL.sub, ""),
+    "without_final_mark": partial(FINAL_MARKS.sub, ""),
     "in_lower_case": str.lower,
 }
 

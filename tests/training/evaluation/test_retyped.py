@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from training.evaluation.retyped import (
     RetypedBleu,
     describe_losses,
@@ -34,6 +36,11 @@ def test_a_model_that_ignores_case_gives_equal_answers() -> None:
 def test_messages_that_nothing_changes_are_not_counted() -> None:
     assert same_answers(echo, [("hello",)], ["hello"]) == {}
     assert same_answers(echo, [("...",)], ["..."]) == {}
+
+
+@pytest.mark.parametrize("text", ["你好。", "तुम कौन हो।"])
+def test_final_marks_of_all_scripts_are_left_out(text: str) -> None:
+    assert same_answers(echo, [(text,)], [text]) == {"same_without_final_mark_percent": 0.0}
 
 
 def test_translations_of_retyped_sentences_are_compared_with_their_references() -> None:
