@@ -24,7 +24,8 @@ class AveragingAdam(keras.optimizers.Adam):
     @property
     def ema_momentum(self) -> Any:
         """Returns the momentum of the average at this step, a tensor."""
-        steps = keras.ops.cast(self.iterations, "float32")
+        # Keras averages after each batch, also of those whose gradients are accumulated.
+        steps = keras.ops.cast(self._iterations, "float32")
         return keras.ops.minimum(self._max_momentum, (1.0 + steps) / (10.0 + steps))
 
     @ema_momentum.setter

@@ -85,7 +85,7 @@ def train_and_keep(run):
 
 loop.Run._train_on, loop.Run.train = train_or_die, train_and_keep
 if os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", "0") != "0":
-    loop.save_checkpoint = loop.write_durably = loop.write_model = log.Writer = refuse
+    loop.save_checkpoint = loop.write_durably = loop.write_model = log.Curves = refuse
 from training.__main__ import main
 sys.exit(main())
 """

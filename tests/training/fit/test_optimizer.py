@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pytest
@@ -14,11 +16,11 @@ def options_of(**changes: float) -> SizedFitConfig:
 
 
 def train(steps: int, **changes: float) -> tuple[keras.Model, list[np.ndarray]]:
-    """Trains y = 2x; returns the network and its kernel after each step."""
+    """Trains y = 2x; returns the network and its kernel before and after each step."""
     keras.utils.set_random_seed(0)
     network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     network.compile(build_optimizer(options_of(**changes), steps), loss="mse")
-    kernels = []
+    kernels = [network.get_weights()[0].copy()]
     for step in range(steps):
         x = np.array([[1.0 + step]], np.float32)
         network.train_on_batch(x, 2 * x)
@@ -26,11 +28,12 @@ def train(steps: int, **changes: float) -> tuple[keras.Model, list[np.ndarray]]:
     return network, kernels
 
 
-def test_averages_are_lent_to_the_network() -> None:
-    network, kernels = train(40, average_steps=4)
-    average = kernels[0]
-    for step, kernel in enumerate(kernels[1:], start=1):
-        momentum = min(1 - 1 / 4, (1 + step) / (10 + step))
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_averages_are_lent_to_the_network(accumulate: int) -> None:
+    network, kernels = train(40, average_steps=4, accumulate=accumulate)
+    average = kernels[1]
+    for step, kernel in enumerate(kernels[1:]):
+        momentum = min(1 - 1 / 4, (1 + step) / (10 + step)) if step >= accumulate else 0.0
         average = momentum * average + (1 - momentum) * kernel
     with averaged_weights(network):
         np.testing.assert_allclose(network.get_weights()[0], average, rtol=1e-5)
@@ -41,20 +44,19 @@ def test_a_long_average_forgets_the_first_weights() -> None:
     network, kernels = train(20, average_steps=1000)
     with averaged_weights(network):
         average = network.get_weights()[0]
-    assert np.abs(average - kernels[-1]) < np.abs(average - kernels[0])
+    assert np.abs(average - kernels[-1]) < np.abs(average - kernels[1])
 
 
 def test_without_averages_the_weights_are_those_of_the_last_step() -> None:
     network, kernels = train(2)
     with averaged_weights(network):
-        np.testing.assert_array_equal(network.get_weights()[0], kernels[1])
+        np.testing.assert_array_equal(network.get_weights()[0], kernels[2])
 
 
 def test_accumulated_gradients_update_the_weights_together() -> None:
     _, kernels = train(4, accumulate=2)
-    assert kernels[0] == kernels[0] and kernels[1] != kernels[0]
-    np.testing.assert_array_equal(kernels[1], kernels[2])
-    assert kernels[3] != kernels[2]
+    is_changed = [before != after for before, after in pairwise(kernels)]
+    assert is_changed == [False, True, False, True]
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5])
