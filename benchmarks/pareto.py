@@ -53,6 +53,7 @@ class Point:
         weights: how many there are.
         translate: from texts to texts.
         is_peer: whether it is another's engine.
+        language: of its translations.
         bleu: on the whole test set.
         milliseconds: of CPU for a sentence, in each round, by the size of batches.
     """
@@ -61,6 +62,7 @@ class Point:
     weights: int
     translate: Translate
     is_peer: bool
+    language: str
     bleu: float = 0.0
     milliseconds: dict[int, list[float]] = field(default_factory=lambda: {b: [] for b in BATCHES})
 
@@ -101,19 +103,21 @@ def points_of(path: Path) -> list[Point]:
     """Returns the ways in which a model can translate."""
     folder, points = load_folder(path), list[Point]()
     weights = load_network(folder).count_params()
+    language = next(reversed(folder.config.languages), "")
     for file, engine in ENGINES.items():
         if file in folder.config.sha256:
             generator = Generator.load(path, engine, threads=1)
             for beam_size in BEAMS:
                 options = folder.config.search.model_copy(update={"beam_size": beam_size})
                 name = f"{folder.config.name}, {engine}, {search_name(beam_size)}"
-                points.append(Point(name, weights, partial(ours, generator, options), False))
+                translate = partial(ours, generator, options)
+                points.append(Point(name, weights, translate, False, language))
     converted = path.parent / "ctranslate2"
     if converted.is_dir():
         peer = Peer(converted, folder)
         for beam_size in BEAMS:
             name = f"{folder.config.name}, CTranslate2 int8, {search_name(beam_size)}"
-            points.append(Point(name, weights, partial(peer.translate, beam_size), True))
+            points.append(Point(name, weights, partial(peer.translate, beam_size), True, language))
     return points
 
 
@@ -162,7 +166,7 @@ def run(point: Point, sources: Sequence[str], targets: Sequence[str]) -> None:
         for first in range(0, len(own), batch):
             found += point.translate(own[first : first + batch])
         point.milliseconds[batch].append(1e3 * (time.process_time() - begin) / len(own))
-    point.bleu = corpus_bleu(found, targets)[0]
+    point.bleu = corpus_bleu(found, targets, language=point.language)[0]
 
 
 def compared(peer: Point, points: Sequence[Point]) -> str:

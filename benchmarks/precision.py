@@ -49,7 +49,8 @@ def main() -> None:
     settings = dict(SETTINGS)
     if not set(SHORTLIST_FILES) <= set(config.sha256):
         del settings["int8, shortlist"]
-    signature = corpus_bleu(["a"], ["a"])[1]
+    language = recipe.target_language
+    signature = corpus_bleu(["a"], ["a"], language=language)[1]
     examples = f"{len(shard):,} {chosen.part} examples"
     print(f"{config.name}: {examples}, ONNX Runtime {version('onnxruntime')}")
     print(f"BLEU {signature}\n")
@@ -63,11 +64,14 @@ def main() -> None:
             found = engines[engine].generate(sources, options)
             texts = [candidates[0].text for candidates in found]
             exact = exact or texts
-            print(f"| {search} | {name} | {_scores(texts, references, exact)} |", flush=True)
+            scores = _scores(texts, references, exact, language)
+            print(f"| {search} | {name} | {scores} |", flush=True)
 
 
-def _scores(texts: Sequence[str], references: Sequence[str], exact: Sequence[str]) -> str:
-    bleu, _ = corpus_bleu(texts, references)
+def _scores(
+    texts: Sequence[str], references: Sequence[str], exact: Sequence[str], language: str
+) -> str:
+    bleu, _ = corpus_bleu(texts, references, language=language)
     chrf = corpus_chrf(texts, references)
     return (
         f"{bleu:.2f} | {chrf:.2f} | {exact_match(texts, references):.2f} | "
