@@ -181,7 +181,8 @@ def _phrases(
         for (first, last), (low, high) in _closed_spans(own):
             if _is_whole(source, first, last, own) and _is_whole(target, low, high, own.values()):
                 pair = _phrase(source, first, last, spelt[0]), _phrase(target, low, high, spelt[1])
-                found[pair] += all(pair)
+                if all(pair):
+                    found[pair] += 1
         source_start += len(source.spans)
         target_start += len(target.spans)
     return found

@@ -94,8 +94,7 @@ def distill(
     check_tags(tags, corpus.tokenizer, recipe.output)
     for teacher, path in zip(loaded, teachers, strict=True):
         check_tags(tags, teacher.generator.tokenizer, path)
-    language = recipe.languages[-1] if recipe.languages else ""
-    metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(language))
+    metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(recipe.target_language))
 
     def write(rows: Sequence[Row]) -> Iterator[str]:
         sources = [turns for turns, _ in rows]
