@@ -21,7 +21,8 @@ class Comparison:
     Attributes:
         metric: name of the metric.
         baseline, score: scores of the two systems.
-        p_value: probability of a difference at least as large if both were equally good.
+        p_value: probability of a difference at least as large if both were equally good; 1 for
+            equal scores, else at least 1 / (`RESAMPLES` + 1).
     """
 
     metric: str
