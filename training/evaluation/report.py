@@ -33,7 +33,8 @@ from training.fit.baselines import describe_loss, describe_overuse, unigram_entr
 from training.fit.checkpoints import read_history
 from training.fit.loop import CHECKPOINT_FILE
 from training.fit.scoring import Scorer
-from training.fit.sizing import sized_options
+from training.fit.shapes import shapes_for
+from training.fit.sizing import MAX_BATCH_TOKENS
 from training.markdown import markdown_table
 from training.metrics import (
     corpus_bleu,
@@ -99,8 +100,18 @@ def evaluate(
         _write_report(folder.config.name, corpus, metrics, test_set, answered, Path(recipe.output))
         warnings += _warnings(part, metrics, answered[0].texts, test_set.references)
     history = read_history(Path(recipe.output) / "checkpoints" / CHECKPOINT_FILE)
-    parts = (recipe, corpus.fingerprint, test_set, answered, metrics, compared, history, unseen)
-    _write_page(Evaluation(*parts))
+    _write_page(
+        Evaluation(
+            recipe=recipe,
+            fingerprint=corpus.fingerprint,
+            test_set=test_set,
+            answered=answered,
+            metrics=metrics,
+            compared=compared,
+            history=history,
+            unseen=unseen,
+        )
+    )
     lines = [f"{name}: {value}" for name, value in metrics.items()]
     return "\n".join([*lines, *(_describe(*each) for each in compared), *warnings])
 
@@ -174,7 +185,7 @@ def _add_to_card(
     recipe: Recipe,
 ) -> Metrics:
     """Writes all scores to the model card and returns them."""
-    predicted = _prediction_scores(folder, corpus, part, recipe)
+    predicted = _prediction_scores(folder, corpus, part)
     metrics = {**folder.config.training["metrics"], **predicted, **metrics}
     samples = [(row[0], row[-1]) for row in rows_of(test_set, [own], SAMPLES)]
     fallback = fallback_of(recipe, corpus)
@@ -182,12 +193,10 @@ def _add_to_card(
     return metrics
 
 
-def _prediction_scores(
-    folder: ModelFolder, corpus: PreparedCorpus, part: str, recipe: Recipe
-) -> Metrics:
+def _prediction_scores(folder: ModelFolder, corpus: PreparedCorpus, part: str) -> Metrics:
     network = load_network(folder)  # in float32, whatever `fit` trained in
     shard = corpus.part(part)
-    score = Scorer(network, sized_options(recipe.fit, corpus.train).batch_tokens)(shard)
+    score = Scorer(network, MAX_BATCH_TOKENS, shapes_for(shard))(shard)
     words = sum(len(words_of(shard.target_text(i))) + 1 for i in range(len(shard)))
     vocab_size = network.config.target_vocab_size
     return {

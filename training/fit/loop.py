@@ -42,7 +42,7 @@ from training.fit.epochs import EpochShards
 from training.fit.log import FitLog
 from training.fit.optimizer import averaged_weights, compile_network
 from training.fit.scoring import Scorer, TokenScore
-from training.fit.shapes import UNPLANNED, plan_shapes
+from training.fit.shapes import shapes_for
 from training.fit.sizing import network_config, sized_options
 from training.fit.word_vectors import start_from_word_vectors
 from training.model_card import Metrics, memory_files, weights_of, write_model
@@ -118,7 +118,7 @@ class Run:
         self.fallback = fallback_of(recipe, corpus)
         self.part = "dev" if len(corpus.dev) else "train"
         by_heart = self.part == "train"
-        self._shapes = plan_shapes(corpus.train, devices.count) if COMPILES_STEPS else UNPLANNED
+        self._shapes = shapes_for(corpus.train, devices.count)
         self.options = sized_options(
             recipe.fit, corpus.train, by_heart=by_heart, shapes=self._shapes
         )

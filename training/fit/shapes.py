@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.types import Int32
+from training.fit.distribution import COMPILES_STEPS
 from training.prepare.shards import Shard
 
 #: Lengths to which sources and targets are padded if no shapes are planned; longer ones are padded
@@ -57,6 +58,11 @@ class Shapes:
 
 #: Shapes of a corpus without planned ones.
 UNPLANNED = Shapes()
+
+
+def shapes_for(shard: Shard, rows_multiple: int = 1) -> Shapes:
+    """Returns planned shapes for the examples of `shard` if each shape is compiled."""
+    return plan_shapes(shard, rows_multiple) if COMPILES_STEPS else UNPLANNED
 
 
 def plan_shapes(shard: Shard, rows_multiple: int) -> Shapes:

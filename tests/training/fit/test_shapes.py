@@ -8,7 +8,7 @@ import pytest
 
 from model.tokenizer import EOS_ID
 from training.fit.batches import plan_batches, read_batches
-from training.fit.shapes import Shapes, plan_shapes
+from training.fit.shapes import UNPLANNED, Shapes, plan_shapes, shapes_for
 from training.prepare.shards import SCHEMA, Shard, write_shard
 
 BATCH_TOKENS = 256
@@ -43,6 +43,14 @@ def test_an_epoch_has_at_most_twelve_planned_shapes(shard: Shard) -> None:
     assert all(len(batch.labels) % 3 == 0 for batch in batches)
     assert all(batch.labels.size <= BATCH_TOKENS for batch in batches)
     assert sorted(np.concatenate(plan).tolist()) == list(range(500))
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+def test_shapes_are_planned_where_each_is_compiled(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch, compiles: bool
+) -> None:
+    monkeypatch.setattr("training.fit.shapes.COMPILES_STEPS", compiles)
+    assert shapes_for(shard) == (plan_shapes(shard, 1) if compiles else UNPLANNED)
 
 
 def test_the_lengths_that_pad_least_are_chosen(tmp_path: Path) -> None:
