@@ -28,34 +28,23 @@ WEIGHT_OVERHEAD = 8192
 
 def write_model(
     path: Path,
-    recipe: Recipe,
+    config: ModelConfig,
     corpus: PreparedCorpus,
-    network: NetworkConfig,
-    weights: bytes,
-    metrics: Metrics,
-    fallback: Fallback,
-    memory: Mapping[str, bytes],
+    files: Mapping[str, bytes],
 ) -> None:
     """Writes the folder of a newly trained model, and replaces an existing one.
 
     Args:
         path: the folder.
-        recipe, corpus: what the model was trained on.
-        network: sizes of the network.
-        weights: contents of a Keras weights file.
-        metrics: name -> value, for config and card.
-        fallback: the model's search, and the questions that it knows.
-        memory: see `memory_files`.
+        config: its config, by `describe_model`.
+        corpus: what the model was trained on.
+        files: contents by name: a Keras weights file, and others that go with the model.
 
     Raises:
         FolderError: if the folder cannot be written.
     """
-    config = describe_model(recipe, corpus, network, {**metrics, **fallback.metrics})
-    config = config.model_copy(update={"search": fallback.search})
     card = _card(config, len(corpus.train), [])
-    files = {**corpus.tokenizer_files, WEIGHTS_FILE: weights, CARD_FILE: card.encode()}
-    files |= {**fallback.files, **memory}
-    write_folder(path, config, files)
+    write_folder(path, config, {**corpus.tokenizer_files, **files, CARD_FILE: card.encode()})
 
 
 def memory_files(recipe: Recipe, corpus: PreparedCorpus) -> dict[str, bytes]:

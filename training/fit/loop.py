@@ -45,7 +45,7 @@ from training.fit.scoring import Scorer, TokenScore
 from training.fit.shapes import shapes_for
 from training.fit.sizing import network_config, sized_options
 from training.fit.word_vectors import start_from_word_vectors
-from training.model_card import Metrics, memory_files, weights_of, write_model
+from training.model_card import Metrics, describe_model, memory_files, weights_of, write_model
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard
 from training.recipe import Recipe
@@ -247,18 +247,12 @@ class Run:
             CheckpointError: if they are missing or broken.
             FolderError: if the folder cannot be written.
         """
-        weights = read_weights(self.folder / BEST_WEIGHTS_FILE)
-        network, metrics = self.network.config, self.metrics()
-        write_model(
-            self.model_path,
-            self.recipe,
-            self.corpus,
-            network,
-            weights,
-            metrics,
-            self.fallback,
-            self.memory,
-        )
+        weights, fallback = read_weights(self.folder / BEST_WEIGHTS_FILE), self.fallback
+        metrics = {**self.metrics(), **fallback.metrics}
+        config = describe_model(self.recipe, self.corpus, self.network.config, metrics)
+        config = config.model_copy(update={"search": fallback.search})
+        files = {WEIGHTS_FILE: weights, **fallback.files, **self.memory}
+        write_model(self.model_path, config, self.corpus, files)
 
     def metrics(self) -> Metrics:
         """Returns the scores of the best epoch so far, for config and card."""
