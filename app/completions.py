@@ -10,7 +10,6 @@ from typing import Any
 from app.deadlines import deadline
 from app.decoding.messages import Hypotheses
 from app.decoding.served_model import ServedModel
-from app.decoding.token_logprobs import TokenLogprob, token_logprobs
 from app.errors import InvalidField
 from app.requests import search_options, source_of
 from app.schemas.openai import (
@@ -26,7 +25,7 @@ from app.stop_sequences import StopFilter, cut_at_stop
 from model.blocked_words import blocked_sequences
 from model.config import SearchOptions
 from model.known_questions import CheckedReply
-from model.search.requests import Hypothesis, SearchRequest
+from model.search.requests import Hypothesis, ScoringRequest, SearchRequest, TokenLogprob
 from model.tokenizer import IncrementalDetokenizer, Source
 
 MAX_STOPS = 4
@@ -106,12 +105,6 @@ class CompletionBatch:
                 continue
             if value is not None and value not in body.neutral_values.get(name, (value,)):
                 raise InvalidField(name, "is not supported by these models; leave it out")
-        widest = limits.max_beam_size
-        if top_logprobs is not None and top_logprobs > widest:
-            field = "top_logprobs" if isinstance(body, ChatRequest) else "logprobs"
-            raise InvalidField(
-                field, f"must be at most {widest} on this server. Received: {top_logprobs}"
-            )
         options = _options(body, model, limits)
         stops = () if isinstance(body, ResponseRequest) else _stops(body.stop)
         return cls(model, limits, options, stops, top_logprobs)
@@ -239,16 +232,14 @@ class CompletionBatch:
 
     async def _scores(
         self, search: SearchRequest, tokens: Sequence[int]
-    ) -> list[TokenLogprob] | None:
+    ) -> Sequence[TokenLogprob] | None:
         if self.top_logprobs is None:
             return None
-        return await token_logprobs(
-            self.model,
-            search.source_ids,
-            tokens,
-            top=self.top_logprobs,
+        (scored,) = await self.model.client.submit(
+            ScoringRequest(None, [(search.source_ids, tokens)], self.top_logprobs),
             timeout_seconds=self.limits.request_timeout_seconds,
         )
+        return scored.token_logprobs
 
 
 def _content(message: ChatMessage, path: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -126,11 +125,10 @@ class ServedModel:
         turns: Sequence[Sequence[str]],
         *,
         timeout_seconds: float,
-        max_open: int = sys.maxsize,
     ) -> list[Hypotheses]:
         """Returns the answer to each of `requests`, as `answer` does. If one fails, all do. No more
-        than `max_open` are submitted at a time, nor than the queue holds."""
-        slots = asyncio.Semaphore(min([max_open, *map(self.client.capacity, requests)]))
+        are submitted at a time than the queue holds."""
+        slots = asyncio.Semaphore(min(map(self.client.capacity, requests)))
 
         async def answer_one(request: SearchRequest, own_turns: Sequence[str]) -> Hypotheses:
             async with slots:

@@ -14,7 +14,6 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from app.completions import Choice, CompletionBatch
-from app.decoding.token_logprobs import TokenLogprob
 from app.dependencies import cancel_on_disconnect, charge, models_of, settings_of
 from app.errors import InvalidField, UnknownModel
 from app.http_errors import openai_error
@@ -43,6 +42,7 @@ from app.schemas.openai import (
 from app.streaming import EVENT_STREAM, EventStream, SendEvent
 from app.telemetry import RequestUsage, record_usage
 from model.config import ModelConfig
+from model.search.requests import TokenLogprob
 from model.tokenizer import Tokenizer
 
 _DONE = b"data: [DONE]\n\n"
@@ -108,8 +108,7 @@ async def _respond(
     batch: CompletionBatch,
     response_format: _ResponseFormat,
 ) -> Response:
-    scored = batch.options.max_tokens if batch.top_logprobs is not None else 0
-    await charge(request, batch.searches, 1 + scored)
+    await charge(request, batch.searches, 1 if batch.top_logprobs is None else 2)
     if not body.stream:
         choices, usage = await cancel_on_disconnect(request.receive, batch.choices())
         record_batch(request, batch, usage)

@@ -86,7 +86,9 @@ class Search:
         self._engine = engine
         blocked = sorted(blocked_ids)
         self._make_batch = partial(Batch, bos_id=bos_id, eos_id=eos_id, blocked_ids=blocked)
-        self._make_scoring = partial(ScoringBatch, bos_id=bos_id, eos_id=eos_id)
+        self._make_scoring = partial(
+            ScoringBatch, bos_id=bos_id, eos_id=eos_id, blocked_ids=blocked
+        )
         self._batches: dict[BatchKey, _Batch] = {}
 
     @property

@@ -92,10 +92,12 @@ class ScoringRequest:
     Attributes:
         key: identifies the request; unique among those in search.
         pairs: at least one; a source has at least one id, a target has no end-of-sentence id.
+        top: number of likeliest tokens in `token_logprobs`; None: hypotheses have none.
     """
 
     key: Hashable
     pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+    top: int | None = None
 
     @property
     def rows(self) -> int:
@@ -128,6 +130,21 @@ class ScoredPair(NamedTuple):
 Request = SearchRequest | ScoringRequest
 
 
+class TokenLogprob(NamedTuple):
+    """A token of a scored target.
+
+    Attributes:
+        token: its id.
+        logprob: log p(token | source, tokens before), in nats, over the whole vocabulary.
+        likeliest: the likeliest tokens that a hypothesis may have there, with their
+            log-probabilities, best first.
+    """
+
+    token: int
+    logprob: float
+    likeliest: tuple[tuple[int, float], ...]
+
+
 @dataclass(frozen=True)
 class Hypothesis:
     """One answer.
@@ -142,6 +159,7 @@ class Hypothesis:
             ended by themselves.
         attention_weights: float32 `(tokens, source_len)`, each row sums to 1, with the end of
             sentence last if it ended by itself; only with `with_attention`.
+        token_logprobs: one for each token; only of a `ScoringRequest` with `top`.
     """
 
     tokens: tuple[int, ...]
@@ -150,6 +168,7 @@ class Hypothesis:
     finish_reason: FinishReason
     contains_required: bool = True
     attention_weights: Float32 | None = field(default=None, compare=False)
+    token_logprobs: tuple[TokenLogprob, ...] = ()
 
     @property
     def rank(self) -> tuple[bool, bool, float]:

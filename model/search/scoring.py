@@ -4,13 +4,21 @@ tokens."""
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from model.contract import Encoded, StateTable, check_numbers, wanted_logprobs
-from model.search.requests import Answer, Hypothesis, ScoredPair
+from model.contract import Encoded, StateTable, StepResult, check_numbers, wanted_logprobs
+from model.search.requests import Answer, Hypothesis, ScoredPair, TokenLogprob
 from model.slots import compaction, lowest_free, resized
-from model.types import Bool, Float64, Indices, Int32
+from model.types import Bool, Float32, Float64, Indices, Int32
+
+
+class _Slot(NamedTuple):
+    """A pair in scoring, and what is known of the tokens that it has read, if requested."""
+
+    pair: ScoredPair
+    token_logprobs: list[TokenLogprob]
 
 
 class ScoringBatch:
@@ -20,13 +28,17 @@ class ScoringBatch:
         table: an empty table of the engine, of width 1, over the whole vocabulary.
         bos_id: the token with which every target begins.
         eos_id: the token that ends a target.
+        blocked_ids: tokens that are never among the likeliest ones.
     """
 
-    def __init__(self, table: StateTable, *, bos_id: int, eos_id: int) -> None:
+    def __init__(
+        self, table: StateTable, *, bos_id: int, eos_id: int, blocked_ids: Sequence[int]
+    ) -> None:
         self._table = table
         self._bos_id = bos_id
         self._eos_id = eos_id
-        self._pairs: list[ScoredPair] = []  # in each slot; any pair in a free one
+        self._blocked_ids = blocked_ids
+        self._slots: list[_Slot] = []  # free ones hold any pair
         self._in_use: Bool = np.zeros(0, bool)
         self._targets: Int32 = np.zeros((0, 0), np.int32)  # with their begin and end tokens
         self._read: Int32 = np.zeros(0, np.int32)  # tokens read so far
@@ -37,7 +49,7 @@ class ScoringBatch:
         self._found: dict[Hashable, dict[int, Hypothesis]] = {}  # of each request, by pair
 
     def __bool__(self) -> bool:
-        return bool(self._pairs)
+        return bool(self._slots)
 
     @property
     def active_rows(self) -> int:
@@ -52,15 +64,15 @@ class ScoringBatch:
 
     def insert(self, slots: Indices, pairs: Sequence[ScoredPair]) -> None:
         """Starts `pairs` `(n,)` at the next step, in the `slots` `(n,)` from `reserve`."""
-        count = max(len(self._pairs), int(slots.max()) + 1)
+        count = max(len(self._slots), int(slots.max()) + 1)
         longest = max(len(pair.target_ids) for pair in pairs) + 2
         self._resize(count, longest)
-        self._pairs += [pairs[0]] * (count - len(self._pairs))
+        self._slots += [_Slot(pairs[0], [])] * (count - len(self._slots))
         for slot, pair in zip(slots.tolist(), pairs, strict=True):
             tokens = (self._bos_id, *pair.target_ids, self._eos_id)
             self._targets[slot, : len(tokens)] = tokens
             self._lengths[slot] = len(tokens) - 1
-            self._pairs[slot] = pair
+            self._slots[slot] = _Slot(pair, [])
             self._found.setdefault(pair.request.key, {})
         self._in_use[slots] = True
         self._read[slots] = 0
@@ -70,7 +82,7 @@ class ScoringBatch:
         """Removes requests. Unknown keys are ignored."""
         for key in keys:
             self._found.pop(key, None)
-        left = np.array([pair.request.key not in self._found for pair in self._pairs], bool)
+        left = np.array([each.pair.request.key not in self._found for each in self._slots], bool)
         self._free(np.flatnonzero(left & self._in_use))
 
     def step(self) -> list[Answer]:
@@ -79,8 +91,12 @@ class ScoringBatch:
         tokens = self._targets[self._rows, self._read]
         self._read += self._in_use
         following = self._targets[self._rows, self._read]
-        result = self._table.step(None, tokens[:, None], 1, following[:, None, None])
-        self._logprobs += wanted_logprobs(result)[:, 0, 0]
+        likeliest = max(each.pair.request.top or 0 for each in self._slots)
+        top_k = max(1, likeliest + len(self._blocked_ids))
+        result = self._table.step(None, tokens[:, None], top_k, following[:, None, None])
+        logprobs = wanted_logprobs(result)[:, 0, 0]
+        self._logprobs += logprobs
+        self._record(following, logprobs, result)
         ended = np.flatnonzero(self._read == self._lengths)
         if not ended.size:
             return []
@@ -93,12 +109,34 @@ class ScoringBatch:
         """Returns nothing: answers are not streamed."""
         return {}
 
+    def _record(self, following: Int32, logprobs: Float32, result: StepResult) -> None:
+        """Stores the log-probability of each target's next token, where it is requested."""
+        for slot in np.flatnonzero(self._in_use).tolist():
+            pair, token_logprobs = self._slots[slot]
+            if pair.request.top is None:
+                continue
+            best = zip(
+                result.tokens[slot, 0].tolist(), result.logprobs[slot, 0].tolist(), strict=True
+            )
+            allowed = [each for each in best if each[0] not in self._blocked_ids]
+            token_logprobs.append(
+                TokenLogprob(
+                    int(following[slot]), float(logprobs[slot]), tuple(allowed[: pair.request.top])
+                )
+            )
+
     def _finish(self, slot: int) -> list[Answer]:
         """Stores the score of a target that has ended. Returns the answer if it was the last
         one."""
-        pair, logprob = self._pairs[slot], float(self._logprobs[slot])
+        (pair, token_logprobs), logprob = self._slots[slot], float(self._logprobs[slot])
         request, found = pair.request, self._found[pair.request.key]
-        found[pair.pair_index] = Hypothesis(tuple(pair.target_ids), logprob, logprob, "stop")
+        found[pair.pair_index] = Hypothesis(
+            tuple(pair.target_ids),
+            logprob,
+            score=logprob,
+            finish_reason="stop",
+            token_logprobs=tuple(token_logprobs[:-1]),  # without the end
+        )
         if len(found) < len(request.pairs):
             return []
         del self._found[request.key]
@@ -109,7 +147,7 @@ class ScoringBatch:
         self._in_use[slots] = False
         self._lengths[slots] = -1
         if not self._in_use.any():
-            self._pairs.clear()
+            self._slots.clear()
             return
         self._table.free(slots)
         count, origins, free = compaction(self._in_use)
@@ -119,9 +157,9 @@ class ScoringBatch:
                 array = getattr(self, name)
                 array[free] = array[origins]
             for origin, slot in zip(origins.tolist(), free.tolist(), strict=True):
-                self._pairs[slot] = self._pairs[origin]
+                self._slots[slot] = self._slots[origin]
         self._resize(count)
-        del self._pairs[count:]
+        del self._slots[count:]
 
     def _resize(self, count: int, longest: int = 0) -> None:
         """Makes room for `count` slots and for targets of at least `longest` tokens."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +15,10 @@ import pytest
 from openai.types.chat import ChatCompletionChunk
 
 from app.settings import Settings
+from model.contract import StepResult
 from model.search.requests import MAX_TOP_K
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
+from model.types import Int32
 from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, TableEngine, chain, loop
 
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
@@ -121,7 +123,7 @@ CANNOT: list[tuple[dict[str, Any], str]] = [
     ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
     ({"stop": ""}, "stop"),
     ({"top_logprobs": 3}, "top_logprobs"),
-    ({"logprobs": True, "top_logprobs": 17}, "top_logprobs"),
+    ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
     ({"extra_body": {"top_k": MAX_TOP_K + 1}}, "top_k"),
 ]
 
@@ -411,25 +413,20 @@ def test_a_prompt_that_cannot_be_answered_is_refused(
     assert caught.value.param == param
 
 
-def test_logprobs_of_a_completion_are_refused_by_their_name(
-    serve: Serve, table_engine: TableEngine
-) -> None:
-    with serve(table_engine, Settings(max_beam_size=4)) as client, client_of(client) as ai:
-        with pytest.raises(openai.BadRequestError) as caught:
-            ai.completions.create(model="tiny", prompt="hello", logprobs=5)
-        assert caught.value.param == "logprobs"
-
-
 def test_the_time_of_a_request_includes_all_its_logprobs(
-    serve: Serve, table_engine: TableEngine, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, tokenizer: Tokenizer
 ) -> None:
-    async def slow_logprobs(*arguments: Any, **options: Any) -> list[Any]:
-        await asyncio.sleep(1.0)
-        return []
+    class SlowScoring(TableEngine):
+        def step(
+            self, lengths: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        ) -> StepResult:
+            if wanted is not None and (tokens == BOS_ID).all():
+                time.sleep(0.3)
+            return super().step(lengths, tokens, top_k, wanted)
 
-    monkeypatch.setattr("app.completions.token_logprobs", slow_logprobs)
+    engine = SlowScoring(chain(tokenizer.target_vocab_size, BOS_ID, EOS_ID))
     settings = Settings(request_timeout_seconds=0.5)
-    with serve(table_engine, settings) as client, client_of(client, max_retries=0) as ai:
+    with serve(engine, settings) as client, client_of(client, max_retries=0) as ai:
         with pytest.raises(openai.InternalServerError) as caught:
-            ai.completions.create(model="tiny", prompt="hello", logprobs=1)
+            ai.completions.create(model="tiny", prompt=["hello"] * 2, logprobs=1)
         assert caught.value.code == "deadline_exceeded"

@@ -63,6 +63,33 @@ def test_requests_that_come_and_go_are_scored_as_each_pair_alone(
         assert found == pytest.approx([probability(*pair) for pair in own], rel=1e-4)
 
 
+def test_tokens_have_logprobs_and_likelier_tokens_where_requested() -> None:
+    search = Search(engine(), bos_id=BOS, eos_id=EOS, blocked_ids=[A])
+    search.add(
+        [
+            ScoringRequest("short", [(GARDEN, [])] * 5),
+            ScoringRequest("top", [(GARDEN, [A, B])], top=1),
+            ScoringRequest("no top", [(CHATTER, [A, A])], top=0),
+        ]
+    )
+    answers = dict(search.step() + search.step() + search.step())  # the first makes others move
+    assert [each.token_logprobs for each in answers["short"]] == [()] * 5
+    found = {
+        key: [
+            (
+                token,
+                round(math.exp(logprob), 5),
+                [(each, round(math.exp(p), 5)) for each, p in best],
+            )
+            for (hypothesis,) in [answers[key]]
+            for token, logprob, best in hypothesis.token_logprobs
+        ]
+        for key in ("top", "no top")
+    }
+    assert found["top"] == [(A, 0.6, [(B, 0.4)]), (B, 0.3, [(EOS, 0.4)])]
+    assert found["no top"] == [(A, 1.0, []), (A, 0.9, [])]
+
+
 def test_scoring_and_searching_disturb_each_other_in_nothing() -> None:
     options = SearchOptions(beam_size=2, n_best=2, length_penalty=0.0)
     searching = SearchRequest("search", GARDEN, options)
