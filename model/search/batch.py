@@ -85,11 +85,6 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self._slots)
 
-    @property
-    def active_rows(self) -> int:
-        """Returns the number of hypotheses that the next step extends."""
-        return int(self._beams.live.sum())
-
     def reserve(self, encoded: Encoded, sources: Indices) -> Indices:
         """Writes the `sources` `(n,)` of `encoded` to the lowest free slots of the table and
         returns these slots `(n,)`. They remain free until `insert`. If it raises an error, nothing

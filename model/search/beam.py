@@ -38,8 +38,6 @@ class _Batch(Protocol):
     """Requests that are stepped together: a `Batch` or a `ScoringBatch`."""
 
     def __bool__(self) -> bool: ...
-    @property
-    def active_rows(self) -> int: ...
     def reserve(self, encoded: contract.Encoded, sources: Indices) -> Indices: ...
     def insert(self, slots: Indices, requests: Sequence[Any], /) -> None: ...
     def remove(self, keys: Collection[Hashable]) -> None: ...
@@ -90,11 +88,6 @@ class Search:
             ScoringBatch, bos_id=bos_id, eos_id=eos_id, blocked_ids=blocked
         )
         self._batches: dict[BatchKey, _Batch] = {}
-
-    @property
-    def active_rows(self) -> int:
-        """Returns the number of hypotheses that the next step extends."""
-        return sum(batch.active_rows for batch in self._batches.values())
 
     @property
     def is_idle(self) -> bool:

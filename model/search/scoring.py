@@ -51,11 +51,6 @@ class ScoringBatch:
     def __bool__(self) -> bool:
         return bool(self._slots)
 
-    @property
-    def active_rows(self) -> int:
-        """Returns the number of targets that the next step extends."""
-        return int(self._in_use.sum())
-
     def reserve(self, encoded: Encoded, sources: Indices) -> Indices:
         """Writes sources to free slots, as `Batch.reserve` does."""
         slots = lowest_free(self._in_use, len(sources))

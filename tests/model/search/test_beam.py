@@ -121,7 +121,6 @@ def run(
         search.add(waiting[:count])
         del waiting[:count]
         answers.update(search.step())
-    assert search.active_rows == 0
     return answers
 
 
@@ -191,9 +190,7 @@ def test_a_removed_request_leaves_and_the_others_go_on() -> None:
     options = SearchOptions(max_tokens=5)
     search.add([SearchRequest(key, (0,), options) for key in ("stays", "leaves")])
     search.step()
-    assert search.active_rows == 2
     search.remove({"leaves", "never came"})
-    assert search.active_rows == 1
     answers = [pair for _ in range(10) for pair in search.step()]
     assert [key for key, _ in answers] == ["stays"]
 
