@@ -72,6 +72,7 @@ def search_options(
     limits: Settings,
     *,
     decoding: Decoding | None = None,
+    has_required_words: bool = False,
     can_rerank: bool = False,
     has_questions: bool = False,
     **overrides: Any,
@@ -81,7 +82,8 @@ def search_options(
     Args:
         defaults: the model's defaults, which apply within `limits`.
         limits: settings of the server.
-        decoding: search method; None: as given by `overrides` and `defaults`.
+        decoding: search method; None: as given by the other options.
+        has_required_words: whether there are required words, which need a beam.
         can_rerank: whether there is a model to re-rank with.
         has_questions: whether the model has known questions, see `model.known_questions`.
         overrides: fields of `SearchOptions`; None keeps the default.
@@ -97,6 +99,7 @@ def search_options(
             defaults,
             overrides,
             decoding=decoding,
+            has_required_words=has_required_words,
             can_rerank=can_rerank,
             has_questions=has_questions,
             max_beam_size=limits.max_beam_size,

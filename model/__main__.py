@@ -31,7 +31,7 @@ from model.folder import find_folder, read_config
 from model.generator import Generator
 from model.lines import WINDOW, answer_lines
 from model.remember import remember
-from model.search.options import OptionError, RequestOptions, choose_options, implied_decoding
+from model.search.options import OptionError, RequestOptions, choose_options
 from model.search.requests import SearchRequest
 from model.text.encodings import encoding_of_mark
 
@@ -197,16 +197,12 @@ def _template(generator: Generator, chosen: argparse.Namespace) -> SearchRequest
     request = RequestOptions(**given(chosen, RequestOptions))
     if chosen.rerank_model and not defaults.rerank_weight:
         overrides.setdefault("rerank_weight", RERANK_WEIGHT)
-    decoding = implied_decoding(
-        request.decoding,
-        has_required_words=bool(request.required_words),
-        rerank_weight=overrides.get("rerank_weight"),
-    )
     try:
         options = choose_options(
             defaults,
             overrides,
-            decoding=decoding,
+            decoding=request.decoding,
+            has_required_words=bool(request.required_words),
             can_rerank=generator.rerank_generator is not None,
             has_questions=generator.questions is not None,
         )

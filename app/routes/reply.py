@@ -37,7 +37,7 @@ from app.settings import Settings
 from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
 from app.telemetry import RequestUsage, record_usage
 from model.config import SearchOptions
-from model.search.options import RequestOptions, implied_decoding
+from model.search.options import RequestOptions
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import IncrementalDetokenizer, Source
 
@@ -162,11 +162,8 @@ def _search_request(
     options = search_options(
         model.config.search,
         limits,
-        decoding=implied_decoding(
-            request_options.decoding,
-            has_required_words=bool(request_options.required_words),
-            rerank_weight=overrides.get("rerank_weight"),
-        ),
+        decoding=request_options.decoding,
+        has_required_words=bool(request_options.required_words),
         can_rerank=model.reranker is not None,
         has_questions=model.questions is not None,
         blocked_words=words,

@@ -48,18 +48,12 @@ class OptionError(ConfigError):
         self.reason = reason
 
 
-def implied_decoding(
-    decoding: Decoding | None, *, has_required_words: bool, rerank_weight: float | None
-) -> Decoding | None:
-    """Returns `decoding`, or "beam" if it is unset but the other options need a beam."""
-    return decoding or ("beam" if has_required_words or rerank_weight else None)
-
-
 def choose_options(
     defaults: SearchOptions,
     overrides: Mapping[str, Any],
     *,
     decoding: Decoding | None = None,
+    has_required_words: bool = False,
     can_rerank: bool = False,
     has_questions: bool = False,
     max_beam_size: int = 64,
@@ -71,7 +65,8 @@ def choose_options(
         defaults: defaults of the model.
         overrides: values of some fields of `SearchOptions`, each within its bounds; its
             `blocked_words` are added to the model's.
-        decoding: search method; None: as given by `overrides` and `defaults`.
+        decoding: search method; None: as given by the other options.
+        has_required_words: whether there are required words, which need a beam.
         can_rerank: whether there is a model to re-rank with.
         has_questions: whether the model has known questions, see `model.known_questions`.
         max_beam_size: upper bound of the default beam size.
@@ -80,6 +75,8 @@ def choose_options(
     Raises:
         OptionError: if two overrides contradict each other.
     """
+    if has_required_words or overrides.get("rerank_weight"):
+        decoding = decoding or "beam"
     _check_decoding(decoding, overrides)
     own = defaults.model_dump()
     if decoding == "sample":

@@ -5,14 +5,23 @@ from typing import Any
 import pytest
 
 from model.config import SearchOptions
-from model.search.options import OptionError, choose_options, implied_decoding
+from model.search.options import OptionError, choose_options
 
 
-def test_a_beam_is_the_default_of_those_who_need_one() -> None:
-    assert implied_decoding(None, has_required_words=True, rerank_weight=None) == "beam"
-    assert implied_decoding(None, has_required_words=False, rerank_weight=0.5) == "beam"
-    assert implied_decoding(None, has_required_words=False, rerank_weight=None) is None
-    assert implied_decoding("greedy", has_required_words=True, rerank_weight=0.5) == "greedy"
+@pytest.mark.parametrize(
+    ("wishes", "beam_size"),
+    [
+        ({"has_required_words": True}, 4),
+        ({"overrides": {"rerank_weight": 0.5}}, 4),
+        ({"overrides": {"rerank_weight": 0.0}}, 1),
+        ({"decoding": "greedy", "has_required_words": True}, 1),
+    ],
+)
+def test_a_beam_is_the_default_of_those_who_need_one(
+    wishes: dict[str, Any], beam_size: int
+) -> None:
+    options = choose_options(SearchOptions(), **{"overrides": {}, "can_rerank": True, **wishes})
+    assert options.beam_size == beam_size
 
 
 def test_what_is_not_wished_is_the_models() -> None:
