@@ -16,8 +16,7 @@ from app.schemas.openai import (
     ChatMessage,
     ChatRequest,
     CompletionRequest,
-    FinishReason,
-    Usage,
+    CompletionUsage,
 )
 from app.schemas.responses import ResponseRequest
 from app.settings import Settings
@@ -25,7 +24,13 @@ from app.stop_sequences import StopFilter, cut_at_stop
 from model.blocked_words import blocked_sequences
 from model.config import SearchOptions
 from model.known_questions import CheckedReply
-from model.search.requests import Hypothesis, ScoringRequest, SearchRequest, TokenLogprob
+from model.search.requests import (
+    FinishReason,
+    Hypothesis,
+    ScoringRequest,
+    SearchRequest,
+    TokenLogprob,
+)
 from model.tokenizer import IncrementalDetokenizer, Source
 
 MAX_STOPS = 4
@@ -150,7 +155,7 @@ class CompletionBatch:
             raise InvalidField(name, "must contain at least one user message")
         self.add(turns, fields)
 
-    async def choices(self) -> tuple[list[Choice], Usage]:
+    async def choices(self) -> tuple[list[Choice], CompletionUsage]:
         """Returns the choices of all sources, in order, and their token counts.
 
         Raises:
@@ -164,7 +169,9 @@ class CompletionBatch:
             )
             return await self._read(answers)
 
-    async def stream_choices(self, send: Callable[[str], None]) -> tuple[list[Choice], Usage]:
+    async def stream_choices(
+        self, send: Callable[[str], None]
+    ) -> tuple[list[Choice], CompletionUsage]:
         """Does the same as `choices` for a single source. Calls `send` with each part of the first
         choice's text as soon as it is final."""
         tokenizer = self.model.tokenizer
@@ -189,7 +196,7 @@ class CompletionBatch:
             send_text(stop.finish())
         return await self._read([hypotheses])
 
-    async def _read(self, answers: Sequence[Hypotheses]) -> tuple[list[Choice], Usage]:
+    async def _read(self, answers: Sequence[Hypotheses]) -> tuple[list[Choice], CompletionUsage]:
         prompt_tokens = sum(len(source.ids) for source in self.sources)
         choices, completion_tokens = [], 0
         for search, turns, hypotheses in zip(self.searches, self.dialogues, answers, strict=True):
@@ -202,7 +209,7 @@ class CompletionBatch:
                 choices.append(
                     replace(choice, scores=scores, confidence=confidence, is_fallback=is_fallback)
                 )
-        usage = Usage(
+        usage = CompletionUsage(
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             total_tokens=prompt_tokens + completion_tokens,

@@ -30,6 +30,7 @@ from app.schemas.openai import (
     ChunkChoice,
     Completion,
     CompletionRequest,
+    CompletionUsage,
     ContentLogprob,
     Model,
     ModelList,
@@ -37,7 +38,6 @@ from app.schemas.openai import (
     TextChoice,
     TextLogprobs,
     TopLogprob,
-    Usage,
 )
 from app.streaming import EVENT_STREAM, EventStream, SendEvent
 from app.telemetry import RequestUsage, record_usage
@@ -130,7 +130,7 @@ async def _stream(
     response_format: _ResponseFormat,
     includes_usage: bool,
     send_event: SendEvent,
-) -> Usage:
+) -> CompletionUsage:
     """Streams the first choice and sends the others whole, or, with log-probabilities, sends all of
     them whole; then sends the usage and returns it."""
     started: set[int] = set()
@@ -159,7 +159,7 @@ async def _stream(
     return usage
 
 
-def record_batch(request: Request, batch: CompletionBatch, usage: Usage) -> None:
+def record_batch(request: Request, batch: CompletionBatch, usage: CompletionUsage) -> None:
     """Records what a request used, for logs and metrics."""
     record_usage(
         request.scope,
@@ -213,7 +213,7 @@ class _ResponseFormat(ABC):
         name = f"{self.prefix}-{uuid.uuid4().hex}"
         self._head = {"id": name, "created": int(time.time()), "model": model}
 
-    def whole(self, choices: Sequence[Choice], usage: Usage) -> BaseModel:
+    def whole(self, choices: Sequence[Choice], usage: CompletionUsage) -> BaseModel:
         """Builds a response that is not streamed."""
         parts = [_Part(index, each.text, each.scores, each) for index, each in enumerate(choices)]
         whole = [self._whole(part) for part in parts]
@@ -223,7 +223,7 @@ class _ResponseFormat(ABC):
         """Builds an event: the next part of a choice."""
         return self.event_type(**self._head, choices=[self._chunk(part)])
 
-    def usage_chunk(self, usage: Usage) -> BaseModel:
+    def usage_chunk(self, usage: CompletionUsage) -> BaseModel:
         """Builds the last event of a stream."""
         return self.event_type(**self._head, choices=[], usage=usage)
 

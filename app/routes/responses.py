@@ -16,7 +16,7 @@ from app.dependencies import cancel_on_disconnect, charge, models_of, settings_o
 from app.http_errors import Fault, openai_error
 from app.routes.openai import RESPONSES, record_batch
 from app.routing import JsonRoute
-from app.schemas.openai import Usage
+from app.schemas.openai import CompletionUsage
 from app.schemas.responses import (
     IncompleteDetails,
     ModelResponse,
@@ -54,7 +54,9 @@ async def create_response(request: Request, body: ResponseRequest) -> Response:
     return EventStream(stream, answer.error_event)
 
 
-async def _stream(batch: CompletionBatch, answer: _Answer, send_event: SendEvent) -> Usage:
+async def _stream(
+    batch: CompletionBatch, answer: _Answer, send_event: SendEvent
+) -> CompletionUsage:
     """Streams the reply and returns its usage."""
 
     def send(kind: str, **fields: Any) -> None:
@@ -117,7 +119,7 @@ class _Answer:
         """Builds the response before it has text."""
         return ModelResponse(**self._head, status="in_progress", output=[])
 
-    def ended(self, choice: Choice, usage: Usage) -> ModelResponse:
+    def ended(self, choice: Choice, usage: CompletionUsage) -> ModelResponse:
         """Builds the whole response."""
         is_cut = choice.finish_reason == "length"
         status: Status = "incomplete" if is_cut else "completed"

@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from typing_extensions import TypedDict  # before Python 3.12, pydantic needs this one
 
-from model.search.requests import MAX_TOP_K
+from app.schemas.reply import ConfidenceFields, Usage
+from model.search.requests import MAX_TOP_K, FinishReason
 
 #: OpenAI fields that the models do not support, and the values that have no effect.
 NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
@@ -135,14 +136,10 @@ class CompletionRequest(_CompletionFields):
     )
 
 
-class Usage(BaseModel):
-    """Token counts of the request and its answer."""
+class CompletionUsage(Usage):
+    """Token counts of the request and its choices."""
 
-    prompt_tokens: int
-    completion_tokens: int
     total_tokens: int
-    prompt_tokens_dropped: int = Field(description="oldest tokens that the model did not read")
-    turns_dropped: int = Field(description="oldest messages that the model did not read")
 
 
 class TopLogprob(BaseModel):
@@ -172,25 +169,7 @@ class AssistantMessage(BaseModel):
     content: str
 
 
-FinishReason = Literal["stop", "length"]
-
-
-def _is_none(value: Any) -> bool:
-    return value is None
-
-
-class Checked(BaseModel):
-    """Confidence of the model, as in the answers of POST /reply."""
-
-    confidence: float | None = Field(
-        None, exclude_if=_is_none, description="as in the answers of POST /reply"
-    )
-    is_fallback: bool | None = Field(
-        None, exclude_if=_is_none, description="as in the answers of POST /reply"
-    )
-
-
-class ChatChoice(Checked):
+class ChatChoice(ConfidenceFields):
     """One possible reply."""
 
     index: int
@@ -207,7 +186,7 @@ class ChatCompletion(BaseModel):
     created: int = Field(description="seconds since 1970")
     model: str
     choices: list[ChatChoice]
-    usage: Usage
+    usage: CompletionUsage
 
 
 class ChatDelta(TypedDict, total=False):
@@ -217,7 +196,7 @@ class ChatDelta(TypedDict, total=False):
     content: str
 
 
-class ChunkChoice(Checked):
+class ChunkChoice(ConfidenceFields):
     """A chunk of one possible reply."""
 
     index: int
@@ -234,7 +213,7 @@ class ChatChunk(BaseModel):
     created: int
     model: str
     choices: list[ChunkChoice]
-    usage: Usage | None = None
+    usage: CompletionUsage | None = None
 
 
 class TextLogprobs(BaseModel):
@@ -246,7 +225,7 @@ class TextLogprobs(BaseModel):
     text_offset: list[int]
 
 
-class TextChoice(Checked):
+class TextChoice(ConfidenceFields):
     """One possible completion, or a chunk of it."""
 
     text: str
@@ -263,7 +242,7 @@ class Completion(BaseModel):
     created: int
     model: str
     choices: list[TextChoice]
-    usage: Usage | None = None
+    usage: CompletionUsage | None = None
 
 
 class Model(BaseModel):

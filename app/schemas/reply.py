@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from model.config import Document, SearchOptions
 from model.search.options import RequestOptions
+from model.search.requests import FinishReason
 
 
 class _Strict(BaseModel):
@@ -95,21 +96,27 @@ class ReplyRequest(_Options, _Messages):
         return {name: value for name, value in values.items() if value is not None}
 
 
-class _Checked(BaseModel):
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+class ConfidenceFields(BaseModel):
     """Confidence of the model; only set if it was trained with a `fallback_reply`."""
 
     confidence: float | None = Field(
         None,
+        exclude_if=_is_none,
         description="of the model's reply, 0 to 1: how similar the message is to a known "
         "question that has this reply",
     )
     is_fallback: bool | None = Field(
         None,
+        exclude_if=_is_none,
         description="whether the text is the `fallback_reply`, because the confidence is too low",
     )
 
 
-class Candidate(_Checked):
+class Candidate(ConfidenceFields):
     """One possible reply."""
 
     text: str
@@ -146,7 +153,7 @@ class Delta(BaseModel):
     text: str
 
 
-class ReplyAnswer(_Checked):
+class ReplyAnswer(ConfidenceFields):
     """The best reply, and all candidates, best first."""
 
     reply: str
@@ -156,9 +163,7 @@ class ReplyAnswer(_Checked):
     )
     model: str = Field(description="name of the model that answered")
     usage: Usage
-    finish_reason: Literal["stop", "length"] = Field(
-        description="length: the reply was cut at max_tokens"
-    )
+    finish_reason: FinishReason = Field(description="length: the reply was cut at max_tokens")
     latency_ms: float = Field(description="time spent in the server")
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
-from app.schemas.openai import NEUTRAL_VALUES, ChatMessage, Checked, SearchFields, kind_of
+from app.schemas.openai import NEUTRAL_VALUES, ChatMessage, SearchFields, kind_of
+from app.schemas.reply import ConfidenceFields
 
 
 class ResponseRequest(SearchFields):
@@ -46,7 +47,7 @@ class OutputText(BaseModel):
     logprobs: list[Any] = []
 
 
-class OutputMessage(Checked):
+class OutputMessage(ConfidenceFields):
     """A reply."""
 
     id: str

@@ -41,6 +41,11 @@ def test_the_description_shows_examples_and_errors(client: httpx.Client) -> None
     assert schema["$ref"].endswith("/ErrorAnswer")
 
 
+def test_parts_of_the_description_have_names_without_a_module(client: httpx.Client) -> None:
+    names = client.get("/openapi.json").json()["components"]["schemas"]
+    assert "Usage" in names and not [name for name in names if "__" in name]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [("GET", "/nowhere", 404, "not_found"), ("GET", "/reply", 405, "method_not_allowed")],
