@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api_keys import ApiKeys
 from app.decoding.registry import ModelRegistry
-from app.decoding.served_model import LoadedModel, load_model
+from app.decoding.served_model import ServedModel, load_model
 from app.http_errors import install_error_handlers
 from app.metrics import Metrics
 from app.middleware import ErrorBoundary, HeadAsGet, RequestLimits
@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 def create_app(
     settings: Settings,
     *,
-    load: Callable[[Settings], LoadedModel] = load_model,
-    preloaded: LoadedModel | None = None,
+    load: Callable[[Settings], ServedModel] = load_model,
+    preloaded: ServedModel | None = None,
 ) -> FastAPI:
     """Builds the application. It loads the default model before it accepts requests.
 

@@ -23,7 +23,7 @@ import uvicorn
 
 from app.decoding.messages import Connection
 from app.decoding.process import worker_config
-from app.decoding.served_model import LoadedModel
+from app.decoding.served_model import ServedModel
 from app.decoding.worker import serve
 from app.main import create_app
 from app.server import config_of
@@ -96,7 +96,9 @@ def files_of_a_reply(model: Path) -> set[str]:
     threading.setprofile(recorder.hook)
     folder, worker = load_folder(model), ThreadWorker(settings)
     worker.wait_until_ready()
-    loaded = LoadedModel(folder.config, folder.tokenizer, worker, lambda: worker)
+    loaded = ServedModel.of_worker(
+        worker, lambda: worker, folder.config, folder.tokenizer, settings
+    )
     server = uvicorn.Server(config_of(create_app(settings, preloaded=loaded), settings))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.decoding.process import kill_starting
-from app.decoding.served_model import LoadedModel, ServedModel, serve_model
+from app.decoding.served_model import ServedModel
 from app.errors import DeadlineExceeded, Unavailable, UnknownModel
 from app.settings import Settings
 from model.config import ModelConfig
@@ -76,8 +76,8 @@ class ModelRegistry:
     def __init__(
         self,
         settings: Settings,
-        load: Callable[[Settings], LoadedModel],
-        preloaded: LoadedModel | None = None,
+        load: Callable[[Settings], ServedModel],
+        preloaded: ServedModel | None = None,
     ) -> None:
         self._settings = settings
         self._load_model = load
@@ -268,7 +268,7 @@ class ModelRegistry:
                 try:
                     self._check_name_is_free(loaded.config.name, path)
                 except FolderError:
-                    await asyncio.to_thread(loaded.stop)
+                    await loaded.close()
                     raise
             except (Seq2SeqError, OSError) as error:
                 entry = self._entry_of(path)
@@ -279,18 +279,18 @@ class ModelRegistry:
             await self._activate(path, loaded)
             return True
 
-    async def _load_in_thread(self, path: Path) -> LoadedModel:
+    async def _load_in_thread(self, path: Path) -> ServedModel:
         """Loads a folder in a thread."""
         settings = self._settings
         if path != self._default:
             settings = settings.model_copy(update={"model": path, "rerank_model": None})
         return await asyncio.to_thread(self._load_model, settings)
 
-    async def _activate(self, path: Path, loaded: LoadedModel) -> None:
+    async def _activate(self, path: Path, loaded: ServedModel) -> None:
         """Puts a loaded model into service; the one that it replaces only finishes its requests."""
-        served = await serve_model(loaded, self._settings)
-        self._active.add(served)
-        entry = _Entry(path, loaded.config, served, time.monotonic())
+        await loaded.open()
+        self._active.add(loaded)
+        entry = _Entry(path, loaded.config, loaded, time.monotonic())
         old = self._insert(entry)
         if path == self._default:
             self._default_entry = entry

@@ -28,49 +28,6 @@ if TYPE_CHECKING:
     from model.reranker import Reranker
 
 
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model whose worker is ready.
-
-    Attributes:
-        config: its configuration; callers select it by `config.name`.
-        tokenizer: text to ids and back; fast enough for the event loop.
-        worker: runs its engine.
-        new_worker: starts another worker and returns once it is ready.
-        rerank_model: the model that re-ranks its answers, if any.
-        questions: its known questions, if any.
-        memory: its translation memory, if any.
-    """
-
-    config: ModelConfig
-    tokenizer: Tokenizer
-    worker: Worker
-    new_worker: Callable[[], Worker]
-    rerank_model: LoadedModel | None = None
-    questions: KnownQuestions | None = None
-    memory: TranslationMemory | None = None
-
-    @property
-    def reranker(self) -> Reranker | None:
-        """Returns the re-ranker, or None if there is no second model.
-
-        Raises:
-            ConfigError: if the second model cannot score this model's answers.
-        """
-        if self.rerank_model is None:
-            return None
-        from model.reranker import Reranker, reranking_kind  # loads NumPy
-
-        kind = reranking_kind(self.config, self.rerank_model.config)
-        return Reranker(kind, self.tokenizer, self.rerank_model.tokenizer)
-
-    def stop(self) -> None:
-        """Stops the workers."""
-        self.worker.stop()
-        if self.rerank_model is not None:
-            self.rerank_model.stop()
-
-
 @dataclass(frozen=True, eq=False)
 class ServedModel:
     """A model in service.
@@ -92,6 +49,61 @@ class ServedModel:
     reranker: Reranker | None = None
     questions: KnownQuestions | None = None
     memory: TranslationMemory | None = None
+
+    @classmethod
+    def of_worker(
+        cls,
+        worker: Worker,
+        new_worker: Callable[[], Worker],
+        config: ModelConfig,
+        tokenizer: Tokenizer,
+        settings: Settings,
+        *,
+        rerank_model: ServedModel | None = None,
+        questions: KnownQuestions | None = None,
+        memory: TranslationMemory | None = None,
+    ) -> ServedModel:
+        """Builds the model of a worker that is ready; `open` connects to it.
+
+        Args:
+            worker: runs the model's engine.
+            new_worker: starts another worker and returns once it is ready.
+            config: configuration of the model, which gets the server's blocked words too.
+            tokenizer: its tokenizer.
+            settings: settings of the server.
+            rerank_model: the model that re-ranks its answers, if any.
+            questions, memory: see `ServedModel`.
+
+        Raises:
+            ConfigError: if `rerank_model` cannot score the answers.
+        """
+        rerank_client = reranker = None
+        if rerank_model is not None:
+            from model.reranker import Reranker, reranking_kind  # loads NumPy
+
+            kind = reranking_kind(config, rerank_model.config)
+            reranker = Reranker(kind, tokenizer, rerank_model.tokenizer)
+            rerank_client = rerank_model.client
+        client = WorkerClient(
+            worker,
+            new_worker,
+            max_rows=settings.max_rows,
+            max_queue=settings.max_queue,
+            step_seconds=settings.worker_timeout_seconds,
+        )
+        return cls(
+            _with_blocked_words(config, settings),
+            tokenizer,
+            client,
+            rerank_client,
+            reranker,
+            questions,
+            memory,
+        )
+
+    async def open(self) -> None:
+        """Connects to its workers."""
+        await asyncio.gather(*(client.open() for client in self.clients))
 
     async def answer(
         self,
@@ -186,7 +198,7 @@ class ServedModel:
         await asyncio.gather(*(client.close() for client in self.clients))
 
 
-def load_model(settings: Settings, launched: LaunchedWorkers | None = None) -> LoadedModel:
+def load_model(settings: Settings, launched: LaunchedWorkers | None = None) -> ServedModel:
     """Loads the default model and the re-ranking model, if any, and waits for their workers.
 
     Args:
@@ -203,17 +215,15 @@ def load_model(settings: Settings, launched: LaunchedWorkers | None = None) -> L
         rerank_model = None
         if settings.rerank_model is not None and launched.reranker is not None:
             rerank_model = _await_worker(settings, settings.rerank_model, launched.reranker)
-        loaded = _await_worker(settings, settings.model, launched.default, rerank_model)
-        _ = loaded.reranker  # raises if the two models do not match
+        return _await_worker(settings, settings.model, launched.default, rerank_model)
     except BaseException:
         launched.stop()
         raise
-    return loaded
 
 
 def _await_worker(
-    settings: Settings, path: Path, worker: Worker, rerank_model: LoadedModel | None = None
-) -> LoadedModel:
+    settings: Settings, path: Path, worker: Worker, rerank_model: ServedModel | None = None
+) -> ServedModel:
     folder = load_folder(path)
     tokenizer = folder.tokenizer  # loaded while the worker loads its graphs
 
@@ -223,36 +233,15 @@ def _await_worker(
             raise FolderError(f"{path}: was replaced by another model")
         return worker
 
-    def new_worker() -> Worker:
-        return ready(launch(settings, path))
-
-    worker = ready(worker)
-    return LoadedModel(
+    return ServedModel.of_worker(
+        ready(worker),
+        lambda: ready(launch(settings, path)),
         folder.config,
         tokenizer,
-        worker,
-        new_worker,
-        rerank_model,
+        settings,
+        rerank_model=rerank_model,
         questions=load_questions(folder),
         memory=load_memory(folder),
-    )
-
-
-async def serve_model(loaded: LoadedModel, settings: Settings) -> ServedModel:
-    """Connects to the workers of a loaded model and its re-ranking model."""
-    client = await _client(loaded, settings)
-    rerank_client = None
-    if loaded.rerank_model is not None:
-        rerank_client = await _client(loaded.rerank_model, settings)
-    config = _with_blocked_words(loaded.config, settings)
-    return ServedModel(
-        config,
-        loaded.tokenizer,
-        client,
-        rerank_client,
-        loaded.reranker,
-        questions=loaded.questions,
-        memory=loaded.memory,
     )
 
 
@@ -263,15 +252,3 @@ def _with_blocked_words(config: ModelConfig, settings: Settings) -> ModelConfig:
         update={"blocked_words": (*config.search.blocked_words, *words)}
     )
     return config.model_copy(update={"search": search})
-
-
-async def _client(loaded: LoadedModel, settings: Settings) -> WorkerClient:
-    client = WorkerClient(
-        loaded.worker,
-        loaded.new_worker,
-        max_rows=settings.max_rows,
-        max_queue=settings.max_queue,
-        step_seconds=settings.worker_timeout_seconds,
-    )
-    await client.open()
-    return client

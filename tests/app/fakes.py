@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from starlette.types import ASGIApp
 
 from app.decoding.messages import Connection
-from app.decoding.served_model import LoadedModel
+from app.decoding.served_model import ServedModel
 from app.decoding.worker import Worker
 from app.server import config_of
 from app.settings import Settings
@@ -250,7 +250,7 @@ class ThreadWorker:
         raise AssertionError("a thread cannot be killed")
 
 
-def loaded(generator: Generator, settings: Settings) -> LoadedModel:
+def loaded(generator: Generator, settings: Settings) -> ServedModel:
     """`generator` with a worker on a thread."""
 
     def new_worker() -> ThreadWorker:
@@ -259,13 +259,14 @@ def loaded(generator: Generator, settings: Settings) -> LoadedModel:
     rerank_model = None
     if generator.rerank_generator is not None:
         rerank_model = loaded(generator.rerank_generator, settings)
-    return LoadedModel(
-        generator.config,
-        generator.tokenizer,
+    return ServedModel.of_worker(
         new_worker(),
         new_worker,
-        rerank_model,
-        generator.questions,
+        generator.config,
+        generator.tokenizer,
+        settings,
+        rerank_model=rerank_model,
+        questions=generator.questions,
     )
 
 

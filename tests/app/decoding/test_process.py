@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from app.decoding import client as decoding_client
 from app.decoding import process, worker
 from app.decoding.messages import Connection, WorkerConfig
 from app.decoding.process import Worker, WorkerProcess
-from app.decoding.served_model import LoadedModel, load_model
+from app.decoding.served_model import ServedModel, load_model
 from app.main import create_app
 from app.settings import Settings
 from model.errors import EngineError, FolderError
@@ -37,16 +36,18 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def model(exported_folder: Path) -> Iterator[LoadedModel]:
+def model(exported_folder: Path) -> Iterator[ServedModel]:
     """A model with a worker in a process of its own."""
     loaded = load_model(Settings(model=exported_folder))
+    worker = worker_of(loaded)
     yield loaded
-    loaded.worker.stop()
+    worker.stop()
 
 
-def kill(worker: Worker) -> None:
+def worker_of(model: ServedModel) -> WorkerProcess:
+    worker = model.client._worker
     assert isinstance(worker, WorkerProcess)
-    os.kill(worker.pid, signal.SIGKILL)
+    return worker
 
 
 def wait_for(client: httpx.Client, status: int) -> None:
@@ -60,18 +61,18 @@ def test_a_server_that_stops_waits_for_no_worker_that_starts(exported_folder: Pa
         worker.wait_until_ready()
 
 
-def test_a_request_waits_for_the_worker_after_one_that_was_killed(model: LoadedModel) -> None:
+def test_a_request_waits_for_the_worker_after_one_that_was_killed(model: ServedModel) -> None:
     may_start = threading.Event()
 
     def new_worker() -> Worker:
         assert may_start.wait(PATIENCE_SECONDS)
-        return model.new_worker()
+        return start()
 
-    watched = replace(model, new_worker=new_worker)
-    app = create_app(Settings(), load=lambda _: watched)
+    start, model.client._new_worker = model.client._new_worker, new_worker
+    app = create_app(Settings(), load=lambda _: model)
     with serving(app) as client, ThreadPoolExecutor(1) as thread:
         answer = client.post("/reply", json=ASKED).json()
-        kill(model.worker)
+        os.kill(worker_of(model).pid, signal.SIGKILL)
         wait_for(client, 503)
         asking = thread.submit(client.post, "/reply", json=ASKED)
         wait_until(lambda: app.state.models.default.client.waiting == 1)
@@ -81,19 +82,18 @@ def test_a_request_waits_for_the_worker_after_one_that_was_killed(model: LoadedM
 
 
 def test_a_worker_that_makes_no_step_is_replaced(
-    model: LoadedModel, caplog: pytest.LogCaptureFixture
+    model: ServedModel, caplog: pytest.LogCaptureFixture
 ) -> None:
+    watched = model.client
+
     def new_worker() -> Worker:
         watched._step_seconds = 24.0
-        return model.new_worker()
+        return start()
 
-    hindered = replace(model, new_worker=new_worker)
-    app = create_app(Settings(worker_timeout_seconds=24.0), load=lambda _: hindered)
-    with serving(app) as client:
+    start, watched._new_worker, watched._step_seconds = watched._new_worker, new_worker, 24.0
+    with serving(create_app(Settings(), load=lambda _: model)) as client:
         answer = client.post("/reply", json=ASKED).json()
-        assert isinstance(model.worker, WorkerProcess)
-        os.kill(model.worker.pid, signal.SIGSTOP)
-        watched = app.state.models.default.client
+        os.kill(worker_of(model).pid, signal.SIGSTOP)
         watched._step_seconds = 0.5  # only now, as a slow machine's steps may take longer
         again = client.post("/reply", json=ASKED).json()
         assert again["candidates"] == answer["candidates"]
@@ -103,26 +103,26 @@ def test_a_worker_that_makes_no_step_is_replaced(
     ]
 
 
-def test_an_idle_worker_is_left_alone(model: LoadedModel) -> None:
-    limits = Settings(worker_timeout_seconds=0.1)
-    assert isinstance(model.worker, WorkerProcess)
-    with serving(create_app(limits, load=lambda _: model)):
+def test_an_idle_worker_is_left_alone(model: ServedModel) -> None:
+    model.client._step_seconds = 0.1
+    worker = worker_of(model)
+    with serving(create_app(Settings(), load=lambda _: model)):
         time.sleep(0.5)
-    assert model.worker.wait() == 0
+    assert worker.wait() == 0
 
 
 def test_a_server_stops_though_its_worker_does_not(
-    model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    model: ServedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(model.worker, WorkerProcess)
+    worker = worker_of(model)
     with serving(create_app(Settings(), load=lambda _: model)):
-        os.kill(model.worker.pid, signal.SIGSTOP)
+        os.kill(worker.pid, signal.SIGSTOP)
         monkeypatch.setattr(process, "STOP_TIMEOUT_SECONDS", 0.1)
-    assert model.worker.wait() == -signal.SIGKILL
+    assert worker.wait() == -signal.SIGKILL
 
 
 def test_a_worker_that_cannot_be_started_at_once_is_tried_again(
-    model: LoadedModel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    model: ServedModel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoding_client, "MIN_BACKOFF_SECONDS", 0.01)
     may_start = threading.Event()
@@ -132,11 +132,11 @@ def test_a_worker_that_cannot_be_started_at_once_is_tried_again(
         if faults:
             raise faults.pop(0)
         assert may_start.wait(PATIENCE_SECONDS)
-        return model.new_worker()
+        return start()
 
-    hindered = replace(model, new_worker=new_worker)
-    with serving(create_app(Settings(), load=lambda _: hindered)) as client:
-        kill(model.worker)
+    start, model.client._new_worker = model.client._new_worker, new_worker
+    with serving(create_app(Settings(), load=lambda _: model)) as client:
+        os.kill(worker_of(model).pid, signal.SIGKILL)
         wait_for(client, 503)
         assert client.get("/health/live").status_code == 200
         assert client.post("/reply", json=ASKED).status_code == 503
@@ -162,23 +162,21 @@ def test_a_worker_of_another_model_than_the_servers_is_refused(
         config["sha256"]["more.txt"] = sha256(b"of a later training").hexdigest()
         (path / "config.json").write_text(json.dumps(config))
         with pytest.raises(FolderError, match="model: was replaced by another model"):
-            loaded.new_worker()
+            loaded.client._new_worker()
     finally:
-        loaded.worker.stop()
+        worker_of(loaded).stop()
 
 
-def test_a_worker_ignores_the_signals_that_end_its_server(model: LoadedModel) -> None:
-    assert isinstance(model.worker, WorkerProcess)
+def test_a_worker_ignores_the_signals_that_end_its_server(model: ServedModel) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        os.kill(model.worker.pid, number)
+        os.kill(worker_of(model).pid, number)
     with serving(create_app(Settings(), load=lambda _: model)) as client:
         assert client.post("/reply", json=ASKED).status_code == 200
 
 
-def test_a_worker_ends_with_its_server(model: LoadedModel) -> None:
-    model.worker.socket.close()
-    assert isinstance(model.worker, WorkerProcess)
-    assert model.worker.wait() == 0
+def test_a_worker_ends_with_its_server(model: ServedModel) -> None:
+    worker_of(model).socket.close()
+    assert worker_of(model).wait() == 0
 
 
 def config_of(path: Path, **document: object) -> WorkerConfig:

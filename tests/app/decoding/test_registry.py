@@ -17,7 +17,7 @@ import pytest
 
 from app.decoding.process import Worker
 from app.decoding.registry import model_folders
-from app.decoding.served_model import LoadedModel, load_model
+from app.decoding.served_model import ServedModel, load_model
 from app.main import create_app
 from app.settings import Settings
 from model.contract import Engine
@@ -230,7 +230,7 @@ def test_models_that_are_still_loaded_are_listed_and_told_of(
         folder.mkdir()
         (folder / "config.json").write_text(config.model_dump_json())
 
-    def load(settings: Settings) -> LoadedModel:
+    def load(settings: Settings) -> ServedModel:
         if settings.model == Settings().model:
             return loaded(generator, settings)
         assert gate.wait(PATIENCE_SECONDS)
@@ -280,7 +280,7 @@ def test_an_error_that_nobody_expected_costs_one_attempt_at_one_folder(
         (tmp_path / name / "config.json").write_text(config.model_dump_json())
     faults = [RuntimeError("can't start new thread")]
 
-    def load(settings: Settings) -> LoadedModel:
+    def load(settings: Settings) -> ServedModel:
         name = settings.model.name
         if name == "a" and faults:
             raise faults.pop()
@@ -301,7 +301,7 @@ def test_a_model_that_could_not_be_loaded_is_tried_again(
 ) -> None:
     faults = [RuntimeError("can't start new thread")]
 
-    def load(settings: Settings) -> LoadedModel:
+    def load(settings: Settings) -> ServedModel:
         if settings.model == tmp_path / "a" and faults:
             raise faults.pop()
         return load_model(settings)

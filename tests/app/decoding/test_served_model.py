@@ -10,7 +10,6 @@ import pytest
 
 from app.decoding import worker
 from app.decoding.messages import Hypotheses, WorkerConfig
-from app.decoding.served_model import serve_model
 from app.errors import DeadlineExceeded, Overloaded
 from app.settings import Settings
 from model.config import SearchOptions
@@ -64,7 +63,8 @@ def test_a_second_model_ranks_as_it_does_offline(
     request = replace(template, source_ids=first.tokenizer.source_ids("hello"))
 
     async def ask() -> Hypotheses:
-        model = await serve_model(loaded(generator, Settings()), Settings())
+        model = loaded(generator, Settings())
+        await model.open()
         try:
             return await model.answer(request, ["hello"], timeout_seconds=PATIENCE_SECONDS)
         finally:
@@ -90,7 +90,8 @@ def test_where_scoring_fails_nothing_of_it_is_left(
     limits = Settings()
 
     async def ask() -> None:
-        model = await serve_model(loaded(generator, limits), limits)
+        model = loaded(generator, limits)
+        await model.open()
         assert model.rerank_client is not None
         if ends == "refused":
             model.rerank_client._plain._max_queue = 0
