@@ -27,8 +27,13 @@ _END = b""
 def event(name: str, data: BaseModel, *, with_nulls: bool = False) -> bytes:
     """Returns an event as bytes; its JSON contains no line breaks, and its empty fields only
     `with_nulls`."""
-    content = data.model_dump_json(exclude_none=not with_nulls)
-    return f"event: {name}\ndata: {content}\n\n".encode()
+    return encode_event(data.model_dump_json(exclude_none=not with_nulls), name)
+
+
+def encode_event(content: str, name: str | None = None) -> bytes:
+    """Returns an event as bytes; `content` contains no line breaks."""
+    head = "" if name is None else f"event: {name}\n"
+    return f"{head}data: {content}\n\n".encode()
 
 
 class EventStream(Response):

@@ -55,8 +55,11 @@ class RequestUsage:
     is_truncated: bool
 
 
-def record_usage(scope: Scope, usage: RequestUsage) -> None:
-    """Records the token usage of a request, for metrics and the log."""
+def record_usage(
+    scope: Scope, model: str, prompt_tokens: int, completion_tokens: int, *, is_truncated: bool
+) -> None:
+    """Records the token usage of a request, for metrics and the log; see `RequestUsage`."""
+    usage = RequestUsage(model, prompt_tokens, completion_tokens, is_truncated)
     scope.setdefault(_USAGE, []).append(usage)
 
 

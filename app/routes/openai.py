@@ -39,13 +39,13 @@ from app.schemas.openai import (
     TextLogprobs,
     TopLogprob,
 )
-from app.streaming import EVENT_STREAM, EventStream, SendEvent
-from app.telemetry import RequestUsage, record_usage
+from app.streaming import EVENT_STREAM, EventStream, SendEvent, encode_event
+from app.telemetry import record_usage
 from model.config import ModelConfig
 from model.search.requests import TokenLogprob
 from model.tokenizer import Tokenizer
 
-_DONE = b"data: [DONE]\n\n"
+_DONE = encode_event("[DONE]")
 
 _ERRORS = error_responses(
     OpenAIError,
@@ -163,12 +163,10 @@ def record_batch(request: Request, batch: CompletionBatch, usage: CompletionUsag
     """Records what a request used, for logs and metrics."""
     record_usage(
         request.scope,
-        RequestUsage(
-            batch.model.config.name,
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            bool(usage.prompt_tokens_dropped or usage.turns_dropped),
-        ),
+        batch.model.config.name,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        is_truncated=bool(usage.prompt_tokens_dropped or usage.turns_dropped),
     )
 
 
@@ -322,4 +320,4 @@ def _model(config: ModelConfig, created: int) -> Model:
 
 
 def _event(data: BaseModel) -> bytes:
-    return f"data: {data.model_dump_json()}\n\n".encode()
+    return encode_event(data.model_dump_json())

@@ -35,7 +35,7 @@ from app.schemas.reply import (
 )
 from app.settings import Settings
 from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
-from app.telemetry import RequestUsage, record_usage
+from app.telemetry import record_usage
 from model.config import SearchOptions
 from model.search.options import RequestOptions
 from model.search.requests import Hypothesis, SearchRequest
@@ -96,12 +96,10 @@ def _record(request: Request, answers: Sequence[ReplyAnswer]) -> None:
     usages = [answer.usage for answer in answers]
     record_usage(
         request.scope,
-        RequestUsage(
-            answers[0].model,
-            sum(usage.prompt_tokens for usage in usages),
-            sum(usage.completion_tokens for usage in usages),
-            any(usage.prompt_tokens_dropped or usage.turns_dropped for usage in usages),
-        ),
+        answers[0].model,
+        sum(usage.prompt_tokens for usage in usages),
+        sum(usage.completion_tokens for usage in usages),
+        is_truncated=any(usage.prompt_tokens_dropped or usage.turns_dropped for usage in usages),
     )
 
 

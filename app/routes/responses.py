@@ -26,7 +26,7 @@ from app.schemas.responses import (
     ResponseUsage,
     Status,
 )
-from app.streaming import EventStream, SendEvent
+from app.streaming import EventStream, SendEvent, encode_event
 
 router = APIRouter(prefix="/v1", tags=["openai"], route_class=JsonRoute)
 
@@ -151,8 +151,7 @@ class _Answer:
     def event(self, kind: str, **fields: Any) -> bytes:
         """Returns the next event as bytes."""
         data = {"type": kind, "sequence_number": next(self._numbers), **fields}
-        content = json.dumps(data, default=_plain, ensure_ascii=False)
-        return f"event: {kind}\ndata: {content}\n\n".encode()
+        return encode_event(json.dumps(data, default=_plain, ensure_ascii=False), kind)
 
     def error_event(self, fault: Fault) -> bytes:
         """Returns an error as the last event."""

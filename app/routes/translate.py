@@ -41,7 +41,7 @@ from app.schemas.translate import (
 from app.security import require_key
 from app.settings import Settings
 from app.streaming import EVENT_STREAM, EventStream, SendEvent, event
-from app.telemetry import RequestUsage, record_usage
+from app.telemetry import record_usage
 from app.translation.concurrency import map_concurrently
 from app.translation.encodings import decode
 from app.translation.files import FileStore
@@ -170,13 +170,13 @@ async def _charge(request: Request, texts: Sequence[str], times: int = 1) -> Non
 
 
 def _record(request: Request, model: ServedModel, translator: Translator) -> None:
-    usage = RequestUsage(
+    record_usage(
+        request.scope,
         model.config.name,
         translator.prompt_tokens,
         translator.completion_tokens,
         is_truncated=False,
     )
-    record_usage(request.scope, usage)
 
 
 def _translators(models: ModelRegistry) -> dict[tuple[str, str], str]:

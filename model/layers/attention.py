@@ -60,7 +60,7 @@ class Attention(keras.layers.Layer):
 
     def energies(self, query: Tensor, keys: Tensor) -> Tensor:
         """Returns the scores before the softmax, `(batch, target_len, source_len)`."""
-        raise NotImplementedError
+        return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
 
     def call(
         self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None
@@ -111,9 +111,6 @@ class DotAttention(Attention):
             )
         super().build(query_shape, values_shape)
 
-    def energies(self, query: Tensor, keys: Tensor) -> Tensor:
-        return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
-
 
 class GeneralAttention(Attention):
     """energy_j = query . (W values_j).
@@ -130,9 +127,6 @@ class GeneralAttention(Attention):
 
     def project_keys(self, values: Tensor) -> Tensor:
         return self.key_projection(values)
-
-    def energies(self, query: Tensor, keys: Tensor) -> Tensor:
-        return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
 
 
 class AdditiveAttention(Attention):
