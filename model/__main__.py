@@ -29,7 +29,7 @@ from model.errors import ConfigError, Seq2SeqError
 from model.flags import OneLineParser, add_flags, count, given
 from model.folder import find_folder, read_config
 from model.generator import Generator
-from model.lines import WINDOW, answer_lines
+from model.lines import WINDOW, answer_lines, translate_lines
 from model.remember import remember
 from model.search.options import OptionError, RequestOptions, choose_options
 from model.search.requests import SearchRequest
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None, program: str = "python -m model") -
         else:
             whole = task == "reply" or chosen.whole_lines or template.options.n_best > 1
             whole = whole or bool(template.prefix_ids or template.required)
-            _answer_all(generator, template, chosen.batch_size, by_sentence=not whole)
+            _answer_all(generator, template, chosen.batch_size, whole_lines=whole)
         sys.stdout.flush()
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -115,7 +115,7 @@ def _discard_output() -> None:
 
 
 def _answer_all(
-    generator: Generator, template: SearchRequest, batch_size: int, *, by_sentence: bool
+    generator: Generator, template: SearchRequest, batch_size: int, *, whole_lines: bool
 ) -> None:
     """Answers all lines of standard input."""
     from tqdm import tqdm  # not needed to start a conversation
@@ -126,16 +126,11 @@ def _answer_all(
     watched = tqdm(lines, unit=" lines", mininterval=1.0, disable=True if is_typed else None)
     window = 1 if is_typed else WINDOW
     truncated: list[int] = []
-    for answer in answer_lines(
-        generator,
-        watched,
-        template,
-        by_sentence=by_sentence,
-        batch_size=batch_size,
-        window=window,
-        truncated=truncated,
+    answer = answer_lines if whole_lines else translate_lines
+    for text in answer(
+        generator, watched, template, batch_size=batch_size, window=window, truncated=truncated
     ):
-        print(answer, flush=is_typed)
+        print(text, flush=is_typed)
     if truncated:
         longest = generator.config.text.max_source_tokens
         print(

@@ -57,7 +57,7 @@ class Generator:
         engine: runs the network.
         rerank_generator: model that re-ranks if options have a `rerank_weight`.
         questions: known questions; None: all replies are given.
-        memory: translations that `answer_lines` gives without a search; None: there are none.
+        memory: translations that `translate_lines` gives without a search; None: there are none.
 
     Raises:
         ConfigError: if `rerank_generator` cannot score this model's answers.

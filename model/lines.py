@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from itertools import islice, pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice, pairwise
 
 from model.blocked_words import has_blocked_words
 from model.config import SearchOptions
@@ -18,12 +18,35 @@ from model.text.surface import in_form_of, readings, without_capitals
 WINDOW = 4096
 
 
+@dataclass(frozen=True, eq=False)
+class _Sentence:
+    """A sentence of a line.
+
+    Attributes:
+        line: number of the line, from 1.
+        start, end: its place in the line.
+        text: the sentence; a line with tabs is a single one.
+        turns: the sentences before it that the model reads as context, and the sentence.
+    """
+
+    line: int
+    start: int
+    end: int
+    text: str
+    turns: Sequence[str]
+
+    @property
+    def readings(self) -> list[list[str]]:
+        """Returns its turns with each reading of the last one."""
+        before = [*map(without_capitals, self.turns[:-1])]
+        return [[*before, reading] for reading in readings(self.turns[-1])]
+
+
 def answer_lines(
     generator: Generator,
     lines: Iterable[str],
     template: SearchRequest,
     *,
-    by_sentence: bool = False,
     batch_size: int = 64,
     window: int = WINDOW,
     truncated: list[int] | None = None,
@@ -35,129 +58,123 @@ def answer_lines(
         lines: sources; tabs separate the turns of a dialogue, or a sentence from its context.
         template: options of the search, see `Generator.template`. Tabs separate the `n_best`
             candidates.
-        by_sentence: whether each sentence of a line without tabs is a source, after as many as the
-            model reads as context; a short one without an end mark is read in several ways, and
-            one that the model's memory has needs no search. The answers have the surface form of
-            the sentences, and those without letters stay as they are.
         batch_size: number of sources in search at a time.
         window: number of lines that are read before the first of them is answered.
         truncated: receives the numbers, from 1, of lines that are too long for the model.
     """
     remaining = enumerate(lines, 1)
-    while lines_read := dict(islice(remaining, window)):
-        spans = {
-            number: _spans(generator, line) if by_sentence else [(0, len(line))]
-            for number, line in lines_read.items()
-        }
-        known = _known(generator, lines_read, spans, template.options) if by_sentence else {}
-        sources = {
-            (number, start): _readings(turns) if by_sentence else [turns]
-            for number, line in lines_read.items()
-            for start, turns in _sources(line, spans[number], generator.config.text.context_turns)
-            if (number, start) not in known
-        }
-        readable = _readable(generator, {key: each[0] for key, each in sources.items()}, truncated)
-        asked = [(key, reading) for key in readable for reading in sources[key]]
+    while read := dict(islice(remaining, window)):
+        sources = {number: line.split("\t") for number, line in read.items()}
+        asked = [
+            number
+            for number, turns in sources.items()
+            if _is_readable(generator, turns, number, truncated)
+        ]
+        found = generator.candidates(
+            [sources[number] for number in asked], template, batch_size=batch_size
+        )
+        texts = ("\t".join(each.text for each in candidates) for candidates in found)
+        answers = dict(zip(asked, texts, strict=True))
+        yield from (answers.get(number, "") for number in read)
+
+
+def translate_lines(
+    generator: Generator,
+    lines: Iterable[str],
+    template: SearchRequest,
+    *,
+    batch_size: int = 64,
+    window: int = WINDOW,
+    truncated: list[int] | None = None,
+) -> Iterator[str]:
+    """Yields the translation of each line, sentence by sentence, in the order of the lines.
+
+    Each sentence is a source, after as many as the model reads as context; tabs separate a sentence
+    from its context. A short one without an end mark is read in several ways, and one that the
+    model's memory has needs no search. Translations have the surface form of the sentences, and
+    those without letters stay as they are. For arguments see `answer_lines`.
+    """
+    remaining = enumerate(lines, 1)
+    while read := dict(islice(remaining, window)):
+        sentences = {number: _sentences(generator, number, line) for number, line in read.items()}
+        every = [*chain.from_iterable(sentences.values())]
+        known = _known(generator, every, template.options)
+        asked = [
+            (sentence, reading)
+            for sentence in every
+            if sentence not in known
+            and _is_readable(generator, sentence.readings[0], sentence.line, truncated)
+            for reading in sentence.readings
+        ]
         found = generator.candidates([turns for _, turns in asked], template, batch_size=batch_size)
-        answers = _likeliest([key for key, _ in asked], found)
-        for number, line in lines_read.items():
-            texts = [answers.get((number, start), "") for start, _ in spans[number]]
-            if by_sentence:
-                texts = _in_form(line, spans[number], texts)
-                texts = [
-                    known.get((number, start), text)
-                    for (start, _), text in zip(spans[number], texts, strict=True)
-                ]
-            yield _joined(line, spans[number], texts)
+        best = dict[_Sentence, Candidate]()
+        for (sentence, _), (candidate, *_) in zip(asked, found, strict=True):
+            if sentence not in best or candidate.score > best[sentence].score:
+                best[sentence] = candidate
+        translated = {
+            sentence: in_form_of(sentence.turns[-1], candidate.text)
+            for sentence, candidate in best.items()
+        }
+        for number, line in read.items():
+            yield _joined(line, sentences[number], {**translated, **known})
+
+
+def _is_readable(
+    generator: Generator, turns: Sequence[str], number: int, truncated: list[int] | None
+) -> bool:
+    """Tells whether a source has text; `truncated` receives the number of its line if it is too
+    long."""
+    try:
+        source = generator.tokenizer.read_source(turns)
+    except InputError:
+        return False
+    if source.dropped_tokens and truncated is not None and number not in truncated[-1:]:
+        truncated.append(number)
+    return True
+
+
+def _sentences(generator: Generator, number: int, line: str) -> list[_Sentence]:
+    """Returns the sentences of a line that have letters; the line itself if it has tabs."""
+    if "\t" in line:
+        return [_Sentence(number, 0, len(line), line, line.split("\t"))]
+    found = sentence_spans(line, next(iter(generator.config.languages), ""))
+    spans = [span for span in found if any(map(str.isalpha, line[slice(*span)]))]
+    texts = [line[start:end] for start, end in spans]
+    context_turns = generator.config.text.context_turns
+    return [
+        _Sentence(number, *span, texts[place], texts[max(0, place + 1 - context_turns) : place + 1])
+        for place, span in enumerate(spans)
+    ]
 
 
 def _known(
-    generator: Generator,
-    lines: dict[int, str],
-    spans: dict[int, list[tuple[int, int]]],
-    options: SearchOptions,
-) -> dict[tuple[int, int], str]:
-    """Returns the translations of sentences that the memory has, by line and start, without those
-    that have blocked words."""
+    generator: Generator, sentences: Iterable[_Sentence], options: SearchOptions
+) -> dict[_Sentence, str]:
+    """Returns the translations of sentences that the memory has, without those that have blocked
+    words."""
     memory = generator.memory
     if memory is None:
         return {}
     return {
-        (number, start): found
-        for number, line in lines.items()
-        for start, end in spans[number]
-        if "\t" not in line
-        and (found := memory.find(line[start:end])) is not None
+        sentence: found
+        for sentence in sentences
+        if "\t" not in sentence.text
+        and (found := memory.find(sentence.text)) is not None
         and not has_blocked_words(generator.tokenizer, options, found)
     }
 
 
-def _readable(
-    generator: Generator,
-    sources: dict[tuple[int, int], list[str]],
-    truncated: list[int] | None,
-) -> Iterator[tuple[int, int]]:
-    """Yields the keys of sources that have text; `truncated` receives the numbers of lines of which
-    one is too long."""
-    for (number, start), turns in sources.items():
-        with suppress(InputError):
-            source = generator.tokenizer.read_source(turns)
-            if source.dropped_tokens and truncated is not None:
-                truncated += [] if number in truncated[-1:] else [number]
-            yield number, start
-
-
-def _readings(turns: list[str]) -> list[list[str]]:
-    """Returns the turns with each reading of the last one."""
-    before = [*map(without_capitals, turns[:-1])]
-    return [[*before, reading] for reading in readings(turns[-1])]
-
-
-def _likeliest(
-    keys: Sequence[tuple[int, int]], found: Sequence[Sequence[Candidate]]
-) -> dict[tuple[int, int], str]:
-    """Returns for each key the answers to that of its readings whose best answer is likeliest."""
-    best = dict[tuple[int, int], Sequence[Candidate]]()
-    for key, candidates in zip(keys, found, strict=True):
-        if key not in best or candidates[0].score > best[key][0].score:
-            best[key] = candidates
-    return {key: "\t".join(each.text for each in candidates) for key, candidates in best.items()}
-
-
-def _spans(generator: Generator, line: str) -> list[tuple[int, int]]:
-    """Returns start and end of each sentence of a line that has letters; of the line if it has
-    tabs."""
-    if "\t" in line:
-        return [(0, len(line))]
-    spans = sentence_spans(line, next(iter(generator.config.languages), ""))
-    return [span for span in spans if any(map(str.isalpha, line[slice(*span)]))]
-
-
-def _sources(
-    line: str, spans: list[tuple[int, int]], context_turns: int
-) -> Iterator[tuple[int, list[str]]]:
-    """Yields the start of each sentence with its turns."""
-    if len(spans) == 1:
-        yield spans[0][0], line[slice(*spans[0])].split("\t")
-        return
-    sentences = [line[start:end] for start, end in spans]
-    for place, (start, _) in enumerate(spans):
-        yield start, sentences[max(0, place + 1 - context_turns) : place + 1]
-
-
-def _in_form(line: str, spans: list[tuple[int, int]], texts: list[str]) -> list[str]:
-    """Returns the answers to the sentences of a line in the surface form of their last turns."""
-    sentences = (line[start:end].rpartition("\t")[2] for start, end in spans)
-    return [in_form_of(sentence, text) for sentence, text in zip(sentences, texts, strict=True)]
-
-
-def _joined(line: str, spans: list[tuple[int, int]], texts: list[str]) -> str:
-    """Joins the answers to the sentences of a line by what is before, between and after them. If
-    nothing is between two, as in Chinese, that is a space, unless the answer needs none either."""
-    if not spans:
+def _joined(
+    line: str, sentences: Sequence[_Sentence], translations: Mapping[_Sentence, str]
+) -> str:
+    """Joins the translations of a line's sentences by what is before, between and after them. If
+    nothing is between two, as in Chinese, that is a space, unless the translation needs none
+    either."""
+    if not sentences:
         return line.strip()
-    text = line[: spans[0][0]].lstrip() + texts[0]
-    for ((_, end), (start, _)), further in zip(pairwise(spans), texts[1:], strict=True):
-        gap = line[end:start] or ("" if text.endswith(tuple(WIDE_MARKS)) else " ")
+    texts = [translations.get(each, "") for each in sentences]
+    text = line[: sentences[0].start].lstrip() + texts[0]
+    for (former, latter), further in zip(pairwise(sentences), texts[1:], strict=True):
+        gap = line[former.end : latter.start] or ("" if text.endswith(tuple(WIDE_MARKS)) else " ")
         text += gap + further
-    return text + line[spans[-1][1] :].rstrip()
+    return text + line[sentences[-1].end :].rstrip()

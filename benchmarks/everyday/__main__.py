@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.generator import Generator
-from model.lines import answer_lines
+from model.lines import translate_lines
 from training.markdown import markdown_table
 from training.metrics import corpus_bleu, corpus_chrf
 
@@ -43,7 +43,7 @@ def read(name: str) -> list[str]:
 
 def translated(generator: Generator, texts: Sequence[str]) -> list[tuple[str, str]]:
     """Returns each text with its translation by the model's own search."""
-    answers = answer_lines(generator, texts, generator.template(), by_sentence=True)
+    answers = translate_lines(generator, texts, generator.template())
     return [*zip(texts, answers, strict=True)]
 
 

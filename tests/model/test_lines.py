@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.generator import Generator
-from model.lines import answer_lines
+from model.lines import answer_lines, translate_lines
 from model.translation_memory import TranslationMemory
 
 FIRST, SECOND, THIRD = "I am tired.", "Where are you?", "She has two brothers."
@@ -29,14 +29,14 @@ def test_each_sentence_of_a_line_is_translated(generator: Generator, window: int
         f" {SECOND}  {FIRST} {THIRD} ",
         f" - {FIRST} – {SECOND}",
     ]
-    found = [*answer_lines(generator, lines, template, by_sentence=True, window=window)]
+    found = [*translate_lines(generator, lines, template, window=window)]
     assert found == [f"{one} {two}", "", three, f"{two}  {one} {three}", f"- {one} – {two}"]
 
 
 def test_a_sentence_without_letters_is_no_source(generator: Generator) -> None:
     (one,) = answer_lines(generator, [FIRST], generator.template())
     lines = ["---", " ♪ 10:30 \U0001f600", "  ", f"... {FIRST} ?!"]
-    found = answer_lines(generator, lines, generator.template(), by_sentence=True)
+    found = translate_lines(generator, lines, generator.template())
     assert [*found] == ["---", "♪ 10:30 \U0001f600", "", f"... {one} ?!"]
 
 
@@ -44,9 +44,7 @@ def test_a_line_with_a_sentence_that_is_too_long_is_named(generator: Generator) 
     long = "word " * 200 + "."
     lines = [f"{FIRST} {SECOND}", f"{FIRST} {long} {SECOND} {long}", THIRD, long]
     truncated: list[int] = []
-    found = answer_lines(
-        generator, lines, generator.template(), by_sentence=True, truncated=truncated
-    )
+    found = translate_lines(generator, lines, generator.template(), truncated=truncated)
     assert len([*found]) == 4
     assert truncated == [2, 4]
 
@@ -54,17 +52,17 @@ def test_a_line_with_a_sentence_that_is_too_long_is_named(generator: Generator) 
 def test_a_tab_ends_the_context_of_a_sentence(generator: Generator) -> None:
     line, template = f"{FIRST} {SECOND}\t{THIRD}", generator.template()
     (whole,) = answer_lines(generator, [line], template)
-    assert [*answer_lines(generator, [line], template, by_sentence=True)] == [whole]
+    assert [*translate_lines(generator, [line], template)] == [whole]
 
 
 def test_the_translation_of_a_sentence_has_its_form(generator: Generator) -> None:
     template = generator.template()
     (whole,) = answer_lines(generator, [FIRST], template)
     lines = [FIRST.upper(), f"{SECOND} {FIRST.upper()}"]
-    capitals, both = answer_lines(generator, lines, template, by_sentence=True)
+    capitals, both = translate_lines(generator, lines, template)
     assert capitals == whole.upper()
     assert both.endswith(f" {whole.upper()}")
-    (unended,) = answer_lines(generator, [FIRST.removesuffix(".")], template, by_sentence=True)
+    (unended,) = translate_lines(generator, [FIRST.removesuffix(".")], template)
     assert not unended.endswith(".")
 
 
@@ -74,7 +72,7 @@ def test_a_sentence_of_the_memory_is_not_searched(generator: Generator) -> None:
     knowing = Generator(generator.config, generator.tokenizer, generator.engine, memory=memory)
     (two,) = answer_lines(generator, [SECOND], template)
     lines = [f"I’M TIRED. {FIRST.upper()}", f"{FIRST} {SECOND}", "a\tb"]
-    one, both, tabs = answer_lines(knowing, lines, template, by_sentence=True)
+    one, both, tabs = translate_lines(knowing, lines, template)
     assert one.endswith("ICH BIN SO MÜDE.")
     assert both == f"Ich bin so müde. {two}"
     assert tabs != "A B"
@@ -83,5 +81,5 @@ def test_a_sentence_of_the_memory_is_not_searched(generator: Generator) -> None:
 
 def test_a_short_text_without_an_end_mark_is_read_with_each(generator: Generator) -> None:
     lines = ["how are you", "good morning", "Hello", "no", "dog", "OK"]
-    found = [*answer_lines(generator, lines, generator.template(), by_sentence=True)]
+    found = [*translate_lines(generator, lines, generator.template())]
     assert found == ["Wie geht es dir", "Guten Morgen", "Hallo", "nein", "Hund", "OKAY"]
