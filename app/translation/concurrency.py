@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
-async def run_maybe_in_thread(is_long: bool, work: Callable[[], R]) -> R:
-    """Returns the result of `work`, which runs in a thread if `is_long`."""
-    return await asyncio.to_thread(work) if is_long else work()
+async def run_maybe_in_thread(is_long: bool, work: Callable[[*Ts], R], *arguments: *Ts) -> R:
+    """Returns the result of `work` on `arguments`, which runs in a thread if `is_long`."""
+    return await asyncio.to_thread(work, *arguments) if is_long else work(*arguments)
 
 
 async def map_concurrently(work: Callable[[int], Awaitable[R]], count: int, window: int) -> list[R]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
 from app.translation.concurrency import run_maybe_in_thread
@@ -53,7 +52,7 @@ async def translate_html(
 ) -> TranslatedText:
     """Translates an HTML document or fragment."""
     is_long = len(source) > _LONG_HTML_CHARACTERS
-    page = await run_maybe_in_thread(is_long, partial(HtmlText, source))
+    page = await run_maybe_in_thread(is_long, HtmlText, source)
     groups = [[part] for part in page.parts]
     found = await translator.translate(groups, alternatives=alternatives)
     rendered = await run_maybe_in_thread(is_long, lambda: [*map(page.render, found.ranked)])

@@ -70,16 +70,6 @@ class Translated:
         return self.ranked[0]
 
 
-class _Task(NamedTuple):
-    """A sentence, those before it that the model reads as context, and for the others see
-    `_SentenceOptions`."""
-
-    text: str
-    before: tuple[str, ...]
-    needs_links: bool
-    may_be_known: bool
-
-
 @dataclass(frozen=True)
 class _SentenceOptions:
     """Options for a sentence: number of alternatives, whether words need to be linked, and whether
@@ -89,6 +79,14 @@ class _SentenceOptions:
     alternatives: int
     needs_links: bool
     may_be_known: bool = True
+
+
+class _Task(NamedTuple):
+    """A sentence, those before it that the model reads as context, and options."""
+
+    text: str
+    before: tuple[str, ...]
+    options: _SentenceOptions
 
 
 class Translator:
@@ -147,48 +145,51 @@ class Translator:
         """
         characters = sum(len(part.text) for group in groups for part in group)
         is_long = len(groups) > _MANY_GROUPS or characters > _LONG_TEXT_CHARACTERS
-        parts, sentences, tasks = await run_maybe_in_thread(is_long, lambda: self._split(groups))
-        found = await self._translate_all(tasks, alternatives, on_progress)
+        parts, sentences, tasks = await run_maybe_in_thread(
+            is_long, self._split, groups, alternatives
+        )
+        found = await self._translate_all(tasks, on_progress)
 
         def laid_out(rank: int) -> list[Part]:
             return lay_out(parts, sentences, _at_rank(found, rank))
 
         ranked = [
-            await run_maybe_in_thread(is_long, partial(laid_out, rank))
-            for rank in range(alternatives + 1)
+            await run_maybe_in_thread(is_long, laid_out, rank) for rank in range(alternatives + 1)
         ]
         best = [(each.text, own[0]) for each, own in zip(sentences, found, strict=True)]
         return Translated(ranked, best)
 
     def _split(
-        self, groups: Sequence[Sequence[Part]]
+        self, groups: Sequence[Sequence[Part]], alternatives: int
     ) -> tuple[list[Part], list[Sentence], list[_Task]]:
         """Returns the parts, their sentences, and the task of each sentence."""
         parts, sentences = list[Part](), list[Sentence]()
         for group in groups:
             sentences += sentences_of_parts(group, len(parts), self._source)
             parts += group
-        tasks = [self._task(parts, sentences, index) for index in range(len(sentences))]
+        indices = range(len(sentences))
+        tasks = [self._task(parts, sentences, index, alternatives) for index in indices]
         return parts, sentences, tasks
 
-    def _task(self, parts: Sequence[Part], sentences: Sequence[Sentence], index: int) -> _Task:
+    def _task(
+        self, parts: Sequence[Part], sentences: Sequence[Sentence], index: int, alternatives: int
+    ) -> _Task:
         turns, sentence = self._model.config.text.context_turns, sentences[index]
         before = tuple(each.text for each in sentences[max(0, index + 1 - turns) : index])
         tags = [(tag, each) for each in sentence.chunks for tag in parts[each.part].tags]
-        return _Task(
-            sentence.text,
-            before,
+        options = _SentenceOptions(
+            alternatives,
             needs_links=bool(tags) or self._with_attention,
             may_be_known=not any(
                 tag.kind != "empty" and chunk.start < tag.position < chunk.end
                 for tag, chunk in tags
             ),
         )
+        return _Task(sentence.text, before, options)
 
     async def _translate_all(
         self,
         tasks: Sequence[_Task],
-        alternatives: int,
         on_progress: Callable[[int, int], None] | None,
     ) -> list[list[Translation]]:
         """Returns the translations of each sentence. Equal tasks are done once."""
@@ -198,9 +199,8 @@ class Translator:
         async def translate_one(index: int) -> list[Translation]:
             nonlocal done
             task = distinct[index]
-            wanted = _SentenceOptions(alternatives, task.needs_links, task.may_be_known)
             context = await self._context(task.before)
-            found = await self._translate_sentence(task.text, context, wanted)
+            found = await self._translate_sentence(task.text, context, task.options)
             done += counts[task]
             if on_progress is not None:
                 on_progress(done, len(tasks))
@@ -213,10 +213,7 @@ class Translator:
     async def _context(self, before: Sequence[str]) -> list[str]:
         """Returns the sentences before one without what the model cannot read."""
         is_long = sum(map(len, before)) > _LONG_CHARACTERS
-        return await run_maybe_in_thread(
-            is_long,
-            lambda: [*map(self._reader.context, before)],
-        )
+        return await run_maybe_in_thread(is_long, lambda: [*map(self._reader.context, before)])
 
     async def _translate_sentence(
         self, text: str, context: list[str], wanted: _SentenceOptions
@@ -274,7 +271,7 @@ class Translator:
         or lose them; then those of the source stay."""
         is_long = len(text) > _LONG_CHARACTERS
         can_read = self._model.tokenizer.can_read
-        pieces = await run_maybe_in_thread(is_long, partial(split_at_brackets, text, can_read))
+        pieces = await run_maybe_in_thread(is_long, split_at_brackets, text, can_read)
         if len(pieces) > 1:
             return await self._translate_pieces(pieces, context, wanted)
 
@@ -377,7 +374,7 @@ class Translator:
     ) -> list[Translation]:
         """Translates the two halves of a sentence separately."""
         is_long = len(text) > _LONG_CHARACTERS
-        first, gap, second = await run_maybe_in_thread(is_long, partial(split_in_half, text))
+        first, gap, second = await run_maybe_in_thread(is_long, split_in_half, text)
         halves, best = (first, second), replace(wanted, alternatives=0)
 
         async def translate_half(index: int) -> Translation:
@@ -385,7 +382,7 @@ class Translator:
 
         at_once = 1 if len(text) > _MAX_TREE_CHARACTERS else 2
         both = await map_concurrently(translate_half, 2, at_once)
-        return [await run_maybe_in_thread(is_long, lambda: concatenate(halves, both, [gap, ""]))]
+        return [await run_maybe_in_thread(is_long, concatenate, halves, both, [gap, ""])]
 
     async def _keep_protected(
         self, source: EncodedSource, hypotheses: Sequence[Hypothesis]
@@ -424,7 +421,7 @@ class Translator:
             if is_protected:
                 return part
             words = strip_ends(part)
-            source = await run_maybe_in_thread(is_long, partial(self._reader.encode, words, []))
+            source = await run_maybe_in_thread(is_long, self._reader.encode, words, [])
             if source is None:
                 return part
             attends = bool(source.left_out.symbols)
