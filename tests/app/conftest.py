@@ -14,7 +14,8 @@ from model.contract import Engine
 from model.generator import Generator
 from model.known_questions import KnownQuestions
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
-from tests.app.fakes import FALLBACK, REPLY, Serve, TableEngine, chain, loaded, serving
+from tests.app.fakes import FALLBACK, REPLY, Serve, chain, loaded, serving
+from tests.engines import TableEngine
 
 
 @pytest.fixture(scope="session")

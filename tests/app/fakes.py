@@ -1,10 +1,10 @@
-"""Engines that a person can work out: what follows a token stands in a table. And workers on a
-thread, so that a test can reach the engine of one."""
+"""Engines whose steps a test can direct, and workers on a thread, so that it can reach theirs."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import string
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,92 +22,42 @@ from app.decoding.served_model import ServedModel
 from app.decoding.worker import Worker
 from app.server import config_of
 from app.settings import Settings
+from model.config import TextConfig
 from model.contract import Limits, StepResult
 from model.generator import Generator
 from model.search.beam import Search
-from model.tokenizer import EOS_ID
-from model.types import Bool, Float32, Indices, Int32
-from tests.conftest import PATIENCE_SECONDS
+from model.tokenizer import EOS_ID, Tokenizer
+from model.types import Bool, Indices, Int32
+from tests.conftest import PATIENCE_SECONDS, train_sentencepiece
+from tests.engines import TableEngine
 
 #: What the server of the tests says to everything.
 REPLY = "i am fine, thank you"
 #: What a model says that does not know.
 FALLBACK = "ask somebody else"
 
+#: Words of a language, and their translations.
+ENGLISH = "one two three four five red dogs cats go home now you told me to".split()
+GERMAN = "eins zwei drei vier fünf rote Hunde Katzen geh Haus jetzt du sagtest mir zu".split()
+
 #: `serve(engine, settings)` runs a real server; `with` gives a client of it.
 Serve = Callable[..., AbstractContextManager[httpx.Client]]
 
 
-class TableEngine:
-    """Row t of `table` `(vocab, vocab)` holds the probabilities of what follows token t. It looks
-    at all of a source alike."""
-
-    has_shortlist = False
-    compilations = 0
-
-    def __init__(self, table: NDArray[np.float64]) -> None:
-        with np.errstate(divide="ignore"):
-            self._logprobs = np.log(table).astype(np.float32)
-
-    def warm_up(self, limits: Limits) -> None:
-        self.limits = limits
-
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Int32:
-        return source_lengths
-
-    def new_table(self, width: int, *, use_shortlist: bool) -> LengthsTable:
-        return LengthsTable(self)
-
-    def step(
-        self, lengths: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
-    ) -> StepResult:
-        """Takes a step of slots that have sources of `lengths` `(slots,)`. The rest is as in
-        `model.contract.StateTable.step`."""
-        logprobs: Float32 = self._logprobs[tokens]
-        best = np.argsort(-logprobs, axis=2, kind="stable")[:, :, :top_k].astype(np.int32)
-        by_row = np.broadcast_to(lengths[:, None, None], (*tokens.shape, 1))
-        return StepResult(
-            tokens=best,
-            logprobs=np.take_along_axis(logprobs, best, axis=2),
-            attention_weights=((np.arange(lengths.max()) < by_row) / by_row).astype(np.float32),
-            wanted_logprobs=(
-                None if wanted is None else np.take_along_axis(logprobs, wanted, axis=2)
-            ),
-        )
-
-
-class LengthsTable:
-    """The source lengths of an engine's requests, which are all their state."""
-
-    def __init__(self, engine: TableEngine) -> None:
-        self._engine = engine
-        self._lengths = np.ones(0, np.int32)
-
-    def insert(self, slots: Indices, encoded: Int32, sources: Indices) -> None:
-        missing = max(0, int(slots.max()) + 1 - len(self._lengths))
-        self._lengths = np.append(self._lengths, np.ones(missing, np.int32))
-        self._lengths[slots] = encoded[sources]
-
-    def move(self, origins: Indices, slots: Indices) -> None:
-        self._lengths[slots] = self._lengths[origins]
-
-    def free(self, slots: Indices) -> None:
-        """Needs to know of none."""
-
-    def step(
-        self,
-        parents: Int32 | None,
-        tokens: Int32,
-        top_k: int,
-        wanted: Int32 | None = None,
-        *,
-        with_attention: bool = False,
-    ) -> StepResult:
-        return self._engine.step(self._lengths[: len(tokens)], tokens, top_k, wanted)
+def word_tokenizer(context_turns: int = 1) -> Tokenizer:
+    """A tokenizer with a piece for each word, number and mark."""
+    words = (f"▁{word}" for word in ENGLISH + GERMAN)
+    model = train_sentencepiece(
+        string.ascii_letters + string.punctuation + "äöü",
+        vocab_size=400,
+        pieces=[*".,!?", *map(str, range(10, 100)), *words],
+    )
+    return Tokenizer(TextConfig(context_turns=context_turns, max_source_tokens=24), model)
 
 
 class WordEngine:
-    """Writes the piece that `mapping` has for each piece of the source, and attends to that one."""
+    """Writes the piece that `mapping` has for each piece of the source, and attends to that one.
+    The piece itself is the second likeliest."""
 
     has_shortlist = False
     compilations = 0
@@ -158,6 +108,7 @@ class WordTable:
         for slot in range(len(tokens)):
             ids, steps = self._slots[slot]
             place = min(steps, len(ids) - 1)
+            logprobs[slot, :, ids[place]] = -5.0
             logprobs[slot, :, self._mapping[ids[place]]] = -0.01
             attention[slot, :, place] = 1.0
             self._slots[slot] = ids, steps + 1
@@ -190,7 +141,7 @@ class SteppedEngine(TableEngine):
         return super().encode(source_ids, source_lengths, use_shortlist)
 
     def step(
-        self, lengths: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self, sources: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
     ) -> StepResult:
         self._rows = tokens.size
         self._steps += 1
@@ -199,7 +150,7 @@ class SteppedEngine(TableEngine):
             raise TimeoutError("the test never let this step go")
         if self.failure is not None:
             raise self.failure
-        return super().step(lengths, tokens, top_k, wanted)
+        return super().step(sources, tokens, top_k, wanted)
 
     @property
     def steps(self) -> int:

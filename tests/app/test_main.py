@@ -23,8 +23,9 @@ from app.settings import Settings
 from model.contract import Engine
 from model.errors import FolderError
 from model.generator import Generator
-from tests.app.fakes import REPLY, Serve, TableEngine, loaded, serving
+from tests.app.fakes import REPLY, Serve, loaded, serving
 from tests.conftest import PATIENCE_SECONDS, wait_until
+from tests.engines import TableEngine
 
 
 def test_the_front_door_is_the_page_and_leads_to_the_docs(client: httpx.Client) -> None:

@@ -15,8 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.protocol import HttpProtocol
 from app.settings import Settings
 from model.tokenizer import Tokenizer
-from tests.app.fakes import REPLY, Serve, SteppedEngine, TableEngine, loop
+from tests.app.fakes import REPLY, Serve, SteppedEngine, loop
 from tests.conftest import PATIENCE_SECONDS, wait_until
+from tests.engines import TableEngine
 
 BODY = b'{"message":"hello"}'
 HEAD = b"POST /reply HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"

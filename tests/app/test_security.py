@@ -15,7 +15,8 @@ from app.api_keys import ApiKeys
 from app.security import KEY_IN_FIELDS, OPEN_PATHS, OPEN_PREFIXES
 from app.settings import Settings
 from model.errors import ConfigError
-from tests.app.fakes import Serve, TableEngine
+from tests.app.fakes import Serve
+from tests.engines import TableEngine
 
 KEYS = {"alice": b"sk-alice", "bob": "sk-bob\u00e9".encode()}
 BEARER = {"Authorization": "Bearer sk-alice"}

@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import Settings
 from model.tokenizer import Tokenizer
-from tests.app.fakes import REPLY, Serve, TableEngine
+from tests.app.fakes import REPLY, Serve
+from tests.engines import TableEngine
 
 SECRET = "hello my secret"
 

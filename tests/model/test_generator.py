@@ -11,7 +11,8 @@ from model.generator import Generator
 from model.known_questions import KnownQuestions
 from model.lines import answer_lines
 from model.tokenizer import BOS_ID, EOS_ID
-from tests.app.fakes import REPLY, TableEngine, chain
+from tests.app.fakes import REPLY, chain
+from tests.engines import TableEngine
 
 
 @pytest.fixture(scope="module")

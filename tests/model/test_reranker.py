@@ -15,7 +15,8 @@ from model.folder import load_folder, write_folder
 from model.generator import Generator
 from model.reranker import Kind, reranked, reranking_kind
 from model.search.requests import Hypothesis, SearchRequest
-from tests.model.search.test_beam import GARDEN_PATH, A, B, TableEngine, run
+from tests.engines import TableEngine
+from tests.model.search.test_beam import GARDEN_PATH, A, B, run
 
 BEAM = SearchOptions(beam_size=4, n_best=4, max_tokens=8, length_penalty=0.0)
 

@@ -12,8 +12,9 @@ from model.config import SearchOptions
 from model.search.beam import Search
 from model.search.requests import SearchRequest
 from model.tokenizer import BOS_ID, EOS_ID
-from tests.app.fakes import SteppedEngine, TableEngine, ThreadWorker
+from tests.app.fakes import SteppedEngine, ThreadWorker
 from tests.conftest import PATIENCE_SECONDS
+from tests.engines import TableEngine
 
 VOCAB_SIZE, TOKEN = 12, 7
 

@@ -22,8 +22,9 @@ from tests.app.decoding.scenarios import (
     started,
     with_client,
 )
-from tests.app.fakes import SteppedEngine, TableEngine, ThreadWorker, let_time_pass, loop
+from tests.app.fakes import SteppedEngine, ThreadWorker, let_time_pass, loop
 from tests.conftest import PATIENCE_SECONDS
+from tests.engines import TableEngine
 
 #: All their requests are in one lane.
 pytestmark = pytest.mark.usefixtures("one_lane")

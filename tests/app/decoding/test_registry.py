@@ -24,8 +24,9 @@ from model.contract import Engine
 from model.errors import FolderError
 from model.folder import load_folder, write_folder
 from model.generator import Generator
-from tests.app.fakes import TableEngine, loaded, serving
+from tests.app.fakes import loaded, serving
 from tests.conftest import PATIENCE_SECONDS, wait_until
+from tests.engines import TableEngine
 
 #: Between two looks at the folders.
 SOON = 0.05

@@ -16,8 +16,9 @@ from model.config import SearchOptions
 from model.contract import Engine, StepResult
 from model.folder import ModelFolder
 from model.generator import Generator
-from tests.app.fakes import SteppedEngine, TableEngine, let_time_pass, loaded, loop
+from tests.app.fakes import SteppedEngine, let_time_pass, loaded, loop
 from tests.conftest import PATIENCE_SECONDS
+from tests.engines import TableEngine
 
 
 class RecordingEngine(TableEngine):
@@ -27,9 +28,9 @@ class RecordingEngine(TableEngine):
         super().__init__(loop(vocab_size, 7))
         self.asked: set[tuple[int, int]] = set()
 
-    def step(self, lengths: Any, tokens: Any, top_k: int, wanted: Any = None) -> StepResult:
+    def step(self, sources: Any, tokens: Any, top_k: int, wanted: Any = None) -> StepResult:
         self.asked.add((tokens.size, top_k))
-        return super().step(lengths, tokens, top_k, wanted)
+        return super().step(sources, tokens, top_k, wanted)
 
 
 def test_a_model_is_warm_for_greedy_and_beam_search_before_it_serves(

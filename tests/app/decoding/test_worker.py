@@ -15,7 +15,8 @@ from model.contract import StepResult
 from model.search.beam import Search
 from model.search.requests import SearchRequest
 from model.types import Int32
-from tests.app.fakes import TableEngine, loop
+from tests.app.fakes import loop
+from tests.engines import TableEngine
 
 COSTLY, PLAIN = 0, 1
 
@@ -29,11 +30,11 @@ class TimedEngine(TableEngine):
         self.rows: list[int] = []
 
     def step(
-        self, lengths: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
+        self, sources: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
     ) -> StepResult:
         self.seconds += tokens.size
         self.rows.append(tokens.size)
-        return super().step(lengths, tokens, top_k, wanted)
+        return super().step(sources, tokens, top_k, wanted)
 
 
 def decode(engine: TimedEngine, requests: dict[Hashable, SearchRequest]) -> list[Hashable]:

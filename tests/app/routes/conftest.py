@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterator
 from functools import partial
 
@@ -12,25 +11,9 @@ import pytest
 
 from app.main import create_app
 from app.settings import Settings
-from model.config import ModelConfig, NetworkConfig, SearchOptions, TextConfig
+from model.config import ModelConfig, NetworkConfig, SearchOptions
 from model.generator import Generator
-from model.tokenizer import Tokenizer
-from tests.app.fakes import WordEngine, loaded, serving
-from tests.conftest import train_sentencepiece
-
-ENGLISH = "one two three four five red dogs cats go home now you told me to".split()
-GERMAN = "eins zwei drei vier fünf rote Hunde Katzen geh Haus jetzt du sagtest mir zu".split()
-
-
-def word_tokenizer(context_turns: int = 1) -> Tokenizer:
-    """A tokenizer with a piece for each word, number and mark."""
-    words = (f"▁{word}" for word in ENGLISH + GERMAN)
-    model = train_sentencepiece(
-        string.ascii_letters + string.punctuation + "äöü",
-        vocab_size=400,
-        pieces=[*".,!?", *map(str, range(10, 100)), *words],
-    )
-    return Tokenizer(TextConfig(context_turns=context_turns, max_source_tokens=24), model)
+from tests.app.fakes import ENGLISH, GERMAN, WordEngine, loaded, serving, word_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,8 @@ from model.contract import StepResult
 from model.search.requests import MAX_TOP_K
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
 from model.types import Int32
-from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, TableEngine, chain, loop
+from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, chain, loop
+from tests.engines import TableEngine
 
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 
@@ -418,11 +419,11 @@ def test_the_time_of_a_request_includes_all_its_logprobs(
 ) -> None:
     class SlowScoring(TableEngine):
         def step(
-            self, lengths: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
+            self, sources: Int32, tokens: Int32, top_k: int, wanted: Int32 | None = None
         ) -> StepResult:
             if wanted is not None and (tokens == BOS_ID).all():
                 time.sleep(0.3)
-            return super().step(lengths, tokens, top_k, wanted)
+            return super().step(sources, tokens, top_k, wanted)
 
     engine = SlowScoring(chain(tokenizer.target_vocab_size, BOS_ID, EOS_ID))
     settings = Settings(request_timeout_seconds=0.5)

@@ -15,9 +15,10 @@ import pytest
 from app.routes.page import STATIC
 from app.settings import Settings
 from model.tokenizer import BOS_ID, Tokenizer
-from tests.app.fakes import REPLY, Serve, SteppedEngine, TableEngine, chain
+from tests.app.fakes import REPLY, Serve, SteppedEngine, chain
 from tests.app.routes.test_translate import GERMAN_SRT, SRT
 from tests.conftest import PATIENCE_SECONDS
+from tests.engines import TableEngine
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

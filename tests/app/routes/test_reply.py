@@ -26,7 +26,6 @@ from tests.app.fakes import (
     REPLY,
     Serve,
     SteppedEngine,
-    TableEngine,
     chain,
     error_of,
     loaded,
@@ -34,6 +33,7 @@ from tests.app.fakes import (
     serving,
 )
 from tests.conftest import PATIENCE_SECONDS, wait_until
+from tests.engines import TableEngine
 
 
 def test_a_message_gets_a_reply(client: httpx.Client, tokenizer: Tokenizer) -> None:
@@ -256,7 +256,7 @@ def test_a_request_whose_client_hung_up_is_dropped(serve: Serve, tokenizer: Toke
 class BrokenEngine(TableEngine):
     """Fails at every step."""
 
-    def step(self, lengths: Int32, *args: Any, **options: Any) -> StepResult:
+    def step(self, sources: Int32, *args: Any, **options: Any) -> StepResult:
         raise RuntimeError("a secret")
 
 

@@ -12,8 +12,9 @@ from openai.types.responses import Response, ResponseStreamEvent
 
 from app.settings import Settings
 from model.tokenizer import BOS_ID, EOS_ID, Tokenizer
-from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, TableEngine, chain, loop
+from tests.app.fakes import FALLBACK, REPLY, Serve, SteppedEngine, chain, loop
 from tests.app.routes.test_openai import client_of
+from tests.engines import TableEngine
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from model.search.requests import Hypothesis, SearchRequest
 from model.text.normalise import straighten_quotes
 from model.tokenizer import Tokenizer
 from model.translation_memory import TranslationMemory
-from tests.app.routes.conftest import word_tokenizer
+from tests.app.fakes import word_tokenizer
 
 
 class EchoClient:

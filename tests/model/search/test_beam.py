@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,85 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import ArrayLike
 
 from model.config import SearchOptions
-from model.contract import Limits, StepResult
 from model.errors import EngineError
 from model.search.beam import Search
 from model.search.options_table import length_penalty
 from model.search.requests import Hypothesis, Request, SearchRequest
-from model.types import Bool, Float32, Indices, Int32
+from model.types import Float32, Indices, Int32
+from tests.engines import Table, TableEngine
 
 A, B, EOS, BOS = range(4)
 Answers = dict[object, tuple[Hypothesis, ...]]
-
-
-class TableEngine:
-    """An engine whose next token depends on the last one only, by a table `(V, V)` that the first
-    id of the source picks. Token t looks at position t of its source, modulo its length. How much
-    padding is told changes from step to step."""
-
-    has_shortlist = True
-    compilations = 0
-
-    def __init__(self, *tables: ArrayLike) -> None:
-        with np.errstate(divide="ignore"):
-            self.logprobs = np.log(np.array(tables, np.float32))
-        self.padding = itertools.cycle((0, 2, 1))
-
-    def warm_up(self, limits: Limits) -> None:
-        """Compiles nothing."""
-
-    def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> list[Int32]:
-        return [source_ids[:, 0], source_lengths]
-
-    def new_table(self, width: int, *, use_shortlist: bool) -> Table:
-        return Table(self)
-
-
-class Table:
-    """The sources of a table engine's requests; each has states of its own."""
-
-    def __init__(self, engine: TableEngine) -> None:
-        self.engine = engine
-        self.sources = np.zeros((2, 0), np.int32)
-
-    def insert(self, slots: Indices, encoded: list[Int32], sources: Indices) -> None:
-        missing = max(0, int(slots.max()) + 1 - self.sources.shape[1])
-        self.sources = np.pad(self.sources, ((0, 0), (0, missing)))
-        self.sources[:, slots] = np.stack(encoded)[:, sources]
-
-    def move(self, origins: Indices, slots: Indices) -> None:
-        self.sources[:, slots] = self.sources[:, origins]
-
-    def free(self, slots: Indices) -> None:
-        """Needs to know of none."""
-
-    def step(
-        self,
-        parents: Int32 | None,
-        tokens: Int32,
-        top_k: int,
-        wanted: Int32 | None = None,
-        *,
-        with_attention: bool = False,
-    ) -> StepResult:
-        count, width = tokens.shape
-        if parents is not None:
-            assert (parents // width == np.arange(count)[:, None]).all()
-        self.sources = self.sources[:, :count]
-        tables, lengths = self.sources[:, :, None]
-        logprobs: Float32 = self.engine.logprobs[tables, tokens]
-        best = np.argsort(-logprobs, axis=2, kind="stable")[:, :, :top_k].astype(np.int32)
-        places = np.arange(lengths.max() + next(self.engine.padding))
-        looked = places == (tokens % np.maximum(lengths, 1))[..., None]
-        return StepResult(
-            best,
-            np.take_along_axis(logprobs, best, axis=2),
-            looked.astype(np.float32),
-            None if wanted is None else np.take_along_axis(logprobs, wanted, axis=2),
-        )
 
 
 # From BOS: A 0.6, B 0.4. A ends with 0.4 (or goes on to A 0.3, B 0.3); B ends with 0.9.
@@ -214,7 +145,7 @@ def test_a_beam_is_done_as_soon_as_nothing_can_overtake_its_answer(has_neighbour
 class FullTable(Table):
     """Has no memory for more than two slots."""
 
-    def insert(self, slots: Indices, encoded: list[Int32], sources: Indices) -> None:
+    def insert(self, slots: Indices, encoded: Int32, sources: Indices) -> None:
         if slots.max() > 1:
             raise MemoryError
         super().insert(slots, encoded, sources)

@@ -15,17 +15,8 @@ from model.config import SearchOptions
 from model.contract import StepResult
 from model.search.requests import Hypothesis, SearchRequest
 from model.types import Int32
-from tests.model.search.test_beam import (
-    BOS,
-    EOS,
-    GARDEN_PATH,
-    A,
-    B,
-    Table,
-    TableEngine,
-    run,
-    search_requests,
-)
+from tests.engines import Table, TableEngine
+from tests.model.search.test_beam import BOS, EOS, GARDEN_PATH, A, B, run, search_requests
 
 WORDS = 9
 

@@ -16,6 +16,7 @@ from model.config import SearchOptions
 from model.errors import ConfigError
 from model.search.requests import Hypothesis, SearchRequest
 from model.search.required import PhraseConstraints, allocate_beam
+from tests.engines import TableEngine
 from tests.model.search.test_beam import (
     BOS,
     CHATTERBOX,
@@ -23,7 +24,6 @@ from tests.model.search.test_beam import (
     GARDEN_PATH,
     A,
     B,
-    TableEngine,
     run,
     search_requests,
 )

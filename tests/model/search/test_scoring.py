@@ -16,7 +16,8 @@ from model.errors import EngineError
 from model.search.beam import Search
 from model.search.requests import ScoringRequest, SearchRequest
 from model.types import Bool, Int32
-from tests.model.search.test_beam import BOS, CHATTERBOX, EOS, GARDEN_PATH, A, B, TableEngine, run
+from tests.engines import TableEngine
+from tests.model.search.test_beam import BOS, CHATTERBOX, EOS, GARDEN_PATH, A, B, run
 
 #: Sources of one id: that of the table that scores.
 GARDEN, CHATTER = (0,), (1,)
@@ -103,9 +104,7 @@ def test_equal_sources_are_encoded_once() -> None:
     encoded: list[list[list[int]]] = []
 
     class RecordingEngine(TableEngine):
-        def encode(
-            self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool
-        ) -> list[Int32]:
+        def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> Int32:
             encoded.append(source_ids.tolist())
             return super().encode(source_ids, source_lengths, use_shortlist)
 
