@@ -63,8 +63,8 @@ from model.engine.onnx import OnnxEngine, Precision
 from model.engine.shortlist import Shortlist
 from model.folder import SHORTLIST_FILES, load_folder
 from model.networks.tokens import TokenSeq2Seq
-from model.search.beam import Search
 from model.search.requests import SearchRequest
+from model.search.search import Search
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
 from model.types import Bool, Indices, Int32
 from training.export.calibration import Ranges

@@ -34,8 +34,8 @@ from model.engine.compiled import compiled, has_fast_bfloat16, prepare_device
 from model.engine.keras import MEMORY_SIZE, WANTED_CHUNK, KerasEngine, KerasTable, load_network
 from model.folder import load_folder
 from model.networks.tokens import TokenSeq2Seq
-from model.search.beam import Search
 from model.search.requests import SearchRequest
+from model.search.search import Search
 from model.tokenizer import BOS_ID, EOS_ID, SPECIAL_PIECES
 from model.types import Int32
 

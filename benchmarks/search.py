@@ -21,8 +21,8 @@ import numpy as np
 
 from model.config import SearchOptions
 from model.contract import Limits, StepResult
-from model.search.beam import Search
 from model.search.requests import SearchRequest
+from model.search.search import Search
 from model.types import Bool, Indices, Int32
 
 BOS, EOS, VOCAB = 2, 3, 8000

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from model.inspection import attention_weights, plot_attention
     from model.networks.tokens import TokenSeq2Seq
     from model.networks.vectors import AttentionSeq2Seq, Seq2Seq, SimpleSeq2Seq
-    from model.search.beam import Search
     from model.search.requests import SearchRequest
+    from model.search.search import Search
 
 _HOMES = {
     "AttentionSeq2Seq": "model.networks.vectors",
@@ -27,7 +27,7 @@ _HOMES = {
     "Generator": "model.generator",
     "KerasEngine": "model.engine.keras",
     "NetworkConfig": "model.config",
-    "Search": "model.search.beam",
+    "Search": "model.search.search",
     "SearchOptions": "model.config",
     "SearchRequest": "model.search.requests",
     "Seq2Seq": "model.networks.vectors",

@@ -14,8 +14,8 @@ from model.errors import ConfigError, InputError
 from model.folder import load_folder, load_memory, load_questions
 from model.known_questions import KnownQuestions, checked_reply, may_fall_back
 from model.reranker import Reranker, reranking_kind
-from model.search.beam import Search
 from model.search.requests import FinishReason, Hypothesis, Request, SearchRequest
+from model.search.search import Search
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID, IncrementalDetokenizer, Tokenizer
 from model.translation_memory import TranslationMemory
 from model.types import Float32

@@ -23,7 +23,7 @@ FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")
         "model.config",
         "model.tokenizer",
         "model.folder",
-        "model.search.beam",
+        "model.search.search",
         "model.generator",
         "app.main",
         "training.__main__",

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from app.decoding.admission import RequestQueue
 from app.decoding.messages import Hypotheses, Tokens
 from model.errors import EngineError
-from model.search.beam import Encoded, Search
 from model.search.requests import Request
+from model.search.search import Encoded, Search
 
 logger = logging.getLogger(__name__)
 

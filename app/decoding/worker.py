@@ -44,8 +44,8 @@ from model.contract import Engine, Limits
 from model.engine import load_engine
 from model.errors import Seq2SeqError
 from model.folder import ModelFolder, verify_files
-from model.search.beam import Search
 from model.search.requests import USUAL_BEAM_SIZE, SearchRequest
+from model.search.search import Search
 from model.tokenizer import BOS_ID, EOS_ID, UNK_ID
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from app.settings import Settings
 from model.config import TextConfig
 from model.contract import Limits, StepResult
 from model.generator import Generator
-from model.search.beam import Search
+from model.search.search import Search
 from model.tokenizer import EOS_ID, Tokenizer
 from model.types import Bool, Indices, Int32
 from tests.conftest import PATIENCE_SECONDS, train_sentencepiece

@@ -16,7 +16,7 @@ from model.generator import Generator
 from model.reranker import Kind, reranked, reranking_kind
 from model.search.requests import Hypothesis, SearchRequest
 from tests.engines import TableEngine
-from tests.model.search.test_beam import GARDEN_PATH, A, B, run
+from tests.model.search.test_search import GARDEN_PATH, A, B, run
 
 BEAM = SearchOptions(beam_size=4, n_best=4, max_tokens=8, length_penalty=0.0)
 

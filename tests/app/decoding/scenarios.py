@@ -9,8 +9,8 @@ from functools import partial
 from app.decoding.client import WorkerClient
 from app.decoding.messages import Hypotheses, Tokens
 from model.config import SearchOptions
-from model.search.beam import Search
 from model.search.requests import SearchRequest
+from model.search.search import Search
 from model.tokenizer import BOS_ID, EOS_ID
 from tests.app.fakes import SteppedEngine, ThreadWorker
 from tests.conftest import PATIENCE_SECONDS

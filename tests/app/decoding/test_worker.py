@@ -12,8 +12,8 @@ from app.decoding.messages import Connection, Report, Submit
 from app.decoding.worker import Worker
 from model.config import SearchOptions
 from model.contract import StepResult
-from model.search.beam import Search
 from model.search.requests import SearchRequest
+from model.search.search import Search
 from model.types import Int32
 from tests.app.fakes import loop
 from tests.engines import TableEngine

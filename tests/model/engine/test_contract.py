@@ -16,7 +16,7 @@ from model.folder import load_folder
 from model.generator import Generator
 from model.search.requests import SearchRequest
 from model.tokenizer import EOS_ID
-from tests.model.search.test_beam import Answers
+from tests.model.search.test_search import Answers
 
 ENGINES = ["keras", "onnx", "onnx-int8"]
 

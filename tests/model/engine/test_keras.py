@@ -18,8 +18,8 @@ from model.engine import keras as keras_engine
 from model.engine.keras import KerasEngine, KerasTable, load_network
 from model.folder import load_folder
 from model.networks.tokens import TokenSeq2Seq
-from model.search.beam import Search
 from model.search.requests import Request, ScoringRequest, SearchRequest
+from model.search.search import Search
 from model.tokenizer import BOS_ID, EOS_ID
 
 

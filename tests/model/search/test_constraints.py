@@ -16,7 +16,7 @@ from model.contract import StepResult
 from model.search.requests import Hypothesis, SearchRequest
 from model.types import Int32
 from tests.engines import Table, TableEngine
-from tests.model.search.test_beam import BOS, EOS, GARDEN_PATH, A, B, run, search_requests
+from tests.model.search.test_search import BOS, EOS, GARDEN_PATH, A, B, run, search_requests
 
 WORDS = 9
 

@@ -17,7 +17,8 @@ from model.errors import ConfigError
 from model.search.requests import Hypothesis, SearchRequest
 from model.search.required import PhraseConstraints, allocate_beam
 from tests.engines import TableEngine
-from tests.model.search.test_beam import (
+from tests.model.search.test_constraints import any_seed, contains, found, tables
+from tests.model.search.test_search import (
     BOS,
     CHATTERBOX,
     EOS,
@@ -27,7 +28,6 @@ from tests.model.search.test_beam import (
     run,
     search_requests,
 )
-from tests.model.search.test_constraints import any_seed, contains, found, tables
 
 
 def answers(table: ArrayLike, *required: Sequence[int], **options: float) -> tuple[Hypothesis, ...]:

@@ -8,7 +8,7 @@ import pytest
 from model.config import SearchOptions
 from model.search.requests import SearchRequest
 from tests.engines import TableEngine
-from tests.model.search.test_beam import EOS, A, B, run
+from tests.model.search.test_search import EOS, A, B, run
 
 # Says one of six things and ends.
 CHANCES = np.array([0.4, 0.2, 0.0, 0.0, 0.25, 0.1, 0.05])

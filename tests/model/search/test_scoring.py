@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from model.config import SearchOptions
 from model.errors import EngineError
-from model.search.beam import Search
 from model.search.requests import ScoringRequest, SearchRequest
+from model.search.search import Search
 from model.types import Bool, Int32
 from tests.engines import TableEngine
-from tests.model.search.test_beam import BOS, CHATTERBOX, EOS, GARDEN_PATH, A, B, run
+from tests.model.search.test_search import BOS, CHATTERBOX, EOS, GARDEN_PATH, A, B, run
 
 #: Sources of one id: that of the table that scores.
 GARDEN, CHATTER = (0,), (1,)

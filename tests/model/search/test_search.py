@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from model.config import SearchOptions
 from model.errors import EngineError
-from model.search.beam import Search
 from model.search.options_table import length_penalty
 from model.search.requests import Hypothesis, Request, SearchRequest
+from model.search.search import Search
 from model.types import Float32, Indices, Int32
 from tests.engines import Table, TableEngine
 
