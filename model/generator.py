@@ -57,7 +57,8 @@ class Generator:
         engine: runs the network.
         rerank_generator: model that re-ranks if options have a `rerank_weight`.
         questions: known questions; None: all replies are given.
-        memory: translations that `translate_lines` gives without a search; None: there are none.
+        translation_memory: translations that `translate_lines` gives without a search; None: there
+            are none.
 
     Raises:
         ConfigError: if `rerank_generator` cannot score this model's answers.
@@ -71,14 +72,14 @@ class Generator:
         *,
         rerank_generator: Generator | None = None,
         questions: KnownQuestions | None = None,
-        memory: TranslationMemory | None = None,
+        translation_memory: TranslationMemory | None = None,
     ) -> None:
         self.config = config
         self.tokenizer = tokenizer
         self.engine = engine
         self.rerank_generator = rerank_generator
         self.questions = questions
-        self.memory = memory
+        self.translation_memory = translation_memory
         self.reranker = None
         if rerank_generator is not None:
             kind = reranking_kind(config, rerank_generator.config)
@@ -112,7 +113,7 @@ class Generator:
             loaded,
             rerank_generator=rerank_generator,
             questions=load_questions(folder),
-            memory=load_memory(folder),
+            translation_memory=load_memory(folder),
         )
 
     def new_search(self) -> Search:

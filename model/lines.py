@@ -152,7 +152,7 @@ def _known(
 ) -> dict[_Sentence, str]:
     """Returns the translations of sentences that the memory has, without those that have blocked
     words."""
-    memory = generator.memory
+    memory = generator.translation_memory
     if memory is None:
         return {}
     return {

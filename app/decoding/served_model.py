@@ -39,7 +39,7 @@ class ServedModel:
         rerank_client: client of the model that re-ranks its answers, if any.
         reranker: builds the requests to that model and ranks by its scores.
         questions: its known questions, if any.
-        memory: its translation memory, if any.
+        translation_memory: its translation memory, if any.
     """
 
     config: ModelConfig
@@ -48,7 +48,7 @@ class ServedModel:
     rerank_client: WorkerClient | None = None
     reranker: Reranker | None = None
     questions: KnownQuestions | None = None
-    memory: TranslationMemory | None = None
+    translation_memory: TranslationMemory | None = None
 
     @classmethod
     def of_worker(
@@ -61,7 +61,7 @@ class ServedModel:
         *,
         rerank_model: ServedModel | None = None,
         questions: KnownQuestions | None = None,
-        memory: TranslationMemory | None = None,
+        translation_memory: TranslationMemory | None = None,
     ) -> ServedModel:
         """Builds the model of a worker that is ready; `open` connects to it.
 
@@ -72,7 +72,7 @@ class ServedModel:
             tokenizer: its tokenizer.
             settings: settings of the server.
             rerank_model: the model that re-ranks its answers, if any.
-            questions, memory: see `ServedModel`.
+            questions, translation_memory: see `ServedModel`.
 
         Raises:
             ConfigError: if `rerank_model` cannot score the answers.
@@ -98,7 +98,7 @@ class ServedModel:
             rerank_client,
             reranker,
             questions,
-            memory,
+            translation_memory,
         )
 
     async def open(self) -> None:
@@ -241,7 +241,7 @@ def _await_worker(
         settings,
         rerank_model=rerank_model,
         questions=load_questions(folder),
-        memory=load_memory(folder),
+        translation_memory=load_memory(folder),
     )
 
 

@@ -116,7 +116,7 @@ class Translator:
     ) -> None:
         self._model = model
         self._settings = settings
-        self._reader = SourceReader(model.tokenizer, settings, model.memory)
+        self._reader = SourceReader(model.tokenizer, settings, model.translation_memory)
         self._source = source
         self._retries_overload = retries_overload
         self._with_attention = with_attention
@@ -245,7 +245,7 @@ class Translator:
 
     def _find(self, text: str) -> str | None:
         """Returns the translation that the model's memory has, unless it has blocked words."""
-        memory, options = self._model.memory, self._model.config.search
+        memory, options = self._model.translation_memory, self._model.config.search
         known = memory.find(text) if memory else None
         is_blocked = known and has_blocked_words(self._model.tokenizer, options, known)
         return None if is_blocked else known

@@ -69,7 +69,9 @@ def test_the_translation_of_a_sentence_has_its_form(generator: Generator) -> Non
 def test_a_sentence_of_the_memory_is_not_searched(generator: Generator) -> None:
     template = generator.template()
     memory = TranslationMemory([("I am tired", "Ich bin so müde"), ("a b", "A B")])
-    knowing = Generator(generator.config, generator.tokenizer, generator.engine, memory=memory)
+    knowing = Generator(
+        generator.config, generator.tokenizer, generator.engine, translation_memory=memory
+    )
     (two,) = answer_lines(generator, [SECOND], template)
     lines = [f"I’M TIRED. {FIRST.upper()}", f"{FIRST} {SECOND}", "a\tb"]
     one, both, tabs = translate_lines(knowing, lines, template)

@@ -181,7 +181,7 @@ def test_a_model_keeps_the_translations_that_it_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = str(shutil.copytree(find_folder("models/en-de"), tmp_path / "model"))
-    before = len(Generator.load(model).memory or ())
+    before = len(Generator.load(model).translation_memory or ())
 
     def remember(pairs: str) -> str:
         assert run(monkeypatch, pairs, "remember", model) == 0

@@ -327,7 +327,7 @@ def translated(
         text=tokenizer.text,
         search=options or SearchOptions(beam_size=2),
     )
-    model = ServedModel(config, tokenizer, cast("Any", client), memory=memory)
+    model = ServedModel(config, tokenizer, cast("Any", client), translation_memory=memory)
     settings = Settings(max_rows=16, max_beam_size=4)
     own = Translator(model, settings, source="en")
     return asyncio.run(own.translate([[part]], alternatives=alternatives))
