@@ -144,7 +144,7 @@ KINDS: dict[str, tuple[str, bool, Callable[[list[Word], random.Random], str]]] =
 }
 
 
-def layer_norm(text: str) -> str:
+def plain_words(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s']", " ", text.lower()).split())
 
 
@@ -153,12 +153,12 @@ def score(scenes: Scenes, kind: str, random_seed: int, folder: Path) -> tuple[in
     suffix, is_punctuated, render = KINDS[kind]
     draw = random.Random(random_seed)
     if not is_punctuated:
-        scenes = [[layer_norm(turn) for turn in scene] for scene in scenes]
+        scenes = [[plain_words(turn) for turn in scene] for scene in scenes]
     path = folder / f"captions{suffix}"
     path.write_text(render(list(timed_words(scenes, draw)), draw), encoding="utf-8")
-    truth = Counter(pair for scene in scenes for pair in pairwise(map(layer_norm, scene)))
+    truth = Counter(pair for scene in scenes for pair in pairwise(map(plain_words, scene)))
     mined = Counter(
-        (layer_norm(each.context[-1]), layer_norm(each.reply))
+        (plain_words(each.context[-1]), plain_words(each.reply))
         for each in mine([str(path)], MiningOptions())
         if isinstance(each, Exchange)
     )

@@ -127,13 +127,13 @@ class _Client:
     async def ask_in_turn(self, clients: int) -> None:
         self._is_closed_loop = True
         connections = [await self._connect() for _ in range(min(clients, len(self._requests)))]
-        self._start_folder()
+        self._start_clock()
         for connection in connections:
             self._ask(connection, time.perf_counter())
         await self._finish()
 
     async def ask_at(self, moments: Sequence[float]) -> None:
-        begin = self._start_folder()
+        begin = self._start_clock()
         for moment in moments:
             wait = begin + moment - time.perf_counter()
             if wait > 0:
@@ -168,7 +168,7 @@ class _Client:
         elif connection.is_waiting and not self._done.is_set():
             self.answered(connection, 0, b"")
 
-    def _start_folder(self) -> float:
+    def _start_clock(self) -> float:
         self._done = asyncio.Event()
         self._cpu, self._start = time.process_time(), time.perf_counter()
         return self._start
