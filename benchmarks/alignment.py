@@ -64,7 +64,7 @@ class Window:
     pairs: Found
 
     def of_window(self, found: Found) -> Found:
-        """Those that begin in it."""
+        """Returns the pairs that begin in the window."""
         return [pair for pair in found if self.first <= pair[0][0] <= self.last]
 
 
@@ -79,7 +79,7 @@ class Scores:
 
 
 def windows(talks: Path, sample: str) -> Iterator[Window]:
-    """The windows of a sample of `TRUTH`."""
+    """Yields the windows of a sample of `TRUTH`."""
     rows = defaultdict(list)
     for row in TRUTH.read_text().splitlines()[1:]:
         which, talk, language, window, *pair = row.split("\t")
@@ -98,7 +98,7 @@ def windows(talks: Path, sample: str) -> Iterator[Window]:
 
 
 def measure(known: list[Window], aligner: Aligner, rate: float, offset: float) -> Scores:
-    """`aligner` on targets whose clock is changed."""
+    """Scores `aligner` on targets whose clock is changed."""
     right = found = 0
     start = time.perf_counter()
     for window in known:
@@ -112,18 +112,18 @@ def measure(known: list[Window], aligner: Aligner, rate: float, offset: float) -
 
 
 def ours(source: list[Cue], target: list[Cue]) -> Found:
-    """What the command `align` gives: nothing for files that it refuses."""
+    """Returns the pairs of the command `align`: none for files that it refuses."""
     clock = estimate_clock(source, target)
     return _pairs(source, target, clock) if clock else []
 
 
 def clock_as_it_is(source: list[Cue], target: list[Cue]) -> Found:
-    """The same, without a correction of the clock."""
+    """Returns the pairs of our aligner without a correction of the clock."""
     return _pairs(source, target, Timing())
 
 
 def overlap(source: list[Cue], target: list[Cue]) -> Found:
-    """Cues that share more than half of the shorter one's time belong together."""
+    """Joins cues that share more than half of the shorter one's time."""
     group_of: dict[tuple[int, int], set[tuple[int, int]]] = {}
     for one in source:
         for other in target:
@@ -152,7 +152,7 @@ def _pairs(source: list[Cue], target: list[Cue], timing: Timing) -> Found:
 
 
 def accepted(talks: Path, half: int) -> Iterator[tuple[str, str, int, int]]:
-    """Whether talks are of one, for each clock: how many are accepted, of how many.
+    """Yields kind of pair, clock, how many pairs are accepted as of one talk, and of how many.
 
     Args:
         talks: the folder.
@@ -210,7 +210,7 @@ CUTS = {
 
 
 def cut(cues: list[Cue], places: tuple[tuple[float, float], ...]) -> list[Cue]:
-    """The cues of another cut of a film, each with the line that it had."""
+    """Returns the cues of another cut of a film, each with the line that it had."""
     end = max(cue.end_ms for cue in cues)
     found = []
     for cue in cues:
@@ -236,14 +236,14 @@ class Broken:
 
 
 def broken_talks(talks: Path) -> list[Path]:
-    """The talks that the third table is of."""
+    """Returns the talks of the third table."""
     files = {each: [_cues(file) for file in each.glob("*.srt")] for each in sorted(talks.iterdir())}
     long = [t for t, all_ in files.items() if len(all_) > 1 and min(map(len, all_)) >= FEW_CUES]
     return long[::7]
 
 
 def broken(folders: list[Path]) -> dict[str, Broken]:
-    """What `ours` finds in each of `CUTS`, against what it finds in the unbroken talks."""
+    """Counts what `ours` finds in each of `CUTS`, against what it finds in the unbroken talks."""
     counts = {name: Broken() for name in CUTS}
     for folder in folders:
         source = _cues(folder / "english.srt")
@@ -255,7 +255,7 @@ def broken(folders: list[Path]) -> dict[str, Broken]:
 
 
 def _translation(folder: Path) -> Path:
-    """French if there is one, else the first by name."""
+    """Returns the French file if there is one, else the first by name."""
     others = sorted(file for file in folder.glob("*.srt") if file.stem != "english")
     return next((file for file in others if file.stem == "french"), others[0])
 
@@ -300,7 +300,7 @@ def _cues(path: Path) -> list[Cue]:
 
 
 def retimed(cue: Cue, rate: float, offset: float) -> Cue:
-    """A cue on another clock."""
+    """Returns the cue on another clock."""
     start, end = (round(rate * time + 1000 * offset) for time in (cue.start_ms, cue.end_ms))
     return replace(cue, start_ms=start, end_ms=end)
 
@@ -311,7 +311,7 @@ def _numbers(text: str) -> range:
 
 
 def _lines_of_cues(path: Path) -> dict[int, int]:
-    """Number of a cue in its file -> the line of its time."""
+    """Returns number of a cue in its file -> the line of its time."""
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     timed = (number for number, line in enumerate(lines, start=1) if "-->" in line)
     return dict(enumerate(timed, start=1))

@@ -49,7 +49,7 @@ Line = list[Word]
 
 
 def timed_words(scenes: Scenes, draw: random.Random) -> Iterator[Word]:
-    """Words of all scenes, one after the other."""
+    """Yields the words of all scenes, one after the other."""
     now = 1000
     for scene in scenes:
         for turn in scene:
@@ -61,7 +61,8 @@ def timed_words(scenes: Scenes, draw: random.Random) -> Iterator[Word]:
 
 
 def lines_of(words: list[Word], width: int, breaks: Callable[[], bool]) -> list[Line]:
-    """Lines of at most `width` characters, or a word; a scene begins one, a turn if `breaks()`."""
+    """Returns lines of at most `width` characters, or a word; a scene begins one, and a turn if
+    `breaks()`."""
     lines: list[Line] = []
     length, last = 0, 0
     for word in words:
@@ -81,14 +82,16 @@ def text_of(line: Line) -> str:
 
 
 def ends_of(lines: list[Line]) -> list[int]:
-    """When each line is no longer the last: at the next, or some time after its last word."""
+    """Returns when each line is no longer the last: at the next, or some time after its last
+    word."""
     starts = [line[0].start_ms for line in lines[1:]]
     cleared = [line[-1].start_ms + CLEARED_AFTER_MS for line in lines]
     return [min(pair) for pair in zip([*starts, cleared[-1]], cleared, strict=True)]
 
 
 def automatic(words: list[Word], draw: random.Random, inline: bool) -> str:
-    """Captions of a video site: each line grows below the last one, then stands for 10 ms."""
+    """Renders captions of a video site: each line grows below the last one, then stands for
+    10 ms."""
     lines = lines_of(words, WIDTH_AUTOMATIC, lambda: draw.random() < 0.7)
     cues: list[tuple[int, int, str]] = []
     above, on_screen_until = " ", 0
@@ -109,7 +112,7 @@ def automatic(words: list[Word], draw: random.Random, inline: bool) -> str:
 
 
 def rolled_up(words: list[Word], draw: random.Random, rows: int) -> str:
-    """Captions of CEA-608: each new line pushes the others up."""
+    """Renders captions of CEA-608: each new line pushes the others up."""
     lines = lines_of(words, WIDTH_608, lambda: True)
     cues: list[tuple[int, int, str]] = []
     rolled: list[str] = []
@@ -123,7 +126,8 @@ def rolled_up(words: list[Word], draw: random.Random, rows: int) -> str:
 
 
 def growing(words: list[Word], draw: random.Random) -> str:
-    """Two lines that grow word by word; then, and for each turn, the screen begins anew."""
+    """Renders two lines that grow word by word; then, and for each turn, the screen begins
+    anew."""
     cues: list[tuple[int, int, str]] = []
     for screen in lines_of(words, 2 * WIDTH_608, lambda: True):
         for count, word in enumerate(screen, start=1):
@@ -149,7 +153,8 @@ def plain_words(text: str) -> str:
 
 
 def score(scenes: Scenes, kind: str, random_seed: int, folder: Path) -> tuple[int, int, int]:
-    """Renders a film as captions of `kind` and mines them. Exchanges: right, found, in truth."""
+    """Renders a film as captions of `kind` and mines them. Returns how many exchanges are right,
+    found, and in the film."""
     suffix, is_punctuated, render = KINDS[kind]
     draw = random.Random(random_seed)
     if not is_punctuated:
@@ -166,7 +171,7 @@ def score(scenes: Scenes, kind: str, random_seed: int, folder: Path) -> tuple[in
 
 
 def measure() -> dict[str, tuple[int, int, int]]:
-    """For each kind of captions, exchanges: right, found, in truth."""
+    """Returns for each kind of captions how many exchanges are right, found, and in the films."""
     films = (data_folder() / "film-subtitles" / "truth.jsonl").read_text(encoding="utf-8")
     totals = dict.fromkeys(KINDS, (0, 0, 0))
     with tempfile.TemporaryDirectory() as folder:

@@ -32,7 +32,7 @@ MAX_CHARACTERS = 300
 
 
 def draw_body(draw: random.Random, turns: list[str]) -> dict[str, Any]:
-    """A request of any length and kind."""
+    """Draws the body of a request, of any length and kind."""
     message = " ".join(draw.sample(turns, draw.randint(1, 6)))[:MAX_CHARACTERS]
     body = {"message": message, **draw_options(draw)}
     if body["decoding"] == "beam" and draw.random() < 0.2:

@@ -120,7 +120,7 @@ class PrefixTable:
         raise NotImplementedError("requests of this benchmark end at once")
 
     def free(self, slots: Indices) -> None:
-        """Needs to know of none."""
+        """Does nothing: free slots may be overwritten."""
 
     def step(
         self,
@@ -160,8 +160,8 @@ def decode(engine: Engine, sources: Int32, beam_size: int) -> None:
 
 
 def network_of(recipe: Path, vocab_size: int, model: Path | None) -> TokenSeq2Seq:
-    """The network of a recipe with random weights, or that of a model folder; it never ends a
-    hypothesis."""
+    """Builds the network of a recipe with random weights, or loads that of a model folder; it never
+    ends a hypothesis."""
     if model is None:
         keras.utils.set_random_seed(0)
         shape = read_recipe(recipe).network.model_dump()
@@ -176,7 +176,7 @@ def network_of(recipe: Path, vocab_size: int, model: Path | None) -> TokenSeq2Se
 
 
 def shortlist_of(network: TokenSeq2Seq, model: Path | None) -> Shortlist | None:
-    """The model's own, or one of random words; None where the model has none."""
+    """Returns the model's shortlist, or one of random words; None if the model has none."""
     others = np.zeros(network.decoder.readout_units), 0.0
     columns: dict[str, Any] = shortlist_columns(network, Ranges(network), others)
     if model is not None:

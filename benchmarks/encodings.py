@@ -60,7 +60,7 @@ DETECTORS: tuple[Detector, ...] = (ours, chardet_alone, charset_normalizer_alone
 
 
 def cut_files(patterns: tuple[str, ...], encoding: str, cues: int) -> Iterator[tuple[str, bytes]]:
-    """Texts of so many cues and their bytes; none that is also ASCII or UTF-8."""
+    """Yields texts of so many cues and their bytes; none that is also ASCII or UTF-8."""
     draw = random.Random(f"{patterns} {encoding} {cues}")
     texts = [decode(file.read_bytes()).text for file in _files(patterns)]
     for _ in range(FILES_EACH):

@@ -156,7 +156,7 @@ def _expect(claim: bool, what: object) -> None:
 
 
 def mutated_cases(cases: int, random_seed: int) -> Iterator[Case]:
-    """Real files, damaged."""
+    """Yields real files, damaged."""
     draw = random.Random(random_seed)
     files = _real_files()
     for _ in range(cases):
@@ -216,7 +216,7 @@ def _zip(name: str, content: bytes) -> bytes:
 
 
 def drawn_cases() -> st.SearchStrategy[Case]:
-    """Texts of the formats' own pieces, in any encoding."""
+    """Draws texts of the formats' own pieces, in any encoding."""
     pieces = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=25)
     encodings = st.sampled_from(("utf-8", "utf-16", "cp1252", "gb18030"))
     contents = st.builds(lambda p, e: "".join(p).encode(e, "replace"), pieces, encodings)

@@ -69,9 +69,9 @@ def main() -> None:
         for batch in chosen.batches:
             parts = step_parts(engine, network, batch, beam, bandwidth, chosen.repeats)
             total = sum(parts.values())
-            told = " | ".join(f"{1e6 * seconds:,.0f}" for seconds in (total, *parts.values()))
+            times = " | ".join(f"{1e6 * seconds:,.0f}" for seconds in (total, *parts.values()))
             binds = max(parts, key=lambda name: parts[name])
-            print(f"| {batch} | {beam} | {batch / total:,.0f} | {told} | {binds} |", flush=True)
+            print(f"| {batch} | {beam} | {batch / total:,.0f} | {times} | {binds} |", flush=True)
 
 
 def step_parts(
@@ -82,7 +82,7 @@ def step_parts(
     bandwidth: float,
     repeats: int,
 ) -> dict[str, float]:
-    """Seconds that each part adds to a step of `batch` requests."""
+    """Returns the seconds that each part adds to a step of `batch` requests."""
     draw, size = np.random.default_rng(0), network.config.source_vocab_size
     sources = draw.integers(len(SPECIAL_PIECES), size, (batch, SOURCE_TOKENS)).astype(np.int32)
     lengths, places = np.full(batch, SOURCE_TOKENS, np.int32), np.arange(batch)
@@ -99,7 +99,7 @@ def step_parts(
 
 
 def device_name() -> str:
-    """What computes, in the words of the backend."""
+    """Returns the backend's name of the device that computes."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -116,7 +116,7 @@ def device_name() -> str:
 
 
 def copy_bandwidth(network: TokenSeq2Seq, gigabytes: float, repeats: int) -> float:
-    """Bytes a second that a chain of additions to one array reads and writes."""
+    """Returns the bytes a second that a chain of additions to one array reads and writes."""
     array = ops.convert_to_tensor(np.zeros(int(gigabytes * 1e9) // 4, np.float32))
 
     def chain(x: Any) -> Any:
@@ -128,7 +128,7 @@ def copy_bandwidth(network: TokenSeq2Seq, gigabytes: float, repeats: int) -> flo
 
 
 def step_bytes(network: TokenSeq2Seq, engine: KerasEngine, table: KerasTable, rows: int) -> int:
-    """What a step of `rows` must read or write at least: see above."""
+    """Returns the bytes that a step of `rows` must read or write at least: see above."""
     item = 2 if network.variable_dtype == "bfloat16" else 4
     vocab_size = network.config.target_vocab_size
     weights = sum(int(np.prod(each.shape)) for each in network.decoder.weights)
@@ -140,7 +140,7 @@ def step_bytes(network: TokenSeq2Seq, engine: KerasEngine, table: KerasTable, ro
 
 
 def run_on_device(engine: KerasEngine, table: KerasTable) -> None:
-    """`TOKENS` steps, of which only the last one's result is copied."""
+    """Runs `TOKENS` steps, of which only the last one's result is copied."""
     memory, state = table._tensors[:MEMORY_SIZE], table._tensors[MEMORY_SIZE:]
     inputs = np.zeros((len(memory[0]), 2 + WANTED_CHUNK), np.int32)
     inputs[:, 0], inputs[:, 1] = np.arange(len(inputs)), BOS_ID
@@ -151,7 +151,7 @@ def run_on_device(engine: KerasEngine, table: KerasTable) -> None:
 
 
 def run_steps(table: KerasTable, batch: int, beam: int) -> None:
-    """`TOKENS` steps of the engine, one after the other."""
+    """Runs `TOKENS` steps of the engine, one after the other."""
     tokens = np.full((batch, beam), BOS_ID, np.int32)
     own = np.arange(batch * beam, dtype=np.int32).reshape(batch, beam)
     for _ in range(TOKENS):
@@ -160,7 +160,7 @@ def run_steps(table: KerasTable, batch: int, beam: int) -> None:
 
 
 def search(engine: KerasEngine, sources: Int32, beam: int) -> None:
-    """A search of `TOKENS` tokens for each of `sources`."""
+    """Searches `TOKENS` tokens for each of `sources`."""
     options = SearchOptions(beam_size=beam, min_tokens=TOKENS, max_tokens=TOKENS)
     decoding = Search(engine, bos_id=BOS_ID, eos_id=EOS_ID)
     decoding.add([SearchRequest(i, row.tolist(), options) for i, row in enumerate(sources)])
@@ -169,7 +169,7 @@ def search(engine: KerasEngine, sources: Int32, beam: int) -> None:
 
 
 def median_seconds(run: Callable[[], object], repeats: int) -> float:
-    """The median of as many runs, after one that compiles."""
+    """Returns the median time of `repeats` runs, after one that compiles."""
     times = []
     for _ in range(repeats + 1):
         start = time.perf_counter()

@@ -21,7 +21,7 @@ from benchmarks.server import messages, running_server
 
 
 def draw_options(draw: random.Random) -> dict[str, Any]:
-    """A way to decode and some of its options."""
+    """Draws a way to decode and some of its options."""
     decoding = draw.choice(("greedy", "greedy", "beam", "sample"))
     options: dict[str, Any] = {"decoding": decoding, "max_tokens": draw.randint(1, 40)}
     if decoding == "beam":
@@ -64,7 +64,7 @@ def main() -> None:
         steps.append(server.state()["steps"])
     failed = sum(each.status != 200 for each in (*together.answers, *alone.answers))
     pairs = [
-        (told(together.bodies[number]), told(alone.bodies[number]))
+        (without_latency(together.bodies[number]), without_latency(alone.bodies[number]))
         for number in range(len(requests))
     ]
     different = [place for place, pair in enumerate(pairs) if not is_same(*pair)]
@@ -82,15 +82,15 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def told(answer: bytes) -> dict[str, Any]:
-    """The answer without its latency."""
+def without_latency(answer: bytes) -> dict[str, Any]:
+    """Returns the answer without its latency."""
     body: dict[str, Any] = json.loads(answer)
     body.pop("latency_ms", None)
     return body
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two answers are the same but for the last digits of numbers."""
+    """Tells whether two answers are the same but for the last digits of numbers."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if isinstance(one, list):

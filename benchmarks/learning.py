@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def prepared(folder: Path, pairs: int, name: str) -> tuple[Recipe, PreparedCorpus]:
-    """A recipe of one epoch on so many pairs, and its corpus."""
+    """Prepares so many pairs. Returns the recipe of a network, and the corpus."""
     with gzip.open(data_folder() / "tatoeba" / "fra-eng.tsv.gz", "rt", encoding="utf-8") as file:
         lines = file.readlines()
     (folder / "pairs.tsv").write_text("".join(lines[i] for i in evenly_spaced(len(lines), pairs)))

@@ -58,7 +58,7 @@ class Load:
 
 
 def request_bytes(body: dict[str, object], path: str = "/reply") -> bytes:
-    """A whole request."""
+    """Returns a whole HTTP request."""
     content = json.dumps(body).encode()
     head = (
         b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -70,8 +70,8 @@ def request_bytes(body: dict[str, object], path: str = "/reply") -> bytes:
 def closed_loop(
     port: int, requests: Sequence[bytes], clients: int, *, keep_bodies: bool = False
 ) -> Load:
-    """`clients` connections, each of which asks as soon as it is answered, until all of `requests`
-    are answered. Runs in a process of its own."""
+    """Sends `requests` over `clients` connections, each of which sends one as soon as its last one
+    is answered. Runs in a process of its own."""
     return _in_process(port, requests, None, clients, keep_bodies)
 
 
@@ -83,14 +83,14 @@ def open_loop(
     seed: int = 0,
     keep_bodies: bool = False,
 ) -> Load:
-    """Requests that come at random moments (Poisson), whether or not others are answered. A new
-    connection is opened where all are busy."""
+    """Sends requests at random moments (Poisson), whether or not others are answered. A new
+    connection is opened where all are busy. Runs in a process of its own."""
     moments = random_moments(len(requests), per_second, seed=seed)
     return _in_process(port, requests, moments, 0, keep_bodies)
 
 
 def random_moments(count: int, per_second: float, *, seed: int) -> list[float]:
-    """Moments of a Poisson process, in seconds."""
+    """Draws moments of a Poisson process, in seconds."""
     draw = random.Random(seed)
     return list(accumulate(draw.expovariate(per_second) for _ in range(count)))
 

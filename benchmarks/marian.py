@@ -123,7 +123,7 @@ class Marian:
 
 
 def random_weights(vocab_size: int, size: TransformerSize) -> dict[str, Float32]:
-    """Name -> random weights `(inputs, outputs)`. The end of a sentence is never chosen."""
+    """Draws name -> weights `(inputs, outputs)`. The end of a sentence is never chosen."""
     draw = np.random.default_rng(0)
     units, found = size.units, {}
 
@@ -158,7 +158,8 @@ def random_weights(vocab_size: int, size: TransformerSize) -> dict[str, Float32]
 
 
 def _quantized(name: str, matrix: Float32) -> bytes:
-    """As intgemm wants it: int8 `(outputs, inputs)`, and what the values were multiplied by."""
+    """Returns a matrix as intgemm wants it: int8 `(outputs, inputs)`, and what the values were
+    multiplied by."""
     factor = np.float32(127 / np.abs(matrix).max())
     rows = matrix if name == "Wemb" else matrix.T  # `Wemb` has an output in each row
     return np.rint(rows * factor).astype(np.int8).tobytes() + factor.tobytes()

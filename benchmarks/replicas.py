@@ -167,13 +167,15 @@ DISTURBANCES = {
 
 
 def figures(answers: Sequence[Answer]) -> str:
-    """Columns of the table."""
+    """Returns columns of the table."""
     statuses = Counter(answer.status for answer in answers)
-    told = ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items()))
+    by_status = ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items()))
     seconds = sorted(answer.seconds for answer in answers)
     times = [1000 * seconds[int(share * (len(seconds) - 1))] for share in (0.5, 0.99, 1.0)]
     failed = len(seconds) - statuses[200]
-    return " | ".join([f"{len(seconds):,}", str(failed), told, *(f"{each:.0f}" for each in times)])
+    return " | ".join(
+        [f"{len(seconds):,}", str(failed), by_status, *(f"{each:.0f}" for each in times)]
+    )
 
 
 def print_faults(load: Load) -> None:
@@ -185,7 +187,7 @@ def print_faults(load: Load) -> None:
 
 @contextmanager
 def running_haproxy(replica_ports: Sequence[int]) -> Iterator[int]:
-    """HAProxy in front of the replicas, for as long as the `with` lasts: its port."""
+    """Runs HAProxy in front of the replicas, for as long as the `with` lasts; yields its port."""
     port = free_port()
     own = dict(zip(PORTS, (port, *replica_ports), strict=True))
     config = re.sub(r":(\d+)", lambda found: f":{own[found[1]]}", CONFIG.read_text())

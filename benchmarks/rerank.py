@@ -28,7 +28,7 @@ ALONE = 50
 
 
 def distinct(replies: list[list[str]], n: int) -> float:
-    """The share of n-grams that are different ones."""
+    """Returns the share of n-grams that are different ones."""
     ngrams = list(
         chain.from_iterable(zip(*(w[i:] for i in range(n)), strict=False) for w in replies)
     )

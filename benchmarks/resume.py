@@ -73,7 +73,7 @@ def run(command: list[str], limit: float | None) -> float:
 
 
 def sums(folder: Path) -> dict[str, str]:
-    """The sha256 of every file."""
+    """Returns the sha256 of every file."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {
         str(path.relative_to(folder)): hashlib.file_digest(path.open("rb"), "sha256").hexdigest()

@@ -23,12 +23,12 @@ LENGTH, FEATURES, HIDDEN, BATCH = 8, 4, 64, 128
 
 
 def draw_sequences(count: int, seed: int) -> np.ndarray:
-    """Uniform in [-1, 1], `(count, LENGTH, FEATURES)`."""
+    """Draws numbers, uniform in [-1, 1], `(count, LENGTH, FEATURES)`."""
     return np.random.default_rng(seed).uniform(-1, 1, (count, LENGTH, FEATURES)).astype("float32")
 
 
 def train(kind: type[keras.Model], epochs: int) -> tuple[float, float]:
-    """(error on new sequences, seconds) of a model of that kind."""
+    """Trains a model of that kind. Returns its error on new sequences, and the seconds it took."""
     keras.utils.set_random_seed(0)
     options = {"attention": "general"} if kind is AttentionSeq2Seq else {}
     # A last LSTM's output is bounded by 1 in size, and needs a projection to reach it.

@@ -77,13 +77,13 @@ class FreeTable:
         self._steps = 0
 
     def insert(self, slots: Indices, encoded: None, sources: Indices) -> None:
-        """Needs no source."""
+        """Does nothing: this engine has no sources."""
 
     def move(self, origins: Indices, slots: Indices) -> None:
-        """Needs no source."""
+        """Does nothing: this engine has no sources."""
 
     def free(self, slots: Indices) -> None:
-        """Needs to know of none."""
+        """Does nothing: this engine has no sources."""
 
     def step(
         self,
@@ -107,7 +107,7 @@ class FreeTable:
 def step_us(
     engine: FreeEngine, batch: int, options: SearchOptions, blocked: Sequence[Sequence[int]]
 ) -> float:
-    """Microseconds of one step of `batch` requests."""
+    """Returns the microseconds of one step of `batch` requests."""
     search = Search(engine, bos_id=BOS, eos_id=EOS, blocked_ids=(1,))
     source = tuple(range(4, 4 + SOURCE_TOKENS))
     search.add([SearchRequest(i, source, options, blocked=blocked) for i in range(batch)])

@@ -112,7 +112,7 @@ class Offline(NamedTuple):
 
 
 def answered_offline(generator: Generator, texts: list[str]) -> Offline:
-    """Of `texts`, in both ways."""
+    """Answers `texts` in both ways."""
     template = SearchRequest(None, (), generator.config.search)
     batches = [texts[first : first + 64] for first in range(0, len(texts), 64)]
     rates = []
@@ -126,7 +126,7 @@ def answered_offline(generator: Generator, texts: list[str]) -> Offline:
 
 
 def figures(load: Load, offline: Offline) -> list[float]:
-    """As in `COLUMNS`."""
+    """Returns the values of `COLUMNS`."""
     good = [each for each in load.answers if each.status == 200]
     short = sorted(each.seconds for each in good if each.tokens <= SHORT_TOKENS)
     seconds = sorted(each.seconds for each in good)
@@ -150,7 +150,8 @@ def percentile(ordered: list[float], share: float) -> float:
 
 
 def cost(server: Server, before: tuple[float, float], load: Load) -> list[float]:
-    """Milliseconds of CPU that a request took of HTTP, of the worker and of the client."""
+    """Returns the milliseconds of CPU that a request took of HTTP, of the worker and of the
+    client."""
     spent = [now - then for now, then in zip(server.cpu_seconds(), before, strict=True)]
     return [1000 * each / len(load.answers) for each in (*spent, load.cpu_seconds)]
 

@@ -34,8 +34,8 @@ MESSAGES = (
 
 
 def messages(count: int) -> list[str]:
-    """Turns of the test part of DailyDialog in random order, short and long ones mixed, or a few
-    written by hand where `SEQ2SEQ_DATA` has none; again and again until there are `count`."""
+    """Returns turns of the test part of DailyDialog in random order, or a few written by hand where
+    `SEQ2SEQ_DATA` has none; again and again until there are `count`."""
     folder = Path(os.environ.get("SEQ2SEQ_DATA", "../shared/data"))
     path = folder / "dailydialog" / "dialogues_test.txt.gz"
     turns = list(MESSAGES)
@@ -61,50 +61,53 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Returns the id of its process."""
         return self.process.pid
 
     def stop(self) -> int:
-        """Lets it answer what it has been asked, and end. Its exit code."""
+        """Stops it once it has answered what it was asked. Returns its exit code."""
         self.process.terminate()
         return self.process.wait()
 
     def state(self) -> dict[str, Any]:
-        """What `/health/ready` tells."""
+        """Returns the body of `/health/ready`."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready") as answer:
             state: dict[str, Any] = json.load(answer)
             return state
 
     def resident_bytes(self) -> int:
-        """Of all its processes, as Linux counts it; pages that two of them share count twice."""
+        """Returns the resident bytes of all its processes; pages that two of them share count
+        twice."""
         return sum(resident_bytes(pid) for pid in self.pids())
 
     def cpu_seconds(self) -> tuple[float, float]:
-        """Of the process that answers, and of those that decode."""
+        """Returns the seconds of CPU of the process that answers, and of those that decode."""
         seconds = [cpu_seconds(pid) for pid in self.pids()]
         return seconds[0], sum(seconds[1:])
 
     def pids(self) -> list[int]:
-        """Of the process that answers, and of its children, whichever thread has started them."""
+        """Returns the ids of the process that answers, and of its children, whichever thread has
+        started them."""
         threads = Path(f"/proc/{self.pid}/task").glob("*/children")
         return [self.pid, *(int(pid) for thread in threads for pid in thread.read_text().split())]
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of a process and its threads, as Linux counts it."""
+    """Returns the seconds of CPU of a process and its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes(pid: int) -> int:
-    """Of a process, as Linux counts it."""
+    """Returns the resident bytes of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
 def running_server(model: str, **settings: object) -> Iterator[Server]:
-    """A server of `model` on a free port, ready, for as long as the `with` lasts."""
+    """Runs a server of `model` on a free port, for as long as the `with` lasts; yields it once it
+    is ready."""
     server = start_server(model, free_port(), **settings)
     try:
         yield server
@@ -113,13 +116,13 @@ def running_server(model: str, **settings: object) -> Iterator[Server]:
 
 
 def start_server(model: str, port: int, **settings: object) -> Server:
-    """A server of `model`, once it is ready."""
+    """Starts a server of `model`; returns it once it is ready."""
     named = {"MODEL": model, "PORT": port, **{key.upper(): each for key, each in settings.items()}}
     return _start(["app"], port, {f"SEQ2SEQ_{name}": str(value) for name, value in named.items()})
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Returns a port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -128,7 +131,8 @@ def free_port() -> int:
 
 @contextmanager
 def running(module: Sequence[str], port: int) -> Iterator[Server]:
-    """A Python module with its arguments, as a process that listens on `port`, once it is ready."""
+    """Runs a Python module with its arguments, as a process that listens on `port`; yields it once
+    it is ready."""
     server = _start(module, port, {})
     try:
         yield server

@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def start_once(model: str, engine: str, port: int) -> tuple[float, int]:
-    """Seconds until a fresh server's first reply, and its resident bytes afterwards."""
+    """Returns the seconds until a fresh server's first reply, and its resident bytes afterwards."""
     settings = {"MODEL": model, "ENGINE": engine, "PORT": str(port)}
     begin = time.perf_counter()
     server = subprocess.Popen(

@@ -112,7 +112,7 @@ def torch_step(
 
 
 def vector_steps() -> dict[str, Callable[[], object]]:
-    """`AttentionSeq2Seq`, vectors to vectors."""
+    """Builds steps of `AttentionSeq2Seq`, vectors to vectors."""
     x = np.random.default_rng(0).normal(size=(BATCH, SOURCE, FEATURES)).astype("float32")
     ours = AttentionSeq2Seq(
         input_dim=FEATURES, output_dim=FEATURES, output_length=TARGET, hidden_dim=HIDDEN
@@ -125,7 +125,7 @@ def vector_steps() -> dict[str, Callable[[], object]]:
 
 
 def token_steps() -> dict[str, Callable[[], object]]:
-    """`TokenSeq2Seq`, ids to logits, no dropout."""
+    """Builds steps of `TokenSeq2Seq`, ids to logits, no dropout."""
     draw = np.random.default_rng(0)
     source = draw.integers(5, VOCABULARY, (BATCH, SOURCE)).astype("int32")
     target = draw.integers(5, VOCABULARY, (BATCH, TARGET)).astype("int32")
@@ -153,7 +153,7 @@ def token_steps() -> dict[str, Callable[[], object]]:
 
 
 def median_seconds(steps: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of a step of each, in turn, after three that do not count."""
+    """Returns the median seconds of a step of each, in turn, after three that do not count."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(repeats + 3):
         for name, step in steps.items():
@@ -174,7 +174,8 @@ def train_on_request() -> None:
 
 
 def backend_seconds(repeats: int) -> dict[str, float]:
-    """Median CPU seconds of a step on each backend, in turn, after three that do not count."""
+    """Returns the median CPU seconds of a step on each backend, in turn, after three that do not
+    count."""
     processes = {
         backend: subprocess.Popen(
             [sys.executable, "-m", "benchmarks.train_step", "--on-request"],

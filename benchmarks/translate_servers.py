@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def sentences(is_english: bool) -> list[str]:
-    """Sentences of Tatoeba, in English or in German."""
+    """Draws sentences of Tatoeba, in English or in German."""
     lines = read_lines(data_folder() / "tatoeba" / "deu-eng.tsv.gz")
     sides = [line.split("\t")[0 if is_english else 1] for _, line in lines]
     return random.Random(1).sample(sides, SENTENCES)
@@ -99,7 +99,7 @@ def measured(server: Server, requests: list[bytes], clients: int) -> tuple[float
 def random_server(
     model: Path, generator: Generator, texts: list[str], beam_size: int
 ) -> Iterator[Server]:
-    """The other server with random weights and the tokenizer of `model`."""
+    """Runs the other server with random weights and the tokenizer of `model`."""
     found = generator.generate(texts[:300])
     tokens = round(statistics.mean(len(best.tokens) for best, *_ in found))
     tokenizer = generator.tokenizer
@@ -111,13 +111,13 @@ def random_server(
 
 
 def trained_server(model: Path, beam_size: int) -> AbstractContextManager[Server]:
-    """The other server with a model of ours."""
+    """Runs the other server with a model of ours."""
     return other_server(model.parent / "ctranslate2", model, beam_size)
 
 
 @contextmanager
 def other_server(translator: Path, model: Path, *numbers: int) -> Iterator[Server]:
-    """The other server on a free port; for `numbers`, see `benchmarks.ctranslate2_server`."""
+    """Runs the other server on a free port; for `numbers`, see `benchmarks.ctranslate2_server`."""
     port = free_port()
     arguments = [translator, model / SOURCE_TOKENIZER_FILE, port, *numbers]
     with running(["benchmarks.ctranslate2_server", *map(str, arguments)], port) as server:

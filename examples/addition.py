@@ -20,14 +20,14 @@ SOURCE_LENGTH, TARGET_LENGTH = 2 * DIGITS + 1, DIGITS + 1
 
 
 def one_hot(texts: list[str]) -> np.ndarray:
-    """`(len(texts), length, characters)`."""
+    """Encodes texts as `(len(texts), length, characters)`."""
     ids = np.array([[CHARACTERS.index(character) for character in text] for text in texts])
     return np.eye(len(CHARACTERS), dtype="float32")[ids]
 
 
 def draw_sums(count: int, seed: int) -> tuple[list[str], list[str]]:
-    """Different sums and their results, padded with spaces. The result is written from its last
-    digit on, as people add."""
+    """Draws different sums and their results, padded with spaces. The result is written from its
+    last digit on, as people add."""
     draw = np.random.default_rng(seed)
     pairs = draw.permutation(10 ** (2 * DIGITS))[:count]
     numbers = [divmod(int(pair), 10**DIGITS) for pair in pairs]
@@ -37,7 +37,7 @@ def draw_sums(count: int, seed: int) -> tuple[list[str], list[str]]:
 
 
 def build() -> keras.Model:
-    """Attention, and a choice of character at each step."""
+    """Builds attention, and a choice of character at each step."""
     return keras.Sequential(
         [
             keras.Input((SOURCE_LENGTH, len(CHARACTERS))),

@@ -18,7 +18,7 @@ SEEN, AHEAD = 40, 10
 
 
 def draw_series(count: int, seed: int) -> np.ndarray:
-    """`(count, SEEN + AHEAD, 1)`: two waves of random period, phase and size, and noise."""
+    """Draws two waves of random period, phase and size, and noise: `(count, SEEN + AHEAD, 1)`."""
     draw = np.random.default_rng(seed)
     time = np.arange(SEEN + AHEAD)
     series = np.zeros((count, SEEN + AHEAD))

@@ -61,7 +61,7 @@ def _loaded(module: str, libraries: tuple[str, ...]) -> str:
 
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("app", "model", "seq2seq", "training")
+ROOMS = ("app", "benchmarks", "examples", "model", "seq2seq", "training")
 #: Words with the ending of a verb in the third person that are none.
 NO_VERBS = {"As", "Its", "Others", "This", "Thus"}
 

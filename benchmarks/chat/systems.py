@@ -95,4 +95,4 @@ class Seen:
 
 
 def _ignore(text: str) -> None:
-    """Drops a reply that is told bit by bit."""
+    """Ignores a part of a reply."""
