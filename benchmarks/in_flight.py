@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -54,13 +53,17 @@ def main() -> None:
     if chosen.answer:
         answer_scenarios(chosen.model, chosen.requests)
         return
+    from benchmarks.timing import ask  # which other trees may lack
+
     trees = [Path.cwd(), *chosen.other]
     processes = [start(tree, chosen) for tree in trees]
     ratios = "".join(f" ratio to {tree.name} |" for tree in chosen.other)
     print(f"| in flight | ms of CPU a reply |{ratios}")
     print("|---|---|" + "---|" * len(chosen.other))
     for name in chosen.only:
-        rounds = [[ask(each, name) for each in processes] for _ in range(chosen.rounds + 1)][1:]
+        rounds = [[float(ask(each, name)) for each in processes] for _ in range(chosen.rounds + 1)][
+            1:
+        ]
         own, *others = (min(times) for times in zip(*rounds, strict=True))
         cells = "".join(f" {own / other:.2f} |" for other in others)
         print(f"| {name} | {1000 * own:.3f} |{cells}", flush=True)
@@ -82,17 +85,8 @@ def start(tree: Path, chosen: argparse.Namespace) -> subprocess.Popen[str]:
     )
 
 
-def ask(process: subprocess.Popen[str], name: str) -> float:
-    """Returns the seconds of CPU that a reply takes in `process`."""
-    if process.stdin is None or process.stdout is None:
-        raise RuntimeError("the process has no pipes")
-    process.stdin.write(json.dumps(name) + "\n")
-    process.stdin.flush()
-    return float(process.stdout.readline())
-
-
 def answer_scenarios(model: str, count: int) -> None:
-    """Runs the scenarios that standard input names."""
+    """Runs the scenarios that standard input names; prints the seconds of CPU of a reply."""
     from benchmarks.server import messages
     from model.config import SearchOptions
     from model.generator import Generator
@@ -102,7 +96,7 @@ def answer_scenarios(model: str, count: int) -> None:
     sources = [generator.tokenizer.source_ids(message) for message in messages(count)]
     own = generator.config.search.model_dump()
     for line in sys.stdin:
-        in_flight, options = SCENARIOS[json.loads(line)]
+        in_flight, options = SCENARIOS[line.rstrip()]
         all_options = [SearchOptions.model_validate({**own, **each}) for each in options]
         requests = [
             SearchRequest(place, source, all_options[place % len(options)])

@@ -14,7 +14,6 @@ and a copy of its best checkpoint by the development part translates held-out pa
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 import random
 import re
@@ -32,11 +31,11 @@ from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
+from benchmarks.corpora import lines_of, tatoeba
 from benchmarks.server import cpu_seconds
 from model.generator import Generator
 from training.markdown import markdown_table
 from training.metrics import corpus_bleu, corpus_chrf
-from training.recipe_file import data_folder
 
 BEAM_SIZE, BATCH_TOKENS, MAX_TOKENS = 5, 2048, 80
 #: Sources of a development part, and of a test part, that are drawn.
@@ -177,7 +176,7 @@ class Corpus:
         source, target: languages, which end the names of the files.
         dropout: for networks that learn them.
         parts: training, development and test parts: paths in the data folder without the language.
-        table: the path of a table of pairs instead, of which parts are drawn.
+        table: the name of pairs of Tatoeba instead, of which parts are drawn.
     """
 
     source: str
@@ -190,7 +189,7 @@ class Corpus:
         """Writes the files `<part>.<language>`."""
         sides = (self.source, self.target)
         texts = {
-            part: [_lines(f"{path}.{side}.gz") for side in sides]
+            part: [lines_of(f"{path}.{side}.gz") for side in sides]
             for part, path in self.parts.items()
         }
         for part, columns in {**texts, **self._draw()}.items():
@@ -202,8 +201,7 @@ class Corpus:
         if not self.table:
             return {}
         targets = defaultdict(list)
-        for line in _lines(self.table):
-            source, target = line.split("\t")[:2]
+        for source, target in tatoeba(self.table):
             targets[source].append(target)
         sources = sorted(targets)
         random.Random(1).shuffle(sources)
@@ -226,7 +224,7 @@ ENJA = {part: f"small-parallel-enja/{part}" for part in ("train", "dev", "test")
 CORPORA = {
     "multi30k": Corpus("en", "de", 0.4, MULTI30K),
     "small-parallel-enja": Corpus("en", "ja", 0.3, ENJA),
-    "tatoeba": Corpus("en", "de", 0.1, {"captions": MULTI30K["test"]}, "tatoeba/deu-eng.tsv.gz"),
+    "tatoeba": Corpus("en", "de", 0.1, {"captions": MULTI30K["test"]}, "deu-eng"),
 }
 #: The parts that are translated, of those that a corpus has.
 TESTS = ("test", "captions")
@@ -254,11 +252,6 @@ def main() -> None:
                 ]
             rows = [row for each in measures for row in each.result()]
             print(f"\n{corpus}, {network}\n\n{markdown_table(HEADER, rows)}", flush=True)
-
-
-def _lines(path: str) -> list[str]:
-    with gzip.open(data_folder() / path, "rt", encoding="utf-8") as file:
-        return file.read().splitlines()
 
 
 class Toolkit(ABC):

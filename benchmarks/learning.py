@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gzip
 import io
 import tempfile
 import time
@@ -21,12 +20,12 @@ from typing import Any
 
 import keras
 
+from benchmarks.corpora import tatoeba
 from model.config import NetworkShape
 from training.fit.loop import Run
 from training.prepare.prepare import PreparedCorpus, open_prepared, prepare
 from training.prepare.shards import evenly_spaced
 from training.recipe import Recipe
-from training.recipe_file import data_folder
 
 NETWORKS: dict[str, tuple[int, dict[str, Any]]] = {
     "64 GRU, tied": (64, {"cell": "gru", "tie_output": True}),
@@ -57,9 +56,9 @@ def main() -> None:
 
 def prepared(folder: Path, pairs: int, name: str) -> tuple[Recipe, PreparedCorpus]:
     """Prepares so many pairs. Returns the recipe of a network, and the corpus."""
-    with gzip.open(data_folder() / "tatoeba" / "fra-eng.tsv.gz", "rt", encoding="utf-8") as file:
-        lines = file.readlines()
-    (folder / "pairs.tsv").write_text("".join(lines[i] for i in evenly_spaced(len(lines), pairs)))
+    lines = ["\t".join(pair) for pair in tatoeba("fra-eng")]
+    drawn = (lines[i] for i in evenly_spaced(len(lines), pairs))
+    (folder / "pairs.tsv").write_text("".join(f"{line}\n" for line in drawn))
     units, parts = NETWORKS[name]
     widths = {"embedding_units": units, "encoder_units": units // 2, "decoder_units": units}
     values = {

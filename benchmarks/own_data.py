@@ -12,7 +12,6 @@ turn on the same machine.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import math
 import random
@@ -24,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.corpora import lines_of, multi30k, tatoeba
 from training.markdown import markdown_table
 from training.recipe_file import data_folder
 
@@ -74,19 +74,14 @@ def answers(folder: Path) -> Files:
 
 def captions(language: str, folder: Path) -> Files:
     """Writes 5,000 captions of Multi30k and their translations; the development part is unseen."""
-    train, dev = (_multi30k(part, language) for part in ("train", "val"))
+    train, dev = (multi30k(part, language) for part in ("train", "val"))
     chosen = random.Random(SEED).sample(train, 5000)
     return Files([_write_table(folder / "captions.tsv", chosen)], _write_sides(folder, dev))
 
 
 def sentences(folder: Path) -> Files:
     """Writes all of Tatoeba, English and French, but the pairs of the sources that are unseen."""
-    pairs = [
-        (source, target)
-        for source, target, *_ in (
-            line.split("\t") for line in _lines(data_folder() / "tatoeba" / "fra-eng.tsv.gz")
-        )
-    ]
+    pairs = tatoeba("fra-eng")
     random.Random(SEED).shuffle(pairs)
     unseen = dict(pairs)  # each source once
     unseen = {source: unseen[source] for source in list(unseen)[:TEST_PAIRS]}
@@ -98,7 +93,7 @@ def sentences(folder: Path) -> Files:
 
 def dialogues(folder: Path) -> Files:
     """Writes DailyDialog as JSON lines."""
-    lines = _lines(data_folder() / "dailydialog" / "dialogues_train.txt.gz")
+    lines = lines_of("dailydialog/dialogues_train.txt.gz")
     turns = ([turn.strip() for turn in line.split("__eou__")[:-1]] for line in lines)
     path = folder / "dialogues.jsonl"
     path.write_text("".join(f"{json.dumps({'turns': each})}\n" for each in turns), "utf-8")
@@ -190,16 +185,6 @@ def _columns(scores: Scores) -> Iterator[str]:
     yield last("^unseen_.*BLEU .*case:mixed")
     yield last("^unseen_.*chrF2$")
     yield last("^unseen_.*exact_match$")
-
-
-def _multi30k(part: str, language: str) -> list[tuple[str, str]]:
-    sides = [_lines(data_folder() / "multi30k" / f"{part}.{each}.gz") for each in ("en", language)]
-    return list(zip(*sides, strict=True))
-
-
-def _lines(path: Path) -> list[str]:
-    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-        return file.read().splitlines()
 
 
 def _write_table(path: Path, pairs: Pairs) -> Path:

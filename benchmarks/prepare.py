@@ -23,7 +23,6 @@ of resident pages, those of mapped files too, of all processes together.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import random
@@ -38,8 +37,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.corpora import multi30k, tatoeba
 from model.engine.cores import usable_cores
-from training.recipe_file import data_folder, read_recipe
+from training.recipe_file import read_recipe
 
 RECIPE = """
 name = "benchmark"
@@ -105,8 +105,8 @@ def write_corpus(folder: Path, lines: int) -> None:
 def synthetic_pairs(lines: int) -> Iterator[Pair]:
     """Yields random pairs, the same each time."""
     draw = random.Random(1)
-    real = [*_tatoeba("deu-eng"), *_multi30k()]
-    french = [other for _, other in _tatoeba("fra-eng")]
+    real = [*tatoeba("deu-eng"), *multi30k("train", "de")]
+    french = [other for _, other in tatoeba("fra-eng")]
     recent = [real[0]]
     for _ in range(lines):
         pair = draw.choice(real)
@@ -266,21 +266,6 @@ def print_table(rows: list[tuple[str, Usage]], lines: int) -> None:
             f"| {name} | {ratio} | {lines / usage.cpu:,.0f} | {lines / usage.wall:,.0f} "
             f"| {usage.wall:.0f} | {usage.memory:.0f} |"
         )
-
-
-def _tatoeba(name: str) -> list[Pair]:
-    with gzip.open(data_folder() / "tatoeba" / f"{name}.tsv.gz", "rt", encoding="utf-8") as file:
-        rows = (line.rstrip("\n").split("\t") for line in file)
-        return [(row[0], row[1]) for row in rows]
-
-
-def _multi30k() -> list[Pair]:
-    folder = data_folder() / "multi30k"
-    with (
-        gzip.open(folder / "train.en.gz", "rt", encoding="utf-8") as source,
-        gzip.open(folder / "train.de.gz", "rt", encoding="utf-8") as target,
-    ):
-        return [(s.rstrip("\n"), t.rstrip("\n")) for s, t in zip(source, target, strict=True)]
 
 
 if __name__ == "__main__":

@@ -13,26 +13,17 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections import Counter
-from itertools import chain
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from model.generator import Generator
+from training.metrics import distinct, most_repeated, words_of
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 #: Messages that are answered alone, too.
 ALONE = 50
-
-
-def distinct(replies: list[list[str]], n: int) -> float:
-    """Returns the share of n-grams that are different ones."""
-    ngrams = list(
-        chain.from_iterable(zip(*(w[i:] for i in range(n)), strict=False) for w in replies)
-    )
-    return len(set(ngrams)) / max(len(ngrams), 1)
 
 
 def main() -> None:
@@ -58,12 +49,11 @@ def main() -> None:
         for message in messages[:ALONE]:
             generator.generate([message], options)
         alone = (time.process_time() - together) / len(messages[:ALONE])
-        words = [text.lower().split() for text in texts]
-        counts = Counter(texts)
+        lowercase = [text.lower() for text in texts]
+        shares = " | ".join(f"{distinct(lowercase, n) / 100:.3f}" for n in (1, 2))
         print(
-            f"| {weight} | {distinct(words, 1):.3f} | {distinct(words, 2):.3f} | {len(counts)} "
-            f"| {counts.most_common(1)[0][1] / len(texts):.1%} "
-            f"| {sum(map(len, words)) / len(words):.1f} "
+            f"| {weight} | {shares} | {len(set(texts))} | {most_repeated(texts):.1f}% "
+            f"| {sum(len(words_of(text)) for text in texts) / len(texts):.1f} "
             f"| {1000 * (together - started) / len(messages):.1f} | {1000 * alone:.1f} |",
             flush=True,
         )

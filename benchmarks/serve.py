@@ -25,6 +25,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmarks.load import Load, closed_loop, open_loop, request_bytes
 from benchmarks.server import Server, messages, running_server
 from model.generator import Generator
@@ -128,25 +130,18 @@ def answered_offline(generator: Generator, texts: list[str]) -> Offline:
 def figures(load: Load, offline: Offline) -> list[float]:
     """Returns the values of `COLUMNS`."""
     good = [each for each in load.answers if each.status == 200]
-    short = sorted(each.seconds for each in good if each.tokens <= SHORT_TOKENS)
-    seconds = sorted(each.seconds for each in good)
+    milliseconds = [1000 * each.seconds for each in good]
+    short = [1000 * each.seconds for each in good if each.tokens <= SHORT_TOKENS]
     per_second = len(good) / load.seconds
-    times = [
-        *(percentile(seconds, share) for share in (0.5, 0.95, 0.99)),
-        *(percentile(short, share) for share in (0.5, 0.99)),
-        seconds[-1],
-    ]
     return [
         per_second / offline.batches,
         per_second / offline.reply,
         per_second,
-        *(1000 * each for each in times),
+        *np.percentile(milliseconds, [50, 95, 99]),
+        *np.percentile(short, [50, 99]),
+        max(milliseconds),
         len(load.answers) - len(good),
     ]
-
-
-def percentile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def cost(server: Server, before: tuple[float, float], load: Load) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import random
@@ -17,7 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.corpora import lines_of
+from training.recipe_file import data_folder
+
 PATIENCE_S = 600.0
+#: Between two looks at a server that starts.
+PAUSE_S = 0.01
 MIB = 2**20
 
 #: Where no corpus is at hand.
@@ -36,13 +40,10 @@ MESSAGES = (
 def messages(count: int) -> list[str]:
     """Returns turns of the test part of DailyDialog in random order, or a few written by hand where
     `SEQ2SEQ_DATA` has none; again and again until there are `count`."""
-    folder = Path(os.environ.get("SEQ2SEQ_DATA", "../shared/data"))
-    path = folder / "dailydialog" / "dialogues_test.txt.gz"
-    turns = list(MESSAGES)
-    if path.is_file():
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            turns = [turn.strip() for line in lines for turn in line.split("__eou__")]
-            turns = [turn for turn in turns if turn]
+    path, turns = "dailydialog/dialogues_test.txt.gz", list(MESSAGES)
+    if (data_folder() / path).is_file():
+        turns = [turn.strip() for line in lines_of(path) for turn in line.split("__eou__")]
+        turns = [turn for turn in turns if turn]
     random.Random(0).shuffle(turns)
     return [turns[place % len(turns)] for place in range(count)]
 
@@ -162,5 +163,5 @@ def _wait_until_ready(server: Server) -> None:
             server.state()
             return
         except OSError:
-            time.sleep(0.05)
+            time.sleep(PAUSE_S)
     raise SystemExit(f"the server did not start (exit code {server.process.poll()})")

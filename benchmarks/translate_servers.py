@@ -23,15 +23,16 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from benchmarks.corpora import tatoeba
 from benchmarks.load import closed_loop, request_bytes
 from benchmarks.peers import SMALLEST, random_transformer
 from benchmarks.server import Server, free_port, running, running_server
 from model.folder import SOURCE_TOKENIZER_FILE
 from model.generator import Generator
-from training.files.paths import read_lines
-from training.recipe_file import data_folder
 
 #: Requests by the number of clients.
 REQUESTS = {1: 300, 8: 1_500, 64: 4_000}
@@ -78,9 +79,8 @@ def main() -> None:
 
 def sentences(is_english: bool) -> list[str]:
     """Draws sentences of Tatoeba, in English or in German."""
-    lines = read_lines(data_folder() / "tatoeba" / "deu-eng.tsv.gz")
-    sides = [line.split("\t")[0 if is_english else 1] for _, line in lines]
-    return random.Random(1).sample(sides, SENTENCES)
+    texts = [english if is_english else german for english, german in tatoeba("deu-eng")]
+    return random.Random(1).sample(texts, SENTENCES)
 
 
 def measured(server: Server, requests: list[bytes], clients: int) -> tuple[float, ...]:
@@ -90,8 +90,8 @@ def measured(server: Server, requests: list[bytes], clients: int) -> tuple[float
     cpu = sum(server.cpu_seconds()) - before
     if any(answer.status != 200 for answer in load.answers):
         raise SystemExit("a request failed")
-    seconds = sorted(answer.seconds for answer in load.answers)
-    p50, p99 = (1e3 * seconds[int(share * (len(seconds) - 1))] for share in (0.5, 0.99))
+    seconds = [answer.seconds for answer in load.answers]
+    p50, p99 = 1e3 * np.percentile(seconds, [50, 99])
     return len(seconds) / load.seconds, p50, p99, 1e3 * cpu / len(seconds)
 
 

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from app.settings import Settings
 from benchmarks.load import Load, closed_loop, open_loop, random_moments, request_bytes
 from benchmarks.scale.fleet import Day, Fleet, Plan
@@ -199,8 +201,7 @@ def _seed(number: int, place: int) -> int:
 
 def _percentiles(seconds: Sequence[float]) -> tuple[float, float]:
     """Returns p50 and p99 in ms."""
-    ordered = sorted(seconds)
-    p50, p99 = (1e3 * ordered[int(part * (len(ordered) - 1))] for part in (0.5, 0.99))
+    p50, p99 = 1e3 * np.percentile(seconds, [50, 99])
     return p50, p99
 
 
