@@ -19,13 +19,14 @@ import regex
 
 from model.errors import ConfigError
 from model.folder import write_durably
-from model.types import Float64, Int64
+from model.types import Int64
 from training.errors import CorpusError
 from training.files.paths import writing
 from training.prepare.prepare import open_prepared
 from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe
 from training.synthesis import check_output, check_tags
+from training.word_pairs import model1, pairs_in_ranges, posteriors
 
 #: Number of training pairs in which phrases are looked for.
 MAX_PAIRS = 200_000
@@ -33,7 +34,6 @@ MAX_PAIRS = 200_000
 MAX_WORDS = 3
 #: How often a phrase and its translation must occur, and in which share of its occurrences.
 MIN_COUNT, MIN_SHARE = 3, 0.3
-EM_ITERATIONS = 5
 
 _APOSTROPHES = ("'", "\u2019")
 #: A word, what follows its apostrophe (`I` and `'m`), or another character, which belongs to no
@@ -118,15 +118,15 @@ def _align(sources: Sequence[Words], targets: Sequence[Words]) -> Links:
     counts = np.array([len(words.spans) for words in targets], np.int64)
     starts = np.cumsum(counts) - counts
     sizes = [len(words.spans) for words in sources]
-    rows, lows = np.repeat(counts, sizes), np.repeat(starts, sizes)
-    first = np.repeat(np.arange(len(rows)), rows)  # of each pair of words in a pair of texts
-    second = np.arange(len(first)) + np.repeat(lows - np.cumsum(rows) + rows, rows)
+    first, second = pairs_in_ranges(np.repeat(starts, sizes), np.repeat(counts, sizes))
     ids = [_ids(words) for words in (sources, targets)]
     kinds, kind = np.unique(
         ids[0][first] * (ids[1].max() + 1) + ids[1][second], return_inverse=True
     )
     names = np.divmod(kinds, ids[1].max() + 1)
-    agreement = _model1(second, kind, names[0]) * _model1(first, kind, names[1])
+    agreement = np.ones(len(first))
+    for of, given in ((second, names[0]), (first, names[1])):
+        agreement *= posteriors(of, model1(of, kind, given)[kind])
     is_best = np.ones(len(first), bool)
     for side in (first, second):
         best = np.zeros(side.max() + 1)
@@ -139,22 +139,6 @@ def _ids(texts: Sequence[Words]) -> Int64:
     """Returns a number for each word of all texts, the same for the same letters in any case."""
     numbers: dict[str, int] = defaultdict(lambda: len(numbers))
     return np.array([numbers[form.casefold()] for words in texts for form in words.forms()])
-
-
-def _model1(of: Int64, kind: Int64, given: Int64) -> Float64:
-    """Returns the probability of each pair of words, of all pairs that the same word has.
-
-    Args:
-        of: position of that word, `(pairs,)`.
-        kind: number of the pair of distinct words, `(pairs,)`.
-        given: the other word, by kind, `(kinds,)`.
-    """
-    weights = 1.0 / np.bincount(of)[of]
-    for _ in range(EM_ITERATIONS):
-        counts = np.bincount(kind, weights)
-        strength = counts / np.bincount(given, counts)[given]
-        weights = strength[kind] / np.bincount(of, strength[kind])[of]
-    return weights
 
 
 def _one_to_one(first: Int64, second: Int64) -> Links:

@@ -21,6 +21,7 @@ import numpy as np
 import regex
 
 from model.types import Float64, Int64
+from training.word_pairs import pairs_in_ranges
 
 #: A number, a character of a script without spaces between words, or letters with vowel signs.
 _WORD = regex.compile(
@@ -138,10 +139,7 @@ def _near_pairs(source: Float64, target: Float64) -> tuple[Int64, Int64]:
     middles = np.searchsorted(target, source)
     lows = np.maximum(np.searchsorted(target, source - MAX_LINK_SECONDS), middles - MAX_NEIGHBOURS)
     highs = np.minimum(np.searchsorted(target, source + MAX_LINK_SECONDS), middles + MAX_NEIGHBOURS)
-    counts = highs - lows
-    first = np.repeat(np.arange(len(source)), counts)
-    second = np.arange(len(first)) + np.repeat(lows - np.cumsum(counts) + counts, counts)
-    return first, second
+    return pairs_in_ranges(lows, highs - lows)
 
 
 def _posteriors(strength: Float64, first: Int64, second: Int64) -> Float64:

@@ -1,7 +1,6 @@
 """Shortlists: for each source token, the target tokens that are likely translations of it.
 
-The translation table is that of IBM Model 1 (Brown et al. 1993, Computational Linguistics 19(2),
-section 4.1): t(target token | source token), by expectation maximisation from a uniform start.
+The translation table is that of IBM Model 1: t(target token | source token).
 
 The words that a shortlist leaves out have little probability where the network is sure, and a
 third of it where it is not. Without them, unsure hypotheses would look better than they are.
@@ -20,10 +19,10 @@ from training.export.calibration import Ranges
 from training.export.linear import array
 from training.export.projection import shortlist_columns
 from training.prepare.shards import Shard, evenly_spaced, padded
+from training.word_pairs import model1
 
 #: The most pairs of a source and a target token that are counted; beyond, examples are sampled.
 MAX_LINKS = 12_000_000
-ITERATIONS = 5
 #: Target tokens proposed for a source token, and the share of a shortlist that all sources share.
 PROPOSALS, ALWAYS_SHARE = 64, 0.25
 #: Examples from whose steps the probability of the words that are left out is learnt, and how many
@@ -121,11 +120,4 @@ def translation_table(
     )
     pairs, indices = np.unique(np.concatenate(links), return_inverse=True)
     target_words = np.repeat(np.arange(len(repeats)), repeats)  # of each link
-    probabilities = np.ones(len(pairs))
-    for _ in range(ITERATIONS):
-        weights = probabilities[indices]
-        weights /= np.bincount(target_words, weights)[target_words]
-        expected = np.bincount(indices, weights, minlength=len(pairs))
-        totals = np.bincount(pairs // vocab_size, expected)
-        probabilities = expected / totals[pairs // vocab_size]
-    return pairs, probabilities
+    return pairs, model1(target_words, indices, pairs // vocab_size)
