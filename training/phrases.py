@@ -41,7 +41,7 @@ _APOSTROPHES = ("'", "\u2019")
 _TOKEN = regex.compile(r"['\u2019]?\p{L}[\p{L}\p{M}]*(?:-[\p{L}\p{M}]+)*|\S")
 
 
-class Words(NamedTuple):
+class WordSpans(NamedTuple):
     """Words and marks of a text.
 
     Attributes:
@@ -57,7 +57,7 @@ class Words(NamedTuple):
         return [self.text[start:end] for start, end in self.spans]
 
 
-class Links(NamedTuple):
+class WordLinks(NamedTuple):
     """Links between words, one at most for each, in order of the sources.
 
     Attributes:
@@ -109,11 +109,11 @@ def _pairs(train: Shard, tag: str) -> Iterator[tuple[str, str]]:
             yield source.removeprefix(tag), train.target_text(i)
 
 
-def _words(text: str) -> Words:
-    return Words(text, [match.span() for match in _TOKEN.finditer(text)])
+def _words(text: str) -> WordSpans:
+    return WordSpans(text, [match.span() for match in _TOKEN.finditer(text)])
 
 
-def _align(sources: Sequence[Words], targets: Sequence[Words]) -> Links:
+def _align(sources: Sequence[WordSpans], targets: Sequence[WordSpans]) -> WordLinks:
     """Links words that prefer each other to all others of their pair."""
     counts = np.array([len(words.spans) for words in targets], np.int64)
     starts = np.cumsum(counts) - counts
@@ -135,21 +135,21 @@ def _align(sources: Sequence[Words], targets: Sequence[Words]) -> Links:
     return _one_to_one(first[is_best], second[is_best])
 
 
-def _ids(texts: Sequence[Words]) -> Int64:
+def _ids(texts: Sequence[WordSpans]) -> Int64:
     """Returns a number for each word of all texts, the same for the same letters in any case."""
     numbers: dict[str, int] = defaultdict(lambda: len(numbers))
     return np.array([numbers[form.casefold()] for words in texts for form in words.forms()])
 
 
-def _one_to_one(first: Int64, second: Int64) -> Links:
+def _one_to_one(first: Int64, second: Int64) -> WordLinks:
     """Leaves out links of words that have several, which are equally good."""
     is_single = [(np.bincount(side) == 1)[side] for side in (first, second)]
     kept = is_single[0] & is_single[1]
-    return Links(first[kept], second[kept])
+    return WordLinks(first[kept], second[kept])
 
 
 def _phrases(
-    sources: Sequence[Words], targets: Sequence[Words], links: Links
+    sources: Sequence[WordSpans], targets: Sequence[WordSpans], links: WordLinks
 ) -> Counter[tuple[str, str]]:
     """Counts the pairs of phrases that begin and end with linked words, and that no link leaves."""
     found = Counter[tuple[str, str]]()
@@ -185,7 +185,7 @@ def _closed_spans(links: dict[int, int]) -> Iterator[tuple[tuple[int, int], tupl
                 yield (inside[0], inside[-1]), (low, high)
 
 
-def _is_whole(words: Words, first: int, last: int, linked: Container[int]) -> bool:
+def _is_whole(words: WordSpans, first: int, last: int, linked: Container[int]) -> bool:
     """Tells whether no word without a link is next to a phrase: it may belong to it."""
     around = [place for place in (first - 1, last + 1) if 0 <= place < len(words.spans)]
     return all(
@@ -193,14 +193,14 @@ def _is_whole(words: Words, first: int, last: int, linked: Container[int]) -> bo
     )
 
 
-def _spellings(texts: Sequence[Words]) -> dict[str, str]:
+def _spellings(texts: Sequence[WordSpans]) -> dict[str, str]:
     """Returns the most frequent form of each word, by its lower case, within sentences: at the
     start of one, a capital says nothing."""
     forms = Counter(chain.from_iterable(words.forms()[1:] for words in texts))
     return {form.casefold(): form for form, _ in reversed(forms.most_common())}
 
 
-def _phrase(words: Words, first: int, last: int, spelt: dict[str, str]) -> str:
+def _phrase(words: WordSpans, first: int, last: int, spelt: dict[str, str]) -> str:
     """Returns the text from one word to another; empty if it is too long, or has marks or half of
     `I'm`."""
     if last - first >= MAX_WORDS:

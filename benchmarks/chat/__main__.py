@@ -33,12 +33,12 @@ from benchmarks.chat.inputs import (
 )
 from benchmarks.chat.measures import (
     contains_any,
+    lowercase_words,
     other_stop,
     repeats,
     unseen_words,
     without_question_mark,
     word_f1,
-    words_of,
 )
 from benchmarks.chat.sheets import KEY, Answer, score_sheets, write_sheets
 from benchmarks.chat.systems import BASELINE, Baseline, ChatModel, Seen, System
@@ -73,7 +73,7 @@ def _answer(chosen: argparse.Namespace) -> None:
         answers += [*single, *others]
         columns[name] |= measures
         if seen:
-            are_seen = [" ".join(words_of(each.turns[0])) in seen.turns for each in single]
+            are_seen = [" ".join(lowercase_words(each.turns[0])) in seen.turns for each in single]
             columns[name]["messages that training has"] = _share(sum(are_seen), len(are_seen))
         if seen and dialogues:
             replies = [system.converse(dialogue.messages) for dialogue in dialogues]
@@ -116,12 +116,13 @@ def _answer_messages(
         Answer(name, "message", dialogue.topic, dialogue.messages, reply)
         for dialogue, reply in zip(dialogues, replies, strict=True)
     ]
+    words = sum(len(lowercase_words(reply)) for reply in replies)
     return answers, {
         "equal replies with and without the final stop": _equal(system, answers, other_stop),
         "equal replies without the question mark": _equal(system, answers, without_question_mark),
         "distinct-2": f"{distinct(replies, 2):.1f} %",
         "most frequent reply": f"{most_repeated(replies):.1f} %",
-        "words a reply": f"{sum(len(words_of(reply)) for reply in replies) / len(replies):.1f}",
+        "words a reply": f"{words / len(replies):.1f}",
         "ms of CPU a reply": f"{cpu_ms:.2f}",
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.chat.measures import words_of
+from benchmarks.chat.measures import lowercase_words
 
 #: How soon more of the same word stops to count, and how much long messages are held back.
 K1, B = 1.2, 0.75
@@ -28,7 +28,7 @@ class BM25:
         pairs = list(dict.fromkeys(exchanges))
         self._replies = [reply for _, reply in pairs]
         self._most_frequent = Counter(self._replies).most_common(1)[0][0]
-        bags = [Counter(words_of(message)) for message, _ in pairs]
+        bags = [Counter(lowercase_words(message)) for message, _ in pairs]
         lengths = np.array([bag.total() for bag in bags], np.float64)
         penalties = K1 * (1 - B + B * lengths / max(lengths.mean(), 1e-9))
         places: dict[str, list[int]] = defaultdict(list)
@@ -48,7 +48,7 @@ class BM25:
         """Returns the reply to the stored message that is most like `message`, the first of equals;
         if none shares a word with it, the most frequent reply."""
         scores = np.zeros(len(self._replies))
-        for word, times in Counter(words_of(message)).items():
+        for word, times in Counter(lowercase_words(message)).items():
             if word in self._weights:
                 indices, weights = self._weights[word]
                 scores[indices] += times * weights

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 _WORD = re.compile(r"\w+(?:'\w+)*")
 
 
-def words_of(text: str) -> list[str]:
+def lowercase_words(text: str) -> list[str]:
     """Returns the words of a text in lower case, without punctuation."""
     return _WORD.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
 
@@ -35,19 +35,19 @@ def repeats(replies: Sequence[str]) -> int:
 
 def unseen_words(reply: str, known: Collection[str]) -> list[str]:
     """Returns the words of a reply that are not `known`."""
-    return [word for word in words_of(reply) if word not in known]
+    return [word for word in lowercase_words(reply) if word not in known]
 
 
 def contains_any(reply: str, phrases: Sequence[str]) -> bool:
     """Tells whether a reply contains one of `phrases`, each a word or several, in any case."""
-    padded = f" {' '.join(words_of(reply))} "
-    return any(f" {' '.join(words_of(phrase))} " in padded for phrase in phrases)
+    padded = f" {' '.join(lowercase_words(reply))} "
+    return any(f" {' '.join(lowercase_words(phrase))} " in padded for phrase in phrases)
 
 
 def word_f1(reply: str, reference: str) -> float:
     """Returns the F1 of the words that two texts share, 0 to 1, as in SQuAD: counted as often as
     both have them."""
-    ours, theirs = Counter(words_of(reply)), Counter(words_of(reference))
+    ours, theirs = Counter(lowercase_words(reply)), Counter(lowercase_words(reference))
     shared = (ours & theirs).total()
     return 2 * shared / (ours.total() + theirs.total()) if shared else 0.0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.chat.bm25 import BM25
-from benchmarks.chat.measures import words_of
+from benchmarks.chat.measures import lowercase_words
 from model.chat import Conversation
 from model.generator import Generator
 from training.prepare.shards import Shard
@@ -88,7 +88,7 @@ class Seen:
     def of(cls, folders: Sequence[Path]) -> Seen:
         """Reads the training parts of folders of prepared data."""
         texts = {text for turns, reply in exchanges(folders) for text in (*turns, reply)}
-        split = [words_of(text) for text in texts]
+        split = [lowercase_words(text) for text in texts]
         return cls(
             {word for words in split for word in words}, set(map(" ".join, filter(None, split)))
         )

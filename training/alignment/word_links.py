@@ -93,7 +93,7 @@ def links_between(source: Sequence[TimedText], target: Sequence[TimedText]) -> L
     return Links(source_words.segments[first], target_words.segments[second], weights[order])
 
 
-def words_of(text: str) -> list[str]:
+def stems_of(text: str) -> list[str]:
     """Returns the stems of a text's words, without case and accents."""
     letters = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
@@ -121,7 +121,7 @@ def words_in_order(texts: Sequence[TimedText]) -> Words:
     numbers: dict[str, int] = {}
     found: list[tuple[float, int, int]] = []
     for segment, each in enumerate(texts):
-        words = words_of(each.text)
+        words = stems_of(each.text)
         offsets = np.cumsum([0, *(len(word) + 1 for word in words)])
         for word, offset in zip(words, offsets, strict=False):
             share = (offset + len(word) / 2) / offsets[-1]

@@ -46,7 +46,7 @@ MIN_LETTERS = 3
 
 
 @dataclass(frozen=True)
-class Source:
+class SurveyedSource:
     """Files of one format.
 
     Attributes:
@@ -93,7 +93,7 @@ class Survey:
 
     task: Task
     languages: tuple[str, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[SurveyedSource, ...]
     left_out: tuple[Fault, ...] = ()
 
     @property
@@ -123,7 +123,7 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
         each if isinstance(each, Fault) else _inspect_pairs(each, languages)
         for each in sources_of(paths, languages)
     ]
-    sources = [each for each in inspected if isinstance(each, Source)]
+    sources = [each for each in inspected if isinstance(each, SurveyedSource)]
     found = [source for source in sources if source.examples]
     left_out = [each for each in inspected if isinstance(each, Fault)]
     left_out += [each.fault for each in sources if each.fault and not each.examples]
@@ -153,7 +153,7 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     return Survey(task, languages, tuple(turned), tuple(left_out))
 
 
-def _reason_against(source: Source, task: Task, languages: tuple[str, ...]) -> str:
+def _reason_against(source: SurveyedSource, task: Task, languages: tuple[str, ...]) -> str:
     """Returns why a source cannot train this task in these languages, or nothing."""
     config = source.config
     if task not in FORMATS[config.format].tasks:
@@ -163,7 +163,7 @@ def _reason_against(source: Source, task: Task, languages: tuple[str, ...]) -> s
     return ""
 
 
-def _pair_in(source: Source) -> frozenset[str]:
+def _pair_in(source: SurveyedSource) -> frozenset[str]:
     """Returns the languages of a source, in no order."""
     return frozenset(map(base_of, source.config.languages or source.languages))
 
@@ -175,7 +175,7 @@ def _describe_nothing(paths: Sequence[str], left_out: Sequence[Fault]) -> str:
     return f"{', '.join(paths)}: no file of a known format contains an example. {reason}."
 
 
-def _inspect_pairs(config: SourceConfig, languages: tuple[str, ...]) -> Source | Fault:
+def _inspect_pairs(config: SourceConfig, languages: tuple[str, ...]) -> SurveyedSource | Fault:
     """Reads a source; if nothing is found in records, once more by the `languages` that may be the
     names of their fields. Returns a fault for files that are not line-aligned but should be."""
     try:
@@ -188,7 +188,7 @@ def _inspect_pairs(config: SourceConfig, languages: tuple[str, ...]) -> Source |
     return _inspect(config.model_copy(update={"languages": languages}))
 
 
-def _inspect(config: SourceConfig) -> Source:
+def _inspect(config: SourceConfig) -> SurveyedSource:
     """Reads a source."""
     given = find_input(config, folders_of(Path("recipe.toml")))
     draw, sample = Random(0), list[Example]()
@@ -217,7 +217,7 @@ def _inspect(config: SourceConfig) -> Source:
     if is_estimate:
         count = max(count, round(count * size / text_bytes))
         _check_ends(given)
-    return Source(
+    return SurveyedSource(
         config=config,
         files=len(given.files) + len(given.targets),
         size=size,
@@ -269,7 +269,7 @@ def _language_of(texts: Sequence[str]) -> str:
     return language if count > MIN_SHARE * len(longest) else ""
 
 
-def _task_of(sources: Sequence[Source]) -> Task:
+def _task_of(sources: Sequence[SurveyedSource]) -> Task:
     """Returns the task of most examples: to translate, if they are in two languages or their format
     says so."""
     counts: Counter[Task] = Counter()
@@ -281,14 +281,14 @@ def _task_of(sources: Sequence[Source]) -> Task:
     return counts.most_common(1)[0][0]
 
 
-def _for_task(source: Source, task: Task) -> Source:
+def _for_task(source: SurveyedSource, task: Task) -> SurveyedSource:
     """Returns a source of lines with tabs as pairs, if it is to be translated."""
     if task == "translate" and source.config.format == "exchanges":
         return _inspect(source.config.model_copy(update={"format": "pairs"}))
     return source
 
 
-def _languages_of(sources: Sequence[Source], task: Task) -> tuple[str, ...]:
+def _languages_of(sources: Sequence[SurveyedSource], task: Task) -> tuple[str, ...]:
     """Returns the languages of most examples, in the order of the largest of their sources, or
     nothing."""
     counts: Counter[frozenset[str]] = Counter()
@@ -305,7 +305,9 @@ def _languages_of(sources: Sequence[Source], task: Task) -> tuple[str, ...]:
     return (largest.languages[1],) if largest.languages[1] else ()
 
 
-def _swap_if_reversed(source: Source, task: Task, languages: tuple[str, ...]) -> Source:
+def _swap_if_reversed(
+    source: SurveyedSource, task: Task, languages: tuple[str, ...]
+) -> SurveyedSource:
     """Returns a source that is swapped if its sides are in the other order."""
     if task != "translate" or len(languages) != 2 or source.config.languages:
         return source

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.new.proposal import Proposal
-from training.new.survey import Source, Survey
+from training.new.survey import Survey, SurveyedSource
 from training.recipe import MAX_NAME_LENGTH, SourceConfig
 
 
@@ -31,7 +31,7 @@ def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> st
     return "\n".join(lines) + "\n"
 
 
-def describe(source: Source) -> str:
+def describe(source: SurveyedSource) -> str:
     """Describes the contents of a source in one line."""
     about = "about " if source.is_estimate else ""
     parts = [f"{source.files:,} file{'s' if source.files != 1 else ''}", _size(source.size)]

@@ -17,7 +17,7 @@ import regex
 from training.errors import CorpusError
 from training.files.paths import read_text
 from training.files.records import Fault, Records
-from training.readers.dialogue import Turn, exchanges_of
+from training.readers.dialogue import PlacedText, exchanges_of
 from training.readers.json_values import Row, arrays_of
 
 #: The replacement for the name of anybody in the chat.
@@ -185,7 +185,7 @@ def _parse(row: Row | Fault, path: Path, message_of: MessageOf) -> Message | Fau
 def _exchanges_of(
     conversation: list[list[Message]], path: str, clean: Callable[[str], str]
 ) -> Records:
-    turns: list[Turn] = []
+    turns: list[PlacedText] = []
     for messages in conversation:
         text = " ".join(each.text for each in messages)
         turns.append((messages[0].line, " ".join(clean(text).split())))

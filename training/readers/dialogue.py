@@ -14,10 +14,10 @@ MAX_CONTEXT_TURNS = 16
 #: Conversations of plain lines are cut here, so that a split can divide a file of one long talk.
 MAX_CONVERSATION_TURNS = 100
 
-Turn = tuple[int, str]  # its place (a line, or a position in its conversation), text
+PlacedText = tuple[int, str]  # its place (a line, or a position in its conversation), text
 
 
-def exchanges_of(turns: Iterable[Turn], *, group: str, origin: str) -> Iterator[Example]:
+def exchanges_of(turns: Iterable[PlacedText], *, group: str, origin: str) -> Iterator[Example]:
     """Yields an example for each turn but the first: the turns before it, and itself.
 
     Args:
@@ -48,7 +48,7 @@ def read_exchanges(path: Path, lines: LineRange = WHOLE) -> Records:
 
 def read_turn_lines(path: Path) -> Records:
     """Reads one turn per line; an empty line ends a conversation."""
-    turns: list[Turn] = []
+    turns: list[PlacedText] = []
     for number, line in read_lines(path):
         if line.strip():
             turns.append((number, line))
@@ -58,6 +58,6 @@ def read_turn_lines(path: Path) -> Records:
     yield from _exchanges_of_lines(turns, path)
 
 
-def _exchanges_of_lines(turns: list[Turn], path: Path) -> Iterator[Example]:
+def _exchanges_of_lines(turns: list[PlacedText], path: Path) -> Iterator[Example]:
     start = turns[0][0] if turns else 0
     return exchanges_of(turns, group=f"{path}:{start}", origin=str(path))

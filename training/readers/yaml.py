@@ -9,7 +9,7 @@ import yaml
 
 from training.files.paths import read_text
 from training.files.records import Fault, Records
-from training.readers.dialogue import Turn, exchanges_of
+from training.readers.dialogue import PlacedText, exchanges_of
 
 #: The key, perhaps comments, and the first entry of its list.
 _LIST_HEAD = re.compile(
@@ -86,7 +86,7 @@ def _value_of(document: yaml.Node | None, key: str) -> yaml.Node | None:
     return next((value for name, value in document.value if name.value == key), None)
 
 
-def _turns_of(conversation: yaml.Node, lines_before: int) -> list[Turn] | None:
+def _turns_of(conversation: yaml.Node, lines_before: int) -> list[PlacedText] | None:
     if not isinstance(conversation, yaml.SequenceNode):
         return None
     if not all(isinstance(turn, yaml.ScalarNode) for turn in conversation.value):

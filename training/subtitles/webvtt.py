@@ -19,7 +19,7 @@ ARROW = "-->"
 MAX_CUE_CHARACTERS = 5000
 TOO_LONG = "a cue of {:,} characters"
 
-Block = tuple[int, list[str]]  # the line where it begins, and its lines
+BlockLines = tuple[int, list[str]]  # the line where it begins, and its lines
 
 _SIGNATURE = re.compile(r"WEBVTT(?:[ \t\n]|$)")
 #: Blocks that show nothing; the header recurs where segments of a stream are joined.
@@ -62,7 +62,7 @@ def is_webvtt(text: str) -> bool:
     return bool(_SIGNATURE.match(text))
 
 
-def blocks_of(text: str) -> Iterator[Block]:
+def blocks_of(text: str) -> Iterator[BlockLines]:
     """Yields the blocks of lines between empty lines."""
     start, block = 1, list[str]()
     for number, line in enumerate(text.split("\n"), start=1):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.chat.inputs import HALVES, read_conversations, read_messages
-from benchmarks.chat.measures import words_of
+from benchmarks.chat.measures import lowercase_words
 
 SMALL_TALK = Path("recipes/smalltalk")
 #: Shorter messages within a conversation, as `Yes.`, are in every corpus.
@@ -18,14 +18,18 @@ def test_the_small_talk_has_no_message_that_models_are_judged_by() -> None:
         for dialogue in read_conversations(half)
         for each in dialogue.messages
     }
-    judged = {" ".join(words_of(message)) for message in asked}
-    judged |= {" ".join(words) for each in said if len(words := words_of(each)) >= FEWEST_WORDS}
+    judged = {" ".join(lowercase_words(message)) for message in asked}
+    judged |= {
+        " ".join(words) for each in said if len(words := lowercase_words(each)) >= FEWEST_WORDS
+    }
     lines = [
         line
         for path in SMALL_TALK.glob("*/*.txt")
         for line in path.read_text(encoding="utf-8").splitlines()
         if line and not line.startswith(("#", ">"))
     ]
-    trained = {" ".join(words_of(message)) for line in lines for message in line.split(" | ")}
+    trained = {
+        " ".join(lowercase_words(message)) for line in lines for message in line.split(" | ")
+    }
     assert len(trained) > 50_000
     assert not trained & (judged - {""})

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from training.alignment.word_links import Links, TimedText, links_between, words_of
+from training.alignment.word_links import Links, TimedText, links_between, stems_of
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from training.alignment.word_links import Links, TimedText, links_between, words
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
-    assert words_of(text) == words
+    assert stems_of(text) == words
 
 
 def spoken(*texts: str, seconds: float = 2.0) -> list[TimedText]:
