@@ -22,8 +22,8 @@ from training.files.paths import writing
 from training.fit.log import describe_seconds
 from training.fit.loop import fit
 from training.new.estimate import choose_precision
+from training.new.grouping import check_name
 from training.new.proposal import propose
-from training.new.sources import check_name
 from training.new.survey import Survey, survey
 from training.new.write import describe, recipe_text, valid_name
 from training.prepare.advice import expectation_of, notes_of

@@ -11,11 +11,11 @@ from model.layers.transformer import TransformerEncoder
 from model.networks.tokens import TokenSeq2Seq
 from model.types import Array
 from training.export.calibration import Ranges
-from training.export.decoders import decoder_graph
 from training.export.graph import Graph, Value
 from training.export.linear import array, fused_linear, layer_norm
 from training.export.quantization import ARITHMETIC, Arithmetic
 from training.export.recurrent_decoder import layer_limit
+from training.export.step import decoder_graph
 from training.export.transformer import scaled_table, transformer_outputs
 
 #: Keras' order of gates -> ONNX' order.

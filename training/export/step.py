@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model.engine.shortlist import Shortlist
+from model.layers.transformer_decoder import TransformerDecoder
 from model.networks.tokens import TokenSeq2Seq
 from training.export.attention import Source
 from training.export.calibration import Ranges
 from training.export.decoder import DecoderGraph, StateShape, StepValues
-from training.export.decoders import decoder_graph
 from training.export.graph import Graph
 from training.export.projection import (
     ROWS,
@@ -23,6 +23,8 @@ from training.export.projection import (
     shortlist_projection,
     vocabulary_projection,
 )
+from training.export.recurrent_decoder import RecurrentDecoderGraph
+from training.export.transformer_decoder import TransformerDecoderGraph
 
 
 def step_graph(network: TokenSeq2Seq, precision: str, ranges: Ranges) -> bytes:
@@ -64,6 +66,13 @@ def gathered_graph(network: TokenSeq2Seq, shortlist: Shortlist, ranges: Ranges) 
     top_k = graph.input("top_k", "int64", 1)
     projection = gathered_projection(graph, shortlist.columns, top_k)
     return _build(graph, decoder_graph(network, "int8", ranges), projection, shortlist.size - 1)
+
+
+def decoder_graph(network: TokenSeq2Seq, precision: str, ranges: Ranges) -> DecoderGraph:
+    """Returns the nodes of the decoder of `network`; `ranges` are those of its activations."""
+    is_transformer = isinstance(network.decoder, TransformerDecoder)
+    kind = TransformerDecoderGraph if is_transformer else RecurrentDecoderGraph
+    return kind(network, precision, ranges)
 
 
 def _build(graph: Graph, decoder: DecoderGraph, projection: Projection, most_tokens: int) -> bytes:
