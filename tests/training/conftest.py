@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from training.prepare.prepare import prepare
+from training.prepare.shards import SCHEMA, Shard, write_shard
 from training.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -35,6 +37,17 @@ def recipe_in(folder: Path, *, decoder_units: int = 16, **fit: Any) -> Recipe:
         "fit": {"batch_tokens": 128, "epochs": 1, "learning_rate": 0.01, **fit},
     }
     return Recipe.parse(values, where="test")
+
+
+def write_examples(path: Path, *batches: Iterable[tuple[list[int], list[int]]]) -> Shard:
+    """Writes a shard of (source, target) ids; returns it."""
+    texts = {"source_turns": ["a"], "target_text": "b", "origin": "c:1", "source_number": 0}
+    rows = [
+        [{"source_ids": source, "target_ids": target, **texts} for source, target in batch]
+        for batch in batches
+    ]
+    write_shard(path, [pa.RecordBatch.from_pylist(batch, SCHEMA) for batch in rows])
+    return Shard(path)
 
 
 @pytest.fixture(autouse=True)

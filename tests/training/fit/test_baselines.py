@@ -3,37 +3,22 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from model.tokenizer import EOS_ID
+from tests.training.conftest import write_examples
 from training.fit.baselines import (
     describe_loss,
     describe_overuse,
     overused_answer,
     unigram_entropy,
 )
-from training.prepare.shards import SCHEMA, Shard, write_shard
+from training.prepare.shards import Shard
 
 
 def shard_of(path: Path, *parts: list[list[int]]) -> Shard:
     """A shard of these targets, a batch for each part."""
-    batches = [
-        pa.RecordBatch.from_pydict(
-            {
-                "source_ids": [[EOS_ID]] * len(targets),
-                "target_ids": targets,
-                "source_turns": [["a"]] * len(targets),
-                "target_text": ["b"] * len(targets),
-                "origin": ["c:1"] * len(targets),
-                "source_number": [0] * len(targets),
-            },
-            schema=SCHEMA,
-        )
-        for targets in parts
-    ]
-    write_shard(path, batches)
-    return Shard(path)
+    return write_examples(path, *([([EOS_ID], target) for target in part] for part in parts))
 
 
 def test_the_unigram_entropy_counts_half_of_an_occurrence_more_and_ends(tmp_path: Path) -> None:

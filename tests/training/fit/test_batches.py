@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from model.tokenizer import BOS_ID, EOS_ID
+from tests.training.conftest import write_examples
 from training.fit.batches import make_batch, plan_batches, read_batches
 from training.fit.shapes import LENGTHS
-from training.prepare.shards import SCHEMA, Shard, write_shard
+from training.prepare.shards import Shard
 
 
 def written(path: Path, lengths: list[tuple[int, int]]) -> Shard:
@@ -19,18 +19,9 @@ def written(path: Path, lengths: list[tuple[int, int]]) -> Shard:
     def ids(length: int) -> list[int]:
         return draw.integers(5, 50, length).tolist()
 
-    rows = [
-        {
-            "source_ids": [*ids(source), EOS_ID],
-            "target_ids": ids(target),
-            "source_turns": ["a"],
-            "target_text": "b",
-            "origin": "f:1",
-        }
-        for source, target in lengths
-    ]
-    write_shard(path, [pa.RecordBatch.from_pylist(rows, SCHEMA)])
-    return Shard(path)
+    return write_examples(
+        path, [([*ids(source), EOS_ID], ids(target)) for source, target in lengths]
+    )
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from model.tokenizer import EOS_ID
+from tests.training.conftest import write_examples
 from training.fit.batches import plan_batches, read_batches
 from training.fit.shapes import UNPLANNED, Shapes, plan_shapes, shapes_for
-from training.prepare.shards import SCHEMA, Shard, write_shard
+from training.prepare.shards import Shard
 
 BATCH_TOKENS = 256
 
@@ -18,17 +18,13 @@ BATCH_TOKENS = 256
 def shard(tmp_path: Path) -> Shard:
     draw = np.random.default_rng(1)
     rows = [
-        {
-            "source_ids": [*draw.integers(5, 50, int(draw.integers(1, 60))).tolist(), EOS_ID],
-            "target_ids": draw.integers(5, 50, int(draw.integers(1, 40))).tolist(),
-            "source_turns": ["a"],
-            "target_text": "b",
-            "origin": "f:1",
-        }
+        (
+            [*draw.integers(5, 50, int(draw.integers(1, 60))).tolist(), EOS_ID],
+            draw.integers(5, 50, int(draw.integers(1, 40))).tolist(),
+        )
         for _ in range(500)
     ]
-    write_shard(tmp_path / "train.arrow", [pa.RecordBatch.from_pylist(rows, SCHEMA)])
-    return Shard(tmp_path / "train.arrow")
+    return write_examples(tmp_path / "train.arrow", rows)
 
 
 def lengths(*values: int) -> np.ndarray:
@@ -54,13 +50,9 @@ def test_shapes_are_planned_where_each_is_compiled(
 
 
 def test_the_lengths_that_pad_least_are_chosen(tmp_path: Path) -> None:
-    rows = [
-        {"source_ids": [EOS_ID], "target_ids": [5] * (length - 1), "source_turns": ["a"]}
-        | {"target_text": "b", "origin": "f:1"}
-        for length in [2] * 9 + [3] + [4] * 9 + [8] * 5 + [9] * 5
-    ]
-    write_shard(tmp_path / "train.arrow", [pa.RecordBatch.from_pylist(rows, SCHEMA)])
-    levels = plan_shapes(Shard(tmp_path / "train.arrow"), rows_multiple=1).levels
+    target_lengths = [2] * 9 + [3] + [4] * 9 + [8] * 5 + [9] * 5
+    rows = [([EOS_ID], [5] * (length - 1)) for length in target_lengths]
+    levels = plan_shapes(write_examples(tmp_path / "train.arrow", rows), rows_multiple=1).levels
     assert levels == ((2, (1,)), (4, (1,)), (8, (1,)), (9, (1,)))
 
 

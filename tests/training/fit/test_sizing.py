@@ -3,27 +3,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from model.config import NetworkShape
+from tests.training.conftest import write_examples
 from training.fit.sizing import shape_by_heart, sized_options
-from training.prepare.shards import SCHEMA, Shard, write_shard
+from training.prepare.shards import Shard
 from training.recipe import FitConfig
 
 
 def shard_of(folder: Path, *, examples: int, tokens: int) -> Shard:
     """Examples whose targets have so many tokens, the end of sentence counted."""
     ids = np.arange(5, 5 + tokens - 1, dtype=np.int32).tolist()
-    row = {
-        "source_ids": ids,
-        "target_ids": ids,
-        "source_turns": ["a"],
-        "target_text": "a",
-        "origin": "a:1",
-    }
-    write_shard(folder / "a.arrow", [pa.RecordBatch.from_pylist([row] * examples, SCHEMA)])
-    return Shard(folder / "a.arrow")
+    return write_examples(folder / "a.arrow", [(ids, ids)] * examples)
 
 
 @pytest.mark.parametrize(
