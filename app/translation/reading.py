@@ -20,8 +20,10 @@ from model.translation_memory import TranslationMemory
 _MAX_REQUIRED_WORDS = 4
 #: A mark between words without the space after it, with which a model reads both.
 _MARK_WITHOUT_SPACE = re.compile(r"(?<=[^\W\d_]{2})[,;!?](?=[^\W\d_]{2})")
-#: `PDF`, `USB-C`, `CDs`.
-_ABBREVIATION = re.compile(r"(?<![\w'’-])([A-ZÀ-ÖØ-Þ]{2,5})(?:-[A-Z]{1,5})*+s?(?![\w'’])")
+#: `PDF`, `USB-C`, `CDs`, the first part of `PDF-Datei`; no Roman numeral.
+_ABBREVIATION = re.compile(
+    r"(?<![\w'’-])(?![IVX]+\b)([A-ZÀ-ÖØ-Þ]{2,5})(?:-[A-Z]{1,5}(?!\w))*+s?(?![\w'’])"
+)
 
 
 @dataclass(frozen=True)
