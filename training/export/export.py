@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from model.folder import (
     GRAPH_FILES,
     SHORTLIST_FILES,
     WEIGHTS_FILE,
-    ModelFolder,
     load_folder,
     write_durably,
     write_folder,
@@ -27,7 +25,6 @@ from model.folder import (
 from model.networks.tokens import TokenSeq2Seq
 from model.tokenizer import BOS_ID, EOS_ID
 from model.types import Int32
-from training.errors import CorpusError
 from training.export.calibration import Ranges
 from training.export.converted import converted_files, difference_of
 from training.export.encoder import encoder_graph
@@ -57,6 +54,9 @@ SHORTLIST_SIZES = (512, 1024, 2048)
 MIN_SHORTLIST_AGREEMENT = 0.985
 #: Minimum ratio of vocabulary to shortlist; a smaller vocabulary is just as fast without one.
 MIN_GAIN = 4
+_PREPARED_AGAIN = (
+    "The corpus was prepared again after the model was trained: run `fit` again, then `export`."
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def export(
     path = Path(recipe.output) / "model"
     folder = load_folder(path)
     corpus = open_prepared(recipe)
-    _check_same_tokenizers(corpus, folder)
+    corpus.check_tokenizers(folder, _PREPARED_AGAIN)
     examples = _sampled_examples(corpus)
     sources = [source for source, _ in examples]
     network = load_network(folder)
@@ -163,7 +163,7 @@ def convert(recipe: Recipe) -> str:
     """
     folder = load_folder(Path(recipe.output) / "model")
     corpus = open_prepared(recipe)
-    _check_same_tokenizers(corpus, folder)
+    corpus.check_tokenizers(folder, _PREPARED_AGAIN)
     network, tokenizer = load_network(folder), corpus.tokenizer
     pieces = (
         tokenizer.source_pieces(range(tokenizer.source_vocab_size)),
@@ -193,16 +193,6 @@ def _sampled_examples(corpus: PreparedCorpus) -> list[tuple[Int32, Int32]]:
     shard = next(part for part in (corpus.dev, corpus.test, corpus.train) if len(part))
     chosen = evenly_spaced(len(shard), SAMPLE)
     return list(zip(shard.source_ids(chosen), shard.target_ids(chosen), strict=True))
-
-
-def _check_same_tokenizers(corpus: PreparedCorpus, folder: ModelFolder) -> None:
-    """Raises a CorpusError if the corpus has another tokenizer, with other ids."""
-    for name, contents in corpus.tokenizer_files.items():
-        if folder.config.sha256.get(name) != hashlib.sha256(contents).hexdigest():
-            raise CorpusError(
-                f"{corpus.path / name}: is not the tokenizer of {folder.path}. The corpus was "
-                "prepared again after the model was trained: run `fit` again, then `export`."
-            )
 
 
 def graph_files(

@@ -154,6 +154,7 @@ class Run:
             network_config(recipe, source_vocab_size, vocab_size, by_heart=by_heart)
         )
         if start:
+            corpus.check_tokenizers(start, "That model was replaced: run `prepare` again.")
             self.network.load_weights(start.path / WEIGHTS_FILE)
         else:  # the untrained network predicts the frequencies of the corpus
             self.network.projection.bias.assign(unigram_logprobs(corpus.train, vocab_size))

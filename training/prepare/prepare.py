@@ -28,7 +28,12 @@ from tqdm import tqdm
 
 from model.engine.cores import usable_cores
 from model.errors import TokenizerError
-from model.folder import SOURCE_TOKENIZER_FILE, TARGET_TOKENIZER_FILE, write_durably
+from model.folder import (
+    SOURCE_TOKENIZER_FILE,
+    TARGET_TOKENIZER_FILE,
+    ModelFolder,
+    write_durably,
+)
 from model.tokenizer import Tokenizer, normalise_source, normalise_target
 from training.errors import CorpusError
 from training.files.locks import locked
@@ -84,6 +89,15 @@ class PreparedCorpus:
     def part(self, name: str) -> Shard:
         """Returns the split with this name."""
         return {"train": self.train, "dev": self.dev, "test": self.test}[name]
+
+    def check_tokenizers(self, folder: ModelFolder, advice: str) -> None:
+        """Raises a CorpusError, which ends with `advice`, if a model has another tokenizer, with
+        other ids."""
+        for name, content in self.tokenizer_files.items():
+            if folder.sha256.get(name) != hashlib.sha256(content).hexdigest():
+                raise CorpusError(
+                    f"{self.path / name}: is not the tokenizer of {folder.path}. {advice}"
+                )
 
 
 def prepare(

@@ -11,9 +11,9 @@ import keras
 import pytest
 
 from model.engine.keras import load_network
-from model.folder import load_folder
+from model.folder import SOURCE_TOKENIZER_FILE, load_folder, write_folder
 from model.generator import Generator
-from training.errors import BusyError, CheckpointError, DivergenceError
+from training.errors import BusyError, CheckpointError, CorpusError, DivergenceError
 from training.evaluation.report import evaluate
 from training.files.locks import locked
 from training.fit.checkpoints import Progress, load_checkpoint
@@ -166,6 +166,20 @@ def test_another_recipe_does_not_go_on_from_the_checkpoint(
     keras.utils.clear_session()
     with pytest.raises(CheckpointError, match="belongs to another recipe"):
         fit(make_recipe(fitted, learning_rate=0.02))
+
+
+def test_a_model_to_start_from_that_got_another_tokenizer_asks_to_prepare_again(
+    fitted: Path, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    values = make_recipe(fitted).model_dump() | {"output": str(tmp_path / "tuned")}
+    recipe = Recipe.parse({**values, "start_from": str(fitted / "model")}, where="test")
+    prepare(recipe, fitted / "echo.toml")
+    folder = load_folder(fitted / "model")
+    files = {name: (folder.path / name).read_bytes() for name in folder.sha256}
+    write_folder(folder.path, folder.config, {**files, SOURCE_TOKENIZER_FILE: b"another"})
+    keras.utils.clear_session()
+    with pytest.raises(CorpusError, match=r"is not the tokenizer of .* run `prepare` again"):
+        fit(recipe)
 
 
 def test_averaged_weights_are_scored_and_kept(prepared: Path, make_recipe: MakeRecipe) -> None:
