@@ -211,12 +211,17 @@ def _about_unknown_tokens(report: dict[str, Any], recipe: Recipe) -> list[Note]:
     )
     if share <= MANY_UNKNOWN_PERCENT:
         return []
-    remedy = (
-        f"The tokenizer comes from {recipe.start_from}, which was trained on another script or "
-        "language: leave out start_from."
-        if recipe.start_from
-        else "Raise tokenizer.vocab_size, so that there is a piece for every character."
-    )
+    in_train = report["tokens"]["train"][side]["unknown_percent"]
+    if recipe.start_from:
+        remedy = (
+            f"The tokenizer comes from {recipe.start_from}, which was trained on another script or "
+            "language: leave out start_from."
+        )
+    elif in_train <= MANY_UNKNOWN_PERCENT:
+        remedy = "Those of train are known: add files, or set tokenizer.byte_fallback = true."
+    else:
+        unit = "word" if recipe.tokenizer.type == "word" else "character"
+        remedy = f"Raise tokenizer.vocab_size, so that there is a piece for every {unit}."
     return [Note(f"{share:.0f}% of the {side} tokens are unknown. {remedy}", "vocabulary")]
 
 

@@ -70,6 +70,11 @@ def test_tokens_that_are_unknown_ask_for_another_tokenizer() -> None:
     tuned = recipe_of().model_copy(update={"start_from": "models/default"})
     [note] = notes_of(report_of(tokens=tokens), tuned)
     assert note.text.endswith("leave out start_from.")
+    of_dev = {**report_of()["tokens"], "dev": tokens["train"]}
+    [note] = notes_of(report_of(tokens=of_dev), recipe_of())
+    assert note.text.startswith(
+        "36% of the target tokens are unknown. Those of train are known: ad"
+    )
 
 
 def test_a_small_part_that_was_given_needs_a_larger_source() -> None:
