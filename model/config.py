@@ -382,8 +382,21 @@ def _describe_fault(document: type[BaseModel], fault: Any) -> str:
         message = _MESSAGES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
         return f"{path}: {message}" if path else str(message)
     *parents, key = fault["loc"]
+    if homes := _homes_of(str(key), document):
+        return f"{path}: unknown key; it belongs {' or '.join(homes)}"
     for name in (part for part in parents if isinstance(part, str)):
         annotation: Any = document.model_fields[name].annotation
         document = next(iter(get_args(annotation)), annotation)  # tuple[X, ...] -> X
     nearest = difflib.get_close_matches(str(key), document.model_fields, n=1)
     return f"{path}: unknown key" + (f"; did you mean '{nearest[0]}'?" if nearest else "")
+
+
+def _homes_of(key: str, document: type[BaseModel]) -> list[str]:
+    """Returns where a document knows a key that was found elsewhere."""
+    homes = ["above all sections"] if key in document.model_fields else []
+    fields = document.model_fields.items()
+    return homes + [
+        f"in [{name}]"
+        for name, field in fields
+        if key in getattr(field.annotation, "model_fields", ())
+    ]

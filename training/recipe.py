@@ -23,13 +23,15 @@ _NAME, _TAG = re.compile(r"[\w.-]+"), re.compile(r"<[a-z0-9_-]+>")
 _RESERVED_PIECES = frozenset({"<pad>", "<s>", "<unk>"})
 
 
-def _check_is_no_home(path: str) -> str:
+def _check_path(path: str) -> str:
     if path.partition("/")[0] == "~":
         raise ValueError("`~` is not expanded; write the path in full")
+    if "\0" in path:
+        raise ValueError("a path cannot contain a NUL character")
     return path
 
 
-PathText = Annotated[str, AfterValidator(_check_is_no_home)]
+PathText = Annotated[str, AfterValidator(_check_path)]
 
 
 class SourceConfig(Document):

@@ -31,6 +31,13 @@ def test_a_recipe_survives_a_round_trip() -> None:
     ("changes", "said"),
     [
         ({"fit": {"epoch": 3}}, "fit.epoch: unknown key; did you mean 'epochs'?"),
+        ({"epochs": 3}, "a.toml: epochs: unknown key; it belongs in [fit]"),
+        ({"seed": 3}, "seed: unknown key; it belongs in [fit] or in [search]"),
+        (
+            {"fit": {"description": "x"}},
+            "fit.description: unknown key; it belongs above all sections",
+        ),
+        ({"output": "a\0b"}, "output: a path cannot contain a NUL character"),
         ({"name": "a b"}, "name: use letters, digits, -, _ and . only. Received: a b"),
         ({"task": "reply"}, "format 'pairs' does not support task 'reply'"),
         ({"corpus": {"sources": []}}, "corpus.sources: "),
