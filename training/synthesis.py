@@ -18,7 +18,7 @@ from typing import Literal
 from sacrebleu.metrics.bleu import BLEU
 from tqdm import tqdm
 
-from model.config import SearchOptions
+from model.config import ModelConfig, SearchOptions
 from model.errors import ConfigError
 from model.folder import write_durably
 from model.generator import Generator
@@ -132,7 +132,7 @@ def backtranslate(
         CorpusError: if a file cannot be read or written, the output is the texts, or the recipe has
             not been prepared.
         FolderError: if the model is broken.
-        ConfigError: if it has no such tag.
+        ConfigError: if it has no such tag, or is not of the opposite direction of the recipe.
     """
     check_output(output, () if isinstance(texts, Recipe) else [texts])
     generator = Generator.load(model)
@@ -141,6 +141,8 @@ def backtranslate(
     options = generator.config.search.greedy().model_copy(update={**drawn, "n_best": 1})
     damaged: list[int] = []
     if isinstance(texts, Recipe):
+        if not tag:  # with one, the model may have both directions
+            _check_languages(model, generator.config, texts.languages[::-1])
         corpus = open_prepared(texts)
         stamp, found = corpus.fingerprint, _training_targets(corpus, tag)
     else:
@@ -232,9 +234,7 @@ def _teacher(path: Path, recipe: Recipe) -> Teacher:
     config = generator.config
     if config.task != recipe.task:
         raise ConfigError(f"{path}: has task '{config.task}', but the recipe '{recipe.task}'.")
-    if config.languages and recipe.languages and config.languages != recipe.languages:
-        theirs, ours = " ".join(config.languages), " ".join(recipe.languages)
-        raise ConfigError(f"{path}: has languages {theirs}, but the recipe {ours}.")
+    _check_languages(path, config, recipe.languages)
     own = generator.config.search
     size = max(BEAM, own.beam_size)
     beam = {
@@ -245,6 +245,13 @@ def _teacher(path: Path, recipe: Recipe) -> Teacher:
         "fallback_reply": "",  # a student learns what the network says
     }
     return Teacher(generator, own.model_copy(update=beam))
+
+
+def _check_languages(path: Path, config: ModelConfig, needed: tuple[str, ...]) -> None:
+    """Raises a ConfigError if a model has other languages; unknown ones may be the same."""
+    if config.languages and needed and config.languages != needed:
+        theirs, ours = " ".join(config.languages), " ".join(needed)
+        raise ConfigError(f"{path}: has languages {theirs}, but {ours} are needed for the recipe.")
 
 
 def _kept(beams: Sequence[Sequence[str]], reference: str, keep: Keep, metric: BLEU) -> list[str]:

@@ -216,8 +216,12 @@ def test_a_teacher_of_another_task_is_refused(fitted: Path, make_recipe: MakeRec
     with pytest.raises(ConfigError, match="default: has task 'reply', but the recipe"):
         distill(recipe, [DEFAULT_MODEL], fitted / "a.tsv")
     turned = recipe.model_copy(update={"languages": ("de", "en")})
-    with pytest.raises(ConfigError, match="has languages en de, but the recipe de en"):
+    with pytest.raises(
+        ConfigError, match="has languages en de, but de en are needed for the recipe"
+    ):
         distill(turned, [Path("models/en-de")], fitted / "a.tsv")
+    with pytest.raises(ConfigError, match="has languages de en, but en de are needed"):
+        backtranslate(Path("models/de-en"), turned, fitted / "a.tsv")
 
 
 def test_a_fallback_reply_is_nothing_to_learn(tmp_path: Path, make_recipe: MakeRecipe) -> None:
