@@ -142,7 +142,7 @@ def _add_new(commands: Commands) -> None:
     ):
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument(
-            "paths", nargs="+", metavar="PATH", help="files, folders, globs or archives"
+            "paths", nargs="+", type=_path, metavar="PATH", help="files, folders, globs or archives"
         )
         command.add_argument(
             "--task",
@@ -180,6 +180,7 @@ def _add_mine(commands: Commands) -> None:
     command.add_argument(
         "paths",
         nargs="+",
+        type=_path,
         metavar="PATH",
         help="files, folders, globs or archives; -: read a list of them from standard input",
     )
@@ -267,6 +268,12 @@ def _add_synthesis(commands: Commands) -> None:
         commands.choices[name].add_argument(
             "-o", "--output", type=Path, required=True, help="TSV file to write"
         )
+
+
+def _path(text: str) -> str:
+    if not text:  # of a variable that is not set; it would be the working directory
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
 
 
 def _language(text: str) -> str:

@@ -211,9 +211,10 @@ def test_a_wrong_command_shows_the_usage(
         (["mine", "films", "--scene-pause", "1s"], "--scene-pause: must be seconds, 0 or more"),
         (["mine", "films", "--scene-pause", "inf"], "--scene-pause: must be seconds, 0 or more"),
         (["align", "a", "b", "--min-score", "high"], "--min-score: must be 0 to 1. Received: high"),
+        (["new", ""], "PATH: must not be empty"),
     ],
 )
-def test_an_option_that_is_no_number_says_what_is_allowed(
+def test_a_wrong_argument_says_what_is_allowed(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

@@ -37,7 +37,7 @@ def describe(source: SurveyedSource) -> str:
     parts = [f"{source.files:,} file{'s' if source.files != 1 else ''}", _size(source.size)]
     parts += [", ".join(source.encodings)] if source.encodings else []
     parts += ["-".join(filter(None, dict.fromkeys(source.languages))) or "unknown language"]
-    parts += [f"{about}{source.examples:,} examples"]
+    parts += [f"{about}{source.examples:,} example{'s' if source.examples != 1 else ''}"]
     parts += [f"{source.faults:,} unreadable"] if source.faults else []
     return ", ".join(parts)
 

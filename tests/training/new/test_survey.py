@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def test_two_languages_are_to_be_translated(tmp_path: Path) -> None:
     [source] = found.sources
     assert (source.config.format, source.config.swap) == ("pairs", False)
     assert describe(source) == "1 file, 2 kB, en-de, 30 examples"
+    assert describe(replace(source, examples=1)) == "1 file, 2 kB, en-de, 1 example"
 
 
 def test_the_languages_that_are_asked_for_turn_a_source_around(tmp_path: Path) -> None:
