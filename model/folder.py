@@ -328,6 +328,8 @@ def write_durably(path: Path, content: bytes) -> None:
         partial.replace(path)
     except OSError as error:
         error.filename = error.filename or str(partial)  # that of a full disk names no file
+        with suppress(OSError):
+            partial.unlink()  # it takes the last space
         raise
 
 

@@ -221,6 +221,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, small_files: Non
     with pytest.raises(OSError, match="File too large") as caught:
         write_durably(tmp_path / "checkpoint.h5", bytes(100))
     assert caught.value.filename == str(tmp_path / "checkpoint.h5.partial")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_folder_that_cannot_be_written_says_what_to_do(
