@@ -12,8 +12,8 @@ from training.variants import FINAL_MARKS
 
 #: Number of sources that are typed differently.
 RETYPED = 500
-#: Share of its BLEU whose loss is worth a note.
-NOTED_LOSS = 0.2
+#: Share of its BLEU, and points of it, whose loss is worth a note.
+NOTED_LOSS, NOTED_POINTS = 0.2, 1.0
 
 _CHANGES: dict[str, Callable[[str], str]] = {
     "without_final_mark": partial(FINAL_MARKS.sub, ""),
@@ -76,7 +76,7 @@ def describe_losses(scores: Sequence[RetypedBleu]) -> list[str]:
     lower = [
         f"from {score.original:.1f} to {score.bleu:.1f} {score.change.replace('_', ' ')}"
         for score in scores
-        if score.bleu < (1 - NOTED_LOSS) * score.original
+        if score.original - score.bleu > max(NOTED_LOSS * score.original, NOTED_POINTS)
     ]
     if not lower:
         return []

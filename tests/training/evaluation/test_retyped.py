@@ -59,3 +59,4 @@ def test_a_great_loss_is_told() -> None:
     (note,) = describe_losses([small, great])
     assert "BLEU falls from 31.0 to 20.0 in lower case. " in note
     assert describe_losses([small]) == []
+    assert describe_losses([RetypedBleu("in_lower_case", 0, 0.5)]) == []
