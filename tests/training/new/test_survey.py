@@ -181,7 +181,7 @@ def test_a_folder_has_a_source_for_each_format(tmp_path: Path) -> None:
 def test_a_single_file_among_many_others_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.new.sources.INSPECTED_FILES", 2)
+    monkeypatch.setattr("training.new.grouping.INSPECTED_FILES", 2)
     for name in "abdef":
         (tmp_path / f"{name}.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
     write_rows(tmp_path / "c.tsv", ENGLISH, ENGLISH[::-1])
