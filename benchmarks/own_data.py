@@ -41,8 +41,8 @@ HEADER = (
     "recipe",
     "said s",
     "took s",
-    "perplexity",
-    "of word counts",
+    "perplexity per word",
+    "of token counts",
     "BLEU",
     "chrF2",
     "exact match %",
@@ -179,9 +179,12 @@ def _columns(scores: Scores) -> Iterator[str]:
         found = [score for name, score in scores.items() if re.search(pattern, name)]
         return f"{found[-1]:.1f}" if found else ""
 
-    entropy = scores.get("test_unigram_entropy")
-    yield last("^test_perplexity$")
-    yield f"{math.exp(entropy):.1f}" if entropy else ""
+    yield last("^test_perplexity_per_word$")
+    if perplexity := scores.get("test_perplexity_per_word"):
+        tokens_per_word = math.log(perplexity) / scores["test_loss"]
+        yield f"{math.exp(scores['test_unigram_entropy'] * tokens_per_word):.1f}"
+    else:
+        yield ""
     yield last("^unseen_.*BLEU .*case:mixed")
     yield last("^unseen_.*chrF2$")
     yield last("^unseen_.*exact_match$")

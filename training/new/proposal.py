@@ -116,15 +116,15 @@ def propose(found: Survey) -> Proposal:
             search={"max_tokens": limits["max_target_tokens"], **fallback},
         )
     search, is_small = _search_of(found.task, limits), found.examples < MAX_FINE_TUNED
+    rates = {"batch_tokens": 1024, "epochs": 4 if is_reply else 10, "learning_rate": 0.0015}
     if is_reply and is_small and [*map(base_of, found.languages[:1])] == ["en"]:
         return Proposal(
             "It starts from a model that knows everyday English already.",
             start_from=str(ENGLISH_BASE),
-            fit={"batch_tokens": 1024, "epochs": 3, "learning_rate": 0.0003},
+            fit=rates | {"average_steps": AVERAGED_STEPS},
             search=search,
         )
     if is_small and (translator := _translator_of(found)):
-        rates = {"batch_tokens": 1024, "epochs": 10, "learning_rate": 0.0015}
         return Proposal(
             "It starts from a model that translates everyday sentences already.",
             start_from=translator,
