@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +15,12 @@ from app.requests import search_options
 from app.settings import Settings
 from app.translation.concurrency import map_concurrently, run_maybe_in_thread
 from app.translation.fitting import split_in_half
+from app.translation.known import KnownTranslations
 from app.translation.layout import Translation, concatenate, join, lay_out
 from app.translation.parts import Part, Sentence, sentences_of_parts
 from app.translation.protection import (
     Protected,
-    blank_fixed,
     is_quoted_in,
-    quoted_spans,
     split_protected,
     strip_end_marks,
     strip_ends,
@@ -30,10 +28,9 @@ from app.translation.protection import (
 from app.translation.reading import EncodedSource, SourceReader
 from app.translation.symbols import split_at_brackets, split_ends
 from app.translation.words import Span, word_attention
-from model.blocked_words import blocked_sequences, has_blocked_words
+from model.blocked_words import blocked_sequences
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.sentences import is_ended
-from model.translation_memory import MAX_CHARACTERS
 
 #: Seconds after which a sentence of a file is sent again if the queue was full.
 RETRY_SECONDS = 0.25
@@ -47,8 +44,6 @@ _LONG_CHARACTERS, _LONG_TEXT_CHARACTERS, _MANY_GROUPS = 250, 2_000, 200
 #: The halves of longer sentences are translated one after the other: thousands of pieces at a time
 #: keep the event loop busy for seconds.
 _MAX_TREE_CHARACTERS = 8_000
-#: The words of a text, from the first to the last.
-_WORDS = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -116,6 +111,7 @@ class Translator:
     ) -> None:
         self._model = model
         self._settings = settings
+        self._known = KnownTranslations(model)
         self._reader = SourceReader(model.tokenizer, settings, model.translation_memory)
         self._source = source
         self._retries_overload = retries_overload
@@ -220,7 +216,7 @@ class Translator:
     ) -> list[Translation]:
         """Returns the translations of a sentence of any length, at least one: that of the model's
         memory, if it has one, before those of the search."""
-        known = self._known_translation(text) if wanted.may_be_known else None
+        known = self._known.of_text(text) if wanted.may_be_known else None
         if known is None:
             return await self._search_translations(text, context, wanted)
         others = list[Translation]()
@@ -228,40 +224,6 @@ class Translator:
             others = await self._search_translations(text, context, wanted)
         others = [each for each in others if each.text != known]
         return [Translation.unlinked(known), *others[: wanted.alternatives]]
-
-    def _known_translation(self, text: str) -> str | None:
-        """Returns the translation that the model's memory has of a text, or of its words without
-        the marks and fixed parts around them; None if there is none."""
-        known = self._find(text)
-        if (
-            known is None
-            and len(text) <= MAX_CHARACTERS
-            and (words := _WORDS.search(blank_fixed(text)))
-        ):
-            start, end = words.span()
-            inner = self._find(text[start:end])
-            known = inner and text[:start] + inner + text[end:]
-        return known
-
-    def _find(self, text: str) -> str | None:
-        """Returns the translation that the model's memory has, unless it has blocked words."""
-        memory, options = self._model.translation_memory, self._model.config.search
-        known = memory.find(text) if memory else None
-        is_blocked = known and has_blocked_words(self._model.tokenizer, options, known)
-        return None if is_blocked else known
-
-    def _known_quotes(
-        self, text: str, wanted: _SentenceOptions
-    ) -> tuple[dict[Span, str], dict[Span, str]]:
-        """Returns the translations of the words of those quotes that the memory has, and the same
-        with their quotation marks."""
-        inner, outer = dict[Span, str](), dict[Span, str]()
-        for start, end in quoted_spans(text) if wanted.may_be_known else ():
-            words = _WORDS.search(text, start, end)
-            if words and (found := self._find(words[0])):
-                inner[words.span()] = found
-                outer[start, end] = text[start : words.start()] + found + text[words.end() : end]
-        return inner, outer
 
     async def _search_translations(
         self, text: str, context: list[str], wanted: _SentenceOptions
@@ -276,7 +238,7 @@ class Translator:
             return await self._translate_pieces(pieces, context, wanted)
 
         def read() -> tuple[dict[Span, str], dict[Span, str], EncodedSource | None]:
-            known, quotes = self._known_quotes(text, wanted)
+            known, quotes = self._known.of_quotes(text) if wanted.may_be_known else ({}, {})
             return known, quotes, self._reader.encode(text, context, known)
 
         known, quotes, source = await run_maybe_in_thread(is_long, read)

@@ -91,16 +91,9 @@ def choose_options(
     longest = overrides.get("max_tokens", own["max_tokens"])
     check_at_most("min_tokens", overrides, longest, "(the max_tokens)")
     own["min_tokens"] = min(defaults.min_tokens, longest)
-    if not can_rerank or beam_size < 2:
-        if weight := overrides.get("rerank_weight"):
-            reason = f"needs a second model, and a beam_size of 2 or more. Received: {weight}"
-            raise OptionError("rerank_weight", reason)
-        own["rerank_weight"] = 0.0
-    if overrides.get("fallback_reply") and not has_questions:
-        raise OptionError(
-            "fallback_reply",
-            "needs a model that was trained with search.fallback_reply; leave it out",
-        )
+    can_rerank = can_rerank and beam_size > 1
+    own["rerank_weight"] = defaults.rerank_weight if can_rerank else 0.0
+    _check_model(overrides, can_rerank=can_rerank, has_questions=has_questions)
     blocked = (*defaults.blocked_words, *overrides.get("blocked_words", ()))
     return SearchOptions(**{**own, **overrides, "blocked_words": blocked})
 
@@ -114,6 +107,18 @@ def check_at_most(field: str, overrides: Mapping[str, Any], limit: float, where:
     value = overrides.get(field)
     if value is not None and value > limit:
         raise OptionError(field, f"must be at most {limit:g} {where}. Received: {value}")
+
+
+def _check_model(overrides: Mapping[str, Any], *, can_rerank: bool, has_questions: bool) -> None:
+    """Checks that the model has what `overrides` need."""
+    if (weight := overrides.get("rerank_weight")) and not can_rerank:
+        reason = f"needs a second model, and a beam_size of 2 or more. Received: {weight}"
+        raise OptionError("rerank_weight", reason)
+    if overrides.get("fallback_reply") and not has_questions:
+        raise OptionError(
+            "fallback_reply",
+            "needs a model that was trained with search.fallback_reply; leave it out",
+        )
 
 
 def _check_decoding(decoding: Decoding | None, overrides: Mapping[str, Any]) -> None:

@@ -99,19 +99,7 @@ def evaluate(
         metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], test_set, recipe)
         _write_report(folder.config.name, corpus, metrics, test_set, answered, Path(recipe.output))
         warnings += _warnings(part, metrics, answered[0].texts, test_set.references)
-    history = read_history(Path(recipe.output) / "checkpoints" / CHECKPOINT_FILE)
-    _write_page(
-        Evaluation(
-            recipe=recipe,
-            fingerprint=corpus.fingerprint,
-            test_set=test_set,
-            answered=answered,
-            metrics=metrics,
-            compared=compared,
-            history=history,
-            unseen=unseen,
-        )
-    )
+    _write_page(recipe, corpus, test_set, answered, metrics, compared, unseen)
     lines = [f"{name}: {value}" for name, value in metrics.items()]
     return "\n".join([*lines, *(_describe(*each) for each in compared), *warnings])
 
@@ -274,8 +262,27 @@ def _warnings(
     return warnings
 
 
-def _write_page(done: Evaluation) -> None:
-    place = Path(done.recipe.output) / FOLDER / f"{done.test_set.name}.html"
+def _write_page(
+    recipe: Recipe,
+    corpus: PreparedCorpus,
+    test_set: TestSet,
+    answered: Sequence[Answers],
+    metrics: Metrics,
+    compared: Sequence[tuple[str, str, Comparison]],
+    unseen: dict[str, int],
+) -> None:
+    output = Path(recipe.output)
+    done = Evaluation(
+        recipe=recipe,
+        fingerprint=corpus.fingerprint,
+        test_set=test_set,
+        answered=answered,
+        metrics=metrics,
+        compared=compared,
+        history=read_history(output / "checkpoints" / CHECKPOINT_FILE),
+        unseen=unseen,
+    )
+    place = output / FOLDER / f"{test_set.name}.html"
     with writing(place):
         place.write_text(render_page(done), encoding="utf-8")
 
