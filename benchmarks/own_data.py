@@ -24,12 +24,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.corpora import lines_of, multi30k, tatoeba
+from model.generator import Generator
+from model.search.requests import ScoringRequest
 from training.markdown import markdown_table
+from training.metrics import words_of
 from training.recipe_file import data_folder
 
 SEED = 1
 #: Pairs that are not in the files, to score translations.
 TEST_PAIRS = 1000
+#: Exchanges that are not in the files, to score replies.
+TEST_EXCHANGES = 1500
 #: `train` says e.g. "all commands together take about 1 h 05 min on this machine".
 ESTIMATE = re.compile(r"take about (?:(\d+) h )?(?:(\d+) min)?(?:(\d+) s)? on this machine")
 SCORE = re.compile(r"^(\S.*): ([\d.]+)$", re.MULTILINE)
@@ -43,6 +48,7 @@ HEADER = (
     "took s",
     "perplexity per word",
     "of token counts",
+    "unseen per word",
     "BLEU",
     "chrF2",
     "exact match %",
@@ -50,6 +56,8 @@ HEADER = (
 
 Scores = dict[str, float]
 Pairs = Sequence[tuple[str, str]]
+#: The turns before a reply, and the reply.
+Exchanges = Sequence[tuple[Sequence[str], str]]
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,12 @@ class Files:
     Attributes:
         paths: arguments of `train`.
         test: sources and references, line-aligned; empty to score the test part.
+        exchanges: exchanges that are not in them.
     """
 
     paths: Sequence[Path]
     test: Sequence[Path] = ()
+    exchanges: Exchanges = ()
 
 
 def answers(folder: Path) -> Files:
@@ -92,12 +102,17 @@ def sentences(folder: Path) -> Files:
 
 
 def dialogues(folder: Path) -> Files:
-    """Writes DailyDialog as JSON lines."""
-    lines = lines_of("dailydialog/dialogues_train.txt.gz")
-    turns = ([turn.strip() for turn in line.split("__eou__")[:-1]] for line in lines)
+    """Writes DailyDialog as JSON lines, but its test file, from which exchanges are drawn."""
     path = folder / "dialogues.jsonl"
-    path.write_text("".join(f"{json.dumps({'turns': each})}\n" for each in turns), "utf-8")
-    return Files([path])
+    lines = (json.dumps({"turns": turns}) for turns in _dailydialog("train"))
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    exchanges = [
+        (turns[max(0, place - 2) : place], turns[place])
+        for turns in _dailydialog("test")
+        for place in range(1, len(turns))
+    ]
+    random.Random(SEED).shuffle(exchanges)
+    return Files([path], exchanges=exchanges[:TEST_EXCHANGES])
 
 
 CORPORA: dict[str, Callable[[Path], Files]] = {
@@ -134,7 +149,7 @@ def train(files: Files, folder: Path) -> tuple[float, float, Scores]:
     began = time.perf_counter()
     printed = run("train", *files.paths, "-o", folder / "model")
     seconds = time.perf_counter() - began
-    scores = scores_of(printed, files, folder / "model.run" / "recipe.toml")
+    scores = scores_of(printed, files, folder / "model.run" / "recipe.toml", folder / "model")
     return seconds_said(printed), seconds, scores
 
 
@@ -147,7 +162,8 @@ def train_untuned(files: Files, folder: Path) -> tuple[float, Scores]:
     recipe.write_text(f'output = "{folder}/untuned.run"\n{kept}', "utf-8")
     began = time.perf_counter()
     *_, printed = [run(command, recipe) for command in ("prepare", "fit", "export", "evaluate")]
-    return time.perf_counter() - began, scores_of(printed, files, recipe)
+    seconds = time.perf_counter() - began
+    return seconds, scores_of(printed, files, recipe, folder / "untuned.run" / "model")
 
 
 def run(*arguments: object) -> str:
@@ -165,11 +181,29 @@ def seconds_said(printed: str) -> float:
     return hours * 3600.0 + minutes * 60.0 + seconds
 
 
-def scores_of(printed: str, files: Files, recipe: Path) -> Scores:
-    """Returns the scores that `evaluate` printed, and those of the unseen pairs."""
+def scores_of(printed: str, files: Files, recipe: Path, model: Path) -> Scores:
+    """Returns the scores that `evaluate` printed, and those of the unseen pairs or exchanges."""
     if files.test:
         printed += run("evaluate", recipe, "--test", *files.test)
-    return {name: float(score) for name, score in SCORE.findall(printed)}
+    scores = {name: float(score) for name, score in SCORE.findall(printed)}
+    if files.exchanges:
+        scores["unseen_perplexity_per_word"] = perplexity_per_word(model, files.exchanges)
+    return scores
+
+
+def perplexity_per_word(model: Path, exchanges: Exchanges) -> float:
+    """Returns the perplexity per word of replies. It is the same for all tokenizers: words, with
+    an end each, are counted in the text as it is."""
+    generator = Generator.load(model, "onnx", threads=1)
+    tokenizer, search = generator.tokenizer, generator.new_search()
+    logprob = 0.0
+    for turns, reply in exchanges:
+        pair = tuple(tokenizer.source_ids(turns)), tuple(tokenizer.target_ids(reply))
+        search.add([ScoringRequest(None, [pair])])
+        while not search.is_idle:
+            logprob += sum(found.logprob for _, (found,) in search.step())
+    words = sum(len(words_of(reply)) + 1 for _, reply in exchanges)
+    return math.exp(-logprob / words)
 
 
 def _columns(scores: Scores) -> Iterator[str]:
@@ -185,9 +219,16 @@ def _columns(scores: Scores) -> Iterator[str]:
         yield f"{math.exp(scores['test_unigram_entropy'] * tokens_per_word):.1f}"
     else:
         yield ""
+    yield last("^unseen_perplexity_per_word$")
     yield last("^unseen_.*BLEU .*case:mixed")
     yield last("^unseen_.*chrF2$")
     yield last("^unseen_.*exact_match$")
+
+
+def _dailydialog(part: str) -> Iterator[list[str]]:
+    """Yields the turns of each dialogue."""
+    for line in lines_of(f"dailydialog/dialogues_{part}.txt.gz"):
+        yield [turn.strip() for turn in line.split("__eou__")[:-1]]
 
 
 def _write_table(path: Path, pairs: Pairs) -> Path:
