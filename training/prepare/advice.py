@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.config import Task
 from model.folder import read_config
 from training.cleaning.languages import same_language
 from training.errors import CorpusError
@@ -15,12 +16,21 @@ from training.prepare.drawing import drawn_split, wants_dev
 from training.prepare.splits import MIN_EXAMPLES
 from training.recipe import Recipe
 
-#: Number of examples in train, and what a model learns from fewer, without `start_from`.
-EXPECTATIONS = (
-    (1_000, "these sentences, and hardly anything else"),
-    (20_000, "commands and fixed phrases, but no free text"),
-    (500_000, "one narrow domain, such as captions or small talk"),
-)
+#: Examples in train below which a model, without `start_from`, learns no more than these sentences.
+FEW_EXAMPLES = 1_000
+#: Number of examples in train, and what a model learns from fewer, by task.
+EXPECTATIONS: dict[Task, tuple[tuple[int, str], ...]] = {
+    "reply": (
+        (FEW_EXAMPLES, "these sentences, and hardly anything else"),
+        (20_000, "commands and fixed phrases, but no free text"),
+        (500_000, "one narrow domain, such as small talk"),
+    ),
+    "translate": (
+        (FEW_EXAMPLES, "these sentences, and hardly anything else"),
+        (20_000, "sentences much like these"),
+        (100_000, "one narrow domain, such as captions"),
+    ),
+}
 BEST_EXPECTATION = "everyday language in short sentences"
 
 #: Maximum shares of dropped examples and of unreadable records without a note.
@@ -67,7 +77,8 @@ def expectation_of(report: dict[str, Any], recipe: Recipe) -> str:
     if recipe.start_from:
         knows = _what_start_knows(recipe)
         return f"{_examples(examples)} to fine-tune the model in start_from, {knows}"
-    learns = next((text for most, text in EXPECTATIONS if examples < most), BEST_EXPECTATION)
+    levels = EXPECTATIONS[recipe.task]
+    learns = next((text for most, text in levels if examples < most), BEST_EXPECTATION)
     more = " Add files, or set start_from." if has_few(report, recipe) else ""
     if more and recipe.corpus.dev_fraction and recipe.task == "reply":
         more += (
@@ -89,7 +100,7 @@ def has_few(report: dict[str, Any], recipe: Recipe) -> bool:
     """Tells whether a model can learn no more than the training split by heart, unless the recipe
     wants just that."""
     is_enough = bool(recipe.start_from) or not wants_dev(recipe.corpus)
-    return not is_enough and report["kept"]["train"] < EXPECTATIONS[0][0]
+    return not is_enough and report["kept"]["train"] < FEW_EXAMPLES
 
 
 def notes_of(report: dict[str, Any], recipe: Recipe) -> list[Note]:

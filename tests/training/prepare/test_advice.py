@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from model.config import Task
 from training.prepare.advice import Note, expectation_of, has_few, notes_of, nothing_left
 from training.recipe import Recipe
 
@@ -112,11 +113,20 @@ def test_few_examples_are_enough_to_learn_by_heart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("examples", "learns"),
-    [(999, "these sentences"), (1000, "commands"), (20_000, "narrow"), (500_000, "everyday")],
+    ("task", "examples", "learns"),
+    [
+        ("reply", 999, "these sentences"),
+        ("reply", 1000, "commands"),
+        ("reply", 499_999, "narrow"),
+        ("reply", 500_000, "everyday"),
+        ("translate", 1000, "much like these"),
+        ("translate", 20_000, "narrow"),
+        ("translate", 100_000, "everyday"),
+    ],
 )
-def test_more_examples_teach_more(examples: int, learns: str) -> None:
-    assert learns in expectation_of(report_of(train=examples), recipe_of())
+def test_more_examples_teach_more(task: Task, examples: int, learns: str) -> None:
+    recipe = recipe_of().model_copy(update={"task": task})
+    assert learns in expectation_of(report_of(train=examples), recipe)
 
 
 @pytest.mark.parametrize(
