@@ -2,7 +2,7 @@
 
 A small corpus needs few pieces, a small network, strong regularisation and many epochs; a large one
 the opposite (Sennrich and Zhang 2019, arXiv:1905.11901, for translation). The numbers follow that
-paper and runs on Multi30k; they have not been tuned.
+paper and runs on Multi30k and Tatoeba (docs/log.md); those of the largest corpora are not tuned.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ FALLBACK_REPLIES = {
 }
 #: Fewer examples in the languages of a bundled model fine-tune that model.
 MAX_FINE_TUNED = 100_000
+#: Steps over which weights are averaged.
+AVERAGED_STEPS = 200
 #: For translations only; replies are uncertain enough. Fewer pairs than `MAX_SAMPLED` are cut into
-#: other pieces in each epoch, and their weights are averaged.
+#: other pieces in each epoch.
 LABEL_SMOOTHING = 0.1
-MAX_SAMPLED, SAMPLED_SHARE, AVERAGED_STEPS = 100_000, 0.2, 200
+MAX_SAMPLED, SAMPLED_SHARE = 100_000, 0.2
 #: Variations of the sentences to translate, since people type without capitals and end marks.
 VARIANTS: tuple[Variant, ...] = ("case", "final_punctuation")
 #: Approximate number of pieces per word, to estimate the number of tokens of a text.
@@ -58,8 +60,8 @@ class Size:
         examples: maximum number of examples.
         vocab_size: number of pieces.
         units: units of embedding, encoder (per direction) and decoder.
-        dropout: for translation; replies, which are less predictable, need less.
-        epochs: for translation and for replies.
+        dropout: rate of dropout; replies, which are less predictable, need less.
+        epochs: maximum number of epochs.
         learning_rate: peak learning rate.
     """
 
@@ -67,19 +69,26 @@ class Size:
     vocab_size: int
     units: tuple[int, int, int]
     dropout: float
-    epochs: tuple[int, int]
+    epochs: int
     learning_rate: float
 
 
-SIZES = (
-    Size(2_000, 1000, (128, 64, 128), 0.4, (60, 40), 0.003),
-    Size(20_000, 2000, (192, 96, 192), 0.4, (40, 20), 0.003),
-    Size(100_000, 4000, (256, 128, 256), 0.35, (30, 12), 0.002),
-    Size(500_000, 8000, (256, 256, 512), 0.2, (10, 5), 0.001),
-    Size(float("inf"), 16_000, (384, 384, 768), 0.1, (5, 3), 0.001),
-)
-#: Dropout for replies, as a share of that for translation.
-REPLY_DROPOUT = 0.5
+SIZES: dict[Task, tuple[Size, ...]] = {
+    "reply": (
+        Size(2_000, 1000, (128, 64, 128), 0.2, 40, 0.003),
+        Size(20_000, 2000, (192, 96, 192), 0.2, 20, 0.003),
+        Size(100_000, 4000, (256, 128, 256), 0.175, 12, 0.002),
+        Size(500_000, 8000, (256, 256, 512), 0.1, 5, 0.001),
+        Size(float("inf"), 16_000, (384, 384, 768), 0.05, 3, 0.001),
+    ),
+    "translate": (
+        Size(2_000, 1000, (128, 64, 128), 0.4, 60, 0.003),
+        Size(20_000, 2000, (192, 96, 192), 0.4, 40, 0.003),
+        Size(100_000, 4000, (256, 128, 256), 0.35, 30, 0.002),
+        Size(500_000, 5000, (192, 160, 320), 0.1, 5, 0.003),
+        Size(float("inf"), 16_000, (384, 384, 768), 0.1, 5, 0.001),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -116,12 +125,17 @@ def propose(found: Survey) -> Proposal:
             search={"max_tokens": limits["max_target_tokens"], **fallback},
         )
     search, is_small = _search_of(found.task, limits), found.examples < MAX_FINE_TUNED
-    rates = {"batch_tokens": 1024, "epochs": 4 if is_reply else 10, "learning_rate": 0.0015}
+    fine_tuning = {
+        "batch_tokens": 1024,
+        "epochs": 4 if is_reply else 10,
+        "learning_rate": 0.0015,
+        **_regularisation_of(found),
+    }
     if is_reply and is_small and [*map(base_of, found.languages[:1])] == ["en"]:
         return Proposal(
             "It starts from a model that knows everyday English already.",
             start_from=str(ENGLISH_BASE),
-            fit=rates | {"average_steps": AVERAGED_STEPS},
+            fit=fine_tuning,
             search=search,
         )
     if is_small and (translator := _translator_of(found)):
@@ -130,10 +144,10 @@ def propose(found: Survey) -> Proposal:
             start_from=translator,
             variants=VARIANTS,
             corpus=limits,
-            fit=rates | _regularisation_of(found),
+            fit=fine_tuning,
             search=search,
         )
-    size = next(size for size in SIZES if found.examples < size.examples)
+    size = next(size for size in SIZES[found.task] if found.examples < size.examples)
     return _from_scratch(found, size, limits)
 
 
@@ -141,7 +155,6 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
     is_reply = found.task == "reply"
     shares = is_reply or _share_a_script(found.languages)
     embedding, encoder, decoder = size.units
-    dropout = size.dropout * (REPLY_DROPOUT if is_reply else 1.0)
     tokenizer: dict[str, Any] = {
         "vocab_size": _vocab_size(found, size.vocab_size, is_shared=shares),
         "shared_vocabulary": shares,
@@ -160,10 +173,10 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
             "encoder_units": encoder,
             "decoder_units": decoder,
             "share_embeddings": shares,
-            "dropout": round(dropout, 3),
+            "dropout": size.dropout,
         },
         fit={
-            "epochs": size.epochs[is_reply],
+            "epochs": size.epochs,
             "learning_rate": size.learning_rate,
             **_regularisation_of(found),
         },
@@ -181,11 +194,11 @@ def _vocab_size(found: Survey, usual: int, *, is_shared: bool = True) -> int:
 
 
 def _regularisation_of(found: Survey) -> dict[str, float]:
-    if found.task == "reply":
-        return {}
-    options = {"label_smoothing": LABEL_SMOOTHING}
-    if found.examples < MAX_SAMPLED:
-        options |= {"subword_sampling": SAMPLED_SHARE, "average_steps": AVERAGED_STEPS}
+    options: dict[str, float] = {"average_steps": AVERAGED_STEPS}
+    if found.task == "translate":
+        options["label_smoothing"] = LABEL_SMOOTHING
+        if found.examples < MAX_SAMPLED:
+            options["subword_sampling"] = SAMPLED_SHARE
     return options
 
 
