@@ -20,6 +20,7 @@ Format = Literal[
     "telegram",
     "discord",
     "messenger",
+    "slack",
     "table",
     "parquet",
     "bitext",
@@ -155,6 +156,15 @@ FORMATS: dict[Format, FormatInfo] = {
         example='{"messages": [{"sender_name": "Ben", "timestamp_ms": 1609445800000, '
         '"content": "It is me."},\n'
         '{"sender_name": "Anna", "timestamp_ms": 1609445703000, "content": "Who is there?"}]}',
+        takes=("conversation_pause", "keep_names"),
+    ),
+    "slack": FormatInfo(
+        tasks=("reply",),
+        suffixes=(".json",),
+        meaning="an export of Slack, its folder or `.zip`; names become `@name`",
+        example='[{"type": "message", "user": "U1", "text": "Who is there?", '
+        '"ts": "1609445703.000100"},\n'
+        '{"type": "message", "user": "U2", "text": "It is me.", "ts": "1609445800.000100"}]',
         takes=("conversation_pause", "keep_names"),
     ),
     "table": FormatInfo(

@@ -28,6 +28,7 @@ from training.readers.chat_dates import STAMP
 from training.readers.discord import COLUMNS as DISCORD_COLUMNS
 from training.readers.fields import CONVERSATIONS, INTENT, INTENTS, PAIRS, TRANSLATION
 from training.readers.pairs import ANKI_HEADER
+from training.readers.slack import is_list_of_export
 from training.readers.tables import EXCEL_SEPARATOR, SEPARATED_LINES, separator_of
 
 #: Number of bytes of a file, and of lines in them, that are inspected.
@@ -87,6 +88,7 @@ _PAIR_OF_LANGUAGES = re.compile(rf"(?:^|[.-])({_CODE})-({_CODE})(?:\.txt)?\.zip$
 #: The times of a subtitle in SubRip, WebVTT, MicroDVD or MPL2.
 _CUE = re.compile(r"\[?[\d:,.]+ --> [\d:,.]+|\{\d+\}\{\d+\}|\[\d+\]\[\d+\]")
 _CHAT_LINE = re.compile(rf"\W?\[?{STAMP}(\]|,|:|\s)")
+_SLACK_TIME = re.compile(r'"ts"\s*:\s*"\d+\.\d+"')
 _CLOCK = r"(?:\w{2}\s?)?\d{1,2}:\d{2}(?:\s?[AaPp][Mm])?"
 #: Lines of chats that no reader knows: their dates are on lines of their own.
 _UNKNOWN_CHATS = {
@@ -148,6 +150,8 @@ def detect(path: Path) -> Detected | None:
     if name.endswith(".tmx"):
         return Detected("tmx", languages=_languages_of_tmx("\n".join(lines)))
     if name.endswith(".json"):
+        if is_list_of_export(path):
+            return Detected("slack")
         return _detect_json("\n".join(lines))
     if name.endswith(".xml"):
         return _detect_xml("\n".join(lines))
@@ -217,6 +221,8 @@ def _detect_json(text: str) -> Detected:
         return Detected("messenger")
     if '"guild"' in text and '"channel"' in text:
         return Detected("discord")
+    if _SLACK_TIME.search(text):
+        return Detected("slack")
     return Detected("jsonl", _columns_of_json(text))
 
 

@@ -27,6 +27,7 @@ from training.readers.messenger import read_messenger
 from training.readers.moses import other_side_of, read_moses
 from training.readers.pairs import read_bitext, read_pairs, read_scan
 from training.readers.parquet import read_parquet
+from training.readers.slack import read_slack
 from training.readers.tables import read_table
 from training.readers.telegram import read_telegram
 from training.readers.tmx import read_tmx
@@ -48,6 +49,7 @@ READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
     "messenger": lambda path, source: read_messenger(path, _chat_options(source)),
     "opensubtitles": lambda path, source: read_subtitles(path, _pauses(source)),
     "parquet": lambda path, source: read_parquet(path, _fields(source)),
+    "slack": lambda path, source: read_slack(path, _chat_options(source)),
     "subtitles": lambda path, source: read_subtitles(path, _pauses(source), source.keep_language),
     "table": lambda path, source: read_table(path, _fields(source)),
     "telegram": lambda path, source: read_telegram(path, _chat_options(source)),

@@ -1,6 +1,7 @@
 """Conversations from the messages of a chat, without the names of the people in it.
 
-`whatsapp.py`, `telegram.py`, `discord.py` and `messenger.py` read the exports of the apps.
+`whatsapp.py`, `telegram.py`, `discord.py`, `messenger.py` and `slack.py` read the exports of the
+apps.
 """
 
 from __future__ import annotations
@@ -74,14 +75,17 @@ class Message:
 MessageOf = Callable[[dict[str, Any], int], Message | None]
 
 
-def exchanges_of_chat(found: Iterable[Message | Fault], path: str, options: ChatOptions) -> Records:
+def exchanges_of_chat(
+    found: Iterable[Message | Fault], path: str, options: ChatOptions, others: Iterable[str] = ()
+) -> Records:
     """Yields the exchanges of one chat, in order of time. Consecutive messages of one person are
     one turn. A conversation is a group; it ends with a long silence or an unreadable message.
 
-    Names in texts become `NAME`, as in `without_names`, unless `options` keep them.
+    Names of senders, and `others`, become `NAME` in texts, as in `without_names`, unless `options`
+    keep them.
     """
     messages = list(found)
-    names = {each.name for each in messages if isinstance(each, Message)}
+    names = {*others, *(each.name for each in messages if isinstance(each, Message))}
     clean = _with_names if options.keep_names else without_names(names)
     conversation: list[list[Message]] = []  # by turns
     for each in messages:
@@ -117,7 +121,7 @@ def read_chats(path: Path, message_of: MessageOf, app: str, options: ChatOptions
     is_found = False
     for rows in arrays_of(read_text(path), str(path), "messages"):
         is_found = True
-        parsed = [found for row in rows if (found := _parse(row, path, message_of))]
+        parsed = [found for row in rows if (found := parse_message(row, path, message_of))]
         times = [each.seconds for each in parsed if isinstance(each, Message)]
         if times and times[0] > times[-1]:
             parsed.reverse()
@@ -170,7 +174,8 @@ def without_names(names: Iterable[str]) -> Callable[[str], str]:
     return hide
 
 
-def _parse(row: Row | Fault, path: Path, message_of: MessageOf) -> Message | Fault | None:
+def parse_message(row: Row | Fault, path: Path, message_of: MessageOf) -> Message | Fault | None:
+    """Returns the message in a row, None to leave it out, or a fault if it is malformed."""
     if isinstance(row, Fault):
         return row
     line, record = row

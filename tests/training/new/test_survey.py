@@ -11,6 +11,7 @@ import pytest
 
 from training.errors import CorpusError
 from training.files.records import Fault
+from training.formats import FORMATS
 from training.new.proposal import propose
 from training.new.survey import survey
 from training.new.write import describe, name_of, recipe_text
@@ -351,6 +352,18 @@ def test_the_subtitles_of_youtube_are_found_in_a_folder(tmp_path: Path) -> None:
     assert [each.config.format for each in survey([str(tmp_path)], languages=()).sources] == [
         "subtitles"
     ]
+
+
+def test_an_export_of_slack_is_one_source(tmp_path: Path) -> None:
+    export = tmp_path / "slack.zip"
+    with zipfile.ZipFile(export, "w") as archive:
+        archive.writestr("users.json", '[{"id": "U1", "name": "anna"}]')
+        archive.writestr("channels.json", '[{"id": "C1", "name": "general"}]')
+        for day in "12":
+            archive.writestr(f"general/2020-12-3{day}.json", FORMATS["slack"].example)
+    [source] = survey([str(export)], languages=()).sources
+    assert (source.config.path, source.config.format) == (str(export), "slack")
+    assert (source.examples, source.faults) == (2, 0)
 
 
 def test_each_table_of_a_folder_has_its_own_columns(tmp_path: Path) -> None:
