@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from model.language_id import base_of
@@ -26,7 +27,7 @@ from training.files.encodings import decode
 from training.formats import FORMATS, Format
 from training.readers.chat_dates import STAMP
 from training.readers.discord import COLUMNS as DISCORD_COLUMNS
-from training.readers.fields import CONVERSATIONS, INTENT, INTENTS, PAIRS, TRANSLATION
+from training.readers.fields import CONVERSATIONS, INTENT, PAIRS, TRANSLATION
 from training.readers.pairs import ANKI_HEADER
 from training.readers.slack import is_list_of_export
 from training.readers.tables import EXCEL_SEPARATOR, SEPARATED_LINES, separator_of
@@ -35,6 +36,9 @@ from training.readers.tables import EXCEL_SEPARATOR, SEPARATED_LINES, separator_
 HEAD_BYTES, HEAD_LINES = 64 * 1024, 200
 #: Share of the lines that must look alike.
 MIN_SHARE, SOME_SHARE = 0.8, 0.1
+
+#: Share of the lines of a log that have a time and a name, each before the lines of a message.
+HEAD_SHARE = 0.25
 
 #: Formats that follow from the suffix.
 _BY_SUFFIX: dict[str, Format] = {
@@ -55,6 +59,10 @@ _COLUMN_PAIRS = (
     ("instruction", "response"),
     ("query", "response"),
     ("questions", "answers"),
+    ("questions", "answer"),
+    ("question", "answers"),
+    ("patterns", "responses"),
+    ("text", "responses"),
     ("user", "assistant"),
     ("q", "a"),
     ("src", "tgt"),
@@ -77,13 +85,16 @@ _COLUMN_PAIRS = (
 _SPEAKERS = frozenset("author character role sender speaker user username".split())
 #: Maximum number of different speakers, as a share of the turns.
 MAX_SPEAKERS = 0.5
+#: Maximum number of different labels, as a share of their changes from row to row.
+MAX_LABELS_SHARE = 2 / 3
 #: What may be the name of a column, if not a sentence. pandas leaves that of row numbers empty.
 _COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)])?")
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
 #: its rows that contain letters.
 SECOND_COLUMN = 0.5
 _CONVERSATION = re.compile(r"(dialog|convers|thread|talk|scene|session).*id", re.IGNORECASE)
-_CODE = r"[a-z]{2,3}(?:_[A-Za-z]{2,4})?"
+_REGION = r"(?:_[A-Za-z]{2,4}|-[A-Z]{2}|-[A-Z][a-z]{3})?"  # or a script
+_CODE = rf"[a-z]{{2,3}}{_REGION}"
 _PAIR_OF_LANGUAGES = re.compile(rf"(?:^|[.-])({_CODE})-({_CODE})(?:\.txt)?\.zip$")
 #: The times of a subtitle in SubRip, WebVTT, MicroDVD or MPL2.
 _CUE = re.compile(r"\[?[\d:,.]+ --> [\d:,.]+|\{\d+\}\{\d+\}|\[\d+\]\[\d+\]")
@@ -96,13 +107,17 @@ _UNKNOWN_CHATS = {
     "KakaoTalk for PCs": re.compile(rf"\[[^\[\]]+\] \[{_CLOCK}\] "),
 }
 #: A time, perhaps after a date, at the start of a line.
-_TIME = re.compile(r"[\[(<]?(?:\d[\w.,/ -]{0,20}[ ,])?\d{1,2}:\d\d\b")
-#: A number (a score) or an address: no text.
-_NO_TEXT = re.compile(r"[+-]?\d+(?:[.,]\d+)*%?|https?://\S+")
+_TIME = re.compile(r"[\[(<]?(?:(?:[^\W\d]{3,9}\.? )?\d[\w.,/ -]{0,20}[ ,])?\d{1,2}:\d\d\b")
+#: A number (a score) or an address.
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*%?|https?://\S+")
 #: What separates two texts in a line, if it is in each line once.
 _SEPARATORS = (" ||| ", " => ", " -> ", " | ", " = ")
 #: Names that end in a language code.
-_SIDES = (re.compile(rf"(.*)\.({_CODE})"), re.compile(r"(?:(.*)[._-])?([a-z]{2})\.txt"))
+_SIDES = (
+    re.compile(rf"(.*)\.((?i:[a-z]{{2,3}}){_REGION})"),
+    re.compile(rf"(?:(.*?)[._-])?((?i:[a-z]{{2}}){_REGION})(?i:\.txt)"),
+)
+_LANGUAGE_FOLDER = re.compile(rf"[a-z]{{2}}{_REGION}")
 #: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.
 _QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
 #: The name of a speaker before a turn, and the maximum number of speakers.
@@ -159,10 +174,11 @@ def detect(path: Path) -> Detected | None:
         return Detected("pairs")
     _check_chat(path, lines)
     _check_turns(path, lines)
-    detected = _detect_table(lines) if name.endswith(".csv") else _detect_lines(lines, name)
-    if detected and detected.format in ("lines", "exchanges"):
-        _check_times(path, lines)
+    detected = _detect_table(lines) if name.endswith(".csv") else _detect_lines(lines, path)
+    if detected and detected.format == "exchanges":
+        _check_times(path, lines, MIN_SHARE)
     if detected and detected.format == "lines":
+        _check_times(path, lines, HEAD_SHARE)
         _check_labels(path, lines)
         _check_separators(path, lines)
     if detected and detected.format == "table":
@@ -229,8 +245,8 @@ def _detect_json(text: str) -> Detected:
 def _columns_of_json(text: str) -> tuple[str, ...]:
     """Returns the fields of a pair that the reader knows only as columns."""
     names = list(dict.fromkeys(re.findall(r'"([^"\\]{1,40})"\s*:', text)))
-    is_known = not {*CONVERSATIONS, INTENTS, *INTENT, TRANSLATION}.isdisjoint(names)
-    is_known |= any(set(pair) <= set(names) for pair in PAIRS)
+    is_known = not {*CONVERSATIONS, TRANSLATION}.isdisjoint(names)
+    is_known |= any(set(pair) <= set(names) for pair in (*PAIRS, INTENT))
     return () if is_known else _pair_among(names)
 
 
@@ -261,11 +277,11 @@ def _check_turns(path: Path, lines: list[str]) -> None:
         )
 
 
-def _check_times(path: Path, lines: list[str]) -> None:
-    """Raises a CorpusError if lines begin with times, which would be learnt."""
-    if _share(lines, lambda line: bool(_TIME.match(line))) >= MIN_SHARE:
+def _check_times(path: Path, lines: list[str], share: float) -> None:
+    """Raises a CorpusError if this share of the lines begins with times, which would be learnt."""
+    if _share(lines, lambda line: bool(_TIME.match(line))) >= share:
         raise CorpusError(
-            f"{path}: its lines begin with times, which would be learnt. Remove them, or write a "
+            f"{path}: its lines begin with times, which would be learnt. Remove these, or write a "
             "chat as WhatsApp does: [31.12.20, 21:15:03] Anna: Who is there?"
         )
 
@@ -296,20 +312,33 @@ def _check_labels(path: Path, lines: list[str]) -> None:
 def _check_columns(path: Path, lines: list[str], columns: tuple[str, ...]) -> None:
     """Raises a CorpusError if a column names the speakers of turns, who would be answered: a few
     names, over and over."""
-    rows = [*csv.DictReader(lines, delimiter=separator_of(lines[:SEPARATED_LINES]))]
+    rows = _rows_of(lines)
+    has_names = not all(map(str.isdecimal, columns))
+    header = [name.strip() for name in rows.pop(0)] if has_names else []
+    is_known = tuple(map(str.lower, columns)) in _COLUMN_PAIRS
     for name in columns:
-        values = [row.get(name) for row in rows]
-        if name.lower() in _SPEAKERS and len({*values}) <= MAX_SPEAKERS * len(values):
+        place = header.index(name) if has_names else int(name) - 1
+        values = [row[place] for row in rows if place < len(row)]
+        is_named = name.lower() in _SPEAKERS and len({*values}) <= MAX_SPEAKERS * len(values)
+        is_source = len(columns) > 1 and name == columns[0] and not is_known
+        if is_named or (is_source and _are_labels(values)):
             raise CorpusError(
-                f"{path}: its column {name} has speakers, so each row is a turn. Add a column with "
-                "the conversation of each row, and write a recipe with its name as group_column"
+                f"{path}: its column {name} has speakers or other labels, so each row is a turn. "
+                "Add a column with the conversation of each row, and write a recipe with its name "
+                "as group_column; or name the columns of two texts as columns"
             )
 
 
-def _detect_lines(lines: list[str], name: str) -> Detected | None:
+def _are_labels(values: list[str]) -> bool:
+    """Tells whether values are a few that come back over and over, or a single one."""
+    distinct, runs = len({*values}), sum(1 for _ in groupby(values))
+    return len(values) > 2 and (distinct == 1 or distinct <= MAX_LABELS_SHARE * runs)
+
+
+def _detect_lines(lines: list[str], path: Path) -> Detected | None:
     """Returns the format of a text file, judged by its lines."""
     kinds: tuple[tuple[Format, Callable[[str], bool], float], ...] = (
-        ("cornell", lambda line: line.count(" +++$+++ ") >= 3, MIN_SHARE),
+        ("cornell", lambda line: line.count(" +++$+++ ") >= 2, MIN_SHARE),
         ("scan", lambda line: line.startswith("IN: ") and " OUT: " in line, MIN_SHARE),
         ("subtitles", lambda line: bool(_CUE.match(line)), SOME_SHARE),
         ("whatsapp", lambda line: bool(_CHAT_LINE.match(line)), 0.5),
@@ -321,33 +350,39 @@ def _detect_lines(lines: list[str], name: str) -> Detected | None:
             return Detected(kind)
     if _share(lines, lambda line: "\t" in line) >= MIN_SHARE:
         columns = zip(*(line.split("\t") for line in lines), strict=False)
-        has_numbers = any(_share(column, _is_no_text) >= MIN_SHARE for column in columns)
+        has_numbers = any(_share(column, _is_number) >= MIN_SHARE for column in columns)
         if (_has_names(lines) or has_numbers) and (found := _detect_table(lines)):
             return found
         is_quoted = _share(lines, lambda line: bool(_QUOTED_CELL.search(line))) >= SOME_SHARE
-        if is_quoted and not name.endswith(".tsv"):
+        if is_quoted and not plain_name(path).endswith(".tsv"):
             count = lines[0].rstrip("\t").count("\t") + 1
             return Detected("table", tuple(str(i + 1) for i in range(count)))
         return Detected("exchanges")
     if _share(lines, lambda line: line.count(";") == 1) == 1 and (found := _detect_table(lines)):
         return found
-    is_text = Path(name).suffix in (*FORMATS["lines"].suffixes, "") or language_of(Path(name))
+    suffix = Path(plain_name(path)).suffix
+    is_text = suffix in (*FORMATS["lines"].suffixes, "") or language_of(Path(path.name))
     return Detected("lines") if is_text else None
 
 
 def language_of(path: Path) -> str:
-    """Returns the language code at the end of a file's name, if there is one."""
+    """Returns the language code at the end of a file's name or of its folder, if there is one."""
     return side_of(path)[1]
 
 
-def side_of(path: Path) -> tuple[str, str]:
-    """Returns the name of a file without the language code at its end, and the code (`train.de`,
-    `train_de.txt`, `de.txt`); two empty texts if there is none."""
+def side_of(path: Path) -> tuple[Path, str]:
+    """Returns the path of a file without its language code, and the code: the end of its name
+    (`train.de`, `train_de.txt`, `de.txt`), or else the name of its folder (`de/train.txt`). If
+    there is none, returns the path and an empty text."""
+    name = path.name[: len(plain_name(path))]
     for pattern in _SIDES:
-        found = pattern.fullmatch(plain_name(path))
+        found = pattern.fullmatch(name)
         if found and can_identify(found[2]):
-            return found[1] or "", found[2]
-    return "", ""
+            return path.parent / (found[1] or "").lower(), found[2]
+    folder = path.parent
+    if _LANGUAGE_FOLDER.fullmatch(folder.name) and can_identify(folder.name):
+        return folder.parent / name.lower(), folder.name
+    return path, ""
 
 
 def _has_names(lines: list[str]) -> bool:
@@ -358,10 +393,7 @@ def _has_names(lines: list[str]) -> bool:
 def _detect_table(lines: list[str]) -> Detected | None:
     """Returns the two columns of a table with the names of a pair, else those with the most
     text."""
-    if named := EXCEL_SEPARATOR.fullmatch(lines[0]):
-        lines = lines[1:]
-    separator = named[1] if named else separator_of(lines[:SEPARATED_LINES])
-    rows = [row for row in csv.reader(lines, delimiter=separator) if row]
+    rows = _rows_of(lines)
     names = [name.strip() for name in rows[0]] if rows else []
     if set(DISCORD_COLUMNS) <= set(names):
         return Detected("discord")
@@ -383,6 +415,13 @@ def _detect_table(lines: list[str]) -> Detected | None:
     return Detected("table", tuple(names[i] if has_names else str(i + 1) for i in widest))
 
 
+def _rows_of(lines: list[str]) -> list[list[str]]:
+    if named := EXCEL_SEPARATOR.fullmatch(lines[0]):
+        lines = lines[1:]
+    separator = named[1] if named else separator_of(lines[:SEPARATED_LINES])
+    return [row for row in csv.reader(lines, delimiter=separator) if row]
+
+
 def _pair_among(names: list[str]) -> tuple[str, ...]:
     """Returns the two names of a known pair, if they are there."""
     lower = [name.lower() for name in names]
@@ -391,11 +430,13 @@ def _pair_among(names: list[str]) -> tuple[str, ...]:
 
 
 def _letters_in(texts: Iterable[str]) -> int:
-    return sum(sum(map(str.isalpha, text)) for text in texts if not _NO_TEXT.fullmatch(text))
+    """Counts the letters, but not those of addresses, dates and identifiers."""
+    letters = ((text, sum(map(str.isalpha, text))) for text in texts if not _is_number(text))
+    return sum(count for text, count in letters if count > sum(map(str.isdigit, text)))
 
 
-def _is_no_text(text: str) -> bool:
-    return bool(_NO_TEXT.fullmatch(text.strip()))
+def _is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text.strip()))
 
 
 def _share(lines: Sequence[str], holds: Callable[[str], bool]) -> float:

@@ -34,7 +34,11 @@ _ADVICE = {
         (".ttml", ".dfxp", ".smi", ".sup", ".idx", ".stl", ".scc"), "Convert it to .srt"
     ),
     **dict.fromkeys((".po", ".pot", ".xlf", ".xliff", ".sdlxliff", ".tbx"), "Export it as .tmx"),
-    **dict.fromkeys((".arb", ".properties", ".strings", ".resx"), "Export it as .tmx"),
+    **dict.fromkeys(
+        (".arb", ".properties", ".strings", ".resx", "strings.xml"), "Export it as .tmx"
+    ),
+    ".arrow": "Save it as .parquet: Dataset.to_parquet",
+    ".log": "Write a chat as WhatsApp does, as .txt: [31.12.20, 21:15:03] Anna: Who is there?",
     **dict.fromkeys(
         (".src", ".tgt", ".trg"), "Name both sides by their languages: train.en and train.de"
     ),
@@ -98,7 +102,7 @@ def _sides_of(
     for file in files:
         name, code = side_of(file)
         if code:
-            by_name.setdefault(file.parent / name, []).append(file)
+            by_name.setdefault(name, []).append(file)
     pairs, faults = list[list[str]](), list[Fault]()
     for group in by_name.values():
         wanted = [file for file in group if _is_wanted(file, languages)]
@@ -153,8 +157,8 @@ def _sources_by_format(
     named = []
     for form, members in formats.items():
         suffixes = FORMATS[form].suffixes
-        others = {each for other in formats if other != form for each in FORMATS[other].suffixes}
-        has_own = others.isdisjoint(suffixes) and all(
+        others = chain(*(FORMATS[other].suffixes for other in formats if other != form))
+        has_own = not any(other.endswith(suffixes) for other in others) and all(
             plain_name(file).endswith(suffixes) or is_archive(file) for file in members
         )
         is_alike = len({(each.columns, each.group_column) for each in members.values()}) == 1

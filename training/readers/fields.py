@@ -121,8 +121,8 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
         raise ValueError("expected a record with named fields")
     if len(fields.columns) == 1:
         turns = _turns_of(_value_at(record, fields.columns[0]))
-    elif not fields.columns and all(isinstance(record.get(name), list) for name in INTENT):
-        return _examples_of_intent(record, place)
+    elif names := _names_of_intent(record, fields):
+        return _examples_of_intent(record, place, names)
     elif fields.columns:
         *source, target = (_text_at(record, column) for column in fields.columns)
         group = _group_of(record, fields) or source[0]
@@ -138,16 +138,33 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
     return exchanges_of(enumerate(turns, start=1), group=group, origin=place)
 
 
-def _examples_of_intent(intent: dict[str, Any], place: str) -> Iterator[Example]:
+def _names_of_intent(record: dict[str, Any], fields: Fields) -> tuple[str, ...]:
+    """Returns the fields of an intent: `patterns` and `responses`, or two columns of which one
+    holds a list. Returns nothing if the record is none."""
+    names = fields.columns or INTENT
+    are_lists = [isinstance(_value_at(record, name), list) for name in names]
+    is_intent = any(are_lists) if fields.columns else all(are_lists)
+    return names if is_intent and len(names) == 2 else ()
+
+
+def _examples_of_intent(
+    intent: dict[str, Any], place: str, names: tuple[str, ...]
+) -> Iterator[Example]:
     """Yields each pattern with one of the responses, taken in turn: a question that is to be learnt
     by heart has one answer. Raises ValueError if there is no pattern or no response."""
+    values = (_value_at(intent, name) for name in names)
     patterns, responses = (
-        [text for text in intent[name] if isinstance(text, str) and text.strip()] for name in INTENT
+        [text for text in (value if isinstance(value, list) else [value]) if _is_text(text)]
+        for value in values
     )
     if not patterns or not responses:
-        raise ValueError(f"an intent without {' or '.join(INTENT)}")
+        raise ValueError(f"an intent without {' or '.join(names)}")
     for number, (pattern, response) in enumerate(zip(patterns, cycle(responses)), start=1):
         yield Example((pattern,), response, patterns[0], f"{place}:{number}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _conversations(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
@@ -254,7 +271,8 @@ def _value_at(record: Any, column: str) -> Any:
 def _text_at(record: Any, column: str) -> str:
     value = _value_at(record, column)
     if not isinstance(value, str):
-        raise ValueError(f"has no text in {column}")
+        names = ", ".join(map(str, record)) if isinstance(record, dict) else "none"
+        raise ValueError(f"has no text in {column}; its fields: {names[:200]}")
     return value
 
 

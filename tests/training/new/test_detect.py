@@ -61,6 +61,11 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.tsv", "en\tde\nYes.\tJa.\n", Detected("table", ("en", "de"))),
         ("a.tsv", "Frage\tAntwort\nWer?\tIch.\n", Detected("table", ("Frage", "Antwort"))),
         ("a.tsv", "0.98\tYes.\tJa.\n1\tNo.\tNein.\n", Detected("table", ("2", "3"))),
+        (
+            "a.csv",
+            "created,message,reply_text\nTue Oct 31 22:10:47 +0000 2017,Who?,Me.\n",
+            Detected("table", ("message", "reply_text")),
+        ),
         ("a.tsv", "Who?\tMe.\t0.9\nWhy?\tSo.\t1\n", Detected("table", ("1", "2"))),
         (
             "a.tsv",
@@ -74,6 +79,11 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
             Detected("jsonl", ("Question", "Answer")),
         ),
         ("a.json", '[\n{"id": 1, "q": "Who?", "a": "Me."}]', Detected("jsonl", ("q", "a"))),
+        (
+            "a.json",
+            '{"intents": [{"tag": "hi", "text": ["Hi"], "responses": ["Hello"]}]}',
+            Detected("jsonl", ("text", "responses")),
+        ),
         ("a.json", '{"messages": [{"user": "u", "assistant": "a"}]}', Detected("jsonl")),
         ("a.txt", "[00:01.000 --> 00:02.000]  Who?\n", Detected("subtitles")),
         ("a.txt", "[10][20]Who?\n[30][40]/Me.\n", Detected("subtitles")),
@@ -147,6 +157,8 @@ def test_conversations_in_one_line_are_refused(tmp_path: Path) -> None:
     [
         "21:15 <anna> Who is there?\n21:16 <ben> It is me.\n",
         "00:01:02\tAnna:\tWho is there?\n00:01:05\tBen:\tIt is me.\n",
+        "[12/31/2020 9:15 PM] anna\nWho is there?\nHello?\n\n[12/31/2020 9:16 PM] ben\nMe.\n",
+        "Dec 31, 2020  9:15:03 PM\nAnna\nWho is there?\n\nDec 31, 2020  9:16:03 PM\nBen\nMe.\n",
     ],
 )
 def test_times_are_not_to_be_learnt(tmp_path: Path, lines: str) -> None:
@@ -173,11 +185,23 @@ def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:
         detect(tmp_path / "irc.txt")
 
 
-def test_speakers_are_not_answered(tmp_path: Path) -> None:
-    rows = "ANNA,Who is it?\nBEN,It is me.\n" * 2
-    (tmp_path / "script.csv").write_text(f"Speaker,Line\n{rows}")
-    with pytest.raises(CorpusError, match=r"script\.csv: its column Speaker has speakers, so"):
+@pytest.mark.parametrize(
+    ("rows", "column"),
+    [
+        ("Speaker,Line\nANNA,Who is it?\nBEN,It is me.\nANNA,Why?\nBEN,So.\n", "Speaker"),
+        ("From,Date,Text\nAnn,1 May 2020,Who?\nBen,1 May 2020,Me.\nAnn,2 May 2020,Oh.\n", "From"),
+        ("1,eng,Who is it?\n2,eng,It is me.\n3,eng,Why?\n", "2"),
+    ],
+)
+def test_speakers_and_other_labels_are_not_answered(tmp_path: Path, rows: str, column: str) -> None:
+    (tmp_path / "script.csv").write_text(rows)
+    with pytest.raises(CorpusError, match=rf"script\.csv: its column {column} has speakers or"):
         detect(tmp_path / "script.csv")
+
+
+def test_sentences_with_several_translations_are_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("english,german\nGo.,Geh.\nGo.,Geht.\nHi.,Hallo.\nHi.,Hi.\n")
+    assert detect(tmp_path / "a.csv") == Detected("table", ("english", "german"))
 
 
 def test_messages_of_a_user_are_answered(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ FRENCH = ("Où étais-tu toute la journée ?", "Je voudrais du thé.", "Le chien
 
 def write_rows(path: Path, *columns: Sequence[str], times: int = 10) -> str:
     rows = ["\t".join(row) for row in zip(*columns, strict=True)]
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(rows * times) + "\n")
     return str(path)
 
@@ -208,7 +209,18 @@ def test_files_whose_names_do_not_tell_their_format_are_named(tmp_path: Path) ->
     }
 
 
-@pytest.mark.parametrize("names", [("a.en.txt", "a.de.txt"), ("a_en.txt", "a_de.txt")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.en.txt", "a.de.txt"),
+        ("a_en.txt", "a_de.txt"),
+        ("A.EN", "a.de"),
+        ("a.en-US", "a.de_AT"),
+        ("a_en-US.txt", "a_de-Latn.txt"),
+        ("en/a.txt", "de/a.txt"),
+        ("en/1/a.txt.en", "en/1/a.txt.de"),
+    ],
+)
 @pytest.mark.parametrize("languages", [(), ("en-GB", "DE")])
 def test_sides_may_be_text_files(
     tmp_path: Path, names: tuple[str, str], languages: tuple[str, ...]
@@ -236,6 +248,19 @@ def test_an_archive_is_read_as_a_folder(tmp_path: Path) -> None:
     assert [source.config.format for source in found.sources] == ["pairs"]
     assert [fault.reason for fault in found.left_out] == ["subtitles is not for translate"]
     assert survey([str(tmp_path)], languages=("en", "de")).examples == 6
+
+
+def test_the_corpus_of_cornell_is_not_read_as_lines(tmp_path: Path) -> None:
+    line = "L{} +++$+++ u0 +++$+++ m0 +++$+++ ANNA +++$+++ Who is there?\n"
+    (tmp_path / "movie_lines.txt").write_text(line.format(194) + line.format(195))
+    (tmp_path / "movie_conversations.txt").write_text(FORMATS["cornell"].example)
+    (tmp_path / "raw_script_urls.txt").write_text("m0 +++$+++ film +++$+++ http://x.org\n")
+    write_rows(tmp_path / "talk.txt", ENGLISH)
+    found = survey([str(tmp_path)], languages=())
+    assert sorted((source.config.path, source.config.format) for source in found.sources) == [
+        (str(tmp_path / "movie_conversations.txt"), "cornell"),
+        (str(tmp_path / "talk.txt"), "lines"),
+    ]
 
 
 def test_two_chats_in_one_language_are_no_sides(tmp_path: Path) -> None:
@@ -383,6 +408,9 @@ def test_each_table_of_a_folder_has_its_own_columns(tmp_path: Path) -> None:
         ("a.xlsx", "PK\3\4", "Save the sheet as .csv"),
         ("a.pdf", "%PDF-1.4", "Save its text as .txt"),
         ("a.xliff", "<xliff/>", "Export it as .tmx"),
+        ("strings.xml", "<resources/>", "Export it as .tmx"),
+        ("a.arrow", "ARROW", "Save it as .parquet"),
+        ("irc.log", "[21:15] <anna> hi", "Write a chat as WhatsApp does"),
         ("a.jsonl", '{"en": "Yes."}\n', "a.jsonl:1: not a conversation or pair: .*name `columns`"),
         ("a.tsv", "One thing.\t\nAnother thing.\t \n", "a.tsv:1: one of its sides is empty"),
         ("a.tmp", "one", "docs/train.md shows each format"),

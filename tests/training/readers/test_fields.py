@@ -80,6 +80,23 @@ def test_rows_of_one_group_are_a_conversation() -> None:
 
 
 @pytest.mark.parametrize(
+    ("record", "answers"),
+    [
+        ({"in": ["Hi", "Hello"], "out": ["Hey."]}, ["Hey.", "Hey."]),
+        ({"in": ["Hi", "Hello", " "], "out": "Hey."}, ["Hey.", "Hey."]),
+        ({"in": "Hi", "out": ["Hey.", "Oh."]}, ["Hey."]),
+    ],
+)
+def test_two_columns_may_hold_lists_as_intents_do(
+    record: dict[str, Any], answers: list[str]
+) -> None:
+    found = read(record, columns=("in", "out"))
+    assert [each.target for each in found if isinstance(each, Example)] == answers
+    [fault] = read({**record, "out": []}, columns=("in", "out"))
+    assert fault == Fault("a:1", "not a conversation or pair: an intent without in or out")
+
+
+@pytest.mark.parametrize(
     ("record", "fields", "reason"),
     [
         (5, {}, "expected a record with named fields"),
