@@ -34,6 +34,7 @@ INTENTS = "intents"
 INTENT = ("patterns", "responses")
 #: Fields of a message with its speaker, and with its text.
 ROLES = ("role", "from")
+SPEAKERS = (*ROLES, "speaker", "sender", "author", "user", "creator")
 CONTENTS = ("content", "value", "text")
 #: The field of a sender in chats of Messenger and Instagram, whose first message is the newest.
 _SENDER_OF_MESSENGER = "sender_name"
@@ -196,14 +197,31 @@ def _conversation_of(record: dict[str, Any]) -> list[Any] | None:
 
 
 def _turns_of(value: Any) -> list[str]:
-    """Returns the texts of a list of texts or messages."""
+    """Returns the texts of a list of texts or messages; neighbouring messages of one speaker are
+    one turn."""
     if not isinstance(value, list):
         raise ValueError("expected a list of turns")
-    contents = (_content_of(each) if isinstance(each, dict) else each for each in value)
-    turns = [content for content in contents if content is not None]
-    if not turns or not all(isinstance(turn, str) for turn in turns):
+    turns = list[str]()
+    last: Any = None
+    for each in value:
+        content = _content_of(each) if isinstance(each, dict) else each
+        if content is None:
+            continue
+        if not isinstance(content, str):
+            raise ValueError("expected a list of texts, or of {role, content}")
+        speaker = _value_of(each, SPEAKERS) if isinstance(each, dict) else None
+        if speaker is not None and speaker == last:
+            turns[-1] = f"{turns[-1]} {content}"
+        else:
+            turns.append(content)
+        last = speaker
+    if not turns:
         raise ValueError("expected a list of texts, or of {role, content}")
     return turns
+
+
+def _value_of(message: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((message[name] for name in names if message.get(name)), None)
 
 
 def _content_of(message: dict[str, Any]) -> Any:
@@ -211,7 +229,7 @@ def _content_of(message: dict[str, Any]) -> Any:
     for a message of Messenger."""
     if _SENDER_OF_MESSENGER in message:
         raise ValueError("a chat from Messenger or Instagram. Set format = 'messenger'")
-    role = next((message[name] for name in ROLES if message.get(name)), None)
+    role = _value_of(message, ROLES)
     if role in IGNORED_ROLES or message.get("tool_calls") or message.get("function_call"):
         return None
     content = next((message[name] for name in CONTENTS if message.get(name) is not None), ())

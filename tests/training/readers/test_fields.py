@@ -79,6 +79,17 @@ def test_rows_of_one_group_are_a_conversation() -> None:
     ]
 
 
+@pytest.mark.parametrize("speaker", ["role", "speaker", "creator"])
+def test_neighbouring_messages_of_one_speaker_are_one_turn(speaker: str) -> None:
+    people: list[Any] = ["Ann", "Ann", "Ben", None, None]
+    if speaker == "creator":
+        people = [{"name": name} for name in people[:3]] + [None, None]
+    messages = [{speaker: each, "text": text} for each, text in zip(people, "abcde", strict=True)]
+    found = [each for each in read({"messages": messages}) if isinstance(each, Example)]
+    assert found[-1].source == ("a b", "c", "d")
+    assert found[-1].target == "e"
+
+
 @pytest.mark.parametrize(
     ("record", "answers"),
     [
