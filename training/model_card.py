@@ -86,6 +86,12 @@ def describe_model(
     )
 
 
+def is_made_by(config: ModelConfig, recipe: Recipe) -> bool:
+    """Tells whether a model was trained by this recipe, whose output may be elsewhere now."""
+    made_by, now = config.training["recipe"], recipe.model_dump(mode="json")
+    return bool({**made_by, "output": ""} == {**now, "output": ""})
+
+
 def write_scores(
     path: Path,
     config: ModelConfig,

@@ -21,6 +21,7 @@ from training.export.export import export
 from training.files.paths import writing
 from training.fit.log import describe_seconds
 from training.fit.loop import fit
+from training.model_card import is_made_by
 from training.new.estimate import choose_precision
 from training.new.grouping import check_name
 from training.new.proposal import propose
@@ -170,9 +171,8 @@ def _is_finished(run: Path, model: Path, recipe: Recipe, corpus: PreparedCorpus)
             return False
     except FolderError:
         return False
-    made_from, now = config.training["recipe"], recipe.model_dump(mode="json")
-    is_same = {**made_from, "output": ""} == {**now, "output": ""}  # relative to any folder
-    return is_same and config.training["corpus_fingerprint"] == corpus.fingerprint
+    is_same = config.training["corpus_fingerprint"] == corpus.fingerprint
+    return is_same and is_made_by(config, recipe)
 
 
 def _recipe_of_run(

@@ -30,7 +30,7 @@ def locked(folder: Path) -> Iterator[None]:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise BusyError(
                     f"{folder}: another process is using it. Wait until it ends, or set another "
-                    "`output`."
+                    "output (`output` in the recipe; -o of `train`)."
                 ) from None
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                 raise

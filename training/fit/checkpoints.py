@@ -90,7 +90,8 @@ def load_checkpoint(path: Path, model: keras.Model, run: str, devices: int = 1) 
             if progress.run != run:
                 raise CheckpointError(
                     f"{path}: belongs to another recipe or corpus. Delete the folder "
-                    f"{path.parent} to train from scratch, or set another `output` in the recipe."
+                    f"{path.parent} to train from scratch, or set another output (`output` in the "
+                    "recipe; -o of `train`)."
                 )
             if progress.devices != devices:
                 raise CheckpointError(

@@ -19,6 +19,7 @@ from pathlib import Path
 import keras
 
 from model.engine.keras import load_network
+from model.errors import FolderError
 from model.folder import WEIGHTS_FILE, ModelFolder, check_replaceable, load_folder, write_durably
 from model.networks.tokens import TokenSeq2Seq
 from model.quiet import quiet_framework
@@ -45,7 +46,14 @@ from training.fit.scoring import Scorer, TokenScore
 from training.fit.shapes import shapes_for
 from training.fit.sizing import network_config, sized_options
 from training.fit.word_vectors import start_from_word_vectors
-from training.model_card import Metrics, describe_model, memory_files, weights_of, write_model
+from training.model_card import (
+    Metrics,
+    describe_model,
+    is_made_by,
+    memory_files,
+    weights_of,
+    write_model,
+)
 from training.prepare.prepare import PreparedCorpus, open_prepared
 from training.prepare.shards import Shard
 from training.recipe import Recipe
@@ -89,10 +97,12 @@ def fit(recipe: Recipe, devices: int = 1) -> str:
     with locked(Path(recipe.output)) if chosen.is_first else nullcontext():
         with chosen.exit_on_failure(), explain_exhaustion():
             run = Run(recipe, corpus, chosen)
+            was_finished = run.is_finished
             run.train()
         if not chosen.is_first:
             return ""
-        run.write_best()
+        if not (was_finished and run.is_written()):
+            run.write_best()
     metrics, part = run.metrics(), run.part
     summary = (
         f"{run.model_path}: {part} perplexity {metrics[f'{part}_perplexity']:.2f}, {part} loss "
@@ -241,6 +251,22 @@ class Run:
                 f"{self.options.epochs:,} epochs"
             )
 
+    def is_written(self) -> bool:
+        """Tells whether the model folder has the weights of the lowest dev loss, their scores and
+        this recipe. It may also have graphs, other scores, and more of a translation memory.
+
+        Raises:
+            CheckpointError: if these weights are missing or broken.
+        """
+        weights = read_weights(self.folder / BEST_WEIGHTS_FILE)
+        try:
+            config = load_folder(self.model_path).config
+        except FolderError:
+            return False
+        is_same = config.sha256[WEIGHTS_FILE] == hashlib.sha256(weights).hexdigest()
+        is_same &= self.metrics().items() <= config.training["metrics"].items()
+        return is_same and is_made_by(config, self.recipe)
+
     def write_best(self) -> None:
         """Writes the model folder with the weights of the lowest dev loss.
 
@@ -331,9 +357,9 @@ class Run:
         options = self.options
         others = "" if options.precision == "float32" else ', or precision = "float32"'
         return DivergenceError(
-            f"{self.folder}: {fault} after {self.progress.step:,} steps. Take a "
+            f"{self.folder}: {fault} after {self.progress.step:,} steps. In the recipe, set a "
             f"lower learning_rate than {options.learning_rate:g}, more warmup_steps than "
-            f"{options.warmup_steps}{others}, delete this folder, and start `fit` again."
+            f"{options.warmup_steps}{others}. Delete this folder, and start again."
         )
 
     def _save(self) -> None:

@@ -15,6 +15,7 @@ from model.folder import SOURCE_TOKENIZER_FILE, load_folder, write_folder
 from model.generator import Generator
 from training.errors import BusyError, CheckpointError, CorpusError, DivergenceError
 from training.evaluation.report import evaluate
+from training.export.export import export
 from training.files.locks import locked
 from training.fit.checkpoints import Progress, load_checkpoint
 from training.fit.loop import BEST_WEIGHTS_FILE, CHECKPOINT_FILE, Run, fit
@@ -160,11 +161,30 @@ def test_more_or_fewer_epochs_go_on_from_the_checkpoint(
         assert run.metrics()["epochs"] == 3
 
 
+def test_a_finished_run_keeps_what_was_added_to_its_model(
+    fitted: Path, make_recipe: MakeRecipe
+) -> None:
+    def files() -> dict[str, bytes]:
+        return {file.name: file.read_bytes() for file in (fitted / "model").iterdir()}
+
+    recipe = make_recipe(fitted)
+    export(recipe, ("float32",))
+    exported = files()
+    keras.utils.clear_session()  # names of weights are those of a new process
+    assert fit(recipe).startswith(f"{fitted / 'model'}: dev perplexity")
+    assert files() == exported
+    another = recipe.model_copy(update={"name": "another"})
+    keras.utils.clear_session()
+    fit(another)
+    assert load_folder(fitted / "model").config.name == "another"
+    assert len(files()) < len(exported)
+
+
 def test_another_recipe_does_not_go_on_from_the_checkpoint(
     fitted: Path, make_recipe: MakeRecipe
 ) -> None:
     keras.utils.clear_session()
-    with pytest.raises(CheckpointError, match="belongs to another recipe"):
+    with pytest.raises(CheckpointError, match=r"belongs to another recipe.*; -o of `train`"):
         fit(make_recipe(fitted, learning_rate=0.02))
 
 
