@@ -92,7 +92,7 @@ _COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)])?")
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
 #: its rows that contain letters.
 SECOND_COLUMN = 0.5
-_CONVERSATION = re.compile(r"(dialog|convers|thread|talk|scene|session).*id", re.IGNORECASE)
+_CONVERSATION = re.compile(r"(dialog|conv|thread|talk|scene|session).*id", re.IGNORECASE)
 _REGION = r"(?:_[A-Za-z]{2,4}|-[A-Z]{2}|-[A-Z][a-z]{3})?"  # or a script
 _CODE = rf"[a-z]{{2,3}}{_REGION}"
 _PAIR_OF_LANGUAGES = re.compile(rf"(?:^|[.-])({_CODE})-({_CODE})(?:\.txt)?\.zip$")
@@ -401,9 +401,12 @@ def _detect_table(lines: list[str]) -> Detected | None:
         return None
     if pair := _pair_among(names):
         return Detected("table", pair)
-    letters = [_letters_in(row[i] for row in rows if i < len(row)) for i in range(len(names))]
-    first, second = sorted(range(len(names)), key=lambda i: -letters[i])[:2]
     group = next((name for name in names if _CONVERSATION.search(name)), "")
+    letters = [_letters_in(row[i] for row in rows if i < len(row)) for i in range(len(names))]
+    whole = [row for row in rows[1:] if len(row) == len(names)]
+    for i in _places_of_group(whole, names.index(group)) if group else ():
+        letters[i] = 0
+    first, second = sorted(range(len(names)), key=lambda i: -letters[i])[:2]
     if group and letters[second] < SECOND_COLUMN * letters[first]:
         return Detected("table", (names[first],), group)
     texts = [row[second] for row in rows if second < len(row)]
@@ -413,6 +416,18 @@ def _detect_table(lines: list[str]) -> Detected | None:
     has_names = len({*names}) == len(names) and all(map(_COLUMN_NAME.fullmatch, names))
     has_names = has_names and all(names[i] for i in widest)
     return Detected("table", tuple(names[i] if has_names else str(i + 1) for i in widest))
+
+
+def _places_of_group(rows: list[list[str]], group: int) -> list[int]:
+    """Returns the columns that have the same value in all rows of a group, such as its topic."""
+    columns = list(zip(*rows, strict=True))
+    if not columns or len({*columns[group]}) == len(rows):
+        return []
+
+    def is_of_group(column: tuple[str, ...]) -> bool:
+        return len({*zip(columns[group], column, strict=True)}) == len({*columns[group]})
+
+    return [i for i, column in enumerate(columns) if is_of_group(column)]
 
 
 def _rows_of(lines: list[str]) -> list[list[str]]:

@@ -119,7 +119,8 @@ def _is_list_of_records(value: Any) -> bool:
 def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
     """Returns the examples of a record. Raises ValueError if malformed."""
     if not isinstance(record, dict):
-        raise ValueError("expected a record with named fields")
+        advice = "; name a file with an array .json" if isinstance(record, list) else ""
+        raise ValueError(f"expected a record with named fields{advice}")
     if len(fields.columns) == 1:
         turns = _turns_of(_value_at(record, fields.columns[0]))
     elif names := _names_of_intent(record, fields):

@@ -38,6 +38,12 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
             "No,Utterance,Dialogue_ID,Time\n1,Who is it?,7,1:00\n2,It is me.,7,1:02\n",
             Detected("table", ("Utterance",), "Dialogue_ID"),
         ),
+        (
+            "a.csv",
+            "conv_id,prompt_text,utterance\n7,I saw the fireworks.,When?\n"
+            "7,I saw the fireworks.,Now.\n8,I lost my old dog.,Oh no.\n8\n",
+            Detected("table", ("utterance",), "conv_id"),
+        ),
         ("a.csv", "id,text,text\n1,Who is it?,It is me.\n", Detected("table", ("2", "3"))),
         ("a.csv", "sep=,\n", None),
         ("a.csv", "sep=,\nen,fr\nYes.,Oui.\n", Detected("table", ("en", "fr"))),

@@ -111,6 +111,7 @@ def test_two_columns_may_hold_lists_as_intents_do(
     ("record", "fields", "reason"),
     [
         (5, {}, "expected a record with named fields"),
+        (["a", "b"], {}, "expected a record with named fields; name a file with an array .json"),
         ({"text": "a"}, {}, "name `columns` of: text"),
         ({"translation": {"en": "a", "de": "b"}}, {}, "name two `languages`"),
         ({"translation": {"en": "a"}}, {"languages": ("en", "de")}, "no texts in en and de"),
