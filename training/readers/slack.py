@@ -26,7 +26,10 @@ from training.readers.chats import (
 )
 from training.readers.json_values import values_of
 
-PEOPLE, CHANNELS = "users.json", "channels.json"
+#: Lists beside the folders: of people, and of channels of some kind, one at least.
+PEOPLE, CHANNELS = "users.json", ("channels.json", "groups.json", "dms.json", "mpims.json")
+#: The id of Slack itself, which reminds and answers.
+SLACKBOT = "USLACKBOT"
 #: Subtypes of messages that people write; others report who joined, uploaded or changed something.
 WRITTEN_SUBTYPES = (None, "me_message", "thread_broadcast")
 #: Fields with the names of a person, best first.
@@ -69,7 +72,8 @@ def read_slack(path: Path, options: ChatOptions) -> Records:
 
 def is_list_of_export(path: Path) -> bool:
     """Tells whether a file lists people, channels or such, beside the folders of the channels."""
-    return all(is_file(path.with_name(name)) for name in (PEOPLE, CHANNELS))
+    has_channels = any(is_file(path.with_name(name)) for name in CHANNELS)
+    return has_channels and is_file(path.with_name(PEOPLE))
 
 
 def _message_of(record: dict[str, Any], line: int, people: People) -> Message | None:
@@ -77,7 +81,8 @@ def _message_of(record: dict[str, Any], line: int, people: People) -> Message | 
     sender, text = record.get("user"), record.get("text")
     if record.get("type") != "message":
         raise ValueError('its type is not "message"')
-    if record.get("subtype") not in WRITTEN_SUBTYPES or "bot_id" in record:
+    is_written = record.get("subtype") in WRITTEN_SUBTYPES and sender != SLACKBOT
+    if not is_written or record.get("bot_id"):
         return None
     if not isinstance(sender, str) or not isinstance(text, str):
         raise ValueError("has no user or text")

@@ -50,6 +50,7 @@ def test_a_thread_is_a_conversation_after_its_channel(tmp_path: Path) -> None:
         message(2, "<@U2> has joined the channel", subtype="channel_join"),
         message(2, "pushed", subtype="bot_message"),
         message(2, "beep", bot_id="B1"),
+        message(2, "Reminder: lunch.", user="USLACKBOT"),
         message(2, "", files=[{"name": "a.png"}]),
     ],
 )
@@ -84,9 +85,10 @@ def test_a_message_names_its_sender_if_no_list_does(tmp_path: Path) -> None:
     assert exchanges(found) == [(("hi",), "Hi @name")]
 
 
-@pytest.mark.parametrize("name", ["users.json", "channels.json", "dms.json"])
+@pytest.mark.parametrize("name", ["users.json", "integration_logs.json", "dms.json"])
 def test_lists_beside_the_channels_have_no_messages(tmp_path: Path, name: str) -> None:
     read(tmp_path)
+    (tmp_path / "channels.json").rename(tmp_path / "dms.json")
     assert list(read_slack(tmp_path / name, KEEP)) == []
 
 
