@@ -25,8 +25,8 @@ def write_chunk(
     batches: Sequence[pa.RecordBatch],
     stats: dict[str, Any],
 ) -> None:
-    """Writes `batches`, with `stats` as JSON in their schema, under another name until
-    complete.
+    """Writes `batches`, with `stats` as JSON in their schema, under another name until complete. If
+    that fails, nothing is left.
 
     Raises:
         CorpusError: if it cannot be written.
@@ -34,10 +34,13 @@ def write_chunk(
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}")  # pids are not unique across nodes
     schema = schema.with_metadata({"facts": json.dumps(stats)})
     with writing(partial):
-        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch.replace_schema_metadata(schema.metadata))
-        partial.replace(path)
+        try:
+            with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+                for batch in batches:
+                    writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def open_chunk(path: Path) -> pa.RecordBatchFileReader:

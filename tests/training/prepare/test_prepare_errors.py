@@ -131,6 +131,7 @@ def test_a_limit_of_the_system(
     assert done.stderr.startswith("error: ")
     assert reason in done.stderr
     assert done.stderr.count("\n") == 1
+    assert not [*folder.glob("run/data.partial/work/candidates/*")]  # nothing half written
 
 
 def test_few_open_files_are_enough_for_many_files(folder: Path) -> None:
