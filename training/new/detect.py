@@ -115,7 +115,7 @@ _SEPARATORS = (" ||| ", " => ", " -> ", " | ", " = ")
 #: Names that end in a language code.
 _SIDES = (
     re.compile(rf"(.*)\.((?i:[a-z]{{2,3}}){_REGION})"),
-    re.compile(rf"(?:(.*?)[._-])?((?i:[a-z]{{2}}){_REGION})(?i:\.txt)"),
+    re.compile(r"(?:(.*?)[._-])?((?i:[a-z]{2})(?:[_-](?:[A-Z]{2}|[A-Z][a-z]{3}))?)(?i:\.txt)"),
 )
 _LANGUAGE_FOLDER = re.compile(rf"[a-z]{{2}}{_REGION}")
 #: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.

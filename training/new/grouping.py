@@ -38,7 +38,8 @@ _ADVICE = {
         (".arb", ".properties", ".strings", ".resx", "strings.xml"), "Export it as .tmx"
     ),
     ".arrow": "Save it as .parquet: Dataset.to_parquet",
-    ".log": "Write a chat as WhatsApp does, as .txt: [31.12.20, 21:15:03] Anna: Who is there?",
+    ".log": "If it is a chat, write it to a .txt as WhatsApp does: "
+    "[31.12.20, 21:15:03] Anna: Who is there?",
     **dict.fromkeys(
         (".src", ".tgt", ".trg"), "Name both sides by their languages: train.en and train.de"
     ),
@@ -50,8 +51,7 @@ _ADVICE = {
 def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig | Fault]:
     """Yields a source for each path and format, or one for the two sides of a bitext; and a fault
     for each file that cannot be read."""
-    codes = {language_of(Path(path)) for path in paths}
-    if len(paths) == len(codes) == 2 and all(_is_side(Path(path)) for path in paths):
+    if len(paths) == 2 and _are_sides(*map(Path, paths)):
         yield _bitext(paths)
         return
     named = [path for path in paths if is_file(Path(path))]  # a shell may have listed a folder
@@ -69,6 +69,15 @@ def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[Sou
             if isinstance(each, SourceConfig) and _is_lone_side(each, codes):
                 each = Fault(each.path, _NO_OTHER_SIDE)
             yield each
+
+
+def _are_sides(source: Path, target: Path) -> bool:
+    """Tells whether two files are in two languages, by the ends of their names or, if these are
+    equal, by their folders."""
+    have_codes = all(language_of(Path(file.name)) for file in (source, target))
+    are_equal = side_of(source)[0] == side_of(target)[0]
+    are_in_two = language_of(source) != language_of(target) and (have_codes or are_equal)
+    return are_in_two and _is_side(source) and _is_side(target)
 
 
 def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:

@@ -214,6 +214,7 @@ def test_files_whose_names_do_not_tell_their_format_are_named(tmp_path: Path) ->
     [
         ("a.en.txt", "a.de.txt"),
         ("a_en.txt", "a_de.txt"),
+        ("my_en.txt", "my_de.txt"),
         ("A.EN", "a.de"),
         ("a.en-US", "a.de_AT"),
         ("a_en-US.txt", "a_de-Latn.txt"),
@@ -265,6 +266,11 @@ def test_the_corpus_of_cornell_is_not_read_as_lines(tmp_path: Path) -> None:
 
 def test_two_chats_in_one_language_are_no_sides(tmp_path: Path) -> None:
     paths = [write_rows(tmp_path / name, ENGLISH) for name in ("monday_en.txt", "tuesday_en.txt")]
+    assert survey(paths, languages=()).task == "reply"
+
+
+def test_two_chats_in_folders_of_departments_are_no_sides(tmp_path: Path) -> None:
+    paths = [write_rows(tmp_path / name, ENGLISH) for name in ("it/monday.txt", "hr/tuesday.txt")]
     assert survey(paths, languages=()).task == "reply"
 
 
@@ -410,7 +416,7 @@ def test_each_table_of_a_folder_has_its_own_columns(tmp_path: Path) -> None:
         ("a.xliff", "<xliff/>", "Export it as .tmx"),
         ("strings.xml", "<resources/>", "Export it as .tmx"),
         ("a.arrow", "ARROW", "Save it as .parquet"),
-        ("irc.log", "[21:15] <anna> hi", "Write a chat as WhatsApp does"),
+        ("irc.log", "[21:15] <anna> hi", "write it to a .txt as WhatsApp does"),
         ("a.jsonl", '{"en": "Yes."}\n', "a.jsonl:1: not a conversation or pair: .*name `columns`"),
         ("a.tsv", "One thing.\t\nAnother thing.\t \n", "a.tsv:1: one of its sides is empty"),
         ("a.tmp", "one", "docs/train.md shows each format"),
