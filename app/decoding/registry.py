@@ -130,8 +130,12 @@ class ModelRegistry:
         return entry.served
 
     def configs(self) -> list[ModelConfig]:
-        """Returns the configurations of all models that requests may name, the default first."""
-        entries = sorted(self._entries.values(), key=lambda each: each is not self._default_entry)
+        """Returns the configurations of all models that requests may name: the default one, then
+        those of the other folders by name, whenever they were loaded."""
+        entries = sorted(
+            self._entries.values(),
+            key=lambda each: (each is not self._default_entry, each.path),
+        )
         return [each.config for each in entries]
 
     def states(self) -> dict[str, ModelState]:

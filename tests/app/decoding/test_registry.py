@@ -80,6 +80,16 @@ def test_models_are_served_by_name(exported_folder: Path, tmp_path: Path) -> Non
         assert (error["code"], error["field"]) == ("model_not_found", "model")
 
 
+def test_a_model_that_is_replaced_keeps_its_place(exported_folder: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):  # clients of LibreTranslate get the first model of two languages
+        write_variant(exported_folder, tmp_path / name, name)
+    with serving_folders(exported_folder, tmp_path) as client:
+        assert [*states(client)] == ["untrained", "a", "b"]
+        write_variant(exported_folder, tmp_path / "a", "a", max_tokens=1)
+        wait_until(lambda: ask(client, model="a")["usage"]["completion_tokens"] == 1)
+        assert [*states(client)] == ["untrained", "a", "b"]
+
+
 def test_the_default_folder_is_loaded_once(exported_folder: Path, tmp_path: Path) -> None:
     write_variant(exported_folder, tmp_path / "a", "first")
     with serving_folders(tmp_path / "a", tmp_path) as client:
