@@ -60,6 +60,12 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     EngineError: (500, "engine_failed"),
 }
 
+#: Messages of errors that the framework raises when no route fits a request.
+_ROUTING_MESSAGES = {
+    404: "there is no such path on this server; see /docs",
+    405: "the path does not accept this method; see /docs",
+}
+
 #: Error types of OpenAI's API, by status, for exceptions to the rule.
 _OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 
@@ -99,7 +105,7 @@ def to_fault(error: Exception) -> Fault:
         return _from_validation(error.errors())
     if isinstance(error, HTTPException):
         status, code = found or (error.status_code, _code_of(error.status_code))
-        detail = _printable(str(error.detail))
+        detail = _ROUTING_MESSAGES.get(status) or _printable(str(error.detail))
         if status == 400:  # JSON fails for any reason but syntax
             return Fault(status, code, f"body: {detail}", "body")
         field = "body" if status == 413 else None

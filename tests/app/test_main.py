@@ -48,15 +48,20 @@ def test_parts_of_the_description_have_names_without_a_module(client: httpx.Clie
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
-    [("GET", "/nowhere", 404, "not_found"), ("GET", "/reply", 405, "method_not_allowed")],
+    ("method", "path", "status", "code", "reason"),
+    [
+        ("POST", "/chat/completions", 404, "not_found", "no such path on this server"),
+        ("GET", "/reply", 405, "method_not_allowed", "does not accept this method"),
+        ("GET", "/static/nothing.js", 404, "not_found", "no such path on this server"),
+    ],
 )
-def test_errors_of_routing_have_the_same_shape(
-    client: httpx.Client, method: str, path: str, status: int, code: str
+def test_errors_of_routing_say_where_to_look(
+    client: httpx.Client, method: str, path: str, status: int, code: str, reason: str
 ) -> None:
     answer = client.request(method, path)
-    assert answer.status_code == status
-    assert answer.json()["error"]["code"] == code
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (status, code)
+    assert reason in error["message"] and error["message"].endswith("see /docs")
 
 
 def test_every_route_passes_the_middleware_of_the_application(
