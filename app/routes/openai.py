@@ -64,7 +64,7 @@ async def list_models(request: Request) -> ModelList:
     return ModelList(data=[_model(config, models.created) for config in models.configs()])
 
 
-@models_router.get("/models/{name:path}", responses={404: _ERRORS[404]})
+@models_router.get("/models/{name:path}", responses={key: _ERRORS[key] for key in (404, "default")})
 async def get_model(request: Request, name: str) -> Model:
     """Describes a model."""
     models = models_of(request)

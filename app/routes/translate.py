@@ -308,7 +308,15 @@ def _error_event(fault: Fault) -> bytes:
     return event("error", TextError(error=fault.message))
 
 
-@router.get("/download_file/{key}", name="download_file", responses={404: {"model": TextError}})
+@router.get(
+    "/download_file/{key}",
+    name="download_file",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/octet-stream": {}}},
+        "default": {"model": TextError, "description": "The file does not exist or has expired."},
+    },
+)
 async def download_file(request: Request, key: str) -> Response:
     """Returns a translated file, for ten minutes."""
     file = _files_of(request).get(key)

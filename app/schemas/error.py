@@ -42,7 +42,6 @@ def error_responses(
         others: descriptions of further statuses, or in place of the usual ones.
     """
     descriptions = {**_DESCRIPTIONS, **(others or {})}
-    return {
-        status: {"model": model, "description": text}
-        for status, text in sorted(descriptions.items())
-    }
+    described: dict[int | str, str] = dict(sorted(descriptions.items()))
+    described["default"] = "Any other error."  # in place of FastAPI's 422
+    return {status: {"model": model, "description": text} for status, text in described.items()}

@@ -117,6 +117,14 @@ class _CompletionFields(SearchFields):
 class ChatRequest(_CompletionFields):
     """A dialogue whose last turn is answered."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"model": "robin", "messages": [{"role": "user", "content": "How are you?"}]}
+            ]
+        }
+    )
+
     messages: list[ChatMessage] = Field(
         description="oldest first; the last one is answered, earlier ones are context"
     )
@@ -129,6 +137,10 @@ class ChatRequest(_CompletionFields):
 
 class CompletionRequest(_CompletionFields):
     """One or more texts, each answered on its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"model": "robin", "prompt": "How are you?"}]}
+    )
 
     prompt: Texts = Field(description="a text, or a list of independent texts")
     logprobs: int | None = Field(

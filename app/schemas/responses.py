@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from app.schemas.openai import NEUTRAL_VALUES, ChatMessage, SearchFields, kind_of
 from app.schemas.reply import ConfidenceFields
@@ -12,6 +12,10 @@ from app.schemas.reply import ConfidenceFields
 
 class ResponseRequest(SearchFields):
     """A message, or a dialogue whose last turn is answered."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"model": "robin", "input": "How are you?"}]}
+    )
 
     neutral_values: ClassVar[dict[str, tuple[Any, ...]]] = {
         **NEUTRAL_VALUES,

@@ -47,6 +47,24 @@ def test_parts_of_the_description_have_names_without_a_module(client: httpx.Clie
     assert "Usage" in names and not [name for name in names if "__" in name]
 
 
+def test_the_description_has_no_errors_of_another_shape(client: httpx.Client) -> None:
+    description = client.get("/openapi.json").json()
+    assert "HTTPValidationError" not in description["components"]["schemas"]
+    paths = description["paths"]
+    assert "422" not in paths["/v1/chat/completions"]["post"]["responses"]
+    file = paths["/download_file/{key}"]["get"]["responses"]["200"]
+    assert [*file["content"]] == ["application/octet-stream"]
+
+
+def test_examples_of_the_description_are_answered(client: httpx.Client) -> None:
+    description = client.get("/openapi.json").json()
+    for path in ("/v1/chat/completions", "/v1/completions", "/v1/responses"):
+        body = description["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        schema = description["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+        [example] = schema["examples"]
+        assert client.post(path, json={**example, "model": "tiny"}).status_code == 200, path
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code", "reason"),
     [
