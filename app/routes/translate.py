@@ -322,8 +322,9 @@ async def download_file(request: Request, key: str) -> Response:
     file = _files_of(request).get(key)
     if file is None:
         return JSONResponse({"error": "the file does not exist or has expired"}, 404)
-    disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='', errors='replace')}"
-    headers = {"Content-Disposition": disposition}
+    quoted = quote(file.name, safe="", errors="replace")
+    name = f'filename="{quoted}"' if quoted == file.name else f"filename*=UTF-8''{quoted}"
+    headers = {"Content-Disposition": f"attachment; {name}"}  # `curl -J` reads `filename` only
     return Response(file.data, media_type="application/octet-stream", headers=headers)
 
 

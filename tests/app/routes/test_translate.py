@@ -280,6 +280,11 @@ def test_a_subtitle_file_comes_back_with_its_times_and_tags(client: httpx.Client
     assert file.headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_plain_name_is_one_that_curl_reads(client: httpx.Client) -> None:
+    file = client.get(post_file(client, SRT, "film.srt").json()["translatedFileUrl"])
+    assert file.headers["content-disposition"] == 'attachment; filename="film.de.srt"'
+
+
 def test_the_progress_of_a_file_is_told(client: httpx.Client) -> None:
     events = post_file(client, SRT, source="auto", stream="1").text.split("\n\n")
     kinds = [each.split("\n")[0] for each in events if each]
