@@ -48,18 +48,22 @@ class File:
 
 async def read_fields(request: Request) -> Fields:
     """Reads the fields of the query and the body; those of the body take precedence. A repeated
-    field becomes a list.
+    field becomes a list. Empty fields are unset, as on LibreTranslate, except an empty text `q`.
 
     Raises:
         InvalidField: if the body does not match its Content-Type.
     """
-    fields = _merge(request.query_params.multi_items())
+    fields = _merge(request.query_params.multi_items()) | await _body_fields(request)
+    return {name: value for name, value in fields.items() if value != "" or name == "q"}
+
+
+async def _body_fields(request: Request) -> Fields:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if is_json(kind):
-        return fields | await _json_fields(request)
+        return await _json_fields(request)
     if kind == "multipart/form-data":
-        return fields | await _multipart_fields(request)
-    return fields | _urlencoded_fields(await request.body())
+        return await _multipart_fields(request)
+    return _urlencoded_fields(await request.body())
 
 
 async def _multipart_fields(request: Request) -> Fields:

@@ -160,6 +160,14 @@ def test_a_field_that_is_null_is_unset(client: httpx.Client) -> None:
     assert translated(client, q="two dogs", **unset) == "zwei Hunde"
 
 
+@pytest.mark.parametrize("kind", ["json", "data", "params"])
+def test_a_field_that_is_empty_is_unset(client: httpx.Client, kind: str) -> None:
+    fields = {"q": "", "source": "", "target": "de", "format": "", "alternatives": ""}
+    answer = client.post("/translate", **{kind: fields}).json()  # type: ignore[arg-type]
+    assert (answer["translatedText"], "alternatives" in answer) == ("", False)
+    assert answer["detectedLanguage"]["language"] == "en"
+
+
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
