@@ -114,8 +114,9 @@ class CompletionBatch:
         stops = () if isinstance(body, ResponseRequest) else _stops(body.stop)
         return cls(model, limits, options, stops, top_logprobs)
 
-    def add(self, turns: Sequence[str], fields: Sequence[str]) -> None:
-        """Adds a source, given its turns, oldest first, and the field of each.
+    def add(self, turns: Sequence[str], fields: Sequence[str], dropped_turns: int = 0) -> None:
+        """Adds a source, given its turns, oldest first, and the field of each. `dropped_turns` have
+        been left out before them.
 
         Raises:
             InvalidField: if the model cannot read it.
@@ -124,11 +125,13 @@ class CompletionBatch:
         source = source_of(turns, fields, tokenizer, self.limits, task)
         blocked = blocked_sequences(tokenizer, self.options, turns)
         self.searches.append(SearchRequest(None, source.ids, self.options, blocked=blocked))
-        self.sources.append(source)
+        dropped_turns += source.dropped_turns
+        self.sources.append(replace(source, dropped_turns=dropped_turns))
         self.dialogues.append(turns)
 
     def add_dialogue(self, messages: Sequence[ChatMessage], name: str) -> None:
-        """Adds the dialogue in the field `name`, oldest message first.
+        """Adds the dialogue in the field `name`, oldest message first. Chat programs send all of
+        it, however long, so the oldest messages beyond the limits are left out.
 
         Raises:
             InvalidField: if a role is neither user nor assistant, a turn is not text, or the model
@@ -153,7 +156,16 @@ class CompletionBatch:
             fields.append(f"{path}.content")
         if not turns:
             raise InvalidField(name, "must contain at least one user message")
-        self.add(turns, fields)
+        first = max(
+            0,
+            len(turns) - self.limits.max_messages,
+            *(
+                place
+                for place, turn in enumerate(turns[:-1], 1)
+                if len(turn) > self.limits.max_message_characters
+            ),
+        )
+        self.add(turns[first:], fields[first:], dropped_turns=first)
 
     async def choices(self) -> tuple[list[Choice], CompletionUsage]:
         """Returns the choices of all sources, in order, and their token counts.

@@ -65,6 +65,29 @@ def test_a_dialogue_is_answered(ai: openai.OpenAI, tokenizer: Tokenizer) -> None
     assert done.usage.turns_dropped == 1  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("earlier", "dropped"), [(["hello"] * 90, 89), (["hello", "x" * 11, "hello"], 2)]
+)
+def test_a_dialogue_may_be_longer_than_what_is_read(
+    serve: Serve, table_engine: TableEngine, earlier: list[str], dropped: int
+) -> None:
+    messages: list[Any] = [
+        {"role": ["user", "assistant"][place % 2], "content": content}
+        for place, content in enumerate([*earlier, "hello"])
+    ]
+    settings = Settings(max_messages=2, max_message_characters=10)
+    with serve(table_engine, settings) as client, client_of(client) as ai:
+        chat = ai.chat.completions.create(model="tiny", messages=messages)
+        response = ai.responses.create(model="tiny", input=messages)
+        with pytest.raises(openai.BadRequestError, match="at most 10 characters"):
+            ai.chat.completions.create(
+                model="tiny", messages=[*messages, {"role": "user", "content": "x" * 11}]
+            )
+    assert chat.usage is not None and response.usage is not None
+    assert chat.usage.turns_dropped == dropped  # type: ignore[attr-defined]
+    assert response.usage.turns_dropped == dropped  # type: ignore[attr-defined]
+
+
 def test_content_may_be_parts(ai: openai.OpenAI, tokenizer: Tokenizer) -> None:
     parts = [{"type": "text", "text": "how are"}, {"type": "text", "text": "you"}]
     messages: list[Any] = [

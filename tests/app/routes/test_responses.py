@@ -119,7 +119,6 @@ def test_fields_that_change_nothing_are_accepted(ai: openai.OpenAI) -> None:
         ({"temperature": 2.5}, "temperature"),
         ({"input": []}, "input"),
         ({"input": ""}, "input"),
-        ({"input": [{"role": "user", "content": "hello"}] * 101}, "input"),
         ({"input": [{"role": "system", "content": "be kind"}]}, "input.0.role"),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input.0.role"),
         (
