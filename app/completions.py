@@ -35,6 +35,12 @@ from model.tokenizer import IncrementalDetokenizer, Source
 
 MAX_STOPS = 4
 
+#: Why instructions are refused.
+NO_INSTRUCTIONS = (
+    "these models take no instructions; leave them out, or start the server with "
+    "SEQ2SEQ_IGNORE_SYSTEM_MESSAGES=true"
+)
+
 Body = ChatRequest | CompletionRequest | ResponseRequest
 
 #: Fields that all bodies name as `SearchOptions` do.
@@ -108,8 +114,11 @@ class CompletionBatch:
         for name, value in (body.model_extra or {}).items():
             if name == "instructions" and limits.ignore_system_messages:
                 continue
+            if isinstance(value, dict):  # clients send members that are unset as null
+                value = {key: each for key, each in value.items() if each is not None}
             if value is not None and value not in body.neutral_values.get(name, (value,)):
-                raise InvalidField(name, "is not supported by these models; leave it out")
+                reason = "is not supported by these models; leave it out"
+                raise InvalidField(name, NO_INSTRUCTIONS if name == "instructions" else reason)
         options = _options(body, model, limits)
         stops = () if isinstance(body, ResponseRequest) else _stops(body.stop)
         return cls(model, limits, options, stops, top_logprobs)
@@ -145,10 +154,10 @@ class CompletionBatch:
                 self.limits.ignore_system_messages or not text.strip()
             ):
                 continue
+            if message.role in ("system", "developer"):
+                raise InvalidField(f"{path}.role", NO_INSTRUCTIONS)
             if message.role not in ("user", "assistant"):
-                raise InvalidField(
-                    f"{path}.role", "must be user or assistant: these models take no instructions"
-                )
+                raise InvalidField(f"{path}.role", "must be user or assistant")
             if message.model_extra and message.model_extra.get("tool_calls"):
                 reason = "is not supported: these models call no tools"
                 raise InvalidField(f"{path}.tool_calls", reason)

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.schemas.openai import NEUTRAL_VALUES, ChatMessage, SearchFields, kind_of
 from app.schemas.reply import ConfidenceFields
+
+
+class InputItem(ChatMessage):
+    """A turn of a dialogue."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_type(cls, item: Any) -> Any:
+        if isinstance(item, dict) and item.get("type", "message") != "message":
+            reason = "must be a message: nothing is stored, and these models call no tools"
+            raise PydanticCustomError("item_type", reason)
+        return item
 
 
 class ResponseRequest(SearchFields):
@@ -31,7 +44,7 @@ class ResponseRequest(SearchFields):
     }
 
     input: Annotated[
-        Annotated[str, Tag("<text>")] | Annotated[list[ChatMessage], Tag("<list>")],
+        Annotated[str, Tag("<text>")] | Annotated[list[InputItem], Tag("<list>")],
         Discriminator(kind_of),
     ] = Field(description="a message; or messages, of which the last is answered, oldest first")
     max_output_tokens: int | None = Field(

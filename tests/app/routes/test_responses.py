@@ -95,9 +95,9 @@ def test_fields_that_change_nothing_are_accepted(ai: openai.OpenAI) -> None:
         input="hello",
         instructions="",
         metadata={"a": "b"},
-        reasoning={"effort": "none"},
+        reasoning={"effort": "none", "summary": None},
         store=False,
-        text={"format": {"type": "text"}},
+        text={"format": {"type": "text"}, "verbosity": None},
         tools=[],
         tool_choice="auto",
         truncation="auto",
@@ -120,7 +120,8 @@ def test_fields_that_change_nothing_are_accepted(ai: openai.OpenAI) -> None:
         ({"input": []}, "input"),
         ({"input": ""}, "input"),
         ({"input": [{"role": "system", "content": "be kind"}]}, "input.0.role"),
-        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input.0.role"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input.0"),
+        ({"input": [{"role": "user", "content": "hello"}, {"type": "reasoning"}]}, "input.1"),
         (
             {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]},
             "input.0.content.0",
@@ -134,6 +135,20 @@ def test_what_cannot_be_done_is_refused(
     with pytest.raises(openai.BadRequestError) as caught:
         ai.responses.create(**{"model": "tiny", "input": "hello", **wishes})
     assert (caught.value.param, caught.value.code) == (param, "invalid_input")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "reason"),
+    [
+        ({"instructions": "be kind"}, "SEQ2SEQ_IGNORE_SYSTEM_MESSAGES=true"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "nothing is stored"),
+    ],
+)
+def test_what_is_refused_is_told_how_to_go_on(
+    ai: openai.OpenAI, wishes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(openai.BadRequestError, match=reason):
+        ai.responses.create(**{"model": "tiny", "input": "hello", **wishes})
 
 
 def test_instructions_may_be_ignored(serve: Serve, table_engine: TableEngine) -> None:
