@@ -219,17 +219,12 @@ class CompletionBatch:
 
     async def _read(self, answers: Sequence[Hypotheses]) -> tuple[list[Choice], CompletionUsage]:
         prompt_tokens = sum(len(source.ids) for source in self.sources)
-        choices, completion_tokens = [], 0
+        choices, completion_tokens = list[Choice](), 0
         for search, turns, hypotheses in zip(self.searches, self.dialogues, answers, strict=True):
-            for hypothesis in hypotheses:
-                checked = self.model.checked(search, turns, hypothesis)
-                choice, tokens = self._choice(checked, hypothesis)
-                completion_tokens += len(tokens)
-                scores = await self._scores(search, () if checked.is_fallback else tokens)
-                confidence, is_fallback = checked.confidence, checked.is_fallback
-                choices.append(
-                    replace(choice, scores=scores, confidence=confidence, is_fallback=is_fallback)
-                )
+            checked = [self.model.checked(search, turns, each) for each in hypotheses]
+            found = [self._choice(*each) for each in zip(checked, hypotheses, strict=True)]
+            completion_tokens += sum(len(tokens) for _, tokens in found)
+            choices += await self._scored(search, found)
         usage = CompletionUsage(
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
@@ -245,29 +240,36 @@ class CompletionBatch:
         """Returns the choice and the tokens of its hypothesis, up to the token that completes a
         stop sequence."""
         to_text, tokens = self.model.tokenizer.target_text, hypothesis.tokens
-        if checked.is_fallback:
-            return Choice(checked.text, "stop"), tokens
-        whole = checked.text
-        text = cut_at_stop(whole, self.stops)
-        if text == whole:
-            return Choice(text, hypothesis.finish_reason), tokens
-        count = next(
-            n
-            for n in range(1, len(tokens) + 1)
-            if any(stop in to_text(tokens[:n]) for stop in self.stops)
-        )
-        return Choice(text, "stop"), tokens[:count]
+        confidence, is_fallback = checked.confidence, checked.is_fallback
+        text = checked.text if is_fallback else cut_at_stop(checked.text, self.stops)
+        is_cut = text != checked.text
+        reason: FinishReason = "stop" if is_fallback or is_cut else hypothesis.finish_reason
+        if is_cut:
+            count = next(
+                n
+                for n in range(1, len(tokens) + 1)
+                if any(stop in to_text(tokens[:n]) for stop in self.stops)
+            )
+            tokens = tokens[:count]
+        return Choice(text, reason, None, confidence, is_fallback), tokens
 
-    async def _scores(
-        self, search: SearchRequest, tokens: Sequence[int]
-    ) -> Sequence[TokenLogprob] | None:
+    async def _scored(
+        self, search: SearchRequest, found: Sequence[tuple[Choice, Sequence[int]]]
+    ) -> list[Choice]:
+        """Returns the choices of a search with the log-probabilities of their tokens, if
+        requested."""
+        choices = [choice for choice, _ in found]
         if self.top_logprobs is None:
-            return None
-        (scored,) = await self.model.client.submit(
-            ScoringRequest(None, [(search.source_ids, tokens)], self.top_logprobs),
+            return choices
+        targets = [() if choice.is_fallback else tokens for choice, tokens in found]
+        scored = await self.model.client.submit(
+            ScoringRequest(
+                None, [(search.source_ids, each) for each in targets], self.top_logprobs
+            ),
             timeout_seconds=self.limits.request_timeout_seconds,
         )
-        return scored.token_logprobs
+        pairs = zip(choices, scored, strict=True)
+        return [replace(choice, scores=each.token_logprobs) for choice, each in pairs]
 
 
 def _content(message: ChatMessage, path: str) -> str:

@@ -389,6 +389,17 @@ def test_log_probabilities_need_no_more_room_than_a_single_search(
         assert choice.logprobs is not None and choice.logprobs.content
 
 
+def test_the_choices_of_a_prompt_are_scored_together(
+    ai: openai.OpenAI, client: httpx.Client
+) -> None:
+    steps = []
+    for count in (1, 4):
+        before = client.get("/health/ready").json()["steps"]
+        ai.completions.create(model="tiny", prompt="hello", n=count, temperature=1, logprobs=0)
+        steps.append(client.get("/health/ready").json()["steps"] - before)
+    assert 0 < steps[1] < 2 * steps[0]
+
+
 def test_prompts_are_answered(ai: openai.OpenAI) -> None:
     done = ai.completions.create(model="tiny", prompt=["hello", "how are you"], n=2, max_tokens=16)
     assert [choice.index for choice in done.choices] == [0, 1, 2, 3]
