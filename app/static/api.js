@@ -41,20 +41,22 @@ export async function json(path, body, signal) {
   return (await request(path, { signal, ...posted })).json();
 }
 
-/** Posts a body and yields the events of the answer: {event, data}. */
+/** Posts a body and yields the events of the answer: {event, data}, of which `answer` is the last. */
 export async function* events(path, options) {
   const response = await request(path, { method: "POST", ...options });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
+  let last = null;
   for (;;) {
     const { value, done } = await reader.read();
+    if (done && last !== "answer") throw new TypeError("the stream was cut"); // by a proxy that ends it in order
     if (done) return;
     text += value;
     let end;
     while ((end = text.indexOf("\n\n")) >= 0) {
       const lines = text.slice(0, end).split("\n");
       text = text.slice(end + 2);
-      const event = lines.find((line) => line.startsWith("event: "))?.slice(7);
+      const event = last = lines.find((line) => line.startsWith("event: "))?.slice(7);
       const data = JSON.parse(lines.find((line) => line.startsWith("data: ")).slice(6));
       if (event === "error") throw new ApiError(data.error?.message ?? data.error);
       yield { event, data };

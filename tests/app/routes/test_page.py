@@ -394,6 +394,18 @@ def test_a_message_that_is_refused_is_there_to_be_edited(
         assert page.locator("#message").bounding_box()["height"] > 100
 
 
+def test_a_reply_that_is_cut_is_not_taken_for_a_whole_one(
+    visit: Visit, client: httpx.Client
+) -> None:
+    events = 'event: delta\ndata: {"text":"Half of"}\n\n'
+    with visit(client) as page:
+        page.route("**/reply", lambda r: r.fulfill(body=events, content_type="text/event-stream"))
+        page.fill("#message", "hello")
+        page.keyboard.press("Enter")
+        playwright.expect(page.locator(".failed p")).to_have_text("The server does not answer.")
+        assert page.input_value("#message") == "hello"
+
+
 @pytest.mark.parametrize("width", [320, 360])
 def test_a_phone_needs_no_sideways_scrolling(
     visit: Visit, translating_client: httpx.Client, width: int
