@@ -48,7 +48,8 @@ class AttendingSentence(BaseModel):
         description="start and end of each word in `target`"
     )
     attention: list[list[float]] | None = Field(
-        description="weights of each word of `target` over the words of `source`; null if unknown"
+        None,
+        description="weights of each word of `target` over the words of `source`; only if known",
     )
 
 

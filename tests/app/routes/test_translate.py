@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app.main import create_app
+from app.schemas.translate import TranslateAnswer
 from app.settings import Settings
 from model.generator import Generator
 from model.text.surface import readings
@@ -114,6 +115,13 @@ def test_each_word_tells_what_it_attends_to(client: httpx.Client) -> None:
     assert sentence["target"] == "zwei rote Hunde"
     assert sentence["target_words"] == [[0, 4], [5, 9], [10, 15]]
     assert sentence["attention"] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_an_answer_without_attention_is_as_described(client: httpx.Client) -> None:
+    body = {"q": "23", "source": "en", "target": "de", "with_attention": True}
+    answer = client.post("/translate", json=body).json()
+    sentences = TranslateAnswer.model_validate(answer).sentences
+    assert sentences is not None and sentences[0].attention is None
 
 
 @pytest.mark.parametrize("kind", ["json", "data", "params", "files"])
