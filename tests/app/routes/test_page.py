@@ -421,6 +421,20 @@ def test_a_phone_needs_no_sideways_scrolling(
             assert small == []
 
 
+def test_a_long_word_of_a_file_leaves_room_for_its_translation(
+    visit: Visit, translating_client: httpx.Client
+) -> None:
+    srt = SRT.replace("told", "told" * 40)
+    with visit(translating_client) as page:
+        page.set_viewport_size({"width": 320, "height": 740})
+        page.get_by_role("tab", name="Subtitles").click()
+        file = {"name": "film.srt", "mimeType": "text/plain", "buffer": srt.encode()}
+        page.set_input_files("#file", file)
+        source, target = (page.locator("#preview th").nth(place) for place in (1, 2))
+        playwright.expect(target).to_be_visible()
+        assert source.bounding_box()["width"] == target.bounding_box()["width"]
+
+
 def test_the_dark_is_dark_and_stays(visit: Visit, client: httpx.Client) -> None:
     colour = "() => getComputedStyle(document.body).backgroundColor"
     with visit(client, color_scheme="dark") as page:
