@@ -45,7 +45,7 @@ Detector = Callable[[bytes], str]
 
 
 def ours(content: bytes) -> str:
-    return decode(content).text
+    return decode(content)[0]
 
 
 def chardet_alone(content: bytes) -> str:
@@ -62,7 +62,7 @@ DETECTORS: tuple[Detector, ...] = (ours, chardet_alone, charset_normalizer_alone
 def cut_files(patterns: tuple[str, ...], encoding: str, cues: int) -> Iterator[tuple[str, bytes]]:
     """Yields texts of so many cues and their bytes; none that is also ASCII or UTF-8."""
     draw = random.Random(f"{patterns} {encoding} {cues}")
-    texts = [decode(file.read_bytes()).text for file in _files(patterns)]
+    texts = [decode(file.read_bytes())[0] for file in _files(patterns)]
     for _ in range(FILES_EACH):
         blocks = draw.choice(texts).replace("\r\n", "\n").strip().split("\n\n")
         start = draw.randrange(max(1, len(blocks) - cues))

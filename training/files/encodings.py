@@ -7,7 +7,6 @@ have; UTF-8, whose rules other text breaks; and then a guess by the frequency of
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 
 import chardet
 
@@ -57,21 +56,9 @@ _ESCAPE_OF_ISO_2022 = b"\x1b$"
 _NOT_IN_CP1252 = {byte: 0xDC00 + byte for byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """A text and the encoding that it was in.
-
-    Attributes:
-        text: without a byte-order mark; invalid bytes are U+FFFD.
-        encoding: Python's name of it.
-    """
-
-    text: str
-    encoding: str
-
-
-def decode(content: bytes) -> Decoded:
-    """Decodes the contents of a file.
+def decode(content: bytes) -> tuple[str, str]:
+    """Decodes the contents of a file. Returns the text, without a byte-order mark and with U+FFFD
+    for invalid bytes, and Python's name of its encoding.
 
     Raises:
         ValueError: if it is no text in a known encoding.
@@ -79,16 +66,16 @@ def decode(content: bytes) -> Decoded:
     marked = encoding_of_mark(content)
     if marked:
         mark, encoding = marked
-        return Decoded(content[len(mark) :].decode(encoding, errors="replace"), encoding)
+        return content[len(mark) :].decode(encoding, errors="replace"), encoding
     zeros = content.count(b"\0")
     if zeros * OTHER_FOR_EACH_ZERO > len(content):
         return _decode_wide(content)
-    found = None if _ESCAPE_OF_ISO_2022 in content else _decode_utf8(content)
-    found = found or _decode_by_guess(content)
-    return replace(found, text=found.text.replace("\0", "\ufffd")) if zeros else found
+    text = None if _ESCAPE_OF_ISO_2022 in content else _decode_utf8(content)
+    text, encoding = (text, "utf-8") if text is not None else _decode_by_guess(content)
+    return text.replace("\0", "\ufffd"), encoding
 
 
-def _decode_wide(content: bytes) -> Decoded:
+def _decode_wide(content: bytes) -> tuple[str, str]:
     """Decodes in units of 2 or 4 bytes, in the way that gives most ASCII: every text has lines,
     digits and spaces, and swapped bytes turn them into rare characters."""
     readings = []
@@ -102,17 +89,17 @@ def _decode_wide(content: bytes) -> Decoded:
     if not readings:
         raise ValueError("it contains zero bytes, which text does not")
     _, text, encoding = max(readings)
-    return Decoded(text, encoding)
+    return text, encoding
 
 
-def _decode_utf8(content: bytes) -> Decoded | None:
+def _decode_utf8(content: bytes) -> str | None:
     try:
-        return Decoded(_undo_second_encoding(content.decode("utf-8")), "utf-8")
+        return _undo_second_encoding(content.decode("utf-8"))
     except UnicodeDecodeError:
         text = content.decode("utf-8", errors="replace")
     damaged = text.count("\ufffd")
     sound = len(_BEYOND_ASCII.findall(text)) - damaged
-    return Decoded(text, "utf-8") if sound >= SOUND_FOR_EACH_DAMAGED * damaged else None
+    return text if sound >= SOUND_FOR_EACH_DAMAGED * damaged else None
 
 
 def _undo_second_encoding(text: str) -> str:
@@ -125,7 +112,7 @@ def _undo_second_encoding(text: str) -> str:
         return text
 
 
-def _decode_by_guess(content: bytes) -> Decoded:
+def _decode_by_guess(content: bytes) -> tuple[str, str]:
     is_iso = not _CONTROLS_OF_ISO.search(content)
     choices = [each for each in GUESSED if is_iso or not each.startswith("iso8859")]
     found = chardet.detect(
@@ -139,4 +126,4 @@ def _decode_by_guess(content: bytes) -> Decoded:
     if encoding is None:
         kind = found.get("mime_type") or "unknown bytes"
         raise ValueError(f"its encoding is not known ({kind})")
-    return Decoded(content.decode(encoding, errors="replace"), encoding)
+    return content.decode(encoding, errors="replace"), encoding

@@ -197,7 +197,7 @@ def head_of(path: Path) -> list[str]:
     if len(content) == HEAD_BYTES:  # the last line may be cut
         content = content[: content.rfind(b"\n") + 1] or content
     try:
-        text = decode(content).text
+        text, _ = decode(content)
     except ValueError:
         return []
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # as the readers do

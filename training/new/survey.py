@@ -254,7 +254,7 @@ def _encodings_of(given: Input) -> tuple[str, ...]:
 
 def _encoding_of(file: Path) -> str:
     try:
-        return decode(read_bytes(file)).encoding
+        return decode(read_bytes(file))[1]
     except (CorpusError, ValueError):  # the survey counts it as a fault
         return ""
 

@@ -96,7 +96,7 @@ def read_cues(path: Path) -> Iterator[Cue | Fault]:
         CorpusError: if it is not a subtitle file.
     """
     try:
-        decoded = decode(read_bytes(path)).text
+        decoded, _ = decode(read_bytes(path))
         text = _MARKS.sub("", decoded.replace("\r\n", "\n").replace("\r", "\n"))
         form = format_of(text)
     except ValueError as error:

@@ -47,7 +47,7 @@ def test_conformance(data_folder: Path) -> None:
     rows = [line.split("\t") for line in (folder / "expected.tsv").read_text().splitlines()]
     other = set()
     for name, expected_name in rows:
-        text = decode((folder / name).read_bytes()).text
+        text = decode((folder / name).read_bytes())[0]
         found = raw_cues(text.replace("\r\n", "\n").replace("\r", "\n"))
         if expected_name == "-":
             continue
