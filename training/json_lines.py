@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Any, TextIO
 
-from training.alignment.align import FilmPair, film_pairs
+from training.alignment.align import film_pairs
 from training.errors import CorpusError
-from training.files.paths import writing
+from training.files.paths import check_not_read, writing
 from training.files.records import Fault
-from training.subtitles.mine import SUFFIXES, Exchange, MiningOptions, is_mined, mine
+from training.subtitles.mine import SUFFIXES, Exchange, MiningOptions, files_of, mine
 
 _FAULTS_SAY_WHY = "The lines above say why"
-
-Found = TypeVar("Found", Exchange, FilmPair)
 
 
 def run_mine(chosen: argparse.Namespace) -> str:
@@ -35,8 +34,7 @@ def run_mine(chosen: argparse.Namespace) -> str:
     paths: Iterable[str] = _listed(chosen.paths)
     if chosen.output and chosen.output.is_file():
         paths = list(paths)
-        if is_mined(paths, chosen.output):
-            raise _is_read(chosen.output)
+        check_not_read(chosen.output, files_of(paths))
     found = mine(paths, MiningOptions(**given), on_read=files.add)
     exchanges, faults = _print(found, chosen)
     summary = f"{exchanges:,} exchanges of {len(files):,} files; {faults:,} could not be read"
@@ -61,9 +59,7 @@ def run_align(chosen: argparse.Namespace) -> str:
     listed: Iterable[tuple[str, str]] = _films(chosen.source, chosen.target)
     if chosen.output and chosen.output.is_file():
         listed = list(listed)
-        files = (Path(file) for film in listed for file in film)
-        if any(file.is_file() and file.samefile(chosen.output) for file in files):
-            raise _is_read(chosen.output)
+        check_not_read(chosen.output, (Path(file) for film in listed for file in film))
     found = film_pairs(listed, chosen.min_score, on_read=films.add)
     pairs, faults = _print(found, chosen)
     summary = f"{pairs:,} pairs of {len(films):,} films; {faults:,} could not be read"
@@ -115,10 +111,6 @@ def _open_output(path: Path | None) -> Iterator[TextIO]:
             raise
 
 
-def _is_read(output: Path) -> CorpusError:
-    return CorpusError(f"{output}: is also an input. Choose another output.")
-
-
 def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
     """Yields the two files of a film, or of all films listed on standard input."""
     if target:
@@ -132,7 +124,10 @@ def _films(source: str, target: str | None) -> Iterator[tuple[str, str]]:
             raise CorpusError(f"standard input:{number}: expected SOURCE, a tab, TARGET.")
 
 
-def _print(records: Iterator[Found | Fault], chosen: argparse.Namespace) -> tuple[int, int]:
+def _print(
+    records: Iterator[Exchange | Fault] | Iterator[dict[str, Any] | Fault],
+    chosen: argparse.Namespace,
+) -> tuple[int, int]:
     """Prints records as JSON lines and faults on standard error; returns the number of each.
 
     An existing file is not changed until there is something to write.
@@ -149,7 +144,8 @@ def _print(records: Iterator[Found | Fault], chosen: argparse.Namespace) -> tupl
             else:
                 output = output or opened.enter_context(_open_output(chosen.output))
                 count += 1
-                print(record.to_json(), file=output)
+                values = record.to_json() if isinstance(record, Exchange) else record
+                print(json.dumps(values, ensure_ascii=False), file=output)
     return count, faults
 
 

@@ -6,7 +6,7 @@ import glob
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,6 +82,12 @@ def writing(path: Path) -> Iterator[None]:
         cause = OSError(int(number[1]), "") if number else error
         place = error.filename or path
         raise CorpusError(f"{place}: cannot be written: {explain(cause)}") from None
+
+
+def check_not_read(output: Path, read: Iterable[Path]) -> None:
+    """Raises a CorpusError if an output is one of the files that are read."""
+    if output.exists() and any(file.exists() and output.samefile(file) for file in read):
+        raise CorpusError(f"{output}: is also an input. Choose another output.")
 
 
 def read_bytes(path: Path) -> bytes:

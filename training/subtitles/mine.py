@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from training.errors import CorpusError
 from training.files.archives import archive_of, wanted_files, wanted_members
@@ -38,10 +38,9 @@ class Exchange:
     reply: str
     speakers: tuple[str, ...] = ()
 
-    def to_json(self) -> str:
-        """Returns the exchange as one line of JSON, without `speakers` if none is known."""
-        known = {name: value for name, value in asdict(self).items() if value != ()}
-        return json.dumps(known, ensure_ascii=False)
+    def to_json(self) -> dict[str, Any]:
+        """Returns the exchange as a JSON object, without `speakers` if none is known."""
+        return {name: value for name, value in asdict(self).items() if value != ()}
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,12 @@ def mine(
                 on_read(str(file))
 
 
-def is_mined(paths: Iterable[str], output: Path) -> bool:
-    """Tells whether `output` is among the files of `paths`, or an archive of them."""
-    return any(
-        isinstance(file, Path) and (archive_of(file) or file).samefile(output)
-        for path in paths
-        for file in _files_of(path)
-    )
+def files_of(paths: Iterable[str]) -> Iterator[Path]:
+    """Yields the files, or their archives, that `mine` reads."""
+    for path in paths:
+        for file in _files_of(path):
+            if isinstance(file, Path):
+                yield archive_of(file) or file
 
 
 def _files_of(path: str) -> Iterator[Path | Fault]:
