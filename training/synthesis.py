@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
@@ -18,7 +17,7 @@ from typing import Literal
 from sacrebleu.metrics.bleu import BLEU
 from tqdm import tqdm
 
-from model.config import ModelConfig, SearchOptions
+from model.config import ModelConfig
 from model.errors import ConfigError
 from model.folder import write_durably
 from model.generator import Generator
@@ -27,7 +26,7 @@ from model.tokenizer import Tokenizer
 from training.cleaning.cleaner import letters_of
 from training.errors import CorpusError
 from training.files.archives import is_file, stat_of
-from training.files.paths import read_lines, writing
+from training.files.paths import check_not_read, read_lines, writing
 from training.metrics import bleu_tokenizer
 from training.prepare.inputs import find_inputs
 from training.prepare.prepare import PreparedCorpus, open_prepared
@@ -43,24 +42,6 @@ BEAM = 5
 Keep = Literal["best", "oracle"]
 Turns = Sequence[str]
 Row = tuple[Turns, str]  # turns of a source, target
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A model that writes targets.
-
-    Attributes:
-        generator: the model.
-        options: options of its search.
-    """
-
-    generator: Generator
-    options: SearchOptions
-
-    def answers(self, sources: Sequence[Turns]) -> list[list[str]]:
-        """Returns the texts of the beam for each source, likeliest first."""
-        found = self.generator.generate(sources, self.options)
-        return [[candidate.text for candidate in candidates] for candidates in found]
 
 
 def distill(
@@ -88,22 +69,22 @@ def distill(
             or a teacher has no such tag.
     """
     check_output(output)
-    loaded = [_teacher(path, recipe) for path in teachers]
+    loaded = [_load_teacher(path, recipe) for path in teachers]
     corpus = open_prepared(recipe)
     tags = [tag] if tag else corpus.tokenizer.tags
     check_tags(tags, corpus.tokenizer, recipe.output)
     for teacher, path in zip(loaded, teachers, strict=True):
-        check_tags(tags, teacher.generator.tokenizer, path)
+        check_tags(tags, teacher.tokenizer, path)
     metric = BLEU(effective_order=True, tokenize=bleu_tokenizer(recipe.target_language))
 
     def write(rows: Sequence[Row]) -> Iterator[str]:
         sources = [turns for turns, _ in rows]
-        beams = zip(*(teacher.answers(sources) for teacher in loaded), strict=True)
+        beams = zip(*(_beams(teacher, sources) for teacher in loaded), strict=True)
         for (turns, reference), beam in zip(rows, beams, strict=True):
             for text in _kept(beam, reference, keep, metric):
                 yield _line((*turns[:-1], turns[-1].removeprefix(tag), text))
 
-    configs = [teacher.generator.config.model_dump_json() for teacher in loaded]
+    configs = [teacher.config.model_dump_json() for teacher in loaded]
     made_from = [corpus.fingerprint, keep, tag, *configs]
     rows = (row for row in _distinct(corpus.train) if row[0][-1].startswith(tag))
     written = _write(output, rows, write, made_from)
@@ -215,8 +196,7 @@ def check_output(output: Path, read: Iterable[Path] = ()) -> None:
     """
     if not output.name or (output.exists() and not output.is_file()):
         raise CorpusError(f"{output}: not a file. Choose another output.")
-    if output.exists() and any(file.exists() and output.samefile(file) for file in read):
-        raise CorpusError(f"{output}: is also an input. Choose another output.")
+    check_not_read(output, read)
 
 
 def files_of(recipe: Recipe, recipe_path: Path) -> Iterator[Path]:
@@ -229,13 +209,18 @@ def files_of(recipe: Recipe, recipe_path: Path) -> Iterator[Path]:
             yield from (*each.files, *each.targets, *each.companions)
 
 
-def _teacher(path: Path, recipe: Recipe) -> Teacher:
+def _load_teacher(path: Path, recipe: Recipe) -> Generator:
     generator = Generator.load(path)
     config = generator.config
     if config.task != recipe.task:
         raise ConfigError(f"{path}: has task '{config.task}', but the recipe '{recipe.task}'.")
     _check_languages(path, config, recipe.languages)
-    own = generator.config.search
+    return generator
+
+
+def _beams(teacher: Generator, sources: Sequence[Turns]) -> Iterator[list[str]]:
+    """Yields the texts of the teacher's beam for each source, likeliest first."""
+    own = teacher.config.search
     size = max(BEAM, own.beam_size)
     beam = {
         "beam_size": size,
@@ -244,7 +229,8 @@ def _teacher(path: Path, recipe: Recipe) -> Teacher:
         "rerank_weight": 0.0,
         "fallback_reply": "",  # a student learns what the network says
     }
-    return Teacher(generator, own.model_copy(update=beam))
+    for candidates in teacher.generate(sources, own.model_copy(update=beam)):
+        yield [candidate.text for candidate in candidates]
 
 
 def _check_languages(path: Path, config: ModelConfig, needed: tuple[str, ...]) -> None:

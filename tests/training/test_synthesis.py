@@ -231,7 +231,8 @@ def test_a_fallback_reply_is_nothing_to_learn(tmp_path: Path, make_recipe: MakeR
     files[QUESTIONS_FILE] = KnownQuestions([("Where?", "Here.")]).to_bytes()
     write_folder(tmp_path / "model", folder.config.model_copy(update={"search": search}), files)
     recipe = make_recipe(tmp_path).model_copy(update={"task": "reply", "languages": ("en",)})
-    [answers] = synthesis._teacher(tmp_path / "model", recipe).answers([("How are you?",)])
+    teacher = synthesis._load_teacher(tmp_path / "model", recipe)
+    [answers] = synthesis._beams(teacher, [("How are you?",)])
     assert search.fallback_reply not in answers
 
 
