@@ -5,15 +5,12 @@ https://github.com/Tyrrrz/DiscordChatExporter
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from training.errors import CorpusError
 from training.files.archives import plain_name
-from training.files.paths import read_lines
 from training.files.records import Fault, Records
 from training.readers.chat_dates import Stamp, order_of, parse_stamp, seconds_of
 from training.readers.chats import (
@@ -25,6 +22,7 @@ from training.readers.chats import (
     read_chats,
     seconds_of_date,
 )
+from training.readers.tables import read_rows
 
 COLUMNS = ("AuthorID", "Author", "Date", "Content")
 #: Types of messages that people write; others report who joined, called or pinned something.
@@ -96,32 +94,19 @@ def _read_table(path: Path) -> Iterator[Message | Fault]:
 
 def _rows(path: Path) -> Iterator[tuple[int, Stamp, str, str, str] | Fault]:
     """Yields line, date, author id, author name and text of each message that a person wrote."""
-    table = csv.reader(f"{line}\n" for _, line in read_lines(path))
-    header = next(table, [])
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        raise CorpusError(
-            f"{path}: not a table of DiscordChatExporter: has no {', '.join(missing)}."
-        )
-    places = [header.index(name) for name in COLUMNS]
-    while True:
-        line = table.line_num + 1
-        try:
-            fields = next(table)
-            if not any(fields):
-                continue
-            if len(fields) <= max(places):
-                raise ValueError(f"has {len(fields)} columns, expected {len(header)}")
-            sender, name, date, text = (fields[place].strip() for place in places)
-            stamp = parse_stamp(date)
-        except StopIteration:
-            return
-        except (csv.Error, ValueError) as error:
-            yield Fault(f"{path}:{line}", f"not a message: {error}")
+    for row in read_rows(path, COLUMNS):
+        if isinstance(row, Fault):
+            yield row
             continue
+        line, (sender, name, date, text) = row[0], row[1].values()
         text = _without_markup(text)
-        if text and not _NOTICE.fullmatch(text):
-            yield line, stamp, sender, name, text
+        try:
+            stamp = parse_stamp(date)
+        except ValueError as error:
+            yield Fault(f"{path}:{line}", f"not a message: {error}")
+        else:
+            if text and not _NOTICE.fullmatch(text):
+                yield line, stamp, sender, name, text
 
 
 def _without_markup(text: str) -> str:

@@ -40,7 +40,8 @@ def read_table(path: Path, fields: Fields) -> Records:
     Raises:
         CorpusError: if a column is missing.
     """
-    return records_of(_rows(path, fields), str(path), fields)
+    columns = [*filter(None, (*fields.columns, fields.group_column))]
+    return records_of(read_rows(path, columns), str(path), fields)
 
 
 def separator_of(lines: Sequence[str]) -> str:
@@ -55,20 +56,20 @@ def separator_of(lines: Sequence[str]) -> str:
     return max(SEPARATORS, key=rank)
 
 
-def _rows(path: Path, fields: Fields) -> Iterator[Row | Fault]:
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row | Fault]:
+    """Reads the cells of some columns, by column, in each row of a table; see `read_table`."""
     table = _Table(path)
-    wanted = [*filter(None, (*fields.columns, fields.group_column))]
-    indices = _column_indices(wanted, table)
+    indices = _column_indices(columns, table)
     table.min_fields = max(indices) + 1
     for found in table.rows():
         if isinstance(found, Fault):
             yield found
         else:
             line, cells = found
-            yield line, {n: cells[i].strip() for n, i in zip(wanted, indices, strict=True)}
+            yield line, {n: cells[i].strip() for n, i in zip(columns, indices, strict=True)}
 
 
-def _column_indices(wanted: list[str], table: _Table) -> list[int]:
+def _column_indices(wanted: Sequence[str], table: _Table) -> list[int]:
     """Returns the indices of the columns, from 0. Reads the row of names if they are names."""
     if all(name.isdecimal() and int(name) > 0 for name in wanted):
         return [int(name) - 1 for name in wanted]
