@@ -2,8 +2,8 @@
 
 Live and automatic captions repeat their last lines while the next one appears below (roll-up of
 CEA-608, automatic captions of video sites), or repeat a line with one more word. A film does not:
-its second `No.` is spoken. So `captions_roll` decides first whether the captions of a file roll;
-only then does `drop_repeated_lines` remove what was on the screen just before.
+its second `No.` is spoken. So `unrolled` decides first whether the captions of a file roll; only
+then does it remove what was on the screen just before.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ class _Screen:
         return self.cues[0].end_ms
 
 
-def captions_roll(cues: Sequence[Cue | None], pause_ms: int) -> bool:
-    """Tells whether a file repeats words while new ones appear.
+def unrolled(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue | None] | None:
+    """Returns the cues of a file whose captions roll, each with only its new words; None if they do
+    not roll. A cue without new words is left out, and the one before it lasts as long.
 
     Args:
         cues: in order of time; None for one that could not be read.
@@ -63,18 +64,11 @@ def captions_roll(cues: Sequence[Cue | None], pause_ms: int) -> bool:
     """
     screens = list(_screens_of(cues))
     rolled, new = _count(screens, pause_ms, by_letters=False)
-    return _is_frequent(rolled, new) or _grows_by_letters(screens, rolled, pause_ms)
-
-
-def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue | None]:
-    """Returns the cues of a file whose captions roll, each with only its new words.
-
-    A cue without new words is left out, and the one before it lasts as long. The arguments are
-    those of `captions_roll`.
-    """
-    screens = list(_screens_of(cues))
-    rolled, _ = _count(screens, pause_ms, by_letters=False)
-    by_letters = _grows_by_letters(screens, rolled, pause_ms)
+    grown, new_in_letters = _count(screens, pause_ms, by_letters=True)
+    # Words grow too where many more screens add letters than words.
+    by_letters = _is_frequent(grown - rolled, new_in_letters)
+    if not by_letters and not _is_frequent(rolled, new):
+        return None
     kept: list[Cue | None] = []
     before: _Screen | None = None
     for screen in screens:
@@ -82,9 +76,7 @@ def drop_repeated_lines(cues: Sequence[Cue | None], pause_ms: int) -> list[Cue |
             kept.append(None)
             before = None
             continue
-        shown = 0
-        if before and screen.start_ms <= before.end_ms + pause_ms:
-            shown = _overlap(before.words, before.line_starts, screen.words, by_letters)
+        shown = _overlap(before, screen, pause_ms, by_letters) if before else 0
         last = kept[-1] if kept else None
         if shown and before and last:
             end = max(last.end_ms, screen.end_ms) if shown == len(screen.words) else last.end_ms
@@ -113,12 +105,6 @@ def _screens_of(cues: Sequence[Cue | None]) -> Iterator[_Screen | None]:
             yield _Screen(parts, tuple(words), frozenset(line_starts))
 
 
-def _grows_by_letters(screens: list[_Screen | None], rolled: int, pause_ms: int) -> bool:
-    """Tells whether words grow too, in many more screens than the `rolled` ones that add words."""
-    grown, new = _count(screens, pause_ms, by_letters=True)
-    return _is_frequent(grown - rolled, new)
-
-
 def _is_frequent(rolled: int, new: int) -> bool:
     return rolled >= MIN_ROLLED and rolled >= MIN_SHARE * (rolled + new)
 
@@ -129,23 +115,22 @@ def _count(screens: list[_Screen | None], pause_ms: int, *, by_letters: bool) ->
     for before, screen in pairwise(screens):
         if before is None or screen is None:
             continue
-        shown = 0
-        if screen.start_ms <= before.end_ms + pause_ms:
-            shown = _overlap(before.words, before.line_starts, screen.words, by_letters)
+        shown = _overlap(before, screen, pause_ms, by_letters)
         new += not shown
         if shown < len(screen.words) or screen.words[shown - 1] != before.words[-1]:
             rolled += shown > 0
     return rolled, new
 
 
-def _overlap(
-    before: tuple[str, ...], line_starts: frozenset[int], words: tuple[str, ...], by_letters: bool
-) -> int:
+def _overlap(screen_before: _Screen, screen: _Screen, pause_ms: int, by_letters: bool) -> int:
     """Counts the first words of a screen with which the one before ends, from one of its line
-    starts, or at least `MIN_OVERLAP_WORDS`.
+    starts, or at least `MIN_OVERLAP_WORDS`; 0 after a pause.
 
     With `by_letters`, the last of them may have grown.
     """
+    if screen.start_ms > screen_before.end_ms + pause_ms:
+        return 0
+    before, words = screen_before.words, screen.words
     first = max(0, len(before) - min(len(words), MAX_OVERLAP_WORDS))
     for start in range(first, len(before)):
         count = len(before) - start
@@ -155,7 +140,7 @@ def _overlap(
             continue
         last, now = before[-1], words[count - 1]
         is_same = last == now or (by_letters and now.startswith(last))
-        if is_same and (start in line_starts or count >= MIN_OVERLAP_WORDS):
+        if is_same and (start in screen_before.line_starts or count >= MIN_OVERLAP_WORDS):
             return count
     return 0
 

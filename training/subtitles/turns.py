@@ -15,7 +15,7 @@ from itertools import pairwise
 from model.text.sentences import is_ended, is_question
 from training.files.records import Cue, Fault
 from training.subtitles.labels import labels_of
-from training.subtitles.rolling import captions_roll, drop_repeated_lines
+from training.subtitles.rolling import unrolled
 from training.subtitles.speech import Speech, is_advert, join_texts, speeches_of
 
 #: Fewer questions are not enough to judge a file.
@@ -100,11 +100,11 @@ def scenes_of(
         pauses: the silences that end turns and scenes.
     """
     shown = _sort_by_time(found)
-    rolls = captions_roll(shown, pauses.turn_ms)
-    if rolls:
-        shown = drop_repeated_lines(shown, pauses.turn_ms)
-    cues = [cue for cue in shown if cue is None or not is_advert(cue.text)]
-    habits = habits_of([cue for cue in cues if cue], pauses, rolls=rolls)
+    new = unrolled(shown, pauses.turn_ms)
+    cues = [
+        cue for cue in (shown if new is None else new) if cue is None or not is_advert(cue.text)
+    ]
+    habits = habits_of([cue for cue in cues if cue], pauses, rolls=new is not None)
     labels = labels_of(cue for cue in cues if cue)
     scene: list[Turn] = []
     last_end = 0

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.captions import KINDS, measure
 from training.files.records import Cue, Fault
-from training.subtitles.rolling import captions_roll, drop_repeated_lines
+from training.subtitles.rolling import unrolled
 from training.subtitles.turns import DEFAULT_PAUSES, scenes_of
 
 PAUSE = DEFAULT_PAUSES.turn_ms
@@ -29,7 +29,7 @@ def rolled_up(lines: list[str], rows: int) -> list[Cue]:
 
 
 def new_texts(cues: list[Cue]) -> list[str]:
-    return [cue.text for cue in drop_repeated_lines(cues, PAUSE) if cue]
+    return [cue.text for cue in unrolled(cues, PAUSE) or [] if cue]
 
 
 def turns(found: list[Cue | Fault] | list[Cue]) -> list[str]:
@@ -39,7 +39,6 @@ def turns(found: list[Cue | Fault] | list[Cue]) -> list[str]:
 @pytest.mark.parametrize("rows", [2, 3, 4])
 def test_lines_that_roll_up_are_said_once(rows: int) -> None:
     cues = rolled_up(ROLL_UP, rows)
-    assert captions_roll(cues, PAUSE)
     assert new_texts(cues) == ROLL_UP
     assert turns(cues) == ["THE DOOR IS SHUT.", "WHO SHUT IT?", "I DID. IT WAS COLD.", "OH."]
 
@@ -106,7 +105,7 @@ def test_a_file_that_does_not_roll_keeps_what_is_said_twice() -> None:
     cues = shown(
         "- No.", "- No.", "- Why?", "Never mind.", "- Never mind?", "- No.", "- No. Not you."
     )
-    assert not captions_roll(cues, PAUSE)
+    assert unrolled(cues, PAUSE) is None
     assert turns(cues) == [
         "No.", "No.", "Why?", "Never mind.", "Never mind?", "No.", "No. Not you."
     ]  # fmt: skip
@@ -121,7 +120,8 @@ def test_nothing_is_shown_again_after_a_pause_or_a_lost_cue() -> None:
     cues = rolled_up(ROLL_UP, 2)
     later = [Cue(cue.start_ms + 9000, cue.end_ms + 9000, cue.text, 99) for cue in cues[-1:]]
     assert new_texts([*cues, *later]) == [*ROLL_UP, "IT WAS COLD.\n>> OH."]
-    kept = drop_repeated_lines([*cues[:2], None, *cues[2:]], PAUSE)
+    kept = unrolled([*cues[:2], None, *cues[2:]], PAUSE)
+    assert kept
     assert [cue and cue.text for cue in kept][1:4] == [
         ">> WHO SHUT IT?",
         None,
@@ -130,7 +130,7 @@ def test_nothing_is_shown_again_after_a_pause_or_a_lost_cue() -> None:
 
 
 def test_a_cue_that_shows_nothing_new_lasts_longer() -> None:
-    [first, second] = drop_repeated_lines(shown("we", "we", "we saw", ms=500), PAUSE)
+    first, second, _ = unrolled(shown("we", "we", "we saw", "we saw it", ms=500), PAUSE) or []
     assert first and second
     assert (first.text, first.end_ms, second.text, second.start_ms) == ("we", 1000, "saw", 1000)
 
@@ -147,8 +147,8 @@ def test_a_cue_that_joined_segments_hold_twice_is_said_once() -> None:
 
 def test_damaged_cues_take_no_long() -> None:
     start = process_time()
-    drop_repeated_lines(shown(*("a " * 2400 for _ in range(200))), PAUSE)
-    captions_roll(shown("a " * 500_000, "a " * 500_000), PAUSE)
+    unrolled(shown(*("a " * 2400 for _ in range(200))), PAUSE)
+    unrolled(shown("a " * 500_000, "a " * 500_000), PAUSE)
     assert process_time() - start < 5
 
 
