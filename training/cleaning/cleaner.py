@@ -124,46 +124,37 @@ def letters_of(text: str) -> str:
 
 
 def _unicode(_rule: rules.UnicodeRule, _languages: tuple[str, str]) -> Check:
-    def drops(sides: Sides) -> bool:
-        source, target = sides.raw_source, sides.raw_target
-        return (not source.isascii() and _DAMAGED.search(source) is not None) or (
-            not target.isascii() and _DAMAGED.search(target) is not None
-        )
-
-    return drops
+    return lambda sides: any(
+        not text.isascii() and _DAMAGED.search(text)
+        for text in (sides.raw_source, sides.raw_target)
+    )
 
 
 def _length(rule: rules.LengthRule, _languages: tuple[str, str]) -> Check:
-    min_words, max_words = rule.min_words, rule.max_words
-    max_characters = rule.max_characters
-
     def is_wrong(text: str) -> bool:
-        return len(text) > max_characters or not min_words <= text.count(" ") + 1 <= max_words
+        words = text.count(" ") + 1
+        return len(text) > rule.max_characters or not rule.min_words <= words <= rule.max_words
 
     return lambda sides: is_wrong(sides.source) or is_wrong(sides.target)
 
 
 def _ratio(rule: rules.RatioRule, _languages: tuple[str, str]) -> Check:
-    max_ratio, margin = rule.max_ratio, rule.margin
-
     def drops(sides: Sides) -> bool:
-        source, target = width_of(sides.source) + margin, width_of(sides.target) + margin
-        return source > max_ratio * target or target > max_ratio * source
+        shorter, longer = sorted((width_of(sides.source), width_of(sides.target)))
+        return longer + rule.margin > rule.max_ratio * (shorter + rule.margin)
 
     return drops
 
 
 def _repeats(rule: rules.RepeatsRule, _languages: tuple[str, str]) -> Check:
     run = re.compile(rf"(.)\1{{{rule.max_characters}}}")
-    max_phrases = rule.max_phrases
 
     def is_wrong(text: str) -> bool:
         if run.search(text):
             return True
         words = text.lower().split()
-        if len(words) - len(set(words)) < max_phrases:
-            return False
-        return _longest_loop(words) > max_phrases
+        has_many = len(words) - len(set(words)) >= rule.max_phrases
+        return has_many and _longest_loop(words) > rule.max_phrases
 
     return lambda sides: is_wrong(sides.source) or is_wrong(sides.target)
 
@@ -218,26 +209,26 @@ def _copy(rule: rules.CopyRule, _languages: tuple[str, str]) -> Check:
 
 
 def _sentence(rule: rules.SentenceRule, _languages: tuple[str, str]) -> Check:
-    informal = _any_word(rule.informal_words) if rule.informal_words else None
+    informal = _any_word(rule.informal_words)
 
     def drops(sides: Sides) -> bool:
         text = sides.target
-        if not _WHOLE_SENTENCE.match(text) or text.lstrip(_OPENERS)[:1].islower():
-            return True
-        return informal is not None and informal.search(text) is not None
+        is_sentence = _WHOLE_SENTENCE.match(text) and not text.lstrip(_OPENERS)[:1].islower()
+        return not is_sentence or bool(informal.search(text))
 
     return drops
 
 
 def _any_word(words: Iterable[str]) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)")
+    """Returns a pattern of any of the words; without words, it matches nothing."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words)) or '(?!)'})(?!\w)")
 
 
 def _profanity(rule: rules.ProfanityRule, _languages: tuple[str, str]) -> Check:
     words = rule.words or tuple(_PROFANITY.split())
     listed = _any_word(word.casefold() for word in words)
     return lambda sides: any(
-        listed.search(text.casefold()) is not None for text in (sides.source, sides.target)
+        listed.search(text.casefold()) for text in (sides.source, sides.target)
     )
 
 
