@@ -25,7 +25,7 @@ from training.model_card import is_made_by
 from training.new.estimate import choose_precision
 from training.new.grouping import check_name
 from training.new.proposal import propose
-from training.new.survey import Survey, survey
+from training.new.survey import survey
 from training.new.write import describe, recipe_text, valid_name
 from training.prepare.advice import expectation_of, notes_of
 from training.prepare.prepare import PreparedCorpus, prepare
@@ -84,7 +84,8 @@ def write_recipe(
         proposal = replace(proposal, fit={**proposal.fit, "precision": precision})
         recipe = _write(partial, recipe_text(name, output, found, proposal))
     partial.rename(recipe_path)
-    say(f"{recipe_path}: task {found.task}, {_languages(found)}. {proposal.kind}")
+    known = ", ".join(found.languages) or "unknown"
+    say(f"{recipe_path}: task {found.task}, languages {known}. {proposal.kind}")
     say(f"all commands together take about {describe_seconds(seconds)} on this machine")
     return recipe
 
@@ -122,7 +123,8 @@ def train(
     _check_is_made(model, run)
     recipe = _recipe_of_run(run, paths, task=task, languages=languages, say=say)
     corpus = prepare(recipe, run / RECIPE_FILE)
-    command = f"python -m seq2seq {_command(recipe)} {shlex.quote(str(model))}"
+    program = "chat" if recipe.task == "reply" else "translate"
+    command = f"python -m seq2seq {program} {shlex.quote(str(model))}"
     if _is_finished(run, model, recipe, corpus):
         return (
             f"{model}: finished. Neither {run / RECIPE_FILE} nor the files that it names have "
@@ -191,7 +193,7 @@ def _recipe_of_run(
             name its files.
     """
     recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE
-    absolute = _absolute(paths)
+    absolute = [os.path.abspath(path) for path in paths]  # without `..`, to be compared
     for path in (*absolute, str(run)):
         check_name(path)
     if not recipe_path.exists():
@@ -219,16 +221,3 @@ def _recipe_of_run(
                 f"delete {run} and what it made."
             )
     return recipe
-
-
-def _absolute(paths: Sequence[str]) -> list[str]:
-    """Returns absolute paths without `..`, by which paths are compared."""
-    return [os.path.abspath(path) for path in paths]
-
-
-def _command(recipe: Recipe) -> str:
-    return "chat" if recipe.task == "reply" else "translate"
-
-
-def _languages(found: Survey) -> str:
-    return f"languages {', '.join(found.languages)}" if found.languages else "languages unknown"

@@ -119,7 +119,7 @@ def backtranslate(
     generator = Generator.load(model)
     check_tags([tag] if tag else [], generator.tokenizer, model)
     drawn = {"temperature": 1.0, "seed": 1} if sample else {"beam_size": BEAM}
-    options = generator.config.search.greedy().model_copy(update={**drawn, "n_best": 1})
+    options = generator.config.search.greedy().model_copy(update=drawn)
     damaged: list[int] = []
     if isinstance(texts, Recipe):
         if not tag:  # with one, the model may have both directions
@@ -137,11 +137,8 @@ def backtranslate(
     made_from = [generator.config.model_dump_json(), options.model_dump_json(), stamp, tag]
     tagged = (((f"{tag} {text}".strip(),), text) for text in found)
     written = _write(output, tagged, write, made_from)
-    summary = f"{output}: {written:,} pairs"
-    if damaged:
-        first = f"{texts}:{damaged[0]}: {NOT_UTF8}"
-        summary += f"; {len(damaged):,} unreadable ({first})"
-    return summary
+    first = f"; {len(damaged):,} unreadable ({texts}:{damaged[0]}: {NOT_UTF8})" if damaged else ""
+    return f"{output}: {written:,} pairs{first}"
 
 
 def _texts(path: Path, damaged: list[int]) -> Iterator[str]:

@@ -183,16 +183,13 @@ def _files_below(path: Path) -> list[Path]:
     for folder, folders, names in os.walk(path, followlinks=True):
         place = Path(folder)
         wanted = [name for name in sorted(folders) if name[0] != "." and not _is_made(place / name)]
-        folders[:] = [name for name in wanted if _add(os.path.realpath(place / name), seen)]
+        folders.clear()
+        for name in wanted:
+            if (real := os.path.realpath(place / name)) not in seen:
+                seen.add(real)
+                folders.append(name)
         found += [place / name for name in names if name[0] != "." and os.path.isfile(place / name)]
     return found
-
-
-def _add(folder: str, seen: set[str]) -> bool:
-    """Adds a folder to those seen. Tells whether it is new."""
-    is_new = folder not in seen
-    seen.add(folder)
-    return is_new
 
 
 def _each_once(files: set[Path]) -> list[Path]:

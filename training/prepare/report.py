@@ -58,11 +58,7 @@ class Tally:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Tally:
         """Builds a tally from what `to_json` returned."""
-        samples = {
-            kind: [(int(place), origin, source, target) for place, origin, source, target in shown]
-            for kind, shown in values["samples"].items()
-        }
-        return cls(Counter(values["counts"]), samples)
+        return cls(Counter(values["counts"]), values["samples"])
 
 
 def _first(samples: list[Sample]) -> list[Sample]:
