@@ -11,11 +11,14 @@ from model.config import SearchOptions
 from model.generator import Generator
 from model.text.normalise import normalise
 from model.tokenizer import normalise_target
-from training.errors import CorpusError, MisalignedError
+from training.errors import CorpusError
 from training.files.archives import plain_name
 from training.files.paths import read_lines, writing
+from training.files.records import Example
 from training.prepare.shards import Shard, evenly_spaced
+from training.prepare.sources import NOT_UTF8
 from training.prepare.splits import SPLITS
+from training.readers.pairs import read_bitext
 
 FOLDER = "evaluation"
 SUFFIX = ".txt"
@@ -69,28 +72,21 @@ def read_test_set(source: Path, target: Path, generator: Generator) -> TestSet:
     Raises:
         CorpusError: if one cannot be read, is empty or not UTF-8, or they differ in length.
     """
-    sources, references = ([line for _, line in read_lines(path)] for path in (source, target))
-    if len(sources) != len(references):
-        raise MisalignedError(
-            f"{source}: has {len(sources)} lines, but {target} has {len(references)}. Both sides "
-            "must be line-aligned."
-        )
-    if not sources:
+    pairs = [each for each in read_bitext(source, target) if isinstance(each, Example)]
+    if not pairs:
         raise CorpusError(f"{source}: is empty.")
-    for path, lines in ((source, sources), (target, references)):
-        if number := next((n for n, line in enumerate(lines, start=1) if "\ufffd" in line), 0):
-            raise CorpusError(
-                f"{path}:{number}: contains bytes that are not UTF-8 text. Convert the file: "
-                "iconv -f cp1252 -t utf-8"
-            )
+    for number, pair in enumerate(pairs, start=1):
+        for path, line in ((source, pair.source[0]), (target, pair.target)):
+            if "\ufffd" in line:
+                raise CorpusError(f"{path}:{number}: {NOT_UTF8}")
     name = plain_name(source).rpartition(".")[0] or source.name
     if name in SPLITS:  # whose answers they would replace
         name = f"{name}-files"
     rules, is_reply = generator.config.text, generator.config.task == "reply"
     return TestSet(
         name,
-        tuple(tuple(line.split("\t")) if is_reply else (line,) for line in sources),
-        tuple(normalise_target(line, rules) for line in references),
+        tuple(tuple(pair.source[0].split("\t")) if is_reply else pair.source for pair in pairs),
+        tuple(normalise_target(pair.target, rules) for pair in pairs),
     )
 
 

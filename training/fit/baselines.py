@@ -49,22 +49,14 @@ def describe_loss(part: str, loss: float, entropy: float) -> list[str]:
     ]
 
 
-def overused_answer(texts: Sequence[str], references: Sequence[str]) -> tuple[str, float] | None:
-    """Returns the most frequent of `texts` and its share, if that is far above its share of
-    `references`, else None."""
-    (text, count), *_ = Counter(texts).most_common(1)
+def describe_overuse(texts: Sequence[str], references: Sequence[str]) -> list[str]:
+    """Returns a warning if the share of the most frequent of `texts` is far above its share of
+    `references`."""
+    [(text, count)] = Counter(texts).most_common(1)
     share = count / len(texts)
     expected = references.count(text) / len(references)
-    is_overused = count >= MIN_REPEATED and share - expected > MAX_OVERUSE
-    return (text, share) if is_overused else None
-
-
-def describe_overuse(texts: Sequence[str], references: Sequence[str]) -> list[str]:
-    """Returns a warning if an answer is overused."""
-    found = overused_answer(texts, references)
-    if found is None:
+    if count < MIN_REPEATED or share - expected <= MAX_OVERUSE:
         return []
-    text, share = found
     answer = f"the same: {text!r}" if text.strip() else "empty"
     return [
         f"warning: {share:.0%} of {len(texts):,} sampled answers are {answer}. The model has "

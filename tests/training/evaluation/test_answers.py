@@ -57,7 +57,7 @@ def test_a_test_set_in_another_encoding_is_refused(tmp_path: Path, side: str) ->
     source, target = (tmp_path / name for name in ("a.en", "a.de"))
     for path in (source, target):
         path.write_bytes("Yes.\nGrün.\n".encode("cp1252" if path.name == side else "utf-8"))
-    with pytest.raises(CorpusError, match=f"{side}:2: contains bytes that are not UTF-8 text"):
+    with pytest.raises(CorpusError, match=f"{side}:2: holds bytes that are not UTF-8 text"):
         read_test_set(source, target, Generator.load(DEFAULT_MODEL, "onnx-int8"))
 
 
