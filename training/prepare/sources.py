@@ -40,35 +40,35 @@ from training.subtitles.turns import Pauses
 #: The lines to read in a file, or in each of two that are line-aligned; empty: all.
 Lines = tuple[LineRange, ...]
 
-#: Readers of a single file whose records take several lines; `subtitle-pairs` has two files.
-READERS: dict[str, Callable[[Path, SourceConfig], Records]] = {
-    "conversations": lambda path, _: read_conversations(path),
-    "cornell": lambda path, _: read_cornell(path),
-    "discord": lambda path, source: read_discord(path, _chat_options(source)),
-    "lines": lambda path, _: read_turn_lines(path),
-    "messenger": lambda path, source: read_messenger(path, _chat_options(source)),
-    "opensubtitles": lambda path, source: read_subtitles(path, _pauses(source)),
-    "parquet": lambda path, source: read_parquet(path, _fields(source)),
-    "slack": lambda path, source: read_slack(path, _chat_options(source)),
-    "subtitles": lambda path, source: read_subtitles(path, _pauses(source), source.keep_language),
-    "table": lambda path, source: read_table(path, _fields(source)),
-    "telegram": lambda path, source: read_telegram(path, _chat_options(source)),
-    "tmx": lambda path, source: read_tmx(path, source.language_pair),
-    "whatsapp": lambda path, source: read_whatsapp(path, _chat_options(source)),
-    "xces": lambda path, source: read_xces(
-        path, source.languages, tuple(map(Path, source.documents))
-    ),
-    "yaml": lambda path, _: read_yaml(path),
-}
-
-#: Readers of a file with a record in each line, all or ranges of them; `bitext` has two files.
-LINE_READERS: dict[str, Callable[[Path, SourceConfig, Lines], Records]] = {
+#: Readers of a single file; `bitext` and `subtitle-pairs` have two.
+READERS: dict[str, Callable[[Path, SourceConfig, Lines], Records]] = {
+    "conversations": lambda path, _, __: read_conversations(path),
+    "cornell": lambda path, _, __: read_cornell(path),
+    "discord": lambda path, source, _: read_discord(path, _chat_options(source)),
     "exchanges": lambda path, _, lines: read_exchanges(path, *lines),
     "jsonl": lambda path, source, lines: read_jsonl(path, _fields(source), *lines),
+    "lines": lambda path, _, __: read_turn_lines(path),
+    "messenger": lambda path, source, _: read_messenger(path, _chat_options(source)),
     "moses": lambda path, source, lines: read_moses(path, source.language_pair, *lines),
+    "opensubtitles": lambda path, source, _: read_subtitles(path, _pauses(source)),
     "pairs": lambda path, _, lines: read_pairs(path, *lines),
+    "parquet": lambda path, source, _: read_parquet(path, _fields(source)),
     "scan": lambda path, _, lines: read_scan(path, *lines),
+    "slack": lambda path, source, _: read_slack(path, _chat_options(source)),
+    "subtitles": lambda path, source, _: read_subtitles(
+        path, _pauses(source), source.keep_language
+    ),
+    "table": lambda path, source, _: read_table(path, _fields(source)),
+    "telegram": lambda path, source, _: read_telegram(path, _chat_options(source)),
+    "tmx": lambda path, source, _: read_tmx(path, source.language_pair),
+    "whatsapp": lambda path, source, _: read_whatsapp(path, _chat_options(source)),
+    "xces": lambda path, source, _: read_xces(
+        path, source.languages, tuple(map(Path, source.documents))
+    ),
+    "yaml": lambda path, _, __: read_yaml(path),
 }
+#: Formats with a record in each line, of which ranges can be read.
+LINE_FORMATS = ("bitext", "exchanges", "jsonl", "moses", "pairs", "scan")
 
 #: Companion file that the reader of a format also reads.
 _BESIDE: dict[str, Callable[[Path, SourceConfig], Path | None]] = {
@@ -110,7 +110,7 @@ def line_files_of(source: SourceConfig, files: list[Path], targets: list[Path]) 
     """Returns a file of `source`, or both its sides, if reading can start at any line, because each
     line is an independent record. Otherwise returns nothing."""
     has_turns = len(source.columns) == 1 and source.group_column
-    if source.format not in ("bitext", *LINE_READERS):
+    if source.format not in LINE_FORMATS:
         return ()
     if source.format == "jsonl" and (has_turns or plain_name(files[0]).endswith(".json")):
         return ()
@@ -163,10 +163,7 @@ def _read_file(source: SourceConfig, path: Path, lines: Lines) -> Records:
     """Yields the records of a file; an unreadable one becomes a fault and does not stop the
     others."""
     try:
-        if source.format in LINE_READERS:
-            yield from LINE_READERS[source.format](path, source, lines)
-        else:
-            yield from READERS[source.format](path, source)
+        yield from READERS[source.format](path, source, lines)
     except MisalignedError:
         raise
     except CorpusError as error:

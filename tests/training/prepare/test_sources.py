@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from training.files.records import Example, Fault
 from training.formats import FORMATS, Format
-from training.prepare.sources import LINE_READERS, NOT_UTF8, READERS, read_source
+from training.prepare.sources import NOT_UTF8, READERS, read_source
 from training.recipe import SourceConfig
 
 
 def test_every_format_of_a_recipe_has_a_reader() -> None:
     assert set(FORMATS) == set(get_args(Format))
     own = {"bitext", "subtitle-pairs"}
-    assert {*READERS, *LINE_READERS} | own == set(get_args(Format))
+    assert {*READERS} | own == set(get_args(Format))
 
 
 def test_files_are_named_from_their_root_wherever_that_lies(tmp_path: Path) -> None:
