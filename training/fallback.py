@@ -91,7 +91,7 @@ def fallback_of(recipe: Recipe, corpus: PreparedCorpus) -> Fallback:
     return Fallback(
         search.model_copy(update={"min_confidence": threshold}),
         {QUESTIONS_FILE: KnownQuestions(pairs).to_bytes()},
-        {f"{name}_percent": _percent(each) for name, each in scores.items() if each},
+        {f"{name}_percent": round(100 * float(np.mean(x)), 1) for name, x in scores.items() if x},
     )
 
 
@@ -154,7 +154,3 @@ class _Nearest:
             for number, other in self._holders.get(ngram, ()):
                 similarities[number] += weight * other
         return max(similarities.values(), default=0.0)
-
-
-def _percent(each: Sequence[bool]) -> float:
-    return round(100.0 * float(np.mean(each)), 1)

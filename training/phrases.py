@@ -57,17 +57,6 @@ class WordSpans(NamedTuple):
         return [self.text[start:end] for start, end in self.spans]
 
 
-class WordLinks(NamedTuple):
-    """Links between words, one at most for each, in order of the sources.
-
-    Attributes:
-        source, target: positions among the words of all sources and of all targets, `(links,)`.
-    """
-
-    source: Int64
-    target: Int64
-
-
 def extract_phrases(recipe: Recipe, output: Path, *, tag: str = "") -> str:
     """Writes words and phrases of the training sources of `recipe`, the most frequent first, each
     with its most frequent translation.
@@ -113,8 +102,9 @@ def _words(text: str) -> WordSpans:
     return WordSpans(text, [match.span() for match in _TOKEN.finditer(text)])
 
 
-def _align(sources: Sequence[WordSpans], targets: Sequence[WordSpans]) -> WordLinks:
-    """Links words that prefer each other to all others of their pair."""
+def _align(sources: Sequence[WordSpans], targets: Sequence[WordSpans]) -> dict[int, int]:
+    """Links words that prefer each other to all others of their pair: positions among the words of
+    all sources -> among those of all targets."""
     counts = np.array([len(words.spans) for words in targets], np.int64)
     starts = np.cumsum(counts) - counts
     sizes = [len(words.spans) for words in sources]
@@ -141,26 +131,25 @@ def _ids(texts: Sequence[WordSpans]) -> Int64:
     return np.array([numbers[form.casefold()] for words in texts for form in words.forms()])
 
 
-def _one_to_one(first: Int64, second: Int64) -> WordLinks:
+def _one_to_one(first: Int64, second: Int64) -> dict[int, int]:
     """Leaves out links of words that have several, which are equally good."""
     is_single = [(np.bincount(side) == 1)[side] for side in (first, second)]
     kept = is_single[0] & is_single[1]
-    return WordLinks(first[kept], second[kept])
+    return dict(zip(first[kept].tolist(), second[kept].tolist(), strict=True))
 
 
 def _phrases(
-    sources: Sequence[WordSpans], targets: Sequence[WordSpans], links: WordLinks
+    sources: Sequence[WordSpans], targets: Sequence[WordSpans], links: dict[int, int]
 ) -> Counter[tuple[str, str]]:
     """Counts the pairs of phrases that begin and end with linked words, and that no link leaves."""
     found = Counter[tuple[str, str]]()
     spelt = [_spellings(texts) for texts in (sources, targets)]
-    link = dict(zip(links.source.tolist(), links.target.tolist(), strict=True))
     source_start = target_start = 0
     for source, target in zip(sources, targets, strict=True):
         own = {
-            i: link[i + source_start] - target_start
+            i: links[i + source_start] - target_start
             for i in range(len(source.spans))
-            if i + source_start in link
+            if i + source_start in links
         }
         for (first, last), (low, high) in _closed_spans(own):
             if _is_whole(source, first, last, own) and _is_whole(target, low, high, own.values()):

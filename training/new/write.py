@@ -9,7 +9,7 @@ from typing import Any
 
 from training.new.proposal import Proposal
 from training.new.survey import Survey, SurveyedSource
-from training.recipe import MAX_NAME_LENGTH, SourceConfig
+from training.recipe import MAX_NAME_LENGTH
 
 
 def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> str:
@@ -21,7 +21,8 @@ def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> st
     lines += [f"{key} = {_toml(value)}" for key, value in top.items()]
     lines += ["", "[corpus]", *_keys(proposal.corpus), "sources = ["]
     for source in found.sources:
-        keys = _source_keys(source.config)
+        set_keys = source.config.model_dump(exclude_defaults=True)
+        keys = {"format": source.config.format, **set_keys}
         keys |= {"variants": proposal.variants} if proposal.variants else {}
         lines += [f"  {_toml(keys)},  # {describe(source)}"]
     lines += ["]"]
@@ -57,10 +58,6 @@ def valid_name(text: str) -> str:
 
 def _keys(values: dict[str, Any]) -> Iterator[str]:
     return (f"{key} = {_toml(value)}" for key, value in values.items())
-
-
-def _source_keys(config: SourceConfig) -> dict[str, Any]:
-    return {"format": config.format, **config.model_dump(exclude_defaults=True)}
 
 
 def _toml(value: Any) -> str:

@@ -50,10 +50,6 @@ class Input:
     targets: list[Path]
     companions: list[Path] = field(default_factory=list)
 
-    def size_of(self, index: int) -> int:
-        """Returns the approximate size of a file in bytes, unpacked."""
-        return _unpacked_bytes(self.files[index])
-
 
 @dataclass(frozen=True)
 class Piece:
@@ -133,6 +129,7 @@ def total_bytes(inputs: list[Input]) -> int:
 
 
 def _unpacked_bytes(file: Path) -> int:
+    """Returns the approximate size of a file in bytes, unpacked."""
     size = stat_of(file).st_size
     return size * COMPRESSION_RATIO if file.suffix.lower() in (*SINGLE, ARCHIVE) else size
 
@@ -143,7 +140,7 @@ def pieces_of(inputs: list[Input]) -> Iterator[Piece]:
     numbers = count()
     for index, each in enumerate(inputs):
         for files in _groups(each):
-            if each.size_of(files[0]) <= PIECE_BYTES:
+            if _unpacked_bytes(each.files[files[0]]) <= PIECE_BYTES:
                 yield Piece(next(numbers), index, files)
             elif paths := line_files_of(each.source, *_chosen(each, files)):
                 is_json = each.source.format == "jsonl"
@@ -158,11 +155,11 @@ def pieces_of(inputs: list[Input]) -> Iterator[Piece]:
 def _groups(each: Input) -> Iterator[tuple[int, int]]:
     """Yields ranges of files: neighbouring small files together, each large file on its own."""
     first, size = 0, 0
-    for i in range(len(each.files)):
-        if i > first and size + each.size_of(i) > PIECE_BYTES:
+    for i, own in enumerate(map(_unpacked_bytes, each.files)):
+        if i > first and size + own > PIECE_BYTES:
             yield first, i
             first, size = i, 0
-        size += each.size_of(i)
+        size += own
     yield first, len(each.files)
 
 

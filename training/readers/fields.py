@@ -130,7 +130,8 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
         group = _group_of(record, fields) or source[0]
         return iter([Example(tuple(source), target, group, place)])
     else:
-        found = _conversation_of(record)
+        conversations = (record.get(name) for name in CONVERSATIONS)
+        found = next((each for each in conversations if isinstance(each, list)), None)
         if found is None or fields.languages:
             source_text, target = _pair_of(record, fields.languages, found)
             group = _group_of(record, fields) or source_text
@@ -190,11 +191,6 @@ def _conversations(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Re
             else:
                 conversation.append(each[1:])
         yield from exchanges_of(conversation, group=f"{path}:{group}", origin=path)
-
-
-def _conversation_of(record: dict[str, Any]) -> list[Any] | None:
-    found = (record.get(name) for name in CONVERSATIONS)
-    return next((each for each in found if isinstance(each, list)), None)
 
 
 def _turns_of(value: Any) -> list[str]:

@@ -35,18 +35,14 @@ def read_parquet(path: Path, fields: Fields) -> Records:
     with file:
         names = list(map(str, file.schema_arrow.names))
         columns = [name for name in names if name in fields.names()]
-        missing = _missing(names, fields)
+        wanted = filter(None, (*fields.columns, fields.group_column))
+        missing = [each for each in wanted if {each, each.split(".")[0]}.isdisjoint(names)]
         if missing or not columns:
             what = " or ".join(missing) or "of a conversation or pair"
             raise CorpusError(
                 f"{path}: has no column {what}. Its columns: {', '.join(names)[:200]}."
             )
         yield from records_of(_rows(path, file, columns), str(path), fields)
-
-
-def _missing(names: list[str], fields: Fields) -> list[str]:
-    wanted = filter(None, (*fields.columns, fields.group_column))
-    return [each for each in wanted if each not in names and each.split(".")[0] not in names]
 
 
 def _rows(path: Path, file: Any, columns: list[str]) -> Iterator[Row | Fault]:
