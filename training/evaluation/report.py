@@ -88,18 +88,21 @@ def evaluate(
     else:
         test_set = examples_of(corpus.part(part), part, generator, MAX_ANSWERS)
     others = read_answers(against, test_set) if against else []
-    baselines = [(f"{against} {each.search}", each) for each in others]
     answered = [answer(generator, test_set.sources, each) for each in searches_of(recipe.search)]
     write_answers(Path(recipe.output), test_set, answered)
     unseen = unseen_words(corpus.train, answered[-1].texts)
     further, warnings = _scores_of_search(generator, test_set, answered[-1], unseen, recipe)
     metrics = {**_scores(test_set, answered, recipe), **further, "engine": name}
-    compared = _compare(test_set, answered, baselines, recipe)
+    named = [(f"{against} {each.search}", each) for each in others]
+    compared = _compare(test_set, answered, named, recipe)
     if not test:
         metrics = _add_to_card(folder, corpus, part, metrics, answered[-1], test_set, recipe)
-        _write_report(folder.config.name, corpus, metrics, test_set, answered, Path(recipe.output))
         warnings += _warnings(part, metrics, answered[0].texts, test_set.references)
-    _write_page(recipe, corpus, test_set, answered, metrics, compared, unseen)
+    history = read_history(Path(recipe.output) / "checkpoints" / CHECKPOINT_FILE)
+    done = Evaluation(
+        recipe, corpus.fingerprint, test_set, answered, metrics, compared, history, unseen
+    )
+    _write_files(done, "" if test else _report(folder.config.name, corpus, done))
     lines = [f"{name}: {value}" for name, value in metrics.items()]
     return "\n".join([*lines, *(_describe(*each) for each in compared), *warnings])
 
@@ -262,47 +265,24 @@ def _warnings(
     return warnings
 
 
-def _write_page(
-    recipe: Recipe,
-    corpus: PreparedCorpus,
-    test_set: TestSet,
-    answered: Sequence[Answers],
-    metrics: Metrics,
-    compared: Sequence[tuple[str, str, Comparison]],
-    unseen: dict[str, int],
-) -> None:
-    output = Path(recipe.output)
-    done = Evaluation(
-        recipe=recipe,
-        fingerprint=corpus.fingerprint,
-        test_set=test_set,
-        answered=answered,
-        metrics=metrics,
-        compared=compared,
-        history=read_history(output / "checkpoints" / CHECKPOINT_FILE),
-        unseen=unseen,
-    )
-    place = output / FOLDER / f"{test_set.name}.html"
-    with writing(place):
-        place.write_text(render_page(done), encoding="utf-8")
+def _write_files(done: Evaluation, report: str) -> None:
+    """Writes the page, and the report unless it is empty."""
+    output = Path(done.recipe.output)
+    files = {output / FOLDER / f"{done.test_set.name}.html": render_page(done)}
+    files |= {output / "report.md": report} if report else {}
+    for path, text in files.items():
+        with writing(path):
+            path.write_text(text, encoding="utf-8")
 
 
-def _write_report(
-    model_name: str,
-    corpus: PreparedCorpus,
-    metrics: Metrics,
-    test_set: TestSet,
-    answered: Sequence[Answers],
-    output: Path,
-) -> None:
-    header = ("source", "reference", *(answers.search for answers in answered))
-    text = (
+def _report(model_name: str, corpus: PreparedCorpus, done: Evaluation) -> str:
+    """Returns the contents of `report.md`."""
+    header = ("source", "reference", *(answers.search for answers in done.answered))
+    return (
         f"# {model_name}: evaluation\n\n"
         f"{len(corpus.train):,} training, {len(corpus.dev):,} dev and {len(corpus.test):,} test "
-        f"examples (corpus {corpus.fingerprint[:12]}). The {metrics['engine']} engine answered; "
-        "losses, in nats a token, and perplexities are the network's own.\n\n"
-        f"{markdown_table(('score', 'value'), metrics.items())}\n\n"
-        f"{markdown_table(header, rows_of(test_set, answered, REPORTED))}\n"
+        f"examples (corpus {corpus.fingerprint[:12]}). The {done.metrics['engine']} engine "
+        "answered; losses, in nats a token, and perplexities are the network's own.\n\n"
+        f"{markdown_table(('score', 'value'), done.metrics.items())}\n\n"
+        f"{markdown_table(header, rows_of(done.test_set, done.answered, REPORTED))}\n"
     )
-    with writing(output / "report.md"):
-        (output / "report.md").write_text(text, encoding="utf-8")

@@ -127,27 +127,19 @@ def _folder_of(given: Input) -> str:
 
 
 def _of_source(tally: Tally) -> dict[str, Any]:
-    values = tally.to_json()
-    kinds = [kind for kind in values["counts"] if kind != "fault"]
-    kept = {kind.removesuffix(": kept"): values["counts"][kind] for kind in kinds if _is_kept(kind)}
-    samples = {
-        kind: [[origin, source, target] for _, origin, source, target in shown]
-        for kind, shown in values["samples"].items()
-        if kind != "fault"
-    }
+    counts, samples = tally.to_json().values()
+    faults, fault_samples = counts.pop("fault", 0), samples.pop("fault", [])
+    kept = {kind: count for kind, count in counts.items() if kind.endswith(": kept")}
     return {
-        "kept": kept,
-        "dropped": {kind: values["counts"][kind] for kind in kinds if not _is_kept(kind)},
-        "samples": samples,
-        "faults": values["counts"].get("fault", 0),
-        "fault_samples": [
-            f"{origin}: {reason}" for _, origin, reason, _ in values["samples"].get("fault", [])
-        ],
+        "kept": {kind.removesuffix(": kept"): count for kind, count in kept.items()},
+        "dropped": {kind: count for kind, count in counts.items() if kind not in kept},
+        "samples": {
+            kind: [[origin, source, target] for _, origin, source, target in shown]
+            for kind, shown in samples.items()
+        },
+        "faults": faults,
+        "fault_samples": [f"{origin}: {reason}" for _, origin, reason, _ in fault_samples],
     }
-
-
-def _is_kept(kind: str) -> bool:
-    return kind.endswith(": kept")
 
 
 def _sum(one: Int64, other: list[int]) -> Int64:
