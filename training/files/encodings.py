@@ -15,31 +15,9 @@ from model.text.encodings import encoding_of_mark
 #: Encodings that are guessed: those of subtitles in the wild. Of two that differ only in a few
 #: characters, the larger one is listed (cp1252, not latin-1; gb18030, not gb2312).
 GUESSED = (
-    "cp1250",
-    "cp1251",
-    "cp1252",
-    "cp1253",
-    "cp1254",
-    "cp1255",
-    "cp1256",
-    "cp1257",
-    "cp1258",
-    "cp866",
-    "cp874",
-    "iso8859-2",
-    "iso8859-5",
-    "iso8859-7",
-    "iso8859-9",
-    "iso8859-15",
-    "koi8-r",
-    "koi8-u",
-    "mac-roman",
-    "big5hkscs",
-    "cp949",
-    "cp932",
-    "euc_jis_2004",
-    "gb18030",
-    "iso2022_jp_2",
+    "cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp866 cp874 "
+    "iso8859-2 iso8859-5 iso8859-7 iso8859-9 iso8859-15 koi8-r koi8-u mac-roman "
+    "big5hkscs cp949 cp932 euc_jis_2004 gb18030 iso2022_jp_2".split()
 )
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 #: UTF-8 with a few damaged bytes is still UTF-8: at least this many sound characters for each.
