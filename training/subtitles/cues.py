@@ -22,13 +22,13 @@ from training.files.encodings import decode
 from training.files.paths import read_bytes
 from training.files.records import Cue, Fault
 from training.subtitles.colours import colours_tell_speakers, speakers_of
-from training.subtitles.sami import is_sami, parse_sami
-from training.subtitles.ttml import is_ttml, parse_ttml
+from training.subtitles.sami import SAMI_START, parse_sami
+from training.subtitles.ttml import TTML_START, parse_ttml
 from training.subtitles.webvtt import (
     ARROW,
     MAX_CUE_CHARACTERS,
     TOO_LONG,
-    is_webvtt,
+    WEBVTT_START,
     parse_webvtt,
     readable_markup,
 )
@@ -123,8 +123,8 @@ def format_of(text: str) -> str:
     Raises:
         ValueError: if the format is unknown; the message says what the text is instead, if known.
     """
-    for form, is_of in (("WebVTT", is_webvtt), ("TTML", is_ttml), ("SAMI", is_sami)):
-        if is_of(text):
+    for form, start in (("WebVTT", WEBVTT_START), ("TTML", TTML_START), ("SAMI", SAMI_START)):
+        if start.match(text):
             return form
     if _EVENT.search(text) or "[Script Info]" in text:
         return "SubStation"

@@ -15,17 +15,13 @@ from training.files.records import Cue, Fault
 #: How long the last text of a class is shown, in milliseconds.
 LAST_MS = 4000
 
-_DOCUMENT = re.compile(r"\s*(?:<!--.*?-->\s*)*<sami\b", re.DOTALL | re.IGNORECASE)
+#: The start of a document in this format.
+SAMI_START = re.compile(r"\s*(?:<!--.*?-->\s*)*<sami\b", re.DOTALL | re.IGNORECASE)
 _SYNC = re.compile(r"<sync\b[^>]*?\bstart\s*=\s*[\"']?(-?\d{1,12})[^>]*>", re.IGNORECASE)
 _PARAGRAPH = re.compile(r"<p\b(?:[^>]*?\bclass\s*=\s*[\"']?([\w-]{1,40}))?[^>]*>", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _BREAK = re.compile(r"<br\b[^>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
-
-
-def is_sami(text: str) -> bool:
-    """Tells whether a text is a SAMI document."""
-    return bool(_DOCUMENT.match(text))
 
 
 def parse_sami(text: str, origin: str) -> Iterator[Cue | Fault]:

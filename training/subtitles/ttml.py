@@ -16,7 +16,8 @@ from training.readers.xml import Handler, parse_xml
 _NOT_SHOWN = frozenset({"head", "metadata", "title", "desc", "copyright"})
 #: Parts of ruby that tell how a word is read.
 _READINGS = frozenset({"text", "textContainer", "delimiter"})
-_DOCUMENT = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:\w+:)?tt[\s>]", re.DOTALL)
+#: The start of a document in this format.
+TTML_START = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:\w+:)?tt[\s>]", re.DOTALL)
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)(?::(\d+(?:\.\d+)?))?")
 _OFFSET = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|f|t)")
 #: Frames a second of a document that does not declare them.
@@ -42,11 +43,6 @@ class _Element:
     cue: int = 0
     speaker: str = ""
     text: str = ""
-
-
-def is_ttml(text: str) -> bool:
-    """Tells whether a text is a TTML document."""
-    return bool(_DOCUMENT.match(text))
 
 
 def parse_ttml(text: str, origin: str) -> Iterator[Cue | Fault]:

@@ -21,7 +21,8 @@ TOO_LONG = "a cue of {:,} characters"
 
 BlockLines = tuple[int, list[str]]  # the line where it begins, and its lines
 
-_SIGNATURE = re.compile(r"WEBVTT(?:[ \t\n]|$)")
+#: The start of a file in this format.
+WEBVTT_START = re.compile(r"WEBVTT(?:[ \t\n]|$)")
 #: Blocks that show nothing; the header recurs where segments of a stream are joined.
 _OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION|WEBVTT)(?:\s|$)")
 #: Times, whose milliseconds may follow a comma, as in SubRip.
@@ -55,11 +56,6 @@ def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
             yield Fault(f"{origin}:{line}", "text outside of a cue")
         for caption, place in zip(captions, arrows, strict=False):
             yield from _cues_of(caption, place, origin, by_colour)
-
-
-def is_webvtt(text: str) -> bool:
-    """Tells whether a text begins as a WebVTT file must: with `WEBVTT`, then white space."""
-    return bool(_SIGNATURE.match(text))
 
 
 def blocks_of(text: str) -> Iterator[BlockLines]:
