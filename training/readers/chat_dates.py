@@ -71,22 +71,13 @@ def parse_stamp(text: str) -> Stamp:
     return stamp_of(*found.groups(default=""))
 
 
-def stamp_of(
-    first: str,
-    separator: str,
-    second: str,
-    third: str,
-    marker_before: str,
-    hours: str,
-    minutes: str,
-    seconds: str,
-    marker_after: str,
-) -> Stamp:
+def stamp_of(*groups: str) -> Stamp:
     """Returns the stamp of the groups of `STAMP`: the date, and the time with a word on each side.
 
     Raises:
         ValueError: if there is no such time or month.
     """
+    first, separator, second, third, marker_before, hours, minutes, seconds, marker_after = groups
     if second.isalpha():
         month = _MONTHS.index(second.lower()) + 1
         numbers = (_year(third), month, int(first))

@@ -59,23 +59,13 @@ class Fields:
     group_column: str = ""
     languages: tuple[str, ...] = ()
 
-    def names(self) -> tuple[str, ...]:
-        """Returns the outermost fields that may be read."""
+    def names(self) -> set[str]:
+        """Returns the fields that may be read, and the outermost records that they may be in."""
+        given = {*filter(None, (*self.columns, self.group_column))}
         if self.columns:
-            return tuple(
-                name for each in (*self.columns, self.group_column) for name in _outer_names(each)
-            )
-        pairs = (name for pair in PAIRS for name in pair)
-        return (
-            *CONVERSATIONS,
-            *pairs,
-            INTENTS,
-            *INTENT,
-            *INSTRUCTION_INPUTS,
-            TRANSLATION,
-            *self.languages,
-            self.group_column,
-        )
+            return given | {name.split(".")[0] for name in given}
+        known = {*CONVERSATIONS, INTENTS, *INTENT, *INSTRUCTION_INPUTS, TRANSLATION}
+        return known.union(*PAIRS, self.languages, given)
 
 
 def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
@@ -97,7 +87,7 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
 def _unwrap(rows: Iterable[Row | Fault], fields: Fields) -> Iterator[Row | Fault]:
     """Yields the rows, and the members of a list of intents, or of a record's only list of records
     (`{"data": [...]}`), in place of that record."""
-    known = {*fields.names()}
+    known = fields.names()
     for row in rows:
         if isinstance(row, Fault) or not isinstance(row[1], dict):
             yield row
@@ -266,11 +256,6 @@ def _pair_of(
         "expected turns, messages, source and target, or intents; or name two `languages`, or "
         f"name `columns` of: {', '.join(map(str, record))[:200]}"
     )
-
-
-def _outer_names(column: str) -> tuple[str, ...]:
-    """Returns a column's own name and the name of the outermost record that it may be in."""
-    return (column, column.split(".")[0]) if column else ()
 
 
 def _value_at(record: Any, column: str) -> Any:

@@ -21,7 +21,8 @@ from training.readers.chat_dates import STAMP, DateOrder, Stamp, order_of, secon
 from training.readers.chats import ChatOptions, Message, exchanges_of_chat
 from training.readers.whatsapp_notices import without_notices
 
-_INVISIBLE_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\ufeff]")
+#: Invisible marks, but for that of a notice, which follows the sender.
+_INVISIBLE_MARKS = re.compile("(?<!: )[\u200e\u200f\u202a-\u202e\ufeff]")
 _BRACKETED = re.compile(rf"\[{STAMP}\]\s?(.*)", re.DOTALL)
 _DASHED = re.compile(rf"{STAMP}(?:\s?[–—-]\s|[:,]\s)(.*)", re.DOTALL)
 #: A notice has no sender, but may have a colon: `Anna changed the subject to “Trip: May”`.
@@ -79,23 +80,12 @@ def _entries(path: Path) -> Iterator[_Entry | Fault]:
         entry, style = None, found.re
         *parts, rest = found.groups(default="")
         try:
-            entry = _Entry(stamp_of(*parts), number, [_end_with_marks(line, rest)])
+            entry = _Entry(stamp_of(*parts), number, [rest])
         except ValueError as error:
             is_reported = True
             yield Fault(f"{path}:{number}", str(error))
     if entry:
         yield entry
-
-
-def _end_with_marks(line: str, end: str) -> str:
-    """Returns the end of `line` that equals `end` apart from the marks in it."""
-    if line.endswith(end) and not _INVISIBLE_MARKS.search(line):
-        return end
-    left, place = len(end), len(line)
-    while left:
-        place -= 1
-        left -= not _INVISIBLE_MARKS.match(line[place])
-    return line[place:]
 
 
 def _message_of(entry: _Entry | Fault, order: DateOrder, path: Path) -> Message | Fault | None:
@@ -110,5 +100,5 @@ def _message_of(entry: _Entry | Fault, order: DateOrder, path: Path) -> Message 
         seconds = seconds_of(entry.stamp, order)
     except ValueError as error:
         return Fault(f"{path}:{entry.line}", str(error))
-    name = _INVISIBLE_MARKS.sub("", found[1]).strip("~ \u202f")
+    name = found[1].strip("~ \u202f")
     return Message(name, name, seconds, text, entry.line)

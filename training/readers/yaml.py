@@ -35,7 +35,8 @@ def read_yaml(path: Path) -> Records:
     except _YAML_ERRORS as error:
         yield from _read_damaged(path, text, error)
         return
-    conversations = _value_of(document, "conversations")
+    items = document.value if isinstance(document, yaml.MappingNode) else []
+    conversations = next((value for key, value in items if key.value == "conversations"), None)
     if isinstance(conversations, yaml.SequenceNode):
         for conversation in conversations.value:
             yield from _read_conversation(path, conversation, 0)
@@ -78,12 +79,6 @@ def _read_conversation(path: Path, conversation: yaml.Node, lines_before: int) -
 
 def _reason_of(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-
-def _value_of(document: yaml.Node | None, key: str) -> yaml.Node | None:
-    if not isinstance(document, yaml.MappingNode):
-        return None
-    return next((value for name, value in document.value if name.value == key), None)
 
 
 def _turns_of(conversation: yaml.Node, lines_before: int) -> list[PlacedText] | None:
