@@ -239,9 +239,6 @@ def _add_synthesis(commands: Commands) -> None:
         help="best (the default): the best answer of each model; oracle: of all beams, the answer "
         "closest to the reference",
     )
-    command.add_argument(
-        "--tag", default="", help="target tag of the sources to answer, such as <2de>; not written"
-    )
     description = "write sources for texts with a model of the opposite direction"
     command = commands.add_parser("backtranslate", help=description, description=description)
     command.add_argument("model", type=Path, help="model folder")
@@ -255,16 +252,13 @@ def _add_synthesis(commands: Commands) -> None:
     command.add_argument(
         "--sample", action="store_true", help="sample the sources, for more variety"
     )
-    command.add_argument(
-        "--tag", default="", help="target tag to put before each text, such as <2en>"
-    )
     description = "write the words and short phrases of a bilingual corpus with their translations"
     command = commands.add_parser("phrases", help=description, description=description)
     command.add_argument("recipe", type=Path, help="recipe whose corpus is prepared")
-    command.add_argument(
-        "--tag", default="", help="target tag of the sources to read, such as <2de>; not written"
-    )
     for name in ("distill", "backtranslate", "phrases"):
+        commands.choices[name].add_argument(
+            "--tag", default="", help="target tag before each source, such as <2de>; not written"
+        )
         commands.choices[name].add_argument(
             "-o", "--output", type=Path, required=True, help="TSV file to write"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from training.alignment.films import Pair, align
@@ -22,7 +21,7 @@ def align_films(source: Path, target: Path, min_score: float) -> tuple[list[Pair
         MismatchError: if they are not of one film, or no pair has such a score.
     """
     faults: list[Fault] = []
-    source_cues, target_cues = (list(_cues(path, faults)) for path in (source, target))
+    source_cues, target_cues = (_cues(path, faults) for path in (source, target))
     timing = estimate_clock(source_cues, target_cues)
     aligned = align(source_cues, target_cues, timing) if timing else []
     best = max((pair.score for pair in aligned), default=0.0)
@@ -53,13 +52,11 @@ def read_film_pairs(source: Path, target: Path, min_score: float) -> Records:
         yield Example((pair.source_text,), pair.target_text, str(source), origin)
 
 
-def _cues(path: Path, faults: list[Fault]) -> Iterator[Cue]:
-    count = 0
-    for found in read_cues(path):
-        if isinstance(found, Fault):
-            faults.append(found)
-        else:
-            count += 1
-            yield found
-    if not count:
+def _cues(path: Path, faults: list[Fault]) -> list[Cue]:
+    """Returns the cues of a file, and adds its faults to `faults`."""
+    found = list(read_cues(path))
+    faults += [each for each in found if isinstance(each, Fault)]
+    cues = [each for each in found if isinstance(each, Cue)]
+    if not cues:
         raise CorpusError(f"{path}: has no cue with text, so it cannot be aligned.")
+    return cues
