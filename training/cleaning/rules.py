@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from model.config import Document, Task
 
 
 class Rule(Document):
-    """One entry of `corpus.rules`: its name and its settings, which have defaults."""
+    """One entry of `corpus.rules`: its name in `RULES` and its settings, which have defaults."""
 
     rule: str
 
@@ -23,13 +23,10 @@ class UnicodeRule(Rule):
     (`Ã¤`). All later rules and the tokenizer see texts in NFKC, except for Chinese and Japanese
     punctuation and a few letters, without invisible characters"""
 
-    rule: Literal["unicode"] = "unicode"
-
 
 class LengthRule(Rule):
     """a side that is too short or too long, before it is tokenised"""
 
-    rule: Literal["length"] = "length"
     min_words: int = Field(1, ge=1, description="minimum number of words per side")
     max_words: int = Field(200, ge=1, description="maximum number of words per side")
     max_characters: int = Field(1000, ge=1, description="maximum number of characters per side")
@@ -39,7 +36,6 @@ class RatioRule(Rule):
     """sides whose lengths in characters differ too much; a Chinese character counts as three, a
     kana or Hangul syllable as two"""
 
-    rule: Literal["ratio"] = "ratio"
     max_ratio: float = Field(
         3.0, ge=1.0, description="maximum ratio of the longer side to the shorter"
     )
@@ -49,7 +45,6 @@ class RatioRule(Rule):
 class RepeatsRule(Rule):
     """one character, or one phrase of up to four words, repeated in a row"""
 
-    rule: Literal["repeats"] = "repeats"
     max_characters: int = Field(10, ge=1, description="maximum number of equal characters in a row")
     max_phrases: int = Field(4, ge=1, description="maximum number of equal phrases in a row")
 
@@ -57,7 +52,6 @@ class RepeatsRule(Rule):
 class NumbersRule(Rule):
     """sides whose numbers differ; 1,000 and a thousand are equal"""
 
-    rule: Literal["numbers"] = "numbers"
     max_spelled: int = Field(
         100,
         ge=0,
@@ -68,7 +62,6 @@ class NumbersRule(Rule):
 class ScriptRule(Rule):
     """a side in a script that its language is not written in; needs `languages`"""
 
-    rule: Literal["script"] = "script"
     min_share: float = Field(
         0.5, gt=0.0, le=1.0, description="minimum share of its letters in the right script"
     )
@@ -79,7 +72,6 @@ class LanguageRule(Rule):
     (Joulin et al. 2017, arXiv:1607.01759). Danish passes for Norwegian and vice versa, Dutch for
     Afrikaans, Spanish for Galician and Czech for Slovak, unless it is the other side's language"""
 
-    rule: Literal["language"] = "language"
     min_probability: float = Field(
         0.7, gt=0.0, lt=1.0, description="minimum probability of the other language"
     )
@@ -89,7 +81,6 @@ class LanguageRule(Rule):
 class CopyRule(Rule):
     """a target that equals its source except for case, punctuation and digits"""
 
-    rule: Literal["copy"] = "copy"
     min_letters: int = Field(
         12, ge=1, description="shorter targets are kept, since they may be names"
     )
@@ -98,7 +89,6 @@ class CopyRule(Rule):
 class ProfanityRule(Rule):
     """a side that contains a listed word; off by default"""
 
-    rule: Literal["profanity"] = "profanity"
     words: tuple[str, ...] = Field(
         (), description="words or phrases, case-insensitive; unset: a short English list"
     )
@@ -108,7 +98,6 @@ class SentenceRule(Rule):
     """a target that is not a sentence: it does not begin with a capital letter or a digit, or does
     not end with `.`, `!`, `?` or `…`; off by default, and only for scripts with capital letters"""
 
-    rule: Literal["sentence"] = "sentence"
     informal_words: tuple[str, ...] = Field(
         (), description="case-sensitive words (`i`, `lol`) that no target may contain"
     )
@@ -117,13 +106,9 @@ class SentenceRule(Rule):
 class DuplicateRule(Rule):
     """an example that equals an earlier one, as the model reads it"""
 
-    rule: Literal["duplicate"] = "duplicate"
-
 
 class NearDuplicateRule(Rule):
     """an example that equals an earlier one except for case, punctuation, digits and spaces"""
-
-    rule: Literal["near_duplicate"] = "near_duplicate"
 
 
 #: In the order of application, cheap rules first, whatever the order in a recipe.
