@@ -192,7 +192,7 @@ def _sampled_examples(corpus: PreparedCorpus) -> list[tuple[Int32, Int32]]:
     """Returns sources and targets on which graphs are compared with their network."""
     shard = next(part for part in (corpus.dev, corpus.test, corpus.train) if len(part))
     chosen = evenly_spaced(len(shard), SAMPLE)
-    return list(zip(shard.source_ids(chosen), shard.target_ids(chosen), strict=True))
+    return list(zip(shard.sources.take(chosen), shard.targets.take(chosen), strict=True))
 
 
 def graph_files(

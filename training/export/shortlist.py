@@ -52,7 +52,7 @@ def estimate_others(
     """Fits a linear function of the readout to the logsumexp of the words that `shortlist` leaves
     out, on steps of the training split. Returns its weights `(readout_units,)` and bias."""
     chosen = evenly_spaced(len(train), LEARNT)
-    examples = list(zip(train.source_ids(chosen), train.target_ids(chosen), strict=True))
+    examples = list(zip(train.sources.take(chosen), train.targets.take(chosen), strict=True))
     readouts, left_out = [], []
     for start in range(0, len(examples), TOGETHER):
         sources, targets = zip(*examples[start : start + TOGETHER], strict=True)
@@ -76,10 +76,10 @@ def estimate_others(
 
 def _sample_examples(train: Shard) -> tuple[list[Int32], list[Int32]]:
     """Returns sources and targets of evenly spaced examples, as many as `MAX_LINKS` allows."""
-    links = train.source_lengths.astype(np.int64) * train.target_lengths
+    links = train.sources.lengths.astype(np.int64) * train.targets.lengths
     count = int(len(links) * min(1.0, MAX_LINKS / max(links.sum(), 1)))
     chosen = evenly_spaced(len(links), max(count, 1))
-    return train.source_ids(chosen), train.target_ids(chosen)
+    return train.sources.take(chosen), train.targets.take(chosen)
 
 
 def list_proposals(

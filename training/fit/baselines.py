@@ -66,6 +66,6 @@ def describe_overuse(texts: Sequence[str], references: Sequence[str]) -> list[st
 
 
 def _token_counts(shard: Shard, vocab_size: int) -> Float64:
-    counts = shard.target_counts(vocab_size).astype(np.float64)
+    counts = shard.targets.counts(vocab_size).astype(np.float64)
     counts[EOS_ID] += len(shard)
     return counts

@@ -52,7 +52,7 @@ def plan_batches(
     a shape and the order of the batches are random.
     """
     draw = np.random.default_rng([seed, epoch])
-    source_len, target_len = shapes.pad(shard.source_lengths, shard.target_lengths + 1)
+    source_len, target_len = shapes.pad(shard.sources.lengths, shard.targets.lengths + 1)
     order = draw.permutation(len(shard))
     order = order[np.lexsort((source_len[order], target_len[order]))]
     batches: list[Int64] = []
@@ -72,11 +72,11 @@ def read_batches(
     """Yields the batches of a plan, each with the full number of rows for its shape, or this
     process' share of them."""
     for indices in plan:
-        target_lengths = shard.target_lengths[indices] + 1
-        shape = shape_of_batch(shard.source_lengths[indices], target_lengths, batch_tokens, shapes)
+        target_lengths = shard.targets.lengths[indices] + 1
+        shape = shape_of_batch(shard.sources.lengths[indices], target_lengths, batch_tokens, shapes)
         rows = share(shape[0])
         own, shape = indices[rows], (rows.stop - rows.start, *shape[1:])
-        batch = make_batch(shard.source_ids(own), shard.target_ids(own), shape)
+        batch = make_batch(shard.sources.take(own), shard.targets.take(own), shape)
         yield replace(batch, tokens=int(target_lengths.sum()))
 
 

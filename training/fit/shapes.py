@@ -67,7 +67,7 @@ def shapes_for(shard: Shard, rows_multiple: int = 1) -> Shapes:
 
 def plan_shapes(shard: Shard, rows_multiple: int) -> Shapes:
     """Plans at most 12 shapes with little padding for the examples of `shard`."""
-    source_lengths, target_lengths = shard.source_lengths, shard.target_lengths + 1
+    source_lengths, target_lengths = shard.sources.lengths, shard.targets.lengths + 1
     levels, shorter = [], 0
     for target_len in _min_padding_lengths(target_lengths, TARGET_LENGTHS):
         among = (shorter < target_lengths) & (target_lengths <= target_len)

@@ -48,7 +48,7 @@ def sized_options(
     `train`."""
     return sized_for(
         options,
-        int((train.target_lengths + 1).sum()),
+        int((train.targets.lengths + 1).sum()),
         lambda batch_tokens: len(plan_batches(train, batch_tokens, seed=0, epoch=0, shapes=shapes)),
         by_heart=by_heart,
     )

@@ -28,7 +28,7 @@ SCHEMA = pa.schema(
 )
 
 
-class _Sequences:
+class Sequences:
     """A column of id lists, as views of its batches."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
@@ -38,7 +38,7 @@ class _Sequences:
 
     @cached_property
     def lengths(self) -> Int32:
-        """Returns the length of each list."""
+        """Returns the length of each list, `(lists,)`."""
         lengths = [np.diff(offsets) for offsets in self._offsets]
         return np.concatenate([np.zeros(0, np.int32), *lengths], dtype=np.int32)
 
@@ -50,7 +50,7 @@ class _Sequences:
         return counts
 
     def take(self, indices: Int64) -> list[Int32]:
-        """Returns the lists at `indices`."""
+        """Returns the lists at `indices`, in their order."""
         chunks = np.searchsorted(self._starts, indices, side="right") - 1
         rows = indices - self._starts[chunks]
         return [
@@ -65,6 +65,10 @@ class Shard:
     Args:
         path: an Arrow file that `write_shard` wrote.
 
+    Attributes:
+        sources: tokens of each source, with the end of sentence.
+        targets: tokens of each target, without it.
+
     Raises:
         CorpusError: if it cannot be read.
     """
@@ -76,33 +80,11 @@ class Shard:
             raise CorpusError(f"{path}: cannot be read ({error}). Prepare again.") from None
         if not self._table.schema.equals(SCHEMA):
             raise CorpusError(f"{path}: was written by another release. Prepare again.")
-        self._sources = _Sequences(self._table["source_ids"])
-        self._targets = _Sequences(self._table["target_ids"])
+        self.sources = Sequences(self._table["source_ids"])
+        self.targets = Sequences(self._table["target_ids"])
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
-
-    @property
-    def source_lengths(self) -> Int32:
-        """Returns the number of tokens of each source, end of sentence included, `(examples,)`."""
-        return self._sources.lengths
-
-    @property
-    def target_lengths(self) -> Int32:
-        """Returns the number of tokens of each target, `(examples,)`."""
-        return self._targets.lengths
-
-    def source_ids(self, indices: Int64) -> list[Int32]:
-        """Returns the sources at `indices`, in their order."""
-        return self._sources.take(indices)
-
-    def target_ids(self, indices: Int64) -> list[Int32]:
-        """Returns the targets at `indices`, in their order."""
-        return self._targets.take(indices)
-
-    def target_counts(self, vocab_size: int) -> Int64:
-        """Counts each token in the targets, `(vocab_size,)`."""
-        return self._targets.counts(vocab_size)
 
     def source_turns(self, index: int) -> list[str]:
         """Returns the texts of a source, oldest turn first."""

@@ -78,7 +78,7 @@ def test_every_pair_falls_into_one_part(folder: Path) -> None:
 def test_rows_hold_the_ids_of_their_texts(folder: Path) -> None:
     corpus = made(folder, PAIRS)
     everything = np.arange(len(corpus.train))
-    sources, targets = corpus.train.source_ids(everything), corpus.train.target_ids(everything)
+    sources, targets = corpus.train.sources.take(everything), corpus.train.targets.take(everything)
     for i in range(len(everything)):
         assert list(sources[i]) == corpus.tokenizer.source_ids(corpus.train.source_turns(i))
         assert list(targets[i]) == corpus.tokenizer.target_ids(corpus.train.target_text(i))
@@ -106,8 +106,8 @@ def test_tokenizers_never_see_held_out_text(folder: Path) -> None:
     corpus = made(
         folder, {**PAIRS, "split": "train"}, {**PAIRS, "path": "test.tsv", "split": "test"}
     )
-    assert 1 in corpus.test.source_ids(np.array([0]))[0]
-    assert 1 not in np.concatenate(corpus.train.source_ids(np.arange(len(corpus.train))))
+    assert 1 in corpus.test.sources.take(np.array([0]))[0]
+    assert 1 not in np.concatenate(corpus.train.sources.take(np.arange(len(corpus.train))))
 
 
 def test_a_published_test_set_stays_whole_and_train_loses_what_it_holds(folder: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_source_of_one_tag_says_what_its_target_is_like(folder: Path) -> None:
     corpus = made(folder, tagged, other)
     assert corpus.tokenizer.tags == ("<2de>", "<2xx>")
     for shard in (corpus.train, corpus.dev, corpus.test):
-        ids = shard.source_ids(np.arange(len(shard)))
+        ids = shard.sources.take(np.arange(len(shard)))
         for i, source in enumerate(sources_of(shard)):
             tag = "<2de>" if source.startswith("<2de> a ") else "<2xx>"
             assert source.startswith((f"{tag} a ", f"{tag} one "))
@@ -305,7 +305,7 @@ def test_replies_are_learned_with_and_without_a_history(
     turns = Counter(len(corpus.train.source_turns(i)) for i in range(len(corpus.train)))
     assert set(turns) == {1, 2, 3}
     assert turns[1] > turns[2] > 0
-    ids = corpus.train.source_ids(np.arange(len(corpus.train)))
+    ids = corpus.train.sources.take(np.arange(len(corpus.train)))
     assert sum(SEP_ID in each for each in ids) == turns[2] + turns[3]
 
 

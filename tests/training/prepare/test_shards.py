@@ -36,8 +36,8 @@ def shard(tmp_path: Path) -> Shard:
 def test_ids_come_back_in_the_order_that_is_asked_for(shard: Shard) -> None:
     indices = np.array([24, 0, 9, 10, 10, 19, 20])
     for found, wanted in (
-        (shard.source_ids(indices), [ROWS[i]["source_ids"] for i in indices]),
-        (shard.target_ids(indices), [ROWS[i]["target_ids"] for i in indices]),
+        (shard.sources.take(indices), [ROWS[i]["source_ids"] for i in indices]),
+        (shard.targets.take(indices), [ROWS[i]["target_ids"] for i in indices]),
     ):
         assert [list(ids) for ids in found] == wanted
         assert all(ids.dtype == np.int32 for ids in found)
@@ -45,9 +45,9 @@ def test_ids_come_back_in_the_order_that_is_asked_for(shard: Shard) -> None:
 
 def test_lengths_are_known_without_reading_a_row(shard: Shard) -> None:
     assert len(shard) == len(ROWS)
-    assert shard.source_lengths.dtype == shard.target_lengths.dtype == np.int32
-    assert list(shard.source_lengths) == [3] * len(ROWS)
-    assert list(shard.target_lengths) == [len(row["target_ids"]) for row in ROWS]
+    assert shard.sources.lengths.dtype == shard.targets.lengths.dtype == np.int32
+    assert list(shard.sources.lengths) == [3] * len(ROWS)
+    assert list(shard.targets.lengths) == [len(row["target_ids"]) for row in ROWS]
 
 
 def test_texts_come_back(shard: Shard) -> None:
@@ -60,8 +60,8 @@ def test_a_part_may_be_empty(tmp_path: Path) -> None:
     assert write_shard(tmp_path / "test.arrow", []) == 0
     shard = Shard(tmp_path / "test.arrow")
     assert len(shard) == 0
-    assert len(shard.source_lengths) == 0
-    assert shard.source_ids(np.array([], np.int64)) == []
+    assert len(shard.sources.lengths) == 0
+    assert shard.sources.take(np.array([], np.int64)) == []
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no arrow file at all"])
