@@ -52,7 +52,7 @@ def open_chunk(path: Path) -> pa.RecordBatchFileReader:
     try:
         return pa.ipc.open_file(pa.memory_map(str(path)))
     except (OSError, pa.ArrowInvalid) as error:
-        raise CorpusError(f"{path}: cannot be read ({error}).") from None
+        raise CorpusError(f"{path}: cannot be read ({error}). Prepare again.") from None
 
 
 def read_stats(path: Path) -> dict[str, Any]:

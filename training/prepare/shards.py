@@ -14,6 +14,7 @@ from model.tokenizer import PAD_ID
 from model.types import Int32, Int64
 from training.errors import CorpusError
 from training.files.paths import writing
+from training.prepare.chunks import open_chunk
 
 IDS = pa.list_(pa.int32())
 SCHEMA = pa.schema(
@@ -74,10 +75,7 @@ class Shard:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        except (OSError, pa.ArrowInvalid) as error:
-            raise CorpusError(f"{path}: cannot be read ({error}). Prepare again.") from None
+        self._table = open_chunk(path).read_all()
         if not self._table.schema.equals(SCHEMA):
             raise CorpusError(f"{path}: was written by another release. Prepare again.")
         self.sources = Sequences(self._table["source_ids"])

@@ -60,11 +60,6 @@ class MiningOptions:
     turn_pause: float = 0.25
     keep_language: str = ""
 
-    @property
-    def pauses(self) -> Pauses:
-        """Returns both pauses in milliseconds."""
-        return Pauses.of_seconds(turn=self.turn_pause, scene=self.scene_pause)
-
 
 def mine(
     paths: Iterable[str],
@@ -79,13 +74,14 @@ def mine(
         options: how subtitles are split into turns and scenes.
         on_read: called with each file that could be read.
     """
+    pauses = Pauses.of_seconds(turn=options.turn_pause, scene=options.scene_pause)
     for path in paths:
         for file in _files_of(path):
             if isinstance(file, Fault):
                 yield file
                 continue
             is_read = True
-            for scene in read_scenes(file, options.pauses, options.keep_language):
+            for scene in read_scenes(file, pauses, options.keep_language):
                 if isinstance(scene, Fault):
                     is_read = is_read and scene.origin != str(file)
                     yield scene

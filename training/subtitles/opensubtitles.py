@@ -86,8 +86,7 @@ class _Text:
     def __init__(self) -> None:
         self._length = 0
         self._raw: list[str] = []
-        self._tokens: list[str] = []
-        self._spaced: list[str] = []
+        self._tokens: list[tuple[str, str]] = []  # each with the space after it
         self._space: str | None = None  # after the open token
         self._is_exact = False
 
@@ -102,8 +101,7 @@ class _Text:
         if name == "w" and self._space is not None:
             token = "".join(self._raw).strip()
             if token:
-                self._tokens.append(token)
-                self._spaced.append(token + self._space)
+                self._tokens.append((token, self._space))
             self._raw, self._space = [], None
 
     def add(self, text: str) -> None:
@@ -115,11 +113,13 @@ class _Text:
 
     def take(self) -> str:
         """Returns the text collected since the last call, with the document's line breaks."""
-        tokens, spaced, raw = self._tokens, self._spaced, self._raw
-        self._tokens, self._spaced, self._raw = [], [], []
+        tokens, raw = self._tokens, self._raw
+        self._tokens, self._raw = [], []
         if not tokens:
             return "".join(raw)
-        return "".join(spaced) if self._is_exact else detokenised(tokens)
+        if self._is_exact:
+            return "".join(token + space for token, space in tokens)
+        return detokenised([token for token, _ in tokens])
 
 
 class _Document(Handler[Record]):

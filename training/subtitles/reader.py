@@ -30,9 +30,7 @@ def read_subtitles(path: Path, pauses: Pauses = DEFAULT_PAUSES, keep_language: s
         yield from exchanges_of(turns, group=film_of(str(path)), origin=str(path))
 
 
-def read_scenes(
-    path: Path, pauses: Pauses = DEFAULT_PAUSES, keep_language: str = ""
-) -> Iterator[list[Turn] | Fault]:
+def read_scenes(path: Path, pauses: Pauses, keep_language: str) -> Iterator[list[Turn] | Fault]:
     """Yields faults, and the turns of each scene. A file without subtitles is one fault.
 
     Args:
