@@ -40,7 +40,7 @@ def transformer_outputs(
     Returns:
         outputs `(batch, source_len, units)` and their mean over real tokens `(batch, units)`.
     """
-    places = _places(graph, embedded)
+    places = places_in(graph, graph.op("Shape", embedded, start=1, end=2))
     column = graph.op("Unsqueeze", places, graph.constant([1], "int64"))
     sequence = graph.op("Add", embedded, position_encodings(graph, column, encoder.units))
     by_source = graph.op("Unsqueeze", lengths, graph.constant([1], "int64"))
@@ -109,11 +109,10 @@ def _projections(attend: MultiHeadAttention) -> list[Linear]:
     return [dense(each) for each in layers]
 
 
-def _places(graph: Graph, embedded: Value) -> Value:
-    """Returns 0 .. source_len - 1, float32."""
-    length = graph.op("Cast", graph.op("Shape", embedded, start=1, end=2), to=FLOAT)
-    scalar = graph.op("Squeeze", length)
-    return graph.op("Range", graph.constant(0.0), scalar, graph.constant(1.0))
+def places_in(graph: Graph, length: Value) -> Value:
+    """Returns 0 .. length - 1, float32; `length` is `(1,)`."""
+    end = graph.op("Squeeze", graph.op("Cast", length, to=FLOAT))
+    return graph.op("Range", graph.constant(0.0), end, graph.constant(1.0))
 
 
 def position_encodings(graph: Graph, positions: Value, units: int) -> Value:

@@ -14,7 +14,7 @@ from model.networks.tokens import TokenSeq2Seq
 from training.export.attention import Source, attend, attend_by_head
 from training.export.calibration import Ranges
 from training.export.decoder import StateShape, StepValues
-from training.export.graph import FLOAT, INT32, RUNTIME_DOMAIN, Graph, Value
+from training.export.graph import INT32, RUNTIME_DOMAIN, Graph, Value
 from training.export.linear import (
     Linear,
     array,
@@ -29,6 +29,7 @@ from training.export.quantization import ARITHMETIC, Operand
 from training.export.transformer import (
     PADDING_ENERGY,
     feed_forward,
+    places_in,
     position_encodings,
     scaled_table,
 )
@@ -112,7 +113,8 @@ class TransformerDecoderGraph:
         linears = [dense(getattr(attention, name)) for name in names]
         query, key, value = fused_linear(graph, self._arithmetic, seen, linears)
         steps = graph.op("Shape", history, start=2, end=3)
-        places = _places(graph, steps)  # P 1
+        places = places_in(graph, steps)
+        places = graph.op("Unsqueeze", places, graph.constant([1], "int64"))  # P 1
         new = graph.op("Concat", key, value, axis=-1)
         history = graph.op("Where", graph.op("Equal", places, read), new, history)  # G W P 2U
         is_past = graph.op("Cast", graph.op("LessOrEqual", places, read), to=INT32)
@@ -203,10 +205,3 @@ def _ssru_step(graph: Graph, forget: Value, candidate: Value, c: Value) -> tuple
     change = graph.op("Mul", graph.op("Sigmoid", forget), graph.op("Sub", c, candidate))
     c = graph.op("Add", candidate, change)
     return graph.op("Relu", c), c
-
-
-def _places(graph: Graph, steps: Value) -> Value:
-    """Returns the places in a history of `steps` `(1,)`: 0 .. steps - 1, float32 `(steps, 1)`."""
-    end = graph.op("Squeeze", graph.op("Cast", steps, to=FLOAT))
-    places = graph.op("Range", graph.constant(0.0), end, graph.constant(1.0))
-    return graph.op("Unsqueeze", places, graph.constant([1], "int64"))
