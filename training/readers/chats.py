@@ -71,7 +71,7 @@ class Message:
     line: int
 
 
-#: From a record and its line to a message, or None.
+#: From a record and its line to a message, or None to leave it out.
 MessageOf = Callable[[dict[str, Any], int], Message | None]
 
 
@@ -105,15 +105,9 @@ def exchanges_of_chat(
 
 
 def read_chats(path: Path, message_of: MessageOf, app: str, options: ChatOptions) -> Records:
-    """Reads the exchanges of each chat in an app's export: the arrays `messages` in its JSON. A
-    chat whose first message is newer than its last is read backwards.
-
-    Args:
-        path: the export.
-        message_of: turns a record and its line into a message, or None to leave it out; raises
-            ValueError at another shape.
-        app: its name, for the error.
-        options: as in `exchanges_of_chat`.
+    """Reads the exchanges of each chat in an export of `app`: the arrays `messages` in its JSON. A
+    chat whose first message is newer than its last is read backwards. `message_of` raises
+    ValueError at a record of another shape.
 
     Raises:
         CorpusError: if there is no such array.

@@ -25,11 +25,7 @@ def values_of(text: str, origin: str) -> Iterator[Row | Fault]:
     """Yields the elements of the array in `text`, or else its values one after the other.
 
     After a broken value, reading continues at the next line that begins in the same way: with as
-    much space and the same bracket. If there is none, the rest is lost.
-
-    Args:
-        text: the content of a file.
-        origin: the file's name, for faults.
+    much space and the same bracket. If there is none, the rest is lost. `origin` is the file.
     """
     scanner = _Scanner(text, origin)
     start = len(text) - len(text.lstrip())

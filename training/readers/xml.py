@@ -49,15 +49,11 @@ class Handler(Generic[Record]):
 
 
 def read_xml(path: Path, handler: Handler[Record], form: str) -> Iterator[Record | Fault]:
-    """Reads a document of any size, packed or not. Where it breaks, a fault ends it.
+    """Reads a document of any size, packed or not. Where it breaks, a fault ends it, which says
+    that it is not of the format `form`.
 
     A document that declares entities breaks there: they can grow without limit, or read other
     files.
-
-    Args:
-        path: the document.
-        handler: collects the records.
-        form: the format's name, for the fault.
 
     Raises:
         CorpusError: if the file cannot be read.

@@ -25,13 +25,8 @@ _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 
 
 def parse_sami(text: str, origin: str) -> Iterator[Cue | Fault]:
-    """Yields the cues of all classes (languages), by time; a text that ends before it starts is a
-    fault.
-
-    Args:
-        text: the document, with LF as line break.
-        origin: the file, for faults.
-    """
+    """Yields the cues of all classes (languages) in a document with LF as line break, by time; a
+    text that ends before it starts is a fault of `origin`, its file."""
     breaks = [found.start() for found in re.finditer("\n", text)]
     shown: dict[str, tuple[int, str, int]] = {}  # by class: start, text and line
     cues: list[Cue] = []

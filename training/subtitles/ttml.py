@@ -46,12 +46,8 @@ class _Element:
 
 
 def parse_ttml(text: str, origin: str) -> Iterator[Cue | Fault]:
-    """Yields the cues of a document, in its order; a cue without readable times is a fault.
-
-    Args:
-        text: the document.
-        origin: the file, for faults.
-    """
+    """Yields the cues of a document, in its order; a cue without readable times is a fault of
+    `origin`, its file."""
     return parse_xml([text], _Cues(origin), "TTML", origin)
 
 

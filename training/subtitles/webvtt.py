@@ -35,13 +35,8 @@ _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def parse_webvtt(text: str, origin: str) -> Iterator[Cue | Fault]:
-    """Yields the cues of a WebVTT text, one for each voice in them, and for each colour if colours
-    identify speakers.
-
-    Args:
-        text: with LF as line break.
-        origin: the file, for faults.
-    """
+    """Yields the cues of a WebVTT text with LF as line break, one for each voice in them, and for
+    each colour if colours identify speakers; and faults of `origin`, its file."""
     blocks = list(blocks_of(_TIMES.sub(lambda times: times[0].replace(",", "."), text)))
     by_colour = "<c." in text and colours_tell_speakers("\n".join(block) for _, block in blocks)
     for line, block in blocks:
