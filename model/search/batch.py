@@ -12,7 +12,7 @@ import numpy as np
 from model.contract import Encoded, StateTable, StepResult, check_numbers, wanted_logprobs
 from model.search.beams import Beams
 from model.search.constraints import Histories, StepConstraints, TokenConstraints
-from model.search.options_table import DIVERSITY, options_table
+from model.search.options_table import DIVERSITY, SAMPLING, options_table
 from model.search.requests import Answer, Hypothesis, SearchRequest
 from model.search.required import PhraseConstraints, allocate_beam
 from model.search.sampling import Sampler
@@ -78,8 +78,8 @@ class Batch:
         self._slots: list[_Slot] = []  # as many as the beams have
         self._is_changed = False  # the set of requests, since `_read_requests`
         self._constraints: TokenConstraints  # of the active requests, as are the following
-        self._phrases: PhraseConstraints
-        self._sampler: Sampler
+        self._phrases: PhraseConstraints | None
+        self._sampler: Sampler | None
         self._top_k: int  # before the constraints of a step
 
     def __bool__(self) -> bool:
@@ -184,9 +184,13 @@ class Batch:
         self._constraints = TokenConstraints(
             requests, options, eos_id=self._eos_id, blocked_ids=self._blocked_ids
         )
-        self._phrases = PhraseConstraints(requests)
-        self._sampler = Sampler(options, [slot.rng for slot in self._slots])
-        self._top_k = max(self._width, self._sampler.max_top_k) + self._phrases.extra_candidates
+        self._phrases, self._sampler, self._top_k = None, None, self._width
+        if self._beams.features & SAMPLING:
+            self._sampler = Sampler(options, [slot.rng for slot in self._slots])
+            self._top_k = max(self._top_k, self._sampler.max_top_k)
+        if any(request.required for request in requests):
+            self._phrases = PhraseConstraints(requests)
+            self._top_k += self._phrases.extra_candidates
 
     def _advance(self) -> None:
         """Steps the engine and chooses continuations, including those that have just ended."""
@@ -194,7 +198,7 @@ class Batch:
         constraints = self._step_constraints()
         top_k = self._top_k + constraints.extra_candidates
         result = self._step_engine(top_k, self._wanted(constraints))
-        if self._width == 1 and not (self._sampler.in_use or self._phrases.in_use):
+        if self._width == 1 and not (self._sampler or self._phrases):
             tokens, steps = constraints.likeliest(result.tokens[:, 0], result.logprobs[:, 0])
             tokens, logprobs = tokens.reshape(-1, 1), beams.logprobs + steps.reshape(-1, 1)
             beams.advance(None, tokens, logprobs, result.attention_weights)
@@ -225,7 +229,7 @@ class Batch:
 
     def _step_constraints(self) -> StepConstraints:
         constraints = self._constraints.at_step(self._histories)
-        if not self._phrases.in_use:
+        if self._phrases is None:
             return constraints
         unmet = ~self._phrases.is_met(*self._progress())
         return replace(
@@ -238,7 +242,7 @@ class Batch:
     def _wanted(self, constraints: StepConstraints) -> Int32 | None:
         """Returns the tokens that must be among each row's candidates, -1 for none."""
         wanted = [] if constraints.forced is None else [constraints.forced[:, None]]
-        if self._phrases.in_use:
+        if self._phrases is not None:
             wanted.append(self._phrases.wanted(*self._progress()))
         return np.concatenate(wanted, axis=1) if wanted else None
 
@@ -267,14 +271,14 @@ class Batch:
         ranked = _with_diversity(logprobs, beams).reshape(count, -1)
         chosen = np.argsort(-ranked, axis=1, kind="stable")[:, :width]
         reached = None
-        if self._phrases.in_use:
+        if self._phrases is not None:
             constrained = self._phrases.has_phrases
             after = self._phrases.after(*self._progress(), tokens)
             reached = after.reshape(count, width * top_k, -1)
             banks = self._phrases.banks(reached)
             chosen[constrained] = allocate_beam(ranked[constrained], banks[constrained], width)
         has_room = np.arange(width) < beams.widths[:, None]
-        if self._sampler.in_use:
+        if self._sampler is not None:
             is_sampled = self._sampler.is_sampled[:, None]
             chosen = np.where(is_sampled, self._sampler.draw(steps), chosen)
             has_room |= is_sampled
@@ -336,7 +340,7 @@ class Batch:
 
     def _are_met(self) -> Bool:
         """Tells which hypotheses contain all required phrases, `(G, W)`."""
-        if not self._phrases.in_use:
+        if self._phrases is None:
             return self._beams.live
         return self._phrases.is_met(*self._progress()).reshape(self._beams.live.shape)
 

@@ -23,22 +23,16 @@ class PhraseConstraints:
     with which the history ends, or all of them once the history contains it. Phrases may overlap.
 
     Args:
-        requests: the requests, in order.
+        requests: the requests, in order; at least one has required phrases.
 
     Attributes:
-        in_use: whether any request has required phrases.
         has_phrases: bool `(G,)`, which requests have required phrases.
         extra_candidates: how many more of the likeliest tokens `allocate_beam` needs to get the
             same result as over the whole vocabulary.
     """
 
     def __init__(self, requests: Sequence[SearchRequest]) -> None:
-        self.in_use = any(request.required for request in requests)
-        self.extra_candidates = 0
-        if self.in_use:
-            self._build_tables([[tuple(each) for each in request.required] for request in requests])
-
-    def _build_tables(self, phrases: list[list[tuple[int, ...]]]) -> None:
+        phrases = [[tuple(each) for each in request.required] for request in requests]
         count = max(len(each) for each in phrases)
         longest = max(len(phrase) for own in phrases for phrase in own)
         self.has_phrases = np.array([bool(own) for own in phrases], bool)

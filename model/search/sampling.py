@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.search.options_table import SAMPLING, OptionsTable, all_features
+from model.search.options_table import OptionsTable
 from model.search.requests import MAX_TOP_K
 from model.types import Float64, Indices
 
@@ -16,26 +16,22 @@ class Sampler:
     samples do not depend on other requests.
 
     Args:
-        options: `(G,)`, options of the requests.
+        options: `(G,)`, options of the requests, at least one of which samples.
         rngs: random number generator of each request; None: it does not sample.
 
     Attributes:
-        in_use: whether any request samples.
-        is_sampled: bool `(G,)`, which requests sample; only set if any does.
+        is_sampled: bool `(G,)`, which requests sample.
         max_top_k: the largest `top_k` of the requests that sample.
     """
 
     def __init__(self, options: OptionsTable, rngs: Sequence[np.random.Generator | None]) -> None:
-        self.in_use = bool(all_features(options) & SAMPLING)
-        self.max_top_k = 0
-        if self.in_use:
-            self._rngs = rngs
-            self._beam_sizes = options["beam_size"].tolist()
-            self.is_sampled = options["temperature"] > 0
-            self._temperature = np.where(self.is_sampled, options["temperature"], 1.0)
-            self._top_k = np.where(options["top_k"] > 0, options["top_k"], MAX_TOP_K)
-            self._top_p = options["top_p"]
-            self.max_top_k = int(self._top_k[self.is_sampled].max())
+        self._rngs = rngs
+        self._beam_sizes = options["beam_size"].tolist()
+        self.is_sampled = options["temperature"] > 0
+        self._temperature = np.where(self.is_sampled, options["temperature"], 1.0)
+        self._top_k = np.where(options["top_k"] > 0, options["top_k"], MAX_TOP_K)
+        self._top_p = options["top_p"]
+        self.max_top_k = int(self._top_k[self.is_sampled].max())
 
     def draw(self, logprobs: Float64) -> Indices:
         """Draws a continuation of each hypothesis, from `logprobs` `(G, W, K)` of its next tokens.
