@@ -14,7 +14,7 @@ import numpy as np
 
 from model.config import ModelConfig
 from model.errors import ConfigError, InputError
-from model.search.options_table import length_penalty
+from model.search.beams import length_penalty
 from model.search.requests import Hypothesis, ScoringRequest, SearchRequest
 from model.tokenizer import EOS_ID, Tokenizer
 

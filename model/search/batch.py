@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from model.contract import Encoded, StateTable, StepResult, check_numbers, wanted_logprobs
-from model.search.beams import Beams
+from model.search.beams import DIVERSITY, SAMPLING, Beams, options_table
 from model.search.constraints import Histories, StepConstraints, TokenConstraints
-from model.search.options_table import DIVERSITY, SAMPLING, options_table
 from model.search.requests import Answer, Hypothesis, SearchRequest
 from model.search.required import PhraseConstraints, allocate_beam
 from model.search.sampling import Sampler

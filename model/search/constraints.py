@@ -12,8 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from model.search.blocked import BlockedBatch, BlockedTokens
-from model.search.options_table import (
+from model.search.beams import (
     BLOCKED,
     MIN_TOKENS,
     NGRAMS,
@@ -22,6 +21,7 @@ from model.search.options_table import (
     OptionsTable,
     all_features,
 )
+from model.search.blocked import BlockedBatch, BlockedTokens
 from model.search.requests import SearchRequest
 from model.types import Bool, Float32, Float64, Indices, Int32
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.search.options_table import OptionsTable
+from model.search.beams import OptionsTable
 from model.search.requests import MAX_TOP_K
 from model.types import Float64, Indices
 

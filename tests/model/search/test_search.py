@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from model.config import SearchOptions
 from model.errors import EngineError
-from model.search.options_table import length_penalty
+from model.search.beams import length_penalty
 from model.search.requests import Hypothesis, Request, SearchRequest
 from model.search.search import Search
 from model.types import Float32, Indices, Int32

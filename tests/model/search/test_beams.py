@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from model.config import SearchOptions
-from model.search.options_table import NUMBERS
+from model.search.beams import NUMBERS
 
 
 def test_numbers_have_the_types_of_the_options() -> None:
