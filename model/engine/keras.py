@@ -24,7 +24,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from model.contract import Limits, StepResult
+from model.contract import Limits, StepResult, resized
 from model.engine.compiled import (
     compiled,
     enable_compilation_cache,
@@ -36,7 +36,6 @@ from model.errors import FolderError
 from model.folder import WEIGHTS_FILE, ModelFolder
 from model.layers.decoders import Memory
 from model.networks.tokens import PAD_ID, TokenSeq2Seq
-from model.slots import resized
 from model.types import Array, Bool, Indices, Int32, Tensor
 
 #: Minimum number of rows of a step. Matrix products with a single row use another kernel, which

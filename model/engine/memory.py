@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.slots import as_slice
+from model.contract import as_slice
 from model.types import Array, Float32, Indices, Int32
 
 #: Energy added at padding.

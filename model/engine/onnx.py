@@ -16,13 +16,12 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NoSuchFile,
 )
 
-from model.contract import Limits, StepResult
+from model.contract import Limits, StepResult, as_slice, resized
 from model.engine.memory import EncodedSources, SourceMemory
 from model.engine.shortlist import Shortlist, ShortlistColumns
 from model.engine.step_graph import StepGraph, open_session
 from model.errors import EngineError, FolderError
 from model.folder import GRAPH_FILES, SHORTLIST_FILES, ModelFolder
-from model.slots import as_slice, resized
 from model.types import Array, Bool, Float32, Indices, Int32
 
 Precision = Literal["float32", "int8"]

@@ -20,8 +20,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from model.contract import resized
 from model.errors import FolderError
-from model.slots import resized
 from model.types import Array, Float32, Indices, Int32
 
 #: Errors of NumPy and its archives for a damaged file or one without arrays.

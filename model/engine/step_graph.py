@@ -8,10 +8,9 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph
 
-from model.contract import StepResult
+from model.contract import StepResult, resized
 from model.engine.cores import usable_cores
 from model.folder import GRAPH_FORMAT
-from model.slots import resized
 from model.types import Array, Float32, Int32
 
 

@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from model.contract import Encoded, StateTable, StepResult, check_numbers, wanted_logprobs
+from model.contract import (
+    Encoded,
+    StateTable,
+    StepResult,
+    check_numbers,
+    compaction,
+    lowest_free,
+    wanted_logprobs,
+)
 from model.search.beams import DIVERSITY, SAMPLING, Beams, options_table
 from model.search.constraints import Histories, StepConstraints, TokenConstraints
 from model.search.requests import Answer, Hypothesis, SearchRequest
 from model.search.required import PhraseConstraints, allocate_beam
 from model.search.sampling import Sampler
-from model.slots import compaction, lowest_free
 from model.types import Bool, Float64, Indices, Int32
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from model.contract import as_slice, resized
 from model.search.requests import SearchRequest
-from model.slots import as_slice, resized
 from model.types import Array, Bool, Float32, Float64, Indices, Int32
 
 OptionsTable = NDArray[np.void]

@@ -8,9 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.contract import Encoded, StateTable, StepResult, check_numbers, wanted_logprobs
+from model.contract import (
+    Encoded,
+    StateTable,
+    StepResult,
+    check_numbers,
+    compaction,
+    lowest_free,
+    resized,
+    wanted_logprobs,
+)
 from model.search.requests import Answer, Hypothesis, ScoredPair, TokenLogprob
-from model.slots import compaction, lowest_free, resized
 from model.types import Bool, Float32, Float64, Indices, Int32
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.slots import resized
+from model.contract import resized
 
 
 def test_axes_grow_and_shrink() -> None:
