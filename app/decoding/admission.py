@@ -1,4 +1,4 @@
-"""Admission control: the cost of requests, the lane that decodes them, and the queue of a lane.
+"""Admission control: the cost of requests, the lane that decodes them, and the room in its queue.
 
 A plain request takes a few milliseconds of worker time; the costliest one within the limits takes
 seconds. Costly requests therefore have their own lane: rows, a queue, and a share of the worker's
@@ -8,8 +8,6 @@ time. Knows no thread and no clock.
 from __future__ import annotations
 
 import math
-from collections import deque
-from typing import Generic, Protocol, TypeVar
 
 from model.search.requests import MAX_TOP_K, Request, ScoringRequest
 
@@ -24,9 +22,6 @@ WANTED_STEPS = 10.0
 
 #: Interval over which throughput is measured.
 THROUGHPUT_SECONDS = 1.0
-
-#: How often smaller requests may overtake the first request of a queue.
-MAX_OVERTAKES = 16
 
 
 def cost_of(request: Request) -> float:
@@ -115,66 +110,3 @@ class Throughput:
     def estimate_seconds(self, requests: int) -> float:
         """Returns the time that this many requests take, in seconds; 0 if it is not known yet."""
         return requests / self._rate if self._rate else 0.0
-
-
-class WaitingRequest(Protocol):
-    """A request waiting for rows."""
-
-    @property
-    def rows(self) -> int:
-        """Returns the number of rows that it needs."""
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Tells whether it was cancelled."""
-
-
-W = TypeVar("W", bound=WaitingRequest)
-
-
-class RequestQueue(Generic[W]):
-    """First-come, first-served queue with backfilling.
-
-    Smaller requests may overtake one that needs more rows than are free, so that no row is idle
-    because of it, but only `max_overtakes` times. After that, all rows that become free are
-    reserved for it. The first request therefore waits for at most `max_overtakes` calls of `admit`
-    and the longest reply in search, and the others wait for it only until it has its rows.
-    """
-
-    def __init__(self, max_overtakes: int = MAX_OVERTAKES) -> None:
-        self._max_overtakes = max_overtakes
-        self._waiting: deque[W] = deque()
-        self._first: W | None = None
-        self._times_overtaken = 0
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def add(self, request: W) -> None:
-        """Appends a request."""
-        self._waiting.append(request)
-
-    def admit(self, free_rows: int) -> list[W]:
-        """Removes and returns the requests that join the search; drops cancelled ones."""
-        admitted = self._select(free_rows) if free_rows else []
-        first = self._waiting[0] if self._waiting else None
-        self._times_overtaken = self._times_overtaken + 1 if first is self._first else 1
-        self._first = first
-        return admitted
-
-    def _select(self, free_rows: int) -> list[W]:
-        admitted: list[W] = []
-        remaining: deque[W] = deque()
-        for request in self._waiting:
-            if request.is_cancelled:
-                continue
-            if request.rows <= free_rows and not (remaining and self._reserves_rows(remaining[0])):
-                admitted.append(request)
-                free_rows -= request.rows
-            else:
-                remaining.append(request)
-        self._waiting = remaining
-        return admitted
-
-    def _reserves_rows(self, first: W) -> bool:
-        return first is self._first and self._times_overtaken >= self._max_overtakes

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
-from app.decoding.admission import RequestQueue
 from app.decoding.messages import Hypotheses, Tokens
 from model.errors import EngineError
 from model.search.requests import Request
 from model.search.search import Encoded, Search
 
 logger = logging.getLogger(__name__)
+
+#: How often smaller requests may overtake the first request of a queue.
+MAX_OVERTAKES = 16
 
 
 @dataclass(eq=False)
@@ -42,6 +45,54 @@ class Job:
     def rows(self) -> int:
         """Returns the number of rows that it may fill."""
         return self.request.rows
+
+
+class RequestQueue:
+    """First-come, first-served queue with backfilling.
+
+    Smaller requests may overtake one that needs more rows than are free, so that no row is idle
+    because of it, but only `max_overtakes` times. After that, all rows that become free are
+    reserved for it. The first request therefore waits for at most `max_overtakes` calls of `admit`
+    and the longest reply in search, and the others wait for it only until it has its rows.
+    """
+
+    def __init__(self, max_overtakes: int = MAX_OVERTAKES) -> None:
+        self._max_overtakes = max_overtakes
+        self._waiting: deque[Job] = deque()
+        self._first: Job | None = None
+        self._times_overtaken = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, request: Job) -> None:
+        """Appends a request."""
+        self._waiting.append(request)
+
+    def admit(self, free_rows: int) -> list[Job]:
+        """Removes and returns the requests that join the search; drops cancelled ones."""
+        admitted = self._select(free_rows) if free_rows else []
+        first = self._waiting[0] if self._waiting else None
+        self._times_overtaken = self._times_overtaken + 1 if first is self._first else 1
+        self._first = first
+        return admitted
+
+    def _select(self, free_rows: int) -> list[Job]:
+        admitted: list[Job] = []
+        remaining: deque[Job] = deque()
+        for request in self._waiting:
+            if request.is_cancelled:
+                continue
+            if request.rows <= free_rows and not (remaining and self._reserves_rows(remaining[0])):
+                admitted.append(request)
+                free_rows -= request.rows
+            else:
+                remaining.append(request)
+        self._waiting = remaining
+        return admitted
+
+    def _reserves_rows(self, first: Job) -> bool:
+        return first is self._first and self._times_overtaken >= self._max_overtakes
 
 
 @dataclass
@@ -98,7 +149,7 @@ class Lane:
         self._report = report
         self._max_rows = max_rows
         self._time_factor = time_factor
-        self._queue: RequestQueue[Job] = RequestQueue()
+        self._queue = RequestQueue()
         self._encoding: tuple[list[Job], Future[Encoded]] | None = None
         self._search = new_search()
         self._has_cancelled = False  # among the requests that have rows

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from app.decoding.admission import (
     MAX_PLAIN_COST,
     CostQueue,
-    RequestQueue,
     Throughput,
     cost_of,
     is_costly,
@@ -64,82 +62,6 @@ def test_a_queue_is_full_by_cost() -> None:
     queue.discard("plain")
     queue.discard("unknown")
     assert (queue.is_full, len(queue)) == (False, 1)
-
-
-@dataclass(eq=False)
-class WaitingRequest:
-    rows: int
-    is_cancelled: bool = False
-
-
-def queue_of(*requests: WaitingRequest, max_overtakes: int = 2) -> RequestQueue[WaitingRequest]:
-    queue: RequestQueue[WaitingRequest] = RequestQueue(max_overtakes)
-    for request in requests:
-        queue.add(request)
-    return queue
-
-
-def test_who_came_first_is_admitted_first() -> None:
-    first, second, third = WaitingRequest(1), WaitingRequest(2), WaitingRequest(1)
-    queue = queue_of(first, second, third)
-    assert queue.admit(3) == [first, second]
-    assert queue.admit(0) == []
-    assert queue.admit(3) == [third]
-    assert len(queue) == 0
-
-
-def test_a_wide_one_is_overtaken_while_it_has_patience_and_no_longer() -> None:
-    wide = WaitingRequest(4)
-    queue = queue_of(wide, max_overtakes=2)
-    for _ in range(2):
-        queue.add(narrow := WaitingRequest(1))
-        assert queue.admit(3) == [narrow]
-    queue.add(late := WaitingRequest(1))
-    assert queue.admit(3) == []
-    assert queue.admit(3) == []
-    assert queue.admit(4) == [wide]
-    assert queue.admit(1) == [late]
-
-
-def test_the_next_wide_one_begins_to_wait_when_it_is_first() -> None:
-    wide, next_wide = WaitingRequest(4), WaitingRequest(4)
-    queue = queue_of(wide, next_wide, max_overtakes=2)
-    for _ in range(3):
-        assert queue.admit(3) == []
-    assert queue.admit(4) == [wide]
-    queue.add(narrow := WaitingRequest(1))
-    assert queue.admit(3) == [narrow]
-    queue.add(WaitingRequest(1))
-    assert queue.admit(3) == []
-
-
-def test_who_has_gone_is_dropped_and_keeps_no_rows() -> None:
-    wide, narrow, gone = WaitingRequest(4), WaitingRequest(1), WaitingRequest(1)
-    queue = queue_of(wide, max_overtakes=0)
-    assert queue.admit(3) == queue.admit(3) == []
-    wide.is_cancelled = gone.is_cancelled = True
-    queue.add(gone)
-    queue.add(narrow)
-    assert queue.admit(3) == [narrow]
-    assert len(queue) == 0
-
-
-def test_nobody_starves_whatever_comes() -> None:
-    """Narrow requests come for ever, as many as there are rows; each takes three steps."""
-    wide = WaitingRequest(4)
-    queue = queue_of(wide, max_overtakes=16)
-    running: list[tuple[int, WaitingRequest]] = []
-    for step in range(100):
-        running = [(end, each) for end, each in running if end > step]
-        for _ in range(4):
-            queue.add(WaitingRequest(1))
-        free_rows = 4 - sum(each.rows for _, each in running)
-        chosen = queue.admit(free_rows)
-        assert sum(each.rows for each in chosen) <= free_rows
-        running += [(step + 1 + place % 3, each) for place, each in enumerate(chosen)]
-        if wide in chosen:
-            break
-    assert step <= 16 + 3
 
 
 def test_the_wait_for_a_queue_follows_from_what_left_it() -> None:
