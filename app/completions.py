@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.deadlines import deadline
 from app.decoding.messages import Hypotheses
-from app.decoding.served_model import ServedModel
+from app.decoding.served_model import ServedModel, deadline
 from app.errors import InvalidField
 from app.requests import search_options, source_of
 from app.schemas.openai import (

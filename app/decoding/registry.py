@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.decoding.process import kill_starting
-from app.decoding.served_model import ServedModel
-from app.errors import DeadlineExceeded, Unavailable, UnknownModel
+from app.decoding.served_model import ServedModel, deadline
+from app.errors import Unavailable, UnknownModel
 from app.settings import Settings
 from model.config import ModelConfig
 from model.errors import FolderError, Seq2SeqError
@@ -339,12 +339,8 @@ class ModelRegistry:
         """Loads an unloaded model for a request."""
         if entry.loading is None or entry.loading.done():
             entry.loading = self._spawn(self._load_and_activate(entry.path))
-        seconds = self._settings.request_timeout_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.shield(entry.loading)
-        except TimeoutError:
-            raise DeadlineExceeded.after(seconds) from None
+        async with deadline(self._settings.request_timeout_seconds):
+            await asyncio.shield(entry.loading)
         found = self._entries.get(entry.config.name)
         if found is None or found.served is None:
             raise Unavailable("the model cannot be loaded; the log says why")

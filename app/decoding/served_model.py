@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.deadlines import deadline
 from app.decoding.client import WorkerClient
 from app.decoding.messages import Hypotheses, Tokens
 from app.decoding.process import LaunchedWorkers, Worker, launch
@@ -26,6 +26,20 @@ from model.translation_memory import TranslationMemory
 
 if TYPE_CHECKING:
     from model.reranker import Reranker
+
+
+@asynccontextmanager
+async def deadline(seconds: float) -> AsyncIterator[None]:
+    """Cancels what is done within it after some time.
+
+    Raises:
+        DeadlineExceeded: if that happens.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise DeadlineExceeded.after(seconds) from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from app.deadlines import deadline
 from app.decoding.registry import ModelRegistry
-from app.decoding.served_model import ServedModel
+from app.decoding.served_model import ServedModel, deadline
 from app.dependencies import cancel_on_disconnect, charge_units, models_of, settings_of
 from app.errors import InvalidField
 from app.forms import file_of, read_fields, validate
