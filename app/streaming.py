@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.dependencies import cancel_on_disconnect
 from app.http_errors import Fault, to_fault
+from app.routing import cancel_on_disconnect
 from model.errors import Seq2SeqError
 
 EVENT_STREAM = "text/event-stream"

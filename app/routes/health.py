@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from app.dependencies import models_of
 from app.errors import Unavailable
+from app.routing import models_of
 from app.schemas.error import ErrorAnswer
 from app.schemas.health import Readiness
 

@@ -14,10 +14,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from app.completions import Choice, CompletionBatch
-from app.dependencies import cancel_on_disconnect, charge, models_of, settings_of
 from app.errors import InvalidField, UnknownModel
 from app.http_errors import openai_error
-from app.routing import JsonRoute
+from app.routing import JsonRoute, cancel_on_disconnect, charge, models_of, settings_of
 from app.schemas.error import error_responses
 from app.schemas.openai import (
     AssistantMessage,

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Body, Request, Response
 
 from app.decoding.messages import Hypotheses
 from app.decoding.served_model import ServedModel
-from app.dependencies import cancel_on_disconnect, charge, models_of, settings_of
 from app.errors import InvalidField
 from app.http_errors import to_error_answer
 from app.requests import (
@@ -21,7 +20,7 @@ from app.requests import (
     search_options,
     source_of,
 )
-from app.routing import JsonRoute
+from app.routing import JsonRoute, cancel_on_disconnect, charge, models_of, settings_of
 from app.schemas.error import ErrorAnswer, error_responses
 from app.schemas.reply import (
     EXAMPLES,

@@ -12,10 +12,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from app.completions import Choice, CompletionBatch
-from app.dependencies import cancel_on_disconnect, charge, models_of, settings_of
 from app.http_errors import Fault, openai_error
 from app.routes.openai import RESPONSES, record_batch
-from app.routing import JsonRoute
+from app.routing import JsonRoute, cancel_on_disconnect, charge, models_of, settings_of
 from app.schemas.openai import CompletionUsage
 from app.schemas.responses import (
     IncompleteDetails,

@@ -15,11 +15,17 @@ from fastapi.responses import JSONResponse
 
 from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import ServedModel, deadline
-from app.dependencies import cancel_on_disconnect, charge_units, models_of, settings_of
 from app.errors import InvalidField
 from app.forms import file_of, read_fields, validate
 from app.http_errors import Fault
-from app.routing import JsonRoute, json_response
+from app.routing import (
+    JsonRoute,
+    cancel_on_disconnect,
+    charge_units,
+    json_response,
+    models_of,
+    settings_of,
+)
 from app.schemas.error import error_responses
 from app.schemas.translate import (
     AttendingSentence,
