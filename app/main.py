@@ -14,13 +14,12 @@ from app.api_keys import ApiKeys
 from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import ServedModel, load_model
 from app.http_errors import install_error_handlers
-from app.metrics import Metrics
 from app.middleware import ErrorBoundary, HeadAsGet, RequestLimits
 from app.rate_limit import Rate, RateLimiter, RedisRateLimiter
-from app.routes import health, metrics, openai, page, reply, responses, translate
+from app.routes import health, openai, page, reply, responses, translate
 from app.security import Authentication, with_bearer_keys
 from app.settings import Settings, describe_ineffective
-from app.telemetry import AccessLog, Telemetry
+from app.telemetry import AccessLog, Metrics, Telemetry
 from app.translation.files import FileStore
 
 logger = logging.getLogger(__name__)
@@ -66,7 +65,6 @@ def create_app(
         translate.text_router,
         translate.router,
         health.router,
-        metrics.router,
         page.router,
     )
     app.router.routes[:0] = [route for router in routers for route in router.routes]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.metrics import Metrics
+from app.telemetry import Metrics
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "deploy" / "monitoring"
