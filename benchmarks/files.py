@@ -22,7 +22,7 @@ from typing import Any
 import uvicorn
 
 from app.decoding.messages import Connection
-from app.decoding.process import worker_config
+from app.decoding.process import WorkerProcess, worker_config
 from app.decoding.served_model import ServedModel
 from app.decoding.worker import serve
 from app.main import create_app
@@ -63,8 +63,8 @@ class Recorder:
                 self.files.add(str(path.relative_to(ROOT)))
 
 
-class ThreadWorker:
-    """A worker on a thread of this process; see `app.decoding.process.Worker`."""
+class ThreadWorker(WorkerProcess):
+    """A worker on a thread of this process."""
 
     def __init__(self, settings: Settings) -> None:
         self.socket, child_socket = socket.socketpair()

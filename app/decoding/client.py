@@ -26,7 +26,7 @@ from app.decoding.messages import (
     Tokens,
     encode_frame,
 )
-from app.decoding.process import STOP_TIMEOUT_SECONDS, Worker
+from app.decoding.process import STOP_TIMEOUT_SECONDS, WorkerProcess
 from app.errors import DeadlineExceeded, Overloaded, Unavailable
 from model.search.requests import Request
 
@@ -131,8 +131,8 @@ class WorkerClient:
 
     def __init__(
         self,
-        worker: Worker,
-        new_worker: Callable[[], Worker],
+        worker: WorkerProcess,
+        new_worker: Callable[[], WorkerProcess],
         *,
         max_rows: int,
         max_queue: int,

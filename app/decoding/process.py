@@ -10,7 +10,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from weakref import WeakSet
 
 from app.decoding.messages import Connection, Disconnected, Ready, WorkerConfig
@@ -29,37 +28,12 @@ STOP_TIMEOUT_SECONDS = 3.0
 _starting: WeakSet[WorkerProcess] = WeakSet()
 
 
-class Worker(Protocol):
-    """Handle of a running `app.decoding.worker`.
+class WorkerProcess:
+    """A running `app.decoding.worker`, which ends with this process.
 
     Attributes:
         socket: this side of the connection. The worker stops when it is closed.
     """
-
-    socket: socket.socket
-
-    @property
-    def memory_bytes(self) -> int:
-        """Returns its resident memory; 0 if the system does not report it."""
-
-    def wait_until_ready(self) -> Mapping[str, str]:
-        """Blocks until requests can be sent. Returns the SHA-256 hash of each of the model's files,
-        by file name.
-
-        Raises:
-            FolderError: if the model's folder is absent or broken.
-            EngineError: if the engine cannot run here.
-        """
-
-    def stop(self) -> None:
-        """Stops the worker after its current step; kills it if that takes too long."""
-
-    def kill(self) -> None:
-        """Kills the worker."""
-
-
-class WorkerProcess:
-    """A worker in a process of its own, which ends with this one. See `Worker`."""
 
     def __init__(self, config: WorkerConfig, log_format: LogFormat = "text") -> None:
         self.socket, child_socket = socket.socketpair()
@@ -88,6 +62,7 @@ class WorkerProcess:
 
     @property
     def memory_bytes(self) -> int:
+        """Returns its resident memory; 0 if the system does not report it."""
         try:
             pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         except OSError:  # it has ended, or this is not Linux
@@ -99,6 +74,13 @@ class WorkerProcess:
         return self._process.wait(STOP_TIMEOUT_SECONDS)
 
     def wait_until_ready(self) -> Mapping[str, str]:
+        """Blocks until requests can be sent. Returns the SHA-256 hash of each of the model's files,
+        by file name.
+
+        Raises:
+            FolderError: if the model's folder is absent or broken.
+            EngineError: if the engine cannot run here.
+        """
         try:
             (message,) = self._connection.receive(block=True)
             _starting.discard(self)
@@ -114,6 +96,7 @@ class WorkerProcess:
         raise message
 
     def stop(self) -> None:
+        """Stops the worker after its current step; kills it if that takes too long."""
         self._connection.close()
         try:
             self.wait()
@@ -122,6 +105,7 @@ class WorkerProcess:
             self._process.wait()
 
     def kill(self) -> None:
+        """Kills the worker."""
         self._process.kill()
 
 
@@ -135,8 +119,8 @@ def kill_starting() -> None:
 class LaunchedWorkers:
     """Started workers of the default model and of the re-ranking model, if there is one."""
 
-    default: Worker
-    reranker: Worker | None = None
+    default: WorkerProcess
+    reranker: WorkerProcess | None = None
 
     def stop(self) -> None:
         """Stops all workers."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.decoding.client import WorkerClient
 from app.decoding.messages import Hypotheses, Tokens
-from app.decoding.process import LaunchedWorkers, Worker, launch
+from app.decoding.process import LaunchedWorkers, WorkerProcess, launch
 from app.errors import DeadlineExceeded
 from app.settings import Settings
 from model.config import ModelConfig
@@ -67,8 +67,8 @@ class ServedModel:
     @classmethod
     def of_worker(
         cls,
-        worker: Worker,
-        new_worker: Callable[[], Worker],
+        worker: WorkerProcess,
+        new_worker: Callable[[], WorkerProcess],
         config: ModelConfig,
         tokenizer: Tokenizer,
         settings: Settings,
@@ -236,12 +236,12 @@ def load_model(settings: Settings, launched: LaunchedWorkers | None = None) -> S
 
 
 def _await_worker(
-    settings: Settings, path: Path, worker: Worker, rerank_model: ServedModel | None = None
+    settings: Settings, path: Path, worker: WorkerProcess, rerank_model: ServedModel | None = None
 ) -> ServedModel:
     folder = load_folder(path)
     tokenizer = folder.tokenizer  # loaded while the worker loads its graphs
 
-    def ready(worker: Worker) -> Worker:
+    def ready(worker: WorkerProcess) -> WorkerProcess:
         if worker.wait_until_ready() != folder.config.sha256:
             worker.stop()
             raise FolderError(f"{path}: was replaced by another model")

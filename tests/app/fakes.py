@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from starlette.types import ASGIApp
 
 from app.decoding.messages import Connection
+from app.decoding.process import WorkerProcess
 from app.decoding.served_model import ServedModel
 from app.decoding.worker import Worker
 from app.server import config_of
@@ -177,8 +178,8 @@ def let_time_pass(seconds: float) -> None:
     loop.time = lambda: time.monotonic() + seconds  # type: ignore[method-assign]
 
 
-class ThreadWorker:
-    """A worker that is ready at once. See `app.decoding.process.Worker`."""
+class ThreadWorker(WorkerProcess):
+    """A worker on a thread, ready at once."""
 
     def __init__(self, new_search: Callable[[], Search], max_rows: int) -> None:
         self.socket, theirs = socket.socketpair()

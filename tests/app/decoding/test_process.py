@@ -18,7 +18,7 @@ import pytest
 from app.decoding import client as decoding_client
 from app.decoding import process, worker
 from app.decoding.messages import Connection, WorkerConfig
-from app.decoding.process import Worker, WorkerProcess
+from app.decoding.process import WorkerProcess
 from app.decoding.served_model import ServedModel, load_model
 from app.main import create_app
 from app.settings import Settings
@@ -45,9 +45,7 @@ def model(exported_folder: Path) -> Iterator[ServedModel]:
 
 
 def worker_of(model: ServedModel) -> WorkerProcess:
-    worker = model.client._worker
-    assert isinstance(worker, WorkerProcess)
-    return worker
+    return model.client._worker
 
 
 def wait_for(client: httpx.Client, status: int) -> None:
@@ -64,7 +62,7 @@ def test_a_server_that_stops_waits_for_no_worker_that_starts(exported_folder: Pa
 def test_a_request_waits_for_the_worker_after_one_that_was_killed(model: ServedModel) -> None:
     may_start = threading.Event()
 
-    def new_worker() -> Worker:
+    def new_worker() -> WorkerProcess:
         assert may_start.wait(PATIENCE_SECONDS)
         return start()
 
@@ -86,7 +84,7 @@ def test_a_worker_that_makes_no_step_is_replaced(
 ) -> None:
     watched = model.client
 
-    def new_worker() -> Worker:
+    def new_worker() -> WorkerProcess:
         watched._step_seconds = 24.0
         return start()
 
@@ -128,7 +126,7 @@ def test_a_worker_that_cannot_be_started_at_once_is_tried_again(
     may_start = threading.Event()
     faults = [OSError(12, "Cannot allocate memory"), EngineError("it died while it loaded")]
 
-    def new_worker() -> Worker:
+    def new_worker() -> WorkerProcess:
         if faults:
             raise faults.pop(0)
         assert may_start.wait(PATIENCE_SECONDS)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.decoding.process import Worker
+from app.decoding.process import WorkerProcess
 from app.decoding.registry import model_folders
 from app.decoding.served_model import ServedModel, load_model
 from app.main import create_app
@@ -178,7 +178,7 @@ def test_a_process_that_dies_or_hangs_costs_no_request(
         (watched,) = (m.client for m in app.state.models.loaded() if m.config.name == "a")
         new_worker = watched._new_worker
 
-        def patient_worker() -> Worker:
+        def patient_worker() -> WorkerProcess:
             watched._step_seconds = settings.worker_timeout_seconds
             return new_worker()
 
