@@ -59,6 +59,9 @@ class Residual(keras.layers.Layer):
         """Returns the sum of a sublayer's input and its output."""
         return sequence + self.noise(output)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """Returns None: consumers of the outputs get the mask as an argument."""
+
 
 class FeedForward(keras.layers.Layer):
     """Two linear layers with a ReLU between: W_2 ReLU(W_1 x + b_1) + b_2.
@@ -143,9 +146,6 @@ class TransformerEncoderLayer(Residual):
         sequence = self.add(sequence, self.attend(seen, keys, values, mask)[0])
         return self.add(sequence, self.feed_forward(self.feed_forward_norm(sequence)))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: consumers of the outputs get the mask as an argument."""
-
 
 class TransformerEncoder(Residual):
     """A stack of self-attention and feed-forward layers with position encodings.
@@ -223,9 +223,6 @@ class TransformerEncoder(Residual):
         outputs = self.norm(sequence)
         is_real = ops.cast(mask, outputs.dtype)[..., None]
         return outputs, [ops.sum(outputs * is_real, axis=1) / ops.sum(is_real, axis=1)]
-
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: consumers of the outputs get the mask as an argument."""
 
     def get_config(self) -> dict[str, Any]:
         sizes = ("units", "depth", "heads", "feed_forward_units")

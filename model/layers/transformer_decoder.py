@@ -164,9 +164,6 @@ class TransformerDecoderLayer(Residual):
             sequence = self.add(sequence, self.feed_forward(self.feed_forward_norm(sequence)))
         return sequence, weights
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: the decoder does not mask target positions."""
-
 
 class TransformerDecoder(Residual):
     """A stack of layers: target context, attention to the source, feed-forward.
@@ -317,9 +314,6 @@ class TransformerDecoder(Residual):
     def _read_out(self, sequence: Tensor) -> Tensor:
         outputs = self.norm(sequence)
         return outputs if self.readout is None else self.readout(outputs)
-
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Returns None: the decoder does not mask target positions."""
 
     def get_config(self) -> dict[str, Any]:
         sizes = ("units", "readout_units", "depth", "heads", "feed_forward_units", "uses_ssru")
