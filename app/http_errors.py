@@ -148,14 +148,15 @@ def openai_error(fault: Fault) -> OpenAIError:
 def to_response(fault: Fault, scope: Scope | None = None) -> JSONResponse:
     """Builds the response in the format of the protocol that the path of `scope` belongs to."""
     path = "" if scope is None else route_path(scope)
+    content: ErrorAnswer | OpenAIError | TextError
+    status = 400 if fault.status == 422 else fault.status  # the others' protocols know no 422
     if path.startswith("/v1/"):
-        status = 400 if fault.status == 422 else fault.status  # OpenAI knows no 422
-        return JSONResponse(openai_error(fault).model_dump(), status, headers=fault.headers)
-    if path in LIBRETRANSLATE_PATHS:
-        status = 400 if fault.status == 422 else fault.status  # nor does LibreTranslate
-        return JSONResponse(TextError(error=fault.message).model_dump(), status, fault.headers)
-    content = to_error_answer(fault).model_dump()
-    return JSONResponse(content, fault.status, headers=fault.headers)
+        content = openai_error(fault)
+    elif path in LIBRETRANSLATE_PATHS:
+        content = TextError(error=fault.message)
+    else:
+        content, status = to_error_answer(fault), fault.status
+    return JSONResponse(content.model_dump(), status, fault.headers)
 
 
 def route_path(scope: Scope) -> str:

@@ -254,16 +254,12 @@ class _ModelCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         loaded = list(self._models.loaded())
-        for name, meaning, value in _GAUGES:
-            gauge = GaugeMetricFamily(name, meaning, labels=["model"])
-            for model in loaded:
-                gauge.add_metric([model.config.name], value(model.client))
-            yield gauge
-        for name, meaning, value in _COUNTERS:
-            counter = CounterMetricFamily(name, meaning, labels=["model"])
-            for model in loaded:
-                counter.add_metric([model.config.name], value(model.client))
-            yield counter
+        for family, rows in ((GaugeMetricFamily, _GAUGES), (CounterMetricFamily, _COUNTERS)):
+            for name, meaning, value in rows:
+                metric = family(name, meaning, labels=["model"])
+                for model in loaded:
+                    metric.add_metric([model.config.name], value(model.client))
+                yield metric
         info = InfoMetricFamily("seq2seq_model", "Models that requests may name.", labels=["model"])
         states = self._models.states()
         for config in self._models.configs():
