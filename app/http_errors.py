@@ -35,7 +35,7 @@ from model.errors import EngineError, InputError
 MIN_RETRY_AFTER_SECONDS, MAX_RETRY_AFTER_SECONDS = 1, 60
 _MAX_MESSAGE_CHARACTERS = 500
 _MAX_FIELD_CHARACTERS = 100
-_UNION_TAGS = ("<text>", "<turn>", "<dialogue>", "<list>")
+_UNION_TAGS = ("<text>", "<other>")
 
 
 class BodyTooLarge(HTTPException):
@@ -183,7 +183,7 @@ def _from_validation(faults: Sequence[Any]) -> Fault:
 
 
 def _path(location: Sequence[str | int]) -> str:
-    """Joins a location: `("body", "messages", 0, "<turn>", "role")` -> `messages.0.role`. A number
+    """Joins a location: `("body", "messages", 0, "<other>", "role")` -> `messages.0.role`. A number
     right after `body` is a position in broken JSON."""
     parts = [str(part) for part in location[1:] if part not in _UNION_TAGS]
     is_field = len(location) > 1 and isinstance(location[1], str)
@@ -197,7 +197,7 @@ def _reason(fault: Any) -> str:
     if kind == "model_type":
         is_body = len(fault["loc"]) == 1
         return "must be a JSON object" + ", sent with 'Content-Type: application/json'" * is_body
-    if kind == "list_type" and fault["loc"][-1] == "<list>":
+    if kind == "list_type" and fault["loc"][-1] == "<other>":
         return "must be a text or a list"
     if kind == "extra_forbidden":
         return "unknown field"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict  # before Python 3.12, pydantic needs this one
 
-from app.schemas.reply import ConfidenceFields, Usage
+from app.schemas.reply import BY_KIND, OTHER, TEXT, ConfidenceFields, Usage
 from model.search.requests import MAX_TOP_K, FinishReason
 
 #: OpenAI fields that the models do not support, and the values that have no effect.
@@ -32,14 +32,7 @@ NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
 }
 
 
-def kind_of(value: Any) -> str:
-    """Returns the tag of a field that is a text or a list."""
-    return "<text>" if isinstance(value, str) else "<list>"
-
-
-Texts = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[list[str], Tag("<list>")], Discriminator(kind_of)
-]
+Texts = Annotated[Annotated[str, TEXT] | Annotated[list[str], OTHER], BY_KIND]
 
 
 class _Lenient(BaseModel):
@@ -60,11 +53,7 @@ class ChatMessage(_Lenient):
 
     role: str = Field(description="user or assistant; others are refused")
     content: (
-        Annotated[
-            Annotated[str, Tag("<text>")] | Annotated[list[ContentPart], Tag("<list>")],
-            Discriminator(kind_of),
-        ]
-        | None
+        Annotated[Annotated[str, TEXT] | Annotated[list[ContentPart], OTHER], BY_KIND] | None
     ) = None
 
 

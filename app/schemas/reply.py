@@ -27,23 +27,12 @@ class Turn(_Strict):
     content: str
 
 
-def _kind_of(value: Any) -> str:
-    return "<text>" if isinstance(value, str) else "<turn>"
+#: Tags of a value that is a text or something else: an error is about the one that was sent.
+TEXT, OTHER = Tag("<text>"), Tag("<other>")
+BY_KIND = Discriminator(lambda value: "<text>" if isinstance(value, str) else "<other>")
 
-
-Message = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[Turn, Tag("<turn>")], Discriminator(_kind_of)
-]
-
-
-def _kind_of_item(value: Any) -> str:
-    return "<text>" if isinstance(value, str) else "<dialogue>"
-
-
-BatchItem = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[list[Message], Tag("<dialogue>")],
-    Discriminator(_kind_of_item),
-]
+Message = Annotated[Annotated[str, TEXT] | Annotated[Turn, OTHER], BY_KIND]
+BatchItem = Annotated[Annotated[str, TEXT] | Annotated[list[Message], OTHER], BY_KIND]
 
 
 class _Messages(_Strict):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.schemas.openai import NEUTRAL_VALUES, ChatMessage, SearchFields, kind_of
-from app.schemas.reply import ConfidenceFields
+from app.schemas.openai import NEUTRAL_VALUES, ChatMessage, SearchFields
+from app.schemas.reply import BY_KIND, OTHER, TEXT, ConfidenceFields
 
 
 class InputItem(ChatMessage):
@@ -43,10 +43,9 @@ class ResponseRequest(SearchFields):
         "top_logprobs": (0,),
     }
 
-    input: Annotated[
-        Annotated[str, Tag("<text>")] | Annotated[list[InputItem], Tag("<list>")],
-        Discriminator(kind_of),
-    ] = Field(description="a message; or messages, of which the last is answered, oldest first")
+    input: Annotated[Annotated[str, TEXT] | Annotated[list[InputItem], OTHER], BY_KIND] = Field(
+        description="a message; or messages, of which the last is answered, oldest first"
+    )
     max_output_tokens: int | None = Field(
         None, ge=1, description="maximum length of the reply, in tokens; a longer one is cut"
     )
