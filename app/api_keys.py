@@ -25,9 +25,6 @@ _LINE = re.compile(r"([0-9a-fA-F]{64})\s+(\S.{0,99})")
 class ApiKeys:
     """The keys of a file, which is read again when it changes.
 
-    Args:
-        path: path of the file.
-
     Raises:
         ConfigError: if it cannot be read; names the line.
     """

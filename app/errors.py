@@ -33,11 +33,7 @@ class InvalidField(InputError):
 
 
 class UnknownModel(InputError):
-    """No model with this name is served.
-
-    Args:
-        name: the requested name.
-    """
+    """No model with this name is served."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"model: there is no model {name!r} on this server; see /v1/models")

@@ -25,9 +25,6 @@ def source_of(
     Args:
         turns: oldest first.
         fields: the request field of each turn.
-        tokenizer: tokenizer of the model.
-        limits: settings of the server.
-        task: task of the model.
 
     Raises:
         InvalidField: if there are too many turns, one is too long, or the last one has no text; if
@@ -81,7 +78,6 @@ def search_options(
 
     Args:
         defaults: the model's defaults, which apply within `limits`.
-        limits: settings of the server.
         decoding: search method; None: as given by the other options.
         has_required_words: whether there are required words, which need a beam.
         can_rerank: whether there is a model to re-rank with.
@@ -147,14 +143,8 @@ def blocked_ids_of(
     tokenizer: Tokenizer,
     limits: Settings,
 ) -> list[list[int]]:
-    """Returns the sequences of ids that no hypothesis may contain, see `blocked_sequences`.
-
-    Args:
-        words: words of the request.
-        turns: turns of the dialogue.
-        options: options of the search, which include these words.
-        tokenizer: tokenizer of the model.
-        limits: settings of the server.
+    """Returns the sequences of ids that no hypothesis may contain, see `blocked_sequences`. The
+    `options` include the `words` of the request, too.
 
     Raises:
         InvalidField: if there are too many words, or one has no text.

@@ -36,12 +36,7 @@ _CLIENT, _KEYS = "seq2seq.client", "seq2seq.keys"
 
 class Authentication:
     """Answers 401 to requests without a valid key, except on `OPEN_PATHS`. A new route therefore
-    needs a key unless it is listed there.
-
-    Args:
-        app: receives all other requests.
-        keys: the valid keys.
-    """
+    needs a key unless it is listed there."""
 
     def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
         self._app = app

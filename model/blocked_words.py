@@ -78,12 +78,7 @@ def forms_of(tokenizer: Tokenizer, words: tuple[str, ...]) -> tuple[list[int], .
 
 def _sequences_with(word: str, texts: Mapping[int, str]) -> Iterator[list[int]]:
     """Yields the sequences of tokens whose text contains `word`, but not without the first or the
-    last token; short ones first.
-
-    Args:
-        word: the word.
-        texts: the text of each token, none empty.
-    """
+    last token; short ones first. `texts` has the text of each token, none empty."""
     begun = deque[tuple[list[int], str]]()  # tokens, and what is left of the word
     for token, text in texts.items():
         if word[0] not in text:

@@ -17,12 +17,7 @@ MAX_TURNS = 64
 
 class Conversation:
     """The turns of a dialogue. The model reads the last ones and, with `no_repeat_reply`, never
-    repeats any of them.
-
-    Args:
-        generator: generates the replies.
-        template: options of the search, see `Generator.template`.
-    """
+    repeats any of them. For the `template` see `Generator.template`."""
 
     def __init__(self, generator: Generator, template: SearchRequest) -> None:
         self._generator = generator
@@ -58,8 +53,6 @@ def chat(
     `NEW`.
 
     Args:
-        conversation: the conversation to continue.
-        lines: messages.
         write: writes and flushes text.
         label: written before a reply.
         separator: written before each further candidate.

@@ -94,14 +94,8 @@ class KnownQuestions:
 def checked_reply(
     questions: KnownQuestions | None, turns: str | Sequence[str], reply: str, options: SearchOptions
 ) -> CheckedReply:
-    """Returns `reply`, or the fallback reply if its confidence is below `min_confidence`.
-
-    Args:
-        questions: known questions of the model, if any.
-        turns: a message, or a dialogue whose last turn is the message.
-        reply: reply of the model.
-        options: options of the search.
-    """
+    """Returns `reply`, or the fallback reply if its confidence is below `min_confidence`. `turns`
+    is a message, or a dialogue whose last turn is the message."""
     if questions is None:
         return CheckedReply(reply)
     confidence = questions.confidence(turns if isinstance(turns, str) else turns[-1], reply)

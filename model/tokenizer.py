@@ -247,9 +247,6 @@ class IncrementalDetokenizer:
     """Decoder of target ids that arrive in parts, for streaming.
 
     The first bytes of a character made of several pieces are held back until it is complete.
-
-    Args:
-        tokenizer: tokenizer of these ids.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:

@@ -393,12 +393,7 @@ class WorkerClient:
 
 
 class _WorkerProtocol(asyncio.Protocol):
-    """Protocol of the connection to a worker.
-
-    Args:
-        on_message: called with each message.
-        on_disconnect: called when the connection is lost.
-    """
+    """Protocol of the connection to a worker."""
 
     def __init__(
         self, on_message: Callable[[Report | Flush], None], on_disconnect: Callable[[], None]

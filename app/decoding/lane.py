@@ -194,7 +194,8 @@ class Lane:
         abandoned = [job for job in self.running.values() if job.is_cancelled]
         self._search.remove({job.key for job in abandoned})
         self._free(abandoned)
-        self._has_cancelled = any(job.is_cancelled for job in self._encoding_jobs())
+        encoding = self._encoding[0] if self._encoding else []
+        self._has_cancelled = any(job.is_cancelled for job in encoding)
         self._report()
 
     def _free(self, jobs: Iterable[Job]) -> None:
@@ -202,9 +203,6 @@ class Lane:
         for job in jobs:
             self.running.pop(job.key, None)
             self.rows_in_use -= job.rows
-
-    def _encoding_jobs(self) -> list[Job]:
-        return self._encoding[0] if self._encoding else []
 
     def _encode_next(self) -> None:
         """Submits the next requests to the encoder, unless it is busy. If nothing is in search,

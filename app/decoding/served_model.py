@@ -83,10 +83,7 @@ class ServedModel:
             worker: runs the model's engine.
             new_worker: starts another worker and returns once it is ready.
             config: configuration of the model, which gets the server's blocked words too.
-            tokenizer: its tokenizer.
-            settings: settings of the server.
             rerank_model: the model that re-ranks its answers, if any.
-            questions, translation_memory: see `ServedModel`.
 
         Raises:
             ConfigError: if `rerank_model` cannot score the answers.

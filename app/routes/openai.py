@@ -191,10 +191,6 @@ class _Part:
 class _ResponseFormat(ABC):
     """Rendering of choices in one of the two formats.
 
-    Args:
-        model: name of the model.
-        tokenizer: tokenizer of the model.
-
     Attributes:
         prefix: prefix of the ids of responses.
         answer_type: type of a response that is not streamed.

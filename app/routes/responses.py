@@ -94,10 +94,6 @@ async def _stream(
 class _Answer:
     """The answer to a request, and the events that stream it.
 
-    Args:
-        body: the request.
-        model: name of the model.
-
     Attributes:
         message_id: id of the reply.
     """

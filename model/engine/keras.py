@@ -66,10 +66,6 @@ class KerasTable:
     """Slots of a network. See `model.contract.StateTable`.
 
     Every row has its own copy of its source, made when the source is inserted.
-
-    Args:
-        engine: runs the network.
-        width: rows of a slot.
     """
 
     def __init__(self, engine: KerasEngine, width: int) -> None:

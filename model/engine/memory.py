@@ -44,9 +44,6 @@ class EncodedSources:
 class SourceMemory:
     """The sources of a table, one per slot. All numbers are finite, even in free slots.
 
-    Args:
-        names: names of the arrays to store.
-
     Attributes:
         arrays: arrays by name, `(allocated slots, ...)`.
         lengths: int32, length of the source in each slot, 0 in free slots.

@@ -109,11 +109,7 @@ class Shortlist:
 
 
 class ShortlistColumns:
-    """The projection's columns for the candidates of each slot, copied on first use.
-
-    Args:
-        shortlist: provides the columns of all tokens.
-    """
+    """The projection's columns for the candidates of each slot, copied on first use."""
 
     def __init__(self, shortlist: Shortlist) -> None:
         self._shortlist = shortlist
