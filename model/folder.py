@@ -108,8 +108,13 @@ class ModelFolder:
         Raises:
             FolderError: if it is broken, or its vocabularies do not match the network.
         """
+        from model.tokenizer import Tokenizer  # only here: a worker knows no text
+
+        source = (self.path / SOURCE_TOKENIZER_FILE).read_bytes()
+        has_target = TARGET_TOKENIZER_FILE in self.sha256
+        target = (self.path / TARGET_TOKENIZER_FILE).read_bytes() if has_target else None
         try:
-            tokenizer = _read_tokenizer(self.path, self.config)
+            tokenizer = Tokenizer(self.config.text, source, target)
         except TokenizerError as error:
             raise FolderError(f"{self.path}: {error}") from None
         network = self.config.network
@@ -374,17 +379,6 @@ def _check_file(folder: ModelFolder, name: str) -> str | None:
     return (
         f"{name}: contents differ from {CONFIG_FILE} (sha256 {expected[:8]}.. expected, "
         f"{found[:8]}.. found). Copy the folder again or export it again."
-    )
-
-
-def _read_tokenizer(path: Path, config: ModelConfig) -> Tokenizer:
-    from model.tokenizer import Tokenizer  # only here: a worker knows no text
-
-    target = TARGET_TOKENIZER_FILE in config.sha256
-    return Tokenizer(
-        config.text,
-        (path / SOURCE_TOKENIZER_FILE).read_bytes(),
-        (path / TARGET_TOKENIZER_FILE).read_bytes() if target else None,
     )
 
 

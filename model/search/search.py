@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from model.contract import Engine
 from model.search.batch import Batch
 from model.search.requests import Answer, Request, ScoredPair, SearchRequest
 from model.search.scoring import ScoringBatch
-from model.types import Indices
 
 
 class BatchKey(NamedTuple):
@@ -32,17 +31,6 @@ class BatchKey(NamedTuple):
 
     width: int
     is_short: bool = False
-
-
-class _Batch(Protocol):
-    """Requests that are stepped together: a `Batch` or a `ScoringBatch`."""
-
-    def __bool__(self) -> bool: ...
-    def reserve(self, encoded: contract.Encoded, sources: Indices) -> Indices: ...
-    def insert(self, slots: Indices, requests: Sequence[Any], /) -> None: ...
-    def remove(self, keys: Collection[Hashable]) -> None: ...
-    def step(self) -> list[Answer]: ...
-    def final_tokens(self, after: Mapping[Hashable, int]) -> dict[Hashable, tuple[int, ...]]: ...
 
 
 @dataclass(frozen=True)
@@ -87,7 +75,7 @@ class Search:
         self._make_scoring = partial(
             ScoringBatch, bos_id=bos_id, eos_id=eos_id, blocked_ids=blocked
         )
-        self._batches: dict[BatchKey, _Batch] = {}
+        self._batches: dict[BatchKey, Batch | ScoringBatch] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -157,7 +145,7 @@ class Search:
         is_short = self._engine.has_shortlist and part.uses_shortlist
         return BatchKey(part.options.beam_size, is_short)
 
-    def _new_batch(self, key: BatchKey) -> _Batch:
+    def _new_batch(self, key: BatchKey) -> Batch | ScoringBatch:
         if not key.width:
             return self._make_scoring(self._engine.new_table(1, use_shortlist=False))
         table = self._engine.new_table(key.width, use_shortlist=key.is_short)
