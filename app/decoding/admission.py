@@ -46,7 +46,8 @@ def is_costly(request: Request) -> bool:
 
 
 class CostQueue:
-    """Requests waiting for a lane, with their cost in units of `MAX_PLAIN_COST`.
+    """Requests waiting for a lane, with their cost in units of `MAX_PLAIN_COST`, and the rate at
+    which they leave while there are any.
 
     Args:
         max_queue: units at which the queue is full.
@@ -56,6 +57,8 @@ class CostQueue:
         self._max_queue = max_queue
         self._units: dict[object, int] = {}
         self._total = 0
+        self._rate = 0.0  # requests per second
+        self._since, self._count = 0.0, 0  # of the current measurement
 
     def __len__(self) -> int:
         return len(self._units)
@@ -72,41 +75,31 @@ class CostQueue:
         """Returns how many requests of this cost fill the queue, at least one."""
         return max(1, self._max_queue // _units_of(cost))
 
-    def add(self, key: object, cost: float) -> None:
-        """Adds a request."""
+    def add(self, key: object, cost: float, now: float) -> None:
+        """Adds a request at the time `now`."""
+        if not self._units:
+            self._since, self._count = now, 0
         self._units[key] = _units_of(cost)
         self._total += self._units[key]
 
-    def discard(self, key: object) -> bool:
-        """Removes a request if it is present. Tells whether it was."""
-        units = self._units.pop(key, 0)
-        self._total -= units
-        return units > 0
+    def discard(self, key: object) -> None:
+        """Removes a request if it is present."""
+        self._total -= self._units.pop(key, 0)
+
+    def admit(self, key: object, now: float) -> None:
+        """Removes a request, if it is present, that leaves for the lane at the time `now`."""
+        if key not in self:
+            return
+        self.discard(key)
+        self._count += 1
+        if (elapsed := now - self._since) >= THROUGHPUT_SECONDS:
+            self._rate = self._count / elapsed
+            self._since, self._count = now, 0
+
+    def estimate_seconds(self) -> float:
+        """Returns the time until the queue is empty, in seconds; 0 if it is not known yet."""
+        return len(self) / self._rate if self._rate else 0.0
 
 
 def _units_of(cost: float) -> int:
     return max(1, math.ceil(cost / MAX_PLAIN_COST))
-
-
-class Throughput:
-    """Requests per second that leave a queue while it is not empty. Knows no clock."""
-
-    def __init__(self) -> None:
-        self._rate = 0.0
-        self._since = 0.0
-        self._count = 0
-
-    def start(self, now: float) -> None:
-        """Starts counting at the time `now`, when the queue stops being empty."""
-        self._since, self._count = now, 0
-
-    def add(self, now: float) -> None:
-        """Counts a request that leaves the queue at the time `now`."""
-        self._count += 1
-        if (elapsed := now - self._since) >= THROUGHPUT_SECONDS:
-            self._rate = self._count / elapsed
-            self.start(now)
-
-    def estimate_seconds(self, requests: int) -> float:
-        """Returns the time that this many requests take, in seconds; 0 if it is not known yet."""
-        return requests / self._rate if self._rate else 0.0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app.decoding.admission import CostQueue, Throughput, cost_of, is_costly
+from app.decoding.admission import CostQueue, cost_of, is_costly
 from app.decoding.messages import (
     Cancel,
     Flush,
@@ -142,7 +142,6 @@ class WorkerClient:
         self._new_worker = new_worker
         self._max_rows = max_rows
         self._plain, self._costly = CostQueue(max_queue), CostQueue(max_queue)
-        self._throughput = {self._plain: Throughput(), self._costly: Throughput()}
         self.restarts = 0
         self.refusals = 0
         self._step_seconds = step_seconds
@@ -262,17 +261,13 @@ class WorkerClient:
         if not self._accepts_requests:
             raise Unavailable("the server is not working on requests; try again later")
         queue = self._queue_of(job.request)
-        throughput, now = self._throughput[queue], asyncio.get_running_loop().time()
         if queue.is_full:
             self.refusals += 1
-            waiting = len(queue)
-            message = f"{waiting} requests are already waiting; try again later"
-            raise Overloaded(message, retry_after_seconds=throughput.estimate_seconds(waiting))
-        if not queue:
-            throughput.start(now)
+            message = f"{len(queue)} requests are already waiting; try again later"
+            raise Overloaded(message, retry_after_seconds=queue.estimate_seconds())
         key = next(self._keys)
         self._jobs[key] = job
-        queue.add(key, job.cost)
+        queue.add(key, job.cost, asyncio.get_running_loop().time())
         self._send(key, job)
         return key
 
@@ -327,9 +322,8 @@ class WorkerClient:
         self.compilations = report.compilations
         now = asyncio.get_running_loop().time()
         for key in report.admitted:
-            for queue, throughput in self._throughput.items():
-                if queue.discard(key):
-                    throughput.add(now)
+            self._plain.admit(key, now)
+            self._costly.admit(key, now)
         for key, tokens in report.tokens:
             if job := self._jobs.get(key):
                 job.stream(tokens)
@@ -353,16 +347,17 @@ class WorkerClient:
         logger.error(
             "the model's process %s with %d requests; restarting", failure, len(self._jobs)
         )
+        loop = asyncio.get_running_loop()
         for key, job in list(self._jobs.items()):
             queue = self._queue_of(job.request)
             if key in queue:  # the worker has not admitted it
                 continue
             if job.is_retryable:
                 job.was_running = True
-                queue.add(key, job.cost)
+                queue.add(key, job.cost, loop.time())
             else:
                 self._fail(key, f"the model's process {failure}")
-        self._restarting = asyncio.get_running_loop().create_task(self._restart())
+        self._restarting = loop.create_task(self._restart())
 
     def _fail_all(self, reason: str) -> None:
         """Fails all open requests, and accepts no further ones."""

@@ -7,7 +7,6 @@ import pytest
 from app.decoding.admission import (
     MAX_PLAIN_COST,
     CostQueue,
-    Throughput,
     cost_of,
     is_costly,
 )
@@ -56,31 +55,38 @@ def test_cost_grows_with_rows_tokens_and_what_is_told() -> None:
 
 def test_a_queue_is_full_by_cost() -> None:
     queue = CostQueue(4)
-    queue.add("plain", 64.0)
-    queue.add("costly", 2.5 * MAX_PLAIN_COST)
+    queue.add("plain", 64.0, now=0.0)
+    queue.add("costly", 2.5 * MAX_PLAIN_COST, now=0.0)
     assert queue.is_full
     queue.discard("plain")
     queue.discard("unknown")
     assert (queue.is_full, len(queue)) == (False, 1)
 
 
+def queue_of(count: int, *, since: float) -> CostQueue:
+    queue = CostQueue(1000)
+    for key in range(count):
+        queue.add(key, 64.0, since)
+    return queue
+
+
 def test_the_wait_for_a_queue_follows_from_what_left_it() -> None:
-    throughput = Throughput()
-    throughput.start(10.0)
-    assert throughput.estimate_seconds(100) == 0.0
-    for count in range(1, 41):  # 20 a second
-        throughput.add(10.0 + count / 20)
-    assert throughput.estimate_seconds(100) == pytest.approx(5.0)
+    queue = queue_of(140, since=10.0)
+    assert queue.estimate_seconds() == 0.0
+    for key in range(40):  # 20 a second
+        queue.admit(key, 10.0 + (key + 1) / 20)
+    queue.admit("unknown", 12.0)
+    assert queue.estimate_seconds() == pytest.approx(5.0)
 
 
 def test_time_without_a_queue_does_not_count() -> None:
-    throughput = Throughput()
-    throughput.start(0.0)
-    throughput.add(0.1)
-    throughput.start(100.0)
-    for count in range(1, 11):
-        throughput.add(100.0 + count / 10)
-    assert throughput.estimate_seconds(10) == pytest.approx(1.0)
+    queue = queue_of(1, since=0.0)
+    queue.admit(0, 0.1)
+    for key in range(20):
+        queue.add(key, 64.0, 100.0)
+    for key in range(10):
+        queue.admit(key, 100.0 + (key + 1) / 10)
+    assert queue.estimate_seconds() == pytest.approx(1.0)
 
 
 def test_scores_cost_their_tokens() -> None:
