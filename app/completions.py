@@ -78,8 +78,6 @@ class CompletionBatch:
     """The searches of one request.
 
     Attributes:
-        model: the model that answers.
-        limits: settings of the server.
         options: options of all searches.
         stops: texts that end a reply.
         top_logprobs: number of likeliest tokens per position; None: no log-probabilities.

@@ -34,7 +34,6 @@ def create_app(
     """Builds the application. It loads the default model before it accepts requests.
 
     Args:
-        settings: settings of the server.
         load: loads the model that the settings name.
         preloaded: the default model, if it is already loaded.
     """

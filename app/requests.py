@@ -78,11 +78,8 @@ def search_options(
 
     Args:
         defaults: the model's defaults, which apply within `limits`.
-        decoding: search method; None: as given by the other options.
-        has_required_words: whether there are required words, which need a beam.
-        can_rerank: whether there is a model to re-rank with.
-        has_questions: whether the model has known questions, see `model.known_questions`.
-        overrides: fields of `SearchOptions`; None keeps the default.
+        overrides: fields of `SearchOptions`; None keeps the default. For the others see
+            `choose_options`.
 
     Raises:
         InvalidField: if an override exceeds a limit, or two contradict each other.

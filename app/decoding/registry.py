@@ -65,7 +65,6 @@ class ModelRegistry:
     it is warm; the old one finishes its requests. A folder that cannot be loaded changes nothing.
 
     Args:
-        settings: the settings of the server.
         load: loads the model that the settings name; may block.
         preloaded: the default model, if it is already loaded.
 
