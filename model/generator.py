@@ -12,7 +12,7 @@ from model.contract import Engine
 from model.engine import EngineName, load_engine
 from model.errors import ConfigError, InputError
 from model.folder import load_folder, load_memory, load_questions
-from model.known_questions import KnownQuestions, checked_reply, may_fall_back
+from model.known_questions import CheckedReply, KnownQuestions
 from model.reranker import Reranker, reranking_kind
 from model.search.requests import FinishReason, Hypothesis, Request, SearchRequest
 from model.search.search import Search
@@ -217,7 +217,8 @@ class Generator:
             ConfigError: if there is no second model for re-ranking.
         """
         text = IncrementalDetokenizer(self.tokenizer)
-        if template.options.rerank_weight or may_fall_back(self.questions, template.options):
+        may_fall_back = self.questions is not None and template.options.fallback_reply
+        if template.options.rerank_weight or may_fall_back:
             (hypotheses,) = self.answer([source], template)
         else:
             search, known = self.new_search(), 0
@@ -307,7 +308,9 @@ class Generator:
         self, source: str | Sequence[str], hypothesis: Hypothesis, options: SearchOptions
     ) -> Candidate:
         text = self.tokenizer.target_text(hypothesis.tokens)
-        checked = checked_reply(self.questions, source, text, options)
+        checked = CheckedReply(text)
+        if self.questions is not None:
+            checked = self.questions.check(source, text, options)
         return Candidate(
             text=checked.text,
             tokens=() if checked.is_fallback else hypothesis.tokens,

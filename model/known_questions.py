@@ -75,6 +75,14 @@ class KnownQuestions:
         vector = self.vector(message)
         return min(1.0, round(max(_dot(vector, each) for each in known), 4))
 
+    def check(self, turns: str | Sequence[str], reply: str, options: SearchOptions) -> CheckedReply:
+        """Returns `reply`, or the fallback reply if its confidence is below `min_confidence`.
+        `turns` is a message, or a dialogue whose last turn is the message."""
+        confidence = self.confidence(turns if isinstance(turns, str) else turns[-1], reply)
+        if options.fallback_reply and confidence < (options.min_confidence or 0.0):
+            return CheckedReply(options.fallback_reply, confidence, is_fallback=True)
+        return CheckedReply(reply, confidence, is_fallback=False)
+
     def vector(self, text: str) -> Mapping[str, float]:
         """Returns the weights of the text's n-grams as a unit vector; empty if the text has no
         letters or digits."""
@@ -89,24 +97,6 @@ class KnownQuestions:
         }
         length = math.sqrt(sum(weight * weight for weight in weights.values()))
         return {ngram: weight / length for ngram, weight in weights.items()}
-
-
-def checked_reply(
-    questions: KnownQuestions | None, turns: str | Sequence[str], reply: str, options: SearchOptions
-) -> CheckedReply:
-    """Returns `reply`, or the fallback reply if its confidence is below `min_confidence`. `turns`
-    is a message, or a dialogue whose last turn is the message."""
-    if questions is None:
-        return CheckedReply(reply)
-    confidence = questions.confidence(turns if isinstance(turns, str) else turns[-1], reply)
-    if options.fallback_reply and confidence < (options.min_confidence or 0.0):
-        return CheckedReply(options.fallback_reply, confidence, is_fallback=True)
-    return CheckedReply(reply, confidence, is_fallback=False)
-
-
-def may_fall_back(questions: KnownQuestions | None, options: SearchOptions) -> bool:
-    """Tells whether a reply may be replaced by the fallback, so that it must not be streamed."""
-    return questions is not None and bool(options.fallback_reply)
 
 
 def count_ngrams(text: str) -> Counter[str]:

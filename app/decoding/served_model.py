@@ -19,7 +19,7 @@ from app.settings import Settings
 from model.config import ModelConfig
 from model.errors import FolderError
 from model.folder import load_folder, load_memory, load_questions
-from model.known_questions import CheckedReply, KnownQuestions, checked_reply, may_fall_back
+from model.known_questions import CheckedReply, KnownQuestions
 from model.search.requests import Hypothesis, SearchRequest
 from model.tokenizer import Tokenizer
 from model.translation_memory import TranslationMemory
@@ -127,7 +127,7 @@ class ServedModel:
         """Returns the answer to `request`, whose source is `turns`, re-ranked if it has a
         `rerank_weight`. `on_tokens` is not called if the reply may turn out to be the fallback. For
         other arguments and errors see `WorkerClient.submit`."""
-        if may_fall_back(self.questions, request.options):
+        if self.questions is not None and request.options.fallback_reply:
             on_tokens = None
         submit = partial(self.client.submit, timeout_seconds=timeout_seconds)
         if self.rerank_client is None or self.reranker is None or not request.options.rerank_weight:
@@ -172,7 +172,9 @@ class ServedModel:
     ) -> CheckedReply:
         """Returns the text of an answer to `request`, or the fallback reply."""
         text = self.tokenizer.target_text(hypothesis.tokens)
-        return checked_reply(self.questions, turns, text, request.options)
+        if self.questions is None:
+            return CheckedReply(text)
+        return self.questions.check(turns, text, request.options)
 
     @property
     def clients(self) -> list[WorkerClient]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from model.config import SearchOptions
-from model.known_questions import KnownQuestions, checked_reply
+from model.known_questions import KnownQuestions
 
 OPEN, PARK, PRINT = "From nine to five.", "Behind the building.", "Ten cents a page."
 PAIRS = (
@@ -67,26 +67,21 @@ def test_a_file_of_questions_is_read_as_it_was_written(questions: KnownQuestions
 
 
 def test_a_reply_of_little_confidence_gives_way(questions: KnownQuestions) -> None:
-    refused = checked_reply(questions, "asdf", PARK, OPTIONS)
+    refused = questions.check("asdf", PARK, OPTIONS)
     assert (refused.text, refused.confidence, refused.is_fallback) == ("I don't know.", 0.0, True)
-    given = checked_reply(questions, "Where can I park?", PARK, OPTIONS)
+    given = questions.check("Where can I park?", PARK, OPTIONS)
     assert (given.text, given.confidence, given.is_fallback) == (PARK, 1.0, False)
 
 
 def test_the_last_turn_of_a_dialogue_is_the_message(questions: KnownQuestions) -> None:
     turns = ["When are you open?", OPEN, "Where can I park?"]
-    assert checked_reply(questions, turns, PARK, OPTIONS).text == PARK
-    assert checked_reply(questions, turns, OPEN, OPTIONS).is_fallback
+    assert questions.check(turns, PARK, OPTIONS).text == PARK
+    assert questions.check(turns, OPEN, OPTIONS).is_fallback
 
 
 @pytest.mark.parametrize("changes", [{"fallback_reply": ""}, {"min_confidence": 0.0}])
 def test_the_fallback_can_be_turned_off(
     questions: KnownQuestions, changes: dict[str, object]
 ) -> None:
-    found = checked_reply(questions, "asdf", PARK, OPTIONS.model_copy(update=changes))
+    found = questions.check("asdf", PARK, OPTIONS.model_copy(update=changes))
     assert (found.text, found.is_fallback) == (PARK, False)
-
-
-def test_a_model_without_questions_is_trusted() -> None:
-    found = checked_reply(None, "asdf", PARK, OPTIONS)
-    assert (found.text, found.confidence, found.is_fallback) == (PARK, None, None)
