@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import Scope
 
 from app.errors import (
     DeadlineExceeded,
@@ -73,10 +71,6 @@ _OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 LIBRETRANSLATE_PATHS = frozenset(
     {"/translate", "/detect", "/languages", "/translate_file", "/frontend/settings"}
 )
-
-
-#: Errors that are not logged.
-EXPECTED: tuple[type[Exception], ...] = (*STATUS, HTTPException)
 
 
 @dataclass(frozen=True)
@@ -145,9 +139,8 @@ def openai_error(fault: Fault) -> OpenAIError:
     )
 
 
-def to_response(fault: Fault, scope: Scope | None = None) -> JSONResponse:
-    """Builds the response in the format of the protocol that the path of `scope` belongs to."""
-    path = "" if scope is None else route_path(scope)
+def to_response(fault: Fault, path: str = "") -> JSONResponse:
+    """Builds the response in the format of the protocol that the path of a request belongs to."""
     content: ErrorAnswer | OpenAIError | TextError
     status = 400 if fault.status == 422 else fault.status  # the others' protocols know no 422
     if path.startswith("/v1/"):
@@ -157,21 +150,6 @@ def to_response(fault: Fault, scope: Scope | None = None) -> JSONResponse:
     else:
         content, status = to_error_answer(fault), fault.status
     return JSONResponse(content.model_dump(), status, fault.headers)
-
-
-def route_path(scope: Scope) -> str:
-    """Returns the path of a request below `root_path`."""
-    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
-
-
-def install_error_handlers(app: FastAPI) -> None:
-    """Installs handlers for every expected error; `ErrorBoundary` handles the others."""
-    for kind in EXPECTED:
-        app.add_exception_handler(kind, _answer)
-
-
-async def _answer(request: Request, error: Exception) -> JSONResponse:
-    return to_response(to_fault(error), request.scope)
 
 
 def _from_validation(faults: Sequence[Any]) -> Fault:

@@ -13,8 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.api_keys import ApiKeys
 from app.decoding.registry import ModelRegistry
 from app.decoding.served_model import ServedModel, load_model
-from app.http_errors import install_error_handlers
-from app.middleware import ErrorBoundary, HeadAsGet, RequestLimits
+from app.middleware import ErrorBoundary, HeadAsGet, RequestLimits, install_error_handlers
 from app.rate_limit import Rate, RateLimiter, RedisRateLimiter
 from app.routes import health, openai, page, reply, responses, translate
 from app.security import Authentication, with_bearer_keys

@@ -1,4 +1,4 @@
-"""Middleware around all routes. Pure ASGI: bodies are never collected."""
+"""Middleware and error handlers around all routes. Pure ASGI: bodies are never collected."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 
-from starlette.requests import ClientDisconnect
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Overloaded
-from app.http_errors import BodyTooLarge, Fault, route_path, to_fault, to_response
+from app.http_errors import STATUS, BodyTooLarge, Fault, to_fault, to_response
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,21 @@ MAX_LARGEST_FILES = 8
 CLIENT_CLOSED_REQUEST = 499
 
 _CLOSE = {"Connection": "close"}
+
+
+def route_path(scope: Scope) -> str:
+    """Returns the path of a request below `root_path`."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Installs handlers for every expected error; `ErrorBoundary` handles the others."""
+    for kind in (*STATUS, HTTPException):
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    return to_response(to_fault(error), route_path(request.scope))
 
 
 class ErrorBoundary:
@@ -57,7 +74,7 @@ class ErrorBoundary:
             trace = "".join(traceback.format_tb(error.__traceback__))
             logger.error("unexpected %s, raised at\n%s", type(error).__name__, trace)
             if not has_started:
-                await to_response(to_fault(error), scope)(scope, receive, send)
+                await to_response(to_fault(error), route_path(scope))(scope, receive, send)
 
 
 class HeadAsGet:
@@ -106,11 +123,11 @@ class RequestLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        fields = dict(scope["headers"])
-        has_file = route_path(scope) in FILE_PATHS
+        fields, path = dict(scope["headers"]), route_path(scope)
+        has_file = path in FILE_PATHS
         most = self._max_file_bytes if has_file else self._max_body_bytes
         if fault := self._fault(scope, fields, most):
-            refusal = to_response(replace(fault, headers=_CLOSE), scope)
+            refusal = to_response(replace(fault, headers=_CLOSE), path)
             await refusal(scope, receive, send)
         elif has_file:
             await self._pass_file(scope, self._counted(receive, most), send)

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from app.errors import Overloaded
 from app.http_errors import Fault, to_fault, to_response
-from app.middleware import MAX_HEAD_BYTES, head_too_large
+from app.middleware import MAX_HEAD_BYTES, head_too_large, route_path
 
 #: Bytes that a client may pipeline while its last request is answered. Beyond that, reading pauses
 #: until then, so that the server does not notice a disconnect either.
@@ -170,6 +170,6 @@ class HttpProtocol(HttpToolsProtocol):
 async def _reject_connection(scope: Any, receive: Any, send: Any) -> None:
     """Rejects a connection beyond the limit."""
     fault = to_fault(Overloaded("too many connections; try again later"))
-    answer = to_response(fault, scope)
+    answer = to_response(fault, route_path(scope))
     answer.headers["connection"] = "close"
     await answer(scope, receive, send)

@@ -9,7 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api_keys import ApiKeys
 from app.errors import InvalidKey
-from app.http_errors import route_path, to_fault, to_response
+from app.http_errors import to_fault, to_response
+from app.middleware import route_path
 
 #: Paths that need no key, for monitoring and documentation.
 OPEN_PATHS = frozenset(
@@ -51,7 +52,7 @@ class Authentication:
             elif (path := route_path(scope)) in KEY_IN_FIELDS:
                 scope[_KEYS] = self._keys
             elif not _is_open(path):
-                await to_response(to_fault(InvalidKey()), scope)(scope, receive, send)
+                await to_response(to_fault(InvalidKey()), path)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

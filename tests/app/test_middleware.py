@@ -11,8 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from app.http_errors import install_error_handlers
-from app.middleware import MAX_LARGEST_FILES, ErrorBoundary, RequestLimits
+from app.middleware import MAX_LARGEST_FILES, ErrorBoundary, RequestLimits, install_error_handlers
 
 LIMIT = 100
 
