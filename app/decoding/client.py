@@ -17,7 +17,6 @@ from typing import Any
 from app.decoding.admission import CostQueue, cost_of, is_costly
 from app.decoding.messages import (
     Cancel,
-    Flush,
     Flushed,
     FrameDecoder,
     Hypotheses,
@@ -106,7 +105,7 @@ class _Job:
             self.answer.set_result(result)
 
 
-class WorkerClient:
+class WorkerClient(asyncio.Protocol):
     """Submits the requests of many callers to one worker. Belongs to one event loop.
 
     If the worker dies, or makes no step for some time while it has requests, the client starts
@@ -151,6 +150,7 @@ class WorkerClient:
         self.steps = 0
         self.compilations = 0
         self._transport: asyncio.Transport | None = None
+        self._frames = FrameDecoder()  # of this transport
         self._accepts_requests = False
         self._is_closing = False
         self._failure = "has died"
@@ -160,8 +160,9 @@ class WorkerClient:
 
     async def open(self) -> None:
         """Connects to the worker."""
+        self._frames = FrameDecoder()
         transport, _ = await asyncio.get_running_loop().create_unix_connection(
-            lambda: _WorkerProtocol(self._on_message, self._on_disconnect), sock=self._worker.socket
+            lambda: self, sock=self._worker.socket
         )
         self._transport, self._accepts_requests, self._missed_checks = transport, True, 0
         for key, job in self._jobs.items():
@@ -302,12 +303,18 @@ class WorkerClient:
         delay = self._step_seconds / CHECKS_PER_TIMEOUT
         self._next_check = asyncio.get_running_loop().call_later(delay, self._check_worker)
 
-    def _on_message(self, message: Report | Flush) -> None:
-        self._missed_checks = 0
-        if isinstance(message, Report):
-            self._on_report(message)
-        else:
-            self._flush(DISCONNECT_ITERATIONS)
+    def data_received(self, data: bytes) -> None:
+        """Handles messages of the worker, for `asyncio`."""
+        for message in self._frames.add(data):
+            self._missed_checks = 0
+            if isinstance(message, Report):
+                self._on_report(message)
+            else:  # `Flush`
+                self._flush(DISCONNECT_ITERATIONS)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Handles the end of the worker, for `asyncio`."""
+        self._on_disconnect()
 
     def _flush(self, iterations: int) -> None:
         """Sends `Flushed` after this many iterations of the event loop. Meanwhile, `_cancel` is
@@ -385,21 +392,3 @@ class WorkerClient:
                 logger.error("next attempt in %g seconds", delay)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, MAX_BACKOFF_SECONDS)
-
-
-class _WorkerProtocol(asyncio.Protocol):
-    """Protocol of the connection to a worker."""
-
-    def __init__(
-        self, on_message: Callable[[Report | Flush], None], on_disconnect: Callable[[], None]
-    ) -> None:
-        self._on_message = on_message
-        self._on_disconnect = on_disconnect
-        self._frames = FrameDecoder()
-
-    def data_received(self, data: bytes) -> None:
-        for message in self._frames.add(data):
-            self._on_message(message)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._on_disconnect()

@@ -118,10 +118,8 @@ class StepConstraints:
                 is_out |= is_forbidden
             if not is_out[:, 0].any():
                 return first, logprobs[:, 0].astype(np.float64)
-            best = (
-                np.arange(len(is_out)),
-                is_out.argmin(axis=1),
-            )  # the first candidate that is not excluded
+            # The first candidate that is not excluded.
+            best = np.arange(len(is_out)), is_out.argmin(axis=1)
             found = logprobs[best].astype(np.float64)
             if not is_out[best].any() and np.isfinite(found).all():
                 return candidates[best], found

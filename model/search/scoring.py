@@ -50,9 +50,8 @@ class ScoringBatch:
         self._in_use: Bool = np.zeros(0, bool)
         self._targets: Int32 = np.zeros((0, 0), np.int32)  # with their begin and end tokens
         self._read: Int32 = np.zeros(0, np.int32)  # tokens read so far
-        self._lengths: Int32 = np.zeros(
-            0, np.int32
-        )  # of targets with their end token; -1: a free slot
+        # Of targets with their end token; -1: a free slot.
+        self._lengths: Int32 = np.zeros(0, np.int32)
         self._logprobs: Float64 = np.zeros(0)
         self._found: dict[Hashable, dict[int, Hypothesis]] = {}  # of each request, by pair
 
