@@ -124,15 +124,6 @@ def prefix_ids_of(
     return ids
 
 
-def _required_ids(
-    field: str, text: str, tokenizer: Tokenizer, blocked: Sequence[Sequence[int]]
-) -> list[int]:
-    try:
-        return tokenizer.required_ids(text, blocked)
-    except InputError as error:
-        raise InvalidField(field, str(error)) from None
-
-
 def blocked_ids_of(
     words: Sequence[str] | None,
     turns: Sequence[str],
@@ -181,10 +172,12 @@ def required_ids_of(
         )
     if options.beam_size < 2 or options.temperature > 0:
         raise InvalidField("required_words", "need a beam: decoding beam, with a beam_size above 1")
-    sequences = [
-        _required_ids(f"required_words.{place}", word, tokenizer, blocked)
-        for place, word in enumerate(words)
-    ]
+    sequences = []
+    for place, word in enumerate(words):
+        try:
+            sequences.append(tokenizer.required_ids(word, blocked))
+        except InputError as error:
+            raise InvalidField(f"required_words.{place}", str(error)) from None
     to_come = (ids for ids in sequences if not contains_any(prefix_ids, [ids]))
     total = len(prefix_ids) + sum(map(len, to_come))
     if total >= options.max_tokens:
