@@ -170,7 +170,7 @@ class Generator:
         """Answers each source as `answer` does, but with texts, best candidate first."""
         found = self.answer(sources, template, batch_size=batch_size)
         return [
-            self._candidates(source, hypotheses, template)
+            [self._candidate(source, each, template.options) for each in hypotheses]
             for source, hypotheses in zip(sources, found, strict=True)
         ]
 
@@ -228,7 +228,7 @@ class Generator:
                 known += len(tokens)
                 on_text(text.add(tokens))
             ((_, hypotheses),) = done
-        candidates = self._candidates(source, hypotheses, template)
+        candidates = [self._candidate(source, each, template.options) for each in hypotheses]
         on_text(text.finish(candidates[0].text))
         return candidates
 
@@ -295,14 +295,6 @@ class Generator:
             return self.tokenizer.required_ids(word, blocked)
         except InputError as error:
             raise InputError(f"required word {word!r} {error}") from None
-
-    def _candidates(
-        self,
-        source: str | Sequence[str],
-        hypotheses: Sequence[Hypothesis],
-        template: SearchRequest,
-    ) -> list[Candidate]:
-        return [self._candidate(source, each, template.options) for each in hypotheses]
 
     def _candidate(
         self, source: str | Sequence[str], hypothesis: Hypothesis, options: SearchOptions

@@ -78,7 +78,9 @@ class TranslationMemory:
         if len(text) > MAX_CHARACTERS:
             return None
         if pair := self._pair_of(text):
-            return _in_form_of(text, pair)
+            known, translation = pair
+            is_equal = _plain(text) == _plain(known)
+            return translation if is_equal else in_form_of(text, translation)
         marks = _MARKS.search(text)
         pair = self._pair_of(text[: marks.start()]) if marks else None
         if not marks or not pair:
@@ -91,11 +93,6 @@ class TranslationMemory:
     def _pair_of(self, text: str) -> tuple[str, str] | None:
         plain = _plain(text)
         return self._known.get(plain) or self._folded.get(plain.casefold())
-
-
-def _in_form_of(text: str, pair: tuple[str, str]) -> str:
-    known, translation = pair
-    return translation if _plain(text) == _plain(known) else in_form_of(text, translation)
 
 
 def _without_marks(pair: tuple[str, str]) -> tuple[str, str] | None:
