@@ -304,8 +304,7 @@ class KerasEngine:
         outputs = [ranked, *(self._rank(logits, each, DEFAULT_TOP_K) for each in inputs[1:])]
         if with_attention:
             outputs.append(attention_weights)
-        arrays = [np.asarray(ops.convert_to_numpy(each))[: len(rows)] for each in outputs]
-        return arrays, list(state)
+        return [_array(each)[: len(rows)] for each in outputs], list(state)
 
     def rows(self, rows: int) -> int:
         """Returns the number of rows to compute for at least `rows` rows."""
@@ -428,3 +427,7 @@ def _use_no_cudnn(network: TokenSeq2Seq) -> None:
     for layer in network._flatten_layers():
         if hasattr(layer, "use_cudnn"):
             layer.use_cudnn = False
+
+
+def _array(tensor: Tensor) -> Array:
+    return np.asarray(ops.convert_to_numpy(tensor))
