@@ -120,9 +120,15 @@ class Beams:
 
     def resize(self, count: int) -> None:
         """Adds free slots at the end or removes the last ones, so that there are `count`."""
+        known = len(self)
         for name in _ARRAYS:
             array = getattr(self, name)
-            setattr(self, name, resized(array, count, *array.shape[1:]))
+            if count > known:
+                grown = np.zeros((count, *array.shape[1:]), array.dtype)
+                grown[:known] = array
+                setattr(self, name, grown)
+            else:
+                setattr(self, name, array[:count])
         self._own_rows = np.arange(count * self.width, dtype=np.int32).reshape(count, self.width)
         self._all_slots = np.arange(count)
         self.row_slots = np.repeat(self._all_slots, self.width)
