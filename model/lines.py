@@ -12,7 +12,7 @@ from model.errors import InputError
 from model.generator import Candidate, Generator
 from model.search.requests import SearchRequest
 from model.text.sentences import WIDE_MARKS, sentence_spans
-from model.text.surface import in_form_of, readings, without_capitals
+from model.text.surface import in_form_of, is_name, readings, without_capitals
 
 #: Number of lines that are read, sorted by length and answered together.
 WINDOW = 4096
@@ -109,7 +109,10 @@ def translate_lines(
         found = generator.candidates([turns for _, turns in asked], template, batch_size=batch_size)
         best = dict[_Sentence, Candidate]()
         for (sentence, _), (candidate, *_) in zip(asked, found, strict=True):
-            if sentence not in best or candidate.score > best[sentence].score:
+            before = best.get(sentence)
+            if before is None or (
+                candidate.score > before.score and not is_name(sentence.text, before.text)
+            ):
                 best[sentence] = candidate
         translated = {
             sentence: in_form_of(sentence.turns[-1], candidate.text)

@@ -60,10 +60,25 @@ class Translation:
         """Returns the translation in the surface form of its source, see `model.text.surface`."""
         return self._with_text(in_form_of(source, self.text))
 
+    def replacing(self, old: str, new: str) -> Translation:
+        """Returns the translation with `new` in place of the words `old`, which it contains."""
+        at = self.text.index(old)
+        first = sum(start < at for start, _ in word_spans(self.text))
+        links = [self.links[first]] * len(word_spans(new))
+        rest = self.links[first + len(word_spans(old)) :]
+        text = self.text[:at] + new + self.text[at + len(old) :]
+        return Translation(text, (*self.links[:first], *links, *rest))
+
     def _with_text(self, text: str) -> Translation:
-        """Returns the translation with another form of its words, or of the first of them."""
+        """Returns the translation with another form of its words, and more or fewer marks at its
+        end."""
         words = len(word_spans(text))
-        return Translation(text, self.links[:words], self.attention and self.attention[:words])
+        added = max(0, words - len(self.links))
+        links = (*self.links[:words], *[None] * added)
+        rows = self.attention
+        if rows:
+            rows = [*rows[:words], *[[0.0] * len(rows[0])] * added]
+        return Translation(text, links, rows)
 
 
 def concatenate(

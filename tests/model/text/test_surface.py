@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.text.surface import in_form_of, readings, without_capitals
+from model.text.surface import in_form_of, is_name, readings, without_capitals
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,9 @@ from model.text.surface import in_form_of, readings, without_capitals
         ("“ÜBER UNS”", "“Über uns”"),
         ("47 MÄNNER", "47 Männer"),
         ("Good MORNING", "Good MORNING"),
+        ("Where Are You Going Tomorrow?", "Where are you going tomorrow?"),
+        ("Der Hund von Frau Braun", "Der Hund von Frau Braun"),
+        ("Guten Morgen, Frau Braun!", "Guten Morgen, Frau Braun!"),
         ("A", "A"),
         ("3.", "3."),
         ("早上好", "早上好"),
@@ -31,6 +34,18 @@ def test_a_text_in_capitals_is_read_in_lower_case(text: str, expected: str) -> N
         ("how are you", "Wie geht es dir?", "Wie geht es dir"),
         ("how are you", "Comment vas-tu ?", "Comment vas-tu"),
         ("what is it?", "Was ist das?", "Was ist das?"),
+        ("Come here.", "Komm her!", "Komm her!"),
+        ("How nice!!!", "Wie schön!", "Wie schön!!!"),
+        ("I don't know...", "Ich weiß nicht.", "Ich weiß nicht..."),
+        ("Dear Anna,", "Liebe Anna!", "Liebe Anna,"),
+        ("Price:", "Preis", "Preis:"),
+        ("At 6 p.m.?", "Um 18 Uhr?", "Um 18 Uhr?"),
+        ("He works hard;", "Er arbeitet hart.", "Er arbeitet hart;"),
+        ("Who is it?", "Ποιος είναι;", "Ποιος είναι;"),
+        ("Are you ready?", "Bist du fertig", "Bist du fertig?"),
+        ("Bonjour, ça va?", "Comment vas-tu ?", "Comment vas-tu ?"),
+        ("Good morning.", "早上好", "早上好"),
+        ('He said "Hi."', "Er sagte „Hallo“.", "Er sagte „Hallo“."),
         ("hello", "Hallo!", "Hallo"),
         ("what", "Was?!", "Was?!"),
         ("and so on", "z. B.", "z. B."),
@@ -53,17 +68,22 @@ def test_a_translation_has_the_form_of_its_source(
     assert in_form_of(source, translation) == expected
 
 
-@pytest.mark.parametrize("text", ["how are you", "Guten Morgen", "no", "до свидания"])
-def test_a_short_text_may_be_a_statement_an_exclamation_or_a_question(text: str) -> None:
-    assert readings(text) == [text, f"{text}.", f"{text}!", f"{text}?"]
-
-
-def test_a_text_in_capitals_is_read_in_lower_case_and_as_it_is_if_it_may_be_an_abbreviation() -> (
-    None
-):
-    assert readings("GO HOME") == ["Go home", "Go home.", "Go home!", "Go home?"]
-    assert readings("OK") == ["Ok", "Ok.", "Ok!", "Ok?", "OK"]
-    assert readings("NO!") == ["No!", "NO!"]
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("how are you", ["how are you", "how are you.", "how are you?"]),
+        ("Noch zwei", ["Noch zwei", "noch zwei", "Noch zwei.", "Noch zwei?"]),
+        ("Add To Cart", ["Add To Cart", "add To Cart", "add to cart", "Add To Cart?"]),
+        ("Нет", ["Нет", "нет", "Нет.", "Нет?"]),
+        ("GO HOME", ["Go home", "go home", "Go home.", "Go home?"]),
+        ("OK", ["Ok", "ok", "Ok.", "Ok?", "OK"]),
+        ("NO!", ["No!", "NO!"]),
+    ],
+)
+def test_a_short_text_may_be_a_part_of_a_sentence_a_title_a_statement_or_a_question(
+    text: str, expected: list[str]
+) -> None:
+    assert readings(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,3 +91,9 @@ def test_a_text_in_capitals_is_read_in_lower_case_and_as_it_is_if_it_may_be_an_a
 )
 def test_other_texts_are_read_as_they_are(text: str) -> None:
     assert readings(text) == [text]
+
+
+def test_a_text_of_several_words_that_is_copied_is_a_name() -> None:
+    assert is_name("John Smith", "John Smith")
+    assert not is_name("Apples", "Apples")
+    assert not is_name("Buy milk", "Buy Milch")
