@@ -36,8 +36,8 @@ _FILE_TYPE = (
     "wav|webp|xlsx?|xml|ya?ml|zip"
 )
 #: Addresses, amounts with a sign, currency or measure, telephone numbers, words with digits or `+`,
-#: files, paths and names of programs, placeholders, markup, and the substitutes of `html_text`. All
-#: repetitions are bounded, since texts may be hostile.
+#: files, paths, names and options of programs, placeholders, markup, and the substitutes of
+#: `html_text`. All repetitions are bounded, since texts may be hostile.
 _FIXED = re.compile(
     rf"""
     (?:https?|ftp|file|mailto|tel|urn):{_IN_URL}{{1,2000}}(?<![.,;:!?'"\]}}])
@@ -52,6 +52,7 @@ _FIXED = re.compile(
         (?:[kKmM]|[bB]n?)?(?!{_LETTER})
       | (?<!\d[.,:/'–-]){_AMOUNT}
         [ \u00a0\u202f]?(?:{_CURRENCY}|{_CURRENCY_CODE}|{_MEASURE})(?!{_LETTER})
+      | (?<![\d.,:/'–-])\d{{1,2}}[:.]\d\d[-–]\d{{1,2}}[:.]\d\d(?!\d)
       | \+\d{{1,4}}(?:[ /.-]?\(?\d{{1,6}}\)?){{2,7}}+(?!\w)
       | (?<!\d[.,:/'–-])\d{{2,6}}(?:[ ]\d{{2,6}}){{2,8}}+(?!\w)
       | {_SIGN}{_QUANTITY}(?!\w)
@@ -59,8 +60,9 @@ _FIXED = re.compile(
       | (?<![./~])(?:~(?:/[\w.@+-]{{1,60}}){{1,20}}|\.{{0,2}}(?:/[\w.@+-]{{1,60}}){{2,20}})
         (?<!\.)/?
       | [A-Za-z]:\\[^\s<>"|?*]{{1,200}}(?<![.,;:!?'")\]}}])
-      | [^\W_]{{1,40}}(?:_[^\W_]{{1,40}}){{1,10}}(?!{_LETTER})
-      | [a-z]{{2,30}}(?:[A-Z][a-z0-9]{{1,30}}){{1,5}}(?!{_LETTER})
+      | [^\W_]{{1,40}}(?:_[^\W_]{{1,40}}){{1,10}}(?:\(\))?(?!{_LETTER})
+      | [a-z]{{2,30}}(?:[A-Z][a-z0-9]{{1,30}}){{1,5}}(?:\(\))?(?!{_LETTER})
+      | [A-Za-z][\w.]{{0,60}}+\(\) | (?<![-!])--[A-Za-z][\w-]{{1,40}}(?<!-)
       | (?<![.-]){_CASED}{{1,10}}\d[^\W_{_EAST_ASIAN}]{{0,20}}(?:\.\d{{1,9}}){{0,4}}(?!{_LETTER})
       | [A-Z]{{1,10}}-\d{{1,6}}(?!{_LETTER}) | 0x[0-9A-Fa-f]{{1,16}}(?!{_LETTER})
       | \d{{1,9}}(?:\.\d{{1,9}}){{1,4}}-[A-Za-z]{{1,10}}\.?\d{{1,9}}(?!\.?\w)
@@ -78,7 +80,7 @@ _FIXED = re.compile(
     | \[\[[^\[\]\n]{0,100}\]\] | (?<![\w:]):[A-Za-z_]\w{1,60}:?
     | %\(\w{1,40}\)[-+#0-9.]{0,6}[a-zA-Z] | %(?:\d\$)?[-+#0-9.]{0,6}[sdifuxXcn@](?![A-Za-z]) | %%
     | (?<!\d)%\d{1,2}(?!\w)
-    | </?[A-Za-z][^<>\n]{0,500}> | </?\d{1,3}/?>
+    | <!--[^\n]{0,500}?--> | </?[A-Za-z][^<>\n]{0,500}> | </?\d{1,3}/?>
     | &(?:\#\d{1,7}|\#x[0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});
     | [\U000f0000-\U000ffffd] | `[^`\n]{1,200}` | (?<!\w)[@\#][A-Za-z_]\w{0,60} | \\[nrt](?![a-z])
     """,
@@ -105,8 +107,10 @@ _COMPOUND = re.compile(rf"(?<=\w)-(?={_CASED})")
 #: A space between a stand-in and a word that touched what it replaces.
 _ADDED_SPACE = re.compile(f" ?{BLANK} ?")
 _END_OF_WORD = re.compile(rf"{_CASED}\d")
-#: Two digits: models spell out shorter numbers and split longer ones.
-_STAND_INS = ("47", "83", "29", "61", "94", "38", "72", "56")
+#: What models of German and English write after a stand-in, which may be a time.
+_TIME = re.compile(r"\b(\d{3}) (?:Uhr|[Oo]['’]clock)\b")
+#: Three digits: models spell out shorter numbers, or read them as times, and split longer ones.
+STAND_INS = ("475", "639", "742", "417", "839", "614", "278", "864")
 
 
 @dataclass(frozen=True)
@@ -155,19 +159,29 @@ class Protected:
         others = found.keys() - wanted.keys()
         if is_lost or self._are_garbled(others) or self._has_new_words_with_digits(translation):
             return None
+        if not _TIME.search(self.text):
+            translation = _TIME.sub(self._without_oclock, translation)
         restored = _NUMBER.sub(
             lambda number: self.fixed.get(_ungrouped(number[0]), number[0]), translation
         )
         return _ADDED_SPACE.sub("", restored)
 
+    def _without_oclock(self, time: re.Match[str]) -> str:
+        fixed = self.fixed.get(time[1], "0")
+        return time[0] if _NUMBER.fullmatch(fixed) else time[1]
+
     def _are_garbled(self, others: Iterable[str]) -> bool:
         """Tells whether any of the other numbers has the digits of a number or of a part of it,
-        only those of a stand-in, or a stand-in among its own."""
+        only those of a stand-in, or a stand-in or its beginning among its own."""
         digits = {
             part for each in self.numbers for part in (_digits(each), *_value(each).split("."))
         }
         return any(
-            other in digits or any({*other} <= {*each} or each in other for each in self.fixed)
+            other in digits
+            or any(
+                {*other} <= {*each} or each in other or other.startswith(each[:2])
+                for each in self.fixed
+            )
             for other in map(_digits, others)
         )
 
@@ -201,7 +215,7 @@ def protect(
     if not spans:
         return Protected(sentence, {}, _numbers(sentence))
     numbers = _numbers(_blank(sentence, spans))
-    free = iter([each for each in _STAND_INS if each not in numbers])
+    free = iter([each for each in STAND_INS if each not in numbers])
     fixed: dict[str, str] = {}
     text, place = "", 0
     for start, end in spans:

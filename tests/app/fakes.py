@@ -23,6 +23,7 @@ from app.decoding.served_model import ServedModel
 from app.decoding.worker import Worker
 from app.server import config_of
 from app.settings import Settings
+from app.translation.protection import STAND_INS
 from model.config import TextConfig
 from model.contract import Limits, StepResult
 from model.generator import Generator
@@ -51,7 +52,7 @@ def word_tokenizer(context_turns: int = 1) -> Tokenizer:
     model = train_sentencepiece(
         string.ascii_letters + string.punctuation + "äöü",
         vocab_size=400,
-        pieces=[*".,!?", *map(str, range(10, 100)), *words],
+        pieces=[*".,!?", *map(str, range(10, 100)), *STAND_INS, *words],
     )
     return Tokenizer(TextConfig(context_turns=context_turns, max_source_tokens=24), model)
 

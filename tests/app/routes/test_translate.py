@@ -399,7 +399,7 @@ HOSTILE_TEXTS = {
     "addresses": "http://a " * 6_000,
     "braces": "{" * 60_000,
     "placeholders": "{x}" * 20_000,
-    "stand-ins of its own": "47 83 29 61 94 38 72 56 {x} two " * 50,
+    "stand-ins of its own": "475 639 742 417 839 614 278 864 {x} two " * 50,
     "numbers": "1" * 60_000,
     "control characters": "two\0\x1b[31m\u202e dogs",
     "private characters": "\U000f0000\ue000 two",

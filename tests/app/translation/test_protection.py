@@ -30,6 +30,9 @@ from app.translation.protection import (
         "C:\\Users\\me",
         "snake_case",
         "getElementById",
+        "getName()",
+        "file.read()",
+        "--no-cache",
         "$HOME",
         "%PATH%",
         "$5",
@@ -45,6 +48,7 @@ from app.translation.protection import (
         "+3",
         "20 EUR",
         "CHF 1,000.50",
+        "8:00–18.30",
         "+49 (0)30 123456-78",
         "4111 1111 1111 1111",
         "B2B",
@@ -72,6 +76,7 @@ from app.translation.protection import (
         "{n, plural, one {# file} other {# files}}",
         "'{name}'",
         "<br/>",
+        "<!-- a b -->",
         '<a href="x">',
         "&nbsp;",
         "`ls -l`",
@@ -114,6 +119,7 @@ def test_what_is_fixed_ends_where_east_asian_text_begins(text: str, fixed: str) 
         "20jährige am 21st, 5pm or 9AM",
         "note:this",
         "one-2",
+        "one -- two--three, word(s)",
     ],
 )
 def test_words_of_a_language_are_not_fixed(text: str) -> None:
@@ -133,22 +139,24 @@ def test_placeholders_with_only_marks_between_them_are_one_part() -> None:
 
 def test_a_tag_touches_the_words_that_it_touched() -> None:
     protected = protect("<0>one</0> two")
-    assert protected.text == "47 one 83 two"
-    assert protected.restore("47 eins 83 zwei") == "<0>eins</0> zwei"
+    assert protected.text == "475 one 639 two"
+    assert protected.restore("475 eins 639 zwei") == "<0>eins</0> zwei"
 
 
 def test_the_parts_of_a_compound_are_read_as_words() -> None:
     protected = protect("Die B2B-Kunden, <0>-Kunden")
-    assert protected.text == "Die 47 Kunden, 83-Kunden"
-    assert protected.restore("The 47 customers, 83 customers") == "The B2B customers, <0> customers"
+    assert protected.text == "Die 475 Kunden, 639-Kunden"
+    assert (
+        protected.restore("The 475 customers, 639 customers") == "The B2B customers, <0> customers"
+    )
 
 
 def test_a_known_part_comes_back_in_translation() -> None:
     text = 'Say "one" to {name}'
     [span] = quoted_spans(text)
     protected = protect(text, (), {span: '"eins"'})
-    assert protected.text == "Say 47 to 83"
-    assert protected.restore("Sag 83 47") == 'Sag {name} "eins"'
+    assert protected.text == "Say 475 to 639"
+    assert protected.restore("Sag 639 475") == 'Sag {name} "eins"'
     assert ('"eins"', True) in split_protected(text, (), {span: '"eins"'})
 
 
@@ -163,18 +171,19 @@ def test_numbers_are_the_same_in_all_digits(text: str) -> None:
     protected = protect(text)
     assert protected.required == ["50000"]
     assert protected.restore("I paid 50,000 yen.") == "I paid 50,000 yen."
-    assert protect("See {name}.").restore("٤٧ देखें") == "{name} देखें"
+    assert protect("See {name}.").restore("٤٧٥ देखें") == "{name} देखें"
 
 
 @pytest.mark.parametrize(
     "lossy",
     [
         "Bitte ansehen.",
-        "47 und 47 bitte.",
-        "4 7 bitte.",
-        "Bitte47 ansehen.",
-        "47er bitte.",
-        "47 77.",
+        "475 und 475 bitte.",
+        "4 75 bitte.",
+        "Bitte475 ansehen.",
+        "475er bitte.",
+        "475 77.",
+        "475 470.",
     ],
 )
 def test_a_translation_without_its_stand_in_or_with_two_counts_as_lost(lossy: str) -> None:
@@ -219,16 +228,23 @@ def test_a_required_number_is_written_as_in_the_source(number: str, required: st
     assert protect(f"It is {number} here.").required == [required]
 
 
+def test_a_stand_in_for_no_number_is_no_time() -> None:
+    assert protect("Press {x}.").restore("Drücken Sie 475 Uhr.") == "Drücken Sie {x}."
+    assert protect("At {x} o'clock").restore("Um 475 Uhr") == "Um {x} Uhr"
+    at_noon = protect("It is 12:30.", fixes_numbers=True)
+    assert at_noon.restore("Es ist 475 Uhr.") == "Es ist 12:30 Uhr."
+
+
 def test_numbers_with_separators_get_stand_ins_if_asked_for() -> None:
     protected = protect("On 12/05/1990 at 10 for {x}", fixes_numbers=True)
-    assert protected.text == "On 47 at 10 for 83"
-    assert (protected.fixed["47"], protected.numbers) == ("12/05/1990", ["10"])
-    assert protect("It is 4.7 {x}").restore("Es ist 4,7 47") == "Es ist 4,7 {x}"
+    assert protected.text == "On 475 at 10 for 639"
+    assert (protected.fixed["475"], protected.numbers) == ("12/05/1990", ["10"])
+    assert protect("It is 4.7 {x}").restore("Es ist 4,7 475") == "Es ist 4,7 {x}"
 
 
 def test_a_number_of_the_text_is_no_stand_in() -> None:
-    protected = protect("47 times {x}")
-    assert "47" not in protected.fixed
+    protected = protect("475 times {x}")
+    assert "475" not in protected.fixed
 
 
 def test_more_fixed_parts_than_stand_ins_cannot_be_protected() -> None:
