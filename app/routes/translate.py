@@ -50,10 +50,12 @@ from app.telemetry import record_usage
 from app.translation.concurrency import map_concurrently
 from app.translation.encodings import decode
 from app.translation.files import FileStore
+from app.translation.html_text import HtmlText
 from app.translation.languages import detect, match_language, name_of
 from app.translation.layout import Translation
+from app.translation.plain_text import PlainText
 from app.translation.subtitles import FORMATS, format_of, parse_file
-from app.translation.texts import TranslatedText, translate_file, translate_html, translate_text
+from app.translation.texts import TranslatedText, translate_file, translate_text
 from app.translation.translator import Translator
 from app.translation.words import word_spans
 
@@ -124,7 +126,7 @@ async def _translated(
         raise InvalidField("alternatives", f"must be at most {settings.max_beam_size - 1}")
     await _charge(request, texts, 1 + body.alternatives)
     detections = [_detection(text, body.source, body.target, models) for text in texts]
-    render = translate_html if body.format == "html" else translate_text
+    parse = HtmlText if body.format == "html" else PlainText
     served = {
         language: await _model(models, language, body.target)
         for language in dict.fromkeys(each.language for each in detections)
@@ -139,7 +141,7 @@ async def _translated(
         translator = translators.get(detections[index].language)
         if translator is None:  # the text is already in the target language
             return TranslatedText([texts[index]], [])
-        return await render(translator, texts[index], body.alternatives)
+        return await translate_text(translator, texts[index], parse, alternatives=body.alternatives)
 
     ranked = await map_concurrently(translate_one, len(texts), len(texts))
     for language, translator in translators.items():

@@ -25,7 +25,6 @@ _TOKENS = {
     ),
     "vtt": re.compile(r"(?P<tag><[^<>\n]{0,500}>)|(?P<line>\r\n|\n|\r)"),
     "ass": re.compile(r"(?P<tag>\{[^{}]{0,2000}\})|(?P<line>\\[Nn])"),
-    "txt": re.compile(r"(?P<tag>(?!))|(?P<line>(?!))"),
 }
 _TOKENS["ssa"] = _TOKENS["ass"]
 _NAME = re.compile(r"</?\s*(\w*)")
@@ -143,8 +142,6 @@ def _is_line_start(text: str, place: int) -> bool:
 def _wrap(part: Part, lines: int, file_format: str) -> Part:
     """Wraps a part into lines of equal length: as many as the original had, or as it needs."""
     text = part.text
-    if file_format == "txt":
-        return part
     columns = columns_of(text)
     needed = math.ceil(columns / LINE_COLUMNS)
     count = min(max(needed, lines if columns > LINE_COLUMNS // 2 else 1), max(lines, 2))
@@ -160,10 +157,10 @@ def _wrap(part: Part, lines: int, file_format: str) -> Part:
     return Part(text, tuple(tags))
 
 
-def continues_sentence(before: Part, after: Utterance, pause_ms: int, file_format: str) -> bool:
+def continues_sentence(before: Part, after: Utterance, pause_ms: int) -> bool:
     """Tells whether a sentence continues from one utterance to the next, after a pause."""
     text = before.text.strip()
-    if file_format == "txt" or after.lead or pause_ms > MAX_PAUSE_MS or not text or is_ended(text):
+    if after.lead or pause_ms > MAX_PAUSE_MS or not text or is_ended(text):
         return False
     if _NOTE.match(text) or _NOTE.match(after.part.text) or not any(map(str.isalpha, text)):
         return False

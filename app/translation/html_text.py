@@ -88,6 +88,11 @@ class HtmlText:
                 self._segments.append(raw)
         end_paragraph()
 
+    @property
+    def groups(self) -> list[list[Part]]:
+        """Returns each paragraph as a text of its own."""
+        return [[part] for part in self.parts]
+
     def _substitute(self, raw: str | re.Match[str]) -> str:
         """Returns a character that replaces `raw`."""
         self._substituted.append(raw if isinstance(raw, str) else raw[0])

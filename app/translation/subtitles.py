@@ -1,5 +1,5 @@
-"""Subtitle files as cues, and back: SubRip, WebVTT, SubStation, and plain text, whose lines and
-cells are cues without times. Every character outside the text of a cue is kept.
+"""Subtitle files as cues, and back: SubRip, WebVTT, SubStation, and plain text, whose lines are
+cues without times. Every character outside the text of a cue is kept.
 
 Subtitle libraries do not keep them: pysubs2 rewrites times, headers and tags, and webvtt-py drops
 everything between cues.
@@ -10,17 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import PurePath
 
-from app.translation.parts import cells_of
 from model.errors import InputError
 
 #: More than any film has; a file with this many cues has about 8 MB.
 MAX_CUES = 100_000
 #: More than anybody can read at once.
 MAX_CUE_CHARACTERS = 5_000
-#: Maximum length of a cell or a line of plain text, which may be a chapter.
+#: Maximum length of a line of plain text, which may be a chapter.
 MAX_LINE_CHARACTERS = 65_536
 
 #: Some programs leave out the milliseconds or add a fraction to them.
@@ -214,13 +212,7 @@ def _parse_substation(lines: Sequence[str]) -> Iterator[Cue | str]:
 
 def _parse_plain(lines: Sequence[str]) -> Iterator[Cue | str]:
     for index, line in enumerate(lines):
-        for cell in chain.from_iterable(map(cells_of, line.splitlines(keepends=True))):
-            text = cell.strip()
-            before = cell[: cell.index(text)] if text else cell
-            yield before
-            if text:
-                yield Cue(index + 1, 0, 0, text)
-                yield cell[len(before) + len(text) :]
+        yield from _cue(index + 1, 0, 0, [line])
 
 
 #: File extension -> parser, which turns lines into unchanged text and cues.

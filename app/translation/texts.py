@@ -16,12 +16,13 @@ from app.translation.cue_text import (
 )
 from app.translation.html_text import HtmlText
 from app.translation.layout import Translation
-from app.translation.parts import Part, cells_of
+from app.translation.parts import Part
+from app.translation.plain_text import PlainText
 from app.translation.subtitles import SubtitleFile
 from app.translation.translator import Translator
 
 #: Longer documents are read and written in a thread.
-_LONG_HTML_CHARACTERS = 2_000
+_LONG_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True)
@@ -38,25 +39,21 @@ class TranslatedText:
 
 
 async def translate_text(
-    translator: Translator, text: str, alternatives: int = 0
+    translator: Translator,
+    source: str,
+    parse: Callable[[str], PlainText | HtmlText] = PlainText,
+    *,
+    alternatives: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> TranslatedText:
-    """Translates a text, line by line, and the cells of a table, which tabs separate."""
-    groups = [[Part(cell)] for line in text.splitlines(keepends=True) for cell in cells_of(line)]
-    found = await translator.translate(groups, alternatives=alternatives)
-    texts = ["".join(part.text for part in parts) for parts in found.ranked]
+    """Translates a plain text, or an HTML document or fragment."""
+    is_long = len(source) > _LONG_CHARACTERS
+    page = await run_maybe_in_thread(is_long, parse, source)
+    found = await translator.translate(
+        page.groups, alternatives=alternatives, on_progress=on_progress
+    )
+    texts = await run_maybe_in_thread(is_long, lambda: [*map(page.render, found.ranked)])
     return TranslatedText(texts, found.sentences)
-
-
-async def translate_html(
-    translator: Translator, source: str, alternatives: int = 0
-) -> TranslatedText:
-    """Translates an HTML document or fragment."""
-    is_long = len(source) > _LONG_HTML_CHARACTERS
-    page = await run_maybe_in_thread(is_long, HtmlText, source)
-    groups = [[part] for part in page.parts]
-    found = await translator.translate(groups, alternatives=alternatives)
-    rendered = await run_maybe_in_thread(is_long, lambda: [*map(page.render, found.ranked)])
-    return TranslatedText(rendered, found.sentences)
 
 
 async def translate_file(
@@ -64,8 +61,11 @@ async def translate_file(
     file: SubtitleFile,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> str:
-    """Returns the translation of a subtitle file. Sentences that span several cues are translated
-    as a whole and distributed over the same cues."""
+    """Returns the translation of a file. Sentences of subtitles that span several cues are
+    translated as a whole and distributed over the same cues."""
+    if file.file_format == "txt":
+        text = file.render([cue.text for cue in file.cues])
+        return (await translate_text(translator, text, on_progress=on_progress)).texts[0]
     texts, groups = await asyncio.to_thread(_read, file)
     found = await translator.translate(groups, on_progress=on_progress)
     return await asyncio.to_thread(_serialize, file, texts, found.best)
@@ -88,9 +88,7 @@ def _groups_of(file: SubtitleFile, texts: Sequence[CueText]) -> Iterator[list[Pa
         for place, utterance in enumerate(text.utterances):
             pause_ms = cue.start_ms - end_ms if place == 0 else 0
             has_room = characters + len(utterance.part.text) <= MAX_SPAN_CHARACTERS
-            if group and not (
-                has_room and continues_sentence(group[-1], utterance, pause_ms, file.file_format)
-            ):
+            if group and not (has_room and continues_sentence(group[-1], utterance, pause_ms)):
                 yield group
                 group, characters = [], 0
             group.append(utterance.part)

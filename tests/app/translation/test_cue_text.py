@@ -20,7 +20,6 @@ def again(cue: CueText) -> str:
         ("2 < 3", "srt"),
         ("<v Bob>Hello &amp; <c.red>goodbye</c>", "vtt"),
         ("{\\i1}Hello{\\i0}\\hyou", "ass"),
-        ("- a", "txt"),
     ],
 )
 def test_a_cue_of_short_lines_comes_back(raw: str, form: str) -> None:
@@ -106,4 +105,4 @@ def test_a_sentence_goes_on_unless_something_ends_it(
     before: str, after: str, pause_ms: int, is_so: bool
 ) -> None:
     [utterance] = parse_cue_text(after, "srt").utterances
-    assert continues_sentence(Part(before), utterance, pause_ms, "srt") is is_so
+    assert continues_sentence(Part(before), utterance, pause_ms) is is_so

@@ -1,0 +1,95 @@
+"""Plain text and Markdown as groups of parts, and back.
+
+Every line is a text of its own, but for the lines of a wrapped paragraph, which are one text.
+Code, the keys of a file of texts, and the marks of headings, lists and quotes stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from app.translation.parts import Part
+from model.text.sentences import is_ended
+
+#: Code in Markdown, and what was typed at a prompt.
+_FENCE = re.compile(r"[ \t>]*(`{3,}(?![^\n]*`)|~{3,})")
+_PROMPT = re.compile(r"[ \t>]*(?:\$|>>>) \S")
+#: Marks of quotes at the start of a line, then that of a heading or a list, or a key.
+_LEAD = re.compile(
+    r"([\s>]*)"
+    r"((?:#{1,6}|[-*+•◦▪]|\(?\d{1,3}[.)]|[IVX]{1,5}[.)])\s+(?:\[[ xX]\]\s+)?"
+    r'|"[\w.-]{1,60}"\s?:\s*(?=")|[\w.-]{1,60}=(?=\S)|msg(?:id|str) )?'
+)
+_CELL = re.compile(r"\t+|[^\t]+")
+_WORD = re.compile(r"\S+")
+#: A line of this length is wrapped if the next word had no room; longer lines are not wrapped.
+_MIN_WRAPPED_COLUMNS, _MAX_WRAPPED_COLUMNS = 40, 120
+#: A line of so many words continues in one that begins with a small letter.
+_MIN_CONTINUED_WORDS = 3
+
+
+class PlainText:
+    """The paragraphs of a text.
+
+    Args:
+        source: any text.
+
+    Attributes:
+        groups: parts; those of a group are the lines of one paragraph.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.groups: list[list[Part]] = []
+        self._segments: list[str | None] = []  # what stays, and None for each part
+        lines = source.splitlines(keepends=True)
+        self._width = max((len(line.rstrip()) for line in lines), default=0)
+        self._has_capitals = not source.islower()
+        fence, marks_before, before = "", "", ""
+        for line in lines:
+            opening = _FENCE.match(line)
+            if fence or opening or _PROMPT.match(line):
+                self._segments.append(line)
+                if opening and not fence:
+                    fence = opening[1]
+                elif opening and opening[1].startswith(fence):
+                    fence = ""
+                before = ""
+                continue
+            marks, item = _LEAD.match(line).groups()  # type: ignore[union-attr]
+            start = len(marks) + len(item or "")
+            self._segments.append(line[:start])
+            continues = not item and marks.count(">") == marks_before.count(">")
+            for cell in _CELL.findall(line[start:]):
+                self._add(cell, continues and self._is_continued(before, line.rstrip(), cell))
+                continues = False
+            marks_before, before = marks, "" if "\t" in line[start:].strip() else line.rstrip()
+
+    def _add(self, cell: str, continues: bool) -> None:
+        text = cell.strip()
+        if not text:
+            self._segments.append(cell)
+            return
+        if not continues:
+            self.groups.append([])
+        self.groups[-1].append(Part(text))
+        at = cell.index(text)
+        self._segments += [cell[:at], None, cell[at + len(text) :]]
+
+    def _is_continued(self, before: str, line: str, text: str) -> bool:
+        """Tells whether the sentence in the line `before` continues in the next."""
+        word = _WORD.match(text)
+        if not word or not word[0][0].isalnum() or not before or is_ended(before):
+            return False
+        if before[-1] == ":" or not any(map(str.isalpha, before)):
+            return False
+        if word[0][0].islower() and self._has_capitals:
+            return len(before.split()) >= _MIN_CONTINUED_WORDS
+        has_no_room = len(before) + 1 + len(word[0]) > self._width
+        is_wrapped = _MIN_WRAPPED_COLUMNS <= self._width <= _MAX_WRAPPED_COLUMNS
+        return is_wrapped and has_no_room
+
+    def render(self, parts: Sequence[Part]) -> str:
+        """Returns the text with `parts` in place of its own."""
+        left = iter(parts)
+        return "".join(next(left).text if each is None else each for each in self._segments)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.translation.plain_text import PlainText
+
+
+def texts_of(source: str) -> list[list[str]]:
+    return [[part.text for part in group] for group in PlainText(source).groups]
+
+
+@pytest.mark.parametrize(
+    ("source", "groups"),
+    [
+        ("One two.\n\n Three \r\n", [["One two."], ["Three"]]),
+        ("\tone\t\t two \t\n", [["one"], ["two"]]),
+        ("one\x0c two\u2028\n", [["one"], ["two"]]),
+        ("# One\n## Two", [["One"], ["Two"]]),
+        (
+            "- One two three\n* [ ] Two\n2. Three\nIV. Four",
+            [["One two three"], ["Two"], ["Three"], ["Four"]],
+        ),
+        ("12 cups\n-5 degrees\n#films", [["12 cups"], ["-5 degrees"], ["#films"]]),
+        ('"a.b": "One",\nkey=Two\nmsgid "Three"', [['"One",'], ["Two"], ['"Three"']]),
+        ("One\n```\nx = 5\n```\nTwo", [["One"], ["Two"]]),
+        ("~~~js\n```\nx = 5\n~~~\nOne ```x``` two", [["One ```x``` two"]]),
+        ("> ```\n> x", []),
+        ("$ pip install x\n$5 are enough", [["$5 are enough"]]),
+    ],
+)
+def test_marks_and_code_are_no_text(source: str, groups: list[list[str]]) -> None:
+    assert texts_of(source) == groups
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["I went to the shop,", "because I was hungry."],
+        ["> The meeting is at ten and we", "> will need the big room."],
+        ["This line is as long as any other in this", "House, and so is the sentence"],
+    ],
+)
+def test_the_lines_of_a_wrapped_paragraph_are_one_text(lines: list[str]) -> None:
+    assert texts_of("\n".join(lines)) == [[line.strip("> ") for line in lines]]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["I went to the shop.", "because I was hungry."],
+        ["I bought for the party:", "milk and bread"],
+        ["where are you now", "how is the weather"],
+        ["> Will you come to the party", "yes I will"],
+        ["Milk", "bread"],
+        ["Roses are red,", "Violets are blue,"],
+        ["I went to the shop,", "", "because I was hungry."],
+        ["one two three\tfour", "five"],
+        ["Is this line longer than " + "x" * 120, "Yes"],
+    ],
+)
+def test_other_lines_are_texts_of_their_own(lines: list[str]) -> None:
+    assert all(len(group) == 1 for group in texts_of("\n".join(lines)))
+
+
+@given(st.text(alphabet='aB 1.:#>-`~\n\t\r"=$', max_size=60))
+def test_every_character_but_the_texts_stays(source: str) -> None:
+    page = PlainText(source)
+    assert page.render([part for group in page.groups for part in group]) == source
