@@ -9,17 +9,27 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
+from app.translation.protection import blank_fixed, fixed_spans
 from app.translation.words import Span, break_spans, gap_between, word_spans
 from model.text.sentences import END_MARKS, sentence_spans
 
 #: How many characters further from the even position a break may be after a comma, and at a space
 #: rather than between two characters.
 _COMMA_BONUS, _SPACE_BONUS = 6, 12
-_CELL = re.compile(r"\t*[^\t]+|\t+")
-#: What separates the cells of a table in Markdown, or links.
-_BAR = re.compile(r"(?<!\S)\|+(?!\S)")
+#: What separates texts on a line: the bars of a table or of links, slashes, the arrows of a path
+#: to a page; dashes, and the space after a colon or a semicolon, but not before a quote, where
+#: languages have other marks; the lack of a space after a sentence.
+_SEPARATOR = re.compile(
+    r"(?<!\S)[|/»›>→]+(?!\S)|(?<=[^\W\d_])—(?=[^\W\d_])"
+    r"|(?:(?<=\S)\s+[-–—]{1,2}|(?<=[\w)\]*\"'”’“»][:;]))\s+(?![\s\"'„“‚‘»«])(?=\S)"
+    r"|(?<=[^\W\d_A-Z]{2}[.!?])(?=[A-ZÀ-ÖØ-ÞЀ-Я][^\W\d_A-Z]*(?:[\s,!?'’]|$))"
+)
+#: A word that was divided at the end of a line, but no part of two words: `Ein- und Ausgabe`.
+_DIVIDED = re.compile(r"[^\W\d_]-$")
+_REST_OF_WORD = re.compile(r"(?!(?:and|or|und|oder|bis|to)\b)[^\W\d_]*[a-zß-öø-ÿ]")
 #: Maximum number of elements of a sentence, which are compared pairwise.
 _MAX_ELEMENTS = 40
 
@@ -77,17 +87,12 @@ class Sentence:
 
     Attributes:
         text: the sentence on one line.
-        chunks: its spans, in the order of the text, which are joined by one space.
+        chunks: its spans, in the order of the text, which are joined by one space, but for words
+            that are divided by a hyphen.
     """
 
     text: str
     chunks: tuple[Chunk, ...]
-
-
-def cells_of(line: str) -> list[str]:
-    """Returns the cells of a line of a table, each with the tabs before it; they join to the
-    line."""
-    return _CELL.findall(line)
 
 
 def sentences_of_parts(parts: Sequence[Part], first: int, language: str) -> list[Sentence]:
@@ -113,14 +118,23 @@ def sentences_of_parts(parts: Sequence[Part], first: int, language: str) -> list
                 chunks.append(Chunk(first + index, low, low + len(inner.strip())))
         if chunks:
             texts = (parts[each.part - first].text[each.start : each.end] for each in chunks)
-            sentences.append(Sentence(" ".join(texts), tuple(chunks)))
+            sentences.append(Sentence(reduce(_join_lines, texts), tuple(chunks)))
     return sentences
 
 
+def _join_lines(before: str, after: str) -> str:
+    if _DIVIDED.search(before) and _REST_OF_WORD.match(after):
+        return before[:-1] + after
+    return f"{before} {after}"
+
+
 def _sentence_spans(text: str, language: str) -> Iterator[Span]:
-    """Yields start and end of each sentence of the texts that vertical bars separate."""
-    bars = [bar.span() for bar in _BAR.finditer(text)]
-    starts, ends = [0, *(end for _, end in bars)], [*(start for start, _ in bars), len(text)]
+    """Yields start and end of each sentence of the texts that separators divide."""
+    found = [each.span() for each in _SEPARATOR.finditer(text)]
+    if found:
+        open_text = blank_fixed(text)
+        found = [each.span() for each in _SEPARATOR.finditer(open_text)]
+    starts, ends = [0, *(end for _, end in found)], [*(start for start, _ in found), len(text)]
     for first, last in zip(starts, ends, strict=True):
         for start, end in sentence_spans(text[first:last], language):
             yield first + start, first + end
@@ -173,7 +187,20 @@ def place_tags(
     if not words or not target_words:
         return [_tag_at(tag, 0 if tag.kind != "close" else len(target)) for tag in tags]
     placed = _by_links(source, tags, target, links)
-    return placed if placed is not None else _in_proportion(words, tags, target, target_words)
+    if placed is None:
+        placed = _in_proportion(words, tags, target, target_words)
+    return _outside_fixed(placed, target)
+
+
+def _outside_fixed(tags: Sequence[Tag], text: str) -> list[Tag]:
+    """Returns tags in order, those within a fixed part before or after it."""
+    fixed, found = fixed_spans(text), list[Tag]()
+    for tag in tags:
+        position, at = tag.position, bisect_left(fixed, (tag.position, 0)) - 1
+        if at >= 0 and position < fixed[at][1]:
+            position = fixed[at][tag.kind == "close"]
+        found.append(_tag_at(tag, max(position, found[-1].position if found else 0)))
+    return found
 
 
 def _by_links(

@@ -25,6 +25,8 @@ _EXTENDERS = _VARIANTS + "\u200d\U000e0020-\U000e007f"
 _IN_WORD = re.compile(r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])")
 #: A text in brackets, which models often lose, or its first or last sentence.
 _ENCLOSED = re.compile(r"\s*(\(?)[^()]*+(\)?)[\s.,:;!?…]*")
+#: An aside in brackets in a sentence that is complete without it.
+_ASIDE = re.compile(r"\s\([^()\n]{2,200}\)(?![^\s.,;:!?])|^\([^()\n]{2,200}\)\s+(?=\S)")
 #: Faces made of characters, which models read as marks: `:-)`, `;P`, `<3`, `xD`.
 _EMOTICON = re.compile(
     r"(?<!\S)(?:[:;=]['’]?[-o^]?[()\[\]DPpOo/\\|*]{1,5}|<3{1,5}|[xX]D{1,5}|\([-^]?[:;=])"
@@ -32,7 +34,7 @@ _EMOTICON = re.compile(
 )
 #: What follows the text of a link in Markdown.
 _LINK_TARGET = re.compile(r"\]\([^()\s]{1,500}\)")
-#: A sentence is split at no more brackets than this, since its pieces take long.
+#: A sentence is split at no more brackets or asides than this, since its pieces take long.
 _MAX_BRACKETS = 12
 _WORD = re.compile(rf"[^\s{BLANK}]+")
 #: What may be between two words that the model cannot read for them to be one part: marks, or a
@@ -104,6 +106,20 @@ def split_at_brackets(text: str, can_read: Callable[[str], bool]) -> list[tuple[
         pieces += [(text[place:start], False), (text[start:end], True)]
         place = end
     return [(piece, is_kept) for piece, is_kept in [*pieces, (text[place:], False)] if piece]
+
+
+def leave_out_asides(text: str) -> LeftOut:
+    """Leaves out the asides in a sentence, unless there are many; models confuse them with the rest
+    of it."""
+    kept, asides, place = "", list[tuple[int, str]](), 0
+    for aside in _ASIDE.finditer(blank_fixed(text) if "(" in text else ""):
+        start, end = aside.span()
+        kept += text[place:start]
+        asides.append((len(kept), text[start:end]))
+        place = end
+    if len(asides) > _MAX_BRACKETS:
+        return LeftOut(text, ())
+    return LeftOut(kept + text[place:], tuple(asides))
 
 
 def leave_out_unreadable(

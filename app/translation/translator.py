@@ -17,6 +17,7 @@ from app.translation.concurrency import map_concurrently, run_maybe_in_thread
 from app.translation.fitting import split_in_half
 from app.translation.known import KnownTranslations
 from app.translation.layout import Translation, concatenate, join, lay_out
+from app.translation.left_out import LeftOut
 from app.translation.parts import Part, Sentence, sentences_of_parts
 from app.translation.protection import (
     Protected,
@@ -26,11 +27,12 @@ from app.translation.protection import (
     strip_ends,
 )
 from app.translation.reading import EncodedSource, SourceReader
-from app.translation.symbols import split_at_brackets, split_ends
-from app.translation.words import Span, word_attention
+from app.translation.symbols import leave_out_asides, split_at_brackets, split_ends
+from app.translation.words import Span, word_attention, word_spans
 from model.blocked_words import blocked_sequences
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.sentences import is_ended
+from model.text.surface import is_name
 
 #: Seconds after which a sentence of a file is sent again if the queue was full.
 RETRY_SECONDS = 0.25
@@ -68,8 +70,8 @@ class Translated:
 @dataclass(frozen=True)
 class _SentenceOptions:
     """Options for a sentence: number of alternatives, whether words need to be linked, and whether
-    its translation may be that of the model's memory: not with tags between words, as it has no
-    links."""
+    its translation may be that of the model's memory: with tags between words only if that has as
+    many words, as it has no links."""
 
     alternatives: int
     needs_links: bool
@@ -216,14 +218,16 @@ class Translator:
     ) -> list[Translation]:
         """Returns the translations of a sentence of any length, at least one: that of the model's
         memory, if it has one, before those of the search."""
-        known = self._known.of_text(text) if wanted.may_be_known else None
-        if known is None:
+        known = self._known.of_text(text)
+        is_word_for_word = known and len(word_spans(known)) == len(word_spans(text))
+        if known is None or not (wanted.may_be_known or is_word_for_word):
             return await self._search_translations(text, context, wanted)
         others = list[Translation]()
         if wanted.alternatives:
             others = await self._search_translations(text, context, wanted)
         others = [each for each in others if each.text != known]
-        return [Translation.unlinked(known), *others[: wanted.alternatives]]
+        best = Translation.unchanged(known) if is_word_for_word else Translation.unlinked(known)
+        return [best, *others[: wanted.alternatives]]
 
     async def _search_translations(
         self, text: str, context: list[str], wanted: _SentenceOptions
@@ -236,6 +240,9 @@ class Translator:
         pieces = await run_maybe_in_thread(is_long, split_at_brackets, text, can_read)
         if len(pieces) > 1:
             return await self._translate_pieces(pieces, context, wanted)
+        without = leave_out_asides(text)
+        if without.symbols and any(map(str.isalpha, without.text)):
+            return await self._translate_around_asides(without, context, wanted)
 
         def read() -> tuple[dict[Span, str], dict[Span, str], EncodedSource | None]:
             known, quotes = self._known.of_quotes(text) if wanted.may_be_known else ({}, {})
@@ -314,6 +321,30 @@ class Translator:
             return [join(sources, _at_rank(found, rank)) for rank in range(max(map(len, found)))]
 
         return await run_maybe_in_thread(sum(map(len, sources)) > _LONG_CHARACTERS, joined)
+
+    async def _translate_around_asides(
+        self, without: LeftOut, context: list[str], wanted: _SentenceOptions
+    ) -> list[Translation]:
+        """Translates a sentence without its asides, and these, which then return to it."""
+        asides = [aside.strip() for _, aside in without.symbols]
+        texts = [without.text, *asides]
+
+        async def translate_one(index: int) -> list[Translation]:
+            options = replace(wanted, alternatives=wanted.alternatives if index == 0 else 0)
+            return await self._translate_sentence(
+                texts[index], context, replace(options, needs_links=True)
+            )
+
+        found, *others = await map_concurrently(translate_one, len(texts), self._max_concurrent)
+
+        def put_back(translation: Translation) -> Translation:
+            translation = without.put_back(translation)
+            for aside, (translated, *_) in zip(asides, others, strict=True):
+                translation = translation.replacing(aside, translated.text)
+            return translation
+
+        is_long = len(without.text) > _LONG_CHARACTERS
+        return await run_maybe_in_thread(is_long, lambda: [*map(put_back, found)])
 
     async def _translate_piece(
         self, piece: str, context: list[str], wanted: _SentenceOptions
@@ -408,6 +439,10 @@ class Translator:
             self._max_concurrent,
         )
         answered = [each for each in zip(sources, found, strict=True) if each[1]]
+        if len(answered) > 1:
+            text = self._model.tokenizer.target_text(answered[0][1][0].tokens)
+            if is_name(answered[0][0].turns[-1], text):
+                return answered[0]
         return min(answered, key=lambda each: each[1][0].rank, default=(source, ()))
 
     async def _search(

@@ -129,8 +129,8 @@ def test_tags_apart_from_the_words_stay_there(text: str) -> None:
 def test_a_dash_before_a_sentence_is_no_part_of_it_and_stays() -> None:
     part = Part(" - One - two. – Three. -4 - ")
     sentences = sentences_of_parts([part], 0, "en")
-    assert [each.text for each in sentences] == ["One - two.", "Three.", "-4 -"]
-    translations = [Translation.unlinked(text) for text in ("Eins - zwei.", "Drei.", "-4 -")]
+    assert [each.text for each in sentences] == ["One", "two.", "Three.", "-4 -"]
+    translations = [Translation.unlinked(text) for text in ("Eins", "zwei.", "Drei.", "-4 -")]
     assert lay_out([part], sentences, translations) == [Part(" - Eins - zwei. – Drei. -4 - ")]
 
 
@@ -156,3 +156,35 @@ def test_halves_of_a_sentence_are_joined_with_their_links() -> None:
         "eins zwei drei", (0, 1, 2)
     )
     assert len(word_spans("eins zwei drei")) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Name: Anna", ["Name:", "Anna"]),
+        ("See it at 10:30: now", ["See it at 10:30:", "now"]),
+        ("He works; she sleeps.", ["He works;", "she sleeps."]),
+        ("He said: “Yes.”", ["He said: “Yes.”"]),
+        ("Yes / No | and/or", ["Yes", "No", "and/or"]),
+        ("Home » Shop > Shoes »", ["Home", "Shop", "Shoes"]),
+        ("Shop – the best - and—we", ["Shop", "the best", "and", "we"]),
+        ("Hello.How are you?I'm fine", ["Hello.", "How are you?", "I'm fine"]),
+        ("Node.js or a.B or A.Bc de.Fg.h", ["Node.js or a.B or A.Bc de.Fg.h"]),
+        ("See https://a.example/Foo.Bar now", ["See https://a.example/Foo.Bar now"]),
+    ],
+)
+def test_separators_divide_a_line(text: str, sentences: list[str]) -> None:
+    assert [each.text for each in sentences_of_parts([Part(text)], 0, "en")] == sentences
+
+
+def test_a_word_that_is_divided_at_the_end_of_a_line_is_one() -> None:
+    parts = [Part("He reads a para-"), Part("graph on Ein-"), Part("und Ausgabe, B-"), Part("5.")]
+    [sentence] = sentences_of_parts(parts, 0, "de")
+    assert sentence.text == "He reads a paragraph on Ein- und Ausgabe, B- 5."
+
+
+def test_a_tag_is_not_placed_within_a_placeholder() -> None:
+    tags = (Tag(4, "<b>", "open", "b"), Tag(14, "</b>", "close", "b"))
+    placed = place_tags("Hi, {{ name }}!", tags, "Hallo, {{ name }}!", [None] * 8)
+    text = Part("Hallo, {{ name }}!", tuple(placed)).serialize(str)
+    assert text == "Hallo, <b>{{ name }}</b>!"
