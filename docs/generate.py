@@ -167,7 +167,8 @@ TABLES = {
     "docker-compose.yml": {"settings": compose_rows},
     "docs/api.md": {"request": request_rows},
     "docs/serve.md": {"settings": settings_rows, "flags": search_flag_rows},
-    "docs/train.md": {"formats": format_rows, "rules": rule_rows, "recipe": recipe_rows},
+    "docs/corpora.md": {"formats": format_rows, "rules": rule_rows},
+    "docs/recipes.md": {"recipe": recipe_rows},
 }
 
 

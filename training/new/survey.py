@@ -171,7 +171,7 @@ def _pair_in(source: SurveyedSource) -> frozenset[str]:
 def _describe_nothing(paths: Sequence[str], left_out: Sequence[Fault]) -> str:
     """Describes why no example was found, and what to do."""
     reasons = [f"{fault.origin}: {fault.reason.removesuffix('.')}" for fault in left_out]
-    reason = reasons[0] if reasons else "docs/train.md shows each format"
+    reason = reasons[0] if reasons else "docs/corpora.md shows each format"
     return f"{', '.join(paths)}: no file of a known format contains an example. {reason}."
 
 

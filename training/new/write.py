@@ -14,7 +14,7 @@ from training.recipe import MAX_NAME_LENGTH
 
 def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> str:
     """Returns a recipe for surveyed files, with the settings of a proposal."""
-    lines = [f"# Written by `seq2seq new`. {proposal.kind} docs/train.md explains every key."]
+    lines = [f"# Written by `seq2seq new`. {proposal.kind} docs/recipes.md explains every key."]
     top = {"name": name, "task": found.task, "languages": found.languages, "output": output}
     if proposal.start_from:
         top["start_from"] = proposal.start_from

@@ -419,8 +419,8 @@ def test_each_table_of_a_folder_has_its_own_columns(tmp_path: Path) -> None:
         ("irc.log", "[21:15] <anna> hi", "write it to a .txt as WhatsApp does"),
         ("a.jsonl", '{"en": "Yes."}\n', "a.jsonl:1: not a conversation or pair: .*name `columns`"),
         ("a.tsv", "One thing.\t\nAnother thing.\t \n", "a.tsv:1: one of its sides is empty"),
-        ("a.tmp", "one", "docs/train.md shows each format"),
-        ("a.csv", "id,text\n1,One thing.\n2,Another thing.\n", "docs/train.md"),
+        ("a.tmp", "one", "docs/corpora.md shows each format"),
+        ("a.csv", "id,text\n1,One thing.\n2,Another thing.\n", "docs/corpora.md"),
     ],
 )
 def test_files_of_other_kinds_are_told_what_to_do(
