@@ -180,8 +180,8 @@ def _record(request: Request, model: ServedModel, translator: Translator) -> Non
     record_usage(
         request.scope,
         model.config.name,
-        translator.prompt_tokens,
-        translator.completion_tokens,
+        translator.searches.prompt_tokens,
+        translator.searches.completion_tokens,
         is_truncated=False,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,8 +9,6 @@ from functools import partial
 from typing import NamedTuple
 
 from app.decoding.served_model import ServedModel
-from app.errors import Overloaded
-from app.requests import search_options
 from app.settings import Settings
 from app.translation.concurrency import map_concurrently, run_maybe_in_thread
 from app.translation.fitting import split_in_half
@@ -27,15 +24,12 @@ from app.translation.protection import (
     strip_ends,
 )
 from app.translation.reading import EncodedSource, SourceReader
+from app.translation.searching import SentenceSearch
 from app.translation.symbols import leave_out_asides, split_at_brackets, split_ends
 from app.translation.words import Span, word_attention, word_spans
-from model.blocked_words import blocked_sequences
-from model.search.requests import Hypothesis, SearchRequest
+from model.search.requests import Hypothesis
 from model.text.sentences import is_ended
-from model.text.surface import is_name
 
-#: Seconds after which a sentence of a file is sent again if the queue was full.
-RETRY_SECONDS = 0.25
 #: A sentence whose translation is cut at `max_tokens` is divided, unless it is short. A translation
 #: with this many times the tokens of its source repeats itself, as those of its halves would.
 _MIN_DIVIDED_CHARACTERS, _REPEATING_RATIO = 16, 2
@@ -98,8 +92,7 @@ class Translator:
         with_attention: whether translations keep the attention between their words.
 
     Attributes:
-        prompt_tokens: number of tokens that the model has read.
-        completion_tokens: number of tokens of all hypotheses.
+        searches: the searches, which count tokens.
     """
 
     def __init__(
@@ -112,17 +105,11 @@ class Translator:
         with_attention: bool = False,
     ) -> None:
         self._model = model
-        self._settings = settings
         self._known = KnownTranslations(model)
         self._reader = SourceReader(model.tokenizer, settings, model.translation_memory)
         self._source = source
-        self._retries_overload = retries_overload
+        self.searches = SentenceSearch(model, settings, retries_overload=retries_overload)
         self._with_attention = with_attention
-        self._beam_size = search_options(model.config.search, settings).beam_size
-        #: Sentences translated at a time: half of the rows, so that other requests need not wait.
-        self._max_concurrent = max(1, settings.max_rows // self._beam_size // 2)
-        self._free = dict[int, asyncio.Semaphore]()
-        self.prompt_tokens = self.completion_tokens = 0
 
     async def translate(
         self,
@@ -204,7 +191,7 @@ class Translator:
                 on_progress(done, len(tasks))
             return found
 
-        found = await map_concurrently(translate_one, len(distinct), self._max_concurrent)
+        found = await map_concurrently(translate_one, len(distinct), self.searches.max_concurrent)
         by_task = dict(zip(distinct, found, strict=True))
         return [by_task[task] for task in tasks]
 
@@ -255,9 +242,10 @@ class Translator:
         abbreviations = [text[slice(*span)] for span in self._reader.abbreviations(text)]
         n_best = wanted.alternatives + 1
         if abbreviations or not protected.is_plain:  # others may keep what the best one loses
-            n_best = max(n_best, self._beam_size)
+            n_best = max(n_best, self.searches.beam_size)
         attends = bool(source.left_out.symbols) or (wanted.needs_links and not protected.fixed)
-        source, hypotheses = await self._search_readings(source, n_best, attends=attends)
+        readings = [source, *self._reader.other_readings(source)]
+        source, hypotheses = await self.searches.likeliest(readings, n_best, attends=attends)
         if not hypotheses:
             parts = (part for part, _ in split_protected(text, (), known))
             return [Translation.unlinked("".join(parts)) if known else Translation.unchanged(text)]
@@ -296,10 +284,10 @@ class Translator:
             return []
         found = list[Translation]()
         if source.protected.text != lost.text:
-            hypotheses = await self._search(source, n_best, attends=attends)
+            hypotheses = await self.searches.search(source, n_best, attends=attends)
             found = await self._keep_protected(source, hypotheses)
         if not found:
-            hypotheses = await self._search(source, n_best, required, attends=attends)
+            hypotheses = await self.searches.search(source, n_best, required, attends=attends)
             found = await self._keep_protected(source, hypotheses)
         return found
 
@@ -314,7 +302,7 @@ class Translator:
                 return [Translation.unchanged(piece)]
             return await self._translate_piece(piece, context, wanted)
 
-        found = await map_concurrently(translate_one, len(pieces), self._max_concurrent)
+        found = await map_concurrently(translate_one, len(pieces), self.searches.max_concurrent)
         sources = [piece for piece, _ in pieces]
 
         def joined() -> list[Translation]:
@@ -335,7 +323,9 @@ class Translator:
                 texts[index], context, replace(options, needs_links=True)
             )
 
-        found, *others = await map_concurrently(translate_one, len(texts), self._max_concurrent)
+        found, *others = await map_concurrently(
+            translate_one, len(texts), self.searches.max_concurrent
+        )
 
         def put_back(translation: Translation) -> Translation:
             translation = without.put_back(translation)
@@ -418,79 +408,17 @@ class Translator:
             if source is None:
                 return part
             attends = bool(source.left_out.symbols)
-            source, hypotheses = await self._search_readings(source, 1, attends=attends)
+            readings = [source, *self._reader.other_readings(source)]
+            source, hypotheses = await self.searches.likeliest(readings, 1, attends=attends)
             found = await self._keep_protected(source, hypotheses)
             best = found[0].text if found else words
             start = part.index(words)
             return part[:start] + strip_end_marks(best) + part[start + len(words) :]
 
-        translated = await map_concurrently(translate_part, len(parts), self._max_concurrent)
+        translated = await map_concurrently(
+            translate_part, len(parts), self.searches.max_concurrent
+        )
         return Translation.unlinked("".join(translated))
-
-    async def _search_readings(
-        self, source: EncodedSource, n_best: int, *, attends: bool
-    ) -> tuple[EncodedSource, Sequence[Hypothesis]]:
-        """Returns that reading of a sentence which has the likeliest translation, and its
-        hypotheses; none if there is nothing to translate."""
-        sources = [source, *self._reader.other_readings(source)]
-        found = await map_concurrently(
-            lambda index: self._search(sources[index], n_best, attends=attends),
-            len(sources),
-            self._max_concurrent,
-        )
-        answered = [each for each in zip(sources, found, strict=True) if each[1]]
-        if len(answered) > 1:
-            text = self._model.tokenizer.target_text(answered[0][1][0].tokens)
-            if is_name(answered[0][0].turns[-1], text):
-                return answered[0]
-        return min(answered, key=lambda each: each[1][0].rank, default=(source, ()))
-
-    async def _search(
-        self,
-        source: EncodedSource,
-        n_best: int,
-        required: Sequence[list[int]] = (),
-        *,
-        attends: bool = False,
-    ) -> Sequence[Hypothesis]:
-        """Returns the hypotheses for a sentence; none if there is nothing to translate."""
-        if not source.source_ids:
-            return ()
-        tokenizer, settings = self._model.tokenizer, self._settings
-        options = search_options(
-            self._model.config.search,
-            settings,
-            decoding="beam" if required else None,
-            n_best=min(n_best, settings.max_beam_size),
-        )
-        if sum(map(len, required)) >= options.max_tokens or (required and options.beam_size < 2):
-            return ()
-        request = SearchRequest(
-            None,
-            source.source_ids,
-            options,
-            blocked=blocked_sequences(tokenizer, options),
-            required=required,
-            with_attention=attends,
-        )
-        while True:
-            try:
-                async with self._slots_of(request):
-                    found = await self._model.answer(
-                        request, source.turns, timeout_seconds=settings.request_timeout_seconds
-                    )
-                self.prompt_tokens += len(source.source_ids)
-                self.completion_tokens += sum(len(each.tokens) for each in found)
-                return found
-            except Overloaded:
-                if not self._retries_overload:
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
-
-    def _slots_of(self, request: SearchRequest) -> asyncio.Semaphore:
-        """Returns the slots of requests like this one: half of the queue at most."""
-        count = min(self._max_concurrent, max(1, self._model.client.capacity(request) // 2))
-        return self._free.setdefault(count, asyncio.Semaphore(count))
 
     def _translation(self, source: EncodedSource, hypothesis: Hypothesis) -> Translation:
         """Returns a hypothesis as the translation of a sentence with stand-ins, without symbols."""
