@@ -1,7 +1,8 @@
 """Plain text and Markdown as groups of parts, and back.
 
 Every line is a text of its own, but for the lines of a wrapped paragraph, which are one text.
-Code, the keys of a file of texts, and the marks of headings, lists and quotes stay.
+Code, the keys of a file of texts, and the marks of headings, lists and quotes stay; the tags of
+elements (`<b>word</b>`) are placed as in HTML.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from app.translation.parts import Part
+from app.translation.parts import Part, Tag
 from model.text.sentences import is_ended
 
 #: Code in Markdown, and what was typed at a prompt.
@@ -21,6 +22,8 @@ _LEAD = re.compile(
     r"((?:#{1,6}|[-*+•◦▪]|\(?\d{1,3}[.)]|[IVX]{1,5}[.)])\s+(?:\[[ xX]\]\s+)?"
     r'|"[\w.-]{1,60}"\s?:\s*(?=")|[\w.-]{1,60}=(?=\S)|msg(?:id|str) )?'
 )
+#: The start or the end of an element; a name that is never closed is a placeholder: `<name>`.
+_TAG = re.compile(r"<(/?)(\w[\w-]{0,30})(?:\s[^<>\n]{0,500})?(?<!/)>")
 _CELL = re.compile(r"\t+|[^\t]+")
 _WORD = re.compile(r"\S+")
 #: A line of this length is wrapped if the next word had no room; longer lines are not wrapped.
@@ -72,7 +75,7 @@ class PlainText:
             return
         if not continues:
             self.groups.append([])
-        self.groups[-1].append(Part(text))
+        self.groups[-1].append(_without_elements(text))
         at = cell.index(text)
         self._segments += [cell[:at], None, cell[at + len(text) :]]
 
@@ -92,4 +95,19 @@ class PlainText:
     def render(self, parts: Sequence[Part]) -> str:
         """Returns the text with `parts` in place of its own."""
         left = iter(parts)
-        return "".join(next(left).text if each is None else each for each in self._segments)
+        return "".join(
+            next(left).serialize(str) if each is None else each for each in self._segments
+        )
+
+
+def _without_elements(text: str) -> Part:
+    """Returns a text with the tags of elements apart, unless it has inline code."""
+    found = [] if "`" in text else [*_TAG.finditer(text)]
+    opened, closed = ({tag[2] for tag in found if tag[1] == slash} for slash in ("", "/"))
+    kept, tags, place = "", list[Tag](), 0
+    for tag in found:
+        if tag[2] in opened & closed:
+            kept += text[place : tag.start()]
+            tags.append(Tag(len(kept), tag[0], "close" if tag[1] else "open", tag[2]))
+            place = tag.end()
+    return Part(kept + text[place:], tuple(tags))

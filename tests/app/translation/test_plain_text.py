@@ -35,6 +35,22 @@ def test_marks_and_code_are_no_text(source: str, groups: list[list[str]]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("One <b>two</b> three", "One two three"),
+        ('Click <a href="x">here</a>, <0>or</0> there.', "Click here, or there."),
+        ("Hello <name>, it is <b>late</i>", "Hello <name>, it is <b>late</i>"),
+        ("`<b>` and `</b>`", "`<b>` and `</b>`"),
+        ("one < two > three<br/>", "one < two > three<br/>"),
+    ],
+)
+def test_tags_of_elements_are_no_text(source: str, text: str) -> None:
+    page = PlainText(source)
+    assert texts_of(source) == [[text]]
+    assert page.render([part for group in page.groups for part in group]) == source
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         ["I went to the shop,", "because I was hungry."],
