@@ -77,7 +77,8 @@ def record_usage(
 
 
 class Telemetry:
-    """Counts and logs requests. It is the outermost middleware, so that it sees every response."""
+    """Counts and logs requests, the latter unless `access_log` is None. It is the outermost
+    middleware, so that it sees every response."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog | None) -> None:
         self._app = app

@@ -95,8 +95,7 @@ class LeftOut:
         touches_next = self.text[position - 1].isspace() and not symbol[-1].isspace()
         near = range(before, len(words)) if touches_next else range(before - 1, -1, -1)
         linked = next((spans[word] for word in near if word in spans), None)
-        target_words = word_spans(translation)
-        if not spans and target_words:  # unknown links
+        if not spans and (target_words := word_spans(translation)):  # unknown links
             linked = target_words[near[0] * len(target_words) // len(words)]
         if touches_next:
             return linked[0] if linked else len(translation)

@@ -204,7 +204,7 @@ class Batch:
         constraints = self._step_constraints()
         top_k = self._top_k + constraints.extra_candidates
         result = self._step_engine(top_k, self._wanted(constraints))
-        if self._width == 1 and not (self._sampler or self._phrases):
+        if self._width == 1 and self._sampler is None and self._phrases is None:
             tokens, steps = constraints.likeliest(result.tokens[:, 0], result.logprobs[:, 0])
             tokens, logprobs = tokens.reshape(-1, 1), beams.logprobs + steps.reshape(-1, 1)
             beams.advance(None, tokens, logprobs, result.attention_weights)
