@@ -109,8 +109,9 @@ class SourceConfig(Document):
     variants: tuple[Variant, ...] = Field(
         (),
         description="variations of sources, drawn anew in each epoch, so that answers do not "
-        "depend on them: `case`, `final_punctuation`, `apostrophes`, `typos`, and `openers` of "
-        "messages",
+        "depend on them: `case`, `final_punctuation`, `apostrophes`, `typos`, `openers` of "
+        "messages, and `names` that sentences share with their translations, so that others are "
+        "copied",
     )
     memory: bool = Field(
         False,
@@ -375,6 +376,8 @@ class Recipe(Document):
         varied = {name for source in self.corpus.sources for name in source.variants}
         if "openers" in varied and self.task != "reply":
             raise ValueError("variant 'openers' needs task 'reply'")
+        if "names" in varied and self.task != "translate":
+            raise ValueError("variant 'names' needs task 'translate'")
         if "openers" in varied and not {*self.languages[:1]} & {*OPENERS}:
             raise ValueError(
                 f"variant 'openers' needs `languages`, one of {', '.join(sorted(OPENERS))}"

@@ -14,7 +14,8 @@ from typing import Literal
 from model.text.scripts import is_unspaced
 from model.text.sentences import END_MARKS
 
-Variant = Literal["case", "final_punctuation", "apostrophes", "openers", "typos"]
+#: `names` changes both sides of a pair: see `training.fit.names`.
+Variant = Literal["case", "final_punctuation", "apostrophes", "openers", "typos", "names"]
 
 #: Probability that a kind of variation changes a message.
 RATE = 0.5
@@ -44,7 +45,7 @@ def vary(text: str, variants: Sequence[Variant], language: str, draw: Random) ->
         language: language code of the text, for openers.
         draw: random number generator.
     """
-    for variant in sorted(variants):
+    for variant in sorted({*variants} & _VARIATIONS.keys()):
         text = _VARIATIONS[variant](text, language, draw)
     return text
 

@@ -59,6 +59,11 @@ def test_a_recipe_survives_a_round_trip() -> None:
             "variant 'openers' needs task 'reply'",
         ),
         (
+            {"task": "reply"}
+            | {"corpus": {"sources": [{"format": "lines", "path": "a", "variants": ["names"]}]}},
+            "variant 'names' needs task 'translate'",
+        ),
+        (
             {"corpus": {"sources": [{"format": "pairs", "path": "a", "target_tag": "2de"}]}},
             "target_tag: write lower-case letters, digits, - and _ in angle brackets",
         ),

@@ -14,14 +14,17 @@ from random import Random
 import numpy as np
 import pyarrow as pa
 
+from training.fit.names import Names, with_names
 from training.prepare.prepare import PreparedCorpus
-from training.prepare.shards import IDS, SCHEMA, Shard, write_shard
+from training.prepare.shards import IDS, SCHEMA, Shard, evenly_spaced, write_shard
 from training.recipe import Recipe, SourceConfig
-from training.variants import vary
+from training.variants import RATE, vary
 
 EPOCH_FILE = "epoch.arrow"
 #: Share of the sentences to translate that do not vary, as most are read well typed.
 KEPT_SENTENCES = 0.5
+#: Number of pairs in which names are looked for before training.
+MAX_NAMED_PAIRS = 200_000
 
 Ids = list[list[int]]
 
@@ -37,6 +40,8 @@ class EpochShards:
         self._corpus = corpus
         self._path = folder / (f"{process}-{EPOCH_FILE}" if process else EPOCH_FILE)
         self._sources = recipe.corpus.sources
+        has_names = any("names" in source.variants for source in self._sources)
+        self._names = Names(_pairs(corpus.train)) if has_names else None
 
     @property
     def varies(self) -> bool:
@@ -73,14 +78,24 @@ class EpochShards:
             i for i in range(len(turns)) if draw.random() < self._recipe.fit.subword_sampling
         ]
         for i in varied:
-            turns[i] = self._vary_messages(turns[i], self._sources[numbers[i]], draw)
+            source = self._sources[numbers[i]]
+            if "names" in source.variants:
+                turns[i], texts[i] = self._vary_names(turns[i], texts[i], draw)
+            turns[i] = self._vary_messages(turns[i], source, draw)
         for rows, drawing in ((varied, None), (sampled, draw)):
-            self._replace_sources(sources, rows, [turns[i] for i in rows], drawing)
-        found = self._corpus.tokenizer.many_target_ids([texts[i] for i in sampled], draw=draw)
-        _replace(targets, sampled, found)
+            replaced = self._replace_sources(sources, rows, [turns[i] for i in rows], drawing)
+            found = [texts[i] for i in replaced]
+            _replace(targets, replaced, self._corpus.tokenizer.many_target_ids(found, draw=drawing))
         others = batch.select(SCHEMA.names[2:]).columns
         ids = [pa.array(column, IDS) for column in (sources, targets)]
         return pa.record_batch([*ids, *others], schema=SCHEMA)
+
+    def _vary_names(self, turns: list[str], target: str, draw: Random) -> tuple[list[str], str]:
+        """Replaces the names that the last turn and the target share, in some pairs."""
+        if self._names is None or draw.random() >= RATE:
+            return turns, target
+        names = self._names.draw_for((turns[-1], target), draw)
+        return [with_names(turn, names) for turn in turns], with_names(target, names)
 
     def _vary_messages(self, turns: Sequence[str], source: SourceConfig, draw: Random) -> list[str]:
         """Varies the last turn, but not its tag, and those before it. Of a dialogue, it leaves
@@ -100,14 +115,23 @@ class EpochShards:
 
     def _replace_sources(
         self, sources: Ids, rows: list[int], turns: list[list[str]], draw: Random | None
-    ) -> None:
-        """Replaces sources by the ids of new texts or segmentations. Messages that became too long
-        lose their oldest tokens; a sentence must be whole, so it stays as it was."""
-        most = self._recipe.tokenizer.max_source_tokens
+    ) -> list[int]:
+        """Replaces sources by the ids of new texts or segmentations; returns the rows of those.
+        Messages that became too long lose their oldest tokens; a sentence must be whole, so it
+        stays as it was."""
+        most, replaced = self._recipe.tokenizer.max_source_tokens, list[int]()
         found = self._corpus.tokenizer.whole_source_ids(turns, draw=draw)
         for row, ids in zip(rows, found, strict=True):
             if self._recipe.task == "reply" or len(ids) <= most:
                 sources[row] = ids[-most:]
+                replaced.append(row)
+        return replaced
+
+
+def _pairs(train: Shard) -> Iterator[tuple[str, str]]:
+    """Yields the last turn and the target of at most `MAX_NAMED_PAIRS` examples."""
+    for i in evenly_spaced(len(train), MAX_NAMED_PAIRS).tolist():
+        yield train.source_turns(i)[-1], train.target_text(i)
 
 
 def _replace(column: Ids, rows: list[int], values: Ids) -> None:

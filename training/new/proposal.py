@@ -41,8 +41,9 @@ AVERAGED_STEPS = 200
 #: other pieces in each epoch.
 LABEL_SMOOTHING = 0.1
 MAX_SAMPLED, SAMPLED_SHARE = 100_000, 0.2
-#: Variations of the sentences to translate, since people type without capitals and end marks.
-VARIANTS: tuple[Variant, ...] = ("case", "final_punctuation")
+#: Variations of the sentences to translate: people type without capitals and end marks, and have
+#: other names than a corpus.
+VARIANTS: tuple[Variant, ...] = ("case", "final_punctuation", "names")
 #: Approximate number of pieces per word, to estimate the number of tokens of a text.
 PIECES_PER_WORD = 1.4
 #: Minimum number of pieces per character: an alphabet of thousands (Chinese) needs a piece for each

@@ -138,3 +138,40 @@ def test_sentences_are_varied_but_never_cut(tmp_path: Path) -> None:
     assert 0.5 < sum(read == text for text, read in found) / len(found) < 0.95
     in_capitals = [corpus.tokenizer.whole_source_ids([[text.upper()]])[0] for text, _ in found]
     assert max(map(len, in_capitals)) > 14  # these would be cut
+
+
+def test_names_change_on_both_sides(tmp_path: Path) -> None:
+    people = ("Anna", "Boris", "Clemens", "Dorothea")
+    lines = [
+        f"I saw {name} at {i}.\tIch sah {name} um {i}.\n" for i in range(20) for name in people
+    ]
+    (tmp_path / "pairs.tsv").write_text("".join(lines))
+    values = {
+        "name": "named",
+        "task": "translate",
+        "languages": ["en", "de"],
+        "output": str(tmp_path / "out"),
+        "corpus": {
+            "dev_fraction": 0.0,
+            "test_fraction": 0.0,
+            "rules": [],
+            "sources": [
+                {
+                    "format": "pairs",
+                    "path": "pairs.tsv",
+                    "variants": ["names"],
+                    "target_tag": "<2de>",
+                }
+            ],
+        },
+        "tokenizer": {"vocab_size": 400, "byte_fallback": True, "max_source_tokens": 24},
+    }
+    recipe = Recipe.parse(values, where="test")
+    corpus = prepare(recipe, tmp_path / "named.toml")
+    tokenizer, changed = corpus.tokenizer, set()
+    for row in rows_of(EpochShards(recipe, corpus, tmp_path)(0)):
+        source = tokenizer._source.decode(row["source_ids"]).removeprefix("<2de>").strip()
+        name, number = source.removeprefix("I saw ").removesuffix(".").split(" at ")
+        assert tokenizer.target_text(row["target_ids"]) == f"Ich sah {name} um {number}."
+        changed.add(name not in row["target_text"])
+    assert changed == {True, False}
