@@ -1,6 +1,8 @@
 """Forty everyday sentences of a language, the first ten of them as people type them, and fifty
 words, translated: the tables of docs/translations.md. Then BLEU and chrF2 of the pairs in
-`unseen.tsv`, every fortieth sentence that was written for the phrasebook and is not in it.
+`unseen.tsv` and `unseen_talk.tsv`, every fortieth of those that were written for the phrasebook's
+`sentences.tsv` and `talk.tsv`, and how many of the hundred names in `names.txt`, which no model has
+read, are kept in translations.
 
 python -m benchmarks.everyday MODEL...
 """
@@ -18,6 +20,11 @@ from training.metrics import corpus_bleu, corpus_chrf
 
 #: Number of sentences that are typed without capitals and final marks.
 TYPED = 10
+#: Sentences with a name, by language.
+WITH_NAMES = {
+    "en": ("Hi {},", "{} called me yesterday.", "Have you seen {} today?", "I met {}'s sister."),
+    "de": ("Hallo {},", "{} rief mich gestern an.", "Hast du {} gesehen?", "Ich kenne {} gut."),
+}
 
 
 def main() -> None:
@@ -31,10 +38,10 @@ def main() -> None:
         for texts in (sentences, typed):
             print(f"\n{markdown_table(languages, translated(generator, texts))}")
         print(f"\n{source} to {target}: {listed(translated(generator, words))}.")
-        pairs = [
-            dict(zip(("en", "de"), line.split("\t"), strict=True)) for line in read("unseen.tsv")
-        ]
-        print(f"\n{len(pairs)} unseen pairs, {source} to {target}: {scored(generator, pairs)}")
+        for name in ("unseen.tsv", "unseen_talk.tsv"):
+            pairs = [dict(zip(("en", "de"), line.split("\t"), strict=True)) for line in read(name)]
+            print(f"\n{name}, {source} to {target}: {scored(generator, pairs)}")
+        print(f"\nnames that are kept, {source} to {target}: {names_kept(generator)}")
 
 
 def read(name: str) -> list[str]:
@@ -53,7 +60,17 @@ def scored(generator: Generator, pairs: Sequence[dict[str, str]]) -> str:
     answers = [answer for _, answer in translated(generator, [pair[source] for pair in pairs])]
     references = [pair[target] for pair in pairs]
     bleu, signature = corpus_bleu(answers, references, language=target)
-    return f"BLEU {bleu:.1f} ({signature}), chrF2 {corpus_chrf(answers, references):.1f}"
+    found = f"BLEU {bleu:.1f} ({signature}), chrF2 {corpus_chrf(answers, references):.1f}"
+    return f"{found}, {len(pairs)} pairs"
+
+
+def names_kept(generator: Generator) -> str:
+    """Translates sentences with each of the names, and returns how many keep it."""
+    names, forms = read("names.txt"), WITH_NAMES[generator.config.languages[0]]
+    texts = [form.format(name) for form in forms for name in names]
+    answers = translated(generator, texts)
+    kept = sum(name in text for name, (_, text) in zip(names * len(forms), answers, strict=True))
+    return f"{kept} of {len(texts)}"
 
 
 def listed(pairs: Sequence[tuple[str, str]]) -> str:

@@ -20,10 +20,18 @@ def test_no_tested_text_is_in_the_phrasebook() -> None:
         for name in ("en.txt", "de.txt", "words.en.txt", "words.de.txt")
         for text in read(name)
     }
-    tested |= {letters_of(line.split("\t")[0]) for line in read("unseen.tsv")}
+    for name in ("unseen.tsv", "unseen_talk.tsv"):
+        tested |= {letters_of(line.split("\t")[0]) for line in read(name)}
     assert len(tested) > 700
     for path in PHRASEBOOK.glob("*.tsv"):
         for line in path.read_text("utf-8").splitlines():
             sides = line.split("\t")
             assert len(sides) == 2 and all(sides), line
             assert not tested & {letters_of(side) for side in sides}, line
+
+
+def test_no_tested_name_is_in_the_phrasebook() -> None:
+    tested = {*read("names.txt")}
+    assert len(tested) == 100
+    for path in PHRASEBOOK.glob("*.tsv"):
+        assert not tested & {*re.findall(r"\w+", path.read_text("utf-8"))}, path
