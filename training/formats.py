@@ -95,7 +95,7 @@ FORMATS: dict[Format, FormatInfo] = {
         example='{"turns": ["Who is there?", "It is me."]}\n'
         '{"messages": [{"role": "user", "content": "Hi."}, '
         '{"role": "assistant", "content": "Hello."}]}',
-        takes=("columns", "group_column", "languages"),
+        takes=("columns", "group_column", "reply_columns", "languages"),
     ),
     "lines": FormatInfo(
         tasks=("reply",),
@@ -173,14 +173,14 @@ FORMATS: dict[Format, FormatInfo] = {
         meaning="a table; `columns` are names, or numbers if it has no header row",
         example="id,question,answer\n7,Who is there?,It is me.",
         needs=("columns",),
-        takes=("group_column", "languages"),
+        takes=("group_column", "reply_columns", "languages"),
     ),
     "parquet": FormatInfo(
         tasks=("reply", "translate"),
         suffixes=(".parquet",),
         meaning="records as in `jsonl`, such as datasets from Hugging Face",
         example='translation: {"en": "Who is there?", "de": "Wer ist da?"}',
-        takes=("columns", "group_column", "languages"),
+        takes=("columns", "group_column", "reply_columns", "languages"),
     ),
     "bitext": FormatInfo(
         tasks=("translate",),

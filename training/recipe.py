@@ -69,6 +69,13 @@ class SourceConfig(Document):
         description="column that groups the rows: those with the same value are one "
         "conversation or film",
     )
+    reply_columns: tuple[str, ...] = Field(
+        (),
+        max_length=3,
+        description="columns of messages that answer each other, in any order: the id of a "
+        "message, the id of the one that it answers and, so that neighbours of one author are one "
+        "turn, the author; `columns` names the text",
+    )
     scene_pause: float = Field(
         4.0, gt=0.0, description="seconds of silence that end a scene, in subtitles"
     )
@@ -146,7 +153,15 @@ class SourceConfig(Document):
             raise ValueError("`languages` must be two codes, for source and target")
         if self.keep_language and not can_identify(self.keep_language):
             raise ValueError(f"`keep_language`: unknown language '{self.keep_language}'")
-        if self.format == "table" and len(self.columns) == 1 and not self.group_column:
+        if self.reply_columns and (
+            len(self.reply_columns) == 1 or len(self.columns) != 1 or self.group_column
+        ):
+            raise ValueError(
+                "`reply_columns` are two or three; they need `columns` with the one of the text, "
+                "and no `group_column`"
+            )
+        is_single = len(self.columns) == 1 and not (self.group_column or self.reply_columns)
+        if self.format == "table" and is_single:
             raise ValueError("a single column of turns needs `group_column`, or give two `columns`")
         return self
 

@@ -8,6 +8,8 @@ import pytest
 from model.errors import ConfigError
 from training.recipe import Recipe
 
+REPLIES = {"format": "table", "path": "a", "columns": ["text"], "reply_columns": ["id", "to"]}
+
 
 def values(**changes: Any) -> dict[str, Any]:
     source = {"format": "pairs", "path": "a.tsv"}
@@ -46,6 +48,12 @@ def test_a_recipe_survives_a_round_trip() -> None:
             {"corpus": {"sources": [{"format": "pairs", "path": "a", "target_path": "b"}]}},
             "target_path",
         ),
+        (
+            {"corpus": {"sources": [REPLIES | {"reply_columns": ["id"]}]}},
+            "`reply_columns` are two or three",
+        ),
+        ({"corpus": {"sources": [REPLIES | {"columns": ["a", "b"]}]}}, "with the one of the text"),
+        ({"corpus": {"sources": [REPLIES | {"group_column": "g"}]}}, "and no `group_column`"),
         (
             {"network": {"share_embeddings": True}, "tokenizer": {"shared_vocabulary": False}},
             "share_embeddings needs tokenizer.shared_vocabulary",

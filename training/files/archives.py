@@ -47,6 +47,9 @@ _BROKEN = (
     RuntimeError,
 )
 
+#: What Arrow says of a `.zst` that was packed with `--long=31`, as dumps of Reddit are.
+_LARGE_WINDOW = "requires too much memory"
+
 
 @contextmanager
 def open_unpacked(path: Path) -> Iterator[io.BufferedReader]:
@@ -62,7 +65,8 @@ def open_unpacked(path: Path) -> Iterator[io.BufferedReader]:
         raise
     except _BROKEN as error:
         reason = getattr(error, "strerror", None) or error
-        raise CorpusError(f"{path}: cannot be read ({reason}).") from None
+        advice = " Unpack it: zstd -d --long=31." if _LARGE_WINDOW in str(error) else ""
+        raise CorpusError(f"{path}: cannot be read ({reason}).{advice}") from None
 
 
 def names_in(archive: Path) -> Collection[str]:

@@ -28,7 +28,9 @@ from training.formats import FORMATS, Format
 from training.readers.chat_dates import STAMP
 from training.readers.discord import COLUMNS as DISCORD_COLUMNS
 from training.readers.fields import CONVERSATIONS, INTENT, PAIRS, TRANSLATION
+from training.readers.messages import TREES
 from training.readers.pairs import ANKI_HEADER
+from training.readers.parquet import column_names
 from training.readers.slack import is_list_of_export
 from training.readers.tables import EXCEL_SEPARATOR, SEPARATED_LINES, separator_of
 
@@ -92,6 +94,12 @@ _COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)])?")
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
 #: its rows that contain letters.
 SECOND_COLUMN = 0.5
+#: Names of columns with the id of a message, that of the one that it answers, its text and its
+#: author, without spaces and other marks.
+_ID_NAME = re.compile(r"(?:message|msg|comment|tweet|status|post|utterance|mail|email|uu)?id")
+_PARENT_NAME = re.compile(r"(?:in)?(?:reply|response)to(?:\w*id)?|parent(?:\w*id)?")
+_TEXT_NAME = re.compile(r"(?:full|message|comment|body)?text|body|content|message|comment")
+_AUTHOR_NAME = re.compile(r"(?:author|speaker|sender|user|from)(?:id|name)?")
 _CONVERSATION = re.compile(r"(dialog|conv|thread|talk|scene|session).*id", re.IGNORECASE)
 _REGION = r"(?:_[A-Za-z]{2,4}|-[A-Z]{2}|-[A-Z][a-z]{3})?"  # or a script
 _CODE = rf"[a-z]{{2,3}}{_REGION}"
@@ -135,12 +143,14 @@ class Detected:
         format: format of the file.
         columns: columns of a table.
         group_column: grouping column of a table with one turn per row.
+        reply_columns: id, parent and perhaps author, in messages that answer each other.
         languages: codes in the file, for a format that needs them.
     """
 
     format: Format
     columns: tuple[str, ...] = ()
     group_column: str = ""
+    reply_columns: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
 
 
@@ -155,11 +165,13 @@ def detect(path: Path) -> Detected | None:
         return _detect_in_archive(path)
     name = plain_name(path)
     found = _BY_SUFFIX.get(Path(name).suffix)
+    if found == "parquet":
+        return _detect_fields(found, column_names(path))
     if found and found != "jsonl":
         return Detected(found)
     lines = head_of(path)
     if found:
-        return Detected(found, _columns_of_json("\n".join(lines)))
+        return _detect_fields(found, _names_in_json("\n".join(lines)))
     if not lines:
         return None
     if name.endswith(".tmx"):
@@ -239,15 +251,36 @@ def _detect_json(text: str) -> Detected:
         return Detected("discord")
     if _SLACK_TIME.search(text):
         return Detected("slack")
-    return Detected("jsonl", _columns_of_json(text))
+    return _detect_fields("jsonl", _names_in_json(text))
 
 
-def _columns_of_json(text: str) -> tuple[str, ...]:
-    """Returns the fields of a pair that the reader knows only as columns."""
-    names = list(dict.fromkeys(re.findall(r'"([^"\\]{1,40})"\s*:', text)))
-    is_known = not {*CONVERSATIONS, TRANSLATION}.isdisjoint(names)
+def _names_in_json(text: str) -> list[str]:
+    """Returns the names of fields, but not of trees if they are numbers, as of replies."""
+    found = re.findall(r'"([^"\\]{1,40})"\s*:\s*(\S?)', text)
+    return list(dict.fromkeys(name for name, start in found if name not in TREES or start in "[{"))
+
+
+def _detect_fields(form: Format, names: list[str]) -> Detected:
+    """Returns the columns of messages that answer each other, or of a pair that the reader knows
+    only as columns; none if it knows these fields."""
+    is_known = not {*CONVERSATIONS, *TREES, TRANSLATION}.isdisjoint(names)
     is_known |= any(set(pair) <= set(names) for pair in (*PAIRS, INTENT))
-    return () if is_known else _pair_among(names)
+    if is_known:
+        return Detected(form)
+    return _detect_replies(form, names) or Detected(form, _pair_among(names))
+
+
+def _detect_replies(form: Format, names: list[str]) -> Detected | None:
+    """Returns the columns of messages that answer each other, if they are there."""
+    plain = {re.sub(r"[\W_]", "", name).lower(): name for name in reversed(names)}
+
+    def find(pattern: re.Pattern[str]) -> list[str]:
+        return [name for each, name in reversed(plain.items()) if pattern.fullmatch(each)][:1]
+
+    text, own, parent = map(find, (_TEXT_NAME, _ID_NAME, _PARENT_NAME))
+    if not (text and own and parent):
+        return None
+    return Detected(form, (*text,), reply_columns=(*own, *parent, *find(_AUTHOR_NAME)))
 
 
 def _detect_xml(text: str) -> Detected | None:
@@ -343,11 +376,12 @@ def _detect_lines(lines: list[str], path: Path) -> Detected | None:
         ("subtitles", lambda line: bool(_CUE.match(line)), SOME_SHARE),
         ("whatsapp", lambda line: bool(_CHAT_LINE.match(line)), 0.5),
         ("conversations", lambda line: line.startswith("> "), SOME_SHARE),
-        ("jsonl", lambda line: line.startswith("{") and line.endswith("}"), MIN_SHARE),
     )
     for kind, holds, least in kinds:
         if _share(lines, holds) >= least:
             return Detected(kind)
+    if _share(lines, lambda line: line.startswith("{") and line.endswith("}")) >= MIN_SHARE:
+        return _detect_fields("jsonl", _names_in_json("\n".join(lines)))
     if _share(lines, lambda line: "\t" in line) >= MIN_SHARE:
         columns = zip(*(line.split("\t") for line in lines), strict=False)
         has_numbers = any(_share(column, _is_number) >= MIN_SHARE for column in columns)
@@ -401,6 +435,8 @@ def _detect_table(lines: list[str]) -> Detected | None:
         return None
     if pair := _pair_among(names):
         return Detected("table", pair)
+    if replies := _detect_replies("table", names):
+        return replies
     group = next((name for name in names if _CONVERSATION.search(name)), "")
     letters = [_letters_in(row[i] for row in rows if i < len(row)) for i in range(len(names))]
     whole = [row for row in rows[1:] if len(row) == len(names)]

@@ -170,7 +170,7 @@ def _sources_by_format(
         has_own = not any(other.endswith(suffixes) for other in others) and all(
             plain_name(file).endswith(suffixes) or is_archive(file) for file in members
         )
-        is_alike = len({(each.columns, each.group_column) for each in members.values()}) == 1
+        is_alike = len({replace(each, languages=()) for each in members.values()}) == 1
         is_alike &= len({frozenset(each.languages) for each in members.values()}) == 1
         if path and ((has_own and is_alike and not faults) or len(files) == 1):
             yield _config_of(_first(members), path, languages)
@@ -251,7 +251,7 @@ def check_name(path: str) -> None:
 def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig | Fault:
     check_name(path)
     values: dict[str, Any] = {"format": detected.format, "path": path}
-    values |= {"columns": detected.columns, "group_column": detected.group_column}
+    values |= {key: getattr(detected, key) for key in ("columns", "group_column", "reply_columns")}
     if detected.format in ("moses", "tmx", "xces"):  # others are swapped if need be
         values["languages"] = _pair_of(detected, languages)
     if "languages" in FORMATS[detected.format].needs and len(values["languages"]) != 2:

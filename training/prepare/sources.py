@@ -109,7 +109,7 @@ def read_source(
 def line_files_of(source: SourceConfig, files: list[Path], targets: list[Path]) -> tuple[Path, ...]:
     """Returns a file of `source`, or both its sides, if reading can start at any line, because each
     line is an independent record. Otherwise returns nothing."""
-    has_turns = len(source.columns) == 1 and source.group_column
+    has_turns = len(source.columns) == 1 and (source.group_column or source.reply_columns)
     if source.format not in LINE_FORMATS:
         return ()
     if source.format == "jsonl" and (has_turns or plain_name(files[0]).endswith(".json")):
@@ -179,7 +179,7 @@ def _chat_options(source: SourceConfig) -> ChatOptions:
 
 
 def _fields(source: SourceConfig) -> Fields:
-    return Fields(source.columns, source.group_column, source.languages)
+    return Fields(source.columns, source.group_column, source.reply_columns, source.languages)
 
 
 def _is_no_text(text: str) -> bool:

@@ -5,6 +5,7 @@ It knows no file format: rows of JSON and of Parquet are all dictionaries, lists
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, groupby
@@ -13,9 +14,14 @@ from typing import Any
 from training.files.records import Example, Fault, Records
 from training.readers.dialogue import exchanges_of
 from training.readers.json_values import Row
+from training.readers.messages import TREES, posts_of_tree, turns_of
+from training.readers.trees import Post, exchanges_of_posts, exchanges_of_tree
 
-#: Fields that hold a conversation, in order of preference.
-CONVERSATIONS = ("turns", "messages", "conversations", "conversation", "dialog", "dialogue")
+#: Fields that hold a conversation, in order of preference; the last is that of Claude.
+CONVERSATIONS = (
+    *("turns", "messages", "conversations", "conversation", "dialog", "dialogue"),
+    "chat_messages",
+)
 #: Fields that hold a source and its target.
 PAIRS = (
     ("source", "target"),
@@ -32,14 +38,9 @@ INSTRUCTION_INPUTS = ("input", "context")
 #: The field of a list of intents, and those of an intent: wordings of a question, and its answers.
 INTENTS = "intents"
 INTENT = ("patterns", "responses")
-#: Fields of a message with its speaker, and with its text.
-ROLES = ("role", "from")
-SPEAKERS = (*ROLES, "speaker", "sender", "author", "user", "creator")
-CONTENTS = ("content", "value", "text")
-#: The field of a sender in chats of Messenger and Instagram, whose first message is the newest.
-_SENDER_OF_MESSENGER = "sender_name"
-#: Roles whose messages are no turns: instructions and results of tools.
-IGNORED_ROLES = ("system", "developer", "tool", "function")
+#: Parts of an id that are not in all places where it is: Reddit's for a comment, and the end of a
+#: number in a column with gaps, as pandas writes it.
+_ID = re.compile(r"(?:t1_)?(.*?)(?:(?<=\d)\.0)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -51,25 +52,36 @@ class Fields:
             if there is a `group_column`; none: the fields that are known here. Dots lead into
             nested records (`translation.en`).
         group_column: identifies what belongs together: a conversation, a film.
+        reply_columns: the id of a message, the id of the one that it answers and, if there is a
+            third, its author; of rows that are messages, with their text in the only column.
         languages: of source and target, for records with both under their codes; empty: records
             may be conversations.
     """
 
     columns: tuple[str, ...] = ()
     group_column: str = ""
+    reply_columns: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+
+    def given(self) -> tuple[str, ...]:
+        """Returns the columns that are given."""
+        return tuple(filter(None, (*self.columns, self.group_column, *self.reply_columns)))
 
     def names(self) -> set[str]:
         """Returns the fields that may be read, and the outermost records that they may be in."""
-        given = {*filter(None, (*self.columns, self.group_column))}
+        given = {*self.given()}
         if self.columns:
             return given | {name.split(".")[0] for name in given}
-        known = {*CONVERSATIONS, INTENTS, *INTENT, *INSTRUCTION_INPUTS, TRANSLATION}
+        known = {*CONVERSATIONS, INTENTS, *INTENT, *INSTRUCTION_INPUTS, TRANSLATION, *TREES}
         return known.union(*PAIRS, self.languages, given)
 
 
 def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
     """Yields the examples in the rows of a file. A record of another shape is a fault."""
+    if fields.reply_columns:
+        posts = (_post_of(row, path, fields) for row in _unwrap(rows, fields))
+        yield from exchanges_of_posts(posts, path)
+        return
     if len(fields.columns) == 1 and fields.group_column:
         yield from _conversations(rows, path, fields)
         return
@@ -112,7 +124,7 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
         advice = "; name a file with an array .json" if isinstance(record, list) else ""
         raise ValueError(f"expected a record with named fields{advice}")
     if len(fields.columns) == 1:
-        turns = _turns_of(_value_at(record, fields.columns[0]))
+        turns = turns_of(_value_at(record, fields.columns[0]))
     elif names := _names_of_intent(record, fields):
         return _examples_of_intent(record, place, names)
     elif fields.columns:
@@ -122,11 +134,13 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
     else:
         conversations = (record.get(name) for name in CONVERSATIONS)
         found = next((each for each in conversations if isinstance(each, list)), None)
+        if found is None and (posts := posts_of_tree(record, place)):
+            return exchanges_of_tree(posts, _group_of(record, fields) or place)
         if found is None or fields.languages:
             source_text, target = _pair_of(record, fields.languages, found)
             group = _group_of(record, fields) or source_text
             return iter([Example((source_text,), target, group, place)])
-        turns = _turns_of(found)
+        turns = turns_of(found)
     group = _group_of(record, fields) or place
     return exchanges_of(enumerate(turns, start=1), group=group, origin=place)
 
@@ -183,47 +197,28 @@ def _conversations(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Re
         yield from exchanges_of(conversation, group=f"{path}:{group}", origin=path)
 
 
-def _turns_of(value: Any) -> list[str]:
-    """Returns the texts of a list of texts or messages; neighbouring messages of one speaker are
-    one turn."""
-    if not isinstance(value, list):
-        raise ValueError("expected a list of turns")
-    turns = list[str]()
-    last: Any = None
-    for each in value:
-        content = _content_of(each) if isinstance(each, dict) else each
-        if content is None:
-            continue
-        if not isinstance(content, str):
-            raise ValueError("expected a list of texts, or of {role, content}")
-        speaker = _value_of(each, SPEAKERS) if isinstance(each, dict) else None
-        if speaker is not None and speaker == last:
-            turns[-1] = f"{turns[-1]} {content}"
-        else:
-            turns.append(content)
-        last = speaker
-    if not turns:
-        raise ValueError("expected a list of texts, or of {role, content}")
-    return turns
+def _post_of(row: Row | Fault, path: str, fields: Fields) -> Post | Fault:
+    """Returns the message in a row, or a fault."""
+    if isinstance(row, Fault):
+        return row
+    place = f"{path}:{row[0]}"
+    try:
+        text = _text_at(row[1], fields.columns[0])
+    except ValueError as error:
+        return Fault(place, f"not a message: {error}")
+    own_id, parent_id, *authors = (_id_at(row[1], column) for column in fields.reply_columns)
+    if not own_id:
+        return Fault(place, f"not a message: has no value in {fields.reply_columns[0]}")
+    return Post(own_id, parent_id, "".join(authors), text, place)
 
 
-def _value_of(message: dict[str, Any], names: tuple[str, ...]) -> Any:
-    return next((message[name] for name in names if message.get(name)), None)
-
-
-def _content_of(message: dict[str, Any]) -> Any:
-    """Returns a message's text; None if it does not belong to the conversation. Raises ValueError
-    for a message of Messenger."""
-    if _SENDER_OF_MESSENGER in message:
-        raise ValueError("a chat from Messenger or Instagram. Set format = 'messenger'")
-    role = _value_of(message, ROLES)
-    if role in IGNORED_ROLES or message.get("tool_calls") or message.get("function_call"):
-        return None
-    content = next((message[name] for name in CONTENTS if message.get(name) is not None), ())
-    if isinstance(content, list):  # parts: texts, pictures and the like
-        texts = [part.get("text") for part in content if isinstance(part, dict)]
-        content = " ".join(text for text in texts if isinstance(text, str))
-    return None if content == "" else content
+def _id_at(record: Any, column: str) -> str:
+    """Returns an id as text; empty if there is none."""
+    value = _value_at(record, column)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    found = _ID.fullmatch("" if value is None or value != value else str(value).strip())
+    return found[1] if found else ""
 
 
 def _pair_of(
@@ -244,7 +239,7 @@ def _pair_of(
                 )
             return source_text, target_text
     if conversation is not None:
-        turns = _turns_of(conversation)
+        turns = turns_of(conversation)
         if len(turns) != 2:
             raise ValueError(f"has {len(turns)} turns; a translation is a text and its answer")
         return turns[0], turns[1]

@@ -25,24 +25,36 @@ def read_parquet(path: Path, fields: Fields) -> Records:
     Raises:
         CorpusError: if it is not Parquet, or lacks the columns.
     """
-    from pyarrow.parquet import ParquetFile  # takes a while, and is rarely needed
-
-    is_packed = path.suffix.lower() in SINGLE or archive_of(path)
-    try:
-        file = ParquetFile(BufferReader(read_bytes(path)) if is_packed else path)
-    except (ArrowException, OSError) as error:
-        raise CorpusError(f"{path}: not Parquet: {_first_line(error)}") from None
-    with file:
+    with _open(path) as file:
         names = list(map(str, file.schema_arrow.names))
         columns = [name for name in names if name in fields.names()]
-        wanted = filter(None, (*fields.columns, fields.group_column))
-        missing = [each for each in wanted if {each, each.split(".")[0]}.isdisjoint(names)]
+        missing = [each for each in fields.given() if {each, each.split(".")[0]}.isdisjoint(names)]
         if missing or not columns:
             what = " or ".join(missing) or "of a conversation or pair"
             raise CorpusError(
                 f"{path}: has no column {what}. Its columns: {', '.join(names)[:200]}."
             )
         yield from records_of(_rows(path, file, columns), str(path), fields)
+
+
+def column_names(path: Path) -> list[str]:
+    """Returns the names of the columns of a file.
+
+    Raises:
+        CorpusError: if it is not Parquet.
+    """
+    with _open(path) as file:
+        return list(map(str, file.schema_arrow.names))
+
+
+def _open(path: Path) -> Any:
+    from pyarrow.parquet import ParquetFile  # takes a while, and is rarely needed
+
+    is_packed = path.suffix.lower() in SINGLE or archive_of(path)
+    try:
+        return ParquetFile(BufferReader(read_bytes(path)) if is_packed else path)
+    except (ArrowException, OSError) as error:
+        raise CorpusError(f"{path}: not Parquet: {_first_line(error)}") from None
 
 
 def _rows(path: Path, file: Any, columns: list[str]) -> Iterator[Row | Fault]:

@@ -40,8 +40,7 @@ def read_table(path: Path, fields: Fields) -> Records:
     Raises:
         CorpusError: if a column is missing.
     """
-    columns = [*filter(None, (*fields.columns, fields.group_column))]
-    return records_of(read_rows(path, columns), str(path), fields)
+    return records_of(read_rows(path, fields.given()), str(path), fields)
 
 
 def separator_of(lines: Sequence[str]) -> str:

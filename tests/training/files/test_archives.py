@@ -111,6 +111,13 @@ def test_an_encrypted_archive_is_named(tmp_path: Path) -> None:
         read_bytes(path)
 
 
+def test_a_file_packed_with_a_window_of_two_gigabytes_is_told_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "RC_2015-01.zst"
+    path.write_bytes(b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00")  # zstd --long=31, and no content
+    with pytest.raises(CorpusError, match=r"Unpack it: zstd -d --long=31"):
+        read_bytes(path)
+
+
 def test_a_text_of_utf16_is_read_by_its_mark(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(TEXT, encoding="utf-16")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from training.errors import CorpusError
@@ -20,7 +22,10 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
     info = FORMATS[form]
     suffix = {"table": ".csv"}.get(form) or (*info.suffixes, ".txt")[0]
     file = tmp_path / NAMES.get(form, f"a{suffix}")
-    file.write_text(info.example)
+    if form == "parquet":
+        pq.write_table(pa.Table.from_pylist([{"text": info.example}]), file)
+    else:
+        file.write_text(info.example)
     found = detect(file)
     assert found is not None
     assert found.format == UNSURE.get(form, form)
@@ -90,6 +95,27 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
             '{"intents": [{"tag": "hi", "text": ["Hi"], "responses": ["Hello"]}]}',
             Detected("jsonl", ("text", "responses")),
         ),
+        (
+            "a.csv",
+            "tweet_id,author_id,text,response_tweet_id,in_response_to_tweet_id\n"
+            "1,7,Who?,2,\n2,8,Me.,,1\n",
+            Detected(
+                "table",
+                ("text",),
+                reply_columns=("tweet_id", "in_response_to_tweet_id", "author_id"),
+            ),
+        ),
+        (
+            "a.csv",
+            "Message-ID,In-Reply-To,From,Body\n<1@a>,,a@b.org,Who?\n",
+            Detected("table", ("Body",), reply_columns=("Message-ID", "In-Reply-To", "From")),
+        ),
+        (
+            "RC_2015-01",
+            '{"author": "x", "body": "Who?", "id": "a", "parent_id": "t3_b", "replies": 2}',
+            Detected("jsonl", ("body",), reply_columns=("id", "parent_id", "author")),
+        ),
+        ("a.jsonl", '{"id": 1, "parent_id": 2, "text": "Who?", "replies": []}', Detected("jsonl")),
         ("a.json", '{"messages": [{"user": "u", "assistant": "a"}]}', Detected("jsonl")),
         ("a.txt", "[00:01.000 --> 00:02.000]  Who?\n", Detected("subtitles")),
         ("a.txt", "[10][20]Who?\n[30][40]/Me.\n", Detected("subtitles")),
@@ -110,6 +136,25 @@ def test_tables_tell_their_columns(
     if name.endswith(".tmx"):
         expected = Detected("tmx", languages=("en", "de"))
     assert found == expected
+
+
+def test_a_parquet_file_tells_its_columns(tmp_path: Path) -> None:
+    for row, expected in (
+        ({"messages": ["Who?", "Me."]}, Detected("parquet")),
+        ({"Q": "Who?", "A": "Me."}, Detected("parquet", ("Q", "A"))),
+        (
+            {
+                "message_id": "1",
+                "parent_id": "",
+                "user_id": "7",
+                "text": "Who?",
+                "role": "prompter",
+            },
+            Detected("parquet", ("text",), reply_columns=("message_id", "parent_id", "user_id")),
+        ),
+    ):
+        pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+        assert detect(tmp_path / "a.parquet") == expected
 
 
 def test_an_archive_is_what_it_contains(tmp_path: Path) -> None:

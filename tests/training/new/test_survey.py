@@ -408,6 +408,26 @@ def test_each_table_of_a_folder_has_its_own_columns(tmp_path: Path) -> None:
     assert found.examples == 2
 
 
+def test_comments_that_answer_each_other_are_found_in_a_folder(tmp_path: Path) -> None:
+    comments = [
+        {"id": "b", "parent_id": "t1_a", "author": "Ben", "body": ENGLISH[1]},
+        {"id": "c", "parent_id": "t1_b", "author": "Ann", "body": ENGLISH[2]},
+        {"id": "a", "parent_id": "t3_x", "author": "Ann", "body": ENGLISH[0]},
+    ]
+    folder = tmp_path / "comments"
+    folder.mkdir()
+    for name in ("RC_2015-01.jsonl", "RC_2015-02.jsonl"):
+        (folder / name).write_text("".join(f"{json.dumps(each)}\n" for each in comments))
+    found = survey([str(folder)], languages=())
+    assert [(each.source, each.target) for each in found.sample] == 2 * [
+        (ENGLISH[:1], ENGLISH[1]),
+        (ENGLISH[:2], ENGLISH[2]),
+    ]
+    (tmp_path / "a.toml").write_text(recipe_text("a", "runs/a", found, propose(found)))
+    [source] = read_recipe(tmp_path / "a.toml").corpus.sources
+    assert source.reply_columns == ("id", "parent_id", "author")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

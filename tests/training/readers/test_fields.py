@@ -18,6 +18,7 @@ def read(*records: Any, **fields: Any) -> list[Example | Fault]:
         {"dialog": ["hi", "hello"]},
         {"dialogue": ["hi", "hello"], "source": "web"},
         {"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]},
+        {"chat_messages": [{"sender": "human", "text": "hi"}, {"sender": "ai", "text": "hello"}]},
         {"turns": [{"speaker": "A", "text": "hi"}, {"speaker": "B", "text": "hello"}]},
         {
             "messages": [
@@ -68,6 +69,32 @@ def test_a_column_may_hold_all_turns() -> None:
     assert read(record, columns=("x.talk",)) == [
         Example(("a",), "b", "a:1", "a:1:2"),
         Example(("a", "b"), "c", "a:1", "a:1:3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"id": 8}, {"id": 9, "up": 8.0}),
+        ({"id": "8", "up": ""}, {"id": "9", "up": "8.0"}),
+        ({"id": "x", "up": "t3_post"}, {"id": "y", "up": "t1_x"}),
+        ({"id": {"$oid": "a"}, "up": None}, {"id": {"$oid": "b"}, "up": {"$oid": "a"}}),
+    ],
+)
+def test_rows_that_answer_each_other_are_exchanges(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    rows = [{"text": "hello", **second}, {"text": "hi", **first}]
+    [example] = read(*rows, columns=("text",), reply_columns=("id", "up"))
+    assert isinstance(example, Example)
+    assert (example.source, example.target, example.origin) == (("hi",), "hello", "a:1")
+
+
+def test_rows_without_text_or_id_are_no_messages() -> None:
+    rows = [{"id": 1, "text": None}, {"text": "hi"}]
+    assert read(*rows, columns=("text",), reply_columns=("id", "up")) == [
+        Fault("a:1", "not a message: has no text in text; its fields: id, text"),
+        Fault("a:2", "not a message: has no value in id"),
     ]
 
 
