@@ -125,6 +125,13 @@ _SIDES = (
     re.compile(rf"(.*)\.((?i:[a-z]{{2,3}}){_REGION})"),
     re.compile(r"(?:(.*?)[._-])?((?i:[a-z]{2})(?:[_-](?:[A-Z]{2}|[A-Z][a-z]{3}))?)(?i:\.txt)"),
 )
+#: Names of a side, before its language code or in its place: `newstest2021.en-de.ref.A.de`,
+#: `train.src`, `src-train.txt`.
+_ROLE = r"(?P<role>src|source|tgt|trg|target|ref|reference)"
+_ROLES = (
+    re.compile(rf"(?:(?P<text>.*)[._-])?{_ROLE}(?:[._-]?[\da-z])?(?:\.txt)?", re.IGNORECASE),
+    re.compile(rf"{_ROLE}[._-](?P<text>[^.]*)(?:\.txt)?", re.IGNORECASE),
+)
 _LANGUAGE_FOLDER = re.compile(rf"[a-z]{{2}}{_REGION}")
 #: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.
 _QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
@@ -395,28 +402,41 @@ def _detect_lines(lines: list[str], path: Path) -> Detected | None:
     if _share(lines, lambda line: line.count(";") == 1) == 1 and (found := _detect_table(lines)):
         return found
     suffix = Path(plain_name(path)).suffix
-    is_text = suffix in (*FORMATS["lines"].suffixes, "") or language_of(Path(path.name))
+    side = side_of(Path(path.name))
+    is_text = suffix in (*FORMATS["lines"].suffixes, "") or side.language or side.role
     return Detected("lines") if is_text else None
 
 
-def language_of(path: Path) -> str:
-    """Returns the language code at the end of a file's name or of its folder, if there is one."""
-    return side_of(path)[1]
+@dataclass(frozen=True)
+class Side:
+    """What the path of a file tells of it as a side of a translation.
+
+    Attributes:
+        text: path without the language and the role, the same for both sides.
+        language: code; empty if there is none.
+        role: `source` or `target`; empty if there is none.
+    """
+
+    text: Path
+    language: str = ""
+    role: str = ""
 
 
-def side_of(path: Path) -> tuple[Path, str]:
-    """Returns the path of a file without its language code, and the code: the end of its name
-    (`train.de`, `train_de.txt`, `de.txt`), or else the name of its folder (`de/train.txt`). If
-    there is none, returns the path and an empty text."""
+def side_of(path: Path) -> Side:
+    """Returns what the path of a file tells of it as a side: the language code at the end of its
+    name (`train.de`, `train_de.txt`, `de.txt`), or else the name of its folder (`de/train.txt`),
+    and the role before it or in its place (`test.ref.A.de`, `train.src`, `src-train.txt`)."""
     name = path.name[: len(plain_name(path))]
-    for pattern in _SIDES:
-        found = pattern.fullmatch(name)
-        if found and can_identify(found[2]):
-            return path.parent / (found[1] or "").lower(), found[2]
-    folder = path.parent
-    if _LANGUAGE_FOLDER.fullmatch(folder.name) and can_identify(folder.name):
-        return folder.parent / name.lower(), folder.name
-    return path, ""
+    folder, language, role = path.parent, "", ""
+    matches = filter(None, (pattern.fullmatch(name) for pattern in _SIDES))
+    if found := next((each for each in matches if can_identify(each[2])), None):
+        name, language = found[1] or "", found[2]
+    elif _LANGUAGE_FOLDER.fullmatch(folder.name) and can_identify(folder.name):
+        folder, language = folder.parent, folder.name
+    if found := next(filter(None, (pattern.fullmatch(name) for pattern in _ROLES)), None):
+        name = found["text"] or ""
+        role = "source" if found["role"].lower() in ("src", "source") else "target"
+    return Side(folder / name.lower(), language, role) if language or role else Side(path)
 
 
 def _has_names(lines: list[str]) -> bool:

@@ -15,12 +15,13 @@ from training.files.archives import is_archive, is_file, names_in, plain_name, w
 from training.files.paths import find_files
 from training.files.records import Fault, fault_of
 from training.formats import FORMATS, Format
-from training.new.detect import Detected, detect, language_of, pair_of_moses, side_of
+from training.new.detect import Detected, detect, pair_of_moses, side_of
 from training.prepare.shards import evenly_spaced
 from training.recipe import SourceConfig
 
 #: Number of files of each suffix in a folder that are inspected for formats.
 INSPECTED_FILES = 200
+_ROLES = ("source", "target")
 _NO_OTHER_SIDE = "the other side of this translation is missing"
 #: Advice for files of other formats, by suffix.
 _ADVICE = {
@@ -40,9 +41,6 @@ _ADVICE = {
     ".arrow": "Save it as .parquet: Dataset.to_parquet",
     ".log": "If it is a chat, write it to a .txt as WhatsApp does: "
     "[31.12.20, 21:15:03] Anna: Who is there?",
-    **dict.fromkeys(
-        (".src", ".tgt", ".trg"), "Name both sides by their languages: train.en and train.de"
-    ),
     **dict.fromkeys((".apkg", ".colpkg"), "Export its notes as plain text (.txt)"),
     ".json": "Save it as an array of records, or as .jsonl with one record per line",
 }
@@ -62,22 +60,23 @@ def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[Sou
         yield from map(_bitext, sides)
         yield from faults
         used = {*chain(*sides), *(fault.origin for fault in faults)}
-        codes = {language_of(Path(side)) for side in chain(*sides)}
+        codes = {side_of(Path(side)).language for side in chain(*sides)}
         rest = [file for file in files if str(file) not in used]
-        path = group[0] if len(group) == 1 and not used else ""
+        lone = {str(file) for file in rest if _is_lone_side(file, codes)}
+        path = group[0] if len(group) == 1 and not used and not lone else ""
         for each in _sources_by_format(path, rest, languages):
-            if isinstance(each, SourceConfig) and _is_lone_side(each, codes):
+            if isinstance(each, SourceConfig) and each.format == "lines" and each.path in lone:
                 each = Fault(each.path, _NO_OTHER_SIDE)
             yield each
 
 
-def _are_sides(source: Path, target: Path) -> bool:
-    """Tells whether two files are in two languages, by the ends of their names or, if these are
-    equal, by their folders."""
-    have_codes = all(language_of(Path(file.name)) for file in (source, target))
-    are_equal = side_of(source)[0] == side_of(target)[0]
-    are_in_two = language_of(source) != language_of(target) and (have_codes or are_equal)
-    return are_in_two and _is_side(source) and _is_side(target)
+def _are_sides(*files: Path) -> bool:
+    """Tells whether two files are source and target, or in two languages, by the ends of their
+    names or, if these are equal, by their folders."""
+    one, other = map(side_of, files)
+    have_codes = all(side_of(Path(file.name)).language for file in files)
+    are_in_two = one.language != other.language and (have_codes or one.text == other.text)
+    return (are_in_two or {one.role, other.role} == {*_ROLES}) and all(map(_is_side, files))
 
 
 def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:
@@ -93,30 +92,35 @@ def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:
     return members if has_sides or len(formats) > 1 else [file]
 
 
-def _is_lone_side(config: SourceConfig, codes: set[str]) -> bool:
-    """Tells whether a file in one of some languages has no other side, though others have."""
-    return config.format == "lines" and language_of(Path(config.path)) in codes
+def _is_lone_side(file: Path, codes: set[str]) -> bool:
+    """Tells whether a file without another side would have one if it were lines: it is in one of
+    the languages that others have, or its suffix is a role."""
+    side, suffix = side_of(file), Path(plain_name(file)).suffix
+    is_role = bool(side.role) and suffix not in FORMATS["lines"].suffixes
+    return is_role or bool(side.language and side.language in codes)
 
 
 def _sides_of(
     files: Sequence[Path], languages: tuple[str, ...]
 ) -> tuple[list[list[str]], list[Fault]]:
-    """Returns the line-aligned files whose names differ only in a language code, and faults for
-    those of which one cannot be read.
+    """Returns the line-aligned files whose names differ only in a language code or in a role, and
+    faults for those of which one cannot be read. A source forms a pair with each of its targets.
 
     Raises:
         CorpusError: if a name occurs in more than two languages, and `languages` does not choose.
     """
-    by_name: dict[Path, list[Path]] = {}
+    by_text: dict[tuple[Path, bool], list[Path]] = {}
     for file in files:
-        name, code = side_of(file)
-        if code:
-            by_name.setdefault(name, []).append(file)
+        side = side_of(file)
+        if side.language or side.role:
+            by_text.setdefault((side.text, bool(side.role)), []).append(file)
     pairs, faults = list[list[str]](), list[Fault]()
-    for group in by_name.values():
+    for (_, has_roles), group in by_text.items():
         wanted = [file for file in group if _is_wanted(file, languages)]
-        names, codes = list(map(str, wanted)), list(map(language_of, wanted))
-        if len(group) == 1 or len(wanted) != len({*codes}):
+        names, codes = list(map(str, wanted)), [side_of(file).language for file in wanted]
+        sources = [file for file in group if side_of(file).role == "source"]
+        is_clear = len(sources) == 1 if has_roles else len(wanted) == len({*codes})
+        if len(group) == 1 or not is_clear:
             continue
         try:
             if not all(map(_is_side, wanted)):
@@ -126,20 +130,22 @@ def _sides_of(
             others = (name for name in names if name != broken.origin)
             faults += [broken, *(Fault(each, f"{broken.origin} is left out") for each in others)]
             continue
-        if len(wanted) > 2:
+        if len(wanted) > 2 and not has_roles:
             raise CorpusError(
                 f"{group[0].parent}: has sides in {', '.join(codes)}. Choose source and target, "
                 f"such as --languages {codes[0]} {codes[1]}"
             )
-        if len(wanted) == 2:
-            pairs.append(names)
-        faults += _faults_of_sides(group, languages, is_found=len(wanted) == 2)
+        first = str(next(iter(sources or wanted), ""))
+        own = [[first, name] for name in names if name != first and first in names]
+        pairs += own
+        faults += _faults_of_sides(group, languages, is_found=bool(own))
     return pairs, faults
 
 
 def _is_wanted(file: Path, languages: tuple[str, ...]) -> bool:
     """Tells whether a file's name ends in one of two languages, if there are two."""
-    return len(languages) != 2 or base_of(language_of(file)) in map(base_of, languages)
+    code = side_of(file).language
+    return len(languages) != 2 or not code or base_of(code) in map(base_of, languages)
 
 
 def _faults_of_sides(
@@ -150,7 +156,7 @@ def _faults_of_sides(
     known = " or ".join(languages)
     for file in group:
         if not _is_wanted(file, languages):
-            yield Fault(str(file), f"is in {language_of(file)}, not in {known}")
+            yield Fault(str(file), f"is in {side_of(file).language}, not in {known}")
         elif not is_found:
             yield Fault(str(file), _NO_OTHER_SIDE)
 
@@ -238,8 +244,8 @@ def _bitext(sides: Sequence[str]) -> SourceConfig:
 def _is_side(file: Path) -> bool:
     if not is_file(file):
         return False
-    detected = detect(file)
-    return bool(language_of(file) and detected and detected.format == "lines")
+    side, detected = side_of(file), detect(file)
+    return bool((side.language or side.role) and detected and detected.format == "lines")
 
 
 def check_name(path: str) -> None:

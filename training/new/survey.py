@@ -18,6 +18,7 @@ from training.files.line_ranges import line_ranges
 from training.files.paths import read_bytes
 from training.files.records import Example, Fault, fault_of
 from training.formats import FORMATS
+from training.new.detect import side_of
 from training.new.grouping import sources_of
 from training.prepare.inputs import PIECE_RECORDS, Input, find_input, pieces_of, total_bytes
 from training.prepare.shards import evenly_spaced
@@ -158,8 +159,9 @@ def _reason_against(source: SurveyedSource, task: Task, languages: tuple[str, ..
     config = source.config
     if task not in FORMATS[config.format].tasks:
         return f"{config.format} is not for {task}"
-    if config.languages and _pair_in(source) != {*map(base_of, languages)}:
-        return f"is {'-'.join(config.languages)}, not {'-'.join(languages)}"
+    named = config.languages or _named_languages(config)
+    if named and _pair_in(source) != {*map(base_of, languages)}:
+        return f"is {'-'.join(named)}, not {'-'.join(languages)}"
     return ""
 
 
@@ -227,11 +229,18 @@ def _inspect(config: SourceConfig) -> SurveyedSource:
         faults=faults,
         fault=first,
         sample=tuple(sample),
-        languages=(
+        languages=_named_languages(config)
+        or (
             _language_of([each.source[-1] for each in sample]),
             _language_of([each.target for each in sample]),
         ),
     )
+
+
+def _named_languages(config: SourceConfig) -> tuple[str, str] | None:
+    """Returns the languages that the names of both sides of a bitext have."""
+    source, target = (side_of(Path(path)).language for path in (config.path, config.target_path))
+    return (source, target) if source and target and config.target_path else None
 
 
 def _check_ends(given: Input) -> None:

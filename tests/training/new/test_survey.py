@@ -235,6 +235,52 @@ def test_sides_may_be_text_files(
         assert (found.task, found.examples) == ("translate", 30)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("newstest2021.de-en.src.de", "newstest2021.de-en.ref.A.en"),
+        ("train.src", "train.tgt"),
+        ("train.source", "train.target"),
+        ("src-train.txt", "tgt-train.txt"),
+        ("x.src", "x.ref0"),
+        ("Source.txt", "Target.txt"),
+    ],
+)
+def test_the_names_of_sides_tell_the_direction(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name, texts in zip(names, (GERMAN, ENGLISH), strict=True):
+        write_rows(tmp_path / name, texts)
+    for given in ([str(tmp_path)], [str(tmp_path / name) for name in names]):
+        found = survey(given, languages=())
+        assert (found.task, found.languages, found.examples) == ("translate", ("de", "en"), 30)
+        assert (found.sources[0].sample[0].target, found.left_out) == (ENGLISH[0], ())
+    (tmp_path / names[1]).unlink()
+    if not names[0].endswith(".txt"):
+        with pytest.raises(CorpusError, match="the other side of this translation is missing"):
+            survey([str(tmp_path)], languages=())
+
+
+def test_each_reference_of_a_test_set_is_a_pair(tmp_path: Path) -> None:
+    write_rows(tmp_path / "news.en-de.src.en", ENGLISH)
+    for letter in "AB":
+        write_rows(tmp_path / f"news.en-de.ref.{letter}.de", GERMAN)
+    write_rows(tmp_path / "news.en-fr.src.en", ENGLISH)
+    write_rows(tmp_path / "news.en-fr.ref.A.fr", FRENCH)
+    found = survey([str(tmp_path)], languages=())
+    assert (found.languages, found.examples) == (("en", "de"), 60)
+    source = str(tmp_path / "news.en-fr.src.en")
+    assert found.left_out == (Fault(source, "is en-fr, not en-de"),)
+    asked = survey([str(tmp_path)], languages=("fr", "en"))
+    assert (asked.examples, asked.sources[0].config.swap) == (30, True)
+    reasons = {Path(fault.origin).name: fault.reason for fault in asked.left_out}
+    assert reasons["news.en-de.ref.B.de"] == "is in de, not in fr or en"
+    assert reasons["news.en-de.src.en"] == "the other side of this translation is missing"
+
+
+def test_a_talk_on_sources_is_no_side(tmp_path: Path) -> None:
+    write_rows(tmp_path / "open-source.txt", ENGLISH)
+    assert survey([str(tmp_path)], languages=()).task == "reply"
+
+
 def test_an_archive_is_read_as_a_folder(tmp_path: Path) -> None:
     sides, mixed = tmp_path / "sides.zip", tmp_path / "mixed.zip"
     with zipfile.ZipFile(sides, "w") as archive:
