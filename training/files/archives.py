@@ -142,6 +142,8 @@ def wanted_members(file: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
         return
     names = sorted(names_in(file))
     wanted = [name for name in names if plain_name(Path(name)).endswith(suffixes)]
+    if not wanted and (inner := [name for name in names if name.lower().endswith(ARCHIVE)]):
+        raise CorpusError(f"{file}: contains archives ({inner[0]}). Unpack it.")
     if not wanted and len(names) != 1:
         raise CorpusError(f"{file}: contains no file that ends in {' or '.join(sorted(suffixes))}.")
     for name in without_notes(wanted or names):  # an archive of OPUS holds hundreds of thousands

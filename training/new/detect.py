@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from model.language_id import base_of
@@ -56,6 +56,7 @@ _COLUMN_PAIRS = (
     ("message", "reply"),
     ("source", "target"),
     ("prompt", "response"),
+    ("prompt", "chosen"),
     ("input", "output"),
     ("context", "response"),
     ("instruction", "response"),
@@ -89,11 +90,15 @@ _SPEAKERS = frozenset("author character role sender speaker user username".split
 MAX_SPEAKERS = 0.5
 #: Maximum number of different labels, as a share of their changes from row to row.
 MAX_LABELS_SHARE = 2 / 3
+#: Maximum number of letters of codes, as of languages.
+LONGEST_CODE = 3
 #: What may be the name of a column, if not a sentence. pandas leaves that of row numbers empty.
 _COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)])?")
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
 #: its rows that contain letters.
 SECOND_COLUMN = 0.5
+#: Minimum number of letters in a column that is named by its language, as a share of the most.
+SIDE_COLUMN = 0.25
 #: Names of columns with the id of a message, that of the one that it answers, its text and its
 #: author, without spaces and other marks.
 _ID_NAME = re.compile(r"(?:message|msg|comment|tweet|status|post|utterance|mail|email|uu)?id")
@@ -137,6 +142,12 @@ _LANGUAGE_FOLDER = re.compile(rf"[a-z]{{2}}{_REGION}")
 _QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
 #: The name of a speaker before a turn, and the maximum number of speakers.
 _LABEL, MAX_LABELS = re.compile(r"(<?[^\W\d][\w .]{0,19}[:>]) ?\S"), 6
+#: Minimum share of the lines with such names; a turn may have several lines.
+LABELS_SHARE = 0.5
+#: The number of a line, from 1 in each conversation, before a text.
+_LINE_NUMBER = re.compile(r"(\d{1,9})[.):]? +[^\t]*[^\W\d_]{3}")
+#: Marks of the prompts of language models.
+_PROMPT_MARK = re.compile(r"<\|\w+\|>|\[/?INST\]|### (?:Human|User|Instruction|Assistant|Response)")
 #: End of a turn in the DailyDialog corpus.
 TURN_END = "__eou__"
 _LINE_WITH_YEAR = re.compile(r"[^\t]*(?<!\d)20\d\d(?!\d)[^\t]*")
@@ -186,6 +197,7 @@ def detect(path: Path) -> Detected | None:
     if name.endswith(".json"):
         if is_list_of_export(path):
             return Detected("slack")
+        _check_keys(path, lines)
         return _detect_json("\n".join(lines))
     if name.endswith(".xml"):
         return _detect_xml("\n".join(lines))
@@ -193,6 +205,7 @@ def detect(path: Path) -> Detected | None:
         return Detected("pairs")
     _check_chat(path, lines)
     _check_turns(path, lines)
+    _check_marks(path, lines)
     detected = _detect_table(lines) if name.endswith(".csv") else _detect_lines(lines, path)
     if detected and detected.format == "exchanges":
         _check_times(path, lines, MIN_SHARE)
@@ -270,11 +283,15 @@ def _names_in_json(text: str) -> list[str]:
 def _detect_fields(form: Format, names: list[str]) -> Detected:
     """Returns the columns of messages that answer each other, or of a pair that the reader knows
     only as columns; none if it knows these fields."""
-    is_known = not {*CONVERSATIONS, *TREES, TRANSLATION}.isdisjoint(names)
-    is_known |= any(set(pair) <= set(names) for pair in (*PAIRS, INTENT))
-    if is_known:
+    if _are_known(names):
         return Detected(form)
     return _detect_replies(form, names) or Detected(form, _pair_among(names))
+
+
+def _are_known(names: list[str]) -> bool:
+    """Tells whether the reader knows these fields."""
+    is_conversation = not {*CONVERSATIONS, *TREES, TRANSLATION}.isdisjoint(names)
+    return is_conversation or any(set(pair) <= set(names) for pair in (*PAIRS, INTENT))
 
 
 def _detect_replies(form: Format, names: list[str]) -> Detected | None:
@@ -296,6 +313,18 @@ def _detect_xml(text: str) -> Detected | None:
     return Detected("opensubtitles") if re.search(r"<s\s", text) else None
 
 
+def _check_keys(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if a file is one record of the texts of a program in one language."""
+    names = _names_in_json("\n".join(lines))
+    is_one = lines[0].startswith("{") and not any(line.startswith("{") for line in lines[1:])
+    language = side_of(path.with_name(plain_name(path)).with_suffix(".txt")).language
+    if is_one and language and not (_are_known(names) or _pair_among(names)):
+        raise CorpusError(
+            f"{path}: has texts by keys, in one language. Export all languages as .tmx, or as a "
+            ".csv with a column for each"
+        )
+
+
 def _check_chat(path: Path, lines: list[str]) -> None:
     """Raises a CorpusError if most lines are those of a chat that no reader knows, and another is a
     date: read as plain lines, times and names would be learnt."""
@@ -314,6 +343,24 @@ def _check_turns(path: Path, lines: list[str]) -> None:
         raise CorpusError(
             f"{path}: has {TURN_END} between the turns of a line. Write each turn on a line of its "
             f"own, and an empty line after a conversation: sed 's/ *{TURN_END} */\\n/g'"
+        )
+
+
+def _check_marks(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if lines have numbers or the marks of prompts, which would be learnt."""
+    if marked := next(filter(None, map(_PROMPT_MARK.search, lines)), None):
+        if _share(lines, lambda line: bool(_PROMPT_MARK.search(line))) >= SOME_SHARE:
+            raise CorpusError(
+                f"{path}: has {marked[0]} and other marks of prompts, which would be learnt. Write "
+                'each conversation as a line of JSON: {"turns": ["Who is there?", "It is me."]}'
+            )
+    matches = (_LINE_NUMBER.match(line) for line in lines)
+    numbers = [int(found[1]) if found else 0 for found in matches]
+    counted = sum(b in (1, a + 1) for a, b in pairwise([0, *numbers]))
+    if len(lines) > 2 and numbers[0] == 1 and counted >= MIN_SHARE * len(lines):
+        raise CorpusError(
+            f"{path}: its lines begin with their numbers, which would be learnt. Remove these: "
+            "sed -E 's/^[0-9]+[.):]? +//'"
         )
 
 
@@ -341,7 +388,7 @@ def _check_labels(path: Path, lines: list[str]) -> None:
     learnt."""
     labels = Counter(found[1] for line in lines if (found := _LABEL.match(line)))
     speakers = [label for label, count in labels.items() if count > 1]
-    if 2 <= len(speakers) <= MAX_LABELS and labels.total() >= MIN_SHARE * len(lines):
+    if 2 <= len(speakers) <= MAX_LABELS and labels.total() >= LABELS_SHARE * len(lines):
         names = ", ".join(speakers[:2])
         raise CorpusError(
             f"{path}: its lines begin with names ({names}), which would be learnt. Remove them: "
@@ -370,9 +417,11 @@ def _check_columns(path: Path, lines: list[str], columns: tuple[str, ...]) -> No
 
 
 def _are_labels(values: list[str]) -> bool:
-    """Tells whether values are a few that come back over and over, or a single one."""
+    """Tells whether values are a few that come back over and over, or a single one, or codes."""
     distinct, runs = len({*values}), sum(1 for _ in groupby(values))
-    return len(values) > 2 and (distinct == 1 or distinct <= MAX_LABELS_SHARE * runs)
+    is_few = distinct == 1 or distinct <= MAX_LABELS_SHARE * runs
+    are_codes = all(value.isalpha() and len(value) <= LONGEST_CODE for value in values)
+    return len(values) > 2 and (is_few or are_codes)
 
 
 def _detect_lines(lines: list[str], path: Path) -> Detected | None:
@@ -459,6 +508,13 @@ def _detect_table(lines: list[str]) -> Detected | None:
         return replies
     group = next((name for name in names if _CONVERSATION.search(name)), "")
     letters = [_letters_in(row[i] for row in rows if i < len(row)) for i in range(len(names))]
+    sides = [
+        name
+        for name, count in zip(names, letters, strict=True)
+        if can_identify(name) and count >= SIDE_COLUMN * max(letters)
+    ]
+    if len(sides) == len({*sides}) > 1:
+        return Detected("table", tuple(sides))
     whole = [row for row in rows[1:] if len(row) == len(names)]
     for i in _places_of_group(whole, names.index(group)) if group else ():
         letters[i] = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from model.language_id import base_of
+from training.cleaning.languages import can_identify
 from training.errors import CorpusError
 from training.files.archives import is_archive, is_file, names_in, plain_name, without_notes
 from training.files.paths import find_files
@@ -27,9 +28,21 @@ _NO_OTHER_SIDE = "the other side of this translation is missing"
 _ADVICE = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as .csv"),
     **dict.fromkeys(
-        (".docx", ".doc", ".odt", ".rtf", ".pdf", ".epub", ".html", ".htm", ".md"),
+        (".docx", ".doc", ".odt", ".rtf", ".pdf", ".epub", ".md"),
         "Save its text as .txt with one turn per line, or as .tsv with one pair per line",
     ),
+    **dict.fromkeys(
+        (".html", ".htm"), "Export a chat as JSON; save other texts as .tsv with one pair per line"
+    ),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3", ".sql"), "Export its table as .csv"),
+    **dict.fromkeys(
+        (".mbox", ".eml", ".msg", ".pst"),
+        "Save its messages as a .csv with the columns Message-ID, In-Reply-To, From and body",
+    ),
+    **dict.fromkeys(
+        (".sgm", ".sgml"), "Save its segments, one per line, as text: test.en and test.de"
+    ),
+    **dict.fromkeys((".feather", ".pkl", ".pickle"), "Save it as .parquet: DataFrame.to_parquet"),
     **dict.fromkeys((".7z", ".rar"), "Unpack it and pass its files or folder"),
     **dict.fromkeys(
         (".ttml", ".dfxp", ".smi", ".sup", ".idx", ".stl", ".scc"), "Convert it to .srt"
@@ -131,15 +144,19 @@ def _sides_of(
             faults += [broken, *(Fault(each, f"{broken.origin} is left out") for each in others)]
             continue
         if len(wanted) > 2 and not has_roles:
-            raise CorpusError(
-                f"{group[0].parent}: has sides in {', '.join(codes)}. Choose source and target, "
-                f"such as --languages {codes[0]} {codes[1]}"
-            )
+            raise CorpusError(f"{group[0].parent}: {_ask_for_two(codes)}")
         first = str(next(iter(sources or wanted), ""))
         own = [[first, name] for name in names if name != first and first in names]
         pairs += own
         faults += _faults_of_sides(group, languages, is_found=bool(own))
     return pairs, faults
+
+
+def _ask_for_two(codes: Sequence[str]) -> str:
+    return (
+        f"has sides in {', '.join(codes)}. Choose source and target, such as --languages "
+        f"{codes[0]} {codes[1]}"
+    )
 
 
 def _is_wanted(file: Path, languages: tuple[str, ...]) -> bool:
@@ -256,6 +273,11 @@ def check_name(path: str) -> None:
 
 def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> SourceConfig | Fault:
     check_name(path)
+    if len(codes := detected.columns) > 2 and all(map(can_identify, codes)):
+        wanted = tuple(code for code in codes if base_of(code) in map(base_of, languages))
+        if len(wanted) != 2:
+            return Fault(path, _ask_for_two(codes))
+        detected = replace(detected, columns=wanted)
     values: dict[str, Any] = {"format": detected.format, "path": path}
     values |= {key: getattr(detected, key) for key in ("columns", "group_column", "reply_columns")}
     if detected.format in ("moses", "tmx", "xces"):  # others are swapped if need be

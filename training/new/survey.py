@@ -11,7 +11,7 @@ from random import Random
 from model.config import Task
 from model.language_id import base_of
 from training.cleaning.cleaner import letters_of
-from training.cleaning.languages import identify, same_language, width_of
+from training.cleaning.languages import can_identify, identify, may_seem, same_language, width_of
 from training.errors import CorpusError, MisalignedError
 from training.files.encodings import decode
 from training.files.line_ranges import line_ranges
@@ -35,6 +35,8 @@ MAX_READ = 300_000
 SAMPLED = 4000
 #: Number of texts per side whose language is identified.
 IDENTIFIED = 300
+#: Minimum number of examples whose languages can exclude a source.
+MIN_IDENTIFIED = 20
 #: Advice for a translation from files of which each is one side, by format.
 _ADVICE_ON_SIDES = {
     "lines": " If they are the two sides, name them by their languages: train.en and train.de.",
@@ -160,9 +162,22 @@ def _reason_against(source: SurveyedSource, task: Task, languages: tuple[str, ..
     if task not in FORMATS[config.format].tasks:
         return f"{config.format} is not for {task}"
     named = config.languages or _named_languages(config)
-    if named and _pair_in(source) != {*map(base_of, languages)}:
-        return f"is {'-'.join(named)}, not {'-'.join(languages)}"
+    is_other = named and _pair_in(source) != {*map(base_of, languages)}
+    if is_other or (task == "translate" and _seems_other(source, languages)):
+        return f"is {'-'.join(named or source.languages)}, not {'-'.join(languages)}"
     return ""
+
+
+def _seems_other(source: SurveyedSource, languages: tuple[str, ...]) -> bool:
+    """Tells whether enough examples show that they are in two other languages."""
+    is_known = source.is_bilingual and all(map(can_identify, languages))
+    return (
+        is_known
+        and len(source.sample) >= MIN_IDENTIFIED
+        and not any(
+            all(map(may_seem, each, source.languages)) for each in (languages, languages[::-1])
+        )
+    )
 
 
 def _pair_in(source: SurveyedSource) -> frozenset[str]:
@@ -173,7 +188,11 @@ def _pair_in(source: SurveyedSource) -> frozenset[str]:
 def _describe_nothing(paths: Sequence[str], left_out: Sequence[Fault]) -> str:
     """Describes why no example was found, and what to do."""
     reasons = [f"{fault.origin}: {fault.reason.removesuffix('.')}" for fault in left_out]
-    reason = reasons[0] if reasons else "docs/corpora.md shows each format"
+    advice = (
+        "docs/corpora.md shows each format. The name of a plain text ends in .txt or the code of "
+        "its language: train.en"
+    )
+    reason = next(iter(reasons), advice)
     return f"{', '.join(paths)}: no file of a known format contains an example. {reason}."
 
 

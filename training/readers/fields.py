@@ -20,7 +20,7 @@ from training.readers.trees import Post, exchanges_of_posts, exchanges_of_tree
 #: Fields that hold a conversation, in order of preference; the last is that of Claude.
 CONVERSATIONS = (
     *("turns", "messages", "conversations", "conversation", "dialog", "dialogue"),
-    "chat_messages",
+    *("utterances", "chat_messages"),
 )
 #: Fields that hold a source and its target.
 PAIRS = (
@@ -85,11 +85,13 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
     if len(fields.columns) == 1 and fields.group_column:
         yield from _conversations(rows, path, fields)
         return
+    line = number = 0
     for row in _unwrap(rows, fields):
         if isinstance(row, Fault):
             yield row
             continue
-        place = f"{path}:{row[0]}"
+        line, number = row[0], number + 1 if row[0] == line else 1
+        place = f"{path}:{line}" if number == 1 else f"{path}:{line}#{number}"
         try:
             yield from _examples(row[1], place, fields)
         except ValueError as error:
@@ -97,8 +99,8 @@ def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Record
 
 
 def _unwrap(rows: Iterable[Row | Fault], fields: Fields) -> Iterator[Row | Fault]:
-    """Yields the rows, and the members of a list of intents, or of a record's only list of records
-    (`{"data": [...]}`), in place of that record."""
+    """Yields the rows, and the members of a list of intents, of a record's only list of records
+    (`{"data": [...]}`), or of a record of records with the same fields, in place of that record."""
     known = fields.names()
     for row in rows:
         if isinstance(row, Fault) or not isinstance(row[1], dict):
@@ -110,6 +112,8 @@ def _unwrap(rows: Iterable[Row | Fault], fields: Fields) -> Iterator[Row | Fault
             yield from ((line, intent) for intent in record[INTENTS])
         elif len(lists) == 1 and known.isdisjoint(record):
             yield from ((line, inner) for inner in lists[0])
+        elif _are_alike([*record.values()]) and known.isdisjoint(record):
+            yield from ((line, inner) for inner in record.values())
         else:
             yield row
 
@@ -118,8 +122,14 @@ def _is_list_of_records(value: Any) -> bool:
     return bool(value) and isinstance(value, list) and all(isinstance(x, dict) for x in value)
 
 
+def _are_alike(values: list[Any]) -> bool:
+    return _is_list_of_records(values) and len({frozenset(each) for each in values}) == 1
+
+
 def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
     """Returns the examples of a record. Raises ValueError if malformed."""
+    if isinstance(record, list) and len(record) > 1 and all(map(_is_text, record)):
+        record = {CONVERSATIONS[0]: record}
     if not isinstance(record, dict):
         advice = "; name a file with an array .json" if isinstance(record, list) else ""
         raise ValueError(f"expected a record with named fields{advice}")
@@ -228,6 +238,8 @@ def _pair_of(
     there is none."""
     inner = record.get(TRANSLATION)
     texts = inner if isinstance(inner, dict) else record
+    if isinstance(inner, dict) and len(inner) == 2:
+        languages = languages or tuple(sorted(inner))
     pairs = (languages, *PAIRS) if languages else PAIRS
     for source, target in pairs:
         if isinstance(texts.get(source), str) and isinstance(texts.get(target), str):
@@ -247,6 +259,11 @@ def _pair_of(
         raise ValueError(f"name two `languages` of its translation: {', '.join(map(str, inner))}")
     if languages:
         raise ValueError(f"has no texts in {' and '.join(languages)}, nor source and target")
+    if len(record) > 1 and all(" " in str(name) and _is_text(record[name]) for name in record):
+        raise ValueError(
+            "its names are texts. Write each with its value to a line, separated by a tab: "
+            "jq -r 'to_entries[] | [.key, .value] | @tsv'"
+        )
     raise ValueError(
         "expected turns, messages, source and target, or intents; or name two `languages`, or "
         f"name `columns` of: {', '.join(map(str, record))[:200]}"

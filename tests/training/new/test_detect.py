@@ -61,6 +61,9 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.txt", "#separator:Comma\n#html:true\nYes.,Ja.\n", Detected("pairs")),
         ("a.csv", ",en,de\n0,Yes.,Ja.\n1,No.,Nein.\n", Detected("table", ("en", "de"))),
         ("a.csv", "text.en,text.de\nYes.,Ja.\n", Detected("table", ("text.en", "text.de"))),
+        ("a.csv", "id,en,de,note\n1,Yes.,Ja.,Nobody knows.\n", Detected("table", ("en", "de"))),
+        ("a.jsonl", '{"prompt": "a", "chosen": "b"}', Detected("jsonl", ("prompt", "chosen"))),
+        ("a.txt", "1 x 3\tthree\n2 x 3\tsix\n3 x 3\tnine\n", Detected("exchanges")),
         ("a.csv", "2021-03-04,Who is it,It is me\n", Detected("table", ("2", "3"))),
         ("a.csv", "It is me.,Yes.\nWho?,Me.\n", Detected("table", ("1", "2"))),
         (
@@ -237,11 +240,28 @@ def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("1 i like tea.\n2 i run a lot.\n3 hi there\thello\n1 so long\tbye now\n", "their numbers"),
+        ("1. What is it?\n2. A stone.\n3. A large one.\n", "their numbers"),
+        ("<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n", "im_start"),
+        ("### Human: Hi.### Assistant: Hello.\n", "### Human and other marks of prompts"),
+        ("From: Ann\nTo: Ben\n\nWho is it?\n\nFrom: Ben\nTo: Ann\n\nMe.\n", "names .From:, To:."),
+    ],
+)
+def test_numbers_and_marks_are_not_learnt(tmp_path: Path, lines: str, reason: str) -> None:
+    (tmp_path / "a.txt").write_text(lines)
+    with pytest.raises(CorpusError, match=rf"a\.txt: .*{reason}.* would be learnt\."):
+        detect(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
     ("rows", "column"),
     [
         ("Speaker,Line\nANNA,Who is it?\nBEN,It is me.\nANNA,Why?\nBEN,So.\n", "Speaker"),
         ("From,Date,Text\nAnn,1 May 2020,Who?\nBen,1 May 2020,Me.\nAnn,2 May 2020,Oh.\n", "From"),
         ("1,eng,Who is it?\n2,eng,It is me.\n3,eng,Why?\n", "2"),
+        ("1,eng,Who is it?\n2,eng,It is me.\n3,deu,Wer?\n4,deu,Ich.\n", "2"),
     ],
 )
 def test_speakers_and_other_labels_are_not_answered(tmp_path: Path, rows: str, column: str) -> None:

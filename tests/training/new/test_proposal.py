@@ -8,7 +8,7 @@ import pytest
 
 from model.config import Task
 from model.folder import load_folder
-from tests.training.new.test_survey import ENGLISH, GERMAN, write_rows
+from tests.training.new.test_survey import ENGLISH, FRENCH, GERMAN, write_rows
 from training.new.proposal import propose
 from training.new.survey import survey
 from training.prepare.tokenizer import train_tokenizer
@@ -29,8 +29,8 @@ def test_few_pairs_start_from_the_bundled_translator(
 
 
 def test_pairs_of_other_languages_start_from_nothing(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
-    proposal = propose(survey([path], languages=("en", "nl")))
+    path = write_rows(tmp_path / "a.tsv", ENGLISH, FRENCH)
+    proposal = propose(survey([path], languages=("en", "fr")))
     assert not proposal.start_from
     assert proposal.network and proposal.variants
 

@@ -153,8 +153,9 @@ def test_fields_named_by_languages_are_pairs_of_these(tmp_path: Path, within: bo
     pairs = [{"en": one, "de": other} for one, other in zip(ENGLISH, GERMAN, strict=True)]
     records = [{"translation": pair} if within else pair for pair in pairs]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, records)))
-    with pytest.raises(CorpusError, match="two `languages`"):
-        survey([str(tmp_path / "a.jsonl")], languages=())
+    if not within:
+        with pytest.raises(CorpusError, match="two `languages`"):
+            survey([str(tmp_path / "a.jsonl")], languages=())
     found = survey([str(tmp_path / "a.jsonl")], languages=("de", "en"))
     assert (found.task, found.examples) == ("translate", 3)
     assert found.sample[0].source == (GERMAN[0],)
@@ -454,6 +455,27 @@ def test_each_table_of_a_folder_has_its_own_columns(tmp_path: Path) -> None:
     assert found.examples == 2
 
 
+def test_the_languages_of_columns_are_chosen(tmp_path: Path) -> None:
+    rows = [("id", "en", "de", "fr"), *zip("123", ENGLISH, GERMAN, FRENCH, strict=True)]
+    path = tmp_path / "a.csv"
+    path.write_text("".join(";".join(row) + "\n" for row in rows))
+    with pytest.raises(CorpusError, match=r"a\.csv: has sides in en, de, fr\. Choose source"):
+        survey([str(path)], languages=())
+    found = survey([str(path)], languages=("fr", "en-GB"))
+    [source] = found.sources
+    assert (source.config.columns, source.config.swap) == (("en", "fr"), True)
+
+
+def test_pairs_in_other_languages_are_left_out(tmp_path: Path) -> None:
+    paths = [
+        write_rows(tmp_path / "a.tsv", ENGLISH, FRENCH),
+        write_rows(tmp_path / "b.tsv", ENGLISH, GERMAN, times=20),
+    ]
+    assert survey(paths, languages=()).left_out == (Fault(paths[0], "is en-fr, not en-de"),)
+    with pytest.raises(CorpusError, match=r"is en-de, not de-fr\. Correct --languages"):
+        survey(paths, languages=("de", "fr"))
+
+
 def test_comments_that_answer_each_other_are_found_in_a_folder(tmp_path: Path) -> None:
     comments = [
         {"id": "b", "parent_id": "t1_a", "author": "Ben", "body": ENGLISH[1]},
@@ -481,6 +503,9 @@ def test_comments_that_answer_each_other_are_found_in_a_folder(tmp_path: Path) -
         ("a.pdf", "%PDF-1.4", "Save its text as .txt"),
         ("a.xliff", "<xliff/>", "Export it as .tmx"),
         ("strings.xml", "<resources/>", "Export it as .tmx"),
+        ("de.json", '{"home": {"title": "Hallo"}}', "has texts by keys, in one language"),
+        ("a.db", "SQLite", "Export its table as .csv"),
+        ("mail.mbox", "From a@b.org", "Message-ID, In-Reply-To"),
         ("a.arrow", "ARROW", "Save it as .parquet"),
         ("irc.log", "[21:15] <anna> hi", "write it to a .txt as WhatsApp does"),
         ("a.jsonl", '{"en": "Yes."}\n', "a.jsonl:1: not a conversation or pair: .*name `columns`"),

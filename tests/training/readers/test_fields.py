@@ -19,7 +19,8 @@ def read(*records: Any, **fields: Any) -> list[Example | Fault]:
         {"dialogue": ["hi", "hello"], "source": "web"},
         {"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]},
         {"chat_messages": [{"sender": "human", "text": "hi"}, {"sender": "ai", "text": "hello"}]},
-        {"turns": [{"speaker": "A", "text": "hi"}, {"speaker": "B", "text": "hello"}]},
+        {"turns": [{"speaker": "A", "text": "hi"}, {"speaker": "B", "utterance": "hello"}]},
+        ["hi", "hello"],
         {
             "messages": [
                 {"role": "system", "content": "Be kind.", "tool_calls": None},
@@ -29,7 +30,7 @@ def read(*records: Any, **fields: Any) -> list[Example | Fault]:
         },
     ],
 )
-def test_conversations_have_many_shapes(record: dict[str, Any]) -> None:
+def test_conversations_have_many_shapes(record: Any) -> None:
     [example] = read(record)
     assert example == Example(("hi",), "hello", "a:1", "a:1:2")
 
@@ -43,10 +44,23 @@ def test_conversations_have_many_shapes(record: dict[str, Any]) -> None:
         ({"instruction": "Add.", "context": "1 2", "response": "3"}, "Add. 1 2", "3"),
         ({"prompt": "a", "completion": "b"}, "a", "b"),
         ({"question": "a", "answer": "b", "id": 5}, "a", "b"),
+        ({"translation": {"en": "b", "de": "a"}, "id": 5}, "a", "b"),
     ],
 )
 def test_pairs_have_many_names(record: dict[str, Any], source: str, target: str) -> None:
     assert read(record) == [Example((source,), target, source, "a:1")]
+
+
+def test_records_in_one_record_are_read() -> None:
+    pairs = [{"question": "a", "answer": "b"}, {"question": "c", "answer": "d"}]
+    expected = [Example(("a",), "b", "a", "a:1"), Example(("c",), "d", "c", "a:1#2")]
+    assert read({"data": pairs}) == read({"7": pairs[0], "9": pairs[1]}) == expected
+
+
+def test_conversations_in_one_line_are_groups_of_their_own() -> None:
+    [one, other] = read({"data": [{"turns": ["a", "b"]}, {"turns": ["a", "b"]}]})
+    assert isinstance(one, Example) and isinstance(other, Example)
+    assert one.group != other.group
 
 
 def test_a_message_and_its_answer_are_a_translation() -> None:
@@ -138,9 +152,10 @@ def test_two_columns_may_hold_lists_as_intents_do(
     ("record", "fields", "reason"),
     [
         (5, {}, "expected a record with named fields"),
-        (["a", "b"], {}, "expected a record with named fields; name a file with an array .json"),
+        ([{"a": "b"}], {}, "expected a record with named fields; name a file with an array .json"),
         ({"text": "a"}, {}, "name `columns` of: text"),
-        ({"translation": {"en": "a", "de": "b"}}, {}, "name two `languages`"),
+        ({"translation": {"en": "a", "de": "b", "fr": "c"}}, {}, "name two `languages`"),
+        ({"How are you?": "Fine.", "Who is it?": "Me."}, {}, "its names are texts. Write each"),
         ({"translation": {"en": "a"}}, {"languages": ("en", "de")}, "no texts in en and de"),
         ({"turns": ["a", "b", "c"]}, {"languages": ("en", "de")}, "has 3 turns; a translation is"),
         (
