@@ -3,7 +3,7 @@ files that cannot be used. Reads no more than the beginning of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,9 @@ from training.files.archives import is_archive, is_file, names_in, plain_name, w
 from training.files.paths import find_files
 from training.files.records import Fault, fault_of
 from training.formats import FORMATS, Format
-from training.new.detect import Detected, detect, pair_of_moses, side_of
+from training.new.columns import Detected
+from training.new.detect import detect
+from training.new.sides import pair_of_moses, side_of
 from training.prepare.shards import evenly_spaced
 from training.recipe import SourceConfig
 
@@ -182,20 +184,21 @@ def _sources_by_format(
     path: str, files: Sequence[Path], languages: tuple[str, ...]
 ) -> Iterator[SourceConfig | Fault]:
     """Yields `path` once for each format found in it whose suffixes no other of these formats has,
-    and whose files have the same columns and languages; for the other formats, yields each file. If
-    some files cannot be read, yields each of the others, and faults."""
+    and whose files can be read and have the same columns and languages; for the other formats,
+    yields each file. Yields a fault for each file that cannot be read."""
     shown = _inspected(files)
     formats, faults = _formats_of(shown)
     named = []
     for form, members in formats.items():
         suffixes = FORMATS[form].suffixes
         others = chain(*(FORMATS[other].suffixes for other in formats if other != form))
-        has_own = not any(other.endswith(suffixes) for other in others) and all(
-            plain_name(file).endswith(suffixes) or is_archive(file) for file in members
+        broken = [Path(fault.origin) for fault in faults]
+        has_own = not any(other.endswith(suffixes) for other in others) and (
+            {*members} == {*_among(members, suffixes)} and not _among(broken, suffixes)
         )
         is_alike = len({replace(each, languages=()) for each in members.values()}) == 1
         is_alike &= len({frozenset(each.languages) for each in members.values()}) == 1
-        if path and ((has_own and is_alike and not faults) or len(files) == 1):
+        if path and ((has_own and is_alike) or len(files) == 1):
             yield _config_of(_first(members), path, languages)
         else:
             named.append(form)
@@ -208,8 +211,14 @@ def _sources_by_format(
                 detected = replace(detected, languages=first.languages)
             yield _config_of(detected, str(file), languages)
     yield from faults
-    read = {file for members in formats.values() for file in members}
-    yield from _faults_of_others([file for file in shown if file not in read])
+    known = {str(file) for members in formats.values() for file in members}
+    known |= {fault.origin for fault in faults}
+    yield from _faults_of_others([file for file in shown if str(file) not in known])
+
+
+def _among(files: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:
+    """Returns the files, and archives, that a folder of a format with these suffixes includes."""
+    return [file for file in files if plain_name(file).endswith(suffixes) or is_archive(file)]
 
 
 def _inspected(files: Sequence[Path]) -> list[Path]:

@@ -18,8 +18,8 @@ from training.files.line_ranges import line_ranges
 from training.files.paths import read_bytes
 from training.files.records import Example, Fault, fault_of
 from training.formats import FORMATS
-from training.new.detect import side_of
 from training.new.grouping import sources_of
+from training.new.sides import side_of
 from training.prepare.inputs import PIECE_RECORDS, Input, find_input, pieces_of, total_bytes
 from training.prepare.shards import evenly_spaced
 from training.prepare.sources import line_files_of

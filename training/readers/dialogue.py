@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from training.files.line_ranges import WHOLE, LineRange
@@ -49,13 +50,21 @@ def read_exchanges(path: Path, lines: LineRange = WHOLE) -> Records:
 def read_turn_lines(path: Path) -> Records:
     """Reads one turn per line; an empty line ends a conversation."""
     turns: list[PlacedText] = []
-    for number, line in read_lines(path):
+    lines = longest = 0
+    for number, line in chain(read_lines(path), [(0, "")]):
         if line.strip():
             turns.append((number, line))
+            lines += 1
+        longest = max(longest, len(turns))
         if not line.strip() or len(turns) == MAX_CONVERSATION_TURNS:
             yield from _exchanges_of_lines(turns, path)
             turns = []
-    yield from _exchanges_of_lines(turns, path)
+    if longest == 1 and lines > 1:
+        yield Fault(
+            str(path),
+            "no line follows another without an empty line, which ends a "
+            "conversation. If lines answer each other, remove the empty ones: sed '/^$/d'",
+        )
 
 
 def _exchanges_of_lines(turns: list[PlacedText], path: Path) -> Iterator[Example]:

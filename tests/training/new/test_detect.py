@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from training.errors import CorpusError
 from training.formats import FORMATS, Format
-from training.new.detect import Detected, detect
+from training.new.columns import Detected
+from training.new.detect import detect
 
 XML = '<cesAlign><linkGrp fromDoc="de/1.xml" toDoc="en/1.xml"/></cesAlign>'
 NAMES = {"cornell": "movie_conversations.txt", "parquet": "a.parquet", "discord": "a.csv"}
@@ -62,6 +62,12 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.csv", ",en,de\n0,Yes.,Ja.\n1,No.,Nein.\n", Detected("table", ("en", "de"))),
         ("a.csv", "text.en,text.de\nYes.,Ja.\n", Detected("table", ("text.en", "text.de"))),
         ("a.csv", "id,en,de,note\n1,Yes.,Ja.,Nobody knows.\n", Detected("table", ("en", "de"))),
+        ("a.jsonl", '{"id": 1, "en": "a", "de": "b"}', Detected("jsonl", ("en", "de"))),
+        (
+            "a.txt",
+            "OK\nNO WAY\nOK\nIt is me.\nNO WAY\n你好\n你好\nHm.\n" * 2 + 20 * "a\n",
+            Detected("lines"),
+        ),
         ("a.jsonl", '{"prompt": "a", "chosen": "b"}', Detected("jsonl", ("prompt", "chosen"))),
         ("a.txt", "1 x 3\tthree\n2 x 3\tsix\n3 x 3\tnine\n", Detected("exchanges")),
         ("a.csv", "2021-03-04,Who is it,It is me\n", Detected("table", ("2", "3"))),
@@ -178,106 +184,6 @@ def test_an_archive_is_what_it_contains(tmp_path: Path) -> None:
             archive.writestr("X.de-en.de", "Wer ist da?\n")
             archive.writestr("X.de-en.en", "Who is there?\n")
         assert detect(tmp_path / name) == Detected("moses", languages=("de", "en"))
-
-
-@pytest.mark.parametrize(
-    ("app", "lines"),
-    [
-        (
-            "LINE",
-            "2024/05/01(水)\n21:03\t花子\t元気?\n21:04\t\t通話\n午後9:05\t花子\tうん\n",
-        ),
-        ("LINE", "Wed, 5/1/2024\n09:03 PM\tAnna\tHello!\n09:04PM\tBen\tHi.\n"),
-        (
-            "KakaoTalk for PCs",
-            "--- 2024년 5월 1일 ---\n[홍길동] [오후 9:03] 안녕\n[김] [9:04 PM] 네\n",
-        ),
-    ],
-)
-def test_a_chat_that_no_reader_knows_is_refused(tmp_path: Path, app: str, lines: str) -> None:
-    (tmp_path / "chat.txt").write_text(lines)
-    with pytest.raises(CorpusError, match=rf"chat\.txt: is a chat exported from {app}, which"):
-        detect(tmp_path / "chat.txt")
-
-
-def test_conversations_in_one_line_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "dialogues.txt").write_text("Hi . __eou__ Hello . __eou__\n")
-    with pytest.raises(CorpusError, match=r"has __eou__ between the turns of a line\..* sed 's/ "):
-        detect(tmp_path / "dialogues.txt")
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        "21:15 <anna> Who is there?\n21:16 <ben> It is me.\n",
-        "00:01:02\tAnna:\tWho is there?\n00:01:05\tBen:\tIt is me.\n",
-        "[12/31/2020 9:15 PM] anna\nWho is there?\nHello?\n\n[12/31/2020 9:16 PM] ben\nMe.\n",
-        "Dec 31, 2020  9:15:03 PM\nAnna\nWho is there?\n\nDec 31, 2020  9:16:03 PM\nBen\nMe.\n",
-    ],
-)
-def test_times_are_not_to_be_learnt(tmp_path: Path, lines: str) -> None:
-    (tmp_path / "log.txt").write_text(lines)
-    with pytest.raises(CorpusError, match=r"log\.txt: its lines begin with times, which would be"):
-        detect(tmp_path / "log.txt")
-
-
-@pytest.mark.parametrize("separator", [" ||| ", " = "])
-def test_two_texts_in_each_line_are_refused(tmp_path: Path, separator: str) -> None:
-    (tmp_path / "a.txt").write_text(f"Yes.{separator}Ja.\nNo.{separator}Nein.\n")
-    with pytest.raises(CorpusError, match=r"a\.txt: has .* once in each line\. .*\\t"):
-        detect(tmp_path / "a.txt")
-
-
-def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:
-    (tmp_path / "faq.txt").write_text("Q: Who is it?\nA: It is me.\n\nQ: Why?\nA: Why not?\n")
-    with pytest.raises(CorpusError, match=r"faq\.txt: its lines begin with names \(Q:, A:\)"):
-        detect(tmp_path / "faq.txt")
-    (tmp_path / "talk.txt").write_text("Well: who is it?\nIt is me.\nListen: why?\nWhy not?\n")
-    assert detect(tmp_path / "talk.txt") == Detected("lines")
-    (tmp_path / "irc.txt").write_text("<ann> Who is there?\n<ben> It is me.\n" * 10)
-    with pytest.raises(CorpusError, match=r"begin with names \(<ann>, <ben>\), which .*\[:>\]"):
-        detect(tmp_path / "irc.txt")
-
-
-@pytest.mark.parametrize(
-    ("lines", "reason"),
-    [
-        ("1 i like tea.\n2 i run a lot.\n3 hi there\thello\n1 so long\tbye now\n", "their numbers"),
-        ("1. What is it?\n2. A stone.\n3. A large one.\n", "their numbers"),
-        ("<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n", "im_start"),
-        ("### Human: Hi.### Assistant: Hello.\n", "### Human and other marks of prompts"),
-        ("From: Ann\nTo: Ben\n\nWho is it?\n\nFrom: Ben\nTo: Ann\n\nMe.\n", "names .From:, To:."),
-    ],
-)
-def test_numbers_and_marks_are_not_learnt(tmp_path: Path, lines: str, reason: str) -> None:
-    (tmp_path / "a.txt").write_text(lines)
-    with pytest.raises(CorpusError, match=rf"a\.txt: .*{reason}.* would be learnt\."):
-        detect(tmp_path / "a.txt")
-
-
-@pytest.mark.parametrize(
-    ("rows", "column"),
-    [
-        ("Speaker,Line\nANNA,Who is it?\nBEN,It is me.\nANNA,Why?\nBEN,So.\n", "Speaker"),
-        ("From,Date,Text\nAnn,1 May 2020,Who?\nBen,1 May 2020,Me.\nAnn,2 May 2020,Oh.\n", "From"),
-        ("1,eng,Who is it?\n2,eng,It is me.\n3,eng,Why?\n", "2"),
-        ("1,eng,Who is it?\n2,eng,It is me.\n3,deu,Wer?\n4,deu,Ich.\n", "2"),
-    ],
-)
-def test_speakers_and_other_labels_are_not_answered(tmp_path: Path, rows: str, column: str) -> None:
-    (tmp_path / "script.csv").write_text(rows)
-    with pytest.raises(CorpusError, match=rf"script\.csv: its column {column} has speakers or"):
-        detect(tmp_path / "script.csv")
-
-
-def test_sentences_with_several_translations_are_no_labels(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("english,german\nGo.,Geh.\nGo.,Geht.\nHi.,Hallo.\nHi.,Hi.\n")
-    assert detect(tmp_path / "a.csv") == Detected("table", ("english", "german"))
-
-
-def test_messages_of_a_user_are_answered(tmp_path: Path) -> None:
-    (tmp_path / "chat.csv").write_text("user,bot\nWho is it?,It is me.\nWhere are you?,Here.\n")
-    assert detect(tmp_path / "chat.csv") == Detected("table", ("user", "bot"))
 
 
 @pytest.mark.parametrize("name", ["film.tsv", "film.csv"])

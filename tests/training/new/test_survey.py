@@ -153,12 +153,16 @@ def test_fields_named_by_languages_are_pairs_of_these(tmp_path: Path, within: bo
     pairs = [{"en": one, "de": other} for one, other in zip(ENGLISH, GERMAN, strict=True)]
     records = [{"translation": pair} if within else pair for pair in pairs]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, records)))
-    if not within:
-        with pytest.raises(CorpusError, match="two `languages`"):
-            survey([str(tmp_path / "a.jsonl")], languages=())
-    found = survey([str(tmp_path / "a.jsonl")], languages=("de", "en"))
-    assert (found.task, found.examples) == ("translate", 3)
-    assert found.sample[0].source == (GERMAN[0],)
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, records)))
+    for languages in ((), ("de", "en"), ("en", "de")):
+        found = survey([str(tmp_path / "a.jsonl")], languages=languages)
+        assert (found.task, found.examples) == ("translate", 3)
+        [source] = found.sources
+        pair = source.sample[0].source[0], source.sample[0].target
+        expected = (
+            (ENGLISH[0], GERMAN[0]) if found.languages[0] == "en" else (GERMAN[0], ENGLISH[0])
+        )
+        assert (pair[::-1] if source.config.swap else pair) == expected
 
 
 def test_two_sides_are_a_bitext(tmp_path: Path) -> None:
@@ -455,6 +459,17 @@ def test_each_table_of_a_folder_has_its_own_columns(tmp_path: Path) -> None:
     assert found.examples == 2
 
 
+def test_a_table_of_numbers_does_not_divide_a_folder_of_films(tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for name in ("one.srt", "two.srt"):
+        (folder / name).write_text(FORMATS["subtitles"].example)
+    (folder / "years.csv").write_text("film,year\n1,1999\n2,2001\n")
+    found = survey([str(folder)], languages=())
+    assert [(source.config.path, source.files) for source in found.sources] == [(str(folder), 2)]
+    assert found.left_out[0].origin == str(folder / "years.csv")
+
+
 def test_the_languages_of_columns_are_chosen(tmp_path: Path) -> None:
     rows = [("id", "en", "de", "fr"), *zip("123", ENGLISH, GERMAN, FRENCH, strict=True)]
     path = tmp_path / "a.csv"
@@ -511,7 +526,12 @@ def test_comments_that_answer_each_other_are_found_in_a_folder(tmp_path: Path) -
         ("a.jsonl", '{"en": "Yes."}\n', "a.jsonl:1: not a conversation or pair: .*name `columns`"),
         ("a.tsv", "One thing.\t\nAnother thing.\t \n", "a.tsv:1: one of its sides is empty"),
         ("a.tmp", "one", "docs/corpora.md shows each format"),
-        ("a.csv", "id,text\n1,One thing.\n2,Another thing.\n", "docs/corpora.md"),
+        ("a.csv", "id,text\n1,One thing.\n2,Another thing.\n", "Its columns: id, text. docs"),
+        ("a.csv", "key,text\nhome.title,One.\nhome.end,Two.\n", "has no two columns of text"),
+        ("a.jsonl", '{"en": "a", "de": "b", "fr": "c"}\n', "has sides in en, de, fr. Choose"),
+        ("a.txt", "One thing.\n\nAnother thing.\n", "a.txt: no line follows another without"),
+        ("a.tsv", "2004-11-23T11:49:00Z\tann\tWho?\n", "lines begin with times"),
+        ("a.txt", "ANNA\nWho is it?\nBEN\nMe.\n" * 2, "names .ANNA, BEN. on lines of their own"),
     ],
 )
 def test_files_of_other_kinds_are_told_what_to_do(
