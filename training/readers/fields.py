@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, groupby
 from typing import Any
 
 from training.files.records import Example, Fault, Records
 from training.readers.dialogue import exchanges_of
 from training.readers.json_values import Row
+from training.readers.markup import without_html
 from training.readers.messages import TREES, posts_of_tree, turns_of
 from training.readers.trees import Post, exchanges_of_posts, exchanges_of_tree
 
@@ -77,7 +78,16 @@ class Fields:
 
 
 def records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
-    """Yields the examples in the rows of a file. A record of another shape is a fault."""
+    """Yields the examples in the rows of a file, without HTML. A record of another shape is a
+    fault."""
+    for each in _records_of(rows, path, fields):
+        if isinstance(each, Example):
+            source = tuple(map(without_html, each.source))
+            each = replace(each, source=source, target=without_html(each.target))
+        yield each
+
+
+def _records_of(rows: Iterable[Row | Fault], path: str, fields: Fields) -> Records:
     if fields.reply_columns:
         posts = (_post_of(row, path, fields) for row in _unwrap(rows, fields))
         yield from exchanges_of_posts(posts, path)

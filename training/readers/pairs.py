@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from training.errors import CorpusError, MisalignedError
 from training.files.line_ranges import WHOLE, LineRange
 from training.files.paths import read_lines
 from training.files.records import Example, Fault, Records
+from training.readers.markup import without_html
 
 #: https://docs.ankiweb.net/importing/text-files.html
 ANKI_HEADER = re.compile(
@@ -26,7 +26,6 @@ _ANKI_SEPARATORS = {
     "pipe": "|",
     "colon": ":",
 }
-_TAG = re.compile(r"<[^>]*>")
 
 
 def read_bitext(
@@ -77,7 +76,7 @@ def read_pairs(path: Path, lines: LineRange = WHOLE) -> Records:
         source, has_separator, rest = line.partition(header.separator)
         target = rest.partition(header.separator)[0]
         if header.has_html:
-            source, target = _without_html(source), _without_html(target)
+            source, target = without_html(source), without_html(target)
         if has_separator:
             yield Example((source,), target, source, f"{path}:{number}")
         elif line.strip():
@@ -120,10 +119,6 @@ def _read_anki_header(path: Path) -> _AnkiHeader:
         elif setting[1].endswith(" column") and value.isdecimal():
             header = replace(header, no_texts=header.no_texts | {int(value)})
     return header
-
-
-def _without_html(text: str) -> str:
-    return html.unescape(" ".join(_TAG.sub(" ", text).split()))
 
 
 def _lines_of(path: Path, lines: LineRange) -> Iterator[str]:

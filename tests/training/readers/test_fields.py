@@ -43,6 +43,7 @@ def test_conversations_have_many_shapes(record: Any) -> None:
         ({"instruction": "Add.", "input": "", "output": "3"}, "Add.", "3"),
         ({"instruction": "Add.", "context": "1 2", "response": "3"}, "Add. 1 2", "3"),
         ({"prompt": "a", "completion": "b"}, "a", "b"),
+        ({"question": "a", "answer": "<p>b &amp; c</p>"}, "a", "b & c"),
         ({"question": "a", "answer": "b", "id": 5}, "a", "b"),
         ({"translation": {"en": "b", "de": "a"}, "id": 5}, "a", "b"),
     ],
