@@ -25,6 +25,7 @@ from training.recipe import SourceConfig
 #: Number of files of each suffix in a folder that are inspected for formats.
 INSPECTED_FILES = 200
 _ROLES = ("source", "target")
+_NO_SIDE = "has the name of two sides of a translation, but is none of them"
 _NO_OTHER_SIDE = "the other side of this translation is missing"
 #: Advice for files of other formats, by suffix.
 _ADVICE = {
@@ -78,9 +79,13 @@ def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[Sou
         codes = {side_of(Path(side)).language for side in chain(*sides)}
         rest = [file for file in files if str(file) not in used]
         lone = {str(file) for file in rest if _is_lone_side(file, codes)}
+        texts = {side_of(Path(side)).text for side in chain(*sides)}
+        beside = {str(file) for file in rest if side_of(file).text in texts}
         path = group[0] if len(group) == 1 and not used and not lone else ""
         for each in _sources_by_format(path, rest, languages):
-            if isinstance(each, SourceConfig) and each.format == "lines" and each.path in lone:
+            if isinstance(each, SourceConfig) and each.path in beside:
+                each = Fault(each.path, _NO_SIDE)
+            elif isinstance(each, SourceConfig) and each.format == "lines" and each.path in lone:
                 each = Fault(each.path, _NO_OTHER_SIDE)
             yield each
 

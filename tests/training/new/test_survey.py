@@ -198,6 +198,7 @@ def test_a_single_file_among_many_others_is_found(
 
 def test_what_comes_with_a_corpus_is_none_of_it(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.csv", ("question,answer", "Who is it?,It is me."))
+    (tmp_path / "a.de-en.ids").write_text("en/1.xml.gz\tde/1.xml.gz\t1\t1\n" * 9)  # of OPUS
     (tmp_path / "LICENSE").write_text("Permission is granted.\nWithout warranty.\n" * 9)
     (tmp_path / "readme.txt").write_text("These are questions.\nThere are answers.\n" * 9)
     found = survey([str(tmp_path)], languages=())
@@ -279,6 +280,15 @@ def test_each_reference_of_a_test_set_is_a_pair(tmp_path: Path) -> None:
     reasons = {Path(fault.origin).name: fault.reason for fault in asked.left_out}
     assert reasons["news.en-de.ref.B.de"] == "is in de, not in fr or en"
     assert reasons["news.en-de.src.en"] == "the other side of this translation is missing"
+
+
+def test_the_ids_beside_two_sides_are_left_out(tmp_path: Path) -> None:
+    write_rows(tmp_path / "train.src", GERMAN)
+    write_rows(tmp_path / "train.trg", ENGLISH)
+    path = write_rows(tmp_path / "train.id", ("v1", "v2", "v3"), ("deu",) * 3, ("eng",) * 3)
+    found = survey([str(tmp_path)], languages=())  # as in the Tatoeba challenge
+    assert (found.languages, found.examples) == (("de", "en"), 30)
+    assert [fault.origin for fault in found.left_out] == [path]
 
 
 def test_a_talk_on_sources_is_no_side(tmp_path: Path) -> None:
