@@ -64,12 +64,17 @@ class _Turn:
         context = (*self.context, self.text)[-MAX_CONTEXT_TURNS:] if self.text else ()
         return _Turn(context, post.author, post.text)
 
+    def continues(self, other: _Turn) -> bool:
+        """Tells whether this is the other turn, with more text by its author."""
+        return self is not other and self.context is other.context
 
-def exchanges_of_tree(posts: Iterable[Post], group: str) -> Iterator[Example]:
-    """Yields the exchanges of the posts of a tree, whose root has no parent."""
+
+def exchanges_of_tree(posts: Sequence[Post], group: str) -> Iterator[Example]:
+    """Yields the exchanges of the posts of a tree, whose root has no parent among them."""
+    ids = {post.id for post in posts}
     by_parent = defaultdict[str, list[Post]](list)
     for post in posts:
-        by_parent[post.parent_id].append(post)
+        by_parent[post.parent_id if post.parent_id in ids else ""].append(post)
     for root in by_parent[""]:
         yield from _walk(root, lambda post: by_parent.get(post.id, ()), group)
 
@@ -158,8 +163,8 @@ def _walk(
     waiting = [(root, _Turn().followed_by(root))]
     while waiting:
         post, turn = waiting.pop()
-        replies = replies_to(post)
-        is_continued = any(each.text and each.is_by(post.author) for each in replies)
+        replies = [(each, turn.followed_by(each)) for each in replies_to(post)]
+        is_continued = any(next_.continues(turn) for _, next_ in replies)
         if turn.context and post.text and not is_continued:
             yield Example(turn.context, turn.text, group, post.origin)
-        waiting += [(each, turn.followed_by(each)) for each in reversed(replies)]
+        waiting += reversed(replies)

@@ -39,7 +39,7 @@ def node(key: str, parent: str | None, role: str, *parts: str) -> dict[str, Any]
 
 def test_an_export_of_chatgpt_has_all_wordings_but_no_tools() -> None:
     nodes = [
-        {"id": "1", "parent": None, "message": None},
+        {"id": "1", "parent": "0", "message": None},
         node("2", "1", "system", "Be kind."),
         node("3", "2", "user", QUESTION),
         node("4", "3", "tool", "{}"),

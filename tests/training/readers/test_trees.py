@@ -52,6 +52,11 @@ def test_an_answer_to_a_deleted_message_has_no_context() -> None:
     ]
 
 
+def test_a_turn_whose_end_was_removed_is_an_example() -> None:
+    thread = {**THREAD, "5": ("4", "Dan", "[removed]")}
+    assert exchanges(posts_of(thread)) == exchanges(posts_of(THREAD))
+
+
 def test_a_message_whose_parent_is_missing_begins_a_tree() -> None:
     [guess, _] = exchanges(posts_of({**THREAD, "4": ("9", "Dan", ANSWER)}))
     assert guess == Example((QUESTION,), GUESS, "a:1", "a:2")
