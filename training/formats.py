@@ -13,6 +13,7 @@ Format = Literal[
     "exchanges",
     "jsonl",
     "lines",
+    "transcript",
     "conversations",
     "cornell",
     "yaml",
@@ -102,6 +103,13 @@ FORMATS: dict[Format, FormatInfo] = {
         suffixes=(".txt",),
         meaning="one turn per line; an empty line ends a conversation",
         example="Who is there?\nIt is me.\n\nGood morning.\nMorning.",
+    ),
+    "transcript": FormatInfo(
+        tasks=("reply",),
+        suffixes=(".txt",),
+        meaning="one turn per line, after the name of its speaker, who speaks twice or more; an "
+        "empty line ends a conversation; names are left out",
+        example="Anna: Who is there?\nBen: It is me.\nAnna: Come in, then.\nBen: Thanks.",
     ),
     "conversations": FormatInfo(
         tasks=("reply",),

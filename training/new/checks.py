@@ -19,6 +19,7 @@ from training.new.columns import (
     share,
 )
 from training.new.sides import is_language
+from training.readers.dialogue import speakers_of
 
 #: Share of the lines that must look alike.
 MIN_SHARE, SOME_SHARE = 0.8, 0.1
@@ -42,16 +43,13 @@ _UNKNOWN_CHATS = {
 _TIME = re.compile(r"[\[(<]?(?:(?:[^\W\d]{3,9}\.? )?\d[\w.,/ -]{0,20}[ ,T])?\d{1,2}:\d\d\b")
 #: What separates two texts in a line, if it is in each line once.
 _SEPARATORS = (" ||| ", " => ", " -> ", " | ", " = ")
-#: The name of a speaker before a turn, and the maximum number of speakers.
-_LABEL, MAX_LABELS = re.compile(r"(<?[^\W\d][\w .]{0,19}[:>]) ?\S"), 6
-#: Minimum share of the lines with such names; a turn may have several lines.
-LABELS_SHARE = 0.5
 #: The number of a line, from 1 in each conversation, before a text.
 _LINE_NUMBER = re.compile(r"(\d{1,9})[.):]? +[^\t]*[^\W\d_]{3}")
 #: Marks of the prompts of language models.
 _PROMPT_MARK = re.compile(r"<\|\w+\|>|\[/?INST\]|### (?:Human|User|Instruction|Assistant|Response)")
 #: End of a turn in the DailyDialog corpus.
 TURN_END = "__eou__"
+_HEADS_OF_MAIL = frozenset("bcc cc date from sent subject to".split())
 _LINE_WITH_YEAR = re.compile(r"[^\t]*(?<!\d)20\d\d(?!\d)[^\t]*")
 
 
@@ -80,9 +78,10 @@ def check_detected(path: Path, lines: list[str], detected: Detected | None) -> N
     form = detected.format if detected else ""
     if form == "exchanges":
         _check_times(path, lines, MIN_SHARE)
+    if form == "transcript":
+        _check_mail(path, lines)
     if form == "lines":
         _check_times(path, lines, HEAD_SHARE)
-        _check_labels(path, lines)
         _check_names(path, lines)
         _check_separators(path, lines)
     if detected and form == "table":
@@ -159,16 +158,13 @@ def _check_separators(path: Path, lines: list[str]) -> None:
             )
 
 
-def _check_labels(path: Path, lines: list[str]) -> None:
-    """Raises a CorpusError if lines begin with the names of a few speakers, which would be
-    learnt."""
-    labels = Counter(found[1] for line in lines if (found := _LABEL.match(line)))
-    speakers = [label for label, count in labels.items() if count > 1]
-    if 2 <= len(speakers) <= MAX_LABELS and labels.total() >= LABELS_SHARE * len(lines):
-        names = ", ".join(speakers[:2])
+def _check_mail(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if what look like speakers are the heads of e-mails."""
+    heads = [name for name in speakers_of(lines) if name.lower() in _HEADS_OF_MAIL]
+    if len(heads) > 1:
         raise CorpusError(
-            f"{path}: its lines begin with names ({names}), which would be learnt. Remove them: "
-            "sed -E 's/^[^:>]*[:>] *//'"
+            f"{path}: has heads of e-mails ({', '.join(heads)}), which would be learnt. Write the "
+            "texts to a table, with their Message-ID and In-Reply-To"
         )
 
 

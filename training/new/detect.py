@@ -25,6 +25,7 @@ from training.new.columns import (
 )
 from training.new.sides import pair_of_moses, side_of
 from training.readers.chat_dates import STAMP
+from training.readers.dialogue import speakers_of
 from training.readers.pairs import ANKI_HEADER
 from training.readers.parquet import column_names
 from training.readers.slack import is_list_of_export
@@ -43,6 +44,9 @@ _BY_SUFFIX: dict[str, Format] = {
 _CUE = re.compile(r"\[?[\d:,.]+ --> [\d:,.]+|\{\d+\}\{\d+\}|\[\d+\]\[\d+\]")
 _CHAT_LINE = re.compile(rf"\W?\[?{STAMP}(\]|,|:|\s)")
 _SLACK_TIME = re.compile(r'"ts"\s*:\s*"\d+\.\d+"')
+#: Minimum share of the lines of a transcript that begin with a speaker, as a turn may have several
+#: lines, and maximum number of speakers, as a share of these lines.
+NAMED_SHARE, SPEAKERS_SHARE = 0.5, 0.5
 #: A cell as spreadsheets write it to a text file if it has a comma or a quotation mark.
 _QUOTED_CELL = re.compile(r'(?:^|\t)"[^\t]+"(?:\t|$)')
 
@@ -163,5 +167,14 @@ def _detect_lines(lines: list[str], path: Path) -> Detected | None:
         return found
     suffix = Path(plain_name(path)).suffix
     side = side_of(Path(path.name))
-    is_text = suffix in (*FORMATS["lines"].suffixes, "") or side.language or side.role
-    return Detected("lines") if is_text else None
+    is_side = bool(side.language or side.role)
+    if suffix not in (*FORMATS["lines"].suffixes, "") and not is_side:
+        return None
+    return Detected("transcript" if not is_side and _is_transcript(lines) else "lines")
+
+
+def _is_transcript(lines: list[str]) -> bool:
+    """Tells whether most lines begin with the names of a few speakers."""
+    speakers = speakers_of(lines)
+    named = sum(speakers.values())
+    return 1 < len(speakers) <= SPEAKERS_SHARE * named and named >= NAMED_SHARE * len(lines)

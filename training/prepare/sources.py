@@ -19,7 +19,7 @@ from training.formats import FORMATS
 from training.readers.chats import ChatOptions
 from training.readers.conversations import read_conversations
 from training.readers.cornell import lines_file_of, read_cornell
-from training.readers.dialogue import read_exchanges, read_turn_lines
+from training.readers.dialogue import read_exchanges, read_transcript, read_turn_lines
 from training.readers.discord import read_discord
 from training.readers.fields import Fields
 from training.readers.jsonl import read_jsonl
@@ -61,6 +61,7 @@ READERS: dict[str, Callable[[Path, SourceConfig, Lines], Records]] = {
     "table": lambda path, source, _: read_table(path, _fields(source)),
     "telegram": lambda path, source, _: read_telegram(path, _chat_options(source)),
     "tmx": lambda path, source, _: read_tmx(path, source.language_pair),
+    "transcript": lambda path, _, __: read_transcript(path),
     "whatsapp": lambda path, source, _: read_whatsapp(path, _chat_options(source)),
     "xces": lambda path, source, _: read_xces(
         path, source.languages, tuple(map(Path, source.documents))

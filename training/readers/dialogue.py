@@ -1,8 +1,11 @@
-"""Exchanges of a conversation, and readers of the two plainest dialogue formats."""
+"""Exchanges of a conversation, and readers of the plainest dialogue formats."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +17,9 @@ from training.files.records import Example, Fault, Records
 MAX_CONTEXT_TURNS = 16
 #: Conversations of plain lines are cut here, so that a split can divide a file of one long talk.
 MAX_CONVERSATION_TURNS = 100
+
+#: A speaker at the start of a line: `Anna:`, `Speaker 1:`, `<anna>`.
+_SPEAKER = re.compile(r"\s*(?:<([^<>]{1,30})>|([^\W\d][\w .'-]{0,29}?)\s?[:\uff1a](?!//))\s*")
 
 PlacedText = tuple[int, str]  # its place (a line, or a position in its conversation), text
 
@@ -49,17 +55,57 @@ def read_exchanges(path: Path, lines: LineRange = WHOLE) -> Records:
 
 def read_turn_lines(path: Path) -> Records:
     """Reads one turn per line; an empty line ends a conversation."""
-    turns: list[PlacedText] = []
-    lines = longest = 0
+    return _read_conversations(path, lambda lines: lines)
+
+
+def read_transcript(path: Path) -> Records:
+    """Reads `Name: text` in each line, without the names of speakers, who speak twice or more. An
+    empty line ends a conversation. Neighbouring lines of one speaker are one turn, and so are lines
+    without a name with those before them."""
+    speakers = speakers_of(line for _, line in read_lines(path))
+    return _read_conversations(path, partial(_turns_of_speakers, speakers=speakers))
+
+
+def speakers_of(lines: Iterable[str]) -> dict[str, int]:
+    """Returns the names at the start of at least two lines, with the number of their lines."""
+    found = filter(None, map(_SPEAKER.match, lines))
+    counts = Counter((match[1] or match[2]).strip() for match in found)
+    return {name: count for name, count in counts.items() if count > 1}
+
+
+def _turns_of_speakers(lines: list[PlacedText], speakers: Container[str]) -> list[PlacedText]:
+    """Joins the lines of each turn, without the name of its speaker."""
+    turns, last = list[PlacedText](), ""
+    for number, line in lines:
+        match = _SPEAKER.match(line)
+        name = (match[1] or match[2]).strip() if match else ""
+        is_named = match is not None and name in speakers
+        text = line[match.end() :].strip() if match and is_named else line.strip()
+        if turns and (not is_named or name == last):
+            place, before = turns[-1]
+            turns[-1] = place, f"{before} {text}".strip()
+        else:
+            turns.append((number, text))
+        last = name if is_named else last
+    return [turn for turn in turns if turn[1]]
+
+
+def _read_conversations(
+    path: Path, turns_of: Callable[[list[PlacedText]], list[PlacedText]]
+) -> Records:
+    """Reads conversations, which an empty line ends; `turns_of` returns the turns in the lines of
+    one."""
+    lines: list[PlacedText] = []
+    count = longest = 0
     for number, line in chain(read_lines(path), [(0, "")]):
         if line.strip():
-            turns.append((number, line))
-            lines += 1
-        longest = max(longest, len(turns))
-        if not line.strip() or len(turns) == MAX_CONVERSATION_TURNS:
-            yield from _exchanges_of_lines(turns, path)
-            turns = []
-    if longest == 1 and lines > 1:
+            lines.append((number, line))
+            count += 1
+        longest = max(longest, len(lines))
+        if not line.strip() or len(lines) == MAX_CONVERSATION_TURNS:
+            yield from _exchanges_of_lines(turns_of(lines), path)
+            lines = []
+    if longest == 1 and count > 1:
         yield Fault(
             str(path),
             "no line follows another without an empty line, which ends a "

@@ -57,17 +57,6 @@ def test_two_texts_in_each_line_are_refused(tmp_path: Path, separator: str) -> N
         detect(tmp_path / "a.txt")
 
 
-def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:
-    (tmp_path / "faq.txt").write_text("Q: Who is it?\nA: It is me.\n\nQ: Why?\nA: Why not?\n")
-    with pytest.raises(CorpusError, match=r"faq\.txt: its lines begin with names \(Q:, A:\)"):
-        detect(tmp_path / "faq.txt")
-    (tmp_path / "talk.txt").write_text("Well: who is it?\nIt is me.\nListen: why?\nWhy not?\n")
-    assert detect(tmp_path / "talk.txt") == Detected("lines")
-    (tmp_path / "irc.txt").write_text("<ann> Who is there?\n<ben> It is me.\n" * 10)
-    with pytest.raises(CorpusError, match=r"begin with names \(<ann>, <ben>\), which .*\[:>\]"):
-        detect(tmp_path / "irc.txt")
-
-
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
@@ -75,7 +64,10 @@ def test_names_of_speakers_are_not_to_be_learnt(tmp_path: Path) -> None:
         ("1. What is it?\n2. A stone.\n3. A large one.\n", "their numbers"),
         ("<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n", "im_start"),
         ("### Human: Hi.### Assistant: Hello.\n", "### Human and other marks of prompts"),
-        ("From: Ann\nTo: Ben\n\nWho is it?\n\nFrom: Ben\nTo: Ann\n\nMe.\n", "names .From:, To:."),
+        (
+            "From: Ann\nTo: Ben\n\nWho is it?\n\nFrom: Ben\nTo: Ann\n\nMe.\n",
+            "heads of e-mails .From, To.",
+        ),
     ],
 )
 def test_numbers_and_marks_are_not_learnt(tmp_path: Path, lines: str, reason: str) -> None:

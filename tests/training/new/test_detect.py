@@ -38,6 +38,11 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.csv", "1;Who is it?;It is me.\n2;Why so?;No.\n", Detected("table", ("2", "3"))),
         ("a.txt", "Who is it?;It is me.\nWhy so?;No idea.\n", Detected("table", ("1", "2"))),
         ("a.txt", "Who is it?\nMe; who else?\n", Detected("lines")),
+        ("a.txt", "Q: Who is it?\nA: It is me.\n\nQ: Why?\nA: So.\n", Detected("transcript")),
+        ("a.txt", "<ann> Who is it?\n<ben> It is me.\n" * 3, Detected("transcript")),
+        ("a.txt", "Ann: Who is it?\nBen: Me.\nYes, me.\n" * 3, Detected("transcript")),
+        ("a.txt", "Well: who is it?\nMe.\nListen: why?\nWhy not?\n", Detected("lines")),
+        ("a.en", "Ann: Who is it?\nBen: It is me.\n" * 3, Detected("lines")),
         (
             "a.csv",
             "No,Utterance,Dialogue_ID,Time\n1,Who is it?,7,1:00\n2,It is me.,7,1:02\n",

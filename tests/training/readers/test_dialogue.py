@@ -8,6 +8,7 @@ from training.readers.dialogue import (
     MAX_CONVERSATION_TURNS,
     exchanges_of,
     read_exchanges,
+    read_transcript,
     read_turn_lines,
 )
 
@@ -54,3 +55,26 @@ def test_a_file_without_empty_lines_is_cut_so_that_it_can_be_split(tmp_path: Pat
     path.write_text("".join(f"turn {i}\n" for i in range(2 * MAX_CONVERSATION_TURNS + 1)))
     groups = {example.group for example in read_turn_lines(path) if isinstance(example, Example)}
     assert groups == {f"{path}:1", f"{path}:{MAX_CONVERSATION_TURNS + 1}"}
+
+
+def test_a_transcript_has_the_turns_of_its_speakers(tmp_path: Path) -> None:
+    path = tmp_path / "talk.txt"
+    path.write_text(
+        "Anna: Who is there?\nDr. Ben : It is me.\nDr. Ben : Ben.\nIs it late?\n"
+        "Anna: Remember: eight\no'clock.\nhttps://a.example\nhttps://b.example\n"
+        "\nAnna:\nGood morning.\nDr. Ben: Morning!\n"
+    )
+    found = [each for each in read_transcript(path) if isinstance(each, Example)]
+    late = "Remember: eight o'clock. https://a.example https://b.example"
+    assert [(each.source, each.target) for each in found] == [
+        (("Who is there?",), "It is me. Ben. Is it late?"),
+        (("Who is there?", "It is me. Ben. Is it late?"), late),
+        (("Good morning.",), "Morning!"),
+    ]
+    assert found[0].origin == f"{path}:2"
+
+
+def test_a_transcript_of_single_lines_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "talk.txt"
+    path.write_text("Anna: Who?\n\nBen: Me.\n\nAnna: You?\n\nBen: Yes.\n")
+    assert any(isinstance(each, Fault) for each in read_transcript(path))
