@@ -23,7 +23,6 @@ from model.types import Int64
 from training.errors import CorpusError
 from training.files.paths import writing
 from training.prepare.prepare import open_prepared
-from training.prepare.shards import Shard, evenly_spaced
 from training.recipe import Recipe
 from training.synthesis import check_output, check_tags
 from training.word_pairs import model1, pairs_in_ranges, posteriors
@@ -78,7 +77,11 @@ def extract_phrases(recipe: Recipe, output: Path, *, tag: str = "") -> str:
         raise ConfigError(f"phrases need a recipe with task 'translate'. Received: '{recipe.task}'")
     corpus = open_prepared(recipe)
     check_tags([tag] if tag else [], corpus.tokenizer, recipe.output)
-    pairs = [*_pairs(corpus.train, tag)]
+    pairs = [
+        (source.removeprefix(tag), target)
+        for source, target in corpus.train.some_pairs(MAX_PAIRS)
+        if source.startswith(tag)
+    ]
     sources, targets = ([_words(pair[side]) for pair in pairs] for side in (0, 1))
     found = _likeliest(_phrases(sources, targets, _align(sources, targets))) if pairs else []
     if not found:
@@ -87,15 +90,6 @@ def extract_phrases(recipe: Recipe, output: Path, *, tag: str = "") -> str:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_durably(output, "".join(f"{a}\t{b}\n" for a, b in found).encode())
     return f"{output}: {len(found):,} words and phrases of {len(pairs):,} pairs"
-
-
-def _pairs(train: Shard, tag: str) -> Iterator[tuple[str, str]]:
-    """Yields source and target of those with `tag` of at most `MAX_PAIRS` examples, evenly
-    spaced."""
-    for i in evenly_spaced(len(train), MAX_PAIRS).tolist():
-        source = train.source_turns(i)[-1]
-        if source.startswith(tag):
-            yield source.removeprefix(tag), train.target_text(i)
 
 
 def _words(text: str) -> WordSpans:

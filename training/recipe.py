@@ -72,9 +72,9 @@ class SourceConfig(Document):
     reply_columns: tuple[str, ...] = Field(
         (),
         max_length=3,
-        description="columns of messages that answer each other, in any order: the id of a "
-        "message, the id of the one that it answers and, so that neighbours of one author are one "
-        "turn, the author; `columns` names the text",
+        description="columns of messages that answer each other: the id of a message, the id of "
+        "the one that it answers and, so that neighbours of one author are one turn, the author; "
+        "`columns` names the text; rows may come in any order",
     )
     scene_pause: float = Field(
         4.0, gt=0.0, description="seconds of silence that end a scene, in subtitles"

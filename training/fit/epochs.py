@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from training.fit.names import Names, with_names
 from training.prepare.prepare import PreparedCorpus
-from training.prepare.shards import IDS, SCHEMA, Shard, evenly_spaced, write_shard
+from training.prepare.shards import IDS, SCHEMA, Shard, write_shard
 from training.recipe import Recipe, SourceConfig
 from training.variants import RATE, vary
 
@@ -41,7 +41,7 @@ class EpochShards:
         self._path = folder / (f"{process}-{EPOCH_FILE}" if process else EPOCH_FILE)
         self._sources = recipe.corpus.sources
         has_names = any("names" in source.variants for source in self._sources)
-        self._names = Names(_pairs(corpus.train)) if has_names else None
+        self._names = Names(corpus.train.some_pairs(MAX_NAMED_PAIRS) if has_names else ())
 
     @property
     def varies(self) -> bool:
@@ -92,7 +92,7 @@ class EpochShards:
 
     def _vary_names(self, turns: list[str], target: str, draw: Random) -> tuple[list[str], str]:
         """Replaces the names that the last turn and the target share, in some pairs."""
-        if self._names is None or draw.random() >= RATE:
+        if draw.random() >= RATE:
             return turns, target
         names = self._names.draw_for((turns[-1], target), draw)
         return [with_names(turn, names) for turn in turns], with_names(target, names)
@@ -126,12 +126,6 @@ class EpochShards:
                 sources[row] = ids[-most:]
                 replaced.append(row)
         return replaced
-
-
-def _pairs(train: Shard) -> Iterator[tuple[str, str]]:
-    """Yields the last turn and the target of at most `MAX_NAMED_PAIRS` examples."""
-    for i in evenly_spaced(len(train), MAX_NAMED_PAIRS).tolist():
-        yield train.source_turns(i)[-1], train.target_text(i)
 
 
 def _replace(column: Ids, rows: list[int], values: Ids) -> None:

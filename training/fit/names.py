@@ -6,7 +6,7 @@ has not met as another word. If names change from epoch to epoch, it learns to c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from random import Random
 
 import regex
@@ -36,28 +36,24 @@ class Names:
             shared |= _shared(pair)
             words.update(word for text in pair for word in _WORD.findall(text))
         self._names = sorted(name for name in shared if name.lower() not in words)
+        self._with_genitive = [name for name in self._names if not name.endswith(_SIBILANTS)]
         self._known = frozenset(self._names)
 
     def draw_for(self, pair: Pair, draw: Random) -> dict[str, str]:
         """Draws a name in place of each that both texts share; returns old name -> new name."""
+        words = {word for text in pair for word in _CAPITALISED.findall(text)}
         return {
-            name: self._new_name(draw, has_genitive=any(f"{name}s" in text for text in pair))
+            name: self._drawn(draw, has_genitive=f"{name}s" in words)
             for name in sorted(_shared(pair) & self._known)
         }
 
-    def _new_name(self, draw: Random, *, has_genitive: bool) -> str:
-        names = self._drawn(draw)
-        return next(name for name in names if not (has_genitive and name.endswith(_SIBILANTS)))
-
-    def _drawn(self, draw: Random) -> Iterator[str]:
-        while True:
-            first, second = draw.choice(self._names), draw.choice(self._names)
-            is_invented = draw.random() < _INVENTED
-            yield (
-                first[: (len(first) + 1) // 2] + second[len(second) // 2 :]
-                if is_invented
-                else first
-            )
+    def _drawn(self, draw: Random, *, has_genitive: bool) -> str:
+        """Draws a name, which ends as one of the corpus does, so that it may get an `s`."""
+        names = (self._with_genitive if has_genitive else ()) or self._names
+        first, second = draw.choice(names), draw.choice(names)
+        if draw.random() >= _INVENTED:
+            return first
+        return first[: (len(first) + 1) // 2] + second[len(second) // 2 :]
 
 
 def with_names(text: str, names: Mapping[str, str]) -> str:

@@ -101,6 +101,11 @@ class Shard:
             pairs.setdefault(row["source_turns"][-1], row["target_text"])
         return pairs
 
+    def some_pairs(self, most: int) -> Iterator[tuple[str, str]]:
+        """Yields the last turn and the target of at most `most` examples, evenly spaced."""
+        for i in evenly_spaced(len(self), most).tolist():
+            yield self.source_turns(i)[-1], self.target_text(i)
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields all rows, in batches of `SCHEMA`."""
         yield from self._table.to_batches()

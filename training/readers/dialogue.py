@@ -68,25 +68,29 @@ def read_transcript(path: Path) -> Records:
 
 def speakers_of(lines: Iterable[str]) -> dict[str, int]:
     """Returns the names at the start of at least two lines, with the number of their lines."""
-    found = filter(None, map(_SPEAKER.match, lines))
-    counts = Counter((match[1] or match[2]).strip() for match in found)
+    counts = Counter(name for name, _ in map(_split_speaker, lines) if name)
     return {name: count for name, count in counts.items() if count > 1}
+
+
+def _split_speaker(line: str) -> tuple[str, str]:
+    """Returns what may be the speaker at the start of a line, and the rest of it."""
+    match = _SPEAKER.match(line)
+    return ((match[1] or match[2]).strip(), line[match.end() :].strip()) if match else ("", line)
 
 
 def _turns_of_speakers(lines: list[PlacedText], speakers: Container[str]) -> list[PlacedText]:
     """Joins the lines of each turn, without the name of its speaker."""
     turns, last = list[PlacedText](), ""
     for number, line in lines:
-        match = _SPEAKER.match(line)
-        name = (match[1] or match[2]).strip() if match else ""
-        is_named = match is not None and name in speakers
-        text = line[match.end() :].strip() if match and is_named else line.strip()
-        if turns and (not is_named or name == last):
+        name, text = _split_speaker(line)
+        if name not in speakers:
+            name, text = last, line.strip()
+        if turns and name == last:
             place, before = turns[-1]
             turns[-1] = place, f"{before} {text}".strip()
         else:
             turns.append((number, text))
-        last = name if is_named else last
+        last = name
     return [turn for turn in turns if turn[1]]
 
 

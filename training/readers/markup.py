@@ -5,8 +5,13 @@ from __future__ import annotations
 import html
 import re
 
-_BLOCKS = "p|br|hr|div|li|ul|ol|dl|dd|dt|h[1-6]|pre|blockquote|table|tr|td|th"
-_OTHERS = "a|b|i|u|s|em|strong|small|sub|sup|span|font|code|kbd|img"
+_BLOCKS = (
+    "p|br|hr|div|section|center|li|ul|ol|dl|dd|dt|h[1-6]|pre|blockquote|table|tbody|thead|tr|td|th"
+)
+_OTHERS = (
+    "a|b|i|u|s|em|strong|small|big|sub|sup|span|font|code|kbd|tt|img|ruby|rb|rt|rp|mark|del|ins"
+    "|strike|abbr|cite|q"
+)
 _REST = r"(?:\s+[\w:-]+=[^<>]*)?\s*/?>"  # attributes, unlike `a <b and b> c`
 _BLOCK = re.compile(rf"</?(?:{_BLOCKS}){_REST}", re.IGNORECASE)
 _TAG = re.compile(rf"</?(?:{_OTHERS}){_REST}", re.IGNORECASE)

@@ -59,14 +59,15 @@ class _Turn:
             return self
         if post.text.strip() in _DELETED:
             return _Turn()
-        if self.text and post.is_by(self.author):
+        if self.is_continued_by(post):
             return replace(self, text=f"{self.text} {post.text}")
         context = (*self.context, self.text)[-MAX_CONTEXT_TURNS:] if self.text else ()
         return _Turn(context, post.author, post.text)
 
-    def continues(self, other: _Turn) -> bool:
-        """Tells whether this is the other turn, with more text by its author."""
-        return self is not other and self.context is other.context
+    def is_continued_by(self, post: Post) -> bool:
+        """Tells whether a post that answers this turn is more text by its author."""
+        has_texts = bool(self.text) and post.text is not None and post.text.strip() not in _DELETED
+        return has_texts and post.is_by(self.author)
 
 
 def exchanges_of_tree(posts: Sequence[Post], group: str) -> Iterator[Example]:
@@ -163,8 +164,7 @@ def _walk(
     waiting = [(root, _Turn().followed_by(root))]
     while waiting:
         post, turn = waiting.pop()
-        replies = [(each, turn.followed_by(each)) for each in replies_to(post)]
-        is_continued = any(next_.continues(turn) for _, next_ in replies)
-        if turn.context and post.text and not is_continued:
+        replies = replies_to(post)
+        if turn.context and post.text and not any(map(turn.is_continued_by, replies)):
             yield Example(turn.context, turn.text, group, post.origin)
-        waiting += reversed(replies)
+        waiting += [(each, turn.followed_by(each)) for each in reversed(replies)]

@@ -108,25 +108,35 @@ def test_pieces_are_drawn_on_both_sides_and_say_the_same(tmp_path: Path) -> None
         assert len(new["source_ids"]) <= MAX_SOURCE_TOKENS
 
 
-def test_sentences_are_varied_but_never_cut(tmp_path: Path) -> None:
-    words = ("alpha", "beta", "gamma", "delta")
-    lines = [f"We saw {word} {i}.\tWir sahen {word} {i}.\n" for i in range(20) for word in words]
-    (tmp_path / "pairs.tsv").write_text("".join(lines))
+def prepared_pairs(
+    folder: Path, pairs: list[str], max_source_tokens: int, **source: Any
+) -> tuple[Recipe, PreparedCorpus]:
+    (folder / "pairs.tsv").write_text("".join(f"{pair}\n" for pair in pairs))
     values = {
         "name": "sentences",
         "task": "translate",
         "languages": ["en", "de"],
-        "output": str(tmp_path / "out"),
+        "output": str(folder / "out"),
         "corpus": {
             "dev_fraction": 0.0,
             "test_fraction": 0.0,
             "rules": [],
-            "sources": [{"format": "pairs", "path": "pairs.tsv", "variants": ["case"]}],
+            "sources": [{"format": "pairs", "path": "pairs.tsv", **source}],
         },
-        "tokenizer": {"vocab_size": 400, "byte_fallback": True, "max_source_tokens": 14},
+        "tokenizer": {
+            "vocab_size": 400,
+            "byte_fallback": True,
+            "max_source_tokens": max_source_tokens,
+        },
     }
     recipe = Recipe.parse(values, where="test")
-    corpus = prepare(recipe, tmp_path / "sentences.toml")
+    return recipe, prepare(recipe, folder / "sentences.toml")
+
+
+def test_sentences_are_varied_but_never_cut(tmp_path: Path) -> None:
+    words = ("alpha", "beta", "gamma", "delta")
+    pairs = [f"We saw {word} {i}.\tWir sahen {word} {i}." for i in range(20) for word in words]
+    recipe, corpus = prepared_pairs(tmp_path, pairs, 14, variants=["case"])
     decode = corpus.tokenizer._source.decode
     found = [
         (row["source_turns"][-1], decode(row["source_ids"]))
@@ -142,32 +152,8 @@ def test_sentences_are_varied_but_never_cut(tmp_path: Path) -> None:
 
 def test_names_change_on_both_sides(tmp_path: Path) -> None:
     people = ("Anna", "Boris", "Clemens", "Dorothea")
-    lines = [
-        f"I saw {name} at {i}.\tIch sah {name} um {i}.\n" for i in range(20) for name in people
-    ]
-    (tmp_path / "pairs.tsv").write_text("".join(lines))
-    values = {
-        "name": "named",
-        "task": "translate",
-        "languages": ["en", "de"],
-        "output": str(tmp_path / "out"),
-        "corpus": {
-            "dev_fraction": 0.0,
-            "test_fraction": 0.0,
-            "rules": [],
-            "sources": [
-                {
-                    "format": "pairs",
-                    "path": "pairs.tsv",
-                    "variants": ["names"],
-                    "target_tag": "<2de>",
-                }
-            ],
-        },
-        "tokenizer": {"vocab_size": 400, "byte_fallback": True, "max_source_tokens": 24},
-    }
-    recipe = Recipe.parse(values, where="test")
-    corpus = prepare(recipe, tmp_path / "named.toml")
+    pairs = [f"I saw {name} at {i}.\tIch sah {name} um {i}." for i in range(20) for name in people]
+    recipe, corpus = prepared_pairs(tmp_path, pairs, 24, variants=["names"], target_tag="<2de>")
     tokenizer, changed = corpus.tokenizer, set()
     for row in rows_of(EpochShards(recipe, corpus, tmp_path)(0)):
         source = tokenizer._source.decode(row["source_ids"]).removeprefix("<2de>").strip()
