@@ -117,8 +117,8 @@ class SourceConfig(Document):
         (),
         description="variations of sources, drawn anew in each epoch, so that answers do not "
         "depend on them: `case`, `final_punctuation`, `apostrophes`, `typos`, `openers` of "
-        "messages, and `names` that sentences share with their translations, so that others are "
-        "copied",
+        "messages, `history` before those that have none, which is the reply of another message, "
+        "and `names` that sentences share with their translations, so that others are copied",
     )
     memory: bool = Field(
         False,
@@ -389,10 +389,9 @@ class Recipe(Document):
         if not all(map(normalise, self.search.blocked_words)):
             raise ValueError("search.blocked_words: each must have text")
         varied = {name for source in self.corpus.sources for name in source.variants}
-        if "openers" in varied and self.task != "reply":
-            raise ValueError("variant 'openers' needs task 'reply'")
-        if "names" in varied and self.task != "translate":
-            raise ValueError("variant 'names' needs task 'translate'")
+        for variant, task in (("openers", "reply"), ("history", "reply"), ("names", "translate")):
+            if variant in varied and self.task != task:
+                raise ValueError(f"variant '{variant}' needs task '{task}'")
         if "openers" in varied and not {*self.languages[:1]} & {*OPENERS}:
             raise ValueError(
                 f"variant 'openers' needs `languages`, one of {', '.join(sorted(OPENERS))}"

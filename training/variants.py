@@ -14,8 +14,10 @@ from typing import Literal
 from model.text.scripts import is_unspaced
 from model.text.sentences import END_MARKS
 
-#: `names` changes both sides of a pair: see `training.fit.names`.
-Variant = Literal["case", "final_punctuation", "apostrophes", "openers", "typos", "names"]
+#: `history` and `names` need other examples: see `training.fit.epochs` and `training.fit.names`.
+Variant = Literal[
+    "case", "final_punctuation", "apostrophes", "openers", "typos", "history", "names"
+]
 
 #: Probability that a kind of variation changes a message.
 RATE = 0.5

@@ -18,13 +18,13 @@ from training.fit.names import Names, with_names
 from training.prepare.prepare import PreparedCorpus
 from training.prepare.shards import IDS, SCHEMA, Shard, write_shard
 from training.recipe import Recipe, SourceConfig
-from training.variants import RATE, vary
+from training.variants import RATE, Variant, vary
 
 EPOCH_FILE = "epoch.arrow"
 #: Share of the sentences to translate that do not vary, as most are read well typed.
 KEPT_SENTENCES = 0.5
-#: Number of pairs in which names are looked for before training.
-MAX_NAMED_PAIRS = 200_000
+#: Number of pairs whose names, or replies, other examples may get.
+MAX_DRAWN_PAIRS = 200_000
 
 Ids = list[list[int]]
 
@@ -40,8 +40,13 @@ class EpochShards:
         self._corpus = corpus
         self._path = folder / (f"{process}-{EPOCH_FILE}" if process else EPOCH_FILE)
         self._sources = recipe.corpus.sources
-        has_names = any("names" in source.variants for source in self._sources)
-        self._names = Names(corpus.train.some_pairs(MAX_NAMED_PAIRS) if has_names else ())
+        self._names = Names(self._pairs_for("names"))
+        self._replies = [reply for _, reply in self._pairs_for("history")]
+
+    def _pairs_for(self, variant: Variant) -> Iterator[tuple[str, str]]:
+        """Yields messages and targets if a source has a variant that draws from them."""
+        if any(variant in source.variants for source in self._sources):
+            yield from self._corpus.train.some_pairs(MAX_DRAWN_PAIRS)
 
     @property
     def varies(self) -> bool:
@@ -82,6 +87,8 @@ class EpochShards:
             if "names" in source.variants:
                 turns[i], texts[i] = self._vary_names(turns[i], texts[i], draw)
             turns[i] = self._vary_messages(turns[i], source, draw)
+            if "history" in source.variants and len(turns[i]) == 1 and draw.random() < RATE:
+                turns[i] = [draw.choice(self._replies), *turns[i]]
         for rows, drawing in ((varied, None), (sampled, draw)):
             replaced = self._replace_sources(sources, rows, [turns[i] for i in rows], drawing)
             found = [texts[i] for i in replaced]

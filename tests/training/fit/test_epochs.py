@@ -90,6 +90,20 @@ def test_a_reply_within_the_context_stays_as_it_is(tmp_path: Path) -> None:
     assert all(text.startswith(MESSAGES) for text in texts)
 
 
+def test_messages_without_a_history_get_the_reply_of_another(tmp_path: Path) -> None:
+    recipe, corpus = prepared(tmp_path, variants=["history"], sample=0.0)
+    found, before = rows_of(EpochShards(recipe, corpus, tmp_path)(0)), rows_of(corpus.train)
+    replies = {row["target_text"] for row in before}
+    added = 0
+    for old, new in zip(before, found, strict=True):
+        text, whole = (corpus.tokenizer._source.decode(row["source_ids"]) for row in (old, new))
+        if whole != text:
+            added += 1
+            assert old["source_number"] == 0 and len(old["source_turns"]) == 1
+            assert whole.removesuffix(text).strip() in replies
+    assert 0 < added < len(before) / 2
+
+
 def test_a_tag_stays_as_it_is(tmp_path: Path) -> None:
     variants = ["case", "openers", "typos"]
     recipe, corpus = prepared(tmp_path, variants=variants, sample=0.0, tag="<formal>")
