@@ -38,7 +38,7 @@ def main() -> None:
         for texts in (sentences, typed):
             print(f"\n{markdown_table(languages, translated(generator, texts))}")
         print(f"\n{source} to {target}: {listed(translated(generator, words))}.")
-        for name in ("unseen.tsv", "unseen_talk.tsv"):
+        for name in ("unseen.tsv", "unseen_talk.tsv", "unseen_people.tsv"):
             pairs = [dict(zip(("en", "de"), line.split("\t"), strict=True)) for line in read(name)]
             print(f"\n{name}, {source} to {target}: {scored(generator, pairs)}")
         print(f"\nnames that are kept, {source} to {target}: {names_kept(generator)}")

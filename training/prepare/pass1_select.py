@@ -81,7 +81,7 @@ class Select:
         """Yields the row of a record, unless it is dropped."""
         example = _swap(record, self._is_bilingual) if given.source.swap else record
         is_published = given.source.split in ("dev", "test")
-        used = example.source if is_published else self._draw_context(example)
+        used = example.source if is_published else self._draw_context(example, given)
         turns = tuple(normalise(turn) for turn in used)
         target = normalise(example.target)
         rule: str | None
@@ -100,12 +100,14 @@ class Select:
         keys = self._keys(example, turns, target)
         yield turns, target, example.origin, place, is_published, *keys
 
-    def _draw_context(self, example: Example) -> tuple[str, ...]:
+    def _draw_context(self, example: Example, given: Input) -> tuple[str, ...]:
         """Returns the last 1 to `context_turns` turns, a number drawn from the example's origin: a
-        model must answer messages with and without a history."""
+        model must answer messages with and without a history. Conversations that were written by
+        hand begin with those that need none, so they keep all turns."""
         most = self.recipe.tokenizer.context_turns
-        turns = 1 + int(fraction_of(example.origin, "context") * most) if most > 1 else 1
-        return example.source[-turns:]
+        if most > 1 and given.source.format != "conversations":
+            most = 1 + int(fraction_of(example.origin, "context") * most)
+        return example.source[-most:]
 
     def _keys(self, example: Example, turns: tuple[str, ...], target: str) -> Iterator[int]:
         rules = self.recipe.tokenizer

@@ -20,7 +20,7 @@ def test_no_tested_text_is_in_the_phrasebook() -> None:
         for name in ("en.txt", "de.txt", "words.en.txt", "words.de.txt")
         for text in read(name)
     }
-    for name in ("unseen.tsv", "unseen_talk.tsv"):
+    for name in ("unseen.tsv", "unseen_talk.tsv", "unseen_people.tsv"):
         tested |= {letters_of(line.split("\t")[0]) for line in read(name)}
     assert len(tested) > 700
     for path in PHRASEBOOK.glob("*.tsv"):

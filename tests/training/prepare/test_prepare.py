@@ -309,6 +309,19 @@ def test_replies_are_learned_with_and_without_a_history(
     assert sum(SEP_ID in each for each in ids) == turns[2] + turns[3]
 
 
+def test_conversations_written_by_hand_keep_their_history(folder: Path) -> None:
+    talks = [
+        f"{thing}\n> What about it?\n{colour}\n> I see.\n" for thing in THINGS for colour in COLOURS
+    ]
+    (folder / "talks.txt").write_text("\n".join(talks))
+    source = {"format": "conversations", "path": "talks.txt", "split": "train"}
+    rules = {"context_turns": 2, "shared_vocabulary": True}
+    train = made(folder, source, task="reply", tokenizer=rules).train
+    for i in range(len(train)):
+        turns = train.source_turns(i)
+        assert len(turns) == (1 if turns[-1] in THINGS else 2)
+
+
 def test_a_conversation_is_never_torn_apart(folder: Path, talks: dict[str, Any]) -> None:
     corpus = made(folder, talks, task="reply", tokenizer={"shared_vocabulary": True})
     origins = [
