@@ -3,7 +3,9 @@ files that cannot be used. Reads no more than the beginning of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -12,14 +14,23 @@ from typing import Any
 from model.language_id import base_of
 from training.cleaning.languages import can_identify
 from training.errors import CorpusError
-from training.files.archives import is_archive, is_file, names_in, plain_name, without_notes
+from training.files.archives import (
+    archive_of,
+    is_archive,
+    is_file,
+    names_in,
+    plain_name,
+    without_notes,
+)
 from training.files.paths import find_files
 from training.files.records import Fault, fault_of
 from training.formats import FORMATS, Format
 from training.new.columns import Detected
 from training.new.detect import detect
+from training.new.published import published_splits
 from training.new.sides import pair_of_moses, side_of
 from training.prepare.shards import evenly_spaced
+from training.prepare.splits import Split
 from training.recipe import SourceConfig
 
 #: Number of files of each suffix in a folder that are inspected for formats.
@@ -63,17 +74,18 @@ _ADVICE = {
 
 
 def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[SourceConfig | Fault]:
-    """Yields a source for each path and format, or one for the two sides of a bitext; and a fault
-    for each file that cannot be read."""
+    """Yields a source for each path, published split and format, or one for the two sides of a
+    bitext; and a fault for each file that cannot be read."""
     if len(paths) == 2 and _are_sides(*map(Path, paths)):
         yield _bitext(paths)
         return
     named = [path for path in paths if is_file(Path(path))]  # a shell may have listed a folder
-    for group in filter(None, (named, *([path] for path in paths if path not in named))):
-        found = without_notes([file for path in group for file in find_files(path, [Path()])[1]])
-        files = [each for file in found for each in _parts_of(file, languages)]
+    groups = [*filter(None, (named, *([path] for path in paths if path not in named)))]
+    found = [_files_of(group, languages) for group in groups]
+    splits = published_splits([*chain(*found)])
+    for group, files in zip(groups, found, strict=True):
         sides, faults = _sides_of(files, languages)
-        yield from map(_bitext, sides)
+        yield from (_in_split(_bitext(each), splits.get(Path(each[0]))) for each in sides)
         yield from faults
         used = {*chain(*sides), *(fault.origin for fault in faults)}
         codes = {side_of(Path(side)).language for side in chain(*sides)}
@@ -82,12 +94,18 @@ def sources_of(paths: Sequence[str], languages: tuple[str, ...]) -> Iterator[Sou
         texts = {side_of(Path(side)).text for side in chain(*sides)}
         beside = {str(file) for file in rest if side_of(file).text in texts}
         path = group[0] if len(group) == 1 and not used and not lone else ""
-        for each in _sources_by_format(path, rest, languages):
+        for each in _sources_by_split(path, rest, splits, languages):
             if isinstance(each, SourceConfig) and each.path in beside:
                 each = Fault(each.path, _NO_SIDE)
             elif isinstance(each, SourceConfig) and each.format == "lines" and each.path in lone:
                 each = Fault(each.path, _NO_OTHER_SIDE)
             yield each
+
+
+def _files_of(paths: Sequence[str], languages: tuple[str, ...]) -> list[Path]:
+    """Returns the files of some paths, with those of archives."""
+    found = without_notes([file for path in paths for file in find_files(path, [Path()])[1]])
+    return [each for file in found for each in _parts_of(file, languages)]
 
 
 def _are_sides(*files: Path) -> bool:
@@ -100,7 +118,8 @@ def _are_sides(*files: Path) -> bool:
 
 
 def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:
-    """Returns a file, or those in an archive, if they have several formats or are line-aligned."""
+    """Returns a file, or those in an archive, if they have several formats or published splits, or
+    are line-aligned."""
     try:
         if not is_archive(file) or pair_of_moses(file):
             return [file]
@@ -109,7 +128,8 @@ def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:
         return [file]
     formats, _ = _formats_of(_inspected(members))
     has_sides = "lines" in formats and any(_sides_of(members, languages))
-    return members if has_sides or len(formats) > 1 else [file]
+    is_divided = has_sides or len(formats) > 1 or published_splits(members)
+    return members if is_divided else [file]
 
 
 def _is_lone_side(file: Path, codes: set[str]) -> bool:
@@ -183,6 +203,42 @@ def _faults_of_sides(
             yield Fault(str(file), f"is in {side_of(file).language}, not in {known}")
         elif not is_found:
             yield Fault(str(file), _NO_OTHER_SIDE)
+
+
+def _sources_by_split(
+    path: str,
+    files: Sequence[Path],
+    splits: Mapping[Path, Split],
+    languages: tuple[str, ...],
+) -> Iterator[SourceConfig | Fault]:
+    """Yields what `_sources_by_format` does, for the files of each split."""
+    parts: dict[Split | None, list[Path]] = {}
+    for file in files:
+        parts.setdefault(splits.get(file), []).append(file)
+    for split, own in parts.items():
+        own_path = path if len(parts) == 1 else _path_of(own)
+        for each in _sources_by_format(own_path, own, languages):
+            yield _in_split(each, split)
+
+
+def _in_split(each: SourceConfig | Fault, split: Split | None) -> SourceConfig | Fault:
+    """Returns a source with the split that it is published as, if any."""
+    if split is None or isinstance(each, Fault):
+        return each
+    return each.model_copy(update={"split": split})
+
+
+def _path_of(files: Sequence[Path]) -> str:
+    """Returns the path, the folder or the glob of just these files, or nothing."""
+    if len(files) == 1 or archive_of(files[0]):
+        return str(files[0]) if len(files) == 1 else ""
+    folder = os.path.commonpath([file.parent for file in files])
+    start, _, end = files[0].name.partition("-")
+    for path in (folder, f"{folder}/{start}-*{Path(end).suffix}"):
+        with suppress(CorpusError):
+            if without_notes(find_files(path, [Path()])[1]) == [*files]:
+                return path
+    return ""
 
 
 def _sources_by_format(

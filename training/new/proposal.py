@@ -225,12 +225,13 @@ def _search_of(task: Task, limits: dict[str, int]) -> dict[str, Any]:
 
 
 def _is_list_of_answers(found: Survey) -> bool:
-    """Tells whether the examples are a list of questions and answers: few, no conversations, and
-    one answer to each."""
+    """Tells whether the examples are a list of questions and answers: few, no conversations, one
+    answer to each, and no others to score a model on."""
     is_single = all(len(example.source) == 1 for example in found.sample)
     questions = {example.source[-1].lower() for example in found.sample}
     is_certain = len(questions) >= DISTINCT_SHARE * len(found.sample)
-    return is_single and is_certain and found.examples < MAX_BY_HEART
+    is_all = found.examples_by_split.keys() == {"auto"}
+    return is_single and is_certain and is_all and found.examples < MAX_BY_HEART
 
 
 def _limits_of(found: Survey) -> dict[str, int]:

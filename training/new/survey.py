@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -101,8 +101,16 @@ class Survey:
 
     @property
     def examples(self) -> int:
-        """Returns the number of examples in all sources."""
-        return sum(source.examples for source in self.sources)
+        """Returns the number of examples that are not published for dev or test."""
+        return sum(self.examples_by_split.get(split, 0) for split in ("auto", "train"))
+
+    @property
+    def examples_by_split(self) -> dict[str, int]:
+        """Returns the number of examples of each `split` that sources have."""
+        counts = Counter[str]()
+        for source in self.sources:
+            counts[source.config.split] += source.examples
+        return dict(counts)
 
     @property
     def sample(self) -> list[Example]:
@@ -152,8 +160,21 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     used = [source for source, reason in reasons if not reason]
     if not used:
         raise CorpusError(f"{left_out[-1].origin}: {left_out[-1].reason}. Correct --languages.")
-    turned = (_swap_if_reversed(source, task, languages) for source in used)
+    turned = (_swap_if_reversed(source, task, languages) for source in _with_splits(used))
     return Survey(task, languages, tuple(turned), tuple(left_out))
+
+
+def _with_splits(sources: Sequence[SurveyedSource]) -> Iterator[SurveyedSource]:
+    """Yields sources with the splits that a recipe needs to keep those of dev and test: the others
+    are for training or, if there is no test, divided. If all or none are for dev or test, there are
+    no splits to keep."""
+    published = {source.config.split for source in sources}
+    held_out = published & {"dev", "test"}
+    keeps = held_out and published != held_out
+    others = "train" if keeps and "test" in held_out else "auto"
+    for source in sources:
+        split = source.config.split if keeps and source.config.split in held_out else others
+        yield replace(source, config=source.config.model_copy(update={"split": split}))
 
 
 def _reason_against(source: SurveyedSource, task: Task, languages: tuple[str, ...]) -> str:

@@ -23,7 +23,8 @@ def recipe_text(name: str, output: str, found: Survey, proposal: Proposal) -> st
     for source in found.sources:
         set_keys = source.config.model_dump(exclude_defaults=True)
         keys = {"format": source.config.format, **set_keys}
-        keys |= {"variants": proposal.variants} if proposal.variants else {}
+        is_varied = proposal.variants and source.config.split in ("auto", "train")
+        keys |= {"variants": proposal.variants} if is_varied else {}
         lines += [f"  {_toml(keys)},  # {describe(source)}"]
     lines += ["]"]
     for section in ("tokenizer", "network", "fit", "search"):
@@ -41,6 +42,23 @@ def describe(source: SurveyedSource) -> str:
     parts += [f"{about}{source.examples:,} example{'s' if source.examples != 1 else ''}"]
     parts += [f"{source.faults:,} unreadable"] if source.faults else []
     return ", ".join(parts)
+
+
+def describe_splits(found: Survey) -> str:
+    """Describes in one line the published splits that are kept; returns nothing if there are
+    none."""
+    counts = found.examples_by_split
+    held_out = {split: counts[split] for split in ("dev", "test") if split in counts}
+    if not held_out:
+        return ""
+    listed = "".join(f", {count:,} {split}" for split, count in held_out.items())
+    text = f"splits as published: {found.examples:,} train{listed} examples"
+    if missing := {"dev", "test"} - held_out.keys():
+        text += f"; {missing.pop()} is drawn from train"
+    tests = sum(source.config.split == "test" for source in found.sources)
+    if tests > 1:
+        text += f"; {tests} test sets are scored as one: leave one in the recipe to compare scores"
+    return text
 
 
 def name_of(path: str) -> str:

@@ -336,7 +336,7 @@ def test_two_chats_in_folders_of_departments_are_no_sides(tmp_path: Path) -> Non
 
 
 def test_a_folder_of_two_sides_is_a_bitext(tmp_path: Path) -> None:
-    for part in ("train", "val"):
+    for part in ("one", "two"):
         write_rows(tmp_path / f"{part}.en", ENGLISH)
         write_rows(tmp_path / f"{part}.de", GERMAN)
     write_rows(tmp_path / "more.tsv", ENGLISH, GERMAN)
@@ -345,10 +345,10 @@ def test_a_folder_of_two_sides_is_a_bitext(tmp_path: Path) -> None:
         assert (found.task, found.examples) == ("translate", 90)
         formats = sorted(source.config.format for source in found.sources)
         assert formats == ["bitext", "bitext", "pairs"]
-    write_rows(tmp_path / "val.fr", GERMAN)
+    write_rows(tmp_path / "two.fr", GERMAN)
     found = survey([str(tmp_path)], languages=("en", "de"))
     assert found.examples == 90
-    assert found.left_out == (Fault(str(tmp_path / "val.fr"), "is in fr, not in en or de"),)
+    assert found.left_out == (Fault(str(tmp_path / "two.fr"), "is in fr, not in en or de"),)
     with pytest.raises(CorpusError, match=r"sides in de, en, fr\. .* such as --languages de en"):
         survey([str(tmp_path)], languages=())
 

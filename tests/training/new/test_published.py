@@ -1,0 +1,123 @@
+"""Splits that a corpus is published with stay as they are."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.training.new.test_survey import ENGLISH, GERMAN, write_rows
+from training.new.proposal import propose
+from training.new.published import published_splits
+from training.new.survey import Survey, survey
+from training.new.write import describe_splits, recipe_text
+from training.recipe_file import read_recipe
+
+SHARD = "-00000-of-00001"
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("train.csv", "val.csv", "test.csv"), ("train", "dev", "test")),
+        (
+            (f"train{SHARD}.parquet", f"validation{SHARD}-a09b74b3ef9c3b56.parquet"),
+            ("train", "dev"),
+        ),
+        (("de-en/train.jsonl", "de-en/eval.jsonl"), ("train", "test")),
+        (("train.en", "train.de", "test_2016_flickr.en.gz"), ("train", "train", "test")),
+        (("dialogues_train.txt", "dialogues_validation.txt"), ("train", "dev")),
+        (("train-v1.1.json", "dev-v1.1.json"), ("train", "dev")),
+        (("en/train.txt", "de/train.txt", "en/tst2012.txt"), ("train", "train", "test")),
+        (("train/a.tsv", "train/b.tsv", "test/a.tsv"), ("train", "train", "test")),
+        (("train.zip", "test.zip"), ("train", "test")),
+        (("train.tsv", "dev.tsv", "more.tsv"), ("train", "dev", "")),
+        (("europarl.en", "newstest2014.en", "dev.en"), ("", "test", "dev")),
+        (("test.tsv",), ("",)),
+        (("tst2012.en", "tst2013.en"), ("", "")),
+        (("train-1.tsv", "train-2.tsv"), ("", "")),
+        (("anna.txt", "val.txt", "dev.txt"), ("", "", "")),
+        (("lines.txt", "test_messages.txt"), ("", "")),
+        (("the_night_train.txt", "the_last_test.txt", "the_end.txt"), ("", "", "")),
+        (("Train.2008.srt", "Test.Pilot.1938.srt", "Up.2009.srt"), ("", "", "")),
+        (("users.json", "channels.json", "training/1.json", "test/1.json"), ("", "", "", "")),
+    ],
+)
+def test_names_tell_the_splits(tmp_path: Path, names: Sequence[str], splits: Sequence[str]) -> None:
+    files = [tmp_path / "test" / name for name in names]  # whose own folder tells nothing
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    found = published_splits(files)
+    assert tuple(found.get(file, "") for file in files) == tuple(splits)
+
+
+def splits_of(found: Survey) -> list[tuple[str, str]]:
+    return [(Path(source.config.path).name, source.config.split) for source in found.sources]
+
+
+@pytest.mark.parametrize(
+    ("names", "splits", "said"),
+    [
+        (("train", "dev", "test"), "train dev test", "30 train, 30 dev, 30 test examples"),
+        (("train", "test"), "train test", "30 train, 30 test examples; dev is drawn from train"),
+        (("train", "val"), "auto dev", "30 train, 30 dev examples; test is drawn from train"),
+        (
+            ("train", "test_2016", "test_2017"),
+            "train test test",
+            "30 train, 60 test examples; dev is drawn from train; 2 test sets are scored as one: "
+            "leave one in the recipe to compare scores",
+        ),
+    ],
+)
+def test_a_recipe_keeps_the_splits(
+    tmp_path: Path, names: Sequence[str], splits: str, said: str
+) -> None:
+    for name in names:
+        write_rows(tmp_path / f"{name}.tsv", ENGLISH, GERMAN)
+    found = survey([str(tmp_path / f"{name}.tsv") for name in names], languages=())
+    assert describe_splits(found) == f"splits as published: {said}"
+    assert found.examples == 30
+    (tmp_path / "a.toml").write_text(recipe_text("a", "runs/a", found, propose(found)))
+    sources = {
+        Path(each.path).stem: each for each in read_recipe(tmp_path / "a.toml").corpus.sources
+    }
+    assert [sources[name].split for name in names] == splits.split()
+    assert {bool(each.variants) for each in sources.values() if each.split == "test"} <= {False}
+
+
+def test_a_split_in_several_files_is_one_source(tmp_path: Path) -> None:
+    for name in ("train-1", "train-2", "test/a", "test/b"):
+        write_rows(tmp_path / f"{name}.tsv", ENGLISH, GERMAN)
+    found = survey([str(tmp_path)], languages=())
+    assert splits_of(found) == [("test", "test"), ("train-*.tsv", "train")]
+    assert [source.files for source in found.sources] == [2, 2]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("train-1", "test/a"):
+            archive.write(tmp_path / f"{name}.tsv", f"data/{name}.tsv")
+    found = survey([str(tmp_path / "a.zip")], languages=())
+    assert splits_of(found) == [("a.tsv", "test"), ("train-1.tsv", "train")]
+
+
+def test_a_test_set_without_answers_leaves_train_to_be_divided(tmp_path: Path) -> None:
+    write_rows(tmp_path / "train.csv", ("id,question,answer", "1,Who is it?,It is me."))
+    write_rows(tmp_path / "test.csv", ("id,question", "1,Who is it?"))
+    found = survey([str(tmp_path)], languages=())
+    assert (splits_of(found), describe_splits(found)) == ([("train.csv", "auto")], "")
+
+
+def test_a_list_of_answers_with_a_test_set_is_not_learnt_by_heart(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        questions = [f"What is the {name} price of number {i}?" for i in range(60)]
+        write_rows(tmp_path / f"{name}.tsv", questions, ["It is ten."] * 60, times=1)
+    assert "by heart" not in propose(survey([str(tmp_path)], languages=())).kind
+    assert "by heart" in propose(survey([str(tmp_path / "train.tsv")], languages=())).kind
+
+
+def test_the_splits_of_multi30k_and_meld_are_found(data_folder: Path) -> None:
+    found = survey([str(data_folder / "multi30k")], languages=("en", "de"))
+    assert found.examples_by_split == {"train": 29_000, "dev": 1_014, "test": 1_000}
+    found = survey([str(data_folder / "meld")], languages=())
+    assert describe_splits(found).endswith("8,951 train, 995 dev, 2,330 test examples")

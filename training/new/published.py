@@ -1,0 +1,88 @@
+"""Published splits of a corpus, by the names of its files and folders: `train.en` and
+`test_2016_flickr.en`, `validation-00000-of-00001.parquet`, `test/news.tsv`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from training.files.archives import plain_name
+from training.formats import FORMATS
+from training.new.sides import side_of
+from training.prepare.splits import Split
+from training.readers.slack import PEOPLE, is_list_of_export
+
+#: What names call the splits: the words of Hugging Face's `datasets`, and those of WMT and IWSLT.
+_WORDS: Mapping[str, Split] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "val", "valid", "validation", "newsdev"), "dev"),
+    **dict.fromkeys(("test", "testing", "tst", "eval", "evaluation"), "test"),
+    **dict.fromkeys(("devtest", "newstest"), "test"),
+}
+_ANY_WORD = re.compile("|".join(_WORDS), re.IGNORECASE)
+_SHARD = re.compile(r"-\d{5}-of-\d{5}(-[0-9a-f]{16})?$")
+_SUFFIXES = frozenset(suffix for info in FORMATS.values() for suffix in info.suffixes)
+
+
+class _Label(NamedTuple):
+    """A split in a path, and the words before and after it in the name; none in that of a
+    folder."""
+
+    split: Split
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+_TEST = _Label("test")
+
+
+def published_splits(files: Sequence[Path]) -> dict[Path, Split]:
+    """Returns the splits of the files whose names, or the names of whose folders, tell them.
+
+    There are none without files to train on: those that are called so or, beside a `test.tsv`, any
+    others. The name of a file for dev or test is that of one for train, but for the split and what
+    follows it: `Test Pilot` and `Train to Busan` are titles.
+    """
+    if any(file.name == PEOPLE and is_list_of_export(file) for file in files):
+        return {}  # the folders are channels of Slack
+    labels = _labels_of(files)
+    trained = {label[1:] for label in labels.values() if label.split == "train"}
+    if not trained and (_TEST not in labels.values() or len(labels) == len(files)):
+        return {}  # without a test, `Val` and `Dev` may be people
+    wanted = trained or {_TEST[1:]}
+    found = {
+        file: label.split
+        for file, label in labels.items()
+        if label[1:] in wanted or (label.before, ()) in trained
+    }
+    return found if {*found.values()} != {"train"} else {}
+
+
+def _labels_of(files: Sequence[Path]) -> dict[Path, _Label]:
+    """Returns the labels of the files that have one, below the folder of them all."""
+    paths = {file: Path(os.path.abspath(file)) for file in files}
+    folders = {path.parent for path in paths.values()}
+    common = os.path.commonpath(folders) if folders else ""
+    labels = ((file, _label_of(path.relative_to(common))) for file, path in paths.items())
+    return {file: label for file, label in labels if label}
+
+
+def _label_of(path: Path) -> _Label | None:
+    if not _ANY_WORD.search(str(path)):
+        return None
+    for folder in reversed(path.parents):
+        if split := _WORDS.get(plain_name(folder)):
+            return _Label(split)
+    if plain_name(path).endswith(FORMATS["subtitles"].suffixes):  # their names are titles
+        return None
+    side = side_of(path)
+    name = side.text.name if side.language or side.role else plain_name(path)
+    name = name.removesuffix(suffix) if (suffix := Path(name).suffix) in _SUFFIXES else name
+    words = tuple(re.findall(r"[^\W\d_]+", _SHARD.sub("", name)))
+    place = next((i for i, word in enumerate(words) if word in _WORDS), None)
+    if place is None:
+        return None
+    return _Label(_WORDS[words[place]], words[:place], words[place + 1 :])
