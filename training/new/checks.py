@@ -18,7 +18,7 @@ from training.new.columns import (
     rows_of,
     share,
 )
-from training.new.sides import is_language
+from training.new.sides import is_language, side_of
 from training.readers.dialogue import speakers_of
 
 #: Share of the lines that must look alike.
@@ -81,6 +81,7 @@ def check_detected(path: Path, lines: list[str], detected: Detected | None) -> N
     if form == "transcript":
         _check_mail(path, lines)
     if form == "lines":
+        _check_words(path, lines)
         _check_times(path, lines, HEAD_SHARE)
         _check_names(path, lines)
         _check_separators(path, lines)
@@ -146,6 +147,14 @@ def _check_times(path: Path, lines: list[str], least: float) -> None:
             f"{path}: its lines begin with times, which would be learnt. Remove these, or write a "
             "chat as WhatsApp does: [31.12.20, 21:15:03] Anna: Who is there?"
         )
+
+
+def _check_words(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if a text has numbers alone, as for the labels of the turns of another
+    file; one side of a translation may."""
+    side = side_of(Path(path.name))
+    if not (side.language or side.role or any(map(str.isalpha, "".join(lines)))):
+        raise CorpusError(f"{path}: has numbers, but no words")
 
 
 def _check_separators(path: Path, lines: list[str]) -> None:

@@ -33,6 +33,8 @@ DECODED_FILES = 20
 MAX_READ = 300_000
 #: Number of examples that are kept to measure lengths and languages.
 SAMPLED = 4000
+#: Number of reasons that are given if nothing can be read.
+SHOWN = 3
 #: Number of texts per side whose language is identified.
 IDENTIFIED = 300
 #: Minimum number of examples whose languages can exclude a source.
@@ -208,12 +210,14 @@ def _pair_in(source: SurveyedSource) -> frozenset[str]:
 
 def _describe_nothing(paths: Sequence[str], left_out: Sequence[Fault]) -> str:
     """Describes why no example was found, and what to do."""
-    reasons = [f"{fault.origin}: {fault.reason.removesuffix('.')}" for fault in left_out]
+    reasons = dict[str, str]()
+    for fault in left_out:
+        reasons.setdefault(fault.reason, f"{fault.origin}: {fault.reason.removesuffix('.')}")
     advice = (
         "docs/corpora.md shows each format. The name of a plain text ends in .txt or the code of "
         "its language: train.en"
     )
-    reason = next(iter(reasons), advice)
+    reason = ". ".join([*reasons.values()][:SHOWN]) or advice
     return f"{', '.join(paths)}: no file of a known format contains an example. {reason}."
 
 

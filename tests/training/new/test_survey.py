@@ -312,6 +312,15 @@ def test_an_archive_is_read_as_a_folder(tmp_path: Path) -> None:
     assert survey([str(tmp_path)], languages=("en", "de")).examples == 6
 
 
+def test_labels_of_turns_are_no_turns(tmp_path: Path) -> None:
+    write_rows(tmp_path / "talk.txt", ENGLISH)
+    write_rows(tmp_path / "emotions.txt", ("0 4 0", "1", "0 0 6"))
+    assert [source.examples for source in survey([str(tmp_path)], languages=()).sources] == [29]
+    for name in ("a.src", "a.tgt"):  # digits to reverse
+        write_rows(tmp_path / "task" / name, ("1 2 3", "4 5"))
+    assert survey([str(tmp_path / "task")], languages=()).sources[0].config.format == "bitext"
+
+
 def test_the_corpus_of_cornell_is_not_read_as_lines(tmp_path: Path) -> None:
     line = "L{} +++$+++ u0 +++$+++ m0 +++$+++ ANNA +++$+++ Who is there?\n"
     (tmp_path / "movie_lines.txt").write_text(line.format(194) + line.format(195))
@@ -412,6 +421,14 @@ def test_what_cannot_train_the_task_is_left_out_and_listed(tmp_path: Path) -> No
     found = survey([str(tmp_path)], languages=())
     [fault] = found.left_out
     assert fault.reason == "subtitles is not for translate"
+
+
+def test_if_nothing_can_be_read_each_kind_of_fault_is_named(tmp_path: Path) -> None:
+    for name in ("acts_test.txt", "acts_train.txt"):
+        write_rows(tmp_path / name, ("1 2", "1 1 3"))
+    write_rows(tmp_path / "talks.txt", ("Hi. __eou__ Hello. __eou__",))
+    with pytest.raises(CorpusError, match=r"acts_test\.txt: has numbers.*talks\.txt: .*__eou__"):
+        survey([str(tmp_path)], languages=())
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
