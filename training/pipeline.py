@@ -14,7 +14,16 @@ from pathlib import Path
 
 from model.config import Task
 from model.errors import FolderError
-from model.folder import CONFIG_FILE, check_replaceable, load_folder, read_config, write_folder
+from model.folder import (
+    CONFIG_FILE,
+    MEMORY_FILE,
+    ModelFolder,
+    check_replaceable,
+    load_folder,
+    load_memory,
+    read_config,
+    write_folder,
+)
 from training.errors import CorpusError
 from training.evaluation.report import evaluate
 from training.export.export import export
@@ -35,7 +44,7 @@ from training.recipe_file import read_complete_recipe, read_recipe_to_train
 RECIPE_FILE = "recipe.toml"
 #: Paths for which the recipe was written, one per line. Hidden, since MODEL may lie among them.
 PATHS_FILE = ".paths"
-#: SHA-256 of the configuration of the model that the run wrote, by which it knows it again.
+#: Hash of the model that the run wrote, by which it knows it again.
 MADE_FILE = ".made"
 RUN_SUFFIX = ".run"
 
@@ -140,7 +149,7 @@ def train(
     scores = evaluate(recipe)
     made = load_folder(run / "model")
     files = {name: (made.path / name).read_bytes() for name in made.config.sha256}
-    write_folder(model, made.config, files)
+    write_folder(model, made.config, {**files, **_kept_memory(model, made)})
     with writing(run / MADE_FILE):
         (run / MADE_FILE).write_text(_hash_of(model), encoding="utf-8")
     return f"{scores}\n{model}: ready. Try it: {command}"
@@ -164,14 +173,31 @@ def _check_is_made(model: Path, run: Path) -> None:
 
 
 def _hash_of(model: Path) -> str:
-    return hashlib.sha256((model / CONFIG_FILE).read_bytes()).hexdigest()
+    """Returns a hash of a configuration, but for the translation memory that `remember` changes."""
+    config = read_config(model)
+    sums = {name: value for name, value in config.sha256.items() if name != MEMORY_FILE}
+    document = config.model_copy(update={"sha256": sums}).model_dump_json()
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def _kept_memory(model: Path, made: ModelFolder) -> dict[str, bytes]:
+    """Returns the translation memory of the model that is replaced, as a file, with the pairs of
+    the new one in place of its own; nothing if it has none, or is broken."""
+    try:
+        folder = ModelFolder(model, {"sha256": read_config(model).sha256})
+        before, new = load_memory(folder), load_memory(made)
+    except FolderError:
+        return {}
+    if before is None:
+        return {}
+    return {MEMORY_FILE: before.updated(new.pairs if new else ()).to_bytes()}
 
 
 def _is_finished(run: Path, model: Path, recipe: Recipe, corpus: PreparedCorpus) -> bool:
     """Tells whether `model` is what the run ended with, from the same recipe and data."""
     try:
         config = load_folder(model).config
-        if config != load_folder(run / "model").config:
+        if _hash_of(model) != _hash_of(load_folder(run / "model").path):
             return False
     except FolderError:
         return False

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from model.folder import load_folder, load_memory
 from model.generator import Generator
+from model.remember import remember
 from training import pipeline
 from training.__main__ import main
 from training.errors import CorpusError
@@ -93,6 +95,7 @@ def test_train_goes_on_where_it_was_killed(
     assert not [*elsewhere.iterdir()]
     assert Generator.load(model).generate(["what is rain?"]) == [[answer]]
 
+    remember(model, ["tea\tTee"])
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert "model: finished. Neither model.run/recipe.toml nor the files" in printed
@@ -102,6 +105,8 @@ def test_train_goes_on_where_it_was_killed(
     assert main(command) == 0
     assert "exact_match" in capsys.readouterr().out
     assert Generator.load(model).config.search.min_tokens == 1
+    memory = load_memory(load_folder(model))
+    assert memory and memory.pairs == (("tea", "Tee"),)
 
     config = model / "config.json"
     of_run = config.read_text()
