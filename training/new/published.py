@@ -63,16 +63,16 @@ def published_splits(files: Sequence[Path]) -> dict[Path, Split]:
 
 def _labels_of(files: Sequence[Path]) -> dict[Path, _Label]:
     """Returns the labels of the files that have one, below the folder of them all."""
-    paths = {file: Path(os.path.abspath(file)) for file in files}
-    folders = {path.parent for path in paths.values()}
-    common = os.path.commonpath(folders) if folders else ""
-    labels = ((file, _label_of(path.relative_to(common))) for file, path in paths.items())
+    named = [file for file in files if _ANY_WORD.search(str(file))]
+    if not named:  # as in an archive of half a million films
+        return {}
+    common = os.path.commonpath({os.path.abspath(file.parent) for file in files})
+    paths = (Path(os.path.abspath(file)).relative_to(common) for file in named)
+    labels = zip(named, map(_label_of, paths), strict=True)
     return {file: label for file, label in labels if label}
 
 
 def _label_of(path: Path) -> _Label | None:
-    if not _ANY_WORD.search(str(path)):
-        return None
     for folder in reversed(path.parents):
         if split := _WORDS.get(plain_name(folder)):
             return _Label(split)
