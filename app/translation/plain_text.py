@@ -86,7 +86,8 @@ class PlainText:
             return False
         if before[-1] == ":" or not any(map(str.isalpha, before)):
             return False
-        if word[0][0].islower() and self._has_capitals:
+        is_typed_small = self.groups[-1][0].text[:1].islower()  # as in a chat
+        if word[0][0].islower() and self._has_capitals and not is_typed_small:
             return len(before.split()) >= _MIN_CONTINUED_WORDS
         has_no_room = len(before) + 1 + len(word[0]) > self._width
         is_wrapped = _MIN_WRAPPED_COLUMNS <= self._width <= _MAX_WRAPPED_COLUMNS

@@ -68,6 +68,7 @@ def test_the_lines_of_a_wrapped_paragraph_are_one_text(lines: list[str]) -> None
         ["I went to the shop.", "because I was hungry."],
         ["I bought for the party:", "milk and bread"],
         ["where are you now", "how is the weather"],
+        ["where are you now", "how is the weather", "Come in."],
         ["> Will you come to the party", "yes I will"],
         ["Milk", "bread"],
         ["Roses are red,", "Violets are blue,"],
