@@ -136,6 +136,7 @@ def propose(found: Survey) -> Proposal:
         return Proposal(
             "It starts from a model that knows everyday English already.",
             start_from=str(ENGLISH_BASE),
+            variants=() if _has_history(found) else ("history",),
             fit=fine_tuning,
             search=search,
         )
@@ -163,7 +164,8 @@ def _from_scratch(found: Survey, size: Size, limits: dict[str, int]) -> Proposal
     if not is_reply and limits["max_source_tokens"] > TextConfig().max_source_tokens:
         tokenizer["max_source_tokens"] = limits["max_source_tokens"]
     if is_reply:
-        tokenizer |= {"lowercase_source": True, "plain_punctuation": True, "context_turns": 2}
+        turns = 2 if _has_history(found) else 1
+        tokenizer |= {"lowercase_source": True, "plain_punctuation": True, "context_turns": turns}
     return Proposal(
         "It learns from these texts alone.",
         variants=() if is_reply else VARIANTS,
@@ -227,11 +229,16 @@ def _search_of(task: Task, limits: dict[str, int]) -> dict[str, Any]:
 def _is_list_of_answers(found: Survey) -> bool:
     """Tells whether the examples are a list of questions and answers: few, no conversations, one
     answer to each, and no others to score a model on."""
-    is_single = all(len(example.source) == 1 for example in found.sample)
     questions = {example.source[-1].lower() for example in found.sample}
     is_certain = len(questions) >= DISTINCT_SHARE * len(found.sample)
     is_all = found.examples_by_split.keys() == {"auto"}
-    return is_single and is_certain and is_all and found.examples < MAX_BY_HEART
+    is_few = found.examples < MAX_BY_HEART
+    return is_few and is_certain and is_all and not _has_history(found)
+
+
+def _has_history(found: Survey) -> bool:
+    """Tells whether some messages have turns before them."""
+    return any(len(example.source) > 1 for example in found.sample)
 
 
 def _limits_of(found: Survey) -> dict[str, int]:

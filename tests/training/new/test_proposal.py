@@ -35,6 +35,24 @@ def test_pairs_of_other_languages_start_from_nothing(tmp_path: Path) -> None:
     assert proposal.network and proposal.variants
 
 
+@pytest.mark.parametrize("has_history", [False, True])
+def test_messages_that_stand_alone_are_learnt_for_the_middle_of_a_conversation_too(
+    tmp_path: Path, has_history: bool
+) -> None:
+    for name, texts in (("en", ENGLISH), ("fr", FRENCH)):
+        turns = [texts, texts[::-1]] * (2 if has_history else 1)
+        (tmp_path / f"{name}.tsv").write_text(
+            "".join("\t".join(row) + "\n" for row in zip(*turns, strict=True)) * 3
+        )
+    tuned, new = (
+        propose(survey([str(tmp_path / f"{name}.tsv")], task="reply", languages=(name,)))
+        for name in ("en", "fr")
+    )
+    assert load_folder(tuned.start_from).config.text.context_turns == 2
+    assert tuned.variants == (() if has_history else ("history",))
+    assert new.tokenizer["context_turns"] == (2 if has_history else 1)
+
+
 @pytest.mark.parametrize("task", ["translate", "reply"])
 def test_a_vocabulary_has_a_piece_for_each_chinese_character(tmp_path: Path, task: Task) -> None:
     chinese = ["".join(chr(0x4E00 + 8 * i + k) for k in range(8)) for i in range(150)]
