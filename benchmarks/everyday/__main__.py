@@ -1,8 +1,8 @@
 """Forty everyday sentences of a language, the first ten of them as people type them, and fifty
 words, translated: the tables of docs/translations.md. Then BLEU and chrF2 of the pairs in
-`unseen.tsv`, `unseen_talk.tsv` and `unseen_people.tsv`, every fortieth of those that were written for
-the phrasebook's `sentences.tsv`, `talk.tsv` and `people.tsv`, and how many of the hundred names in
-`names.txt`, which no model has read, are kept in translations.
+`unseen.tsv`, `unseen_talk.tsv` and `unseen_people.tsv`, every fortieth of those that were written
+for the phrasebook's `sentences.tsv`, `talk.tsv` and `people.tsv`, and how many of the hundred names
+in `names.txt`, which no model has read, are kept in translations.
 
 python -m benchmarks.everyday MODEL...
 """
