@@ -48,6 +48,7 @@ class PlainText:
         lines = source.splitlines(keepends=True)
         self._width = max((len(line.rstrip()) for line in lines), default=0)
         self._has_capitals = not source.islower()
+        self._opening = ""  # the first line of the paragraph
         fence, marks_before, before = "", "", ""
         for line in lines:
             opening = _FENCE.match(line)
@@ -64,9 +65,13 @@ class PlainText:
             self._segments.append(line[:start])
             continues = not item and marks.count(">") == marks_before.count(">")
             for cell in _CELL.findall(line[start:]):
-                self._add(cell, continues and self._is_continued(before, line.rstrip(), cell))
+                continues = continues and self._is_continued(before, cell)
+                if not continues:
+                    self._opening = line
+                self._add(cell, continues)
                 continues = False
-            marks_before, before = marks, "" if "\t" in line[start:].strip() else line.rstrip()
+            text = line[start:].strip()
+            marks_before, before = marks, line.rstrip() if text and "\t" not in text else ""
 
     def _add(self, cell: str, continues: bool) -> None:
         text = cell.strip()
@@ -79,14 +84,14 @@ class PlainText:
         at = cell.index(text)
         self._segments += [cell[:at], None, cell[at + len(text) :]]
 
-    def _is_continued(self, before: str, line: str, text: str) -> bool:
+    def _is_continued(self, before: str, text: str) -> bool:
         """Tells whether the sentence in the line `before` continues in the next."""
         word = _WORD.match(text)
         if not word or not word[0][0].isalnum() or not before or is_ended(before):
             return False
         if before[-1] == ":" or not any(map(str.isalpha, before)):
             return False
-        is_typed_small = self.groups[-1][0].text[:1].islower()  # as in a chat
+        is_typed_small = self._opening.partition(" ")[0].islower()  # as in a chat
         if word[0][0].islower() and self._has_capitals and not is_typed_small:
             return len(before.split()) >= _MIN_CONTINUED_WORDS
         has_no_room = len(before) + 1 + len(word[0]) > self._width

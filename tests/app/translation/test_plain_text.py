@@ -56,10 +56,13 @@ def test_tags_of_elements_are_no_text(source: str, text: str) -> None:
         ["I went to the shop,", "because I was hungry."],
         ["> The meeting is at ten and we", "> will need the big room."],
         ["This line is as long as any other in this", "House, and so is the sentence"],
+        ["- fixed a bug that", "  caused crashes on Windows"],
+        ["> i think that it", "> is faster on my Mac"],
+        ["iPhone users in", "many countries are happy"],
     ],
 )
 def test_the_lines_of_a_wrapped_paragraph_are_one_text(lines: list[str]) -> None:
-    assert texts_of("\n".join(lines)) == [[line.strip("> ") for line in lines]]
+    assert texts_of("\n".join(lines)) == [[line.strip("-> ") for line in lines]]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,9 @@ def test_the_lines_of_a_wrapped_paragraph_are_one_text(lines: list[str]) -> None
         ["where are you now", "how is the weather", "Come in."],
         ["> Will you come to the party", "yes I will"],
         ["Milk", "bread"],
+        ["I)", "hello there"],
+        ["I)", "x" * 45],
+        ["msgid ", "hello world Foo"],
         ["Roses are red,", "Violets are blue,"],
         ["I went to the shop,", "", "because I was hungry."],
         ["one two three\tfour", "five"],
