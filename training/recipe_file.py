@@ -46,7 +46,14 @@ def read_complete_recipe(path: Path) -> Recipe:
         folder = _find_folder(recipe.start_from, path)
         recipe = recipe.model_copy(update={"start_from": str(folder)})
     start = start_of(recipe)
-    return _complete(recipe, start, path) if start else recipe
+    recipe = _complete(recipe, start, path) if start else recipe
+    has_history = any("history" in source.variants for source in recipe.corpus.sources)
+    if has_history and recipe.tokenizer.context_turns < 2:
+        raise RecipeError(
+            f"{path}: variant 'history' needs a model that reads two turns: context_turns = "
+            f"{recipe.tokenizer.context_turns}{f' in {start.path}' if start else ''}"
+        )
+    return recipe
 
 
 def read_recipe_to_train(path: Path) -> Recipe:

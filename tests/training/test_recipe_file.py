@@ -50,6 +50,20 @@ def test_what_a_model_to_start_from_decides_cannot_be_changed(
         read_complete_recipe(path)
 
 
+@pytest.mark.parametrize("turns", [1, 2])
+def test_a_history_needs_a_model_that_reads_it(tmp_path: Path, turns: int) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(
+        f'name = "a"\ntask = "reply"\noutput = "a"\n[tokenizer]\ncontext_turns = {turns}\n'
+        '[corpus]\nsources = [{ format = "exchanges", path = "a.tsv", variants = ["history"] }]\n'
+    )
+    if turns == 1:
+        with pytest.raises(RecipeError, match="reads two turns: context_turns = 1"):
+            read_complete_recipe(path)
+    else:
+        read_complete_recipe(path)
+
+
 def test_a_recipe_does_not_start_from_the_model_that_it_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
