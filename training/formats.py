@@ -116,7 +116,7 @@ FORMATS: dict[Format, FormatInfo] = {
         suffixes=(".txt",),
         meaning="hand-written small talk: messages, and replies on lines that begin with `>`; an "
         "empty line ends a conversation, `|` separates wordings with the same meaning, `#` begins "
-        "a comment",
+        "a comment; messages are always learnt with the turns before them",
         example="hello | hi there\n> Hello! How are you?\nfine, thanks\n> Good to hear.",
     ),
     "cornell": FormatInfo(
