@@ -35,7 +35,13 @@ from training.new.estimate import choose_precision
 from training.new.grouping import check_name
 from training.new.proposal import propose
 from training.new.survey import survey
-from training.new.write import describe, describe_splits, recipe_text, valid_name
+from training.new.write import (
+    describe,
+    describe_called_held_out,
+    describe_splits,
+    recipe_text,
+    valid_name,
+)
 from training.prepare.advice import expectation_of, notes_of
 from training.prepare.prepare import PreparedCorpus, prepare
 from training.recipe import Recipe
@@ -85,8 +91,8 @@ def write_recipe(
             say(f"  unreadable: {source.fault.origin}: {source.fault.reason}")
     for fault in found.left_out:
         say(f"left out: {fault.origin}: {fault.reason}")
-    if splits := describe_splits(found):
-        say(splits)
+    for line in filter(None, (describe_splits(found), describe_called_held_out(found))):
+        say(line)
     proposal = propose(found)
     partial = recipe_path.with_name(f"{recipe_path.name}.partial")
     recipe = _write(partial, recipe_text(name, output, found, proposal))

@@ -35,6 +35,12 @@ class _Label(NamedTuple):
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
 
+    def is_like(self, other: _Label) -> bool:
+        """Tells whether both have the same words before, and one has all that follow the other:
+        `train.tok.clean.bpe` and `newstest2014.tok.bpe`."""
+        one, two = {*self.after}, {*other.after}
+        return self.before == other.before and (one <= two or two <= one)
+
 
 _TEST = _Label("test")
 
@@ -43,22 +49,23 @@ def published_splits(files: Sequence[Path]) -> dict[Path, Split]:
     """Returns the splits of the files whose names, or the names of whose folders, tell them.
 
     There are none without files to train on: those that are called so or, beside a `test.tsv`, any
-    others. The name of a file for dev or test is that of one for train, but for the split and what
-    follows it: `Test Pilot` and `Train to Busan` are titles.
+    others. The name of a file for dev or test is that of one for train, but for the split and words
+    that only one of them has after it: `Test Pilot` and `Train to Busan` are titles.
     """
     if any(file.name == PEOPLE and is_list_of_export(file) for file in files):
         return {}  # the folders are channels of Slack
     labels = _labels_of(files)
-    trained = {label[1:] for label in labels.values() if label.split == "train"}
+    trained = {label for label in labels.values() if label.split == "train"}
     if not trained and (_TEST not in labels.values() or len(labels) == len(files)):
         return {}  # without a test, `Val` and `Dev` may be people
-    wanted = trained or {_TEST[1:]}
-    found = {
-        file: label.split
-        for file, label in labels.items()
-        if label[1:] in wanted or (label.before, ()) in trained
-    }
+    known = trained or {_TEST}
+    found = {file: label.split for file, label in labels.items() if any(map(label.is_like, known))}
     return found if {*found.values()} != {"train"} else {}
+
+
+def called_held_out(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Returns the files that are called dev or test, whether or not they are such a split."""
+    return tuple(file for file, label in _labels_of(files).items() if label.split != "train")
 
 
 def _labels_of(files: Sequence[Path]) -> dict[Path, _Label]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -13,12 +15,14 @@ from model.language_id import base_of
 from training.cleaning.cleaner import letters_of
 from training.cleaning.languages import can_identify, identify, may_seem, same_language, width_of
 from training.errors import CorpusError, MisalignedError
+from training.files.archives import is_archive, names_in
 from training.files.encodings import decode
 from training.files.line_ranges import line_ranges
 from training.files.paths import read_bytes
 from training.files.records import Example, Fault, fault_of
 from training.formats import FORMATS
 from training.new.grouping import sources_of
+from training.new.published import called_held_out
 from training.new.sides import side_of
 from training.prepare.inputs import PIECE_RECORDS, Input, find_input, pieces_of, total_bytes
 from training.prepare.shards import evenly_spaced
@@ -65,6 +69,7 @@ class SurveyedSource:
         fault: the first of these.
         sample: some examples.
         languages: languages of source and target, as far as known.
+        called_held_out: files that are called dev or test.
     """
 
     config: SourceConfig
@@ -77,6 +82,7 @@ class SurveyedSource:
     fault: Fault | None
     sample: tuple[Example, ...]
     languages: tuple[str, str]
+    called_held_out: tuple[Path, ...]
 
     @property
     def is_bilingual(self) -> bool:
@@ -278,7 +284,16 @@ def _inspect(config: SourceConfig) -> SurveyedSource:
             _language_of([each.source[-1] for each in sample]),
             _language_of([each.target for each in sample]),
         ),
+        called_held_out=called_held_out([*chain(*map(_members_of, given.files))]),
     )
+
+
+def _members_of(file: Path) -> list[Path]:
+    """Returns a file, or those in an archive that can be read."""
+    with suppress(CorpusError):
+        if is_archive(file):
+            return [file / name for name in names_in(file)]
+    return [file]
 
 
 def _named_languages(config: SourceConfig) -> tuple[str, str] | None:

@@ -61,6 +61,20 @@ def describe_splits(found: Survey) -> str:
     return text
 
 
+def describe_called_held_out(found: Survey) -> str:
+    """Describes in one line the files that are used like others though called dev or test; returns
+    nothing if there are none."""
+    others = [source for source in found.sources if source.config.split in ("auto", "train")]
+    files = [file for source in others for file in source.called_held_out]
+    if not files:
+        return ""
+    more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+    return (
+        f"{files[0]}{more}: called dev or test, but used like other files. If it is such a split, "
+        "give it a source with this `split` in the recipe"
+    )
+
+
 def name_of(path: str) -> str:
     """Returns a name derived from the last part of a path, without its suffixes."""
     return valid_name(Path(path.split("*")[0].rstrip("/")).name.split(".")[0] or "model")

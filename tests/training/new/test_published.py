@@ -12,7 +12,7 @@ from tests.training.new.test_survey import ENGLISH, GERMAN, write_rows
 from training.new.proposal import propose
 from training.new.published import published_splits
 from training.new.survey import Survey, survey
-from training.new.write import describe_splits, recipe_text
+from training.new.write import describe_called_held_out, describe_splits, recipe_text
 from training.recipe_file import read_recipe
 
 SHARD = "-00000-of-00001"
@@ -34,6 +34,18 @@ SHARD = "-00000-of-00001"
         (("train/a.tsv", "train/b.tsv", "test/a.tsv"), ("train", "train", "test")),
         (("train.zip", "test.zip"), ("train", "test")),
         (("train.tsv", "dev.tsv", "more.tsv"), ("train", "dev", "")),
+        (
+            ("train.lc.norm.tok.en", "val.lc.norm.tok.en", "test_2016_flickr.lc.norm.tok.en"),
+            ("train", "dev", "test"),
+        ),
+        (
+            ("train.tok.clean.bpe.32000.en", "newstest2014.tok.bpe.32000.en", "dev.en"),
+            ("train", "test", "dev"),
+        ),
+        (("train_spider.json", "train_others.json", "dev.json"), ("train", "train", "dev")),
+        (("training_a.tsv", "training_b.tsv", "test_a.tsv"), ("train", "train", "test")),
+        (("train_a.tsv", "test_b.tsv"), ("", "")),
+        (("my/train.tsv", "their_test.tsv"), ("", "")),
         (("europarl.en", "newstest2014.en", "dev.en"), ("", "test", "dev")),
         (("test.tsv",), ("",)),
         (("tst2012.en", "tst2013.en"), ("", "")),
@@ -86,6 +98,20 @@ def test_a_recipe_keeps_the_splits(
     }
     assert [sources[name].split for name in names] == splits.split()
     assert {bool(each.variants) for each in sources.values() if each.split == "test"} <= {False}
+
+
+def test_files_that_are_called_like_no_split_are_named(tmp_path: Path) -> None:
+    for name in ("train_a", "test_b", "dev_c"):
+        write_rows(tmp_path / f"{name}.tsv", ENGLISH, GERMAN)
+    found = survey([str(tmp_path)], languages=())
+    assert (found.examples, describe_splits(found)) == (90, "")
+    assert describe_called_held_out(found).startswith(f"{tmp_path}/dev_c.tsv and 1 more: called")
+    (tmp_path / "dev_c.tsv").rename(tmp_path / "dev_a.tsv")
+    found = survey([str(tmp_path)], languages=())
+    assert found.examples_by_split == {"auto": 60, "dev": 30}
+    assert describe_called_held_out(found).startswith(f"{tmp_path}/test_b.tsv: called dev or test")
+    (tmp_path / "test_b.tsv").unlink()
+    assert not describe_called_held_out(survey([str(tmp_path)], languages=()))
 
 
 def test_a_split_in_several_files_is_one_source(tmp_path: Path) -> None:
