@@ -56,8 +56,10 @@ def published_splits(files: Sequence[Path]) -> dict[Path, Split]:
         return {}  # the folders are channels of Slack
     labels = _labels_of(files)
     trained = {label for label in labels.values() if label.split == "train"}
-    if not trained and (_TEST not in labels.values() or len(labels) == len(files)):
-        return {}  # without a test, `Val` and `Dev` may be people
+    if not trained:  # `Val` and `Dev` may be people, and folders of films have titles
+        labels = {file: label for file, label in labels.items() if not _is_subtitles(file)}
+        if _TEST not in labels.values() or len(labels) == len(files):
+            return {}
     known = trained or {_TEST}
     found = {file: label.split for file, label in labels.items() if any(map(label.is_like, known))}
     return found if {*found.values()} != {"train"} else {}
@@ -80,10 +82,17 @@ def _labels_of(files: Sequence[Path]) -> dict[Path, _Label]:
 
 
 def _label_of(path: Path) -> _Label | None:
-    for folder in reversed(path.parents):
+    """Returns the label in the name of a file or, if it has none, that of its nearest folder."""
+    if label := _label_of_name(path):
+        return label
+    for folder in path.parents:
         if split := _WORDS.get(plain_name(folder)):
             return _Label(split)
-    if plain_name(path).endswith(FORMATS["subtitles"].suffixes):  # their names are titles
+    return None
+
+
+def _label_of_name(path: Path) -> _Label | None:
+    if _is_subtitles(path):  # their names are titles
         return None
     side = side_of(path)
     name = side.text.name if side.language or side.role else plain_name(path)
@@ -93,3 +102,7 @@ def _label_of(path: Path) -> _Label | None:
     if place is None:
         return None
     return _Label(_WORDS[words[place]], words[:place], words[place + 1 :])
+
+
+def _is_subtitles(file: Path) -> bool:
+    return plain_name(file).endswith(FORMATS["subtitles"].suffixes)
