@@ -24,6 +24,7 @@ from model.folder import (
     read_config,
     write_folder,
 )
+from model.translation_memory import MAX_PAIRS, TranslationMemory
 from training.errors import CorpusError
 from training.evaluation.report import evaluate
 from training.export.export import export
@@ -52,6 +53,8 @@ RECIPE_FILE = "recipe.toml"
 PATHS_FILE = ".paths"
 #: Hash of the model that the run wrote, by which it knows it again.
 MADE_FILE = ".made"
+#: Translation memory of that model, before `remember` changed it.
+MADE_MEMORY_FILE = ".made-memory.tsv.gz"
 RUN_SUFFIX = ".run"
 
 Say = Callable[[str], None]
@@ -155,9 +158,8 @@ def train(
     scores = evaluate(recipe)
     made = load_folder(run / "model")
     files = {name: (made.path / name).read_bytes() for name in made.config.sha256}
-    write_folder(model, made.config, {**files, **_kept_memory(model, made)})
-    with writing(run / MADE_FILE):
-        (run / MADE_FILE).write_text(_hash_of(model), encoding="utf-8")
+    write_folder(model, made.config, {**files, **_kept_memory(model, run)})
+    _note_made(model, run)
     return f"{scores}\n{model}: ready. Try it: {command}"
 
 
@@ -166,9 +168,10 @@ def _check_is_made(model: Path, run: Path) -> None:
     if not (model / CONFIG_FILE).exists():
         return
     found, made, last = _hash_of(model), run / MADE_FILE, run / "model"
-    if made.exists() and found == made.read_text(encoding="utf-8"):
+    if (last / CONFIG_FILE).exists() and found == _hash_of(last):
+        _note_made(model, run)  # it may have been killed before it did
         return
-    if (last / CONFIG_FILE).exists() and found == _hash_of(last):  # killed before it wrote `made`
+    if made.exists() and found == made.read_text(encoding="utf-8"):
         return
     config = read_config(model)
     languages = f", languages {' '.join(config.languages)}" if config.languages else ""
@@ -186,17 +189,44 @@ def _hash_of(model: Path) -> str:
     return hashlib.sha256(document.encode()).hexdigest()
 
 
-def _kept_memory(model: Path, made: ModelFolder) -> dict[str, bytes]:
-    """Returns the translation memory of the model that is replaced, as a file, with the pairs of
-    the new one in place of its own; nothing if it has none, or is broken."""
+def _note_made(model: Path, run: Path) -> None:
+    """Notes which model the run wrote, and its translation memory before `remember` changes it."""
+    with writing(run / MADE_FILE):
+        memory = TranslationMemory(_memory_of(run / "model"))
+        (run / MADE_MEMORY_FILE).write_bytes(memory.to_bytes())
+        (run / MADE_FILE).write_text(_hash_of(model), encoding="utf-8")
+
+
+def _memory_of(path: Path) -> tuple[tuple[str, str], ...]:
+    """Returns the pairs that a model remembers; none if there is no model, or it is broken."""
     try:
-        folder = ModelFolder(model, {"sha256": read_config(model).sha256})
-        before, new = load_memory(folder), load_memory(made)
+        memory = load_memory(ModelFolder(path, {"sha256": read_config(path).sha256}))
     except FolderError:
+        return ()
+    return memory.pairs if memory else ()
+
+
+def _kept_memory(model: Path, run: Path) -> dict[str, bytes]:
+    """Returns the translation memory for the model that the run has made, as a file: its own pairs,
+    and those that `remember` added to or changed in `model`, which it replaces. Returns nothing if
+    there are none of these.
+
+    Raises:
+        CorpusError: if they are more than a model may keep.
+    """
+    before = _memory_of(model)
+    made = {*TranslationMemory.parse((run / MADE_MEMORY_FILE).read_bytes()).pairs} if before else {}
+    added = [pair for pair in before if pair not in made]
+    memory = TranslationMemory(added).updated(_memory_of(run / "model"))
+    if not added:
         return {}
-    if before is None:
-        return {}
-    return {MEMORY_FILE: before.updated(new.pairs if new else ()).to_bytes()}
+    if len(memory) > MAX_PAIRS:
+        raise CorpusError(
+            f"{model}: would keep {len(memory):,} translations, {len(added):,} of `remember`; at "
+            f"most {MAX_PAIRS:,} are possible. Set `memory` for fewer sources in "
+            f"{run / RECIPE_FILE}, or remove some by `remember`."
+        )
+    return {MEMORY_FILE: memory.to_bytes()}
 
 
 def _is_finished(run: Path, model: Path, recipe: Recipe, corpus: PreparedCorpus) -> bool:

@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from model.folder import load_folder, load_memory
+from model.folder import (
+    MEMORY_FILE,
+    SOURCE_TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    load_folder,
+    load_memory,
+    read_config,
+    write_folder,
+)
 from model.generator import Generator
 from model.remember import remember
+from model.translation_memory import TranslationMemory
 from training import pipeline
 from training.__main__ import main
 from training.errors import CorpusError
@@ -122,6 +131,37 @@ def test_train_goes_on_where_it_was_killed(
     ):
         assert main(others) == 1
         assert reason in capsys.readouterr().err
+
+
+def write_memory(folder: Path, name: str, pairs: dict[str, str]) -> None:
+    config = read_config(Path(__file__).parents[2] / "models" / "en-de")
+    files = {WEIGHTS_FILE: b"", SOURCE_TOKENIZER_FILE: b""}
+    files[MEMORY_FILE] = TranslationMemory(pairs.items()).to_bytes()
+    write_folder(folder, config.model_copy(update={"name": name}), files)
+
+
+def test_a_model_keeps_what_remember_changed_and_no_old_pairs_of_its_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, run = tmp_path / "model", tmp_path / "model.run"
+    for folder in (model, run / "model"):
+        write_memory(folder, "first", {"tea": "Tea", "rain": "Regen", "bread": "Brot"})
+    pipeline._check_is_made(model, run)  # of a run that was killed after it wrote the model
+    remember(model, ["milk\tMilch", "rain\tSchauer"])
+    write_memory(run / "model", "second", {"tea": "Tee", "snow": "Schnee"})
+    pipeline._check_is_made(model, run)  # of a run that was killed after `fit`
+    remember(model, ["salt\tSalz"])
+    kept = TranslationMemory.parse(pipeline._kept_memory(model, run)[MEMORY_FILE])
+    assert dict(kept.pairs) == {
+        "tea": "Tee",
+        "snow": "Schnee",
+        "milk": "Milch",
+        "rain": "Schauer",
+        "salt": "Salz",
+    }
+    monkeypatch.setattr(pipeline, "MAX_PAIRS", 4)
+    with pytest.raises(CorpusError, match=r"would keep 5 translations, 3 of `remember`; at most 4"):
+        pipeline._kept_memory(model, run)
 
 
 def test_train_replaces_no_model_that_it_did_not_make(
