@@ -95,6 +95,14 @@ def stat_of(path: Path) -> os.stat_result:
     return (archive_of(path) or path).stat()
 
 
+def size_of(path: Path) -> int:
+    """Returns the size in bytes of a file, or of one in an archive when it is unpacked from it."""
+    archive = archive_of(path)
+    if archive is None:
+        return path.stat().st_size
+    return _opened(archive)[1][path.relative_to(archive).as_posix()].file_size
+
+
 def is_archive(path: Path) -> bool:
     """Tells whether a file is an archive, by its name."""
     return path.suffix.lower() == ARCHIVE and path.is_file()

@@ -14,7 +14,7 @@ from model.errors import explain
 from model.folder import SOURCE_TOKENIZER_FILE, WEIGHTS_FILE
 from model.text.encodings import encoding_of_mark
 from training.errors import CorpusError
-from training.files.archives import is_file, open_unpacked
+from training.files.archives import archive_of, is_file, names_in, open_unpacked
 from training.files.line_ranges import WHOLE, LineRange
 
 _ERROR_OF_ARROW = re.compile(r"\[errno (\d+)\]")
@@ -30,10 +30,10 @@ TOO_LONG = "\ufffd\ufffd a line that is too long"
 
 
 def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
-    """Finds the files of `path`, sorted: a file, a folder with all below it, a glob, or a file in
-    an archive (`corpus.zip/train.en`). Linked folders are read too, but no folder twice. Models,
-    and outputs of recipes, are left out of a folder and of what a glob matches: a run in the folder
-    of its sources would read its own answers.
+    """Finds the files of `path`, sorted: a file, a folder with all below it, a glob, or a file or
+    folder in an archive (`corpus.zip/train.en`, `corpus.zip/train`). Linked folders are read too,
+    but no folder twice. Models, and outputs of recipes, are left out of a folder and of what a glob
+    matches: a run in the folder of its sources would read its own answers.
 
     A relative path is looked up in each of `roots`; the first with any match counts.
 
@@ -178,7 +178,7 @@ def _matches(path: str, root: Path) -> Iterator[str]:
 
 def _files_below(path: Path) -> list[Path]:
     if not path.is_dir():
-        return [path] if is_file(path) else []
+        return [path] if is_file(path) else _members_below(path)
     found, seen = list[Path](), {os.path.realpath(path)}
     for folder, folders, names in os.walk(path, followlinks=True):
         place = Path(folder)
@@ -190,6 +190,15 @@ def _files_below(path: Path) -> list[Path]:
                 folders.append(name)
         found += [place / name for name in names if name[0] != "." and os.path.isfile(place / name)]
     return found
+
+
+def _members_below(path: Path) -> list[Path]:
+    """Returns the files of a folder in an archive; nothing if there is none."""
+    archive = archive_of(path)
+    if archive is None:
+        return []
+    start = f"{path.relative_to(archive).as_posix()}/"
+    return [archive / name for name in names_in(archive) if name.startswith(start)]
 
 
 def _each_once(files: set[Path]) -> list[Path]:

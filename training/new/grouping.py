@@ -15,7 +15,6 @@ from model.language_id import base_of
 from training.cleaning.languages import can_identify
 from training.errors import CorpusError
 from training.files.archives import (
-    archive_of,
     is_archive,
     is_file,
     names_in,
@@ -35,6 +34,10 @@ from training.recipe import SourceConfig
 
 #: Number of files of each suffix in a folder that are inspected for formats.
 INSPECTED_FILES = 200
+#: Number of sources that the splits in a path may become.
+MAX_SOURCES = 100
+#: Number of folders of a split that become a source each, as their scores may be compared.
+MAX_FOLDERS = 5
 _ROLES = ("source", "target")
 _NO_SIDE = "has the name of two sides of a translation, but is none of them"
 _NO_OTHER_SIDE = "the other side of this translation is missing"
@@ -128,8 +131,8 @@ def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:
         return [file]
     formats, _ = _formats_of(_inspected(members))
     has_sides = "lines" in formats and any(_sides_of(members, languages))
-    is_divided = has_sides or len(formats) > 1 or published_splits(members)
-    return members if is_divided else [file]
+    has_splits = len(_divided(str(file), members, published_splits(members))) > 1
+    return members if has_sides or len(formats) > 1 or has_splits else [file]
 
 
 def _is_lone_side(file: Path, codes: set[str]) -> bool:
@@ -212,13 +215,10 @@ def _sources_by_split(
     languages: tuple[str, ...],
 ) -> Iterator[SourceConfig | Fault]:
     """Yields what `_sources_by_format` does, for the files of each split."""
-    parts: dict[Split | None, list[Path]] = {}
-    for file in files:
-        parts.setdefault(splits.get(file), []).append(file)
-    for split, own in parts.items():
-        own_path = path if len(parts) == 1 else _path_of(own)
+    for own_path, own in _divided(path, files, splits):
+        is_one = len({splits.get(file) for file in own}) == 1
         for each in _sources_by_format(own_path, own, languages):
-            yield _in_split(each, split)
+            yield _in_split(each, splits.get(own[0]) if is_one else None)
 
 
 def _in_split(each: SourceConfig | Fault, split: Split | None) -> SourceConfig | Fault:
@@ -228,17 +228,52 @@ def _in_split(each: SourceConfig | Fault, split: Split | None) -> SourceConfig |
     return each.model_copy(update={"split": split})
 
 
+def _divided(
+    path: str, files: Sequence[Path], splits: Mapping[Path, Split]
+) -> list[tuple[str, Sequence[Path]]]:
+    """Returns the files of each split, with the path of just these or nothing. They stay together
+    if they are in one split, or `path` would become more than `MAX_SOURCES` sources."""
+    parts: dict[Split | None, list[Path]] = {}
+    for file in files:
+        parts.setdefault(splits.get(file), []).append(file)
+    if len(parts) < 2:
+        return [(path, files)]
+    groups = [group for own in parts.values() for group in _with_paths(own)]
+    count = sum(1 if own_path else len(own) for own_path, own in groups)
+    return [(path, files)] if path and count > MAX_SOURCES else groups
+
+
+def _with_paths(files: Sequence[Path]) -> list[tuple[str, Sequence[Path]]]:
+    """Returns files with the path of just these; if there is none, those of each folder, or of all
+    folders of one name if these are many."""
+    if path := _path_of(files):
+        return [(path, files)]
+    folders: dict[Path, list[Path]] = {}
+    for file in files:
+        folders.setdefault(file.parent, []).append(file)
+    if len(folders) > MAX_FOLDERS:
+        common = os.path.commonpath([*folders])
+        for name in (files[0].parent.name, files[0].name):
+            if _names_just(f"{common}/**/{name}", files):
+                return [(f"{common}/**/{name}", files)]
+    return [(_path_of(own), own) for own in folders.values()]
+
+
 def _path_of(files: Sequence[Path]) -> str:
     """Returns the path, the folder or the glob of just these files, or nothing."""
-    if len(files) == 1 or archive_of(files[0]):
-        return str(files[0]) if len(files) == 1 else ""
+    if len(files) == 1:
+        return str(files[0])
     folder = os.path.commonpath([file.parent for file in files])
     start, _, end = files[0].name.partition("-")
-    for path in (folder, f"{folder}/{start}-*{Path(end).suffix}"):
-        with suppress(CorpusError):
-            if without_notes(find_files(path, [Path()])[1]) == [*files]:
-                return path
-    return ""
+    paths = (folder, f"{folder}/{start}-*{Path(end).suffix}")
+    return next((path for path in paths if _names_just(path, files)), "")
+
+
+def _names_just(path: str, files: Sequence[Path]) -> bool:
+    """Tells whether a source with this path has these files, and no others."""
+    with suppress(CorpusError):
+        return without_notes(find_files(path, [Path()])[1]) == [*files]
+    return False
 
 
 def _sources_by_format(

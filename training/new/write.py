@@ -55,7 +55,7 @@ def describe_splits(found: Survey) -> str:
     text = f"splits as published: {found.examples:,} train{listed} examples"
     if missing := {"dev", "test"} - held_out.keys():
         text += f"; {missing.pop()} is drawn from train"
-    tests = sum(source.config.split == "test" for source in found.sources)
+    tests = len({each.config.path for each in found.sources if each.config.split == "test"})
     if tests > 1:
         text += f"; {tests} test sets are scored as one: leave one in the recipe to compare scores"
     return text

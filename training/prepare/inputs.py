@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import CorpusError
-from training.files.archives import ARCHIVE, SINGLE, stat_of, wanted_files
+from training.files.archives import ARCHIVE, SINGLE, size_of, stat_of, wanted_files
 from training.files.line_ranges import line_ranges
 from training.files.paths import find_files, split_glob
 from training.files.records import Example, Fault, Records
@@ -130,7 +130,7 @@ def total_bytes(inputs: list[Input]) -> int:
 
 def _unpacked_bytes(file: Path) -> int:
     """Returns the approximate size of a file in bytes, unpacked."""
-    size = stat_of(file).st_size
+    size = size_of(file)
     return size * COMPRESSION_RATIO if file.suffix.lower() in (*SINGLE, ARCHIVE) else size
 
 

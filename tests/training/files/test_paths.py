@@ -3,11 +3,13 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import pyarrow as pa
 import pytest
 
 from training.errors import CorpusError
+from training.files.archives import size_of
 from training.files.paths import find_files, read_bytes, read_lines, writing
 
 
@@ -82,6 +84,17 @@ def test_a_glob_may_be_in_a_folder_with_brackets_in_its_name(tmp_path: Path) -> 
     (folder / "one" / "en.srt").write_text("")
     for path in ("[Sub] Films [1999]/*/en.srt", str(folder / "**" / "en.srt")):
         assert find_files(path, [tmp_path])[1] == [folder / "one" / "en.srt"]
+
+
+def test_a_path_may_be_a_folder_in_an_archive(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("test/a.txt", "test/deep/b.txt", "tests/c.txt"):
+            archive.writestr(name, "one\n")
+    names = [tmp_path / "a.zip" / "test" / name for name in ("a.txt", "deep/b.txt")]
+    assert find_files("a.zip/test", [tmp_path])[1] == names
+    assert size_of(names[0]) == 4
+    with pytest.raises(CorpusError, match=r"a\.zip/dev: no such file"):
+        find_files("a.zip/dev", [tmp_path])
 
 
 def test_the_first_root_that_has_it_counts(folder: Path) -> None:

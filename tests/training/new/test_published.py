@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,6 +130,51 @@ def test_a_split_in_several_files_is_one_source(tmp_path: Path) -> None:
             archive.write(tmp_path / f"{name}.tsv", f"data/{name}.tsv")
     found = survey([str(tmp_path / "a.zip")], languages=())
     assert splits_of(found) == [("a.tsv", "test"), ("train-1.tsv", "train")]
+
+
+def write_tree(folder: Path, names: Sequence[str]) -> str:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_rows(folder / name, ENGLISH, GERMAN, times=1)
+    return str(folder)
+
+
+def write_archive(archive: Path, names: Sequence[str]) -> str:
+    row = (archive.parent / "row.tsv", ENGLISH, GERMAN)
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name in names:
+            packed.write(write_rows(*row, times=1), name)
+    return str(archive)
+
+
+DOMAINS = ("it", "law", "koran", "medical", "news", "talks")
+
+
+def test_many_files_of_a_split_are_one_source(tmp_path: Path) -> None:
+    names = [f"{split}/{number}.tsv" for split in ("train", "test") for number in range(200)]
+    archive = write_archive(tmp_path / "a.zip", [f"data/{name}" for name in names])
+    tree = write_tree(
+        tmp_path / "a", [f"{domain}/{name}" for domain in DOMAINS for name in names[::99]]
+    )
+    for path, splits in (
+        (archive, [("test", "test"), ("train", "train")]),
+        (tree, [("train", "train"), ("test", "test")]),
+    ):
+        found = survey([path], languages=())
+        assert sorted(splits_of(found)) == sorted(splits)
+        assert "test sets" not in describe_splits(found)
+    for domain in DOMAINS[2:]:
+        shutil.rmtree(Path(tree) / domain)
+    assert "; 2 test sets are scored" in describe_splits(survey([tree], languages=()))
+
+
+def test_splits_that_would_be_too_many_sources_stay_together(tmp_path: Path) -> None:
+    names = [f"{number}_{split}.tsv" for split in ("train", "test") for number in range(60)]
+    archive = write_archive(tmp_path / "a.zip", names)
+    found = survey([archive], languages=())
+    assert splits_of(found) == [("a.zip", "auto")]
+    said = describe_called_held_out(found)
+    assert said.startswith(f"{archive}/0_test.tsv and 59 more: called dev or test")
 
 
 def test_a_test_set_without_answers_leaves_train_to_be_divided(tmp_path: Path) -> None:
