@@ -150,11 +150,11 @@ def _check_times(path: Path, lines: list[str], least: float) -> None:
 
 
 def _check_words(path: Path, lines: list[str]) -> None:
-    """Raises a CorpusError if a text has numbers alone, as for the labels of the turns of another
-    file; one side of a translation may."""
-    side = side_of(Path(path.name))
+    """Raises a CorpusError if a text has no letter, as the labels of the turns of another file; one
+    side of a translation may have numbers alone."""
+    side = side_of(path)
     if not (side.language or side.role or any(map(str.isalpha, "".join(lines)))):
-        raise CorpusError(f"{path}: has numbers, but no words")
+        raise CorpusError(f"{path}: has no words")
 
 
 def _check_separators(path: Path, lines: list[str]) -> None:

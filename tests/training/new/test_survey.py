@@ -316,9 +316,14 @@ def test_labels_of_turns_are_no_turns(tmp_path: Path) -> None:
     write_rows(tmp_path / "talk.txt", ENGLISH)
     write_rows(tmp_path / "emotions.txt", ("0 4 0", "1", "0 0 6"))
     assert [source.examples for source in survey([str(tmp_path)], languages=()).sources] == [29]
-    for name in ("a.src", "a.tgt"):  # digits to reverse
-        write_rows(tmp_path / "task" / name, ("1 2 3", "4 5"))
-    assert survey([str(tmp_path / "task")], languages=()).sources[0].config.format == "bitext"
+    for names in (("a.src", "a.tgt"), ("en/a.txt", "de/a.txt")):  # digits to reverse
+        folder = tmp_path / names[0].replace("/", "-")
+        for name in names:
+            write_rows(folder / name, ("1 2 3", "4 5"))
+        assert survey([str(folder)], languages=()).sources[0].config.format == "bitext"
+    smileys = write_rows(tmp_path / "smileys.txt", ("😀", "😀 🎉"))
+    with pytest.raises(CorpusError, match=r"smileys\.txt: has no words"):
+        survey([smileys], languages=())
 
 
 def test_the_corpus_of_cornell_is_not_read_as_lines(tmp_path: Path) -> None:
@@ -427,7 +432,7 @@ def test_if_nothing_can_be_read_each_kind_of_fault_is_named(tmp_path: Path) -> N
     for name in ("acts_test.txt", "acts_train.txt"):
         write_rows(tmp_path / name, ("1 2", "1 1 3"))
     write_rows(tmp_path / "talks.txt", ("Hi. __eou__ Hello. __eou__",))
-    with pytest.raises(CorpusError, match=r"acts_test\.txt: has numbers.*talks\.txt: .*__eou__"):
+    with pytest.raises(CorpusError, match=r"acts_test\.txt: has no words.*talks\.txt: .*__eou__"):
         survey([str(tmp_path)], languages=())
 
 
