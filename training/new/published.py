@@ -52,14 +52,10 @@ def published_splits(files: Sequence[Path]) -> dict[Path, Split]:
     others. The name of a file for dev or test is that of one for train, but for the split and words
     that only one of them has after it: `Test Pilot` and `Train to Busan` are titles.
     """
-    if any(file.name == PEOPLE and is_list_of_export(file) for file in files):
-        return {}  # the folders are channels of Slack
     labels = _labels_of(files)
     trained = {label for label in labels.values() if label.split == "train"}
-    if not trained:  # `Val` and `Dev` may be people, and folders of films have titles
-        labels = {file: label for file, label in labels.items() if not _is_subtitles(file)}
-        if _TEST not in labels.values() or len(labels) == len(files):
-            return {}
+    if not trained and (_TEST not in labels.values() or len(labels) == len(files)):
+        return {}  # without a test, `Val` and `Dev` may be people
     known = trained or {_TEST}
     found = {file: label.split for file, label in labels.items() if any(map(label.is_like, known))}
     return found if {*found.values()} != {"train"} else {}
@@ -71,14 +67,20 @@ def called_held_out(files: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _labels_of(files: Sequence[Path]) -> dict[Path, _Label]:
-    """Returns the labels of the files that have one, below the folder of them all."""
+    """Returns the labels of the files that have one, below the folder of them all. Channels of
+    Slack are none, nor are folders of subtitles if nothing is called train."""
+    if any(file.name == PEOPLE and is_list_of_export(file) for file in files):
+        return {}
     named = [file for file in files if _ANY_WORD.search(str(file))]
     if not named:  # as in an archive of half a million films
         return {}
     common = os.path.commonpath({os.path.abspath(file.parent) for file in files})
     paths = (Path(os.path.abspath(file)).relative_to(common) for file in named)
     labels = zip(named, map(_label_of, paths), strict=True)
-    return {file: label for file, label in labels if label}
+    found = {file: label for file, label in labels if label}
+    if any(label.split == "train" for label in found.values()):
+        return found
+    return {file: label for file, label in found.items() if not _is_subtitles(file)}
 
 
 def _label_of(path: Path) -> _Label | None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.new.test_survey import ENGLISH, GERMAN, write_rows
 from training.new.proposal import propose
-from training.new.published import published_splits
+from training.new.published import called_held_out, published_splits
 from training.new.survey import Survey, survey
 from training.new.write import describe_called_held_out, describe_splits, recipe_text
 from training.recipe_file import read_recipe
@@ -69,6 +69,21 @@ def test_names_tell_the_splits(tmp_path: Path, names: Sequence[str], splits: Seq
         file.touch()
     found = published_splits(files)
     assert tuple(found.get(file, "") for file in files) == tuple(splits)
+    assert {*found} - {*called_held_out(files)} == {
+        file for file in found if found[file] == "train"
+    }
+
+
+def test_channels_and_titles_are_not_called_dev_or_test(tmp_path: Path) -> None:
+    channels = [
+        tmp_path / "slack" / name for name in ("users.json", "channels.json", "test/1.json")
+    ]
+    films = [tmp_path / "films" / name for name in ("Test/Pilot.srt", "Up.srt")]
+    for file in (*channels, *films):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    assert (called_held_out(channels), called_held_out(films)) == ((), ())
+    assert called_held_out([tmp_path / "test.tsv"]) == (tmp_path / "test.tsv",)
 
 
 def splits_of(found: Survey) -> list[tuple[str, str]]:
