@@ -71,7 +71,7 @@ def describe_called_held_out(found: Survey) -> str:
     more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
     return (
         f"{files[0]}{more}: called dev or test, but used like other files. If it is such a split, "
-        "give it a source with this `split` in the recipe"
+        "set `split` for it in the recipe"
     )
 
 
