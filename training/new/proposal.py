@@ -22,6 +22,8 @@ from training.metrics import words_of
 from training.new.survey import Survey
 from training.variants import Variant
 
+#: Shorter n-grams occur twice in good replies: `I'm` is three pieces.
+NO_REPEAT_NGRAM = 4
 #: A list of fewer questions and answers is learnt by heart.
 MAX_BY_HEART = 2000
 #: Minimum share of questions in such a list that occur once.
@@ -137,6 +139,7 @@ def propose(found: Survey) -> Proposal:
             "It starts from a model that knows everyday English already.",
             start_from=str(ENGLISH_BASE),
             variants=() if _has_history(found) else ("history",),
+            corpus=limits,
             fit=fine_tuning,
             search=search,
         )
@@ -221,9 +224,10 @@ def _fallback(found: Survey) -> dict[str, str]:
 
 
 def _search_of(task: Task, limits: dict[str, int]) -> dict[str, Any]:
+    search: dict[str, Any] = {"max_tokens": limits["max_target_tokens"]}
     if task == "reply":
-        return {"no_repeat_ngram": 3, "max_tokens": 32}
-    return {"beam_size": 4, "length_penalty": 1.0, "max_tokens": limits["max_target_tokens"]}
+        return {"no_repeat_ngram": NO_REPEAT_NGRAM, **search}
+    return {"beam_size": 4, "length_penalty": 1.0, **search}
 
 
 def _is_list_of_answers(found: Survey) -> bool:

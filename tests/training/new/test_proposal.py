@@ -86,6 +86,14 @@ def test_answers_too_short_for_a_language_get_a_fallback_in_that_of_the_question
     assert proposal.search.get("fallback_reply", "").startswith(reply)
 
 
+def test_a_model_of_long_replies_learns_and_says_them_whole(tmp_path: Path) -> None:
+    questions = [f"Where is my order number {number}?" for number in range(10)]
+    answers = ["Please wait until our team has confirmed it. " * 8 for _ in questions]
+    proposal = propose(survey([write_rows(tmp_path / "a.tsv", questions, answers)], languages=()))
+    assert proposal.start_from
+    assert proposal.corpus["max_target_tokens"] == proposal.search["max_tokens"] == 128
+
+
 def test_a_translator_of_long_texts_reads_them_whole(tmp_path: Path) -> None:
     long = [f"{number} " + "This is a rather long sentence. " * 20 for number in range(30)]
     path = write_rows(tmp_path / "a.tsv", long, long)
