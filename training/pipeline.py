@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -206,6 +207,14 @@ def _memory_of(path: Path) -> tuple[tuple[str, str], ...]:
     return memory.pairs if memory else ()
 
 
+def _noted_memory(run: Path) -> frozenset[tuple[str, str]]:
+    """Returns the pairs that `_note_made` noted; none if the file is missing or broken."""
+    try:
+        return frozenset(TranslationMemory.parse((run / MADE_MEMORY_FILE).read_bytes()).pairs)
+    except (OSError, EOFError, zlib.error):
+        return frozenset()
+
+
 def _kept_memory(model: Path, run: Path) -> dict[str, bytes]:
     """Returns the translation memory for the model that the run has made, as a file: its own pairs,
     and those that `remember` added to or changed in `model`, which it replaces. Returns nothing if
@@ -214,8 +223,7 @@ def _kept_memory(model: Path, run: Path) -> dict[str, bytes]:
     Raises:
         CorpusError: if they are more than a model may keep.
     """
-    before = _memory_of(model)
-    made = {*TranslationMemory.parse((run / MADE_MEMORY_FILE).read_bytes()).pairs} if before else {}
+    before, made = _memory_of(model), _noted_memory(run)
     added = [pair for pair in before if pair not in made]
     memory = TranslationMemory(added).updated(_memory_of(run / "model"))
     if not added:

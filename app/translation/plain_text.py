@@ -48,7 +48,7 @@ class PlainText:
         lines = source.splitlines(keepends=True)
         self._width = max((len(line.rstrip()) for line in lines), default=0)
         self._has_capitals = not source.islower()
-        self._opening = ""  # the first line of the paragraph
+        self._opening = ""  # the first line of the paragraph, if it has no marks
         fence, marks_before, before = "", "", ""
         for line in lines:
             opening = _FENCE.match(line)
@@ -67,7 +67,7 @@ class PlainText:
             for cell in _CELL.findall(line[start:]):
                 continues = continues and self._is_continued(before, cell)
                 if not continues:
-                    self._opening = line
+                    self._opening = "" if item or marks.strip() else _TAG.sub("", line)
                 self._add(cell, continues)
                 continues = False
             text = line[start:].strip()

@@ -44,9 +44,9 @@ def find_files(path: str, roots: list[Path]) -> tuple[Path, list[Path]]:
         CorpusError: if there is no such file.
     """
     for root in roots:
-        is_glob = bool(GLOB_CHARACTERS & set(path)) and not (root / path).exists()
-        matches = _matches(path, root) if is_glob else [path]
-        files = {file for match in matches for file in _files_below(root / match)}
+        files = {*_files_below(root / path)}
+        if not files and GLOB_CHARACTERS & set(path):
+            files = {file for match in _matches(path, root) for file in _files_below(root / match)}
         if files:
             return root, _each_once(files)
     if any((root / path).is_dir() for root in roots):

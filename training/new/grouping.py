@@ -126,7 +126,7 @@ def _parts_of(file: Path, languages: tuple[str, ...]) -> list[Path]:
     try:
         if not is_archive(file) or pair_of_moses(file):
             return [file]
-        members = [file / name for name in sorted(without_notes([*names_in(file)]))]
+        members = sorted(file / name for name in without_notes([*names_in(file)]))
     except CorpusError:  # its reader says what is wrong
         return [file]
     formats, _ = _formats_of(_inspected(members))
@@ -272,7 +272,7 @@ def _path_of(files: Sequence[Path]) -> str:
 def _names_just(path: str, files: Sequence[Path]) -> bool:
     """Tells whether a source with this path has these files, and no others."""
     with suppress(CorpusError):
-        return without_notes(find_files(path, [Path()])[1]) == [*files]
+        return without_notes(find_files(path, [Path()])[1]) == sorted(files)
     return False
 
 

@@ -42,7 +42,7 @@ class _Label(NamedTuple):
         return self.before == other.before and (one <= two or two <= one)
 
 
-_TEST = _Label("test")
+_TRAIN, _TEST = _Label("train"), _Label("test")
 
 
 def published_splits(files: Sequence[Path]) -> dict[Path, Split]:
@@ -67,30 +67,32 @@ def called_held_out(files: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _labels_of(files: Sequence[Path]) -> dict[Path, _Label]:
-    """Returns the labels of the files that have one, below the folder of them all. Channels of
-    Slack are none, nor are folders of subtitles if nothing is called train."""
+    """Returns the labels of the files that have one, below the folder of them all: that of the own
+    name if it is called train or like one that is, or that of the nearest folder. Channels of Slack
+    are none, nor are folders of subtitles if nothing is called train."""
     if any(file.name == PEOPLE and is_list_of_export(file) for file in files):
         return {}
     named = [file for file in files if _ANY_WORD.search(str(file))]
     if not named:  # as in an archive of half a million films
         return {}
     common = os.path.commonpath({os.path.abspath(file.parent) for file in files})
-    paths = (Path(os.path.abspath(file)).relative_to(common) for file in named)
-    labels = zip(named, map(_label_of, paths), strict=True)
-    found = {file: label for file, label in labels if label}
+    paths = [Path(os.path.abspath(file)).relative_to(common) for file in named]
+    by_name, by_folder = [*map(_label_of_name, paths)], [*map(_label_of_folder, paths)]
+    trained = {label for label in by_name if label and label.split == "train"}
+    found = dict[Path, _Label]()
+    for file, own, folder in zip(named, by_name, by_folder, strict=True):
+        is_own = own and (own == _TRAIN or any(map(own.is_like, trained - {own})))
+        if label := own if is_own else folder or own:
+            found[file] = label
     if any(label.split == "train" for label in found.values()):
         return found
     return {file: label for file, label in found.items() if not _is_subtitles(file)}
 
 
-def _label_of(path: Path) -> _Label | None:
-    """Returns the label in the name of a file or, if it has none, that of its nearest folder."""
-    if label := _label_of_name(path):
-        return label
-    for folder in path.parents:
-        if split := _WORDS.get(plain_name(folder)):
-            return _Label(split)
-    return None
+def _label_of_folder(path: Path) -> _Label | None:
+    """Returns the label of the nearest folder that has one."""
+    splits = (_WORDS.get(plain_name(folder)) for folder in path.parents)
+    return next((_Label(split) for split in splits if split), None)
 
 
 def _label_of_name(path: Path) -> _Label | None:

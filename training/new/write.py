@@ -70,8 +70,8 @@ def describe_called_held_out(found: Survey) -> str:
         return ""
     more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
     return (
-        f"{files[0]}{more}: called dev or test, but used like other files. If it is such a split, "
-        "set `split` for it in the recipe"
+        f"{files[0]}{more}: called dev or test, but used like other files. To keep such a "
+        "split, put it into a folder of its own, and set `split` for it in the recipe"
     )
 
 

@@ -59,10 +59,13 @@ def test_tags_of_elements_are_no_text(source: str, text: str) -> None:
         ["- fixed a bug that", "  caused crashes on Windows"],
         ["> i think that it", "> is faster on my Mac"],
         ["iPhone users in", "many countries are happy"],
+        ["msgid Hello there my friend", "and so on"],
     ],
 )
 def test_the_lines_of_a_wrapped_paragraph_are_one_text(lines: list[str]) -> None:
-    assert texts_of("\n".join(lines)) == [[line.strip("-> ") for line in lines]]
+    assert texts_of("\n".join(lines)) == [
+        [line.removeprefix("msgid ").strip("-> ") for line in lines]
+    ]
 
 
 @pytest.mark.parametrize(

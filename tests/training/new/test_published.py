@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -49,6 +50,12 @@ SHARD = "-00000-of-00001"
         (("my/train.tsv", "their_test.tsv"), ("", "")),
         (("dev/corpus/train.tsv", "dev/corpus/val.tsv", "test.tsv"), ("train", "dev", "test")),
         (("train/a.tsv", "dev/test/a.tsv"), ("train", "test")),
+        (
+            ("train/corpus.en", "dev/dev.en", "test/wmt-newstest2014.en"),
+            ("train", "dev", "test"),
+        ),
+        (("train/x.tsv", "val/my_valid.tsv", "test/my_test.tsv"), ("train", "dev", "test")),
+        (("train/x.tsv", "test/train_journey.tsv"), ("train", "test")),
         (("Test/Pilot.srt", "Up.srt"), ("", "")),
         (("train/Up.srt", "test/Pilot.srt"), ("train", "test")),
         (("europarl.en", "newstest2014.en", "dev.en"), ("", "test", "dev")),
@@ -72,6 +79,25 @@ def test_names_tell_the_splits(tmp_path: Path, names: Sequence[str], splits: Seq
     assert {*found} - {*called_held_out(files)} == {
         file for file in found if found[file] == "train"
     }
+
+
+def test_folders_of_an_archive_are_sources_whatever_their_names(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "c.zip", "w") as archive:
+        for folder in ("film", "film 1", "film[2]"):
+            for split in ("train", "test"):
+                rows = [f"Is {folder} number {i} good?\tNo, {split}.\n" for i in range(20)] * 2
+                archive.writestr(f"{split}/{folder}/a.tsv", "".join(rows))
+    found = survey([str(tmp_path / "c.zip")], task="reply", languages=("en",))
+    assert sorted(splits_of(found)) == [("test", "test"), ("train", "train")]
+
+
+def test_a_member_of_an_archive_may_have_the_name_of_a_glob(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "c.zip", "w") as archive:
+        for split in ("train", "test"):
+            rows = [f"Is number {i} good?\tNo, {split}.\n" for i in range(20)] * 2
+            archive.writestr(f"{split}[1].tsv", "".join(rows))
+    found = survey([str(tmp_path / "c.zip")], task="reply", languages=("en",))
+    assert sorted(splits_of(found)) == [("test[1].tsv", "test"), ("train[1].tsv", "train")]
 
 
 def test_channels_and_titles_are_not_called_dev_or_test(tmp_path: Path) -> None:
