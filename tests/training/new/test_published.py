@@ -81,23 +81,23 @@ def test_names_tell_the_splits(tmp_path: Path, names: Sequence[str], splits: Seq
     }
 
 
-def test_folders_of_an_archive_are_sources_whatever_their_names(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("members", "sources"),
+    [
+        (["{}/film/a.tsv", "{}/film 1/a.tsv", "{}/film[2]/a.tsv"], ["test", "train"]),
+        (["{}[1].tsv"], ["test[1].tsv", "train[1].tsv"]),
+    ],
+)
+def test_an_archive_keeps_its_splits_whatever_the_names(
+    tmp_path: Path, members: Sequence[str], sources: Sequence[str]
+) -> None:
     with ZipFile(tmp_path / "c.zip", "w") as archive:
-        for folder in ("film", "film 1", "film[2]"):
+        for name in members:
             for split in ("train", "test"):
-                rows = [f"Is {folder} number {i} good?\tNo, {split}.\n" for i in range(20)] * 2
-                archive.writestr(f"{split}/{folder}/a.tsv", "".join(rows))
+                rows = [f"Is {name} number {i} good?\tNo, {split}.\n" for i in range(20)] * 2
+                archive.writestr(name.format(split), "".join(rows))
     found = survey([str(tmp_path / "c.zip")], task="reply", languages=("en",))
-    assert sorted(splits_of(found)) == [("test", "test"), ("train", "train")]
-
-
-def test_a_member_of_an_archive_may_have_the_name_of_a_glob(tmp_path: Path) -> None:
-    with ZipFile(tmp_path / "c.zip", "w") as archive:
-        for split in ("train", "test"):
-            rows = [f"Is number {i} good?\tNo, {split}.\n" for i in range(20)] * 2
-            archive.writestr(f"{split}[1].tsv", "".join(rows))
-    found = survey([str(tmp_path / "c.zip")], task="reply", languages=("en",))
-    assert sorted(splits_of(found)) == [("test[1].tsv", "test"), ("train[1].tsv", "train")]
+    assert sorted(splits_of(found)) == [*zip(sources, ("test", "train"), strict=True)]
 
 
 def test_channels_and_titles_are_not_called_dev_or_test(tmp_path: Path) -> None:
