@@ -225,9 +225,9 @@ def _kept_memory(model: Path, run: Path) -> dict[str, bytes]:
     """
     before, made = _memory_of(model), _noted_memory(run)
     added = [pair for pair in before if pair not in made]
-    memory = TranslationMemory(added).updated(_memory_of(run / "model"))
     if not added:
         return {}
+    memory = TranslationMemory(added).updated(_memory_of(run / "model"))
     if len(memory) > MAX_PAIRS:
         raise CorpusError(
             f"{model}: would keep {len(memory):,} translations, {len(added):,} of `remember`; at "

@@ -38,7 +38,8 @@ def read_complete_recipe(path: Path) -> Recipe:
 
     Raises:
         RecipeError: as in `read_recipe`; or if it describes another tokenizer, network or task, or
-            the model that it starts from is missing or its own.
+            the model that it starts from is missing or its own, or reads no history where one is
+            drawn.
         FolderError: if that model is broken.
     """
     recipe = read_recipe(path)
@@ -49,10 +50,8 @@ def read_complete_recipe(path: Path) -> Recipe:
     recipe = _complete(recipe, start, path) if start else recipe
     has_history = any("history" in source.variants for source in recipe.corpus.sources)
     if has_history and recipe.tokenizer.context_turns < 2:
-        raise RecipeError(
-            f"{path}: variant 'history' needs a model that reads two turns: context_turns = "
-            f"{recipe.tokenizer.context_turns}{f' in {start.path}' if start else ''}"
-        )
+        place = start.path if start else "[tokenizer]"
+        raise RecipeError(f"{path}: variant 'history' needs context_turns = 2 or more in {place}")
     return recipe
 
 

@@ -29,6 +29,7 @@ from training.recipe_file import read_recipe
 pytestmark = pytest.mark.timeout(1800)
 
 ANSWERS = {f"What is {word}?": f"It is {word}." for word in ("tea", "rain", "bread", "snow")}
+COMMAND = ["train", "answers.tsv", "-o", "model", "--languages", "en"]
 
 
 @pytest.fixture
@@ -36,6 +37,19 @@ def answers(tmp_path: Path) -> Path:
     path = tmp_path / "answers.tsv"
     path.write_text("".join(f"{question}\t{answer}\n" for question, answer in ANSWERS.items()))
     return path
+
+
+@pytest.fixture
+def trained(answers: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, where `train` has finished."""
+    monkeypatch.chdir(answers.parent)
+    assert main(COMMAND) == 0
+    return answers.parent
+
+
+def rain_of(model: str) -> str:
+    [[answer]] = Generator.load(model).generate(["what is rain?"])
+    return answer.text
 
 
 def test_new_writes_a_recipe_and_says_what_it_found(
@@ -71,63 +85,67 @@ def test_train_goes_on_where_it_was_killed(
     answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(answers.parent)
-    model = Path("model")
-    command = ["train", "answers.tsv", "-o", "model", "--languages", "en"]
 
     def stop(*_: object) -> str:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(pipeline, "export", stop)
-        assert main(command) == 130
-    assert not model.exists()
+        assert main(COMMAND) == 130
+    assert not Path("model").exists()
     printed = capsys.readouterr().out
     assert "epoch 1 of" in printed and "resuming" not in printed
-    assert main(command) == 0
+    assert main(COMMAND) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("model.run: resuming the run that was begun there\n")
     assert "epoch 1 of" not in printed
     assert "train_greedy_exact_match: 100.0" in printed
-    generator = Generator.load(model)
-    assert generator.config.name == "model"
-    [[answer]] = generator.generate(["what is rain?"])
-    assert answer.text == "It is rain."
+    assert Generator.load("model").config.name == "model"
+    assert rain_of("model") == "It is rain."
 
-    elsewhere = Path("elsewhere")
+
+def test_a_finished_run_is_known_from_another_folder_and_by_a_link(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = trained / "elsewhere"
     elsewhere.mkdir()
-    model.rename("moved")
-    model.symlink_to("moved")
-    with monkeypatch.context() as moved:
-        moved.chdir(elsewhere)
-        assert main(["train", "../answers.tsv", "-o", "../model"]) == 0
+    (trained / "model").rename(trained / "moved")
+    (trained / "model").symlink_to("moved")
+    monkeypatch.chdir(elsewhere)
+    assert main(["train", "../answers.tsv", "-o", "../model"]) == 0
     assert "epoch 1 of" not in capsys.readouterr().out
     assert not [*elsewhere.iterdir()]
-    assert Generator.load(model).generate(["what is rain?"]) == [[answer]]
+    assert rain_of("../model") == "It is rain."
 
-    remember(model, ["tea\tTee"])
-    assert main(command) == 0
+
+def test_train_keeps_what_remember_added(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    remember(Path("model"), ["tea\tTee"])
+    assert main(COMMAND) == 0
     printed = capsys.readouterr().out
     assert "model: finished. Neither model.run/recipe.toml nor the files" in printed
     assert "exact_match" not in printed
-    with (Path("model.run") / "recipe.toml").open("a") as recipe:
+    with (trained / "model.run" / "recipe.toml").open("a") as recipe:
         recipe.write("min_tokens = 1\n")  # of [search]
-    assert main(command) == 0
+    assert main(COMMAND) == 0
     assert "exact_match" in capsys.readouterr().out
-    assert Generator.load(model).config.search.min_tokens == 1
-    memory = load_memory(load_folder(model))
+    assert Generator.load("model").config.search.min_tokens == 1
+    memory = load_memory(load_folder("model"))
     assert memory and memory.pairs == (("tea", "Tee"),)
 
-    config = model / "config.json"
+
+def test_a_run_is_of_one_model_some_files_and_some_options(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = trained / "model" / "config.json"
     of_run = config.read_text()
     config.write_text(of_run.replace('"name": "model"', '"name": "another"'))
-    assert main(command) == 1
+    assert main(COMMAND) == 1
     assert "model: holds another model (another, task reply, lang" in capsys.readouterr().err
     config.write_text(of_run)
-
     for others, reason in (
         (["train", ".", "-o", "model"], "belongs to other files"),
-        ([*command[:-1], "de"], "is for --languages en, not de"),
-        ([*command, "--task", "translate"], "is for --task reply, not translate"),
+        ([*COMMAND[:-1], "de"], "is for --languages en, not de"),
+        ([*COMMAND, "--task", "translate"], "is for --task reply, not translate"),
     ):
         assert main(others) == 1
         assert reason in capsys.readouterr().err
@@ -162,6 +180,10 @@ def test_a_model_keeps_what_remember_changed_and_no_old_pairs_of_its_sources(
     monkeypatch.setattr(pipeline, "MAX_PAIRS", 4)
     with pytest.raises(CorpusError, match=r"would keep 5 translations, 3 of `remember`; at most 4"):
         pipeline._kept_memory(model, run)
+    monkeypatch.undo()
+    (run / pipeline.MADE_MEMORY_FILE).write_bytes(b"broken")  # so nothing is known to be its own
+    kept = TranslationMemory.parse(pipeline._kept_memory(model, run)[MEMORY_FILE])
+    assert dict(kept.pairs)["bread"] == "Brot"
 
 
 def test_train_replaces_no_model_that_it_did_not_make(

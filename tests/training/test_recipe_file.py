@@ -58,7 +58,7 @@ def test_a_history_needs_a_model_that_reads_it(tmp_path: Path, turns: int) -> No
         '[corpus]\nsources = [{ format = "exchanges", path = "a.tsv", variants = ["history"] }]\n'
     )
     if turns == 1:
-        with pytest.raises(RecipeError, match="reads two turns: context_turns = 1"):
+        with pytest.raises(RecipeError, match=r"needs context_turns = 2 or more in \[tokenizer\]"):
             read_complete_recipe(path)
     else:
         read_complete_recipe(path)
