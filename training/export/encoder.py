@@ -101,13 +101,15 @@ def _recurrent(
 ) -> tuple[Value, list[Value]]:
     """Applies a layer, in one direction or both, to `(source_len, batch, features)`; returns its
     outputs `(source_len, batch, width)` and final states `(batch, width)`."""
-    parts = [_onnx_weights(cell, layer) for layer in layers]
-    weights = [arithmetic.weight(graph, np.stack(each)) for each in zip(*parts, strict=True)]
+    parts = zip(*[_onnx_weights(cell, layer) for layer in layers], strict=True)
+    kernel, recurrent, bias = (np.stack(part) for part in parts)
+    weights = arithmetic.rows(graph, kernel), arithmetic.rows(graph, recurrent)
     options: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
     outputs, *finals = graph.ops(
         cell.upper(),
         sequence,
         *weights,
+        arithmetic.weight(graph, bias),
         lengths,
         count=2 if cell == "gru" else 3,
         direction="bidirectional" if len(layers) == 2 else "forward",

@@ -20,7 +20,7 @@ from training.export.quantization import (
     TANH_LIMIT,
     ZERO_POINT,
     Operand,
-    quantize_columns,
+    quantize_coarsely,
 )
 
 #: Tokens of a block of the blockwise top-k, and the fewest rows for which it is used.
@@ -49,11 +49,11 @@ def vocabulary_projection(
 ) -> Projection:
     """Builds the projection to all tokens; `wanted` as in `training.export.step.step_graph`."""
     padding = -network.config.target_vocab_size % BLOCK  # columns without a token
-    matrix = np.pad(array(network.projection.matrix()), ((0, 0), (0, padding)))
+    table = array(network.projection.matrix()).T
     bias = np.pad(array(network.projection.bias), (0, padding), constant_values=-1e9)
 
     def project(readout: Operand) -> TopTokens:
-        logits = ARITHMETIC[precision].multiply(graph, readout, matrix, bias)
+        logits = ARITHMETIC[precision].multiply_by_rows(graph, readout, table, bias, padding)
         logprobs = graph.op("LogSoftmax", logits, axis=-1)
         rows = graph.op("Reshape", logprobs, graph.constant([-1, len(bias)], "int64"))
         best_logprobs, best = _top_k(graph, rows, len(bias), top_k)
@@ -131,13 +131,13 @@ def shortlist_columns(
     """Returns the int8 projection in the layout of the shortlist graph: columns int8 `(vocab_size +
     1, readout_units)`, scales and bias float32 `(vocab_size + 1,)`. The last column is that of
     `others`, weights `(readout_units,)` and a bias."""
-    matrix = np.column_stack([array(network.projection.matrix()), others[0]])
-    scales, quantized = quantize_columns(matrix)
-    scales = scales * readout_limit(network, ranges) * ACTIVATION_SCALE
+    table = np.vstack([array(network.projection.matrix()).T, others[0]])
+    scales, quantized = quantize_coarsely(table)
+    scales = scales[:, 0] * readout_limit(network, ranges) * ACTIVATION_SCALE
     bias = np.append(array(network.projection.bias), others[1])
-    bias = bias - ZERO_POINT * scales * quantized.sum(axis=0)
+    bias = bias - ZERO_POINT * scales * quantized.sum(axis=1)
     return {
-        "columns": np.ascontiguousarray(quantized.T, np.int8),
+        "columns": np.ascontiguousarray(quantized, np.int8),
         "scales": scales.astype(np.float32),
         "bias": bias.astype(np.float32),
     }

@@ -13,6 +13,7 @@ from training.export.graph import FLOAT, INT8, RUNTIME_DOMAIN, Graph, Value
 #: saturate. With 7, a graph computes the same on every machine.
 WEIGHT_QMAX = 63
 ACTIVATION_QMAX = 127
+FEWER_BITS = WEIGHT_QMAX / ACTIVATION_QMAX
 #: Greatest absolute output of tanh, and so of GRU and LSTM.
 TANH_LIMIT = 1.0
 #: A table's product with a matrix is computed once, when a graph is loaded, if it takes no more
@@ -22,7 +23,7 @@ MAX_TABLE_BYTES = 64 * 2**20
 #: ZERO_POINT).
 ACTIVATION_SCALE = 1.0 / ACTIVATION_QMAX
 ZERO_POINT = 128
-#: A matrix that loses more of its Frobenius norm than this stays in float32.
+#: A matrix that loses more of its Frobenius norm than this is multiplied in float32.
 MAX_NORM_LOSS = 0.03
 
 
@@ -64,6 +65,11 @@ class Arithmetic:
         """Stores a weight and returns it in float32."""
         return graph.constant(weight)
 
+    def rows(self, graph: Graph, table: Array) -> Value:
+        """Stores a table `(..., rows, units)`, whose rows may have scales of their own, and returns
+        it in float32."""
+        return graph.constant(table)
+
     def quantize(self, graph: Graph, value: Value, limit: float = TANH_LIMIT) -> Operand:
         """Returns a value within [-limit, limit] as an operand of this precision; 1 is the limit
         of tanh. What lies beyond is cut."""
@@ -72,8 +78,18 @@ class Arithmetic:
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
         """Returns `operand @ matrix + bias` in float32."""
         graph.has_float_products = True
-        product = graph.op("MatMul", operand.value, graph.constant(matrix))
+        product = graph.op("MatMul", operand.value, self.weight(graph, matrix))
         return graph.op("Add", product, graph.constant(bias)) if bias.any() else product
+
+    def multiply_by_rows(
+        self, graph: Graph, operand: Operand, table: Array, bias: Array, padding: int
+    ) -> Value:
+        """Returns `operand @ table.T + bias` in float32, with `padding` zeros below the table. It
+        is stored as `look_up` stores it, so that a graph that does both contains it once."""
+        graph.has_float_products = True
+        matrix = _as_columns(graph, self.rows(graph, table), padding, table.shape[1], "float32")
+        product = graph.op("MatMul", operand.value, matrix)
+        return graph.op("Add", product, graph.constant(bias))
 
 
 class Int8Arithmetic(Arithmetic):
@@ -110,6 +126,11 @@ class Int8Arithmetic(Arithmetic):
     def weight(self, graph: Graph, weight: Array) -> Value:
         return graph.op("Cast", graph.constant(weight, "float16"), to=FLOAT)
 
+    def rows(self, graph: Graph, table: Array) -> Value:
+        scales, quantized = quantize_rows(table)
+        stored = graph.op("Cast", graph.constant(quantized, "int8"), to=FLOAT)
+        return graph.op("Mul", stored, graph.constant(scales))
+
     def quantize(self, graph: Graph, value: Value, limit: float = TANH_LIMIT) -> Operand:
         constants = (
             graph.constant(limit * ACTIVATION_SCALE),
@@ -121,31 +142,73 @@ class Int8Arithmetic(Arithmetic):
     def multiply(self, graph: Graph, operand: Operand, matrix: Array, bias: Array) -> Value:
         if not operand.is_integer:
             return super().multiply(graph, operand, matrix, bias)
-        scale, zero_point = graph.constant(operand.scale), graph.constant(ZERO_POINT, "uint8")
         scales, quantized = quantize_columns(matrix)
-        loss = float(np.linalg.norm(matrix - scales * quantized) / (np.linalg.norm(matrix) + 1e-9))
-        if loss > MAX_NORM_LOSS:
-            value = graph.op("DequantizeLinear", operand.value, scale, zero_point)
-            return super().multiply(graph, Operand(value), matrix, bias)
-        return graph.op(
-            "MatMulIntegerToFloat",
-            operand.value,
-            graph.constant(quantized, "int8"),
-            scale,
-            graph.constant(scales),
-            zero_point,
-            graph.constant(np.zeros_like(scales), "int8"),
-            graph.constant(bias),
-            domain=RUNTIME_DOMAIN,
-        )
+        if _is_lossy(matrix, scales * quantized):
+            return super().multiply(graph, _dequantize(graph, operand), matrix, bias)
+        stored = graph.constant(quantized, "int8")
+        return _multiply_integers(graph, operand, stored, scales, bias)
+
+    def multiply_by_rows(
+        self, graph: Graph, operand: Operand, table: Array, bias: Array, padding: int
+    ) -> Value:
+        scales, quantized = quantize_coarsely(table)
+        if _is_lossy(table, scales * quantized):
+            operand = _dequantize(graph, operand)
+            return super().multiply_by_rows(graph, operand, table, bias, padding)
+        # The runtime computes what has constant inputs once, when it loads the graph.
+        stored = graph.op("Cast", graph.constant(quantize_rows(table)[1], "int8"), to=FLOAT)
+        rounded = graph.op("Round", graph.op("Mul", stored, graph.constant(FEWER_BITS)))
+        rows = graph.op("Cast", rounded, to=INT8)
+        matrix = _as_columns(graph, rows, padding, table.shape[1], "int8")
+        padded = np.pad(scales[:, 0], (0, padding), constant_values=1.0)
+        return _multiply_integers(graph, operand, matrix, padded, bias)
+
+
+def _as_columns(graph: Graph, rows: Value, padding: int, units: int, dtype: str) -> Value:
+    """Returns `rows` `(n, units)` and rows of zeros below as a matrix `(units, n + padding)`."""
+    zeros = graph.constant(np.zeros((padding, units)), dtype)
+    return graph.op("Transpose", graph.op("Concat", rows, zeros, axis=0), perm=[1, 0])
+
+
+def _is_lossy(weights: Array, quantized: Array) -> bool:
+    return bool(np.linalg.norm(weights - quantized) > MAX_NORM_LOSS * np.linalg.norm(weights))
+
+
+def _dequantize(graph: Graph, operand: Operand) -> Operand:
+    constants = graph.constant(operand.scale), graph.constant(ZERO_POINT, "uint8")
+    return Operand(graph.op("DequantizeLinear", operand.value, *constants))
+
+
+def _multiply_integers(
+    graph: Graph, operand: Operand, matrix: Value, scales: Array, bias: Array
+) -> Value:
+    """Returns `operand @ matrix + bias` in float32; `matrix` is int8 with a scale per column."""
+    return graph.op(
+        "MatMulIntegerToFloat",
+        operand.value,
+        matrix,
+        graph.constant(operand.scale),
+        graph.constant(scales),
+        graph.constant(ZERO_POINT, "uint8"),
+        graph.constant(np.zeros_like(scales), "int8"),
+        graph.constant(bias),
+        domain=RUNTIME_DOMAIN,
+    )
 
 
 def quantize_rows(table: Array) -> tuple[Array, Array]:
-    """Returns a scale for each row, `(rows, 1)`, and whole numbers within +-`ACTIVATION_QMAX`, so
-    that `table ~ scales * quantized`."""
-    scales = np.abs(table).max(axis=1, keepdims=True) / ACTIVATION_QMAX
+    """Returns a scale for each row, `(..., rows, 1)`, and whole numbers within +-`ACTIVATION_QMAX`,
+    so that `table ~ scales * quantized`."""
+    scales = np.abs(table).max(axis=-1, keepdims=True) / ACTIVATION_QMAX
     scales = np.where(scales > 0, scales, 1.0)
     return scales, np.round(table / scales)
+
+
+def quantize_coarsely(table: Array) -> tuple[Array, Array]:
+    """Returns the same with whole numbers within +-`WEIGHT_QMAX`, those of `quantize_rows`
+    rounded."""
+    scales, quantized = quantize_rows(table)
+    return scales / FEWER_BITS, np.round(FEWER_BITS * quantized)
 
 
 def quantize_columns(matrix: Array) -> tuple[Array, Array]:

@@ -50,7 +50,7 @@ class RecurrentDecoderGraph:
             states = []
             for kind, bridge in enumerate(decoder.bridges[layer * size : (layer + 1) * size]):
                 final = Operand(finals[kind % len(finals)])
-                (value,) = fused_linear(graph, ARITHMETIC["float32"], final, [dense(bridge)])
+                (value,) = fused_linear(graph, arithmetic, final, [dense(bridge)])
                 by_row = graph.op("Unsqueeze", value, graph.constant([1, 2], "int64"))
                 states.append(graph.op("Tanh", by_row))
             own = fused_linear(

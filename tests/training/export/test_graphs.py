@@ -86,7 +86,7 @@ def test_float32_graphs_say_what_the_network_says(parts: tuple[str, str, bool, i
     assert found.share == 1.0
     assert found.difference < 1e-4  # products are grouped otherwise, so they round otherwise
     rough = compared(network, "int8")
-    assert 1e-4 < rough.difference < 0.15
+    assert 1e-4 < rough.difference < 0.2
 
 
 OTHERS: list[dict[str, object]] = [
