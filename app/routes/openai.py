@@ -59,17 +59,16 @@ models_router = APIRouter(prefix="/v1", tags=["openai"])
 @models_router.get("/models")
 async def list_models(request: Request) -> ModelList:
     """Lists the models, the default one first."""
-    models = models_of(request)
-    return ModelList(data=[_model(config, models.created) for config in models.configs()])
+    configs = models_of(request).configs()
+    return ModelList(data=[_model(config, request) for config in configs])
 
 
 @models_router.get("/models/{name:path}", responses={key: _ERRORS[key] for key in (404, "default")})
 async def get_model(request: Request, name: str) -> Model:
     """Describes a model."""
-    models = models_of(request)
-    for config in models.configs():
+    for config in models_of(request).configs():
         if config.name == name:
-            return _model(config, models.created)
+            return _model(config, request)
     raise UnknownModel(name)
 
 
@@ -308,9 +307,13 @@ class _TextFormat(_ResponseFormat):
         )
 
 
-def _model(config: ModelConfig, created: int) -> Model:
+def _model(config: ModelConfig, request: Request) -> Model:
     return Model(
-        id=config.name, created=created, task=config.task, languages=list(config.languages)
+        id=config.name,
+        created=models_of(request).created,
+        task=config.task,
+        languages=list(config.languages),
+        max_messages=settings_of(request).max_messages,
     )
 
 

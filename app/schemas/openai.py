@@ -255,6 +255,7 @@ class Model(BaseModel):
     owned_by: Literal["seq2seq"] = "seq2seq"
     task: Literal["reply", "translate"]
     languages: list[str]
+    max_messages: int = Field(description="maximum number of messages in a dialogue")
 
 
 class ModelList(BaseModel):

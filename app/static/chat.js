@@ -24,7 +24,7 @@ export function startChat(models) {
   const decoding = () => document.querySelector('[name="decoding"]:checked').value;
   const showOptions = () => {
     byId("temperature-field").hidden = decoding() !== "sample";
-    byId("candidates-field").hidden = decoding() === "greedy";
+    byId("candidates-field").hidden = decoding() === "default";
   };
   document.querySelectorAll('[name="decoding"]').forEach((each) => each.addEventListener("change", showOptions));
   byId("temperature").addEventListener("input", ({ target }) => {
@@ -32,10 +32,13 @@ export function startChat(models) {
   });
 
   function request() {
-    const { task } = models.find(({ id }) => id === picker.value);
-    const messages = history.slice(task === "translate" ? -1 : -MOST_TURNS);
-    const body = { messages, model: picker.value, decoding: decoding(), stream: true };
-    if (body.decoding !== "greedy") body.n_best = Number(byId("candidates").value);
+    const { task, max_messages } = models.find(({ id }) => id === picker.value);
+    const messages = history.slice(task === "translate" ? -1 : -Math.min(MOST_TURNS, max_messages));
+    const body = { messages, model: picker.value, stream: true };
+    if (decoding() !== "default") {
+      body.decoding = decoding();
+      body.n_best = Number(byId("candidates").value);
+    }
     if (body.decoding === "sample") body.temperature = Number(byId("temperature").value);
     return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   }

@@ -135,6 +135,29 @@ def test_a_translation_model_is_sent_one_message_at_a_time(
             playwright.expect(last_reply(page)).to_have_text(translation)
 
 
+def test_a_long_conversation_fits_the_limit_of_the_server(
+    visit: Visit, serve: Serve, table_engine: TableEngine
+) -> None:
+    with serve(table_engine, Settings(max_messages=2)) as client, visit(client) as page:
+        for turn in range(1, 4):
+            page.fill("#message", "hello")
+            page.keyboard.press("Enter")
+            playwright.expect(page.locator(".it:not(.waiting):not(.failed)")).to_have_count(turn)
+
+
+def test_the_model_answers_by_its_own_search_unless_told_otherwise(
+    visit: Visit, client: httpx.Client
+) -> None:
+    with visit(client) as page:
+        for choice, sent in (("Default", None), ("Beam", "beam")):
+            page.get_by_text(choice, exact=True).click()
+            page.fill("#message", "hello")
+            with page.expect_request("**/reply") as request:
+                page.keyboard.press("Enter")
+            assert request.value.post_data_json.get("decoding") == sent
+            playwright.expect(page.locator("#send")).to_have_text("Send")
+
+
 def test_candidates_are_compared_and_one_is_taken(visit: Visit, client: httpx.Client) -> None:
     with visit(client) as page:
         page.get_by_text("Beam").click()
@@ -372,7 +395,7 @@ def test_the_keyboard_reaches_everything_and_is_trapped_nowhere(
             reached.append(
                 page.evaluate("() => document.activeElement.id || document.activeElement.value")
             )
-        assert {"tab-chat", "theme", "log", "message", "send", "greedy", "chat-model"} <= set(
+        assert {"tab-chat", "theme", "log", "message", "send", "default", "chat-model"} <= set(
             reached
         )
         page.locator("#tab-chat").focus()
