@@ -26,7 +26,10 @@ _CURRENCY = r"[$£¥\u20a0-\u20cf]"
 _QUANTITY = r"\d{1,15}+(?:[.,'’\u00a0\u202f]\d{1,15}+){0,5}+"
 _SIGN = r"(?<![\w.)])[-−–+±]"
 _AMOUNT = rf"(?:{_SIGN})?{_QUANTITY}(?:[-–]{_QUANTITY})?"
-_MEASURE = r"°[CF]?|[℃℉]|[kcm]?m(?:[²³]|/[hs])?|[km]?g|[cm]?l|[kMGT]B|[kMG]?Hz|[kMG]?Wh?"
+_MEASURE = (
+    r"°[CF]?|[℃℉]|[kcm]?m(?:[²³]|/[hs])?|[km]?g|[cm]?l|[kMGT]i?B|[kMG]?Hz|[kMG]?Wh?|[km]?V|mAh?|"
+    r"[mµn]s|min|hrs?|h|mph|mi|ft|lbs?|oz|px|dpi|fps|[kMG]bps|[hk]?Pa|dB|kcal"
+)
 _CURRENCY_CODE = "AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HUF|INR|JPY|NOK|NZD|PLN|RUB|SEK|USD"
 #: A letter of a script with capitals, whose words are not written together with numbers.
 _CASED = "[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f]"
@@ -63,7 +66,10 @@ _FIXED = re.compile(
       | [^\W_]{{1,40}}(?:_[^\W_]{{1,40}}){{1,10}}(?:\(\))?(?!{_LETTER})
       | [a-z]{{2,30}}(?:[A-Z][a-z0-9]{{1,30}}){{1,5}}(?:\(\))?(?!{_LETTER})
       | [A-Za-z][\w.]{{0,60}}+\(\) | (?<![-!])--[A-Za-z][\w-]{{1,40}}(?<!-)
-      | (?<![.-]){_CASED}{{1,10}}\d[^\W_{_EAST_ASIAN}]{{0,20}}(?:\.\d{{1,9}}){{0,4}}(?!{_LETTER})
+      | (?<![.-]){_CASED}{{1,10}}[\d²³₀-₉][^\W_{_EAST_ASIAN}]{{0,20}}
+        (?:\.\d{{1,9}}){{0,4}}(?!{_LETTER})
+      | [A-Za-z]{{1,12}}(?:/[A-Za-z]){{1,3}}(?![\w/])
+      | (?!(?:YES|ON|JA|EIN)/)[A-Z]{{2,4}}/[A-Z]{{2,4}}(?![\w/])
       | [A-Z]{{1,10}}-\d{{1,6}}(?!{_LETTER}) | 0x[0-9A-Fa-f]{{1,16}}(?!{_LETTER})
       | \d{{1,9}}(?:\.\d{{1,9}}){{1,4}}-[A-Za-z]{{1,10}}\.?\d{{1,9}}(?!\.?\w)
       | \d{{1,4}}(?![AP]M)[A-Z][A-Z\d]{{0,6}}(?!{_LETTER})
