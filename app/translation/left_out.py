@@ -90,12 +90,14 @@ class LeftOut:
         before, rest = _words_before(words, position), self.text[position:].strip()
         if not before:
             return 0
-        if not rest.strip(END_MARKS):
+        is_alternative = symbol.startswith("/")
+        if not rest.strip(END_MARKS) and not is_alternative:
             return len(strip_end_marks(translation) if rest else translation)
         touches_next = self.text[position - 1].isspace() and not symbol[-1].isspace()
         near = range(before, len(words)) if touches_next else range(before - 1, -1, -1)
         linked = next((spans[word] for word in near if word in spans), None)
-        if not spans and (target_words := word_spans(translation)):  # unknown links
+        is_unlinked = not spans or (is_alternative and not linked)
+        if is_unlinked and (target_words := word_spans(translation)):
             linked = target_words[near[0] * len(target_words) // len(words)]
         if touches_next:
             return linked[0] if linked else len(translation)

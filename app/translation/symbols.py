@@ -25,8 +25,12 @@ _EXTENDERS = _VARIANTS + "\u200d\U000e0020-\U000e007f"
 _IN_WORD = re.compile(r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])")
 #: A text in brackets, which models often lose, or its first or last sentence.
 _ENCLOSED = re.compile(r"\s*(\(?)[^()]*+(\)?)[\s.,:;!?…]*")
-#: An aside in brackets in a sentence that is complete without it.
-_ASIDE = re.compile(r"\s\([^()\n]{2,200}\)(?![^\s.,;:!?])|^\([^()\n]{2,200}\)\s+(?=\S)")
+#: An aside in brackets in a sentence that is complete without it, or another word in place of the
+#: one before a slash: `yes/no`.
+_ASIDE = re.compile(
+    r"\s\([^()\n]{2,200}\)(?![^\s.,;:!?])|^\([^()\n]{2,200}\)\s+(?=\S)"
+    r"|(?:(?<=[^\W\d_])|(?<=[^\W\d_]\.))/(?!in(?:nen)?\b)[^\W\d_]{2,40}(?!\w)(?:\.(?=\s\S))?"
+)
 #: Faces made of characters, which models read as marks: `:-)`, `;P`, `<3`, `xD`.
 _EMOTICON = re.compile(
     r"(?<!\S)(?:[:;=]['’]?[-o^]?[()\[\]DPpOo/\\|*]{1,5}|<3{1,5}|[xX]D{1,5}|\([-^]?[:;=])"
@@ -40,7 +44,7 @@ _WORD = re.compile(rf"[^\s{BLANK}]+")
 #: What may be between two words that the model cannot read for them to be one part: marks, or a
 #: word of another script without spaces around it.
 _WITHIN_PART = re.compile(rf"[\s,.:;!?'’\-、。，：；？！・]*|[^\W{UNSPACED}]+")
-_BEFORE_WORDS = re.compile(r"[\s.,;:!?)\]}…、。，！？]*")
+_BEFORE_WORDS = re.compile(r"[\s./,;:!?)\]}…、。，！？]*")
 
 
 def unreadable_words(
@@ -112,7 +116,7 @@ def leave_out_asides(text: str) -> LeftOut:
     """Leaves out the asides in a sentence, unless there are many; models confuse them with the rest
     of it."""
     kept, asides, place = "", list[tuple[int, str]](), 0
-    for aside in _ASIDE.finditer(blank_fixed(text) if "(" in text else ""):
+    for aside in _ASIDE.finditer(blank_fixed(text)):
         start, end = aside.span()
         kept += text[place:start]
         asides.append((len(kept), text[start:end]))

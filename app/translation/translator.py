@@ -319,9 +319,8 @@ class Translator:
 
         async def translate_one(index: int) -> list[Translation]:
             options = replace(wanted, alternatives=wanted.alternatives if index == 0 else 0)
-            return await self._translate_sentence(
-                texts[index], context, replace(options, needs_links=True)
-            )
+            translate = self._translate_piece if index else self._translate_sentence
+            return await translate(texts[index], context, replace(options, needs_links=True))
 
         found, *others = await map_concurrently(
             translate_one, len(texts), self.searches.max_concurrent

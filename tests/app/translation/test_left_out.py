@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.translation.layout import Translation
 from app.translation.left_out import LeftOut
-from app.translation.symbols import leave_out_unreadable, unreadable_words
+from app.translation.symbols import leave_out_asides, leave_out_unreadable, unreadable_words
 from app.translation.words import word_spans
 from model.text.sentences import END_MARKS
 
@@ -37,6 +37,23 @@ def test_a_symbol_returns_to_the_word_that_it_was_at(
 ) -> None:
     found = leave_out(sentence).put_back(Translation(translation, links))
     assert (found.text, found.links) == (expected, new_links)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "translation", "links", "expected"),
+    [
+        ("no aa/bb.", "AA no.", (1, 0, 2), "AA/bb no."),
+        ("no aa/bb", "AA no", (1, 0), "AA/bb no"),
+        ("aa/bb no", "AA no", (None, 1), "AA/bb no"),  # the model attended elsewhere
+        ("Aa./bb. no", "AA no", (0, 2), "AA/bb. no"),
+        ("aa/bb/cc?", "AA?", (0, 1), "AA/bb/cc?"),
+    ],
+)
+def test_a_word_after_a_slash_follows_the_word_before_it(
+    sentence: str, translation: str, links: tuple[int | None, ...], expected: str
+) -> None:
+    found = leave_out_asides(sentence).put_back(Translation(translation, links))
+    assert found.text == expected
 
 
 def test_a_symbol_attends_to_itself() -> None:

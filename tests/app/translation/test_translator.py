@@ -306,6 +306,9 @@ def test_a_sentence_is_translated_without_its_asides_which_return_to_it() -> Non
     memory = TranslationMemory([("three", "drei")])
     assert translate("One (Three) two (three).", client, memory) == "One (Drei) two (drei)."
     assert client.read == ["One two."]
+    client.read.clear()
+    assert translate("One/Three two/three.", client, memory) == "One/Drei two/drei."
+    assert client.read == ["One two."]
     tags = Tag(0, "<b>", "open", "b"), Tag(3, "</b>", "close", "b")
     found = translated(Part("one (three two) two one", tags), client, memory)
     assert found.best[0].serialize(str) == "<b>one</b> (three two) two one"
