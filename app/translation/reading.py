@@ -12,7 +12,7 @@ from app.translation.protection import Protected, blank_fixed, disjoint, protect
 from app.translation.symbols import leave_out_unreadable, readable_form, unreadable_words
 from app.translation.words import Span
 from model.errors import InputError
-from model.text.surface import MAX_ABBREVIATION, is_in_capitals, readings, without_capitals
+from model.text.surface import is_in_capitals, readings, without_capitals
 from model.tokenizer import Tokenizer
 from model.translation_memory import TranslationMemory
 
@@ -133,7 +133,7 @@ class SourceReader:
     def abbreviations(self, text: str) -> list[Span]:
         """Returns start and end of short words in capitals, in a text that is not, or is no longer
         than one, which neither the model nor its memory has as words: `PDF`, but not `NEVER`."""
-        if len(text) > MAX_ABBREVIATION and is_in_capitals(text):
+        if " " in text and is_in_capitals(text):
             return []
         found = _ABBREVIATION.finditer(blank_fixed(text))
         return [match.span() for match in found if not self._is_word(match[1])]

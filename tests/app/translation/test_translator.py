@@ -113,6 +113,7 @@ def test_abbreviations_that_are_no_words_are_kept() -> None:
     assert client.read == ["One PDF is TWO.", "One 475 is TWO."]
     assert translate("RUBY and USB-C two.", client, memory) == "RUBY and USB-C two."
     assert translate("PDF", client, memory) == "PDF"
+    assert translate("HTML", client, memory) == "HTML"
     assert translate("One TWO RUBY.", client, memory) == "One two ruby."
     assert translate("One PDF-Two.", client, memory) == "One PDF Two."
     assert translate("One II two XIV.", client, memory) == "One ii two xiv."
