@@ -2,19 +2,22 @@
 
 Every line is a text of its own, but for the lines of a wrapped paragraph, which are one text.
 Code, the keys of a file of texts, and the marks of headings, lists and quotes stay; the tags of
-elements (`<b>word</b>`) are placed as in HTML.
+elements (`<b>word</b>`) are placed as in HTML. The texts in an ICU message pattern are texts of
+their own; one character, which `protection` keeps, replaces the pattern in the text around it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
+from app.translation.message_patterns import message_patterns
 from app.translation.parts import Part, Tag
 from model.text.sentences import is_ended
 
 #: Code in Markdown, and what was typed at a prompt.
 _FENCE = re.compile(r"[ \t>]*(`{3,}(?![^\n]*`)|~{3,})")
+_CODE = re.compile(r"(?<![`~])(`{3,}+|~{3,}+).*?\1|`[^`\n]{1,500}`", re.DOTALL)
 _PROMPT = re.compile(r"[ \t>]*(?:\$|>>>) \S")
 #: Marks of quotes at the start of a line, then that of a heading or a list, or a key.
 _LEAD = re.compile(
@@ -26,6 +29,8 @@ _LEAD = re.compile(
 _TAG = re.compile(r"<(/?)(\w[\w-]{0,30})(?:\s[^<>\n]{0,500})?(?<!/)>")
 _CELL = re.compile(r"\t+|[^\t]+")
 _WORD = re.compile(r"\S+")
+#: The first character that replaces a pattern.
+_FIRST_SUBSTITUTE = "\U000f0000"
 #: A line of this length is wrapped if the next word had no room; longer lines are not wrapped.
 _MIN_WRAPPED_COLUMNS, _MAX_WRAPPED_COLUMNS = 40, 120
 #: A line of so many words continues in one that begins with a small letter.
@@ -45,6 +50,30 @@ class PlainText:
     def __init__(self, source: str) -> None:
         self.groups: list[list[Part]] = []
         self._segments: list[str | None] = []  # what stays, and None for each part
+        self._patterns = list[tuple[str, list[str | PlainText]]]()  # with their substitutes
+        if "{" in source and max(source) < _FIRST_SUBSTITUTE:
+            source = self._without_patterns(source)
+        self._add_lines(source)
+        for _, pieces in self._patterns:
+            for piece in pieces:
+                self.groups += piece.groups if isinstance(piece, PlainText) else []
+
+    def _without_patterns(self, source: str) -> str:
+        """Returns a text with a substitute for each message pattern outside code."""
+        kept, place = "", 0
+        without_code = _CODE.sub(lambda code: " " * len(code[0]), source)
+        for (start, end), branches in message_patterns(without_code):
+            pieces, at = list[str | PlainText](), start
+            for begin, stop in branches:
+                pieces += [source[at:begin], PlainText(source[begin:stop])]
+                at = stop
+            substitute = chr(ord(_FIRST_SUBSTITUTE) + len(self._patterns))
+            self._patterns.append((substitute, [*pieces, source[at:end]]))
+            kept += source[place:start] + substitute
+            place = end
+        return kept + source[place:]
+
+    def _add_lines(self, source: str) -> None:
         lines = source.splitlines(keepends=True)
         self._width = max((len(line.rstrip()) for line in lines), default=0)
         self._has_capitals = not source.islower()
@@ -98,12 +127,16 @@ class PlainText:
         is_wrapped = _MIN_WRAPPED_COLUMNS <= self._width <= _MAX_WRAPPED_COLUMNS
         return is_wrapped and has_no_room
 
-    def render(self, parts: Sequence[Part]) -> str:
+    def render(self, parts: Iterable[Part]) -> str:
         """Returns the text with `parts` in place of its own."""
         left = iter(parts)
-        return "".join(
+        text = "".join(
             next(left).serialize(str) if each is None else each for each in self._segments
         )
+        for substitute, pieces in self._patterns:
+            pattern = (each if isinstance(each, str) else each.render(left) for each in pieces)
+            text = text.replace(substitute, "".join(pattern))
+        return text
 
 
 def _without_elements(text: str) -> Part:

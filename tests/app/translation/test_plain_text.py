@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.translation.parts import Part
 from app.translation.plain_text import PlainText
 
 
@@ -88,6 +89,31 @@ def test_the_lines_of_a_wrapped_paragraph_are_one_text(lines: list[str]) -> None
 )
 def test_other_lines_are_texts_of_their_own(lines: list[str]) -> None:
     assert all(len(group) == 1 for group in texts_of("\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ("You have {n, plural, one {# file} other {# files}}.", ["You have X.", "file", "files"]),
+        ("{a, select,\n  x {A {n, plural, =1{dog} other{{n} dogs}} b}\n}", ["X", "A X b", "dog"]),
+        (
+            "`{n, plural, other {a}}`\n```\n{n, plural, other {b}}\n```",
+            ["`{n, plural, other {a}}`"],
+        ),
+        ("{n, plural, one {dog", ["{n, plural, one {dog"]),
+        ("{n, plural, " * 300 + "a {dog} " + "}" * 300, []),
+        ("\U000f0001 {n, plural, other {a}}", ["\U000f0001 {n, plural, other {a}}"]),
+    ],
+)
+def test_the_texts_of_a_message_pattern_are_texts_of_their_own(
+    source: str, texts: list[str]
+) -> None:
+    page = PlainText(source)
+    found = [part for group in page.groups for part in group]
+    assert [part.text.replace("\U000f0000", "X") for part in found][: len(texts)] == texts
+    assert page.render(found) == source
+    translated = page.render([Part(part.text.replace("dog", "Hund")) for part in found])
+    assert translated == source.replace("dog", "Hund")
 
 
 @given(st.text(alphabet='aB 1.:#>-`~\n\t\r"=$', max_size=60))
