@@ -2,34 +2,44 @@
 
 Every line is a text of its own, but for the lines of a wrapped paragraph, which are one text.
 Code, the keys of a file of texts, and the marks of headings, lists and quotes stay; the tags of
-elements (`<b>word</b>`) are placed as in HTML. The texts in an ICU message pattern are texts of
-their own; one character, which `protection` keeps, replaces the pattern in the text around it.
+elements (`<b>word</b>`) are placed as in HTML. The values of JSON and the texts in an ICU message
+pattern are texts of their own; one character, which `protection` keeps, stands for all of them in
+the text around.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from app.translation.message_patterns import message_patterns
+from app.translation.embedded_texts import (
+    json_string,
+    json_values,
+    message_patterns,
+    parse_json_string,
+)
 from app.translation.parts import Part, Tag
+from app.translation.words import Span
 from model.text.sentences import is_ended
 
 #: Code in Markdown, and what was typed at a prompt.
 _FENCE = re.compile(r"[ \t>]*(`{3,}(?![^\n]*`)|~{3,})")
 _CODE = re.compile(r"(?<![`~])(`{3,}+|~{3,}+).*?\1|`[^`\n]{1,500}`", re.DOTALL)
 _PROMPT = re.compile(r"[ \t>]*(?:\$|>>>) \S")
-#: Marks of quotes at the start of a line, then that of a heading or a list, or a key.
+#: Marks of quotes at the start of a line, then that of a heading or a list, or a key, with the
+#: quotation mark after it.
 _LEAD = re.compile(
     r"([\s>]*)"
     r"((?:#{1,6}|[-*+•◦▪]|\(?\d{1,3}[.)]|[IVX]{1,5}[.)])\s+(?:\[[ xX]\]\s+)?"
-    r'|"[\w.-]{1,60}"\s?:\s*(?=")|[\w.-]{1,60}=(?=\S)|msg(?:id|str) )?'
+    r'|"[^"\n]{1,100}"\s?[:=]\s*"|[\w.-]{1,60}="?(?=\S)|msg(?:id|str) "?)?'
 )
 #: The start or the end of an element; a name that is never closed is a placeholder: `<name>`.
 _TAG = re.compile(r"<(/?)(\w[\w-]{0,30})(?:\s[^<>\n]{0,500})?(?<!/)>")
+#: The end of a text whose quotation mark belongs to its key.
+_QUOTE_END = re.compile(r'"[,;]?\s*$')
 _CELL = re.compile(r"\t+|[^\t]+")
 _WORD = re.compile(r"\S+")
-#: The first character that replaces a pattern.
+#: The first character that stands for other texts.
 _FIRST_SUBSTITUTE = "\U000f0000"
 #: A line of this length is wrapped if the next word had no room; longer lines are not wrapped.
 _MIN_WRAPPED_COLUMNS, _MAX_WRAPPED_COLUMNS = 40, 120
@@ -42,19 +52,26 @@ class PlainText:
 
     Args:
         source: any text.
+        write: returns a translation in the form in which it is written.
 
     Attributes:
         groups: parts; those of a group are the lines of one paragraph.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, write: Callable[[str], str] = str) -> None:
         self.groups: list[list[Part]] = []
         self._segments: list[str | None] = []  # what stays, and None for each part
-        self._patterns = list[tuple[str, list[str | PlainText]]]()  # with their substitutes
-        if "{" in source and max(source) < _FIRST_SUBSTITUTE:
+        self._write = write
+        self._embedded = list[tuple[str, list[str | PlainText]]]()  # with their substitutes
+        if (values := json_values(source)) is not None:
+            whole = (0, len(source))
+            source = self._embed(
+                source, whole, values, lambda raw: PlainText(parse_json_string(raw), json_string)
+            )
+        elif "{" in source and max(source) < _FIRST_SUBSTITUTE:
             source = self._without_patterns(source)
         self._add_lines(source)
-        for _, pieces in self._patterns:
+        for _, pieces in self._embedded:
             for piece in pieces:
                 self.groups += piece.groups if isinstance(piece, PlainText) else []
 
@@ -63,15 +80,22 @@ class PlainText:
         kept, place = "", 0
         without_code = _CODE.sub(lambda code: " " * len(code[0]), source)
         for (start, end), branches in message_patterns(without_code):
-            pieces, at = list[str | PlainText](), start
-            for begin, stop in branches:
-                pieces += [source[at:begin], PlainText(source[begin:stop])]
-                at = stop
-            substitute = chr(ord(_FIRST_SUBSTITUTE) + len(self._patterns))
-            self._patterns.append((substitute, [*pieces, source[at:end]]))
-            kept += source[place:start] + substitute
+            kept += source[place:start]
+            kept += self._embed(source, (start, end), branches, PlainText)
             place = end
         return kept + source[place:]
+
+    def _embed(
+        self, source: str, whole: Span, spans: Iterable[Span], read: Callable[[str], PlainText]
+    ) -> str:
+        """Returns a substitute for a span of a text, of which the inner `spans` are texts."""
+        pieces, (place, end) = list[str | PlainText](), whole
+        for start, stop in spans:
+            pieces += [source[place:start], read(source[start:stop])]
+            place = stop
+        substitute = chr(ord(_FIRST_SUBSTITUTE) + len(self._embedded))
+        self._embedded.append((substitute, [*pieces, source[place:end]]))
+        return substitute
 
     def _add_lines(self, source: str) -> None:
         lines = source.splitlines(keepends=True)
@@ -93,13 +117,16 @@ class PlainText:
             start = len(marks) + len(item or "")
             self._segments.append(line[:start])
             continues = not item and marks.count(">") == marks_before.count(">")
-            for cell in _CELL.findall(line[start:]):
+            quote = _QUOTE_END.search(line, start) if item and item.endswith('"') else None
+            end = quote.start() if quote else len(line)
+            for cell in _CELL.findall(line[start:end]):
                 continues = continues and self._is_continued(before, cell)
                 if not continues:
                     self._opening = "" if item or marks.strip() else _TAG.sub("", line)
                 self._add(cell, continues)
                 continues = False
-            text = line[start:].strip()
+            self._segments.append(line[end:])
+            text = line[start:end].strip()
             marks_before, before = marks, line.rstrip() if text and "\t" not in text else ""
 
     def _add(self, cell: str, continues: bool) -> None:
@@ -133,10 +160,10 @@ class PlainText:
         text = "".join(
             next(left).serialize(str) if each is None else each for each in self._segments
         )
-        for substitute, pieces in self._patterns:
-            pattern = (each if isinstance(each, str) else each.render(left) for each in pieces)
-            text = text.replace(substitute, "".join(pattern))
-        return text
+        for substitute, pieces in self._embedded:
+            own = (each if isinstance(each, str) else each.render(left) for each in pieces)
+            text = text.replace(substitute, "".join(own))
+        return self._write(text)
 
 
 def _without_elements(text: str) -> Part:

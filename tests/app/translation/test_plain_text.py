@@ -24,7 +24,7 @@ def texts_of(source: str) -> list[list[str]]:
             [["One two three"], ["Two"], ["Three"], ["Four"]],
         ),
         ("12 cups\n-5 degrees\n#films", [["12 cups"], ["-5 degrees"], ["#films"]]),
-        ('"a.b": "One",\nkey=Two\nmsgid "Three"', [['"One",'], ["Two"], ['"Three"']]),
+        ('"a b" = "One";\nkey=Two\nmsgid "Three"', [["One"], ["Two"], ["Three"]]),
         ("One\n```\nx = 5\n```\nTwo", [["One"], ["Two"]]),
         ("~~~js\n```\nx = 5\n~~~\nOne ```x``` two", [["One ```x``` two"]]),
         ("> ```\n> x", []),
@@ -114,6 +114,31 @@ def test_the_texts_of_a_message_pattern_are_texts_of_their_own(
     assert page.render(found) == source
     translated = page.render([Part(part.text.replace("dog", "Hund")) for part in found])
     assert translated == source.replace("dog", "Hund")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            '{"dog": "dog", "b": ["dog", 5, true, null]}',
+            '{"dog": "Hund", "b": ["Hund", 5, true, null]}',
+        ),
+        (
+            '  "a b": "a \\"dog\\"\\ndog",\n  "b": 1,\n',
+            '  "a b": "a \\"Hund\\"\\nHund",\n  "b": 1,\n',
+        ),
+        ('{"a": "\\u00e4 dog \\ud800"}', '{"a": "\\u00e4 Hund \\ud800"}'),
+        ('["{n, plural, other {dog}}"]', '["{n, plural, other {Hund}}"]'),
+        ("[dog]", "[Hund]"),
+        ("[" * 9_000, "[" * 9_000),
+        ('key="dog"\nmsgid "dog"\n"dog" = "dog";', 'key="Hund"\nmsgid "Hund"\n"dog" = "Hund";'),
+    ],
+)
+def test_only_the_values_of_a_file_of_texts_change(source: str, expected: str) -> None:
+    page = PlainText(source)
+    found = [part for group in page.groups for part in group]
+    assert not any('"' in part.text.replace('"dog"', "") for part in found)
+    assert page.render([Part(part.text.replace("dog", "Hund")) for part in found]) == expected
 
 
 @given(st.text(alphabet='aB 1.:#>-`~\n\t\r"=$', max_size=60))
