@@ -10,7 +10,7 @@ from app.settings import Settings
 from app.translation.left_out import LeftOut
 from app.translation.protection import Protected, blank_fixed, disjoint, protect
 from app.translation.symbols import leave_out_unreadable, readable_form, unreadable_words
-from app.translation.words import Span
+from app.translation.words import Span, word_spans
 from model.errors import InputError
 from model.text.surface import is_in_capitals, readings, without_capitals
 from model.tokenizer import Tokenizer
@@ -74,11 +74,9 @@ class SourceReader:
             text: the sentence.
             context: the sentences before it.
             known: see `protect`.
-            fixes_more: whether abbreviations and numbers of more than digits get stand-ins too.
+            fixes_more: whether all `words_to_keep`, and numbers of more than digits, get stand-ins.
         """
-        words = self.unreadable_words(text)
-        if fixes_more:
-            words = disjoint([*words, *self.abbreviations(text)])
+        words = self.words_to_keep(text) if fixes_more else self.unreadable_words(text)
         protected = protect(
             text,
             words if len(words) <= _MAX_REQUIRED_WORDS else (),
@@ -129,6 +127,16 @@ class SourceReader:
     def unreadable_words(self, text: str) -> list[Span]:
         """Returns start and end of the words that the model cannot read, see `symbols`."""
         return unreadable_words(text, self._tokenizer.can_read, self._tokenizer.knows_letter)
+
+    def words_to_keep(self, text: str) -> list[Span]:
+        """Returns start and end of the words that the model cannot read, of abbreviations, and of
+        words with letters that it has not learnt: `naïve`."""
+        rare = [
+            (start, end)
+            for start, end in word_spans(blank_fixed(text))
+            if text[start].isalpha() and not self._tokenizer.can_read(text[start:end])
+        ]
+        return disjoint([*self.unreadable_words(text), *self.abbreviations(text), *rare])
 
     def abbreviations(self, text: str) -> list[Span]:
         """Returns start and end of short words in capitals, in a text that is not, or is no longer

@@ -40,6 +40,7 @@ _LONG_CHARACTERS, _LONG_TEXT_CHARACTERS, _MANY_GROUPS = 250, 2_000, 200
 #: The halves of longer sentences are translated one after the other: thousands of pieces at a time
 #: keep the event loop busy for seconds.
 _MAX_TREE_CHARACTERS = 8_000
+_PART_OF_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
@@ -376,10 +377,10 @@ class Translator:
         return [translation for translation in found if translation is not None]
 
     def _restore(self, source: EncodedSource, hypothesis: Hypothesis) -> Translation | None:
-        """Returns a hypothesis as the translation of a sentence; None if it has no words or has
-        lost protected parts."""
+        """Returns a hypothesis as the translation of a sentence; None if it has no words, has lost
+        protected parts, or has a part of a character: models write rare ones byte by byte."""
         translation = self._translation(source, hypothesis)
-        if not any(map(str.isalnum, translation.text)):
+        if not any(map(str.isalnum, translation.text)) or _PART_OF_CHARACTER in translation.text:
             return None
         left_out = source.left_out
         translation = left_out.put_back(translation.in_form_of(left_out.text))
@@ -393,7 +394,7 @@ class Translator:
         is_long = len(text) > _LONG_CHARACTERS
 
         def split() -> list[tuple[str, bool]]:
-            kept = [*self._reader.unreadable_words(text), *self._reader.abbreviations(text)]
+            kept = self._reader.words_to_keep(text)
             return [*split_protected(text, kept, known)]
 
         parts = await run_maybe_in_thread(is_long, split)

@@ -23,6 +23,8 @@ _MARKS = re.compile(r"(?<=[^\W_])\s?([.]{3,}|[!?…,:;]+|[.])$")
 #: Of these, marks in whose use languages differ: `Komm her!` is `Come here.`, and Greeks ask with
 #: a semicolon.
 _EQUAL_MARKS = ({".", "!"}, {"?", ";"})
+#: German quotation marks of which one is straight.
+_MIXED_QUOTES = re.compile(r'(?:„([^„“”"]*)"|(?<!\S)"([^\s„“”"][^„“”"]*)“)(?!\w)')
 #: Longer words in capitals are no abbreviations.
 MAX_ABBREVIATION = 3
 #: Longer texts without an end mark are translated as well as with one.
@@ -72,11 +74,15 @@ def is_name(text: str, translation: str) -> bool:
 
 def in_form_of(source: str, translation: str) -> str:
     """Returns a translation in the form of its source: in capitals or with a capital at its start,
-    and with the marks at its end."""
-    translation = _with_marks_of(source, translation)
+    and with the marks at its end. Quotation marks become those of one language."""
+    translation = _with_marks_of(source, _MIXED_QUOTES.sub(_in_german_quotes, translation))
     if source[:1].isupper():
         translation = translation[:1].upper() + translation[1:]
     return translation.upper() if is_in_capitals(source) else translation
+
+
+def _in_german_quotes(quote: re.Match[str]) -> str:
+    return f"„{quote[1] or quote[2] or ''}“"
 
 
 def _with_marks_of(source: str, translation: str) -> str:

@@ -52,7 +52,7 @@ def word_tokenizer(context_turns: int = 1) -> Tokenizer:
     model = train_sentencepiece(
         string.ascii_letters + string.punctuation + "äöü",
         vocab_size=400,
-        pieces=[*".,!?", *map(str, range(10, 100)), *STAND_INS, *words],
+        pieces=[*".,!?\N{REPLACEMENT CHARACTER}", *map(str, range(10, 100)), *STAND_INS, *words],
     )
     return Tokenizer(TextConfig(context_turns=context_turns, max_source_tokens=24), model)
 

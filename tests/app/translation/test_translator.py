@@ -23,7 +23,7 @@ from app.translation.translator import Translated, Translator
 from model.config import ModelConfig, NetworkConfig, SearchOptions
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.normalise import straighten_quotes
-from model.tokenizer import Tokenizer
+from model.tokenizer import UNK_ID, Tokenizer
 from model.translation_memory import TranslationMemory
 from tests.app.fakes import word_tokenizer
 
@@ -300,6 +300,18 @@ def test_tags_between_words_need_the_links_of_a_search() -> None:
     comment = Tag(3, "<!-- -->", "empty", "!--")
     known = translated(Part("one two", (comment,)), EchoClient(word_tokenizer()), memory)
     assert known.best[0].text == "zwei eins drei"
+
+
+def test_a_word_of_which_the_model_writes_only_a_part_of_a_letter_is_kept() -> None:
+    class CuttingClient(EchoClient):
+        async def submit(self, request: SearchRequest, **options: Any) -> tuple[Hypothesis, ...]:
+            (echo,) = await super().submit(request, **options)
+            _, half = self.tokenizer.target_ids("\N{REPLACEMENT CHARACTER}")
+            return (replace(echo, tokens=tuple(half if i == UNK_ID else i for i in echo.tokens)),)
+
+    client = CuttingClient(word_tokenizer())
+    assert translate("One naïve two.", client) == "One naïve two."
+    assert client.read == ["One nave two.", "One 475 two."]
 
 
 def test_a_sentence_is_translated_without_its_asides_which_return_to_it() -> None:
