@@ -29,6 +29,11 @@ _VERBATIM = frozenset("code kbd math pre samp script style svg template textarea
 _RAW_TEXT = frozenset(("script", "style", "textarea"))
 
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>]{0,60})((?:\"[^\"]*+\"|'[^']*+'|[^<>\"'])*+)>")
+#: Numbers and marks above or below the line, such as those of footnotes.
+_SMALL_NUMBER = re.compile(
+    r"<(su[bp])\b[^<>]{0,200}>(?:<a\s[^<>]{0,500}>)?(?:[^\w<>]|\d){1,20}(?:</a>)?</\1>",
+    re.IGNORECASE,
+)
 _OTHER_MARKUP = (("<![CDATA[", "]]>"), ("<!", ">"), ("<?", ">"))
 _NOT_TO_TRANSLATE = re.compile(
     r"\btranslate\s*=\s*[\"']?no\b|\bclass\s*=\s*[\"'][^\"']*\bnotranslate\b", re.IGNORECASE
@@ -139,6 +144,8 @@ def _markup_at(source: str, place: int, never_closed: set[str]) -> _Token | None
     for start, end in _OTHER_MARKUP:
         if source.startswith(start, place):
             return "verbatim", _raw_until(source, place, end), ""
+    if number := _SMALL_NUMBER.match(source, place):
+        return "verbatim", number[0], number[1].lower()
     tag = _TAG.match(source, place)
     if tag is None:
         return None

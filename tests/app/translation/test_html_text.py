@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.translation.html_text import HtmlText
+from app.translation.parts import Part
+from app.translation.protection import fixed_spans
 
 PAGE = """<!DOCTYPE html>
 <html><head><title>A &amp; B</title><style>p > b { color: red }</style></head>
@@ -32,6 +34,28 @@ def test_a_comment_ends_no_sentence() -> None:
     page = HtmlText(source)
     assert [part.text for part in page.parts] == ["Hello, Tom!", ""]
     assert page.render(page.parts) == source
+
+
+@pytest.mark.parametrize(
+    ("source", "fixed"),
+    [
+        ("H<sub>2</sub>O", "H<sub>2</sub>O"),
+        ("50 m<sup>2</sup>", "50 m<sup>2</sup>"),
+        (
+            'it.<sup class="a"><a href="#1">[1]</a></sup>',
+            '<sup class="a"><a href="#1">[1]</a></sup>',
+        ),
+        ("the 1<sup>st</sup>", None),
+    ],
+)
+def test_numbers_above_or_below_the_line_stay_at_what_they_belong_to(
+    source: str, fixed: str | None
+) -> None:
+    page = HtmlText(source)
+    [part] = page.parts
+    assert page.render(page.parts) == source
+    kept = [part.text[slice(*span)] for span in fixed_spans(part.text)]
+    assert [page.render([Part(text)]) for text in kept] == [fixed] * (fixed is not None)
 
 
 def test_what_is_written_instead_is_escaped() -> None:
@@ -60,7 +84,7 @@ def test_any_text_comes_back(source: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     """<!--|<a |</|<a href="|<![CDATA[|&|<script>|<code>|<?|<a x='|<code><b translate=no>|<b>|<a'"
-    """.strip().split("|"),
+    |<sup>|<sup><a >1""".strip().split("|"),
 )
 def test_a_hostile_page_takes_no_long(piece: str) -> None:
     start = process_time()
