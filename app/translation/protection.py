@@ -55,6 +55,7 @@ _FIXED = re.compile(
         (?:[kKmM]|[bB]n?)?(?!{_LETTER})
       | (?<!\d[.,:/'–-]){_AMOUNT}
         [ \u00a0\u202f]?(?:{_CURRENCY}|{_CURRENCY_CODE}|{_MEASURE})(?!{_LETTER})
+      | (?<!\d[.,:/'–-])(?<!\d){_QUANTITY}–{_QUANTITY}(?![\w–])
       | (?<![\d.,:/'–-])\d{{1,2}}[:.]\d\d[-–]\d{{1,2}}[:.]\d\d(?!\d)
       | \+\d{{1,4}}(?:[ /.-]?\(?\d{{1,6}}\)?){{2,7}}+(?!\w)
       | (?<!\d[.,:/'–-])\d{{2,6}}(?:[ ]\d{{2,6}}){{2,8}}+(?!\w)
@@ -113,6 +114,8 @@ BLANK = "\0"
 _COMPOUND = re.compile(rf"(?<=\w)-(?={_CASED})")
 #: A space between a stand-in and a word that touched what it replaces.
 _ADDED_SPACE = re.compile(f" ?{BLANK} ?")
+#: The end of a sentence after an abbreviation that ends with a full stop, too: `U.S.`
+_SECOND_FULL_STOP = re.compile(r"(?<=[^\W\d_]\.[^\W\d_]\.)\.(?!\.)")
 _END_OF_WORD = re.compile(rf"{_CASED}\d")
 #: What models of German and English write after a stand-in, which may be a time.
 _TIME = re.compile(r"\b(\d{3}) (?:Uhr|[Oo]['’]clock)\b")
@@ -171,7 +174,7 @@ class Protected:
         restored = _NUMBER.sub(
             lambda number: self.fixed.get(_ungrouped(number[0]), number[0]), translation
         )
-        return _ADDED_SPACE.sub("", restored)
+        return _SECOND_FULL_STOP.sub("", _ADDED_SPACE.sub("", restored))
 
     def _without_oclock(self, time: re.Match[str]) -> str:
         fixed = self.fixed.get(time[1], "0")

@@ -20,8 +20,9 @@ from model.translation_memory import TranslationMemory
 _MAX_REQUIRED_WORDS = 4
 #: A mark between words without the space after it, with which a model reads both.
 _MARK_WITHOUT_SPACE = re.compile(r"(?<=[^\W\d_]{2})[,;!?](?=[^\W\d_]{2})")
-#: `PDF`, `USB-C`, `CDs`, the first part of `PDF-Datei`; no Roman numeral.
+#: `PDF`, `USB-C`, `CDs`, the first part of `PDF-Datei`; no Roman numeral. `U.S.`
 _ABBREVIATION = re.compile(
+    r"(?<![\w.])(?:[A-ZÀ-ÖØ-Þ]\.){2,4}(?!\w)|"
     r"(?<![\w'’-])(?![IVX]+\b)([A-ZÀ-ÖØ-Þ]{2,5})(?:-[A-Z]{1,5}(?!\w))*+s?(?![\w'’])"
 )
 
@@ -144,7 +145,7 @@ class SourceReader:
         if " " in text and is_in_capitals(text):
             return []
         found = _ABBREVIATION.finditer(blank_fixed(text))
-        return [match.span() for match in found if not self._is_word(match[1])]
+        return [match.span() for match in found if not match[1] or not self._is_word(match[1])]
 
     def _is_word(self, capitals: str) -> bool:
         """Tells whether a word in capitals is one that the model has as a token of its own in some

@@ -42,6 +42,8 @@ from app.translation.protection import (
         "20°C",
         "2.5 km",
         "10-20 kg",
+        "10–20",
+        "1,000–2,000",
         "50 km/h",
         "60 mph",
         "100 ms",

@@ -114,6 +114,8 @@ def test_abbreviations_that_are_no_words_are_kept() -> None:
     assert translate("RUBY and USB-C two.", client, memory) == "RUBY and USB-C two."
     assert translate("PDF", client, memory) == "PDF"
     assert translate("HTML", client, memory) == "HTML"
+    assert translate("One U.S. two.", client, memory) == "One U.S. two."
+    assert translate("Two U.S.", client, memory) == "Two U.S."
     assert translate("One TWO RUBY.", client, memory) == "One two ruby."
     assert translate("One PDF-Two.", client, memory) == "One PDF Two."
     assert translate("One II two XIV.", client, memory) == "One ii two xiv."
