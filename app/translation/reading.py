@@ -20,6 +20,30 @@ from model.translation_memory import TranslationMemory
 _MAX_REQUIRED_WORDS = 4
 #: A mark between words without the space after it, with which a model reads both.
 _MARK_WITHOUT_SPACE = re.compile(r"(?<=[^\W\d_]{2})[,;!?](?=[^\W\d_]{2})")
+#: What is read in place of abbreviations, of which models have learnt few, by language.
+_LONG_FORMS = {
+    "de": {
+        "bzw.": "oder",
+        "ca.": "ungefähr",
+        "d.h.": "das heißt",
+        "evtl.": "vielleicht",
+        "ggf.": "vielleicht",
+        "hr.": "Herr",
+        "inkl.": "mit",
+        "nr.": "Nummer",
+        "u.a.": "unter anderem",
+        "usw.": "und so weiter",
+        "z.b.": "zum Beispiel",
+    },
+    "en": {
+        "e.g.": "for example",
+        "etc.": "and so on",
+        "i.e.": "that is",
+        "no.": "number",
+        "vs.": "against",
+    },
+}
+_SHORT_FORM = re.compile(r"(?<![\w.])(?:[a-z]\. ?[a-z]|[a-z]{2,6})\.(?=\s|$|,)", re.IGNORECASE)
 #: `PDF`, `USB-C`, `CDs`, the first part of `PDF-Datei`; no Roman numeral. `U.S.`
 _ABBREVIATION = re.compile(
     r"(?<![\w.])(?:[A-ZÀ-ÖØ-Þ]\.){2,4}(?!\w)|"
@@ -51,11 +75,17 @@ class SourceReader:
         tokenizer: of the model.
         settings: settings of the server, for its limits.
         memory: translation memory of the model, if it has one.
+        language: language of the sentences.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, settings: Settings, memory: TranslationMemory | None
+        self,
+        tokenizer: Tokenizer,
+        settings: Settings,
+        memory: TranslationMemory | None,
+        language: str,
     ) -> None:
+        self._long_forms = _LONG_FORMS.get(language.partition("-")[0].lower(), {})
         self._tokenizer = tokenizer
         self._memory = memory
         self._settings = settings
@@ -160,4 +190,15 @@ class SourceReader:
 
     def _readable(self, left_out: LeftOut) -> str:
         text = readable_form(left_out.text, self._tokenizer.can_read)
-        return _MARK_WITHOUT_SPACE.sub(r"\g<0> ", text)
+        return _SHORT_FORM.sub(self._long_form, _MARK_WITHOUT_SPACE.sub(r"\g<0> ", text))
+
+    def _long_form(self, short: re.Match[str]) -> str:
+        """Returns what is read in place of a word with a full stop, which may also end the text.
+        `No.` is a number only before one."""
+        key, rest = short[0].replace(" ", "").lower(), short.string[short.end() :].lstrip()
+        long = self._long_forms.get(key)
+        if long is None or (key in ("no.", "nr.") and not rest[:1].isdigit()):
+            return short[0]
+        begins_sentence = short.start() == 0 and short[0][0].isupper()
+        long = long[:1].upper() + long[1:] if begins_sentence else long
+        return long if rest else f"{long}."

@@ -107,7 +107,7 @@ class Translator:
     ) -> None:
         self._model = model
         self._known = KnownTranslations(model)
-        self._reader = SourceReader(model.tokenizer, settings, model.translation_memory)
+        self._reader = SourceReader(model.tokenizer, settings, model.translation_memory, source)
         self._source = source
         self.searches = SentenceSearch(model, settings, retries_overload=retries_overload)
         self._with_attention = with_attention

@@ -92,6 +92,20 @@ def test_a_mark_without_a_space_after_it_is_read_with_one() -> None:
     assert client.read == ["One two, three four! one two."]
 
 
+def test_abbreviations_are_read_in_full() -> None:
+    client = EchoClient(word_tokenizer())
+    translate("Two, e. g. red.", client)
+    translate("Dogs, etc.", client)
+    translate("Go, No. 25 is red. No. I.e. two.", client)
+    assert client.read == [
+        "Two, for example red.",
+        "Dogs, and so on.",
+        "Go, number 25 is red.",
+        "No.",
+        "That is two.",
+    ]
+
+
 def test_capitals_are_read_in_lower_case_and_written_again() -> None:
     client = EchoClient(word_tokenizer())
     text = "ONE TWO 😀 THREE http://one.two/x. One. ONE {two}"
