@@ -101,7 +101,8 @@ FORMATS: dict[Format, FormatInfo] = {
     "lines": FormatInfo(
         tasks=("reply",),
         suffixes=(".txt",),
-        meaning="one turn per line; an empty line ends a conversation",
+        meaning="one turn per line; an empty line ends a conversation, or a line is one whose "
+        "turns end with `__eou__`, as in DailyDialog",
         example="Who is there?\nIt is me.\n\nGood morning.\nMorning.",
     ),
     "transcript": FormatInfo(

@@ -19,7 +19,7 @@ from training.new.columns import (
     share,
 )
 from training.new.sides import is_language, side_of
-from training.readers.dialogue import speakers_of
+from training.readers.dialogue import TURN_END, speakers_of
 
 #: Share of the lines that must look alike.
 MIN_SHARE, SOME_SHARE = 0.8, 0.1
@@ -47,8 +47,6 @@ _SEPARATORS = (" ||| ", " => ", " -> ", " | ", " = ")
 _LINE_NUMBER = re.compile(r"(\d{1,9})[.):]? +[^\t]*[^\W\d_]{3}")
 #: Marks of the prompts of language models.
 _PROMPT_MARK = re.compile(r"<\|\w+\|>|\[/?INST\]|### (?:Human|User|Instruction|Assistant|Response)")
-#: End of a turn in the DailyDialog corpus.
-TURN_END = "__eou__"
 _HEADS_OF_MAIL = frozenset("bcc cc date from sent subject to".split())
 _LINE_WITH_YEAR = re.compile(r"[^\t]*(?<!\d)20\d\d(?!\d)[^\t]*")
 
@@ -68,7 +66,6 @@ def check_keys(path: Path, lines: list[str]) -> None:
 def check_head(path: Path, lines: list[str]) -> None:
     """Raises a CorpusError for the first lines of a text in a layout that no reader knows."""
     _check_chat(path, lines)
-    _check_turns(path, lines)
     _check_marks(path, lines)
 
 
@@ -76,6 +73,8 @@ def check_detected(path: Path, lines: list[str], detected: Detected | None) -> N
     """Raises a CorpusError if the first lines of a text have more than text in the format that was
     detected, or are a table without text."""
     form = detected.format if detected else ""
+    if form != "lines":
+        _check_turns(path, lines)
     if form == "exchanges":
         _check_times(path, lines, MIN_SHARE)
     if form == "transcript":
@@ -114,11 +113,11 @@ def _check_chat(path: Path, lines: list[str]) -> None:
 
 
 def _check_turns(path: Path, lines: list[str]) -> None:
-    """Raises a CorpusError if lines are whole conversations, as in the DailyDialog corpus."""
+    """Raises a CorpusError if cells are whole conversations, as in the Ubuntu corpus."""
     if share(lines, lambda line: TURN_END in line) >= MIN_SHARE:
         raise CorpusError(
-            f"{path}: has {TURN_END} between the turns of a line. Write each turn on a line of its "
-            f"own, and an empty line after a conversation: sed 's/ *{TURN_END} */\\n/g'"
+            f"{path}: has {TURN_END} between turns in a cell. Write each conversation to a .txt "
+            f"file, on a line of its own: Hi! {TURN_END} Hello. {TURN_END}"
         )
 
 

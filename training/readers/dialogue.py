@@ -18,6 +18,8 @@ MAX_CONTEXT_TURNS = 16
 #: Conversations of plain lines are cut here, so that a split can divide a file of one long talk.
 MAX_CONVERSATION_TURNS = 100
 
+#: End of a turn in the DailyDialog corpus, which has a conversation in each line.
+TURN_END = "__eou__"
 #: A speaker at the start of a line: `Anna:`, `Speaker 1:`, `<anna>`.
 _SPEAKER = re.compile(r"\s*(?:<([^<>]{1,30})>|([^\W\d][\w .'-]{0,29}?)\s?[:\uff1a](?!//))\s*")
 
@@ -54,7 +56,8 @@ def read_exchanges(path: Path, lines: LineRange = WHOLE) -> Records:
 
 
 def read_turn_lines(path: Path) -> Records:
-    """Reads one turn per line; an empty line ends a conversation."""
+    """Reads one turn per line; an empty line ends a conversation, which `TURN_END` may also have on
+    one line."""
     return _read_conversations(path, lambda lines: lines)
 
 
@@ -101,7 +104,7 @@ def _read_conversations(
     one."""
     lines: list[PlacedText] = []
     count = longest = 0
-    for number, line in chain(read_lines(path), [(0, "")]):
+    for number, line in chain(_turn_lines(path), [(0, "")]):
         if line.strip():
             lines.append((number, line))
             count += 1
@@ -115,6 +118,15 @@ def _read_conversations(
             "no line follows another without an empty line, which ends a "
             "conversation. If lines answer each other, remove the empty ones: sed '/^$/d'",
         )
+
+
+def _turn_lines(path: Path) -> Iterator[PlacedText]:
+    """Yields the lines of a file; a line of several turns, as lines that an empty one follows."""
+    for number, line in read_lines(path):
+        turns = line.split(TURN_END)
+        yield from ((number, turn) for turn in turns if turn.strip() or len(turns) == 1)
+        if len(turns) > 1:
+            yield number, ""
 
 
 def _exchanges_of_lines(turns: list[PlacedText], path: Path) -> Iterator[Example]:

@@ -431,8 +431,8 @@ def test_what_cannot_train_the_task_is_left_out_and_listed(tmp_path: Path) -> No
 def test_if_nothing_can_be_read_each_kind_of_fault_is_named(tmp_path: Path) -> None:
     for name in ("acts_test.txt", "acts_train.txt"):
         write_rows(tmp_path / name, ("1 2", "1 1 3"))
-    write_rows(tmp_path / "talks.txt", ("Hi. __eou__ Hello. __eou__",))
-    with pytest.raises(CorpusError, match=r"acts_test\.txt: has no words.*talks\.txt: .*__eou__"):
+    write_rows(tmp_path / "talks.txt", ("1. Hello.", "2. Good day.", "3. Bye."), times=1)
+    with pytest.raises(CorpusError, match=r"acts_test\.txt: has no words.*talks\.txt: .*numbers"):
         survey([str(tmp_path)], languages=())
 
 

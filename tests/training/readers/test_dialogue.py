@@ -50,6 +50,16 @@ def test_an_empty_line_ends_a_conversation(tmp_path: Path) -> None:
     ]
 
 
+def test_a_line_may_have_a_whole_conversation(tmp_path: Path) -> None:
+    path = tmp_path / "talk.txt"
+    path.write_text("hi __eou__ hello . __eou__\n\nbye __eou__ see you __eou__ soon __eou__\n")
+    assert [*read_turn_lines(path)] == [
+        Example(("hi ",), " hello . ", f"{path}:1", f"{path}:1"),
+        Example(("bye ",), " see you ", f"{path}:3", f"{path}:3"),
+        Example(("bye ", " see you "), " soon ", f"{path}:3", f"{path}:3"),
+    ]
+
+
 def test_a_file_without_empty_lines_is_cut_so_that_it_can_be_split(tmp_path: Path) -> None:
     path = tmp_path / "talk.txt"
     path.write_text("".join(f"turn {i}\n" for i in range(2 * MAX_CONVERSATION_TURNS + 1)))
