@@ -68,8 +68,8 @@ def called_held_out(files: Sequence[Path]) -> tuple[Path, ...]:
 
 def _labels_of(files: Sequence[Path]) -> dict[Path, _Label]:
     """Returns the labels of the files that have one, below the folder of them all: that of the own
-    name if it is called train or like one that is, or that of the nearest folder. Channels of Slack
-    are none, nor are folders of subtitles if nothing is called train."""
+    name if it is called train or like a name for another split, or that of the nearest folder.
+    Channels of Slack are none, nor are folders of subtitles if nothing is called train."""
     if any(file.name == PEOPLE and is_list_of_export(file) for file in files):
         return {}
     named = [file for file in files if _ANY_WORD.search(str(file))]
@@ -78,10 +78,12 @@ def _labels_of(files: Sequence[Path]) -> dict[Path, _Label]:
     common = os.path.commonpath({os.path.abspath(file.parent) for file in files})
     paths = [Path(os.path.abspath(file)).relative_to(common) for file in named]
     by_name, by_folder = [*map(_label_of_name, paths)], [*map(_label_of_folder, paths)]
-    trained = {label for label in by_name if label and label.split == "train"}
+    known = {*filter(None, by_name)}
+    trained = {label for label in known if label.split == "train"}
     found = dict[Path, _Label]()
     for file, own, folder in zip(named, by_name, by_folder, strict=True):
-        is_own = own and (own == _TRAIN or any(map(own.is_like, trained - {own})))
+        others = (known if own in trained else trained) - {own}
+        is_own = own and (own == _TRAIN or any(map(own.is_like, others)))
         if label := own if is_own else folder or own:
             found[file] = label
     if any(label.split == "train" for label in found.values()):

@@ -55,6 +55,11 @@ SHARD = "-00000-of-00001"
             ("train", "dev", "test"),
         ),
         (("train/x.tsv", "val/my_valid.tsv", "test/my_test.tsv"), ("train", "dev", "test")),
+        (("train/talk_train.txt", "test/talk_test.txt"), ("train", "test")),
+        (
+            ("train/a_act_train.txt", "train/a_train.txt", "test/a_test.txt"),
+            ("train", "train", "test"),
+        ),
         (("train/x.tsv", "test/train_journey.tsv"), ("train", "test")),
         (("Test/Pilot.srt", "Up.srt"), ("", "")),
         (("train/Up.srt", "test/Pilot.srt"), ("train", "test")),
