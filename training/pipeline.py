@@ -9,7 +9,7 @@ import hashlib
 import os
 import shlex
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from training.export.export import export
 from training.files.paths import writing
 from training.fit.log import describe_seconds
 from training.fit.loop import fit
-from training.model_card import is_made_by
+from training.model_card import is_made_by, memory_files
 from training.new.estimate import choose_precision
 from training.new.grouping import check_name
 from training.new.proposal import propose
@@ -151,6 +151,7 @@ def train(
             f"{model}: finished. Neither {run / RECIPE_FILE} nor the files that it names have "
             f"changed since. Try it: {command}"
         )
+    _kept_memory(model, run, memory_files(recipe, corpus))  # before hours of training
     say(expectation_of(corpus.report, recipe))
     for note in notes_of(corpus.report, recipe):
         say(f"note: {note.text}")
@@ -159,7 +160,7 @@ def train(
     scores = evaluate(recipe)
     made = load_folder(run / "model")
     files = {name: (made.path / name).read_bytes() for name in made.config.sha256}
-    write_folder(model, made.config, {**files, **_kept_memory(model, run)})
+    write_folder(model, made.config, {**files, **_kept_memory(model, run, files)})
     _note_made(model, run)
     return f"{scores}\n{model}: ready. Try it: {command}"
 
@@ -215,10 +216,10 @@ def _noted_memory(run: Path) -> frozenset[tuple[str, str]]:
         return frozenset()
 
 
-def _kept_memory(model: Path, run: Path) -> dict[str, bytes]:
-    """Returns the translation memory for the model that the run has made, as a file: its own pairs,
-    and those that `remember` added to or changed in `model`, which it replaces. Returns nothing if
-    there are none of these.
+def _kept_memory(model: Path, run: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Returns the translation memory for a model that the run makes, as a file: its own pairs,
+    which may be among its `files`, and those that `remember` added to or changed in `model`, which
+    it replaces. Returns nothing if there are none of these.
 
     Raises:
         CorpusError: if they are more than a model may keep.
@@ -227,7 +228,9 @@ def _kept_memory(model: Path, run: Path) -> dict[str, bytes]:
     added = [pair for pair in before if pair not in made]
     if not added:
         return {}
-    memory = TranslationMemory(added).updated(_memory_of(run / "model"))
+    memory = TranslationMemory(added)
+    if MEMORY_FILE in files:
+        memory = memory.updated(TranslationMemory.parse(files[MEMORY_FILE]).pairs)
     if len(memory) > MAX_PAIRS:
         raise CorpusError(
             f"{model}: would keep {len(memory):,} translations, {len(added):,} of `remember`; at "

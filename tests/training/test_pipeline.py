@@ -118,7 +118,9 @@ def test_a_finished_run_is_known_from_another_folder_and_by_a_link(
     assert rain_of("../model") == "It is rain."
 
 
-def test_train_keeps_what_remember_added(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_keeps_what_remember_added(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     remember(Path("model"), ["tea\tTee"])
     assert main(COMMAND) == 0
     printed = capsys.readouterr().out
@@ -126,6 +128,11 @@ def test_train_keeps_what_remember_added(trained: Path, capsys: pytest.CaptureFi
     assert "exact_match" not in printed
     with (trained / "model.run" / "recipe.toml").open("a") as recipe:
         recipe.write("min_tokens = 1\n")  # of [search]
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "MAX_PAIRS", 0)
+        patched.delattr(pipeline, "fit")  # which would take hours
+        assert main(COMMAND) == 1
+        assert "model: would keep 1 translations, 1 of `remember`; at" in capsys.readouterr().err
     assert main(COMMAND) == 0
     assert "exact_match" in capsys.readouterr().out
     assert Generator.load("model").config.search.min_tokens == 1
@@ -169,7 +176,8 @@ def test_a_model_keeps_what_remember_changed_and_no_old_pairs_of_its_sources(
     write_memory(run / "model", "second", {"tea": "Tee", "snow": "Schnee"})
     pipeline._check_is_made(model, run)  # of a run that was killed after `fit`
     remember(model, ["salt\tSalz"])
-    kept = TranslationMemory.parse(pipeline._kept_memory(model, run)[MEMORY_FILE])
+    files = {MEMORY_FILE: (run / "model" / MEMORY_FILE).read_bytes()}
+    kept = TranslationMemory.parse(pipeline._kept_memory(model, run, files)[MEMORY_FILE])
     assert dict(kept.pairs) == {
         "tea": "Tee",
         "snow": "Schnee",
@@ -179,10 +187,10 @@ def test_a_model_keeps_what_remember_changed_and_no_old_pairs_of_its_sources(
     }
     monkeypatch.setattr(pipeline, "MAX_PAIRS", 4)
     with pytest.raises(CorpusError, match=r"would keep 5 translations, 3 of `remember`; at most 4"):
-        pipeline._kept_memory(model, run)
+        pipeline._kept_memory(model, run, files)
     monkeypatch.undo()
     (run / pipeline.MADE_MEMORY_FILE).write_bytes(b"broken")  # so nothing is known to be its own
-    kept = TranslationMemory.parse(pipeline._kept_memory(model, run)[MEMORY_FILE])
+    kept = TranslationMemory.parse(pipeline._kept_memory(model, run, files)[MEMORY_FILE])
     assert dict(kept.pairs)["bread"] == "Brot"
 
 
