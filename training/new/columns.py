@@ -97,11 +97,12 @@ def names_in_json(text: str) -> list[str]:
 def detect_fields(form: Format, names: list[str]) -> Detected:
     """Returns the columns of messages that answer each other, of a pair that the reader knows only
     as columns, or of languages; none if it knows these fields."""
+    sides = [name for name in names if can_identify(name) and name not in _NO_CODES]
     if are_known(names):
-        return Detected(form)
+        has_pair = TRANSLATION in names and len(sides) == 2
+        return Detected(form, languages=tuple(sides) if has_pair else ())
     if replies := _detect_replies(form, names):
         return replies
-    sides = [name for name in names if can_identify(name) and name not in _NO_CODES]
     return Detected(form, pair_among(names) or (tuple(sides) if len(sides) > 1 else ()))
 
 

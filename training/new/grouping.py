@@ -385,7 +385,7 @@ def _config_of(detected: Detected, path: str, languages: tuple[str, ...]) -> Sou
         detected = replace(detected, columns=wanted)
     values: dict[str, Any] = {"format": detected.format, "path": path}
     values |= {key: getattr(detected, key) for key in ("columns", "group_column", "reply_columns")}
-    if detected.format in ("moses", "tmx", "xces"):  # others are swapped if need be
+    if detected.languages or detected.format in ("moses", "tmx", "xces"):  # others are swapped
         values["languages"] = _pair_of(detected, languages)
     if "languages" in FORMATS[detected.format].needs and len(values["languages"]) != 2:
         return Fault(path, "does not name two languages. Set --languages to its two")

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pyarrow import ArrowException, BufferReader
+from pyarrow.types import is_struct
 
 from training.errors import CorpusError
 from training.files.archives import SINGLE, archive_of
 from training.files.paths import read_bytes
 from training.files.records import Fault, Records
-from training.readers.fields import Fields, records_of
+from training.readers.fields import TRANSLATION, Fields, records_of
 from training.readers.json_values import Row
 
 BATCH_ROWS = 1000
@@ -38,13 +39,15 @@ def read_parquet(path: Path, fields: Fields) -> Records:
 
 
 def column_names(path: Path) -> list[str]:
-    """Returns the names of the columns of a file.
+    """Returns the names of the columns of a file, and of the languages in a translation.
 
     Raises:
         CorpusError: if it is not Parquet.
     """
     with _open(path) as file:
-        return list(map(str, file.schema_arrow.names))
+        schema = file.schema_arrow
+    inner = [field.type for field in schema if field.name == TRANSLATION and is_struct(field.type)]
+    return [*map(str, schema.names), *(side.name for translation in inner for side in translation)]
 
 
 def _open(path: Path) -> Any:

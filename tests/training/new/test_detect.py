@@ -157,6 +157,11 @@ def test_a_parquet_file_tells_its_columns(tmp_path: Path) -> None:
         ({"messages": ["Who?", "Me."]}, Detected("parquet")),
         ({"Q": "Who?", "A": "Me."}, Detected("parquet", ("Q", "A"))),
         (
+            {"id": 1, "translation": {"en": "Yes.", "de": "Ja."}},
+            Detected("parquet", languages=("en", "de")),
+        ),
+        ({"translation": {"en": "Yes.", "de": "Ja.", "fr": "Oui."}}, Detected("parquet")),
+        (
             {
                 "message_id": "1",
                 "parent_id": "",

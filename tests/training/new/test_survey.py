@@ -420,6 +420,23 @@ def test_the_number_of_examples_is_estimated_in_any_script(
     assert source.examples == pytest.approx(1500, rel=0.2)
 
 
+@pytest.mark.parametrize("languages", [(), ("de", "en")])
+def test_translations_in_records_are_of_the_languages_that_they_name(
+    tmp_path: Path, languages: tuple[str, ...]
+) -> None:
+    for code, texts in (("de", GERMAN), ("fr", FRENCH)):
+        pairs = [{"en": one, code: two} for one, two in zip(ENGLISH, texts, strict=True)]
+        (tmp_path / f"en-{code}.jsonl").write_text(
+            "".join(json.dumps({"translation": pair}) + "\n" for pair in pairs)
+        )
+    found = survey([str(tmp_path)], languages=languages)
+    [source] = found.sources
+    assert found.languages == source.config.languages == (languages or ("en", "de"))
+    assert source.sample[0].target == (ENGLISH if languages else GERMAN)[0]
+    [fault] = found.left_out
+    assert fault.origin.startswith(str(tmp_path / "en-fr.jsonl"))
+
+
 def test_what_cannot_train_the_task_is_left_out_and_listed(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
     (tmp_path / "b.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n- Who?\n- Me.\n")
