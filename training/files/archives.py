@@ -28,10 +28,11 @@ SINGLE = (".gz", ".xz", ".bz2", ".zst")
 #: Archives that are not read: for a file in a tape, all before it must be unpacked.
 _OTHERS = re.compile(r"\.(?:(tgz|txz|tbz2?|7z|rar)|(tar)(?:\.\w+)?)$", re.IGNORECASE)
 
-#: Files that come with a corpus and are none of it, such as the numbers of the sentences in OPUS.
+#: Files that come with a corpus and are none of it, such as the numbers of the sentences in OPUS,
+#: and what Kaggle shows of the form of an answer.
 _NOTES = re.compile(
     r"(.*/)?(licen[cs]e|copying|readme|notice|authors|changelog|citation)(\.(txt|md|rst|html?))?"
-    r"|.*\.ids",
+    r"|(.*/)?sample_?submission\.csv|.*\.ids",
     re.IGNORECASE,
 )
 

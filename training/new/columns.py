@@ -50,7 +50,9 @@ COLUMN_PAIRS = (
     ("질문", "답변"),
 )
 #: What may be the name of a column, if not a sentence. pandas leaves that of row numbers empty.
-_COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)])?")
+_COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)]|#|N[or]\.)?")
+#: What the names of a pair may have after them: `Source (EN)`, `src_text`.
+_AFTER_NAME = re.compile(r"\s*[(\[].*|(?<=\w)[ _-]text\s*", re.IGNORECASE)
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
 #: its rows that contain letters.
 SECOND_COLUMN = 0.5
@@ -62,7 +64,10 @@ _ID_NAME = re.compile(r"(?:c|message|msg|comment|tweet|status|post|utterance|mai
 _PARENT_NAME = re.compile(r"(?:in)?(?:reply|response)to(?:\w*id)?|parent(?:\w*id)?")
 _TEXT_NAME = re.compile(r"(?:full|message|comment|body)?text|body|content|message|comment")
 _AUTHOR_NAME = re.compile(r"(?:author|speaker|sender|user|from)(?:id|name)?")
-_CONVERSATION = re.compile(r"(dialog|conv|thread|talk|scene|session).*id", re.IGNORECASE)
+_CONVERSATION = re.compile(
+    r"(?:dialog|conv|thread|talk|scene|session|ticket|case|chat|topic).*(?:id|number)",
+    re.IGNORECASE,
+)
 #: A number (a score), an address or a key (`home.title`, `k1`).
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*%?|https?://\S+|[^\W\d]\w*(?:[._:/]\w+)+|[A-Za-z]+\d+")
 #: Names of columns that are codes of languages, but hardly ever mean them.
@@ -144,8 +149,10 @@ def detect_table(lines: list[str]) -> Detected | None:
         return Detected("table", pair)
     if replies := _detect_replies("table", names):
         return replies
-    group = next((name for name in names if _CONVERSATION.search(name)), "")
     shown = rows[1:] or rows
+    columns = [*zip(*(row for row in shown if len(row) == len(names)), strict=True)]
+    groups = zip(names, columns, strict=False)
+    group = next((name for name, values in groups if _is_group(name, values)), "")
     letters = [_letters_in(row[i] for row in shown if i < len(row)) for i in range(len(names))]
     sides = [
         name
@@ -154,8 +161,7 @@ def detect_table(lines: list[str]) -> Detected | None:
     ]
     if len(sides) == len({*sides}) > 1:
         return Detected("table", tuple(sides))
-    whole = [row for row in rows[1:] if len(row) == len(names)]
-    for i in _places_of_group(whole, names.index(group)) if group else ():
+    for i in _places_of_group(columns, names.index(group)) if group else ():
         letters[i] = 0
     first, second = sorted(range(len(names)), key=lambda i: -letters[i])[:2]
     if group and letters[second] < SECOND_COLUMN * letters[first]:
@@ -169,11 +175,13 @@ def detect_table(lines: list[str]) -> Detected | None:
     return Detected("table", tuple(names[i] if is_header else str(i + 1) for i in widest))
 
 
-def _places_of_group(rows: list[list[str]], group: int) -> list[int]:
+def _is_group(name: str, values: tuple[str, ...]) -> bool:
+    """Tells whether a column has the conversations of turns, by its name; some have several."""
+    return bool(_CONVERSATION.search(name)) and len({*values}) < len(values)
+
+
+def _places_of_group(columns: list[tuple[str, ...]], group: int) -> list[int]:
     """Returns the columns that have the same value in all rows of a group, such as its topic."""
-    columns = list(zip(*rows, strict=True))
-    if not columns or len({*columns[group]}) == len(rows):
-        return []
 
     def is_of_group(column: tuple[str, ...]) -> bool:
         return len({*zip(columns[group], column, strict=True)}) == len({*columns[group]})
@@ -191,7 +199,7 @@ def rows_of(lines: list[str]) -> list[list[str]]:
 
 def pair_among(names: list[str]) -> tuple[str, ...]:
     """Returns the two names of a known pair, if they are there."""
-    lower = [name.lower() for name in names]
+    lower = [_AFTER_NAME.sub("", name).lower() for name in names]
     pair = next((pair for pair in COLUMN_PAIRS if set(pair) <= set(lower)), ())
     return tuple(names[lower.index(name)] for name in pair)
 

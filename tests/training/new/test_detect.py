@@ -54,6 +54,31 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
             "7,I saw the fireworks.,Now.\n8,I lost my old dog.,Oh no.\n8\n",
             Detected("table", ("utterance",), "conv_id"),
         ),
+        (
+            "a.csv",
+            "Ticket ID,Subject,Comment\n7,No light,Who is it?\n7,No light,Me.\n8,Rain,Oh no.\n",
+            Detected("table", ("Comment",), "Ticket ID"),
+        ),
+        (
+            "a.csv",
+            "chat_id,question_long,reply\n7,Who is it that is there?,Me.\n8,Where are you?,In.\n",
+            Detected("table", ("question_long", "reply")),
+        ),
+        (
+            "a.csv",
+            "Source (EN),Target (DE),Note\nYes.,Ja.,Seen by Anna\nNo.,Nein.,Seen by Ben\n",
+            Detected("table", ("Source (EN)", "Target (DE)")),
+        ),
+        (
+            "a.csv",
+            "#,Our question,Our answer\n1,Who is it?,It is me.\n2,Why is it so?,No idea.\n",
+            Detected("table", ("Our question", "Our answer")),
+        ),
+        (
+            "a.jsonl",
+            '{"src_lang": "en", "src_text": "Yes.", "tgt_text": "Ja."}',
+            Detected("jsonl", ("src_text", "tgt_text")),
+        ),
         ("a.csv", "id,text,text\n1,Who is it?,It is me.\n", Detected("table", ("2", "3"))),
         ("a.csv", "sep=,\n", None),
         ("a.csv", "sep=,\nen,fr\nYes.,Oui.\n", Detected("table", ("en", "fr"))),

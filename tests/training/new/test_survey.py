@@ -201,6 +201,7 @@ def test_what_comes_with_a_corpus_is_none_of_it(tmp_path: Path) -> None:
     (tmp_path / "a.de-en.ids").write_text("en/1.xml.gz\tde/1.xml.gz\t1\t1\n" * 9)  # of OPUS
     (tmp_path / "LICENSE").write_text("Permission is granted.\nWithout warranty.\n" * 9)
     (tmp_path / "readme.txt").write_text("These are questions.\nThere are answers.\n" * 9)
+    write_rows(tmp_path / "sample_submission.csv", ("question,answer", "Who is it?,Dummy."))
     found = survey([str(tmp_path)], languages=())
     assert [source.config.format for source in found.sources] == ["table"]
 
