@@ -7,8 +7,10 @@ from collections import Counter
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from model.text.encodings import encoding_of_mark
 from training.errors import CorpusError
 from training.files.archives import plain_name
+from training.files.encodings import decode
 from training.new.columns import (
     COLUMN_PAIRS,
     Detected,
@@ -88,6 +90,19 @@ def check_detected(path: Path, lines: list[str], detected: Detected | None) -> N
         _check_columns(path, lines, detected.columns)
     if not detected and plain_name(path).endswith(".csv"):
         _check_rows(path, lines)
+
+
+def check_encoding(path: Path, head: bytes) -> None:
+    """Raises a CorpusError if many lines at the head of a text are not in UTF-8: the others would
+    be used, as if they were all."""
+    _, encoding = decode(head)
+    is_known = encoding == "utf-8" or encoding_of_mark(head)
+    lines = head.decode("utf-8", errors="replace").split("\n")
+    if not is_known and share(lines, lambda line: "\ufffd" in line) >= SOME_SHARE:
+        raise CorpusError(
+            f"{path}: is in {encoding}, not in UTF-8. Save it in UTF-8 (in Excel: CSV UTF-8), or "
+            f"convert it: iconv -f {encoding} -t utf-8"
+        )
 
 
 def _check_rows(path: Path, lines: list[str]) -> None:

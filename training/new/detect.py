@@ -13,7 +13,14 @@ from model.language_id import base_of
 from training.files.archives import is_archive, open_unpacked, plain_name, wanted_members
 from training.files.encodings import decode
 from training.formats import FORMATS, Format
-from training.new.checks import MIN_SHARE, SOME_SHARE, check_detected, check_head, check_keys
+from training.new.checks import (
+    MIN_SHARE,
+    SOME_SHARE,
+    check_detected,
+    check_encoding,
+    check_head,
+    check_keys,
+)
 from training.new.columns import (
     Detected,
     detect_fields,
@@ -85,6 +92,8 @@ def detect(path: Path) -> Detected | None:
     check_head(path, lines)
     detected = detect_table(lines) if name.endswith(".csv") else _detect_lines(lines, path)
     check_detected(path, lines, detected)
+    if detected and detected.format != "subtitles":  # which may be in any encoding
+        check_encoding(path, _read_head(path))
     return detected
 
 
@@ -94,16 +103,20 @@ def head_of(path: Path) -> list[str]:
     Raises:
         CorpusError: if it cannot be read.
     """
-    with open_unpacked(path) as file:
-        content = file.read(HEAD_BYTES)
-    if len(content) == HEAD_BYTES:  # the last line may be cut
-        content = content[: content.rfind(b"\n") + 1] or content
     try:
-        text, _ = decode(content)
+        text, _ = decode(_read_head(path))
     except ValueError:
         return []
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # as the readers do
     return [line for line in lines if line.strip()][:HEAD_LINES]
+
+
+def _read_head(path: Path) -> bytes:
+    with open_unpacked(path) as file:
+        content = file.read(HEAD_BYTES)
+    if len(content) == HEAD_BYTES:  # the last line may be cut
+        content = content[: content.rfind(b"\n") + 1] or content
+    return content
 
 
 def _detect_in_archive(path: Path) -> Detected | None:

@@ -80,6 +80,29 @@ def test_numbers_and_marks_are_not_learnt(tmp_path: Path, lines: str, reason: st
 
 
 @pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("a.csv", "Käse;Schön\n"),
+        ("a.de", "Schönes Wetter!\n"),
+        ("a.tsv", "Schönes Wetter!\tGrüße aus Köln\n"),
+    ],
+)
+def test_a_text_in_another_encoding_is_not_read_in_part(
+    tmp_path: Path, name: str, line: str
+) -> None:
+    text = "Frage;Antwort\n" + 5 * line
+    (tmp_path / name).write_text(text, "cp1252")
+    with pytest.raises(CorpusError, match=r"is in cp1252, not in UTF-8\. .* iconv -f cp1252 -t"):
+        detect(tmp_path / name)
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / name).write_text(text, encoding)
+        assert detect(tmp_path / name)
+    plain = 50 * line.encode("ascii", "ignore")
+    (tmp_path / name).write_bytes(plain + line.encode("cp1252"))  # of which its reader tells
+    assert detect(tmp_path / name)
+
+
+@pytest.mark.parametrize(
     ("rows", "column"),
     [
         ("Speaker,Line\nANNA,Who is it?\nBEN,It is me.\nANNA,Why?\nBEN,So.\n", "Speaker"),
