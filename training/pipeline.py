@@ -11,6 +11,7 @@ import shlex
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from model.config import Task
@@ -69,6 +70,7 @@ def write_recipe(
     task: Task | None,
     languages: tuple[str, ...],
     say: Say,
+    rename: Callable[[str], str] = str,
 ) -> Recipe:
     """Writes a recipe for files, and reports its findings and an estimate of the time it takes.
 
@@ -79,6 +81,7 @@ def write_recipe(
         task: task of the model; None: guessed from the files.
         languages: codes of source and target, or one for replies; empty: detected.
         say: called with each line of the report.
+        rename: returns the name of a path in the recipe.
 
     Raises:
         CorpusError: if the files contain no examples, or the recipe exists or cannot be written.
@@ -97,6 +100,7 @@ def write_recipe(
         say(f"left out: {fault.origin}: {fault.reason}")
     for line in filter(None, (describe_splits(found), describe_called_held_out(found))):
         say(line)
+    found = found.renamed(rename)
     proposal = propose(found)
     partial = recipe_path.with_name(f"{recipe_path.name}.partial")
     recipe = _write(partial, recipe_text(name, output, found, proposal))
@@ -252,6 +256,11 @@ def _is_finished(run: Path, model: Path, recipe: Recipe, corpus: PreparedCorpus)
     return is_same and is_made_by(config, recipe)
 
 
+def _name_in_run(run: Path, path: str) -> str:
+    """Returns a path relative to a run if it lies beside the run, so that both may be moved."""
+    return os.path.relpath(path, run) if Path(path).is_relative_to(run.parent) else path
+
+
 def _recipe_of_run(
     run: Path,
     paths: Sequence[str],
@@ -261,7 +270,7 @@ def _recipe_of_run(
     say: Say,
 ) -> Recipe:
     """Reads the recipe of a run, and writes it first if there is none. Its output is `run`, also if
-    the run was begun in another working directory, or has been moved.
+    the run was begun in another working directory, or has been moved with the files beside it.
 
     Raises:
         CorpusError: if it is for other files, another task or other languages, or a recipe cannot
@@ -269,16 +278,24 @@ def _recipe_of_run(
     """
     recipe_path, paths_file = run / RECIPE_FILE, run / PATHS_FILE
     absolute = [os.path.abspath(path) for path in paths]  # without `..`, to be compared
+    rename = partial(_name_in_run, run.resolve())
+    names = "\n".join(map(rename, absolute))
     for path in (*absolute, str(run)):
         check_name(path)
     if not recipe_path.exists():
         with writing(paths_file):
             run.mkdir(parents=True, exist_ok=True)
-            paths_file.write_text("\n".join(absolute), encoding="utf-8")
+            paths_file.write_text(names, encoding="utf-8")
         write_recipe(
-            absolute, recipe_path, output=str(run), task=task, languages=languages, say=say
+            absolute,
+            recipe_path,
+            output=str(run),
+            task=task,
+            languages=languages,
+            say=say,
+            rename=rename,
         )
-    elif paths_file.exists() and paths_file.read_text(encoding="utf-8") != "\n".join(absolute):
+    elif paths_file.exists() and paths_file.read_text(encoding="utf-8") != names:
         raise CorpusError(
             f"{recipe_path}: belongs to other files. Choose another -o, or delete {run} and what "
             "it made."

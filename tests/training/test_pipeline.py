@@ -104,7 +104,7 @@ def test_train_goes_on_where_it_was_killed(
     assert rain_of("model") == "It is rain."
 
 
-def test_a_finished_run_is_known_from_another_folder_and_by_a_link(
+def test_a_finished_run_is_known_from_another_folder_by_a_link_and_after_a_move(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     elsewhere = trained / "elsewhere"
@@ -116,6 +116,10 @@ def test_a_finished_run_is_known_from_another_folder_and_by_a_link(
     assert "epoch 1 of" not in capsys.readouterr().out
     assert not [*elsewhere.iterdir()]
     assert rain_of("../model") == "It is rain."
+    for name in ("answers.tsv", "moved", "model", "model.run"):
+        (trained / name).rename(elsewhere / name)
+    assert main(COMMAND) == 0
+    assert "model: finished. Neither" in capsys.readouterr().out
 
 
 def test_train_keeps_what_remember_added(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -106,6 +106,16 @@ class Survey:
     languages: tuple[str, ...]
     sources: tuple[SurveyedSource, ...]
     left_out: tuple[Fault, ...] = ()
+
+    def renamed(self, rename: Callable[[str], str]) -> Survey:
+        """Returns a survey with other paths in its sources."""
+        sources = []
+        for source in self.sources:
+            paths = {"path": source.config.path, "target_path": source.config.target_path}
+            update = {key: rename(path) for key, path in paths.items() if path}
+            config = source.config.model_copy(update=update)
+            sources.append(replace(source, config=config))
+        return replace(self, sources=tuple(sources))
 
     @property
     def examples(self) -> int:
