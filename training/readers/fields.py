@@ -18,10 +18,10 @@ from training.readers.markup import without_html
 from training.readers.messages import TREES, posts_of_tree, turns_of
 from training.readers.trees import Post, exchanges_of_posts, exchanges_of_tree
 
-#: Fields that hold a conversation, in order of preference; the last is that of Claude.
+#: Fields that hold a conversation, in order of preference; the last are those of Claude and Gemini.
 CONVERSATIONS = (
     *("turns", "messages", "conversations", "conversation", "dialog", "dialogue"),
-    *("utterances", "chat_messages"),
+    *("utterances", "chat_messages", "contents"),
 )
 #: Fields that hold a source and its target.
 PAIRS = (

@@ -10,7 +10,7 @@ from training.readers.trees import Post
 #: Fields of a message with its speaker, and with its text.
 ROLES = ("role", "from")
 SPEAKERS = (*ROLES, "speaker", "sender", "author", "user", "creator")
-CONTENTS = ("content", "value", "text", "utterance", "body", "message")
+CONTENTS = ("content", "value", "text", "utterance", "body", "message", "parts")
 #: The field of a sender in chats of Messenger and Instagram, whose first message is the newest.
 _SENDER_OF_MESSENGER = "sender_name"
 #: Fields of a message with those that answer it, and that of all messages by their ids, in ChatGPT.

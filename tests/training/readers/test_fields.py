@@ -18,6 +18,12 @@ def read(*records: Any, **fields: Any) -> list[Example | Fault]:
         {"dialog": ["hi", "hello"]},
         {"dialogue": ["hi", "hello"], "source": "web"},
         {"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]},
+        {
+            "contents": [
+                {"role": "user", "parts": [{"text": "hi"}]},
+                {"role": "model", "parts": [{"text": "hello"}]},
+            ]
+        },
         {"chat_messages": [{"sender": "human", "text": "hi"}, {"sender": "ai", "text": "hello"}]},
         {"turns": [{"speaker": "A", "text": "hi"}, {"speaker": "B", "utterance": "hello"}]},
         ["hi", "hello"],
