@@ -155,7 +155,8 @@ def survey(paths: Sequence[str], *, task: Task | None = None, languages: tuple[s
     sources = [each for each in inspected if isinstance(each, SurveyedSource)]
     found = [source for source in sources if source.examples]
     left_out = [each for each in inspected if isinstance(each, Fault)]
-    left_out += [each.fault for each in sources if each.fault and not each.examples]
+    empty = [source for source in sources if not source.examples]
+    left_out += [each.fault or Fault(each.config.path, "contains no example") for each in empty]
     if not found:
         raise CorpusError(_describe_nothing(paths, left_out))
     if task is None:

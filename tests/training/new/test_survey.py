@@ -454,6 +454,12 @@ def test_if_nothing_can_be_read_each_kind_of_fault_is_named(tmp_path: Path) -> N
         survey([str(tmp_path)], languages=())
 
 
+def test_a_file_without_an_example_is_named(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a.csv", ("question,answer",), times=1)
+    with pytest.raises(CorpusError, match=r"a\.csv: contains no example\."):
+        survey([path], languages=())
+
+
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.tsv", ENGLISH, GERMAN)
     (tmp_path / "b.tsv.gz").write_text("Who is there?\tWer ist da?\n")
