@@ -44,7 +44,9 @@ _UNKNOWN_CHATS = {
 #: A time, perhaps after a date, at the start of a line.
 _TIME = re.compile(r"[\[(<]?(?:(?:[^\W\d]{3,9}\.? )?\d[\w.,/ -]{0,20}[ ,T])?\d{1,2}:\d\d\b")
 #: What separates two texts in a line, if it is in each line once.
-_SEPARATORS = (" ||| ", " => ", " -> ", " | ", " = ")
+_SEPARATORS = (" ||| ", " => ", " -> ", " | ", " = ", " - ", " \u2013 ", " \u2014 ")
+#: What may be before each text of a column: a label (`Q:`), a dash or a bullet.
+_LABEL = re.compile(r"[^\W\d]\w{0,19}:|[-*\u2013\u2014\u2022](?=\s)")
 #: The number of a line, from 1 in each conversation, before a text.
 _LINE_NUMBER = re.compile(r"(\d{1,9})[.):]? +[^\t]*[^\W\d_]{3}")
 #: Marks of the prompts of language models.
@@ -79,6 +81,8 @@ def check_detected(path: Path, lines: list[str], detected: Detected | None) -> N
         _check_turns(path, lines)
     if form == "exchanges":
         _check_times(path, lines, MIN_SHARE)
+    if form in ("exchanges", "lines"):
+        _check_labels(path, lines)
     if form == "transcript":
         _check_mail(path, lines)
     if form == "lines":
@@ -169,6 +173,19 @@ def _check_words(path: Path, lines: list[str]) -> None:
     side = side_of(path)
     if not (side.language or side.role or any(map(str.isalpha, "".join(lines)))):
         raise CorpusError(f"{path}: has no words")
+
+
+def _check_labels(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if most texts of a column begin with the same label or mark."""
+    found = list[str]()
+    for texts in zip(*(line.split("\t") for line in lines), strict=False):
+        labels = Counter(label[0] for label in map(_LABEL.match, texts) if label)
+        found += [label for label, count in labels.items() if count >= MIN_SHARE * len(lines) > 1]
+    if found:
+        raise CorpusError(
+            f"{path}: has {' and '.join(found)} before its texts, which would be learnt. Remove "
+            f"this: sed -E 's/(^|\\t)({'|'.join(map(re.escape, found))}) */\\1/g'"
+        )
 
 
 def _check_separators(path: Path, lines: list[str]) -> None:

@@ -53,7 +53,7 @@ def test_times_are_not_to_be_learnt(tmp_path: Path, lines: str) -> None:
         detect(tmp_path / "log.txt")
 
 
-@pytest.mark.parametrize("separator", [" ||| ", " = "])
+@pytest.mark.parametrize("separator", [" ||| ", " = ", " - "])
 def test_two_texts_in_each_line_are_refused(tmp_path: Path, separator: str) -> None:
     (tmp_path / "a.txt").write_text(f"Yes.{separator}Ja.\nNo.{separator}Nein.\n")
     with pytest.raises(CorpusError, match=r"a\.txt: has .* once in each line\. .*\\t"):
@@ -65,6 +65,9 @@ def test_two_texts_in_each_line_are_refused(tmp_path: Path, separator: str) -> N
     [
         ("1 i like tea.\n2 i run a lot.\n3 hi there\thello\n1 so long\tbye now\n", "their numbers"),
         ("1. What is it?\n2. A stone.\n3. A large one.\n", "their numbers"),
+        ("Q: What is it?\tA: A stone.\nQ: How large?\tA: Very.\n", "Q: and A: before its texts"),
+        ("What is it?\tlabels:A stone.\nHow large?\tlabels:Very.\n", "labels: before its texts"),
+        ("- What is it?\n- A stone.\n- A large one.\n", "- before its texts"),
         ("<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n", "im_start"),
         ("### Human: Hi.### Assistant: Hello.\n", "### Human and other marks of prompts"),
         (
