@@ -15,7 +15,7 @@ _PAIR_OF_LANGUAGES = re.compile(rf"(?:^|[.-])({_CODE})-({_CODE})(?:\.txt)?\.zip$
 #: Names that end in a language code.
 _SIDES = (
     re.compile(rf"(.*)\.((?i:[a-z]{{2,3}}){_REGION})"),
-    re.compile(r"(?:(.*?)[._-])?((?i:[a-z]{2})(?:[_-](?:[A-Z]{2}|[A-Z][a-z]{3}))?)(?i:\.txt)"),
+    re.compile(r"(?:(.*?)[._-])??((?i:[a-z]{2})(?:[_-](?:[A-Z]{2}|[A-Z][a-z]{3}))?)(?i:\.txt)"),
 )
 #: Names of a side, before its language code or in its place: `newstest2021.en-de.ref.A.de`,
 #: `train.src`, `src-train.txt`.
