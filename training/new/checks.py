@@ -77,7 +77,8 @@ def check_detected(path: Path, lines: list[str], detected: Detected | None) -> N
     """Raises a CorpusError if the first lines of a text have more than text in the format that was
     detected, or are a table without text."""
     form = detected.format if detected else ""
-    if form != "lines":
+    side = side_of(path)
+    if form != "lines" or side.language or side.role:
         _check_turns(path, lines)
     if form == "exchanges":
         _check_times(path, lines, MIN_SHARE)
@@ -132,11 +133,11 @@ def _check_chat(path: Path, lines: list[str]) -> None:
 
 
 def _check_turns(path: Path, lines: list[str]) -> None:
-    """Raises a CorpusError if cells are whole conversations, as in the Ubuntu corpus."""
+    """Raises a CorpusError if texts are whole conversations, as in the Ubuntu corpus."""
     if share(lines, lambda line: TURN_END in line) >= MIN_SHARE:
         raise CorpusError(
-            f"{path}: has {TURN_END} between turns in a cell. Write each conversation to a .txt "
-            f"file, on a line of its own: Hi! {TURN_END} Hello. {TURN_END}"
+            f"{path}: has {TURN_END} between turns, which would be learnt. Write each turn, or "
+            "each conversation of a .txt file, on a line of its own"
         )
 
 

@@ -29,13 +29,15 @@ def test_a_chat_that_no_reader_knows_is_refused(tmp_path: Path, app: str, lines:
         detect(tmp_path / "chat.txt")
 
 
-def test_conversations_in_cells_are_refused(tmp_path: Path) -> None:
+def test_conversations_in_cells_and_in_translations_are_refused(tmp_path: Path) -> None:
     (tmp_path / "dialogues.txt").write_text("Hi . __eou__ Hello . __eou__\n")
     assert detect(tmp_path / "dialogues.txt") == Detected("lines")
     rows = 9 * "Hi . __eou__ Hello . __eou__,Bye .\n"
     (tmp_path / "train.csv").write_text(f"Context,Utterance\n{rows}")
-    with pytest.raises(CorpusError, match=r"has __eou__ between turns in a cell\. Write each"):
-        detect(tmp_path / "train.csv")
+    (tmp_path / "train.en").write_text("Hi . __eou__ Hello . __eou__\n")
+    for name in ("train.csv", "train.en"):
+        with pytest.raises(CorpusError, match=r"has __eou__ between turns, which would be learnt"):
+            detect(tmp_path / name)
 
 
 @pytest.mark.parametrize(
