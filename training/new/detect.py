@@ -190,4 +190,4 @@ def _is_transcript(lines: list[str]) -> bool:
     """Tells whether most lines begin with the names of a few speakers."""
     speakers = speakers_of(lines)
     named = sum(speakers.values())
-    return 1 < len(speakers) <= SPEAKERS_SHARE * named and named >= NAMED_SHARE * len(lines)
+    return 1 < len(speakers) <= max(2, SPEAKERS_SHARE * named) and named >= NAMED_SHARE * len(lines)

@@ -62,17 +62,18 @@ def read_turn_lines(path: Path) -> Records:
 
 
 def read_transcript(path: Path) -> Records:
-    """Reads `Name: text` in each line, without the names of speakers, who speak twice or more. An
-    empty line ends a conversation. Neighbouring lines of one speaker are one turn, and so are lines
+    """Reads `Name: text` in each line, without the names that `speakers_of` returns. An empty line ends a conversation. Neighbouring lines of one speaker are one turn, and so are lines
     without a name with those before them."""
     speakers = speakers_of(line for _, line in read_lines(path))
     return _read_conversations(path, partial(_turns_of_speakers, speakers=speakers))
 
 
 def speakers_of(lines: Iterable[str]) -> dict[str, int]:
-    """Returns the names at the start of at least two lines, with the number of their lines."""
-    counts = Counter(name for name, _ in map(_split_speaker, lines) if name)
-    return {name: count for name, count in counts.items() if count > 1}
+    """Returns the names at the start of at least two lines or, if each line has one, of any, with
+    the number of their lines."""
+    counts = Counter(name for name, _ in map(_split_speaker, filter(str.strip, lines)))
+    least = 2 if counts.pop("", 0) else 1
+    return {name: count for name, count in counts.items() if count >= least}
 
 
 def _split_speaker(line: str) -> tuple[str, str]:

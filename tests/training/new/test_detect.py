@@ -41,6 +41,8 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.txt", "Q: Who is it?\nA: It is me.\n\nQ: Why?\nA: So.\n", Detected("transcript")),
         ("a.txt", "<ann> Who is it?\n<ben> It is me.\n" * 3, Detected("transcript")),
         ("a.txt", "Ann: Who is it?\nBen: Me.\nYes, me.\n" * 3, Detected("transcript")),
+        ("a.txt", "Agent: Who is it?\nCustomer: It is me.\n", Detected("transcript")),
+        ("a.txt", "Word: a sign\nLetter: part of it\nMark: a sign, too\n", Detected("lines")),
         ("a.txt", "Well: who is it?\nMe.\nListen: why?\nWhy not?\n", Detected("lines")),
         ("a.en", "Ann: Who is it?\nBen: It is me.\n" * 3, Detected("lines")),
         (

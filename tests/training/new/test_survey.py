@@ -222,6 +222,7 @@ def test_files_whose_names_do_not_tell_their_format_are_named(tmp_path: Path) ->
         ("a.en.txt", "a.de.txt"),
         ("a_en.txt", "a_de.txt"),
         ("my_en.txt", "my_de.txt"),
+        ("en-US.txt", "de-AT.txt"),
         ("A.EN", "a.de"),
         ("a.en-US", "a.de_AT"),
         ("a_en-US.txt", "a_de-Latn.txt"),

@@ -84,6 +84,14 @@ def test_a_transcript_has_the_turns_of_its_speakers(tmp_path: Path) -> None:
     assert found[0].origin == f"{path}:2"
 
 
+def test_each_name_of_a_short_transcript_is_a_speaker(tmp_path: Path) -> None:
+    path = tmp_path / "call.txt"
+    path.write_text("Agent: Hello?\nAnna: Who is there?\n\nAgent: Me.\n")
+    assert [*read_transcript(path)] == [
+        Example(("Hello?",), "Who is there?", f"{path}:1", f"{path}:2")
+    ]
+
+
 def test_a_transcript_of_single_lines_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "talk.txt"
     path.write_text("Anna: Who?\n\nBen: Me.\n\nAnna: You?\n\nBen: Yes.\n")
