@@ -93,7 +93,8 @@ def write_recipe(
         raise CorpusError(f"{recipe_path}: already exists. {advice}.")
     found = survey(paths, task=task, languages=languages)
     for source in found.sources:
-        say(f"{source.config.path}: {source.config.format}, {describe(source)}")
+        columns = f" ({', '.join(source.config.columns)})" if source.config.columns else ""
+        say(f"{source.config.path}: {source.config.format}{columns}, {describe(source)}")
         if source.fault:
             say(f"  unreadable: {source.fault.origin}: {source.fault.reason}")
     for fault in found.left_out:

@@ -81,6 +81,18 @@ def test_new_writes_commands_that_a_shell_reads(
     assert shlex.split(command) == ["python", "-m", "seq2seq", "prepare", recipe]
 
 
+def test_new_names_the_columns_that_it_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pipeline, "choose_precision", lambda *_: ("float32", 1.0))
+    table = tmp_path / "faq.csv"
+    table.write_text(
+        "id,ask,reply\n1,Where is the tea?,It is here.\n2,Why is it cold?,It is old.\n"
+    )
+    assert main(["new", str(table), "-o", str(tmp_path / "faq.toml")]) == 0
+    assert "faq.csv: table (ask, reply), 1 file, " in capsys.readouterr().out
+
+
 def test_train_goes_on_where_it_was_killed(
     answers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
