@@ -18,6 +18,8 @@ from training.readers.markup import without_html
 ANKI_HEADER = re.compile(
     r"#(separator|html|tags|columns|notetype|deck|guid|(?:notetype|deck|tags|guid) column):(.*)"
 )
+#: Sounds, and what is hidden until a card is turned.
+_ANKI_MARKS = re.compile(r"\s*\[sound:[^\]]*\]|\{\{c\d+::(.*?)(?:::.*?)?\}\}")
 _ANKI_SEPARATORS = {
     "comma": ",",
     "semicolon": ";",
@@ -75,6 +77,8 @@ def read_pairs(path: Path, lines: LineRange = WHOLE) -> Records:
             line = header.separator.join(texts)
         source, has_separator, rest = line.partition(header.separator)
         target = rest.partition(header.separator)[0]
+        if header.lines:
+            source, target = (_ANKI_MARKS.sub(r"\1", text) for text in (source, target))
         if header.has_html:
             source, target = without_html(source), without_html(target)
         if has_separator:

@@ -50,6 +50,12 @@ def test_commands_and_actions_are_told_apart(tmp_path: Path) -> None:
     ]
 
 
+def test_marks_of_anki_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "deck.txt"
+    path.write_text("#separator:tab\nYes. [sound:1.mp3]\tJa, {{c1::mein::my}} {{c2::Herr}}.\n")
+    assert [*read_pairs(path)] == [Example(("Yes.",), "Ja, mein Herr.", "Yes.", f"{path}:2")]
+
+
 def test_columns_of_anki_that_hold_no_texts_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "deck.txt"
     header = "#separator:tab\n#html:false\n#guid column:1\n#notetype column:2\n#tags column:5\n"
