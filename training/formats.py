@@ -108,8 +108,8 @@ FORMATS: dict[Format, FormatInfo] = {
     "transcript": FormatInfo(
         tasks=("reply",),
         suffixes=(".txt",),
-        meaning="one turn per line, after the name of its speaker, who speaks twice or more; an "
-        "empty line ends a conversation; names are left out",
+        meaning="one turn per line, after the name of its speaker, who speaks twice or more unless "
+        "each line has one; an empty line ends a conversation; names are left out",
         example="Anna: Who is there?\nBen: It is me.\nAnna: Come in, then.\nBen: Thanks.",
     ),
     "conversations": FormatInfo(

@@ -34,6 +34,9 @@ COLUMN_PAIRS = (
     ("user", "assistant"),
     ("q", "a"),
     ("src", "tgt"),
+    ("src", "ref"),
+    ("source", "translation"),
+    ("original", "translation"),
     ("frage", "antwort"),
     ("question", "réponse"),
     ("pregunta", "respuesta"),
@@ -51,8 +54,8 @@ COLUMN_PAIRS = (
 )
 #: What may be the name of a column, if not a sentence. pandas leaves that of row numbers empty.
 _COLUMN_NAME = re.compile(r"(?:(?!\d)[\w ./:()#-]*[\w)]|#|N[or]\.)?")
-#: What the names of a pair may have after them: `Source (EN)`, `src_text`.
-_AFTER_NAME = re.compile(r"\s*[(\[].*|(?<=\w)[ _-]text\s*", re.IGNORECASE)
+#: What the names of a pair may have after them: `Source (EN)`, `src_text`, `Source String`.
+_AFTER_NAME = re.compile(r"\s*[(\[].*|(?<=\w)[ _-](?:text|string)\s*", re.IGNORECASE)
 #: Minimum number of letters in a second text column, as a share of the first, and minimum share of
 #: its rows that contain letters.
 SECOND_COLUMN = 0.5

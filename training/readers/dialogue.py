@@ -62,8 +62,9 @@ def read_turn_lines(path: Path) -> Records:
 
 
 def read_transcript(path: Path) -> Records:
-    """Reads `Name: text` in each line, without the names that `speakers_of` returns. An empty line ends a conversation. Neighbouring lines of one speaker are one turn, and so are lines
-    without a name with those before them."""
+    """Reads `Name: text` in each line, without the names that `speakers_of` returns. An empty line
+    ends a conversation. Neighbouring lines of one speaker are one turn, and so are lines without a
+    name with those before them."""
     speakers = speakers_of(line for _, line in read_lines(path))
     return _read_conversations(path, partial(_turns_of_speakers, speakers=speakers))
 

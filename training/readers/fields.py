@@ -15,7 +15,7 @@ from training.files.records import Example, Fault, Records
 from training.readers.dialogue import exchanges_of
 from training.readers.json_values import Row
 from training.readers.markup import without_html
-from training.readers.messages import TREES, posts_of_tree, turns_of
+from training.readers.messages import ROLES, TREES, posts_of_tree, turns_of
 from training.readers.trees import Post, exchanges_of_posts, exchanges_of_tree
 
 #: Fields that hold a conversation, in order of preference; the last are those of Claude and Gemini.
@@ -31,6 +31,7 @@ PAIRS = (
     ("prompt", "response"),
     ("prompt", "completion"),
     ("question", "answer"),
+    ("source", "translation"),
 )
 #: The field of languages, in data sets of Hugging Face: {"translation": {"en": ..., "de": ...}}.
 TRANSLATION = "translation"
@@ -132,6 +133,10 @@ def _is_list_of_records(value: Any) -> bool:
     return bool(value) and isinstance(value, list) and all(isinstance(x, dict) for x in value)
 
 
+def _is_list_of_messages(value: Any) -> bool:
+    return _is_list_of_records(value) and any(name in value[0] for name in ROLES)
+
+
 def _are_alike(values: list[Any]) -> bool:
     return _is_list_of_records(values) and len({frozenset(each) for each in values}) == 1
 
@@ -143,8 +148,12 @@ def _examples(record: Any, place: str, fields: Fields) -> Iterator[Example]:
     if not isinstance(record, dict):
         advice = "; name a file with an array .json" if isinstance(record, list) else ""
         raise ValueError(f"expected a record with named fields{advice}")
-    if len(fields.columns) == 1:
-        turns = turns_of(_value_at(record, fields.columns[0]))
+    values = [_value_at(record, column) for column in fields.columns]
+    if len(values) == 1:
+        turns = turns_of(values[0])
+    elif values and _is_list_of_messages(values[-1]):  # a prompt in plain text is among them
+        lists = [value for value in values if _is_list_of_messages(value)]
+        turns = turns_of([message for messages in lists for message in messages])
     elif names := _names_of_intent(record, fields):
         return _examples_of_intent(record, place, names)
     elif fields.columns:

@@ -77,6 +77,12 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
             Detected("table", ("Our question", "Our answer")),
         ),
         (
+            "a.csv",
+            "key,Source String,Translation,Context\n1,Yes.,Ja.,It is shown on page 1.\n",
+            Detected("table", ("Source String", "Translation")),
+        ),
+        ("a.csv", "lp,src,mt,ref\nen-de,Yes.,Ja!,Ja.\n", Detected("table", ("src", "ref"))),
+        (
             "a.jsonl",
             '{"src_lang": "en", "src_text": "Yes.", "tgt_text": "Ja."}',
             Detected("jsonl", ("src_text", "tgt_text")),
