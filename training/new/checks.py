@@ -47,10 +47,11 @@ _TIME = re.compile(r"[\[(<]?(?:(?:[^\W\d]{3,9}\.? )?\d[\w.,/ -]{0,20}[ ,T])?\d{1
 _SEPARATORS = (" ||| ", " => ", " -> ", " | ", " = ", " - ", " \u2013 ", " \u2014 ")
 #: What may be before each text of a column: a label (`Q:`), a dash or a bullet.
 _LABEL = re.compile(r"[^\W\d]\w{0,19}:|[-*\u2013\u2014\u2022](?=\s)")
-#: The number of a line, from 1 in each conversation, before a text.
-_LINE_NUMBER = re.compile(r"(\d{1,9})[.):]? +[^\t]*[^\W\d_]{3}")
+#: The number of a line, from 1 in each conversation, or of a question and its answer.
+_LINE_NUMBER = re.compile(r"(?:[^\W\d]{1,10} ?)?(\d{1,9})[.):]? +[^\t]*[^\W\d_]{3}")
 #: Marks of the prompts of language models.
 _PROMPT_MARK = re.compile(r"<\|\w+\|>|\[/?INST\]|### (?:Human|User|Instruction|Assistant|Response)")
+_QUOTED = re.compile(r'".*"')
 _HEADS_OF_MAIL = frozenset("bcc cc date from sent subject to".split())
 _LINE_WITH_YEAR = re.compile(r"[^\t]*(?<!\d)20\d\d(?!\d)[^\t]*")
 
@@ -84,6 +85,8 @@ def check_detected(path: Path, lines: list[str], detected: Detected | None) -> N
         _check_times(path, lines, MIN_SHARE)
     if form in ("exchanges", "lines"):
         _check_labels(path, lines)
+    if plain_name(path).endswith(".tsv"):
+        _check_quotes(path, lines)
     if form == "transcript":
         _check_mail(path, lines)
     if form == "lines":
@@ -151,11 +154,11 @@ def _check_marks(path: Path, lines: list[str]) -> None:
             )
     matches = (_LINE_NUMBER.match(line) for line in lines)
     numbers = [int(found[1]) if found else 0 for found in matches]
-    counted = sum(b in (1, a + 1) for a, b in pairwise([0, *numbers]))
+    counted = sum(b in (1, a, a + 1) for a, b in pairwise([0, *numbers]))
     if len(lines) > 2 and numbers[0] == 1 and counted >= MIN_SHARE * len(lines):
         raise CorpusError(
             f"{path}: its lines begin with their numbers, which would be learnt. Remove these: "
-            "sed -E 's/^[0-9]+[.):]? +//'"
+            "sed -E 's/^([[:alpha:]]+ ?)?[0-9]+[.):]? +//'"
         )
 
 
@@ -186,6 +189,14 @@ def _check_labels(path: Path, lines: list[str]) -> None:
         raise CorpusError(
             f"{path}: has {' and '.join(found)} before its texts, which would be learnt. Remove "
             f"this: sed -E 's/(^|\\t)({'|'.join(map(re.escape, found))}) */\\1/g'"
+        )
+
+
+def _check_quotes(path: Path, lines: list[str]) -> None:
+    """Raises a CorpusError if all cells of a `.tsv`, where such marks are text, are quoted."""
+    if share(lines, lambda line: all(map(_QUOTED.fullmatch, line.split("\t")))) >= MIN_SHARE:
+        raise CorpusError(
+            f"{path}: has its texts in quotation marks, which would be learnt. Rename it to .csv"
         )
 
 

@@ -70,6 +70,7 @@ def test_two_texts_in_each_line_are_refused(tmp_path: Path, separator: str) -> N
         ("Q: What is it?\tA: A stone.\nQ: How large?\tA: Very.\n", "Q: and A: before its texts"),
         ("What is it?\tlabels:A stone.\nHow large?\tlabels:Very.\n", "labels: before its texts"),
         ("- What is it?\n- A stone.\n- A large one.\n", "- before its texts"),
+        ("Q1: What is it?\nA1: A stone.\n\nQ2: How large is it?\nA2: Very.\n", "their numbers"),
         ("<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n", "im_start"),
         ("### Human: Hi.### Assistant: Hello.\n", "### Human and other marks of prompts"),
         (
@@ -82,6 +83,14 @@ def test_numbers_and_marks_are_not_learnt(tmp_path: Path, lines: str, reason: st
     (tmp_path / "a.txt").write_text(lines)
     with pytest.raises(CorpusError, match=rf"a\.txt: .*{reason}.* would be learnt\."):
         detect(tmp_path / "a.txt")
+
+
+def test_quotation_marks_around_all_cells_are_not_learnt(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text('"Yes."\t"Ja."\n"No."\t"Nein."\n')
+    with pytest.raises(CorpusError, match=r"quotation marks, which .* Rename it to \.csv"):
+        detect(tmp_path / "a.tsv")
+    (tmp_path / "a.tsv").rename(tmp_path / "a.csv")
+    assert detect(tmp_path / "a.csv") == Detected("table", ("1", "2"))
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,10 @@ def test_a_column_may_hold_all_turns() -> None:
 @pytest.mark.parametrize("has_prompt", [False, True])
 def test_a_column_may_hold_the_messages_after_those_of_others(has_prompt: bool) -> None:
     talk = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    record = {"prompt": talk[:1], "chosen": talk[1:]}
-    record = {"prompt": "a", "chosen": talk} if has_prompt else record
-    assert read(record, columns=("prompt", "chosen")) == [Example(("a",), "b", "a:1", "a:1:2")]
+    one, other = {"prompt": talk[:1], "chosen": talk[1:]}, {"prompt": "a", "chosen": talk}
+    assert read(other if has_prompt else one, columns=("prompt", "chosen")) == [
+        Example(("a",), "b", "a:1", "a:1:2")
+    ]
 
 
 @pytest.mark.parametrize(
