@@ -139,8 +139,9 @@ def _check_turns(path: Path, lines: list[str]) -> None:
     """Raises a CorpusError if texts are whole conversations, as in the Ubuntu corpus."""
     if share(lines, lambda line: TURN_END in line) >= MIN_SHARE:
         raise CorpusError(
-            f"{path}: has {TURN_END} between turns, which would be learnt. Write each turn, or "
-            "each conversation of a .txt file, on a line of its own"
+            f"{path}: has {TURN_END} between turns, which would be learnt. To translate, write "
+            "each turn on a line of its own; for replies, each conversation on a line of a .txt "
+            "file whose name does not end in a language"
         )
 
 
