@@ -204,7 +204,9 @@ def _reason_against(source: SurveyedSource, task: Task, languages: tuple[str, ..
     named = config.languages or _named_languages(config)
     is_other = named and _pair_in(source) != {*map(base_of, languages)}
     if is_other or (task == "translate" and _seems_other(source, languages)):
-        return f"is {'-'.join(named or source.languages)}, not {'-'.join(languages)}"
+        advice = f" in {' and '.join(config.columns)} (a recipe may name other columns)"
+        found = f"{'-'.join(named or source.languages)}{advice if config.columns else ''}"
+        return f"is {found}, not {'-'.join(languages)}"
     return ""
 
 

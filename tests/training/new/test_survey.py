@@ -455,6 +455,15 @@ def test_if_nothing_can_be_read_each_kind_of_fault_is_named(tmp_path: Path) -> N
         survey([str(tmp_path)], languages=())
 
 
+def test_columns_in_other_languages_are_named(tmp_path: Path) -> None:
+    texts = [*zip(ENGLISH, GERMAN, FRENCH, strict=True)] * 10
+    rows = [",".join(f"{i} {text}" for text in row) for i, row in enumerate(texts)]
+    (tmp_path / "a.csv").write_text("\n".join(["English,German,French", *rows]))
+    reason = r"a\.csv: is de-fr in German and French .a recipe may name other columns., not en-de"
+    with pytest.raises(CorpusError, match=reason):
+        survey([str(tmp_path / "a.csv")], languages=("en", "de"))
+
+
 def test_a_file_without_an_example_is_named(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.csv", ("question,answer",), times=1)
     with pytest.raises(CorpusError, match=r"a\.csv: contains no example\."):
