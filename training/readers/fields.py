@@ -31,6 +31,7 @@ PAIRS = (
     ("prompt", "response"),
     ("prompt", "completion"),
     ("question", "answer"),
+    ("question", "response"),
     ("source", "translation"),
 )
 #: The field of languages, in data sets of Hugging Face: {"translation": {"en": ..., "de": ...}}.

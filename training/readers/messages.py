@@ -35,7 +35,8 @@ def turns_of(value: Any) -> list[str]:
         if content is None:
             continue
         if not isinstance(content, str):
-            raise ValueError("expected a list of texts, or of {role, content}")
+            found = f"{[*each] if isinstance(each, dict) else each}"[:200]
+            raise ValueError(f"expected texts, or {{role, content}}. Received: {found}")
         speaker = _value_of(each, SPEAKERS) if isinstance(each, dict) else None
         if speaker is not None and speaker == last:
             turns[-1] = f"{turns[-1]} {content}"

@@ -51,6 +51,8 @@ def test_conversations_have_many_shapes(record: Any) -> None:
         ({"prompt": "a", "completion": "b"}, "a", "b"),
         ({"question": "a", "answer": "<p>b &amp; c</p>"}, "a", "b & c"),
         ({"question": "a", "answer": "b", "id": 5}, "a", "b"),
+        ({"system_prompt": "Be kind.", "question": "a", "response": "b"}, "a", "b"),
+        ({"source": "a", "translation": "b"}, "a", "b"),
         ({"translation": {"en": "b", "de": "a"}, "id": 5}, "a", "b"),
     ],
 )
@@ -179,6 +181,7 @@ def test_two_columns_may_hold_lists_as_intents_do(
             {},
             "Set format = 'messenger'",
         ),
+        ({"conversations": [{"id": 7, "parts": {}}]}, {}, "content}. Received: ['id', 'parts']"),
         ({"a": "x", "b": None}, {"columns": ("a", "b")}, "has no text in b"),
         ({"a": "x"}, {"columns": ("a",)}, "expected a list of turns"),
         ({"a": "x", "b": "y"}, {"columns": ("a", "b"), "group_column": "c"}, "no value in c"),
