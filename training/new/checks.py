@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 from pathlib import Path
 
 from model.text.encodings import encoding_of_mark
@@ -12,7 +12,6 @@ from training.errors import CorpusError
 from training.files.archives import plain_name
 from training.files.encodings import decode
 from training.new.columns import (
-    COLUMN_PAIRS,
     Detected,
     are_known,
     names_in_json,
@@ -155,7 +154,7 @@ def _check_marks(path: Path, lines: list[str]) -> None:
             )
     matches = (_LINE_NUMBER.match(line) for line in lines)
     numbers = [int(found[1]) if found else 0 for found in matches]
-    counted = sum(b in (1, a, a + 1) for a, b in pairwise([0, *numbers]))
+    counted = sum(b > 0 and b in (1, a, a + 1) for a, b in pairwise([0, *numbers]))
     if len(lines) > 2 and numbers[0] == 1 and counted >= MIN_SHARE * len(lines):
         raise CorpusError(
             f"{path}: its lines begin with their numbers, which would be learnt. Remove these: "
@@ -183,7 +182,7 @@ def _check_words(path: Path, lines: list[str]) -> None:
 def _check_labels(path: Path, lines: list[str]) -> None:
     """Raises a CorpusError if most texts of a column begin with the same label or mark."""
     found = list[str]()
-    for texts in zip(*(line.split("\t") for line in lines), strict=False):
+    for texts in zip_longest(*(line.split("\t") for line in lines), fillvalue=""):
         labels = Counter(label[0] for label in map(_LABEL.match, texts) if label)
         found += [label for label, count in labels.items() if count >= MIN_SHARE * len(lines) > 1]
     if found:
@@ -240,7 +239,7 @@ def _check_columns(path: Path, lines: list[str], columns: tuple[str, ...]) -> No
     rows = rows_of(lines)
     has_names = not all(map(str.isdecimal, columns))
     header = [name.strip() for name in rows.pop(0)] if has_names else []
-    is_known = tuple(map(str.lower, columns)) in COLUMN_PAIRS
+    is_known = pair_among([*columns]) == columns
     for name in columns:
         place = header.index(name) if has_names else int(name) - 1
         values = [row[place] for row in rows if place < len(row)]

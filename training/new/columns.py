@@ -68,7 +68,7 @@ _PARENT_NAME = re.compile(r"(?:in)?(?:reply|response)to(?:\w*id)?|parent(?:\w*id
 _TEXT_NAME = re.compile(r"(?:full|message|comment|body)?text|body|content|message|comment")
 _AUTHOR_NAME = re.compile(r"(?:author|speaker|sender|user|from)(?:id|name)?")
 _CONVERSATION = re.compile(
-    r"(?:dialog|conv|thread|talk|scene|session|ticket|case|chat|topic).*(?:id|number)",
+    r"(?:dialog|conv|thread|talk|scene|session|ticket|case|chat|topic).*(?:idx?|number)(?![a-z])",
     re.IGNORECASE,
 )
 #: A number (a score), an address or a key (`home.title`, `k1`).

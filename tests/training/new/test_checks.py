@@ -67,7 +67,7 @@ def test_two_texts_in_each_line_are_refused(tmp_path: Path, separator: str) -> N
     [
         ("1 i like tea.\n2 i run a lot.\n3 hi there\thello\n1 so long\tbye now\n", "their numbers"),
         ("1. What is it?\n2. A stone.\n3. A large one.\n", "their numbers"),
-        ("Q: What is it?\tA: A stone.\nQ: How large?\tA: Very.\n", "Q: and A: before its texts"),
+        (9 * "Q: What is it?\tA: A stone.\n" + "Well?\n", "Q: and A: before its texts"),
         ("What is it?\tlabels:A stone.\nHow large?\tlabels:Very.\n", "labels: before its texts"),
         ("- What is it?\n- A stone.\n- A large one.\n", "- before its texts"),
         ("Q1: What is it?\nA1: A stone.\n\nQ2: How large is it?\nA2: Very.\n", "their numbers"),

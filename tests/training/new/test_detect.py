@@ -38,6 +38,7 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
         ("a.csv", "1;Who is it?;It is me.\n2;Why so?;No.\n", Detected("table", ("2", "3"))),
         ("a.txt", "Who is it?;It is me.\nWhy so?;No idea.\n", Detected("table", ("1", "2"))),
         ("a.txt", "Who is it?\nMe; who else?\n", Detected("lines")),
+        ("a.txt", "Room 1 is free.\n" + 9 * "Who is it?\n", Detected("lines")),
         ("a.txt", "Q: Who is it?\nA: It is me.\n\nQ: Why?\nA: So.\n", Detected("transcript")),
         ("a.txt", "<ann> Who is it?\n<ben> It is me.\n" * 3, Detected("transcript")),
         ("a.txt", "Ann: Who is it?\nBen: Me.\nYes, me.\n" * 3, Detected("transcript")),
@@ -70,6 +71,16 @@ def test_the_example_of_a_format_is_recognised(tmp_path: Path, form: Format) -> 
             "a.csv",
             "Source (EN),Target (DE),Note\nYes.,Ja.,Seen by Anna\nNo.,Nein.,Seen by Ben\n",
             Detected("table", ("Source (EN)", "Target (DE)")),
+        ),
+        (
+            "a.csv",
+            "Source (EN),Target (DE)\nYes.,Ja.\nYes.,Ja!\nYes.,Jawohl.\n",
+            Detected("table", ("Source (EN)", "Target (DE)")),
+        ),
+        (
+            "a.csv",
+            "chatgpt_provided,ask,reply\nyes,Who is it?,It is me.\nyes,Where is it?,It is here.\n",
+            Detected("table", ("ask", "reply")),
         ),
         (
             "a.csv",
