@@ -28,11 +28,13 @@ _SIGN = r"(?<![\w.)])[-−–+±]"
 _AMOUNT = rf"(?:{_SIGN})?{_QUANTITY}(?:[-–]{_QUANTITY})?"
 _MEASURE = (
     r"°[CF]?|[℃℉]|[kcm]?m(?:[²³]|/[hs])?|[km]?g|[cm]?l|[kMGT]i?B|[kMG]?Hz|[kMG]?Wh?|[km]?V|mAh?|"
-    r"[mµn]s|min|hrs?|h|mph|mi|ft|lbs?|oz|px|dpi|fps|[kMG]bps|[hk]?Pa|dB|kcal"
+    r"[mµn]s|min|hrs?|h|mph|ft|lbs?|oz|px|dpi|fps|[kMG]bps|[hk]?Pa|dB|kcal"
 )
 _CURRENCY_CODE = "AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HUF|INR|JPY|NOK|NZD|PLN|RUB|SEK|USD"
 #: A letter of a script with capitals, whose words are not written together with numbers.
 _CASED = "[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f]"
+#: Letters of abbreviations that are no words: `TCP/IP`, but not `AND/OR`.
+_CONSONANT = "[B-DF-HJ-NP-TV-XZ]"
 _FILE_TYPE = (
     "bat|bin|cfg|conf|cpp|css|csv|dll|docx?|epub|exe|gif|gz|html?|ini|iso|jar|java|jpe?g|js|json|"
     "log|md|mkv|mp[34]|odt|pdf|php|png|pptx?|py|rar|rb|rtf|sh|sql|srt|svg|tar|toml|tsx?|txt|vtt|"
@@ -54,7 +56,7 @@ _FIXED = re.compile(
       | (?:(?:[A-Z]{{1,3}})?{_CURRENCY}|(?:{_CURRENCY_CODE}))[ \u00a0]?{_AMOUNT}
         (?:[kKmM]|[bB]n?)?(?!{_LETTER})
       | (?<!\d[.,:/'–-]){_AMOUNT}
-        [ \u00a0\u202f]?(?:{_CURRENCY}|{_CURRENCY_CODE}|{_MEASURE})(?!{_LETTER})
+        [ \u00a0\u202f]?(?:{_CURRENCY}|{_CURRENCY_CODE}|{_MEASURE})(?!['’]?{_LETTER})
       | (?<!\d[.,:/'–-])(?<!\d){_QUANTITY}–{_QUANTITY}(?![\w–])
       | (?<![\d.,:/'–-])\d{{1,2}}[:.]\d\d[-–]\d{{1,2}}[:.]\d\d(?!\d)
       | \+\d{{1,4}}(?:[ /.-]?\(?\d{{1,6}}\)?){{2,7}}+(?!\w)
@@ -70,8 +72,8 @@ _FIXED = re.compile(
       | (?<![.-]){_CASED}{{1,10}}[\d²³₀-₉][^\W_{_EAST_ASIAN}]{{0,20}}
         (?:\.\d{{1,9}}){{0,4}}(?!{_LETTER})
       | (?:[A-Z][A-Za-z]?[\U000f0000-\U000ffffd]){{1,8}}(?:[A-Z][a-z]?(?!{_LETTER}))?
-      | [A-Za-z]{{1,12}}(?:/[A-Za-z]){{1,3}}(?![\w/])
-      | (?!(?:YES|ON|JA|EIN)/)[A-Z]{{2,4}}/[A-Z]{{2,4}}(?![\w/])
+      | (?:[A-Za-z]{{1,2}}(?:/[A-Za-z]){{1,3}}|[A-Za-z]{{2,11}}(?<!e)/[hs])(?![\w/])
+      | (?=(?:[A-Z]{{2,4}}/)?{_CONSONANT}{{2,4}}(?![A-Z]))[A-Z]{{2,4}}/[A-Z]{{2,4}}(?![\w/])
       | [A-Z]{{1,10}}-\d{{1,6}}(?!{_LETTER}) | 0x[0-9A-Fa-f]{{1,16}}(?!{_LETTER})
       | \d{{1,9}}(?:\.\d{{1,9}}){{1,4}}-[A-Za-z]{{1,10}}\.?\d{{1,9}}(?!\.?\w)
       | \d{{1,4}}(?![AP]M)[A-Z][A-Z\d]{{0,6}}(?!{_LETTER})

@@ -129,6 +129,8 @@ def test_what_is_fixed_ends_where_east_asian_text_begins(text: str, fixed: str) 
         "_you_",
         "iPhone or McDonald",
         "a / b / c",
+        "jede/r, ein/e, AND/OR, UND/ODER, HE/SHE",
+        "nel 2010 mi, en 2010 l'homme",
         "20jährige am 21st, 5pm or 9AM in the 1950s",
         "note:this",
         "one-2",
