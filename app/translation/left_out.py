@@ -90,7 +90,7 @@ class LeftOut:
         before, rest = _words_before(words, position), self.text[position:].strip()
         if not before:
             return 0
-        is_alternative = symbol.startswith("/")
+        is_alternative = symbol.startswith(("/", "–"))
         if not rest.strip(END_MARKS) and not is_alternative:
             return len(strip_end_marks(translation) if rest else translation)
         touches_next = self.text[position - 1].isspace() and not symbol[-1].isspace()

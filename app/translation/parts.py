@@ -23,7 +23,7 @@ _COMMA_BONUS, _SPACE_BONUS = 6, 12
 #: to a page; dashes, and the space after a colon or a semicolon, but not before a quote, where
 #: languages have other marks; the lack of a space after a sentence.
 _SEPARATOR = re.compile(
-    r"(?<!\S)[|/»›>→]+(?!\S)|(?<=[^\W\d_])[–—](?=[^\W\d_])"
+    r"(?<!\S)[|/»›>→]+(?!\S)|(?<=[^\W\d_])—(?=[^\W\d_])"
     r"|(?:(?<=\S)\s+[-–—]{1,2}|(?<=[\w)\]*\"'”’“»][:;]))\s+(?![\s\"'„“‚‘»«])(?=\S)"
     r"|(?<=[^\W\d_A-Z]{2}[.!?])(?=[A-ZÀ-ÖØ-ÞЀ-Я][^\W\d_A-Z]*(?:[\s,!?'’]|$))"
 )

@@ -25,11 +25,11 @@ _EXTENDERS = _VARIANTS + "\u200d\U000e0020-\U000e007f"
 _IN_WORD = re.compile(r"(?<=[^\W_])[&@#*+/=~^°·]+(?=[^\W_])")
 #: A text in brackets, which models often lose, or its first or last sentence.
 _ENCLOSED = re.compile(r"\s*(\(?)[^()]*+(\)?)[\s.,:;!?…]*")
-#: An aside in brackets in a sentence that is complete without it, or another word in place of the
-#: one before a slash: `yes/no`.
+#: An aside in brackets in a sentence that is complete without it, or another word after a slash or
+#: an en dash: `yes/no`.
 _ASIDE = re.compile(
     r"\s\([^()\n]{2,200}\)(?![^\s.,;:!?])|^\([^()\n]{2,200}\)\s+(?=\S)"
-    r"|(?:(?<=[^\W\d_])|(?<=[^\W\d_]\.))/(?!in(?:nen)?\b)[^\W\d_]{2,40}(?!\w)(?:\.(?=\s\S))?"
+    r"|(?:(?<=[^\W\d_])|(?<=[^\W\d_]\.))[/–](?!in(?:nen)?\b)[^\W\d_]{2,40}(?!\w)(?:\.(?=\s\S))?"
 )
 #: Faces made of characters, which models read as marks: `:-)`, `;P`, `<3`, `xD`.
 _EMOTICON = re.compile(
@@ -44,7 +44,7 @@ _WORD = re.compile(rf"[^\s{BLANK}]+")
 #: What may be between two words that the model cannot read for them to be one part: marks, or a
 #: word of another script without spaces around it.
 _WITHIN_PART = re.compile(rf"[\s,.:;!?'’\-、。，：；？！・]*|[^\W{UNSPACED}]+")
-_BEFORE_WORDS = re.compile(r"[\s./,;:!?)\]}…、。，！？]*")
+_BEFORE_WORDS = re.compile(r"[\s./–,;:!?)\]}…、。，！？]*")
 
 
 def unreadable_words(

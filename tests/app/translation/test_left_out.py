@@ -46,10 +46,11 @@ def test_a_symbol_returns_to_the_word_that_it_was_at(
         ("no aa/bb", "AA no", (1, 0), "AA/bb no"),
         ("aa/bb no", "AA no", (None, 1), "AA/bb no"),  # the model attended elsewhere
         ("Aa./bb. no", "AA no", (0, 2), "AA/bb. no"),
+        ("no aa–bb", "AA no", (1, 0), "AA–bb no"),
         ("aa/bb/cc?", "AA?", (0, 1), "AA/bb/cc?"),
     ],
 )
-def test_a_word_after_a_slash_follows_the_word_before_it(
+def test_a_word_after_a_slash_or_a_dash_follows_the_word_before_it(
     sentence: str, translation: str, links: tuple[int | None, ...], expected: str
 ) -> None:
     found = leave_out_asides(sentence).put_back(Translation(translation, links))

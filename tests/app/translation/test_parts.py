@@ -167,7 +167,7 @@ def test_halves_of_a_sentence_are_joined_with_their_links() -> None:
         ("He said: “Yes.”", ["He said: “Yes.”"]),
         ("Yes / No | and/or", ["Yes", "No", "and/or"]),
         ("Home » Shop > Shoes »", ["Home", "Shop", "Shoes"]),
-        ("Shop – the best - and—we–I", ["Shop", "the best", "and", "we", "I"]),
+        ("Shop – the best - and—we–I", ["Shop", "the best", "and", "we–I"]),
         ("Hello.How are you?I'm fine", ["Hello.", "How are you?", "I'm fine"]),
         ("Node.js or a.B or A.Bc de.Fg.h", ["Node.js or a.B or A.Bc de.Fg.h"]),
         ("See https://a.example/Foo.Bar now", ["See https://a.example/Foo.Bar now"]),
