@@ -12,7 +12,7 @@ from app.translation.protection import Protected, blank_fixed, disjoint, protect
 from app.translation.symbols import leave_out_unreadable, readable_form, unreadable_words
 from app.translation.words import Span, word_spans
 from model.errors import InputError
-from model.text.surface import is_in_capitals, readings, without_capitals
+from model.text.surface import MAX_ABBREVIATION, is_in_capitals, readings, without_capitals
 from model.tokenizer import Tokenizer
 from model.translation_memory import TranslationMemory
 
@@ -49,6 +49,7 @@ _ABBREVIATION = re.compile(
     r"(?<![\w.])(?:[A-ZÀ-ÖØ-Þ]\.){2,4}(?!\w)|"
     r"(?<![\w'’-])(?![IVX]+\b)([A-ZÀ-ÖØ-Þ]{2,5})(?:-[A-Z]{1,5}(?!\w))*+s?(?![\w'’])"
 )
+_VOWEL = re.compile("[AEIOUYÀ-Ý]")
 
 
 @dataclass(frozen=True)
@@ -170,9 +171,10 @@ class SourceReader:
         return disjoint([*self.unreadable_words(text), *self.abbreviations(text), *rare])
 
     def abbreviations(self, text: str) -> list[Span]:
-        """Returns start and end of short words in capitals, in a text that is not, or is no longer
-        than one, which neither the model nor its memory has as words: `PDF`, but not `NEVER`."""
-        if " " in text and is_in_capitals(text):
+        """Returns start and end of short words in capitals, which neither the model nor its memory
+        has as words: `PDF`, but not `NEVER`. In a text of capitals there are none, unless it is as
+        short as one (`PDF`) or cannot be spoken (`HTML`)."""
+        if len(text) > MAX_ABBREVIATION and is_in_capitals(text) and _VOWEL.search(text):
             return []
         found = _ABBREVIATION.finditer(blank_fixed(text))
         return [match.span() for match in found if not match[1] or not self._is_word(match[1])]
@@ -199,6 +201,8 @@ class SourceReader:
         long = self._long_forms.get(key)
         if long is None or (key in ("no.", "nr.") and not rest[:1].isdigit()):
             return short[0]
-        begins_sentence = short.start() == 0 and short[0][0].isupper()
-        long = long[:1].upper() + long[1:] if begins_sentence else long
+        if is_in_capitals(short.string):
+            long = long.upper()
+        elif short.start() == 0 and short[0][0].isupper():
+            long = long[:1].upper() + long[1:]
         return long if rest else f"{long}."

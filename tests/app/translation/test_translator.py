@@ -19,7 +19,9 @@ from app.translation import translator
 from app.translation.layout import Translation
 from app.translation.left_out import LeftOut
 from app.translation.parts import Part, Tag
+from app.translation.reading import SourceReader
 from app.translation.translator import Translated, Translator
+from app.translation.words import Span
 from model.config import ModelConfig, NetworkConfig, SearchOptions
 from model.search.requests import Hypothesis, SearchRequest
 from model.text.normalise import straighten_quotes
@@ -96,10 +98,12 @@ def test_abbreviations_are_read_in_full() -> None:
     client = EchoClient(word_tokenizer())
     translate("Two, e. g. red.", client)
     translate("Dogs, etc.", client)
+    translate("DOGS, E.G. RED.", client)
     translate("Go, No. 25 is red. No. I.e. two.", client)
     assert client.read == [
         "Two, for example red.",
         "Dogs, and so on.",
+        "Dogs, for example red.",
         "Go, number 25 is red.",
         "No.",
         "That is two.",
@@ -133,6 +137,17 @@ def test_abbreviations_that_are_no_words_are_kept() -> None:
     assert translate("One TWO RUBY.", client, memory) == "One two ruby."
     assert translate("One PDF-Two.", client, memory) == "One PDF Two."
     assert translate("One II two XIV.", client, memory) == "One ii two xiv."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("PDF", [(0, 3)]), ("HTML", [(0, 4)]), ("RUBYS", []), ("TWO PDF", []), ("a RUBYS", [(2, 7)])],
+)
+def test_a_text_in_capitals_is_an_abbreviation_if_short_or_without_vowels(
+    text: str, expected: list[Span]
+) -> None:
+    reader = SourceReader(word_tokenizer(), Settings(), None, "en")
+    assert reader.abbreviations(text) == expected
 
 
 def test_a_short_text_without_an_end_mark_has_its_likeliest_translation() -> None:
