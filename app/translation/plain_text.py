@@ -27,11 +27,12 @@ _FENCE = re.compile(r"[ \t>]*(`{3,}(?![^\n]*`)|~{3,})")
 _CODE = re.compile(r"(?<![`~])(`{3,}+|~{3,}+).*?\1|`[^`\n]{1,500}`", re.DOTALL)
 _PROMPT = re.compile(r"[ \t>]*(?:\$|>>>) \S")
 #: Marks of quotes at the start of a line, then that of a heading or a list, or a key, with the
-#: quotation mark after it.
+#: quotation mark after it if another ends the line.
 _LEAD = re.compile(
     r"([\s>]*)"
     r"((?:#{1,6}|[-*+•◦▪]|\(?\d{1,3}[.)]|[IVX]{1,5}[.)])\s+(?:\[[ xX]\]\s+)?"
-    r'|"[^"\n]{1,100}"\s?[:=]\s*"|[\w.-]{1,60}="?(?=\S)|msg(?:id|str) "?)?'
+    r'|(?:"[^"\n]{1,100}"\s?[:=]\s*(?=")|[\w.-]{1,60}=(?=\S)|msg(?:id|str) )'
+    r'(?:"(?=.*"[,;]?\s*$))?)?'
 )
 #: The start or the end of an element; a name that is never closed is a placeholder: `<name>`.
 _TAG = re.compile(r"<(/?)(\w[\w-]{0,30})(?:\s[^<>\n]{0,500})?(?<!/)>")

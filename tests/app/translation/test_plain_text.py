@@ -25,6 +25,7 @@ def texts_of(source: str) -> list[list[str]]:
         ),
         ("12 cups\n-5 degrees\n#films", [["12 cups"], ["-5 degrees"], ["#films"]]),
         ('"a b" = "One";\nkey=Two\nmsgid "Three"', [["One"], ["Two"], ["Three"]]),
+        ('"A": "B" and C\na="b" or c', [['"B" and C'], ['"b" or c']]),
         ("One\n```\nx = 5\n```\nTwo", [["One"], ["Two"]]),
         ("~~~js\n```\nx = 5\n~~~\nOne ```x``` two", [["One ```x``` two"]]),
         ("> ```\n> x", []),
