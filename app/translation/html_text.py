@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from app.translation.parts import Part, Tag
+from app.translation.protection import FIRST_SUBSTITUTE, MAX_SUBSTITUTES
 
 _COMMENT = "!--"
 #: Elements within a sentence, and comments: React writes one between a text and a value. All other
@@ -39,8 +40,6 @@ _NOT_TO_TRANSLATE = re.compile(
     r"\btranslate\s*=\s*[\"']?no\b|\bclass\s*=\s*[\"'][^\"']*\bnotranslate\b", re.IGNORECASE
 )
 
-#: Characters that replace verbatim markup within a sentence; `protection` keeps them.
-_FIRST_SUBSTITUTE, _MAX_SUBSTITUTES = 0xF0000, 65_534
 _SUBSTITUTE = re.compile("[\U000f0000-\U000ffffd]")
 
 #: Elements that are never closed, each of which is looked for up to the end of the document.
@@ -82,7 +81,7 @@ class HtmlText:
                 text.append(_SUBSTITUTE.sub(self._substitute, html.unescape(raw)))
                 length += len(text[-1])
             elif (
-                name in _INLINE and kind == "verbatim" and len(self._substituted) < _MAX_SUBSTITUTES
+                name in _INLINE and kind == "verbatim" and len(self._substituted) < MAX_SUBSTITUTES
             ):
                 text.append(self._substitute(raw))
                 length += 1
@@ -101,7 +100,7 @@ class HtmlText:
     def _substitute(self, raw: str | re.Match[str]) -> str:
         """Returns a character that replaces `raw`."""
         self._substituted.append(raw if isinstance(raw, str) else raw[0])
-        return chr(_FIRST_SUBSTITUTE + len(self._substituted) - 1)
+        return chr(FIRST_SUBSTITUTE + len(self._substituted) - 1)
 
     def render(self, parts: Sequence[Part]) -> str:
         """Returns the document with `parts` in place of its own."""
@@ -115,7 +114,7 @@ class HtmlText:
         return _SUBSTITUTE.sub(self._restored, escaped)
 
     def _restored(self, substitute: re.Match[str]) -> str:
-        place = ord(substitute[0]) - _FIRST_SUBSTITUTE
+        place = ord(substitute[0]) - FIRST_SUBSTITUTE
         return self._substituted[place] if place < len(self._substituted) else ""
 
 

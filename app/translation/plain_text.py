@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import chain, islice
 
 from app.translation.embedded_texts import (
     json_string,
@@ -19,6 +20,7 @@ from app.translation.embedded_texts import (
     parse_json_string,
 )
 from app.translation.parts import Part, Tag
+from app.translation.protection import FIRST_SUBSTITUTE, MAX_SUBSTITUTES
 from app.translation.words import Span
 from model.text.sentences import is_ended
 
@@ -40,8 +42,6 @@ _TAG = re.compile(r"<(/?)(\w[\w-]{0,30})(?:\s[^<>\n]{0,500})?(?<!/)>")
 _QUOTE_END = re.compile(r'"[,;]?\s*$')
 _CELL = re.compile(r"\t+|[^\t]+")
 _WORD = re.compile(r"\S+")
-#: The first character that stands for other texts.
-_FIRST_SUBSTITUTE = "\U000f0000"
 #: A line of this length is wrapped if the next word had no room; longer lines are not wrapped.
 _MIN_WRAPPED_COLUMNS, _MAX_WRAPPED_COLUMNS = 40, 120
 #: A line of so many words continues in one that begins with a small letter.
@@ -63,24 +63,24 @@ class PlainText:
         self.groups: list[list[Part]] = []
         self._segments: list[str | None] = []  # what stays, and None for each part
         self._write = write
-        self._embedded = list[tuple[str, list[str | PlainText]]]()  # with their substitutes
+        self._embedded = dict[int, list[str | PlainText]]()  # by the code of their substitutes
         if (values := json_values(source)) is not None:
             whole = (0, len(source))
             source = self._embed(
                 source, whole, values, lambda raw: PlainText(parse_json_string(raw), json_string)
             )
-        elif "{" in source and max(source) < _FIRST_SUBSTITUTE:
+        elif "{" in source and max(source) < chr(FIRST_SUBSTITUTE):
             source = self._without_patterns(source)
         self._add_lines(source)
-        for _, pieces in self._embedded:
-            for piece in pieces:
-                self.groups += piece.groups if isinstance(piece, PlainText) else []
+        for piece in chain.from_iterable(self._embedded.values()):
+            self.groups += piece.groups if isinstance(piece, PlainText) else []
 
     def _without_patterns(self, source: str) -> str:
         """Returns a text with a substitute for each message pattern outside code."""
         kept, place = "", 0
         without_code = _CODE.sub(lambda code: " " * len(code[0]), source)
-        for (start, end), branches in message_patterns(without_code):
+        patterns = islice(message_patterns(without_code), MAX_SUBSTITUTES)
+        for (start, end), branches in patterns:
             kept += source[place:start]
             kept += self._embed(source, (start, end), branches, PlainText)
             place = end
@@ -94,9 +94,9 @@ class PlainText:
         for start, stop in spans:
             pieces += [source[place:start], read(source[start:stop])]
             place = stop
-        substitute = chr(ord(_FIRST_SUBSTITUTE) + len(self._embedded))
-        self._embedded.append((substitute, [*pieces, source[place:end]]))
-        return substitute
+        code = FIRST_SUBSTITUTE + len(self._embedded)
+        self._embedded[code] = [*pieces, source[place:end]]
+        return chr(code)
 
     def _add_lines(self, source: str) -> None:
         lines = source.splitlines(keepends=True)
@@ -161,10 +161,11 @@ class PlainText:
         text = "".join(
             next(left).serialize(str) if each is None else each for each in self._segments
         )
-        for substitute, pieces in self._embedded:
-            own = (each if isinstance(each, str) else each.render(left) for each in pieces)
-            text = text.replace(substitute, "".join(own))
-        return self._write(text)
+        embedded = {
+            code: "".join(each if isinstance(each, str) else each.render(left) for each in pieces)
+            for code, pieces in self._embedded.items()
+        }
+        return self._write(text.translate(embedded))
 
 
 def _without_elements(text: str) -> Part:

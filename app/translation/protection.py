@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from app.translation.words import Span
 from model.text.sentences import END_MARKS
 
+#: Characters that stand for what is kept or translated apart: U+F0000 to U+FFFFD.
+FIRST_SUBSTITUTE, MAX_SUBSTITUTES = 0xF0000, 65_534
 #: Chinese, Japanese and Korean characters, which follow an address without a space.
 _EAST_ASIAN = "\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
 _LETTER = rf"[^\W{_EAST_ASIAN}]"
@@ -41,8 +43,8 @@ _FILE_TYPE = (
     "wav|webp|xlsx?|xml|ya?ml|zip"
 )
 #: Addresses, amounts with a sign, currency or measure, telephone numbers, words with digits or `+`,
-#: files, paths, names and options of programs, placeholders, markup, and the substitutes of
-#: `html_text`. All repetitions are bounded, since texts may be hostile.
+#: files, paths, names and options of programs, placeholders, markup, and substitutes. All
+#: repetitions are bounded, since texts may be hostile.
 _FIXED = re.compile(
     rf"""
     (?:https?|ftp|file|mailto|tel|urn):{_IN_URL}{{1,2000}}(?<![.,;:!?'"\]}}])

@@ -117,6 +117,15 @@ def test_the_texts_of_a_message_pattern_are_texts_of_their_own(
     assert translated == source.replace("dog", "Hund")
 
 
+def test_only_so_many_patterns_have_substitutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.translation.plain_text.MAX_SUBSTITUTES", 2)
+    pattern = "{n, plural, other {dog}}"
+    page = PlainText(3 * pattern)
+    found = [part for group in page.groups for part in group]
+    assert [part.text for part in found] == [f"\U000f0000\U000f0001{pattern}", "dog", "dog"]
+    assert page.render(found) == 3 * pattern
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
