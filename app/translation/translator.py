@@ -228,7 +228,7 @@ class Translator:
         pieces = await run_maybe_in_thread(is_long, split_at_brackets, text, can_read)
         if len(pieces) > 1:
             return await self._translate_pieces(pieces, context, wanted)
-        without = leave_out_asides(text)
+        without = await run_maybe_in_thread(is_long, leave_out_asides, text)
         if without.symbols and any(map(str.isalpha, without.text)):
             return await self._translate_around_asides(without, context, wanted)
 
