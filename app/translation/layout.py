@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,8 +62,10 @@ class Translation:
         return self._with_text(in_form_of(source, self.text))
 
     def replacing(self, old: str, new: str) -> Translation:
-        """Returns the translation with `new` in place of the words `old`, which it contains."""
-        at = self.text.index(old)
+        """Returns the translation with `new` in place of the words `old`, which it contains, but of
+        no part of a word."""
+        within_word = r"(?<=[^\W_])[^\W_]"
+        at = next(re.finditer(rf"{re.escape(old)}(?!{within_word})", self.text)).start()
         first = sum(start < at for start, _ in word_spans(self.text))
         links = [self.links[first]] * len(word_spans(new))
         rest = self.links[first + len(word_spans(old)) :]

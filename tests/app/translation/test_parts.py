@@ -159,6 +159,18 @@ def test_halves_of_a_sentence_are_joined_with_their_links() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "old", "expected"),
+    [
+        ("A/once b/on", "/on", "A/once b/an"),
+        ("A (on)b", "(on)", "A /anb"),
+        ("A/on_b", "/on", "A/an_b"),
+    ],
+)
+def test_words_are_replaced_where_they_are_whole(text: str, old: str, expected: str) -> None:
+    assert Translation.unlinked(text).replacing(old, "/an").text == expected
+
+
+@pytest.mark.parametrize(
     ("text", "sentences"),
     [
         ("Name: Anna", ["Name:", "Anna"]),
