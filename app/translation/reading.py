@@ -145,6 +145,16 @@ class SourceReader:
         """Returns what the model reads of a sentence before another."""
         return without_capitals(self._readable(self._leave_out_unreadable(text)))
 
+    def stretched(self, source: EncodedSource) -> str:
+        """Returns what is left of a sentence, with abbreviations as long as what is read in their
+        place, so that its words can be found by the number of characters before them."""
+
+        def stretch(short: re.Match[str]) -> str:
+            read, written = (each.replace(" ", "") for each in (self._long_form(short), short[0]))
+            return short[0][0] * (1 + len(read) - len(written)) + short[0][1:]
+
+        return _SHORT_FORM.sub(stretch, source.left_out.text)
+
     def required(self, protected: Protected) -> list[list[int]]:
         """Returns the tokens that a translation must contain to keep the protected parts; none if
         there are too many, or the model cannot write them."""

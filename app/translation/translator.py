@@ -430,7 +430,7 @@ class Translator:
         read = tokenizer.source_pieces(own_ids[:-1])
         own = weights[:, -len(read) - 1 : -1]  # after the context, before the end
         pieces = tokenizer.target_pieces(hypothesis.tokens)
-        attention = word_attention(source.left_out.text, read, text, pieces, own)
+        attention = word_attention(self._reader.stretched(source), read, text, pieces, own)
         found = Translation.from_attention(text, attention)
         return found if self._with_attention else replace(found, attention=None)
 

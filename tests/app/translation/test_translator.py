@@ -110,6 +110,13 @@ def test_abbreviations_are_read_in_full() -> None:
     ]
 
 
+def test_a_tag_stays_at_its_word_after_an_abbreviation() -> None:
+    text = "Two, e. g. red dogs."
+    tags = Tag(11, "<b>", "open", "b"), Tag(14, "</b>", "close", "b")
+    found = translated(Part(text, tags), EchoClient(word_tokenizer()))
+    assert found.best[0].serialize(str) == "Two, for example <b>red</b> dogs."
+
+
 def test_capitals_are_read_in_lower_case_and_written_again() -> None:
     client = EchoClient(word_tokenizer())
     text = "ONE TWO 😀 THREE http://one.two/x. One. ONE {two}"
