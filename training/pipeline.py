@@ -103,13 +103,13 @@ def write_recipe(
         say(line)
     found = found.renamed(rename)
     proposal = propose(found)
-    partial = recipe_path.with_name(f"{recipe_path.name}.partial")
-    recipe = _write(partial, recipe_text(name, output, found, proposal))
+    draft = recipe_path.with_name(f"{recipe_path.name}.partial")
+    recipe = _write(draft, recipe_text(name, output, found, proposal))
     precision, seconds = choose_precision(recipe, found)
     if precision != recipe.fit.precision:
         proposal = replace(proposal, fit={**proposal.fit, "precision": precision})
-        recipe = _write(partial, recipe_text(name, output, found, proposal))
-    partial.rename(recipe_path)
+        recipe = _write(draft, recipe_text(name, output, found, proposal))
+    draft.rename(recipe_path)
     known = ", ".join(found.languages) or "unknown"
     say(f"{recipe_path}: task {found.task}, languages {known}. {proposal.kind}")
     say(f"all commands together take about {describe_seconds(seconds)} on this machine")
