@@ -26,8 +26,11 @@ from model.text.sentences import is_ended
 
 #: Code in Markdown, and what was typed at a prompt.
 _FENCE = re.compile(r"[ \t>]*(`{3,}(?![^\n]*`)|~{3,})")
-_CODE = re.compile(r"(?<![`~])(`{3,}+|~{3,}+).*?\1|`[^`\n]{1,500}`", re.DOTALL)
 _PROMPT = re.compile(r"[ \t>]*(?:\$|>>>) \S")
+_CODE = re.compile(
+    rf"(?<![`~])(`{{3,}}+|~{{3,}}+).*?\1|`[^`\n]{{1,500}}`|^{_PROMPT.pattern}[^\n]*",
+    re.DOTALL | re.MULTILINE,
+)
 #: Marks of quotes at the start of a line, then that of a heading or a list, or a key, with the
 #: quotation mark after it if another ends the line.
 _LEAD = re.compile(

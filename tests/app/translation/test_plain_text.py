@@ -98,7 +98,7 @@ def test_other_lines_are_texts_of_their_own(lines: list[str]) -> None:
         ("You have {n, plural, one {# file} other {# files}}.", ["You have X.", "file", "files"]),
         ("{a, select,\n  x {A {n, plural, =1{dog} other{{n} dogs}} b}\n}", ["X", "A X b", "dog"]),
         (
-            "`{n, plural, other {a}}`\n```\n{n, plural, other {b}}\n```",
+            "`{n, plural, other {a}}`\n```\n{n, plural, other {b}}\n```\n$ {n, plural, other {c}}",
             ["`{n, plural, other {a}}`"],
         ),
         ("{n, plural, one {dog", ["{n, plural, one {dog"]),
