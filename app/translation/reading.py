@@ -187,11 +187,13 @@ class SourceReader:
         if len(text) > MAX_ABBREVIATION and is_in_capitals(text) and _VOWEL.search(text):
             return []
         found = _ABBREVIATION.finditer(blank_fixed(text))
-        return [match.span() for match in found if not match[1] or not self._is_word(match[1])]
+        return [match.span() for match in found if not self._is_word(match[1] or match[0])]
 
     def _is_word(self, capitals: str) -> bool:
         """Tells whether a word in capitals is one that the model has as a token of its own in some
-        form, or that the memory has."""
+        form, or that the memory has, or that is read in full."""
+        if capitals.lower() in self._long_forms:
+            return True
         forms = capitals, capitals.lower(), capitals.capitalize()
         is_token = any(len(self._tokenizer.source_ids(form)) <= 2 for form in forms)  # and the end
         return is_token or bool(self._memory and self._memory.find(capitals.lower()))

@@ -148,7 +148,14 @@ def test_abbreviations_that_are_no_words_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("PDF", [(0, 3)]), ("HTML", [(0, 4)]), ("RUBYS", []), ("TWO PDF", []), ("a RUBYS", [(2, 7)])],
+    [
+        ("PDF", [(0, 3)]),
+        ("HTML", [(0, 4)]),
+        ("RUBYS", []),
+        ("TWO PDF", []),
+        ("a RUBYS", [(2, 7)]),
+        ("U.S. or I.E. two", [(0, 4)]),
+    ],
 )
 def test_a_text_in_capitals_is_an_abbreviation_if_short_or_without_vowels(
     text: str, expected: list[Span]
