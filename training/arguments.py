@@ -97,7 +97,7 @@ def _add_export_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--half-weights",
         action="store_true",
-        help="store the weights in half precision, which halves their file",
+        help="store the weights with 8 significant bits, in less than half of the space",
     )
     command.add_argument(
         "--no-shortlist",

@@ -84,7 +84,7 @@ def export(
     """Adds graphs in the given precisions to the model that `fit` wrote, and removes other graphs.
 
     Args:
-        half_weights: whether weights are stored in half precision, which halves their file.
+        half_weights: whether weights keep 8 significant bits, in less than half of the space.
         with_shortlist: whether int8 graphs may have a shortlist.
 
     Returns:

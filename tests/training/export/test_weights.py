@@ -24,4 +24,4 @@ def test_weights_of_half_precision_are_read_as_those_that_were_rounded(
     found = load_network(load_folder(tmp_path / "half")).get_weights()
     for weight, rounded, read in zip(before, network.get_weights(), found, strict=True):
         np.testing.assert_array_equal(read, rounded)
-        np.testing.assert_allclose(read, weight, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(read, weight, rtol=5e-3, atol=1e-6)
