@@ -37,7 +37,7 @@ from training.model_card import is_made_by, memory_files
 from training.new.estimate import choose_precision
 from training.new.grouping import check_name
 from training.new.proposal import propose
-from training.new.survey import survey
+from training.new.survey import Survey, survey
 from training.new.write import (
     describe,
     describe_called_held_out,
@@ -92,15 +92,7 @@ def write_recipe(
         advice = "Choose a file" if recipe_path.is_dir() else "Delete it, or choose another file"
         raise CorpusError(f"{recipe_path}: already exists. {advice}.")
     found = survey(paths, task=task, languages=languages)
-    for source in found.sources:
-        columns = f" ({', '.join(source.config.columns)})" if source.config.columns else ""
-        say(f"{source.config.path}: {source.config.format}{columns}, {describe(source)}")
-        if source.fault:
-            say(f"  unreadable: {source.fault.origin}: {source.fault.reason}")
-    for fault in found.left_out:
-        say(f"left out: {fault.origin}: {fault.reason}")
-    for line in filter(None, (describe_splits(found), describe_called_held_out(found))):
-        say(line)
+    _say_what_is_found(found, say)
     found = found.renamed(rename)
     proposal = propose(found)
     draft = recipe_path.with_name(f"{recipe_path.name}.partial")
@@ -114,6 +106,18 @@ def write_recipe(
     say(f"{recipe_path}: task {found.task}, languages {known}. {proposal.kind}")
     say(f"all commands together take about {describe_seconds(seconds)} on this machine")
     return recipe
+
+
+def _say_what_is_found(found: Survey, say: Say) -> None:
+    for source in found.sources:
+        columns = f" ({', '.join(source.config.columns)})" if source.config.columns else ""
+        say(f"{source.config.path}: {source.config.format}{columns}, {describe(source)}")
+        if source.fault:
+            say(f"  unreadable: {source.fault.origin}: {source.fault.reason}")
+    for fault in found.left_out:
+        say(f"left out: {fault.origin}: {fault.reason}")
+    for line in filter(None, (describe_splits(found), describe_called_held_out(found))):
+        say(line)
 
 
 def _write(path: Path, text: str) -> Recipe:
@@ -304,13 +308,20 @@ def _recipe_of_run(
     else:
         say(f"{run}: resuming the run that was begun there")
     recipe = read_recipe_to_train(recipe_path).model_copy(update={"output": str(run)})
+    _check_options(run, recipe, task, languages)
+    return recipe
+
+
+def _check_options(
+    run: Path, recipe: Recipe, task: Task | None, languages: tuple[str, ...]
+) -> None:
+    """Raises a CorpusError if the recipe of a run is for another task or other languages."""
     for option, given, known in (
         ("--task", task, recipe.task),
         ("--languages", " ".join(languages), " ".join(recipe.languages)),
     ):
         if given and given != known:
             raise CorpusError(
-                f"{recipe_path}: is for {option} {known}, not {given}. Choose another -o, or "
+                f"{run / RECIPE_FILE}: is for {option} {known}, not {given}. Choose another -o, or "
                 f"delete {run} and what it made."
             )
-    return recipe

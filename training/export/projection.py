@@ -20,7 +20,8 @@ from training.export.quantization import (
     TANH_LIMIT,
     ZERO_POINT,
     Operand,
-    quantize_coarsely,
+    quantize_rows,
+    to_weights,
 )
 
 #: Tokens of a block of the blockwise top-k, and the fewest rows for which it is used.
@@ -53,7 +54,7 @@ def vocabulary_projection(
     bias = np.pad(array(network.projection.bias), (0, padding), constant_values=-1e9)
 
     def project(readout: Operand) -> TopTokens:
-        logits = ARITHMETIC[precision].multiply_by_rows(graph, readout, table, bias, padding)
+        logits = ARITHMETIC[precision].multiply_by_rows(graph, readout, table, bias)
         logprobs = graph.op("LogSoftmax", logits, axis=-1)
         rows = graph.op("Reshape", logprobs, graph.constant([-1, len(bias)], "int64"))
         best_logprobs, best = _top_k(graph, rows, len(bias), top_k)
@@ -132,7 +133,7 @@ def shortlist_columns(
     1, readout_units)`, scales and bias float32 `(vocab_size + 1,)`. The last column is that of
     `others`, weights `(readout_units,)` and a bias."""
     table = np.vstack([array(network.projection.matrix()).T, others[0]])
-    scales, quantized = quantize_coarsely(table)
+    scales, quantized = to_weights(*quantize_rows(table))
     scales = scales[:, 0] * readout_limit(network, ranges) * ACTIVATION_SCALE
     bias = np.append(array(network.projection.bias), others[1])
     bias = bias - ZERO_POINT * scales * quantized.sum(axis=1)

@@ -13,7 +13,8 @@ from training.export.graph import FLOAT, INT8, RUNTIME_DOMAIN, Graph, Value
 #: saturate. With 7, a graph computes the same on every machine.
 WEIGHT_QMAX = 63
 ACTIVATION_QMAX = 127
-FEWER_BITS = WEIGHT_QMAX / ACTIVATION_QMAX
+#: From whole numbers within +-`ACTIVATION_QMAX` to those within +-`WEIGHT_QMAX`.
+_TO_WEIGHT = WEIGHT_QMAX / ACTIVATION_QMAX
 #: Greatest absolute output of tanh, and so of GRU and LSTM.
 TANH_LIMIT = 1.0
 #: A table's product with a matrix is computed once, when a graph is loaded, if it takes no more
@@ -81,14 +82,15 @@ class Arithmetic:
         product = graph.op("MatMul", operand.value, self.weight(graph, matrix))
         return graph.op("Add", product, graph.constant(bias)) if bias.any() else product
 
-    def multiply_by_rows(
-        self, graph: Graph, operand: Operand, table: Array, bias: Array, padding: int
-    ) -> Value:
-        """Returns `operand @ table.T + bias` in float32, with `padding` zeros below the table. It
-        is stored as `look_up` stores it, so that a graph that does both contains it once."""
+    def multiply_by_rows(self, graph: Graph, operand: Operand, table: Array, bias: Array) -> Value:
+        """Returns `operand @ table.T + bias` in float32; where the bias is longer than the table,
+        the products are 0. The table is stored as `look_up` stores it, so that a graph that does
+        both contains it once."""
         graph.has_float_products = True
-        matrix = _as_columns(graph, self.rows(graph, table), padding, table.shape[1], "float32")
-        product = graph.op("MatMul", operand.value, matrix)
+        zeros = graph.constant(_rows_below(table, bias))
+        product = graph.op(
+            "MatMul", operand.value, _as_columns(graph, self.rows(graph, table), zeros)
+        )
         return graph.op("Add", product, graph.constant(bias))
 
 
@@ -148,26 +150,29 @@ class Int8Arithmetic(Arithmetic):
         stored = graph.constant(quantized, "int8")
         return _multiply_integers(graph, operand, stored, scales, bias)
 
-    def multiply_by_rows(
-        self, graph: Graph, operand: Operand, table: Array, bias: Array, padding: int
-    ) -> Value:
-        scales, quantized = quantize_coarsely(table)
-        if _is_lossy(table, scales * quantized):
-            operand = _dequantize(graph, operand)
-            return super().multiply_by_rows(graph, operand, table, bias, padding)
+    def multiply_by_rows(self, graph: Graph, operand: Operand, table: Array, bias: Array) -> Value:
+        scales, quantized = quantize_rows(table)
+        weight_scales, weights = to_weights(scales, quantized)
+        if _is_lossy(table, weight_scales * weights):
+            return super().multiply_by_rows(graph, _dequantize(graph, operand), table, bias)
         # The runtime computes what has constant inputs once, when it loads the graph.
-        stored = graph.op("Cast", graph.constant(quantize_rows(table)[1], "int8"), to=FLOAT)
-        rounded = graph.op("Round", graph.op("Mul", stored, graph.constant(FEWER_BITS)))
+        stored = graph.op("Cast", graph.constant(quantized, "int8"), to=FLOAT)
+        rounded = graph.op("Round", graph.op("Mul", stored, graph.constant(_TO_WEIGHT)))
+        below = _rows_below(table, bias)
         rows = graph.op("Cast", rounded, to=INT8)
-        matrix = _as_columns(graph, rows, padding, table.shape[1], "int8")
-        padded = np.pad(scales[:, 0], (0, padding), constant_values=1.0)
+        matrix = _as_columns(graph, rows, graph.constant(below, "int8"))
+        padded = np.append(weight_scales, np.ones(len(below)))
         return _multiply_integers(graph, operand, matrix, padded, bias)
 
 
-def _as_columns(graph: Graph, rows: Value, padding: int, units: int, dtype: str) -> Value:
-    """Returns `rows` `(n, units)` and rows of zeros below as a matrix `(units, n + padding)`."""
-    zeros = graph.constant(np.zeros((padding, units)), dtype)
-    return graph.op("Transpose", graph.op("Concat", rows, zeros, axis=0), perm=[1, 0])
+def _rows_below(table: Array, bias: Array) -> Array:
+    """Returns the zeros below a table that is shorter than `bias`."""
+    return np.zeros((len(bias) - len(table), table.shape[1]))
+
+
+def _as_columns(graph: Graph, rows: Value, below: Value) -> Value:
+    """Returns `rows` and those below as the columns of a matrix."""
+    return graph.op("Transpose", graph.op("Concat", rows, below, axis=0), perm=[1, 0])
 
 
 def _is_lossy(weights: Array, quantized: Array) -> bool:
@@ -204,11 +209,9 @@ def quantize_rows(table: Array) -> tuple[Array, Array]:
     return scales, np.round(table / scales)
 
 
-def quantize_coarsely(table: Array) -> tuple[Array, Array]:
-    """Returns the same with whole numbers within +-`WEIGHT_QMAX`, those of `quantize_rows`
-    rounded."""
-    scales, quantized = quantize_rows(table)
-    return scales / FEWER_BITS, np.round(FEWER_BITS * quantized)
+def to_weights(scales: Array, quantized: Array) -> tuple[Array, Array]:
+    """Returns what `quantize_rows` returns with whole numbers within +-`WEIGHT_QMAX`."""
+    return scales / _TO_WEIGHT, np.round(_TO_WEIGHT * quantized)
 
 
 def quantize_columns(matrix: Array) -> tuple[Array, Array]:

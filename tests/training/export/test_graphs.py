@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import keras
 import numpy as np
+import onnx
 import pytest
 
 from model.config import NetworkConfig
@@ -19,6 +21,7 @@ from training.export.calibration import Ranges
 from training.export.export import Agreement, compare, graph_files, shortlist_files
 from training.export.projection import shortlist_columns
 from training.export.quantization import quantize_columns
+from training.export.step import step_graph
 
 SCORES = ["additive", "concat", "dot", "general", "multihead"]
 PARTS = [
@@ -145,6 +148,14 @@ def logprobs_of(engine: OnnxEngine, rows: Sequence[int]) -> np.ndarray:
     table.insert(slots, engine.encode(ids, lengths, np.zeros(len(rows), bool)), slots)
     steps = [table.step(None, tokens[:, None], 40) for tokens in TOKENS[list(rows)].T]
     return np.stack([step.logprobs[:, 0] for step in steps], axis=1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_step_contains_a_tied_embedding_once(precision: Precision) -> None:
+    network = build_other({"target_vocab_size": 600, "embedding_units": 16})
+    graph = onnx.load_from_string(step_graph(network, precision, Ranges(network)))
+    sizes = [math.prod(each.dims) for each in graph.graph.initializer]
+    assert sum(size >= 600 * 16 for size in sizes) == 1
 
 
 @pytest.mark.parametrize("decoder", ["ssru", "transformer"])
